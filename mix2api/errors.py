@@ -1,0 +1,123 @@
+"""The one error tree: everything that a client can be told, with HTTP status and OpenAI's `type` and `code`.
+
+Upstream faults are mapped once, in `mix2api.upstreams`; store faults once, in `mix2api.store`. What is not in
+this tree is a fault of ours and becomes `adapter_error`.
+"""
+
+from typing import ClassVar
+
+from attrs import frozen
+
+from mix2api.vocabulary import Detail, EndReason
+
+
+@frozen
+class ErrorBody:
+    """The fields of OpenAI's error envelope (API reference, "Error codes")."""
+
+    message: str
+    type: str
+    code: str | None = None
+    param: str | None = None
+
+
+class ClientVisibleError(Exception):
+    """An error with a defined answer: HTTP `status`, envelope, and the `end_reason` that it stands for."""
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str | None] = None
+    end_reason: ClassVar[EndReason] = EndReason.ADAPTER_ERROR
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.error_code = code if code is not None else type(self).code
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> ErrorBody:
+        """The envelope's fields."""
+        return ErrorBody(message=self.message, type=self.type, code=self.error_code, param=self.param)
+
+
+class InvalidRequest(ClientVisibleError):
+    """The request cannot be honoured as it is; `param` names the field (`messages[0].role`)."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_request"
+    end_reason = EndReason.INVALID_REQUEST
+
+
+class NotFound(InvalidRequest):
+    """No such route or object."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The route exists, with other methods."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is over `BODY_SIZE_LIMIT`."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """The body is not JSON by its own declaration."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class AuthenticationFailed(ClientVisibleError):
+    """No credential, or not one of ours."""
+
+    status = 401
+    type = "authentication_error"
+    code = "invalid_api_key"
+    end_reason = EndReason.AUTH_ERROR
+
+
+class Overloaded(ClientVisibleError):
+    """One of our own limits; `detail` says which. The client may retry after `retry_after_s` seconds."""
+
+    status = 503
+    type = "overloaded_error"
+    code = "overloaded"
+    end_reason = EndReason.OVERLOADED
+
+    def __init__(self, message: str, *, detail: Detail, retry_after_s: int = 1) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.detail = detail
+
+
+class StoreUnavailable(ClientVisibleError):
+    """The event log cannot be written; nothing was accepted. Retry after `retry_after_s` seconds."""
+
+    status = 503
+    type = "service_unavailable_error"
+    code = "store_unavailable"
+    end_reason = EndReason.UNAVAILABLE
+
+    def __init__(self, message: str = "the event log cannot be reached", *, retry_after_s: int = 1) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class ConfigurationError(Exception):
+    """A setting or the environment is wrong: one line that says what to do; the command exits with 2."""

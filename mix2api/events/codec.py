@@ -1,0 +1,107 @@
+"""Events to the fields of a stream entry and back. cattrs does the work, strictly; this holds what is ours.
+
+An entry has the fields `k` (kind), `v` (schema version) and `d` (a JSON object without the fields that stand at
+their default). Unknown fields are ignored; a version older than ours is upcast by `UPCASTS`; a newer one, an
+unknown kind or damaged bytes raise `UnreadableEvent`, which readers turn into a miss (`schema_fallback`).
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+from cattrs import BaseValidationError, Converter
+
+from mix2api.events.kinds import KIND_OF, KINDS, SCHEMA_VERSION, Event
+
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTS: Final[dict[tuple[str, int], Upcast]] = {}
+"""(kind, version) -> a pure function to the next version's fields. Empty while there is one version."""
+
+
+class UnreadableEvent(ValueError):
+    """An entry that this version cannot read. `why` is a word: `newer`, `kind`, `damaged`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"unreadable event: {why}")
+        self.why = why
+
+
+@frozen
+class Encoded:
+    """An event as it stands in a stream entry."""
+
+    kind: bytes
+    version: bytes
+    data: bytes
+
+
+def strict_converter() -> Converter:
+    """A cattrs converter that refuses what a plain one coerces (`5` for a string, `"1"` for a number).
+
+    Returns:
+        A converter that omits defaults, ignores unknown fields and raises on any wrong type.
+    """
+    converter = Converter(omit_if_default=True, detailed_validation=False, prefer_attrib_converters=False)
+    # By predicate: a hook registered for `str` itself would be taken for every StrEnum too.
+    converter.register_structure_hook_func(lambda wanted: wanted in _EXACT, _exactly)
+    converter.register_structure_hook_func(lambda wanted: wanted is float, _number)
+    return converter
+
+
+_EXACT: Final = (str, int, bool, bytes)
+
+
+def _exactly(value: Any, wanted: Any) -> Any:
+    if type(value) is not wanted:
+        raise TypeError(f"{wanted.__name__} expected, not {type(value).__name__}")
+    return value
+
+
+def _number(value: Any, _: Any) -> float:
+    if type(value) not in {int, float}:
+        raise TypeError(f"number expected, not {type(value).__name__}")
+    return float(value)
+
+
+_converter = strict_converter()
+_json = msgspec.json.Encoder()
+_version = str(SCHEMA_VERSION).encode()
+_kind_bytes = {cls: name.encode() for cls, name in KIND_OF.items()}
+
+
+def encode(event: Event) -> Encoded:
+    """An event's entry, in the schema version of this code."""
+    return Encoded(
+        kind=_kind_bytes[type(event)], version=_version, data=_json.encode(_converter.unstructure(event))
+    )
+
+
+def decode(kind: bytes, version: bytes, data: bytes) -> Event:
+    """The event of an entry.
+
+    Raises:
+        UnreadableEvent: newer version, unknown kind or damage; the reader treats the session as a miss.
+    """
+    cls = KINDS.get(kind.decode("ascii", "replace"))
+    try:
+        written_in = int(version)
+        if written_in > SCHEMA_VERSION:
+            raise UnreadableEvent("newer")
+        if cls is None:
+            raise UnreadableEvent("kind")
+        fields = msgspec.json.decode(data, type=dict[str, Any])
+        for step in range(written_in, SCHEMA_VERSION):
+            fields = UPCASTS[kind.decode(), step](fields)
+        return _converter.structure(fields, cls)
+    except UnreadableEvent:
+        raise
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        msgspec.MsgspecError,
+        BaseValidationError,
+    ) as fault:
+        raise UnreadableEvent("damaged") from fault

@@ -1,0 +1,174 @@
+"""The kinds of events, as frozen classes, and the explicit table of their names. Never any content.
+
+The names and fields are a public contract: `KINDS` is what stands in the log, golden bytes of every schema version
+stay in the tests, a field may be added with a default and never changes its meaning (`mix2api.events.codec`).
+Every event of a run carries `seq`, 1 for `request` and one more for each event after it, without gaps.
+"""
+
+from typing import Final
+
+from attrs import field, frozen
+
+from mix2api.vocabulary import (
+    Channel,
+    ChunkKind,
+    Context,
+    Digest,
+    EndReason,
+    FinishReason,
+    ProcessId,
+    RequestId,
+    RunId,
+    Sealed,
+    SessionWord,
+)
+
+SCHEMA_VERSION: Final = 1
+"""The highest version that this code writes and reads."""
+
+
+@frozen(kw_only=True)
+class Usage:
+    """Token counts as the upstream gave them (OpenAI's `usage`)."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@frozen(kw_only=True)
+class Request:
+    """A run was accepted. Written before the upstream is called."""
+
+    run_id: RunId
+    seq: int
+    request_id: RequestId
+    at_ms: int
+    """Wall clock, Unix milliseconds, of the process that runs it."""
+    attempt: int = 1
+    client: str = "other"
+    """A `ClientName`."""
+    model: str
+    """The configured name, else `#<digest>/<length>`."""
+    stream: bool
+    tools_present: bool = False
+    messages_all: int
+    messages_new: int
+    messages_withheld: int = 0
+    body_bytes: int
+    input_tokens: int | None = None
+    input_budget: int | None = None
+    output_budget: int | None = None
+    isolation: Digest | None = None
+    realm: Digest | None = None
+    taken: Digest | None = None
+    """The lineage digest at which the session waited, if it was continued by history."""
+    resolution: str = "fresh"
+    """`fresh` or `continued`."""
+    resolution_reason: str = "no_history"
+    edge: ProcessId
+    worker: ProcessId
+    channel: Channel = Channel.STABLE
+
+
+@frozen(kw_only=True)
+class ToolResult:
+    """The client returned a tool's result with the request."""
+
+    run_id: RunId
+    seq: int
+    tool_call_id: str
+    size_bytes: int
+    digest: Digest
+
+
+@frozen(kw_only=True)
+class UpstreamChunk:
+    """The upstream said something, or a cause of ending became known. Deltas are coalesced.
+
+    `first_frame`/`last_frame` number the upstream's frames within the run, from 1; both 0 where the entry tells
+    of no frame (`open`, `cause`).
+    """
+
+    run_id: RunId
+    seq: int
+    kind: ChunkKind
+    at_ms: int
+    """Milliseconds since the run began, on the actor's own monotonic clock."""
+    first_frame: int = 0
+    last_frame: int = 0
+    frames: int = 0
+    size_bytes: int = 0
+    """UTF-8 bytes of the content that these frames carried."""
+    upstream_status: int | None = None
+    upstream_session: Sealed | None = None
+    upstream_exchange: Sealed | None = None
+    finish_reason: FinishReason | None = None
+    """`finish` only: already mapped to OpenAI's word."""
+    cause: EndReason | None = None
+    """`error` and `cause` only: what the run would end with if no earlier cause stands."""
+    detail: str | None = None
+    usage: Usage | None = None
+    skipped: int = 0
+    """Frames of unknown or ignored types among these."""
+
+
+@frozen(kw_only=True)
+class ToolCall:
+    """The upstream asked for a tool of the client's."""
+
+    run_id: RunId
+    seq: int
+    tool_call_id: str
+    upstream_call_id: Sealed | None = None
+    name: Digest
+    index: int
+    argument_bytes: int
+    digest: Digest
+
+
+@frozen(kw_only=True)
+class End:
+    """The run ended: exactly once per run."""
+
+    run_id: RunId
+    seq: int
+    end_reason: EndReason
+    detail: str | None = None
+    http_status: int
+    upstream_status: int | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    first_token_ms: int | None = None
+    total_ms: int
+    frames: int = 0
+    context: Context = Context.UNKNOWN
+    waits_at: tuple[Digest, ...] = field(factory=tuple)
+
+
+@frozen(kw_only=True)
+class SessionNote:
+    """Something about the session itself. Belongs to no run; `run_id` says which run caused it, if one did."""
+
+    word: SessionWord
+    why: str
+    """A word of a closed list, never content."""
+    count: int = 0
+    run_id: RunId | None = None
+    process: ProcessId | None = None
+
+
+RunEvent = Request | ToolResult | UpstreamChunk | ToolCall | End
+Event = RunEvent | SessionNote
+
+KINDS: Final[dict[str, type[Event]]] = {
+    "request": Request,
+    "tool_result": ToolResult,
+    "upstream_chunk": UpstreamChunk,
+    "tool_call": ToolCall,
+    "end": End,
+    "session": SessionNote,
+}
+KIND_OF: Final[dict[type[Event], str]] = {cls: name for name, cls in KINDS.items()}

@@ -1,0 +1,128 @@
+"""The port through which the event log is written and read: what the store promises, nothing of how.
+
+Promises: an `Append` is written whole or not at all, at most once, in `seq` order per run, and only by the process
+that holds the run (`Outcome`). A `Ticket` tells when it is durable. Nobody blocks in `submit`.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import field, frozen
+
+from mix2api.events.kinds import Event
+from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId
+
+
+class Outcome(StrEnum):
+    """What became of an append."""
+
+    APPENDED = "appended"
+    ALREADY = "already"
+    """It stood there: a repeat after a lost reply. As good as `APPENDED`."""
+    FENCED = "fenced"
+    """Another process holds the run or the shard; nothing was written and nothing will be."""
+    DROPPED = "dropped"
+    """It never reached the store (withdrawn, or chunk events over the spool's limit); nothing was written."""
+
+
+@frozen(kw_only=True)
+class Opening:
+    """What a run's first append adds beside its events: the `open` entry and the look-up by request id."""
+
+    edge: ProcessId
+    request_digest: Digest
+    summary: bytes
+    """The `request` half of the audit entry (`mix2api.projections.audit`), kept in `open` until the end."""
+
+
+@frozen(kw_only=True)
+class Closing:
+    """What a run's last append adds: the `end` half of the audit entry, a snapshot if one is due, the inbox entry."""
+
+    summary: bytes
+    snapshot: bytes | None = None
+    inbox_entry: str | None = None
+
+
+@frozen(kw_only=True)
+class Append:
+    """Events of one run of one session, in order, with consecutive `seq` from `first_seq`."""
+
+    session_id: SessionId
+    run_id: RunId
+    first_seq: int
+    events: tuple[Event, ...]
+    """`SessionNote`s may stand among them; they take no `seq`."""
+    opening: Opening | None = None
+    closing: Closing | None = None
+    droppable: bool = False
+    """Chunk events: the first to go when the spool is full."""
+
+
+class Ticket(Protocol):
+    """An append under way."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """None while it is under way."""
+        ...
+
+    async def wait(self) -> Outcome:
+        """Waits until the store has said what became of it. Has no deadline: the caller has."""
+        ...
+
+    def withdraw(self) -> None:
+        """Asks that it not be written, if it has not been sent yet; `wait` then gives `DROPPED`."""
+        ...
+
+
+@frozen(kw_only=True)
+class Recorded:
+    """An event with its place in the log."""
+
+    position: str
+    """The stream id `<ms>-<n>`, the store's clock."""
+    event: Event
+
+
+@frozen(kw_only=True)
+class History:
+    """All that the log has of one session."""
+
+    snapshot: bytes | None
+    """Folded state, as `mix2api.sessions.snapshot` wrote it."""
+    recorded: tuple[Recorded, ...] = field(factory=tuple)
+    """The events after the snapshot, or all of them if there is none, in order."""
+
+
+@frozen(kw_only=True)
+class OpenRun:
+    """An accepted run without an end."""
+
+    run_id: RunId
+    session_id: SessionId
+    process: ProcessId
+    edge: ProcessId
+    next_seq: int
+    started_ms: int
+
+
+class EventLog(Protocol):
+    """The append-only log of all sessions."""
+
+    def submit(self, append: Append) -> Ticket:
+        """Hands an append over; appends of one run are written in the order of their submission."""
+        ...
+
+    async def history(self, session_id: SessionId) -> History:
+        """The session's snapshot and what follows it.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+            mix2api.events.codec.UnreadableEvent: an entry is newer or damaged: treat the session as a miss.
+        """
+        ...
+
+    def receipt(self, session_id: SessionId, run_id: RunId, request_id: RequestId, receipt: Receipt) -> None:
+        """Records what the edge knows of the ending; never waits, never fails."""
+        ...

@@ -1,0 +1,66 @@
+"""The only place that mints ids. All are random beyond guessing; two of them carry something besides.
+
+`ses_<shard, 4 hex><22 characters>_<MAC, 16 hex>`: the shard, and a proof that we issued it, so that a caller's
+`x-session-id` is a name only if it is ours. `run_<milliseconds, 12 hex><16 hex>`: sorts by time.
+"""
+
+import base64
+import re
+import secrets
+from typing import Final
+
+from mix2api.clock import Clock
+from mix2api.sealing import Seal
+from mix2api.vocabulary import ProcessId, RequestId, RunId, SessionId, Shard
+
+_SESSION_ID: Final = re.compile(r"ses_([0-9a-f]{4})[A-Za-z0-9_-]{22}_([0-9a-f]{16})")
+_MAC_LENGTH: Final = 17
+"""`_` and 16 hex digits."""
+
+
+class Mint:
+    """Makes ids for one process."""
+
+    def __init__(self, seal: Seal, clock: Clock) -> None:
+        self._seal = seal
+        self._clock = clock
+
+    def session_id(self, shard: Shard) -> SessionId:
+        """A new session's id in that shard."""
+        random = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+        stem = f"ses_{shard:04x}{random}"
+        return SessionId(f"{stem}_{self._seal.mac(stem.encode())}")
+
+    def issued(self, name: str) -> SessionId | None:
+        """The session id that a caller's word is, if this deployment issued it."""
+        found = _SESSION_ID.fullmatch(name)
+        if found is None:
+            return None
+        mac = self._seal.mac(name[:-_MAC_LENGTH].encode())
+        return SessionId(name) if secrets.compare_digest(mac, found[2]) else None
+
+    def run_id(self) -> RunId:
+        """A new run's id, later ones sorting after earlier ones (to the millisecond)."""
+        return RunId(f"run_{self._clock.now_ms():012x}{secrets.token_hex(8)}")
+
+    @staticmethod
+    def request_id() -> RequestId:
+        """A request id for a caller who brought none."""
+        return RequestId(f"req_{secrets.token_hex(12)}")
+
+    @staticmethod
+    def process_id() -> ProcessId:
+        """This process, from now until it ends."""
+        return ProcessId(f"p_{secrets.token_hex(6)}")
+
+
+def shard_of(session_id: SessionId) -> Shard:
+    """The shard that a session id carries.
+
+    Raises:
+        ValueError: not a session id of ours.
+    """
+    found = _SESSION_ID.fullmatch(session_id)
+    if found is None:
+        raise ValueError("not a session id")
+    return Shard(int(found[1], 16))

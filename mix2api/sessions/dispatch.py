@@ -1,0 +1,150 @@
+"""The port between edge and worker: what a submitted turn is and what comes back. Two forms: memory and Redis.
+
+Replies are msgspec structs because they also travel, sealed, between processes; the edge alone turns them into
+OpenAI's wire.
+"""
+
+from typing import Protocol
+
+from attrs import field, frozen
+from msgspec import Struct
+
+from mix2api.events.kinds import Usage
+from mix2api.vocabulary import (
+    Detail,
+    Digest,
+    EndReason,
+    FinishReason,
+    ProcessId,
+    Receipt,
+    RequestId,
+    RunId,
+    SessionId,
+)
+from mix2api.wire.turn import Turn
+
+
+class Accepted(Struct, frozen=True, tag="accepted"):
+    """The `request` event is durable. Always the first reply of a run that is not refused."""
+
+    session_id: str
+    resolution: str
+    """`fresh` or `continued`."""
+    reason: str
+
+
+class TextDelta(Struct, frozen=True, tag="text"):
+    """Answer text, as the upstream cut it."""
+
+    text: str
+
+
+class ReasoningDelta(Struct, frozen=True, tag="reasoning"):
+    """Reasoning text (`reasoning_content`)."""
+
+    text: str
+
+
+class ToolCallDelta(Struct, frozen=True, tag="tool_call", omit_defaults=True):
+    """A piece of a tool call; `call_id` and `name` come with the first piece of each index only."""
+
+    index: int
+    arguments: str = ""
+    call_id: str | None = None
+    name: str | None = None
+
+
+class EndedUsage(Struct, frozen=True, omit_defaults=True):
+    """Token counts for the client's `usage`."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+    @classmethod
+    def of(cls, usage: Usage | None) -> "EndedUsage | None":
+        """The reply's form of an event's usage."""
+        if usage is None:
+            return None
+        return cls(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+
+
+class Ended(Struct, frozen=True, tag="ended", kw_only=True, omit_defaults=True):
+    """The run is over: always the last reply. With a success the finish follows, else the failing ending.
+
+    It leaves only after the `end` event is durable, or after the limit for that has passed (`acked` False).
+    """
+
+    end_reason: EndReason
+    detail: str | None = None
+    http_status: int = 200
+    """What the client gets if nothing was sent yet."""
+    upstream_status: int | None = None
+    finish_reason: FinishReason | None = None
+    usage: EndedUsage | None = None
+    message: str = ""
+    """For the client: redacted, at most 500 characters; empty with a success."""
+    error_type: str = "server_error"
+    error_code: str | None = None
+    param: str | None = None
+    retry_after_s: int | None = None
+    acked: bool = True
+
+
+Reply = Accepted | TextDelta | ReasoningDelta | ToolCallDelta | Ended
+
+
+@frozen(kw_only=True)
+class Submission:
+    """A validated turn and what the edge knows of its caller."""
+
+    run_id: RunId
+    request_id: RequestId
+    turn: Turn = field(repr=False)
+    body_bytes: int
+    client: str
+    """A `ClientName`."""
+    isolation: Digest
+    """Digest of who may share sessions: always inside the caller's auth fingerprint."""
+    edge: ProcessId
+    session_id: SessionId | None = None
+    """The session to continue; None draws a fresh one."""
+    authorization: str | None = field(default=None, repr=False)
+    """The caller's own credential, for `UPSTREAM_AUTH_MODE=pass_through`; memory or sealed payload only."""
+
+
+class Replies(Protocol):
+    """What comes back for one submission. Used by one reader."""
+
+    async def take(self) -> list[Reply]:
+        """Waits for at least one reply and gives all that are pending, in order. After `Ended` nothing follows."""
+        ...
+
+    def abort(self, detail: Detail) -> None:
+        """The client went away (or stalled): positive evidence, told to the actor. Repeats are ignored."""
+        ...
+
+    def settle(self, receipt: Receipt) -> None:
+        """What became of the ending, once; recorded in the audit stream."""
+        ...
+
+
+class Dispatch(Protocol):
+    """Where the edge hands turns in."""
+
+    async def submit(self, submission: Submission) -> Replies:
+        """Hands a turn to the owner of its session's shard.
+
+        Raises:
+            mix2api.errors.Overloaded: no owner, or the owner takes no more.
+            mix2api.errors.StoreUnavailable: it has to travel through Redis and Redis is away.
+        """
+        ...

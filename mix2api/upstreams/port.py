@@ -1,0 +1,204 @@
+"""The port to an upstream: what it is asked, what it says, and how it fails. Nothing of HTTP answers to clients.
+
+`Upstream.open(call)` gives an async context manager of an async iterator of *batches* of `UpstreamEvent`: one batch
+per piece that the socket gave, because one wake-up per frame costs eight times as much (`bench/RESULTS.md`).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from attrs import field, frozen
+from msgspec import Struct
+
+from mix2api.events.kinds import Usage
+from mix2api.vocabulary import Detail, EndReason, RequestId, RunId
+from mix2api.wire.turn import Message, Turn
+
+
+class Opened(Struct, frozen=True):
+    """The answer's status line and headers are there."""
+
+    status: int
+
+
+class Started(Struct, frozen=True):
+    """The site took the turn. Ids are in clear: the actor seals them before they go anywhere."""
+
+    session: str | None = None
+    exchange: str | None = None
+
+
+class IdsSeen(Struct, frozen=True):
+    """A later frame named the ids (again); what is None was not said and erases nothing."""
+
+    session: str | None = None
+    exchange: str | None = None
+
+
+class Text(Struct, frozen=True):
+    """A piece of the answer."""
+
+    text: str
+
+
+class Reasoning(Struct, frozen=True):
+    """A piece of reasoning."""
+
+    text: str
+
+
+class ToolInputStarted(Struct, frozen=True):
+    """A tool call begins; `call_id` is the site's."""
+
+    call_id: str
+    name: str
+
+
+class ToolInputDelta(Struct, frozen=True):
+    """A piece of a call's argument text."""
+
+    call_id: str
+    text: str
+
+
+class ToolInputAvailable(Struct, frozen=True):
+    """A whole call; `arguments` is JSON text of its input."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ToolInputBroken(Struct, frozen=True):
+    """The site could not read the call's JSON, or does not know the tool."""
+
+    call_id: str
+    name: str
+
+
+class ToolOutputSeen(Struct, frozen=True):
+    """The site ran this call itself: it is not the client's business."""
+
+    call_id: str
+
+
+class StepFinished(Struct, frozen=True):
+    """A step's border."""
+
+
+class UsageSeen(Struct, frozen=True):
+    """Token counts; a later one replaces an earlier one."""
+
+    usage: Usage
+
+
+class Skipped(Struct, frozen=True):
+    """Frames that say nothing to us (borders, sources, files, unknown types), counted."""
+
+    frames: int
+
+
+class Finished(Struct, frozen=True):
+    """The site said that the turn is over; `reason` in its own words (`tool-calls`), None if it gave none."""
+
+    reason: str | None
+
+
+class Failed(Struct, frozen=True):
+    """An `error` frame; `message` is the site's text, for the client only, redacted by the actor."""
+
+    message: str
+
+
+class AbortedByUpstream(Struct, frozen=True):
+    """The site gave up."""
+
+
+UpstreamEvent = (
+    Opened
+    | Started
+    | IdsSeen
+    | Text
+    | Reasoning
+    | ToolInputStarted
+    | ToolInputDelta
+    | ToolInputAvailable
+    | ToolInputBroken
+    | ToolOutputSeen
+    | StepFinished
+    | UsageSeen
+    | Skipped
+    | Finished
+    | Failed
+    | AbortedByUpstream
+)
+
+
+class UpstreamFault(Exception):
+    """The call failed outside the site's own frames: connection, status, time, protocol.
+
+    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`; `message` is for the client (may quote the
+    site, gets redacted); `taken` is False where the site certainly did not take the turn.
+    """
+
+    def __init__(
+        self,
+        end_reason: EndReason,
+        detail: Detail,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after_s: int | None = None,
+        taken: bool = True,
+    ) -> None:
+        super().__init__(f"{end_reason}/{detail}")
+        self.end_reason = end_reason
+        self.detail = detail
+        self.message = message
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.taken = taken
+
+
+@frozen(kw_only=True)
+class UpstreamCall:
+    """One turn as it is put to an upstream."""
+
+    run_id: RunId
+    request_id: RequestId
+    turn: Turn = field(repr=False)
+    messages: list[Message] = field(repr=False)
+    """What the upstream session has not seen: all of them on a fresh session."""
+    session: str | None = field(default=None, repr=False)
+    """The site's session id when continuing, in clear."""
+    exchange: str | None = field(default=None, repr=False)
+    authorization: str | None = field(default=None, repr=False)
+    """The caller's credential, for `pass_through`."""
+
+
+class UpstreamStream(Protocol):
+    """An answer under way."""
+
+    def __aiter__(self) -> AsyncIterator[list[UpstreamEvent]]:
+        """Batches in order. Ends after the last frame.
+
+        Raises:
+            UpstreamFault: cut, garbled, silent for too long, or refused.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Cuts the connection now; safe to call twice."""
+        ...
+
+
+class Upstream(Protocol):
+    """A kind of upstream, configured."""
+
+    def open(self, call: UpstreamCall) -> AbstractAsyncContextManager[UpstreamStream]:
+        """Puts the turn. Entering connects and sends; nothing of the answer needs to have come yet.
+
+        Leaving after the last frame gives the connection back for reuse; leaving before that closes it at once.
+        """
+        ...

@@ -1,0 +1,189 @@
+"""Ids and closed sets that every other module uses. No behaviour beyond what a set knows of itself.
+
+The words are those of `docs/glossary.md`; the lists are closed, and a value that is written to the log stays
+in its list for ever.
+"""
+
+from enum import StrEnum
+from typing import Final, NewType
+
+SessionId = NewType("SessionId", str)
+"""Ours, random, carries its shard (`mix2api.identity`); may be logged."""
+RunId = NewType("RunId", str)
+"""Ours, time-ordered and unique; may be logged."""
+RequestId = NewType("RequestId", str)
+"""The caller's word for correlation: 1-128 of `[A-Za-z0-9._:-]`; may repeat; may be logged."""
+ProcessId = NewType("ProcessId", str)
+"""One running process of ours: host-independent, random, new at every start."""
+Shard = NewType("Shard", int)
+"""0 ≤ shard < `MIX2API_SHARDS`; names the Redis hash tag `{sNN}`."""
+Digest = NewType("Digest", str)
+"""Hex of a keyed BLAKE2b: equal for equal input under one secret, says nothing else."""
+Sealed = NewType("Sealed", str)
+"""Base64url of nonce + AES-GCM ciphertext under the deployment's secret."""
+
+
+class EndReason(StrEnum):
+    """Why a run ended. Closed; source: the architecture's table."""
+
+    STOP = "stop"
+    TOOL_CALLS = "tool_calls"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+    CLIENT_ABORT = "client_abort"
+    SUPERSEDED = "superseded"
+    INVALID_REQUEST = "invalid_request"
+    AUTH_ERROR = "auth_error"
+    BUDGET_REJECTED = "budget_rejected"
+    TIMEOUT = "timeout"
+    UPSTREAM_ERROR = "upstream_error"
+    UPSTREAM_AUTH_ERROR = "upstream_auth_error"
+    OVERLOADED = "overloaded"
+    UNAVAILABLE = "unavailable"
+    WORKER_LOST = "worker_lost"
+    ADAPTER_ERROR = "adapter_error"
+    UNKNOWN = "unknown"
+
+
+SUCCESSES: Final = frozenset(
+    {EndReason.STOP, EndReason.TOOL_CALLS, EndReason.LENGTH, EndReason.CONTENT_FILTER}
+)
+"""The reasons under which the client gets a finish that means success."""
+
+
+class Fault(StrEnum):
+    """Whose doing an ending was."""
+
+    NOBODY = "nobody"
+    CLIENT = "client"
+    UPSTREAM = "upstream"
+    MIX2API = "mix2api"
+
+
+FAULT_OF: Final[dict[EndReason, Fault]] = {
+    EndReason.STOP: Fault.NOBODY,
+    EndReason.TOOL_CALLS: Fault.NOBODY,
+    EndReason.LENGTH: Fault.NOBODY,
+    EndReason.CONTENT_FILTER: Fault.NOBODY,
+    EndReason.CLIENT_ABORT: Fault.CLIENT,
+    EndReason.SUPERSEDED: Fault.CLIENT,
+    EndReason.INVALID_REQUEST: Fault.CLIENT,
+    EndReason.AUTH_ERROR: Fault.CLIENT,
+    EndReason.BUDGET_REJECTED: Fault.CLIENT,
+    EndReason.TIMEOUT: Fault.UPSTREAM,
+    EndReason.UPSTREAM_ERROR: Fault.UPSTREAM,
+    EndReason.UPSTREAM_AUTH_ERROR: Fault.UPSTREAM,
+    EndReason.OVERLOADED: Fault.MIX2API,
+    EndReason.UNAVAILABLE: Fault.MIX2API,
+    EndReason.WORKER_LOST: Fault.MIX2API,
+    EndReason.ADAPTER_ERROR: Fault.MIX2API,
+    EndReason.UNKNOWN: Fault.MIX2API,
+}
+
+
+class Detail(StrEnum):
+    """The closed list of an ending's `detail`. `adapter_error` alone has an exception's class name instead."""
+
+    CONNECT = "connect"
+    FIRST_BYTE = "first_byte"
+    IDLE = "idle"
+    TOTAL = "total"
+    STATUS = "status"
+    TRUNCATED = "truncated"
+    ERROR_FRAME = "error_frame"
+    ABORTED = "aborted"
+    PROTOCOL = "protocol"
+    CONNECT_FAILED = "connect_failed"
+    QUEUE = "queue"
+    DEADLINE = "deadline"
+    NO_OWNER = "no_owner"
+    EXPIRED = "expired"
+    DRAIN = "drain"
+    """`overloaded`: the process was told to stop and its drain limit passed."""
+    BEFORE_UPSTREAM = "before_upstream"
+    BEFORE_OUTPUT = "before_output"
+    MID_STREAM = "mid_stream"
+    EDGE_LOST = "edge_lost"
+    FENCED = "fenced"
+    """`worker_lost`: another process took the run over while this one still worked at it."""
+    STALLED = "stalled"
+    """`client_abort`: the client kept the connection but read nothing for the stall limit."""
+    HUNG_UP = "hung_up"
+    """`client_abort`: the connection was closed by the client."""
+
+
+class ChunkKind(StrEnum):
+    """What an `upstream_chunk` event tells of."""
+
+    OPEN = "open"
+    START = "start"
+    TEXT = "text"
+    REASONING = "reasoning"
+    TOOL_INPUT = "tool_input"
+    FINISH = "finish"
+    ERROR = "error"
+    CAUSE = "cause"
+
+
+class FinishReason(StrEnum):
+    """OpenAI's `finish_reason` values that this adapter gives with success."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+
+
+class Context(StrEnum):
+    """What is known of the upstream session's context after a run."""
+
+    UNCHANGED = "unchanged"
+    EXTENDED = "extended"
+    UNKNOWN = "unknown"
+
+
+class SessionWord(StrEnum):
+    """What a `session` event tells of."""
+
+    OPENED = "opened"
+    RETIRED = "retired"
+    GAP = "gap"
+    TAKEN_OVER = "taken_over"
+    WARNING = "warning"
+
+
+class Channel(StrEnum):
+    """Release channel of a process (`MIX2API_CHANNEL`)."""
+
+    STABLE = "stable"
+    CANARY = "canary"
+
+
+class ClientName(StrEnum):
+    """The closed list of clients, from User-Agent or `x-client`; all others are `other`."""
+
+    OPENCODE = "opencode"
+    CLAUDE_CODE = "claude_code"
+    CODEX = "codex"
+    OPENAI_PYTHON = "openai_python"
+    OPENAI_NODE = "openai_node"
+    AI_SDK = "ai_sdk"
+    LANGCHAIN = "langchain"
+    LITELLM = "litellm"
+    PYDANTIC_AI = "pydantic_ai"
+    NEW_API = "new_api"
+    CURL = "curl"
+    OTHER = "other"
+
+
+class Receipt(StrEnum):
+    """What the edge knows of the ending it gave a client, as it stands in the audit stream."""
+
+    WRITTEN = "written"
+    """Finish and `[DONE]` (or the whole body) were handed to the kernel."""
+    ERROR_WRITTEN = "error_written"
+    """A failing ending was written whole, `[DONE]` included."""
+    CLIENT_LEFT = "client_left"
+    """The client went away before the ending was written."""
+    END_UNACKED = "end_unacked"
+    """The ending was written before its `end` was acknowledged by the store."""

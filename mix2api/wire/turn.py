@@ -1,0 +1,59 @@
+"""The internal form of one chat request: what the edge makes of a body and an upstream is given. Content lives here.
+
+Structs, not attrs, because they are also the sealed payload between processes (`msgspec.msgpack`). Nothing in
+this module may be logged or written to Redis in clear.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct, field
+
+Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+
+class FunctionCall(Struct, frozen=True):
+    """A function's name and its arguments as JSON text (not parsed: models write what they like)."""
+
+    name: str
+    arguments: str = ""
+
+
+class MessageToolCall(Struct, frozen=True, kw_only=True):
+    """One entry of an assistant message's `tool_calls`."""
+
+    id: str
+    type: str = "function"
+    function: FunctionCall | None = None
+    custom: dict[str, Any] | None = None
+
+
+class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One message of the history, as the client sent it; unknown keys are gone."""
+
+    role: Role
+    content: str | list[dict[str, Any]] | None = None
+    """Text, or OpenAI's content parts (each has a `type`), unchanged."""
+    name: str | None = None
+    tool_calls: list[MessageToolCall] | None = None
+    tool_call_id: str | None = None
+    function_call: FunctionCall | None = None
+    refusal: str | None = None
+
+
+class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One validated chat request."""
+
+    model: str
+    messages: list[Message]
+    stream: bool = False
+    include_usage: bool = False
+    max_tokens: int | None = None
+    """From `max_completion_tokens`, else `max_tokens`."""
+    sampling: dict[str, Any] = field(default_factory=dict)
+    """`temperature`, `top_p`, `stop`, `seed`, … exactly as given, for the upstream."""
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    legacy_functions: bool = False
+    """The caller used `functions`/`function_call` and is answered in that form."""
+    persona_id: str | None = None
