@@ -1,0 +1,94 @@
+"""From causes to the verdict of a run: pure, used alike by the live actor, replay, recovery and audit.
+
+The first cause wins. A cause is an `upstream_chunk` of kind `finish`, `error` or `cause`; its place in the run's
+sequence is its time. Silence is never a cause.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from mix2api.events.kinds import UpstreamChunk
+from mix2api.vocabulary import SUCCESSES, ChunkKind, Context, Detail, EndReason, FinishReason
+
+
+@frozen
+class Cause:
+    """Why a run is to end."""
+
+    end_reason: EndReason
+    detail: str | None = None
+    finish_reason: FinishReason | None = None
+
+
+UNATTRIBUTED: Final = Cause(EndReason.UNKNOWN)
+"""What a run without any cause would end with: an audit finding."""
+
+
+def cause_of(chunk: UpstreamChunk) -> Cause | None:
+    """The cause that a chunk states, None if it states none."""
+    if chunk.kind is ChunkKind.FINISH and chunk.finish_reason is not None:
+        return Cause(EndReason(chunk.finish_reason.value), None, chunk.finish_reason)
+    if chunk.kind in {ChunkKind.ERROR, ChunkKind.CAUSE} and chunk.cause is not None:
+        return Cause(chunk.cause, chunk.detail)
+    return None
+
+
+def attribute(chunks: Iterable[UpstreamChunk]) -> Cause:
+    """The verdict over a run's chunks, in their order."""
+    for chunk in chunks:
+        cause = cause_of(chunk)
+        if cause is not None:
+            return cause
+    return UNATTRIBUTED
+
+
+_STATUS: Final[dict[EndReason, int]] = {
+    EndReason.STOP: 200,
+    EndReason.TOOL_CALLS: 200,
+    EndReason.LENGTH: 200,
+    EndReason.CONTENT_FILTER: 200,
+    EndReason.CLIENT_ABORT: 499,  # nginx's word for it; no client sees it, logs and metrics do
+    EndReason.SUPERSEDED: 409,
+    EndReason.INVALID_REQUEST: 400,
+    EndReason.AUTH_ERROR: 401,
+    EndReason.BUDGET_REJECTED: 400,
+    EndReason.TIMEOUT: 504,
+    EndReason.UPSTREAM_ERROR: 502,
+    EndReason.UPSTREAM_AUTH_ERROR: 502,
+    EndReason.OVERLOADED: 503,
+    EndReason.UNAVAILABLE: 503,
+    EndReason.WORKER_LOST: 503,
+    EndReason.ADAPTER_ERROR: 500,
+    EndReason.UNKNOWN: 500,
+}
+_QUEUE_STATUS: Final = 429
+_PASSED_ON: Final = frozenset({400, 404, 413, 422, 429, 503})
+"""Upstream statuses that tell the client what to do; every other one is a bad gateway."""
+
+
+def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool) -> int:
+    """The status that the client gets: 200 once headers have left, else by cause."""
+    if headers_sent and cause.end_reason is not EndReason.CLIENT_ABORT:
+        return 200
+    if cause.end_reason is EndReason.OVERLOADED and cause.detail == Detail.QUEUE:
+        return _QUEUE_STATUS
+    if cause.end_reason is EndReason.UPSTREAM_ERROR and cause.detail == Detail.STATUS:
+        return upstream_status if upstream_status in _PASSED_ON else _STATUS[cause.end_reason]
+    return _STATUS[cause.end_reason]
+
+
+_REFUSED_BY_SITE: Final = frozenset({401, 403, 429, 503})
+
+
+def context_after(cause: Cause, upstream_status: int | None, *, started: bool, called: bool) -> Context:
+    """What the upstream session's context is after a run with that cause."""
+    if cause.end_reason in SUCCESSES and cause.end_reason is not EndReason.CONTENT_FILTER:
+        return Context.EXTENDED
+    if not called:
+        return Context.UNCHANGED
+    refused = cause.detail in {Detail.CONNECT, Detail.CONNECT_FAILED} or (
+        cause.detail == Detail.STATUS and upstream_status in _REFUSED_BY_SITE
+    )
+    return Context.UNCHANGED if refused and not started else Context.UNKNOWN

@@ -1,0 +1,74 @@
+"""What a session can be told. Times, ids, digests and counts come in with the command: the core makes none.
+
+Commands that record what somebody else said hold the event as it will stand, with `seq` 0; `decide` numbers it.
+"""
+
+from attrs import frozen
+
+from mix2api.events.kinds import Request, ToolCall, ToolResult, UpstreamChunk
+from mix2api.vocabulary import Detail, Digest, EndReason, ProcessId, RunId
+
+
+@frozen(kw_only=True)
+class AcceptTurn:
+    """Take a turn on."""
+
+    request: Request
+    results: tuple[ToolResult, ...] = ()
+
+
+@frozen
+class RecordChunk:
+    """The upstream said something, or failed."""
+
+    chunk: UpstreamChunk
+
+
+@frozen
+class RecordToolCall:
+    """The upstream asked for a tool of the client's."""
+
+    call: ToolCall
+
+
+@frozen(kw_only=True)
+class StopRun:
+    """Something other than the upstream ends the run: the client, our limits, a fault of ours."""
+
+    run_id: RunId
+    at_ms: int
+    end_reason: EndReason
+    detail: str | None = None
+
+
+@frozen(kw_only=True)
+class ConcludeRun:
+    """Write the end. A cause must stand."""
+
+    run_id: RunId
+    at_ms: int
+    headers_sent: bool
+    """Whether the client has been given status 200 already."""
+    waits_at: tuple[Digest, ...] = ()
+
+
+@frozen(kw_only=True)
+class RecoverRun:
+    """End the run that a lost process left, by what its events say."""
+
+    run_id: RunId
+    at_ms: int
+    process: ProcessId
+    """Who recovers it."""
+    detail: Detail | None = None
+    """`edge_lost` if it was not the worker that died; else derived."""
+
+
+@frozen(kw_only=True)
+class RetireSession:
+    """Never continue it."""
+
+    why: str
+
+
+Command = AcceptTurn | RecordChunk | RecordToolCall | StopRun | ConcludeRun | RecoverRun | RetireSession

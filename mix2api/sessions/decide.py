@@ -1,0 +1,163 @@
+"""`decide(state, command) -> events`: what follows from a command, `()` for a repeat or what comes too late. Pure."""
+
+from typing import assert_never
+
+from attrs import evolve as changed
+
+from mix2api.events.kinds import End, Event, SessionNote, ToolCall, UpstreamChunk
+from mix2api.sessions.attribution import UNATTRIBUTED, context_after, http_status
+from mix2api.sessions.commands import (
+    AcceptTurn,
+    Command,
+    ConcludeRun,
+    RecordChunk,
+    RecordToolCall,
+    RecoverRun,
+    RetireSession,
+    StopRun,
+)
+from mix2api.sessions.evolve import evolve
+from mix2api.sessions.state import RunState, SessionState, Stage
+from mix2api.sessions.transitions import TRANSITIONS, trigger_of
+from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, SessionWord
+
+Decision = tuple[Event, ...]
+
+
+class RefusedCommand(Exception):
+    """The session cannot do this now. `why` is a word: `busy`, `retired`, `no_cause`, `out_of_order`."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def decide(state: SessionState, command: Command) -> Decision:
+    """The events that follow from a command.
+
+    Raises:
+        RefusedCommand: a turn for a busy or retired session, an end without a cause, what the table forbids.
+    """
+    match command:
+        case AcceptTurn():
+            return _accept(state, command)
+        case RecordChunk(chunk):
+            return _next(state, chunk)
+        case RecordToolCall(call):
+            return _next(state, call)
+        case StopRun():
+            return _next(state, _cause_chunk(command))
+        case ConcludeRun():
+            return _conclude(state, command)
+        case RecoverRun():
+            return _recover(state, command)
+        case RetireSession(why=why):
+            return () if state.stage is not Stage.WAITING else (_retired(why),)
+        case _:
+            assert_never(command)
+
+
+def _accept(state: SessionState, command: AcceptTurn) -> Decision:
+    run_id = command.request.run_id
+    if run_id in state.ended or (state.run is not None and state.run.run_id == run_id):
+        return ()
+    if state.stage is Stage.RETIRED:
+        raise RefusedCommand("retired")
+    if state.stage not in {Stage.VACANT, Stage.WAITING}:
+        raise RefusedCommand("busy")
+    opening: Decision = ()
+    if state.stage is Stage.VACANT:
+        opening = (SessionNote(word=SessionWord.OPENED, why=command.request.resolution_reason),)
+    results = (changed(result, seq=number) for number, result in enumerate(command.results, start=2))
+    return (*opening, changed(command.request, seq=1), *results)
+
+
+def _next(state: SessionState, event: UpstreamChunk | ToolCall) -> Decision:
+    """The event with the run's next number; nothing for a repeat, another run, or where a cause already stands."""
+    run = state.run
+    if run is None or run.run_id != event.run_id or state.stage is Stage.CONCLUDING or _repeats(run, event):
+        return ()
+    if (state.stage, trigger_of(event)) not in TRANSITIONS:
+        raise RefusedCommand("out_of_order")
+    return (changed(event, seq=run.seq + 1),)
+
+
+def _repeats(run: RunState, event: UpstreamChunk | ToolCall) -> bool:
+    if isinstance(event, ToolCall):
+        return event.index < run.tool_calls
+    if event.kind is ChunkKind.OPEN:
+        return run.was_called
+    return 0 < event.first_frame <= run.last_frame
+
+
+def _cause_chunk(command: StopRun) -> UpstreamChunk:
+    return UpstreamChunk(
+        run_id=command.run_id,
+        seq=0,
+        kind=ChunkKind.CAUSE,
+        at_ms=command.at_ms,
+        cause=command.end_reason,
+        detail=command.detail,
+    )
+
+
+def _conclude(state: SessionState, command: ConcludeRun) -> Decision:
+    run = state.run
+    if run is None or run.run_id != command.run_id:
+        return ()
+    if run.cause is None:
+        raise RefusedCommand("no_cause")
+    return _ending(run, command)
+
+
+def _ending(run: RunState, command: ConcludeRun) -> Decision:
+    cause = run.cause or UNATTRIBUTED
+    context = context_after(cause, run.upstream_status, started=run.was_started, called=run.was_called)
+    end = End(
+        run_id=run.run_id,
+        seq=run.seq + 1,
+        end_reason=cause.end_reason,
+        detail=cause.detail,
+        http_status=http_status(cause, run.upstream_status, headers_sent=command.headers_sent),
+        upstream_status=run.upstream_status,
+        finish_reason=cause.finish_reason,
+        usage=run.usage,
+        first_token_ms=run.first_token_ms,
+        total_ms=command.at_ms,
+        frames=run.frames,
+        context=context,
+        waits_at=command.waits_at,
+    )
+    return (end, _retired(cause.end_reason.value)) if context is Context.UNKNOWN else (end,)
+
+
+def _recover(state: SessionState, command: RecoverRun) -> Decision:
+    run = state.run
+    if run is None or run.run_id != command.run_id:
+        return ()
+    note = SessionNote(
+        word=SessionWord.TAKEN_OVER, why="process_lost", run_id=command.run_id, process=command.process
+    )
+    stop = StopRun(
+        run_id=run.run_id,
+        at_ms=max(command.at_ms, run.last_ms),
+        end_reason=EndReason.WORKER_LOST,
+        detail=command.detail or lost_detail(run),
+    )
+    events: Decision = (note, *decide(state, stop))
+    after = state
+    for event in events:
+        after = evolve(after, event)
+    conclude = ConcludeRun(run_id=run.run_id, at_ms=stop.at_ms, headers_sent=run.had_output)
+    return (*events, *_conclude(after, conclude))
+
+
+def lost_detail(run: RunState) -> Detail:
+    """How far a run had come, as far as its events say."""
+    if run.had_output:
+        return Detail.MID_STREAM
+    return Detail.BEFORE_OUTPUT if run.was_called else Detail.BEFORE_UPSTREAM
+
+
+def _retired(why: str) -> SessionNote:
+    return SessionNote(word=SessionWord.RETIRED, why=why)

@@ -1,0 +1,116 @@
+"""`evolve(state, event) -> state` and `fold`: what each event makes of a session. Pure; reads the table for legality."""
+
+from collections.abc import Iterable
+from functools import reduce
+
+from attrs import evolve as changed
+
+from mix2api.events.kinds import End, Event, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
+from mix2api.sessions.attribution import cause_of
+from mix2api.sessions.state import REMEMBERED_RUNS, VACANT, RunState, SessionState, Stage
+from mix2api.sessions.transitions import TRANSITIONS, trigger_of
+from mix2api.vocabulary import ChunkKind, SessionWord
+
+_OUTPUT_KINDS = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
+
+
+class IllegalEvent(ValueError):
+    """The table has no row for this event here, or it is of another run or out of sequence."""
+
+
+def evolve(state: SessionState, event: Event) -> SessionState:
+    """The state after one more event.
+
+    Raises:
+        IllegalEvent: by the table, the run or the sequence. A live log never holds one; a reader treats it as damage.
+    """
+    stage = TRANSITIONS.get((state.stage, trigger_of(event)))
+    if stage is None:
+        raise IllegalEvent(f"{trigger_of(event)} in stage {state.stage}")
+    if isinstance(event, SessionNote):
+        return _noted(state, event, stage)
+    if isinstance(event, Request):
+        return _requested(state, event, stage)
+    run = state.run
+    if run is None or run.run_id != event.run_id or event.seq != run.seq + 1:
+        raise IllegalEvent(f"{trigger_of(event)} is not the next event of the run under way")
+    if isinstance(event, End):
+        return _ended(state, event, stage)
+    return _moved(state, run, event, stage)
+
+
+def fold(events: Iterable[Event], start: SessionState = VACANT) -> SessionState:
+    """The state after all of them."""
+    return reduce(evolve, events, start)
+
+
+def _noted(state: SessionState, note: SessionNote, stage: Stage) -> SessionState:
+    if note.word is SessionWord.RETIRED:
+        return changed(state, stage=stage, upstream_session=None, upstream_exchange=None, waits_at=())
+    if note.word is SessionWord.GAP:
+        # Lost events had numbers: the run goes on after them.
+        run = state.run
+        moved = None if run is None else changed(run, seq=run.seq + note.count)
+        return changed(state, stage=stage, run=moved, gaps=state.gaps + note.count)
+    return changed(state, stage=stage)
+
+
+def _requested(state: SessionState, request: Request, stage: Stage) -> SessionState:
+    if request.seq != 1 or request.run_id in state.ended:
+        raise IllegalEvent("a request begins its run, once")
+    run = RunState(
+        run_id=request.run_id,
+        seq=1,
+        attempt=request.attempt,
+        stream=request.stream,
+        began_ms=request.at_ms,
+    )
+    return changed(state, stage=stage, run=run)
+
+
+def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:
+    return changed(
+        state,
+        stage=stage,
+        run=None,
+        turns=state.turns + 1,
+        ended=(*state.ended, end.run_id)[-REMEMBERED_RUNS:],
+        last_end=end.end_reason,
+        context=end.context,
+        waits_at=end.waits_at,
+    )
+
+
+def _moved(
+    state: SessionState, run: RunState, event: ToolResult | ToolCall | UpstreamChunk, stage: Stage
+) -> SessionState:
+    if isinstance(event, ToolResult):
+        return changed(state, stage=stage, run=changed(run, seq=event.seq))
+    if isinstance(event, ToolCall):
+        return changed(state, stage=stage, run=changed(run, seq=event.seq, tool_calls=run.tool_calls + 1))
+    return changed(
+        state,
+        stage=stage,
+        run=_heard(run, event),
+        upstream_session=event.upstream_session or state.upstream_session,
+        upstream_exchange=event.upstream_exchange or state.upstream_exchange,
+    )
+
+
+def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:
+    output = chunk.kind in _OUTPUT_KINDS
+    return changed(
+        run,
+        seq=chunk.seq,
+        last_ms=chunk.at_ms,
+        cause=run.cause or cause_of(chunk),
+        frames=run.frames + chunk.frames,
+        last_frame=max(run.last_frame, chunk.last_frame),
+        size_bytes=run.size_bytes + chunk.size_bytes,
+        first_token_ms=chunk.at_ms if output and run.first_token_ms is None else run.first_token_ms,
+        upstream_status=chunk.upstream_status or run.upstream_status,
+        usage=chunk.usage or run.usage,
+        was_called=run.was_called or chunk.kind is ChunkKind.OPEN,
+        was_started=run.was_started or chunk.kind is ChunkKind.START,
+        had_output=run.had_output or output,
+    )

@@ -1,0 +1,87 @@
+"""What a session is at one moment: the fold of its events. Frozen; `evolve` alone makes new ones."""
+
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+from mix2api.events.kinds import Usage
+from mix2api.sessions.attribution import Cause
+from mix2api.vocabulary import Context, Digest, EndReason, RunId, Sealed
+
+
+class Stage(StrEnum):
+    """Where a session stands. From `accepted` to `concluding` it has a run."""
+
+    VACANT = "vacant"
+    """Nothing is known of it."""
+    WAITING = "waiting"
+    """Between two turns."""
+    ACCEPTED = "accepted"
+    """A run is in the log; the upstream has not been called."""
+    CALLED = "called"
+    """The upstream is being called; it has said nothing yet."""
+    STARTED = "started"
+    """The upstream took the turn; no output yet."""
+    STREAMING = "streaming"
+    """Output has been seen."""
+    CONCLUDING = "concluding"
+    """A cause of ending stands; only `end` may follow."""
+    RETIRED = "retired"
+    """It is never continued."""
+
+
+RUNNING: Final = frozenset({Stage.ACCEPTED, Stage.CALLED, Stage.STARTED, Stage.STREAMING, Stage.CONCLUDING})
+"""The stages in which a session has a run without an end."""
+
+REMEMBERED_RUNS: Final = 8
+"""Ended runs whose repeats are recognised: more than a session's queue can hold redelivered at once."""
+
+
+@frozen(kw_only=True)
+class RunState:
+    """The run under way."""
+
+    run_id: RunId
+    seq: int
+    """Of its last event."""
+    attempt: int
+    stream: bool
+    began_ms: int
+    """Wall clock, Unix milliseconds."""
+    last_ms: int = 0
+    """Of its last chunk, milliseconds since it began."""
+    cause: Cause | None = None
+    frames: int = 0
+    last_frame: int = 0
+    """The number of the last frame told of: what comes with a lower one is a repeat."""
+    size_bytes: int = 0
+    tool_calls: int = 0
+    first_token_ms: int | None = None
+    upstream_status: int | None = None
+    usage: Usage | None = None
+    was_called: bool = False
+    was_started: bool = False
+    had_output: bool = False
+
+
+@frozen(kw_only=True)
+class SessionState:
+    """A session's folded events."""
+
+    stage: Stage = Stage.VACANT
+    run: RunState | None = None
+    upstream_session: Sealed | None = None
+    upstream_exchange: Sealed | None = None
+    turns: int = 0
+    """Runs that ended."""
+    ended: tuple[RunId, ...] = ()
+    """The last of them, newest last."""
+    last_end: EndReason | None = None
+    context: Context | None = None
+    waits_at: tuple[Digest, ...] = ()
+    gaps: int = 0
+    """Events known to be lost from its log."""
+
+
+VACANT: Final = SessionState()
