@@ -22,6 +22,8 @@ class ReplyBuffer:
         self._on_abort: Callable[[Detail], None] | None = on_abort
         self._on_settle: Callable[[Receipt], None] | None = on_settle
         self._taken = trio.Event()
+        self.committed = False
+        """Whether status 200 has left."""
 
     def put(self, replies: list[Reply]) -> None:
         """Adds replies, in order, and wakes the reader."""
@@ -46,6 +48,10 @@ class ReplyBuffer:
         self._ready = trio.Event()
         self._taken.set()
         return taken
+
+    def headers_sent(self) -> None:
+        """Status 200 has left."""
+        self.committed = True
 
     def abort(self, detail: Detail) -> None:
         """The client went away. Told once."""

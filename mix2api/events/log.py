@@ -32,7 +32,7 @@ class Opening:
     edge: ProcessId
     request_digest: Digest
     summary: bytes
-    """The `request` half of the audit entry (`mix2api.projections.audit`), kept in `open` until the end."""
+    """The `request` half of the audit entry (`mix2api.projections.summary`), kept in `open` until the end."""
 
 
 @frozen(kw_only=True)

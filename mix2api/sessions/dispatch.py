@@ -128,6 +128,10 @@ class Replies(Protocol):
         """Waits for at least one reply and gives all that are pending, in order. After `Ended` nothing follows."""
         ...
 
+    def headers_sent(self) -> None:
+        """Status 200 has left: from now on a failing run ends inside the stream, and its `http_status` is 200."""
+        ...
+
     def abort(self, detail: Detail) -> None:
         """The client went away (or stalled): positive evidence, told to the actor. Repeats are ignored."""
         ...
