@@ -1,0 +1,131 @@
+"""The two halves of a run's audit entry, as compact JSON arrays: what was asked, and how it ended. Never any content.
+
+The `request` half is made when a run is accepted and rests in `open`; the store puts it beside the `end` half when
+the run ends. Arrays, because an audit reads millions: a third of the bytes of objects and half of the time. The
+version stands first; fields may be added at the end, with a default, and old readers skip them.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from mix2api.events.kinds import End, Request, Usage
+from mix2api.vocabulary import Channel, EndReason, FinishReason
+
+SUMMARY_VERSION: Final = 1
+"""Raised only when a field changes its place or its meaning."""
+
+
+class RequestSummary(Struct, frozen=True, array_like=True):
+    """What was asked, by whom, and when."""
+
+    version: int
+    at_ms: int
+    """Unix milliseconds, the wall clock of the process that runs it."""
+    request_id: str
+    client: str
+    """A `ClientName`; a plain string here, so that an older reader still counts a newer client."""
+    stream: bool
+    tools_present: bool
+    model: str
+    """The configured name, else `#<digest>/<length>`."""
+    attempt: int
+    channel: Channel
+
+
+class TokenCounts(Struct, frozen=True, array_like=True):
+    """The upstream's own token counts."""
+
+    prompt: int
+    completion: int
+    total: int
+    reasoning: int
+    cached: int
+
+    @classmethod
+    def of(cls, usage: Usage) -> "TokenCounts":
+        """An event's usage as it stands in a summary."""
+        return cls(
+            usage.prompt_tokens,
+            usage.completion_tokens,
+            usage.total_tokens,
+            usage.reasoning_tokens,
+            usage.cached_tokens,
+        )
+
+
+class EndSummary(Struct, frozen=True, array_like=True):
+    """How it ended."""
+
+    version: int
+    end_reason: EndReason
+    detail: str | None
+    http_status: int
+    upstream_status: int | None
+    finish_reason: FinishReason | None
+    first_token_ms: int | None
+    total_ms: int
+    frames: int
+    usage: TokenCounts | None
+
+
+_encoder = msgspec.json.Encoder()
+_request_decoder = msgspec.json.Decoder(RequestSummary)
+_end_decoder = msgspec.json.Decoder(EndSummary)
+
+# RecursionError: a field that this version does not know may be nested as deep as somebody likes.
+_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+def request_summary(request: Request) -> bytes:
+    """The first half of a run's audit entry."""
+    return _encoder.encode(
+        RequestSummary(
+            version=SUMMARY_VERSION,
+            at_ms=request.at_ms,
+            request_id=request.request_id,
+            client=request.client,
+            stream=request.stream,
+            tools_present=request.tools_present,
+            model=request.model,
+            attempt=request.attempt,
+            channel=request.channel,
+        )
+    )
+
+
+def end_summary(end: End) -> bytes:
+    """The second half of a run's audit entry."""
+    return _encoder.encode(
+        EndSummary(
+            version=SUMMARY_VERSION,
+            end_reason=end.end_reason,
+            detail=end.detail,
+            http_status=end.http_status,
+            upstream_status=end.upstream_status,
+            finish_reason=end.finish_reason,
+            first_token_ms=end.first_token_ms,
+            total_ms=end.total_ms,
+            frames=end.frames,
+            usage=None if end.usage is None else TokenCounts.of(end.usage),
+        )
+    )
+
+
+def read_request_summary(data: bytes) -> RequestSummary | None:
+    """The first half again; None if it is damaged or of a newer version. Never raises."""
+    try:
+        summary = _request_decoder.decode(data)
+    except _UNREADABLE:
+        return None
+    return summary if summary.version == SUMMARY_VERSION else None
+
+
+def read_end_summary(data: bytes) -> EndSummary | None:
+    """The second half again; None if it is damaged or of a newer version. Never raises."""
+    try:
+        summary = _end_decoder.decode(data)
+    except _UNREADABLE:
+        return None
+    return summary if summary.version == SUMMARY_VERSION else None

@@ -1,0 +1,121 @@
+"""The two halves of an audit entry."""
+
+import pytest
+
+from mix2api.events.kinds import End, Request, Usage
+from mix2api.projections.summary import (
+    EndSummary,
+    RequestSummary,
+    TokenCounts,
+    end_summary,
+    read_end_summary,
+    read_request_summary,
+    request_summary,
+)
+from mix2api.vocabulary import Channel, EndReason, FinishReason, ProcessId, RequestId, RunId
+
+REQUEST = Request(
+    run_id=RunId("run_1"),
+    seq=1,
+    request_id=RequestId("req-1"),
+    at_ms=1_700_000_000_000,
+    attempt=2,
+    client="opencode",
+    model="mix/claude",
+    stream=True,
+    tools_present=True,
+    messages_all=3,
+    messages_new=1,
+    body_bytes=200,
+    edge=ProcessId("p_1"),
+    worker=ProcessId("p_2"),
+    channel=Channel.CANARY,
+)
+END = End(
+    run_id=RunId("run_1"),
+    seq=9,
+    end_reason=EndReason.LENGTH,
+    http_status=200,
+    upstream_status=200,
+    finish_reason=FinishReason.LENGTH,
+    first_token_ms=120,
+    total_ms=1200,
+    frames=40,
+    usage=Usage(prompt_tokens=11, completion_tokens=7, total_tokens=18, reasoning_tokens=3, cached_tokens=2),
+)
+
+REQUEST_BYTES = b'[1,1700000000000,"req-1","opencode",true,true,"mix/claude",2,"canary"]'
+END_BYTES = b'[1,"length",null,200,200,"length",120,1200,40,[11,7,18,3,2]]'
+
+
+def test_the_bytes_of_version_one_stay_as_they_are() -> None:
+    assert request_summary(REQUEST) == REQUEST_BYTES
+    assert end_summary(END) == END_BYTES
+
+
+def test_both_halves_are_read_back_whole() -> None:
+    assert read_request_summary(REQUEST_BYTES) == RequestSummary(
+        version=1,
+        at_ms=1_700_000_000_000,
+        request_id="req-1",
+        client="opencode",
+        stream=True,
+        tools_present=True,
+        model="mix/claude",
+        attempt=2,
+        channel=Channel.CANARY,
+    )
+    assert read_end_summary(END_BYTES) == EndSummary(
+        version=1,
+        end_reason=EndReason.LENGTH,
+        detail=None,
+        http_status=200,
+        upstream_status=200,
+        finish_reason=FinishReason.LENGTH,
+        first_token_ms=120,
+        total_ms=1200,
+        frames=40,
+        usage=TokenCounts(prompt=11, completion=7, total=18, reasoning=3, cached=2),
+    )
+
+
+def test_an_end_without_usage_has_none() -> None:
+    failed = End(
+        run_id=RunId("run_1"),
+        seq=2,
+        end_reason=EndReason.TIMEOUT,
+        detail="connect",
+        http_status=504,
+        total_ms=5,
+    )
+    read = read_end_summary(end_summary(failed))
+    assert read is not None
+    assert (read.end_reason, read.detail, read.usage) == (EndReason.TIMEOUT, "connect", None)
+
+
+def test_fields_that_a_later_version_added_are_skipped() -> None:
+    assert read_request_summary(REQUEST_BYTES[:-1] + b',{"later":1}]') is not None
+    assert read_end_summary(END_BYTES[:-1] + b',"later"]') is not None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xff\xfe",
+        b'[1,"stop"',
+        b'["1",2,3]',
+        b'[1,"no such reason",null,200,null,null,null,1,1,null]',
+        REQUEST_BYTES[:-1] + b"," + b"[" * 100_000 + b"]" * 100_000 + b"]",
+        END_BYTES[:-1] + b"," + b"[" * 100_000 + b"]" * 100_000 + b"]",
+        REQUEST_BYTES.replace(b"[1,", b"[2,", 1),
+        END_BYTES.replace(b"[1,", b"[2,", 1),
+        REQUEST_BYTES.replace(b"req-1", b"\xff\xff"),
+    ],
+)
+def test_damage_and_newer_versions_are_unreadable_and_raise_nothing(damage: bytes) -> None:
+    # Depth alone is no damage where the reader skips the field: then the fields it knows are given.
+    assert read_request_summary(damage) in {None, read_request_summary(REQUEST_BYTES)}
+    assert read_end_summary(damage) in {None, read_end_summary(END_BYTES)}
