@@ -1,0 +1,202 @@
+"""What may not be told, and how it is masked: secret field names, secret-looking text, exceptions. Pure, no I/O.
+
+`mix2api.logs` runs every log line through this, the actors every upstream error text that goes to a client, and
+`mix2api.settings` what it shows. Masking errs on the side of too much: a masked word costs a look at the event log, a
+token in a log costs the token.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+MASK: Final = "[redacted]"
+TEXT_LIMIT: Final = 500
+"""Characters of foreign text that may be told at most (the architecture, "No content by side doors")."""
+_SCAN_MARGIN: Final = 4096
+"""Characters beyond the limit that are still searched, so that a secret that is cut by the limit is seen as one."""
+_DEPTH: Final = 6
+"""Levels of nesting in a log field that are followed; deeper ones are masked whole."""
+
+_SECRET_NAMES: Final = frozenset(
+    {
+        "authorization",
+        "proxy_authorization",
+        "cookie",
+        "set_cookie",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "api_key",
+        "apikey",
+        "credential",
+        "credentials",
+        "session_id",
+        "sessionid",
+        "exchange_id",
+        "exchangeid",
+        "upstream_session",
+        "upstream_exchange",
+        "x_session_id",
+        "x_session_key",
+        "x_session_affinity",
+        "x_api_key",
+    }
+)
+_SECRET_ENDINGS: Final = ("_token", "_secret", "_password", "_api_key", "_cookie", "_authorization")
+
+_SUSPECT: Final = re.compile(
+    r"bearer|basic|eyJ|sk[-_]|pk[-_]|rk[-_]|://|key|token|secret|passw|cookie|authoriz|session|exchange",
+    re.IGNORECASE,
+)
+"""One cheap search that clears almost every value; only what it finds is put through the patterns below."""
+
+_HONEST_ENGLISH: Final = (
+    r"(?!(?:tokens?|auth|authentication|authorization|credentials?|keys?|scheme|realm|is|was|are|and|or|not|must"
+    r"|required|missing|invalid|expired)(?:[\s,;:!?]|\.?(?:\s|$)))"
+)
+"""English that follows `bearer` in honest error messages (`bearer token required`)."""
+
+_PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"://[^/\s@\"']+@"), f"://{MASK}@"),
+    (
+        re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s*[:=]\s*[\"']?)[^\"'\r\n]+"),
+        rf"\1\2{MASK}",
+    ),
+    (re.compile(rf"(?i)\b(bearer|basic)\s+{_HONEST_ENGLISH}[^\s\"',;]+"), rf"\1 {MASK}"),
+    (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}"), MASK),
+    (re.compile(r"(?i)\b[spr]k[-_][\w-]{8,}"), MASK),
+    (
+        re.compile(
+            r"(?i)([\w-]*(?:api[-_]?key|token|secret|password|passwd|session[-_]?(?:id|key)|exchange[-_]?id))"
+            r"([\"']?\s*[:=]\s*[\"']?)(?!\[redacted\])[^\s\"',;&})\]]+"
+        ),
+        rf"\1\2{MASK}",
+    ),
+)
+
+
+def is_secret_field(name: str) -> bool:
+    """True if a field of that name is masked whatever it holds. Case and `-`/`_` do not matter."""
+    plain = name.lower().replace("-", "_")
+    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS)
+
+
+def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()) -> str:
+    """Foreign text without what looks like a credential, at most `limit` characters.
+
+    Args:
+        text: of any length; only the beginning that can be told is searched.
+        limit: characters that may be told; a cut text ends in `…`.
+        known: exact secrets of this run (upstream session ids) that no pattern could recognise.
+    """
+    told = text[: limit + _SCAN_MARGIN]
+    for secret in known:
+        if secret:
+            told = told.replace(secret, MASK)
+    if _SUSPECT.search(told) is not None:
+        for pattern, put in _PATTERNS:
+            told = pattern.sub(put, told)
+    return told if len(told) <= limit else told[: limit - 1] + "…"
+
+
+def redact_value(name: str, value: object, depth: int = _DEPTH) -> object:
+    """A log field's value as it may be told: scalars, containers of them, and nothing's `repr`."""
+    if value is None or value is True or value is False:
+        return value
+    if is_secret_field(name):
+        return MASK
+    match value:
+        case Enum():
+            return redact_value(name, value.value, depth)
+        case int() | float():
+            return value
+        case str():
+            return redact_text(value)
+        case PurePath():
+            return redact_text(str(value))
+        case bytes() | bytearray() | memoryview():
+            return f"<{len(value)} bytes>"
+        case _:
+            return _redact_container(name, value, depth)
+
+
+def _redact_container(name: str, value: object, depth: int) -> object:
+    if depth == 0:
+        return MASK
+    match value:
+        case Mapping():
+            return {str(key): redact_value(str(key), item, depth - 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [redact_value(name, item, depth - 1) for item in value]
+        case _:
+            # A foreign object's repr may quote content (a parse error, a request): its class is all that is told.
+            return f"<{type(value).__name__}>"
+
+
+_SCHEMES: Final = frozenset({"http", "https", "redis", "rediss", "unix"})
+
+
+def redact_url(url: str) -> str:
+    """A URL as scheme, host, port and path: without user, password, query and fragment."""
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return MASK
+    if parts.scheme not in _SCHEMES or "://" not in url:
+        return MASK  # `user:password@host` is a URL with the scheme `user` to the parser
+    host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
+    user = f"{MASK}@" if "@" in parts.netloc else ""
+    query = f"?{MASK}" if parts.query else ""
+    return f"{parts.scheme}://{user}{host}{port}{parts.path}{query}"
+
+
+@frozen
+class FaultPlace:
+    """All that may be told of an exception: what it is and where it came from, never its text."""
+
+    error: str
+    """Class names, the leaves of a group joined by `+`."""
+    at: str
+    """Our own frames as `file.py:line`, outermost first, joined by `>`; `none` if no frame is ours."""
+
+
+_PACKAGE: Final = Path(__file__).resolve().parent
+_FRAMES: Final = 4
+"""Innermost frames of ours that are told: enough to find the place, short enough for one line."""
+_LEAVES: Final = 5
+"""Exceptions of a group that are told."""
+
+
+def place_of(fault: BaseException) -> FaultPlace:
+    """Class and place of an exception; of a group: those of its first leaves."""
+    leaves = list(_leaves_of(fault))[:_LEAVES]
+    places = [place for leaf in (fault, *leaves[:1]) if (place := _own_frames(leaf.__traceback__))]
+    return FaultPlace(
+        error="+".join(type(leaf).__name__ for leaf in leaves), at=places[-1] if places else "none"
+    )
+
+
+def _leaves_of(fault: BaseException) -> Iterator[BaseException]:
+    if isinstance(fault, BaseExceptionGroup):
+        for inner in fault.exceptions:
+            yield from _leaves_of(inner)
+    else:
+        yield fault
+
+
+def _own_frames(trace: TracebackType | None) -> str:
+    places: list[str] = []
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE):
+            places.append(f"{path.relative_to(_PACKAGE.parent)}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return ">".join(places[-_FRAMES:])

@@ -1,0 +1,46 @@
+"""Typed settings: read once by `mix2api.cli`, handed down as small frozen groups, never read elsewhere.
+
+`inbound`, `upstream` and `process` have what takes effect, `later` what is known and not served yet, `readers` the forms of values, `loading` the checks,
+`showing` what an operator sees.
+"""
+
+from mix2api.settings.choices import (
+    InboundAuthMode,
+    LogFormat,
+    LogLevel,
+    SessionKeyMode,
+    StoreMode,
+    UpstreamAuthMode,
+    UpstreamKind,
+)
+from mix2api.settings.inbound import InboundAuth, Isolation, Listening
+from mix2api.settings.loading import Settings, Source, load_settings
+from mix2api.settings.process import Logging, Release, Storing, Working
+from mix2api.settings.showing import EffectiveRow, effective, render_docs
+from mix2api.settings.upstream import Network, Site, UpstreamAuth
+
+__all__ = [
+    "EffectiveRow",
+    "InboundAuth",
+    "InboundAuthMode",
+    "Isolation",
+    "Listening",
+    "LogFormat",
+    "LogLevel",
+    "Logging",
+    "Network",
+    "Release",
+    "SessionKeyMode",
+    "Settings",
+    "Site",
+    "Source",
+    "StoreMode",
+    "Storing",
+    "UpstreamAuth",
+    "UpstreamAuthMode",
+    "UpstreamKind",
+    "Working",
+    "effective",
+    "load_settings",
+    "render_docs",
+]

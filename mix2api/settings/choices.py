@@ -1,0 +1,81 @@
+"""The closed lists that settings choose from."""
+
+from enum import StrEnum
+
+
+class LogFormat(StrEnum):
+    """How a log line looks (`MIX2API_LOG_FORMAT`)."""
+
+    CONSOLE = "console"
+    """For people: coloured on a terminal."""
+    LOGFMT = "logfmt"
+    """`key=value`, for grep."""
+    JSON = "json"
+    """One object a line, for machines."""
+
+
+class LogLevel(StrEnum):
+    """The least level that is written (`MIX2API_LOG_LEVEL`)."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class InboundAuthMode(StrEnum):
+    """How callers prove themselves (`INBOUND_AUTH_MODE`)."""
+
+    BEARER = "bearer"
+    KEYS = "keys"
+    NONE = "none"
+
+
+class UpstreamAuthMode(StrEnum):
+    """Whose credential goes upstream (`UPSTREAM_AUTH_MODE`)."""
+
+    STATIC = "static"
+    MANAGED = "managed"
+    PASS_THROUGH = "pass_through"  # noqa: S105 - a word, no secret
+    NONE = "none"
+
+
+class UpstreamKind(StrEnum):
+    """What stands upstream (`MIX2API_UPSTREAM`)."""
+
+    MIX = "mix"
+    OPENAI = "openai"
+    RESPONSES = "responses"
+    OPENCODE = "opencode"
+
+
+class StoreMode(StrEnum):
+    """Where the event log lives (`SESSION_STORE_MODE`)."""
+
+    AUTO = "auto"
+    REDIS = "redis"
+    MEMORY = "memory"
+
+
+class SessionKeyMode(StrEnum):
+    """Who may share sessions (`SESSION_KEY_MODE`); every mode stays inside the caller's own credential."""
+
+    AUTH_MODEL_CLIENT = "auth_model_client"
+    AUTH = "auth"
+    MODEL = "model"
+
+
+class SessionReuse(StrEnum):
+    """How a request finds the session it continues (`MIX2API_SESSION_REUSE`)."""
+
+    LINEAGE = "lineage"
+    KEY = "key"
+
+
+class ToolInstructionMode(StrEnum):
+    """Where a site without native tools is told of them (`TOOL_INSTRUCTION_MODE`)."""
+
+    QUERY = "query"
+    MESSAGES = "messages"
+    BOTH = "both"
+    NONE = "none"

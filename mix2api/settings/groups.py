@@ -1,0 +1,26 @@
+"""The settings that take effect, as frozen groups that are handed down: one field, one setting.
+
+A field's name is the code's word, the setting's name the operator's. Whoever needs a setting is given its group (or the
+value), never the environment. `Group()` stands at the defaults, which is handy in tests.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from mix2api.settings.inbound import InboundAuth, Isolation, Listening
+from mix2api.settings.process import Logging, Release, Storing, Working
+from mix2api.settings.upstream import Network, Site, UpstreamAuth
+
+GROUPS: Final[Mapping[str, type]] = {
+    "listening": Listening,
+    "inbound_auth": InboundAuth,
+    "isolation": Isolation,
+    "site": Site,
+    "network": Network,
+    "upstream_auth": UpstreamAuth,
+    "storing": Storing,
+    "working": Working,
+    "release": Release,
+    "logging": Logging,
+}
+"""Field of `Settings` -> group, in the order of the documentation."""

@@ -1,0 +1,254 @@
+"""Settings whose service is not built yet: known, checked, and never silently ignored.
+
+A row leaves this table for a field of a group (`mix2api.settings.groups`) when it takes effect.
+"""
+
+from typing import Final
+
+from mix2api.settings.choices import SessionReuse, ToolInstructionMode
+from mix2api.settings.readers import (
+    Choice,
+    Flag,
+    HttpUrl,
+    JsonObject,
+    Names,
+    Share,
+    Text,
+    UrlPath,
+    Whole,
+)
+from mix2api.settings.setting import Setting
+
+_CHARS: Final = Whole(1, 10_000_000)
+_TOKENS: Final = Whole(1, 100_000_000)
+_NO_DYNAMIC: Final = "requests cannot choose the upstream's base URL yet"
+_NO_MANAGED: Final = "tokens are not fetched yet (UPSTREAM_AUTH_MODE=managed)"
+_NO_REUSE: Final = "no session is continued yet"
+_NO_TOOLS: Final = "tools are not turned into instructions yet"
+_NO_BUDGETS: Final = "tokens are not counted and nothing is trimmed yet"
+_NO_TRACES: Final = "no traces are taken yet"
+_NO_DEBUG_LINES: Final = "no such debugging lines are written yet"
+
+LATER: Final[tuple[Setting, ...]] = (
+    Setting(
+        "UPSTREAM_DYNAMIC_BASE_ENABLED",
+        Flag(),
+        "false",
+        "a request may choose the upstream's base URL",
+        refuses={True: "the address check that makes it safe is not built yet"},
+    ),
+    Setting("UPSTREAM_BASE_ALLOWLIST", Names(), "", "hosts that a request may choose", lack=_NO_DYNAMIC),
+    Setting("UPSTREAM_BASE_ALLOW_HTTP", Flag(), "false", "http too may be chosen", lack=_NO_DYNAMIC),
+    Setting(
+        "UPSTREAM_BASE_ALLOW_PRIVATE",
+        Flag(),
+        "false",
+        "private addresses too may be chosen",
+        lack=_NO_DYNAMIC,
+    ),
+    Setting("UPSTREAM_TOKEN_URL", HttpUrl(), "", "token endpoint", lack=_NO_MANAGED),
+    Setting("UPSTREAM_TOKEN_PATH", UrlPath(), "/v2/token", "its path below the base URL", lack=_NO_MANAGED),
+    Setting("UPSTREAM_TOKEN_METHOD", Text(16), "POST", "its method", lack=_NO_MANAGED),
+    Setting(
+        "UPSTREAM_TOKEN_HEADERS_JSON", JsonObject(), "", "headers of the login", secret=True, lack=_NO_MANAGED
+    ),
+    Setting("UPSTREAM_TOKEN_BODY_JSON", JsonObject(), "", "body of the login", secret=True, lack=_NO_MANAGED),
+    Setting("UPSTREAM_TOKEN_FIELD", Text(128), "access_token", "where the token stands", lack=_NO_MANAGED),
+    Setting(
+        "UPSTREAM_TOKEN_EXPIRES_IN_FIELD", Text(128), "expires_in", "where its life stands", lack=_NO_MANAGED
+    ),
+    Setting(
+        "UPSTREAM_TOKEN_TIMEOUT_MS",
+        Whole(1, 600_000),
+        "10000",
+        "wait for the login",
+        unit="ms",
+        lack=_NO_MANAGED,
+    ),
+    Setting(
+        "UPSTREAM_TOKEN_EXPIRY_SKEW_MS",
+        Whole(0, 86_400_000),
+        "60000",
+        "how long before its expiry a token is renewed",
+        unit="ms",
+        lack=_NO_MANAGED,
+    ),
+    Setting(
+        "UPSTREAM_AUTH_RECOVERY_RETRY",
+        Whole(0, 5),
+        "1",
+        "retries after a token-invalid answer",
+        lack=_NO_MANAGED,
+    ),
+    Setting(
+        "SESSION_TTL_MS",
+        Whole(1, 365 * 86_400_000),
+        "1800000",
+        "how long a session waits for its next turn",
+        unit="ms",
+        lack=_NO_REUSE,
+    ),
+    Setting(
+        "MIX2API_SESSION_REUSE",
+        Choice(SessionReuse),
+        "lineage",
+        "`lineage`: by the history that a request carries; `key`: one session for each isolation key",
+        refuses={
+            SessionReuse.KEY: "no session is continued yet, and clients that rely on it would lose their context"
+        },
+    ),
+    Setting(
+        "MIX2API_RERUN",
+        Flag(),
+        "true",
+        "a turn of a dead process runs once more if its client has seen nothing",
+        lack="nothing is run a second time yet, whatever stands here",
+    ),
+    Setting(
+        "UPSTREAM_MESSAGES_MAX",
+        Whole(1, 100_000),
+        "20",
+        "messages that a continued turn sends",
+        lack=_NO_REUSE,
+    ),
+    Setting(
+        "UPSTREAM_MESSAGE_MAX_CHARS",
+        _CHARS,
+        "8000",
+        "longest message that a continued turn sends",
+        unit="characters",
+        lack=_NO_REUSE,
+    ),
+    Setting(
+        "FORCE_TOOL_CALL",
+        Flag(words=("0", "1", "true", "false")),
+        "0",
+        "a turn with tools must call one",
+        lack=_NO_TOOLS,
+    ),
+    Setting("TOOL_KEEP_ALL", Flag(), "true", "all tools are told to the site", lack=_NO_TOOLS),
+    Setting(
+        "TOOL_MAX_COUNT", Whole(1, 10_000), "15", "tools that are told to the site otherwise", lack=_NO_TOOLS
+    ),
+    Setting(
+        "TOOL_DESC_MAX_CHARS",
+        _CHARS,
+        "500",
+        "longest description of a tool",
+        unit="characters",
+        lack=_NO_TOOLS,
+    ),
+    Setting(
+        "SYSTEM_PROMPT_MAX_CHARS",
+        _CHARS,
+        "10000",
+        "longest system prompt beside tool instructions",
+        unit="characters",
+        lack=_NO_TOOLS,
+    ),
+    Setting(
+        "TOOL_INSTRUCTION_MODE",
+        Choice(ToolInstructionMode),
+        "both",
+        "where a site without native tools is told of them",
+        lack=_NO_TOOLS,
+    ),
+    Setting(
+        "TOOL_RESULT_MAX_CHARS",
+        _CHARS,
+        "20000",
+        "longest tool result that is sent",
+        unit="characters",
+        lack="tool results are sent whole",
+    ),
+    Setting("MODEL_PROFILE_JSON", JsonObject(), "", "profiles by model", lack=_NO_BUDGETS),
+    Setting(
+        "MODEL_PROFILE_DEFAULT_CONTEXT_WINDOW",
+        _TOKENS,
+        "200000",
+        "context window of other models",
+        unit="tokens",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "MODEL_PROFILE_DEFAULT_MAX_INPUT_TOKENS",
+        _TOKENS,
+        "120000",
+        "input limit of other models",
+        unit="tokens",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "MODEL_PROFILE_DEFAULT_MAX_NEW_TOKENS",
+        _TOKENS,
+        "8192",
+        "output limit of other models",
+        unit="tokens",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "MODEL_PROFILE_FALLBACK_WARN_CACHE_SIZE",
+        Whole(0, 1_000_000),
+        "1024",
+        "models without a profile that are remembered as warned of",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "TOKEN_BUDGET_DEFAULT_RESERVED_OUTPUT_TOKENS",
+        _TOKENS,
+        "1024",
+        "room that is kept for the output",
+        unit="tokens",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "BUDGET_TRIM_RECENT_MESSAGES",
+        Whole(0, 100_000),
+        "6",
+        "newest messages that trimming keeps",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "BUDGET_TRIM_MESSAGE_MAX_CHARS",
+        _CHARS,
+        "1200",
+        "longest message after trimming",
+        unit="characters",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "BUDGET_HISTORY_SUMMARY_ENABLED", Flag(), "false", "what was trimmed is summed up", lack=_NO_BUDGETS
+    ),
+    Setting(
+        "BUDGET_HISTORY_SUMMARY_MAX_CHARS",
+        _CHARS,
+        "600",
+        "longest summary",
+        unit="characters",
+        lack=_NO_BUDGETS,
+    ),
+    Setting(
+        "BUDGET_HISTORY_SUMMARY_MAX_LINES",
+        Whole(1, 10_000),
+        "10",
+        "longest summary",
+        unit="lines",
+        lack=_NO_BUDGETS,
+    ),
+    Setting("LOG_HEADERS", Flag(), "false", "debugging: headers, redacted", lack=_NO_DEBUG_LINES),
+    Setting("LOG_BODIES", Flag(), "false", "debugging: bodies, redacted", lack=_NO_DEBUG_LINES),
+    Setting(
+        "LOG_TOOL_PARSE", Flag(), "false", "debugging: tool calls in text, redacted", lack=_NO_DEBUG_LINES
+    ),
+    Setting("LOG_TOOL_SELECTION", Flag(), "false", "debugging: chosen tools", lack=_NO_DEBUG_LINES),
+    Setting("LOG_TOKEN_INFO", Flag(), "false", "debugging: life of tokens", lack=_NO_DEBUG_LINES),
+    Setting("MIX2API_TRACE_SAMPLE_RATE", Share(), "0", "share of requests that are traced", lack=_NO_TRACES),
+    Setting(
+        "MIX2API_TRACE_TTL_S",
+        Whole(1, 86_400),
+        "86400",
+        "how long a trace is kept",
+        unit="s",
+        lack=_NO_TRACES,
+    ),
+)

@@ -1,0 +1,182 @@
+"""Environment and `.env` to `Settings`: every bad setting is reported at once, nothing is silently ignored."""
+
+import difflib
+from collections.abc import Collection, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+import attrs
+from attrs import field, frozen
+
+from mix2api.errors import ConfigurationError
+from mix2api.settings.choices import InboundAuthMode, StoreMode
+from mix2api.settings.dotenv import DotEnv, parse_dotenv
+from mix2api.settings.groups import GROUPS
+from mix2api.settings.inbound import InboundAuth, Isolation, Listening
+from mix2api.settings.later import LATER
+from mix2api.settings.process import Logging, Release, Storing, Working
+from mix2api.settings.setting import Setting, settings_of
+from mix2api.settings.upstream import Network, Site, UpstreamAuth
+
+OURS: Final = "MIX2API_"
+_LIKELY_TYPO: Final = 0.85
+"""How near a foreign name in `.env` must be to one of ours to be remarked on; `.env` may serve other programs too."""
+
+_LIKELY_TYPO_OF_OURS: Final = 0.6
+
+KNOWN: Final[Mapping[str, Setting]] = {
+    setting.name: setting
+    for settings in (*(settings_of(group).values() for group in GROUPS.values()), LATER)
+    for setting in settings
+}
+"""Every name that is known."""
+
+
+class Source(StrEnum):
+    """Where a value came from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "env"
+    FILE = ".env"
+
+
+@frozen
+class Given:
+    """What the operator gave for one name."""
+
+    text: str = field(repr=False)
+    source: Source
+
+
+@frozen(kw_only=True)
+class Settings:
+    """All that takes effect, in groups; built by `load_settings`, read in `mix2api.cli` only."""
+
+    listening: Listening = field(factory=Listening)
+    inbound_auth: InboundAuth = field(factory=InboundAuth)
+    isolation: Isolation = field(factory=Isolation)
+    site: Site = field(factory=Site)
+    network: Network = field(factory=Network)
+    upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
+    storing: Storing = field(factory=Storing)
+    working: Working = field(factory=Working)
+    release: Release = field(factory=Release)
+    logging: Logging = field(factory=Logging)
+    given: Mapping[str, Given] = field(factory=dict, repr=False)
+    """What was given, by name; known names only."""
+    warnings: tuple[str, ...] = ()
+    """One line each, to be logged at start; no secrets in them."""
+
+
+def load_settings(
+    environ: Mapping[str, str], dotenv: str | None, *, required: Collection[str] = ()
+) -> Settings:
+    """Reads and checks everything.
+
+    Args:
+        environ: the process's environment; wins over `dotenv`. An empty value means unset.
+        dotenv: the text of a `.env` file, if there is one.
+        required: names that the command cannot do without (`UPSTREAM_API_BASE`).
+
+    Raises:
+        ConfigurationError: one line for every setting that is wrong; secrets are masked.
+    """
+    file = parse_dotenv(dotenv or "")
+    given = _given(environ, file)
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for name, setting in KNOWN.items():
+        text = given[name].text if name in given else ""
+        try:
+            values[name] = setting.value(text)
+        except ValueError:
+            problems.append(f"{name}: {_quoted(setting, text)} is refused; allowed: {setting.reader.allowed}")
+    settings = _grouped(values)
+    problems += _refusals(values, given)
+    problems += (
+        f"{name}: is not set; {KNOWN[name].reader.allowed} is needed"
+        for name in required
+        if _lacks(name, given)
+    )
+    problems += _contradictions(settings, given)
+    if problems:
+        raise ConfigurationError("\n".join(problems))
+    warnings = (*file.remarks, *_strangers(environ, file), *_lacks_of(values, given), *_open_doors(settings))
+    return attrs.evolve(settings, given=given, warnings=warnings)
+
+
+def _given(environ: Mapping[str, str], file: DotEnv) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    for source, values in ((Source.ENVIRONMENT, environ), (Source.FILE, file.values)):
+        for name in KNOWN:
+            text = values.get(name, "").strip()
+            if text and name not in found:
+                found[name] = Given(text, source)
+    return found
+
+
+def _quoted(setting: Setting, text: str) -> str:
+    shown = setting.shown(text)
+    return f"`{shown}`" if shown.isprintable() else ascii(shown)
+
+
+def _lacks(name: str, given: Mapping[str, Given]) -> bool:
+    return name not in given and not KNOWN[name].default
+
+
+def _grouped(values: Mapping[str, object]) -> Settings:
+    """Groups of the values; a field whose value could not be read stays at its default."""
+    groups: dict[str, Any] = {
+        name: group(
+            **{key: values[one.name] for key, one in settings_of(group).items() if one.name in values}
+        )
+        for name, group in GROUPS.items()
+    }
+    return Settings(**groups)
+
+
+def _refusals(values: Mapping[str, object], given: Mapping[str, Given]) -> Iterator[str]:
+    for name in given:
+        setting = KNOWN[name]
+        why = setting.refuses.get(values[name]) if setting.refuses and name in values else None
+        if why is not None:
+            yield f"{name}: {_quoted(setting, given[name].text)} is refused; {why}"
+
+
+def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
+    storing, inbound = settings.storing, settings.inbound_auth
+    if storing.mode is StoreMode.REDIS and "REDIS_URL" not in given:
+        yield "REDIS_URL: is not set; SESSION_STORE_MODE=redis needs it"
+    if storing.url is not None and "MIX2API_SECRET" not in given:
+        yield "MIX2API_SECRET: is not set; with REDIS_URL every process needs the same one (`openssl rand -hex 32` makes one)"
+    if inbound.mode is InboundAuthMode.KEYS and "INBOUND_KEYS_FILE" not in given:
+        yield "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"
+
+
+def _lacks_of(values: Mapping[str, object], given: Mapping[str, Given]) -> Iterator[str]:
+    for name, one in given.items():
+        setting = KNOWN[name]
+        if setting.lack and values[name] != setting.default_value:
+            yield f"{name}={setting.shown(one.text)} is accepted, but {setting.lack}"
+
+
+def _open_doors(settings: Settings) -> Iterator[str]:
+    inbound = settings.inbound_auth
+    if inbound.mode is InboundAuthMode.BEARER and inbound.bearer_token is None:
+        yield "INBOUND_BEARER_TOKEN is not set: any bearer is accepted and only fingerprinted"
+
+
+def _strangers(environ: Mapping[str, str], file: DotEnv) -> Iterator[str]:
+    """Names that look like ours and are not known."""
+    for name in sorted({*environ, *file.values} - KNOWN.keys()):
+        near = _nearest(name)
+        if name.startswith(OURS) or (near and name in file.values):
+            yield f"{name} is not known and ignored" + (f"; did you mean {near}?" if near else "")
+
+
+def _nearest(name: str) -> str | None:
+    """The known name that is most like it; our prefix, which most names share, says nothing and is left out."""
+    bare = {known.removeprefix(OURS): known for known in KNOWN}
+    likeness = _LIKELY_TYPO_OF_OURS if name.startswith(OURS) else _LIKELY_TYPO
+    found = difflib.get_close_matches(name.removeprefix(OURS), bare, n=1, cutoff=likeness)
+    return bare[found[0]] if found else None

@@ -1,0 +1,176 @@
+"""Groups of a process: its store, its limits, its release, its log lines."""
+
+# ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
+
+from pathlib import Path
+
+from attrs import frozen
+
+from mix2api.settings.bounds import DAY_MS, DAY_S
+from mix2api.settings.choices import LogFormat, LogLevel, StoreMode
+from mix2api.settings.readers import Choice, KeyPrefix, Place, RedisUrl, Secret, Whole
+from mix2api.settings.setting import Setting, held
+from mix2api.vocabulary import Channel
+
+
+@frozen(kw_only=True)
+class Storing:
+    """Where the event log lives and how long."""
+
+    mode: StoreMode = held(
+        Setting(
+            "SESSION_STORE_MODE",
+            Choice(StoreMode),
+            "auto",
+            "`auto`: Redis if `REDIS_URL` is given, else the embedded store; `redis`: Redis or nothing; "
+            "`memory`: the embedded store (a redis-server of our own, on disk, in the data directory)",
+        )
+    )
+    redis_url: str | None = held(
+        Setting(
+            "REDIS_URL",
+            RedisUrl(),
+            "",
+            "the Redis to use; needs `MIX2API_SECRET`",
+            secret=True,
+        )
+    )
+    connect_timeout_ms: int = held(
+        Setting("REDIS_CONNECT_TIMEOUT_MS", Whole(1, 600_000), "2000", "connecting to Redis", unit="ms")
+    )
+    prefix: str = held(
+        Setting(
+            "REDIS_SESSION_PREFIX",
+            KeyPrefix(),
+            "mix2api:session",
+            "its part before the first `:` begins every key of this deployment",
+        )
+    )
+    secret: bytes | None = held(
+        Setting(
+            "MIX2API_SECRET",
+            Secret(16),
+            "",
+            "keys digests and seals payloads; with the embedded store it is made and kept in the data directory",
+            secret=True,
+        )
+    )
+    data_dir: Path = held(Setting("MIX2API_DATA_DIR", Place(), ".mix2api", "directory of the embedded store"))
+    shards: int = held(
+        Setting(
+            "MIX2API_SHARDS",
+            Whole(1, 65_536),
+            "256",
+            "parts of the log; fixed for a deployment, checked at start",
+        )
+    )
+    lease_s: int = held(
+        Setting(
+            "MIX2API_LEASE_S",
+            Whole(1, 3600),
+            "5",
+            "life of a shard's lease, renewed every third of it",
+            unit="s",
+        )
+    )
+    retention_s: int = held(
+        Setting(
+            "MIX2API_RETENTION_S",
+            Whole(60, 400 * DAY_S),
+            "90000",
+            "how long events and audit entries are kept: 25 hours, so that a 24-hour window is always whole",
+            unit="s",
+        )
+    )
+
+    @property
+    def url(self) -> str | None:
+        """The Redis to use, with the mode applied; None means the embedded store."""
+        return None if self.mode is StoreMode.MEMORY else self.redis_url
+
+
+@frozen(kw_only=True)
+class Working:
+    """Limits of a worker."""
+
+    max_concurrency: int = held(
+        Setting(
+            "MIX2API_MAX_CONCURRENCY", Whole(1, 1_000_000), "2000", "runs at once in one process; more wait"
+        )
+    )
+    queue_timeout_ms: int = held(
+        Setting(
+            "MIX2API_QUEUE_TIMEOUT_MS",
+            Whole(0, DAY_MS),
+            "10000",
+            "a request that waits longer is refused with `overloaded` and `Retry-After`",
+            unit="ms",
+        )
+    )
+    drain_timeout_s: int = held(
+        Setting(
+            "MIX2API_DRAIN_TIMEOUT_S",
+            Whole(0, DAY_S),
+            "30",
+            "how long a stopping process lets its streams run",
+            unit="s",
+        )
+    )
+    actor_idle_s: int = held(
+        Setting(
+            "MIX2API_ACTOR_IDLE_S",
+            Whole(1, DAY_S),
+            "60",
+            "idle time after which a session leaves memory",
+            unit="s",
+        )
+    )
+    actor_idle_max: int = held(
+        Setting("MIX2API_ACTOR_IDLE_MAX", Whole(0, 1_000_000), "1000", "idle sessions kept in memory at most")
+    )
+    chunk_window_ms: int = held(
+        Setting(
+            "MIX2API_CHUNK_WINDOW_MS",
+            Whole(0, 60_000),
+            "250",
+            "deltas within it are one entry of the log; clients get every delta at once",
+            unit="ms",
+        )
+    )
+
+
+@frozen(kw_only=True)
+class Release:
+    """Which release this process belongs to."""
+
+    channel: Channel = held(
+        Setting(
+            "MIX2API_CHANNEL", Choice(Channel), "stable", "release channel, told in every `request` event"
+        )
+    )
+    weight: int = held(
+        Setting(
+            "MIX2API_WEIGHT",
+            Whole(0, 10_000),
+            "100",
+            "this process's share of the shards in proportion to the others",
+            lack="shards are not spread by weight yet: it is only told in the process's heartbeat",
+        )
+    )
+
+
+@frozen(kw_only=True)
+class Logging:
+    """Log lines."""
+
+    format: LogFormat | None = held(
+        Setting(
+            "MIX2API_LOG_FORMAT",
+            Choice(LogFormat),
+            "",
+            "form of log lines; without it `console` on a terminal, else `logfmt`",
+        )
+    )
+    level: LogLevel = held(
+        Setting("MIX2API_LOG_LEVEL", Choice(LogLevel), "info", "least level that is written")
+    )
