@@ -6,7 +6,7 @@ unknown kind or damaged bytes raise `UnreadableEvent`, which readers turn into a
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 from attrs import frozen
@@ -46,6 +46,7 @@ def strict_converter() -> Converter:
     # By predicate: a hook registered for `str` itself would be taken for every StrEnum too.
     converter.register_structure_hook_func(lambda wanted: wanted in _EXACT, _exactly)
     converter.register_structure_hook_func(lambda wanted: wanted is float, _number)
+    converter.register_structure_hook_factory(_is_row, _row_of(converter))
     return converter
 
 
@@ -56,6 +57,26 @@ def _exactly(value: Any, wanted: Any) -> Any:
     if type(value) is not wanted:
         raise TypeError(f"{wanted.__name__} expected, not {type(value).__name__}")
     return value
+
+
+def _is_row(wanted: Any) -> bool:
+    origin: Any = get_origin(wanted)
+    return origin is tuple
+
+
+def _row_of(converter: Converter) -> Callable[[Any], Callable[[Any, Any], tuple[Any, ...]]]:
+    """A hook factory for `tuple[T, ...]`; cattrs alone takes a string for a row of letters."""
+
+    def factory(wanted: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
+        member = get_args(wanted)[0]
+        structure = converter.get_structure_hook(member)
+
+        def row(value: Any, _: Any) -> tuple[Any, ...]:
+            return tuple(structure(each, member) for each in _exactly(value, list))
+
+        return row
+
+    return factory
 
 
 def _number(value: Any, _: Any) -> float:
@@ -101,6 +122,7 @@ def decode(kind: bytes, version: bytes, data: bytes) -> Event:
         TypeError,
         KeyError,
         AttributeError,
+        RecursionError,
         msgspec.MsgspecError,
         BaseValidationError,
     ) as fault:

@@ -126,3 +126,7 @@ class EventLog(Protocol):
     def receipt(self, session_id: SessionId, run_id: RunId, request_id: RequestId, receipt: Receipt) -> None:
         """Records what the edge knows of the ending; never waits, never fails."""
         ...
+
+    def refused(self, count: int) -> None:
+        """Notes requests that were refused because the store was away; one gap marker with their number follows."""
+        ...

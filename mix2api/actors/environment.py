@@ -1,0 +1,69 @@
+"""What every actor of a process is given: ports, limits, and whom to tell."""
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from mix2api.clock import Clock
+from mix2api.events.kinds import End, Request
+from mix2api.events.log import EventLog
+from mix2api.sealing import Seal
+from mix2api.upstreams.port import Upstream
+from mix2api.vocabulary import Channel, ProcessId, SessionId
+
+ACCEPT_LIMIT_S: Final = 0.5
+"""How long a request waits for its `request` event to be durable, then 503 (architecture, "Redis away")."""
+END_LIMIT_S: Final = 0.5
+"""How long an ending waits for its `end` event to be durable, then it leaves unacknowledged."""
+QUEUE_LENGTH: Final = 8
+"""Turns that may wait for one session: more than any client has in flight, few enough that none waits in vain."""
+SNAPSHOT_EVERY: Final = 8
+"""Turns between two snapshots: a cold session folds at most about fifty events."""
+
+
+@frozen(kw_only=True)
+class ActorOptions:
+    """Limits that operators set."""
+
+    queue_timeout_s: float = 10.0
+    """How long a turn may wait for its session (`MIX2API_QUEUE_TIMEOUT_MS`)."""
+    max_concurrency: int = 2000
+    """Runs and waiting turns in this process (`MIX2API_MAX_CONCURRENCY`)."""
+    chunk_window_s: float = 0.25
+    """How long deltas are coalesced in the log (`MIX2API_CHUNK_WINDOW_MS`)."""
+    idle_s: float = 60.0
+    """How long an idle actor stays in memory (`MIX2API_ACTOR_IDLE_S`)."""
+    idle_max: int = 1000
+    """How many idle actors stay in memory (`MIX2API_ACTOR_IDLE_MAX`)."""
+    stall_s: float = 60.0
+    """How long a run waits for a client that reads nothing (`MIX2API_CLIENT_STALL_S`)."""
+
+
+@frozen(kw_only=True)
+class Completed:
+    """An accepted run that ended, for the canonical log line and metrics."""
+
+    session_id: SessionId
+    request: Request
+    end: End
+    chunks: int
+    """Deltas given to the client."""
+
+
+@frozen(kw_only=True)
+class Environment:
+    """Handed down by the composition root."""
+
+    process: ProcessId
+    channel: Channel
+    log: EventLog
+    upstream: Upstream
+    clock: Clock
+    seal: Seal
+    options: ActorOptions
+    model_names: frozenset[str]
+    """The configured models: only these names stand in events in clear."""
+    on_completed: Callable[[Completed], None]
+    on_fault: Callable[[SessionId, BaseException], None]
+    """A fault of ours, for the log: class and place, never the text."""

@@ -1,0 +1,90 @@
+"""The site's native tool calls as the client sees them: an index and an id each, argument text as it comes.
+
+Only calls to tools that the client offered go out; others are the site's own business. What a call carried is told
+to the log once it is whole.
+"""
+
+import re
+from typing import Final
+
+from attrs import define
+
+from mix2api.events.kinds import ToolCall
+from mix2api.sealing import Seal
+from mix2api.sessions.dispatch import ToolCallDelta
+from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
+from mix2api.vocabulary import RunId
+
+_USABLE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+
+
+@define
+class _Call:
+    index: int
+    call_id: str
+    name: str
+    arguments: str = ""
+    told: bool = False
+
+
+class ToolCalls:
+    """The calls of one run."""
+
+    def __init__(self, run_id: RunId, offered: frozenset[str], seal: Seal) -> None:
+        self._run_id = run_id
+        self._offered = offered
+        self._seal = seal
+        self._calls: dict[str, _Call] = {}
+
+    @property
+    def count(self) -> int:
+        """Calls that went to the client."""
+        return len(self._calls)
+
+    def started(self, event: ToolInputStarted) -> list[ToolCallDelta]:
+        """The first piece of a call: its id and name."""
+        if event.name not in self._offered or event.call_id in self._calls:
+            return []
+        call = _Call(len(self._calls), self._client_id(event.call_id), event.name)
+        self._calls[event.call_id] = call
+        return [ToolCallDelta(index=call.index, call_id=call.call_id, name=call.name)]
+
+    def delta(self, event: ToolInputDelta) -> list[ToolCallDelta]:
+        """A further piece of its arguments."""
+        call = self._calls.get(event.call_id)
+        if call is None or call.told:
+            return []
+        call.arguments += event.text
+        return [ToolCallDelta(index=call.index, arguments=event.text)]
+
+    def available(self, event: ToolInputAvailable) -> tuple[list[ToolCallDelta], ToolCall | None]:
+        """The whole call: what of it has not gone out yet, and its event (`seq` 0)."""
+        pieces = self.started(ToolInputStarted(event.call_id, event.name))
+        call = self._calls.get(event.call_id)
+        if call is None or call.told:
+            return pieces, None
+        if not call.arguments:
+            call.arguments = event.arguments
+            pieces.append(ToolCallDelta(index=call.index, arguments=event.arguments))
+        call.told = True
+        return pieces, self._event(call, event.call_id)
+
+    def _event(self, call: _Call, upstream_id: str) -> ToolCall:
+        return ToolCall(
+            run_id=self._run_id,
+            seq=0,
+            tool_call_id=str(self._seal.digest(call.call_id, "tool_call_id")),
+            upstream_call_id=self._seal.seal(upstream_id, "tool_call_id"),
+            name=self._seal.digest(call.name, "tool_name"),
+            index=call.index,
+            argument_bytes=len(call.arguments.encode("utf-8", "surrogatepass")),
+            digest=self._seal.digest(call.arguments, "tool_arguments"),
+        )
+
+    def _client_id(self, upstream_id: str) -> str:
+        usable = (
+            upstream_id
+            if _USABLE_ID.fullmatch(upstream_id)
+            else self._seal.digest(upstream_id, "tool_call_id")
+        )
+        return usable if usable.startswith("call_") else f"call_{usable}"

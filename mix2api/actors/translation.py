@@ -1,0 +1,207 @@
+"""An upstream's events as replies for the client and as entries for the log. No I/O.
+
+Deltas leave as they come; for the log the frames of one kind are counted together until `flush` or another kind.
+This is the hot path: one call per socket read, one loop turn per frame.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from mix2api.actors.tool_calls import ToolCalls
+from mix2api.events.kinds import UpstreamChunk, Usage
+from mix2api.sealing import Seal
+from mix2api.sessions.commands import RecordChunk, RecordToolCall
+from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
+from mix2api.upstreams.port import (
+    AbortedByUpstream,
+    Failed,
+    Finished,
+    IdsSeen,
+    Opened,
+    Reasoning,
+    Skipped,
+    Started,
+    StepFinished,
+    Text,
+    ToolInputAvailable,
+    ToolInputBroken,
+    ToolInputDelta,
+    ToolInputStarted,
+    ToolOutputSeen,
+    UpstreamEvent,
+    UsageSeen,
+)
+from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId, Sealed
+
+_FINISHES: Final = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "content-filter": FinishReason.CONTENT_FILTER,
+}
+
+
+class Translation:
+    """One run's."""
+
+    def __init__(self, run_id: RunId, offered: frozenset[str], seal: Seal) -> None:
+        self._run_id = run_id
+        self._seal = seal
+        self._tool_calls = ToolCalls(run_id, offered, seal)
+        self.replies: list[Reply] = []
+        """For the client, in order; the caller takes them away."""
+        self.commands: list[RecordChunk | RecordToolCall] = []
+        """For the log, in order; the caller takes them away."""
+        self.caused = False
+        """Whether the upstream's own words end the run; nothing is read after that."""
+        self.finished = False
+        """Whether they end it well."""
+        self.upstream_says = ""
+        """The text of an `error` frame, for the client only."""
+        self.deltas = 0
+        self._frame = 0
+        self._at_ms = 0
+        self._status: int | None = None
+        self._usage: Usage | None = None
+        self._skipped = 0
+        self._kind: ChunkKind | None = None
+        self._first_frame = 0
+        self._first_ms = 0
+        self._size = 0
+
+    def take(self, batch: list[UpstreamEvent], at_ms: int) -> None:
+        """Translates a batch that came `at_ms` after the run began."""
+        self._at_ms = at_ms
+        replies = self.replies
+        for event in batch:
+            if type(event) is Text:
+                text = event.text
+                self._count(ChunkKind.TEXT, text)
+                replies.append(TextDelta(text))
+            elif not self.caused:
+                self._HANDLERS[type(event)](self, event)
+
+    @property
+    def has_unlogged(self) -> bool:
+        """Whether `flush` would add something."""
+        return self._kind is not None
+
+    def flush(self) -> None:
+        """Puts the deltas counted so far into `commands`."""
+        kind, self._kind = self._kind, None
+        if kind is not None:
+            self._chunk(kind, self._first_frame, self._first_ms, size_bytes=self._size)
+
+    def _count(self, kind: ChunkKind, text: str) -> None:
+        if kind is not self._kind:
+            self.flush()
+            self._kind, self._first_frame, self._first_ms, self._size = kind, self._frame + 1, self._at_ms, 0
+        self._frame += 1
+        self.deltas += 1
+        self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+    def _single(self, kind: ChunkKind, **facts: Any) -> None:
+        """An entry of its own for one frame."""
+        self.flush()
+        self._frame += 1
+        self._chunk(kind, self._frame, self._at_ms, **facts)
+
+    def _chunk(self, kind: ChunkKind, first_frame: int, at_ms: int, **facts: Any) -> None:
+        chunk = UpstreamChunk(
+            run_id=self._run_id,
+            seq=0,
+            kind=kind,
+            at_ms=at_ms,
+            first_frame=first_frame,
+            last_frame=self._frame,
+            frames=self._frame - first_frame + 1,
+            upstream_status=self._status,
+            skipped=self._skipped,
+            **facts,
+        )
+        self._status = None
+        self._skipped = 0
+        self.commands.append(RecordChunk(chunk))
+
+    def _opened(self, event: Opened) -> None:
+        self._status = event.status
+
+    def _ids(self, event: Started | IdsSeen) -> None:
+        self._single(
+            ChunkKind.START,
+            upstream_session=self._sealed(event.session, "upstream_session"),
+            upstream_exchange=self._sealed(event.exchange, "upstream_exchange"),
+        )
+
+    def _sealed(self, upstream_id: str | None, purpose: str) -> Sealed | None:
+        return None if upstream_id is None else self._seal.seal(upstream_id, purpose)
+
+    def _reasoning(self, event: Reasoning) -> None:
+        self._count(ChunkKind.REASONING, event.text)
+        self.replies.append(ReasoningDelta(event.text))
+
+    def _tool_started(self, event: ToolInputStarted) -> None:
+        self._count(ChunkKind.TOOL_INPUT, "")
+        self.replies += self._tool_calls.started(event)
+
+    def _tool_delta(self, event: ToolInputDelta) -> None:
+        self._count(ChunkKind.TOOL_INPUT, event.text)
+        self.replies += self._tool_calls.delta(event)
+
+    def _tool_available(self, event: ToolInputAvailable) -> None:
+        pieces, call = self._tool_calls.available(event)
+        self._count(ChunkKind.TOOL_INPUT, "".join(piece.arguments for piece in pieces))
+        self.replies += pieces
+        if call is not None:
+            self.flush()
+            self.commands.append(RecordToolCall(call))
+
+    def _usage_seen(self, event: UsageSeen) -> None:
+        self._frame += 1
+        self._usage = event.usage
+
+    def _skip(self, event: Skipped) -> None:
+        self._frame += event.frames
+        self._skipped += event.frames
+
+    def _skip_one(self, _: UpstreamEvent) -> None:
+        self._frame += 1
+        self._skipped += 1
+
+    def _finished(self, event: Finished) -> None:
+        if event.reason == "error":
+            self._failed(Failed("the upstream ended with an error"))
+            return
+        reason = _FINISHES.get(event.reason or "")
+        if reason is None or (event.reason == "stop" and self._tool_calls.count):
+            reason = FinishReason.TOOL_CALLS if self._tool_calls.count else FinishReason.STOP
+        self._single(ChunkKind.FINISH, finish_reason=reason, usage=self._usage)
+        self.caused = self.finished = True
+
+    def _failed(self, event: Failed) -> None:
+        self.upstream_says = event.message
+        self._error(Detail.ERROR_FRAME)
+
+    def _aborted(self, _: AbortedByUpstream) -> None:
+        self._error(Detail.ABORTED)
+
+    def _error(self, detail: Detail) -> None:
+        self._single(ChunkKind.ERROR, cause=EndReason.UPSTREAM_ERROR, detail=detail.value, usage=self._usage)
+        self.caused = True
+
+    _HANDLERS: Final[dict[type[Any], Callable[["Translation", Any], None]]] = {
+        Opened: _opened,
+        Started: _ids,
+        IdsSeen: _ids,
+        Reasoning: _reasoning,
+        ToolInputStarted: _tool_started,
+        ToolInputDelta: _tool_delta,
+        ToolInputAvailable: _tool_available,
+        ToolInputBroken: _skip_one,
+        ToolOutputSeen: _skip_one,
+        StepFinished: _skip_one,
+        UsageSeen: _usage_seen,
+        Skipped: _skip,
+        Finished: _finished,
+        Failed: _failed,
+        AbortedByUpstream: _aborted,
+    }

@@ -1,0 +1,205 @@
+"""The worker of a process: gives turns to session actors, evicts idle ones, ends what drains too long.
+
+`Worker.live` is the one function in which all actors live and die; nothing of them outlasts it.
+"""
+
+from collections.abc import Callable
+
+import trio
+from attrs import frozen
+
+from mix2api.actors.environment import Environment
+from mix2api.actors.run import Run
+from mix2api.actors.session import SessionActor, SessionMiss, refused_unavailable
+from mix2api.actors.turns import PendingTurn
+from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.identity import Mint
+from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.state import VACANT
+from mix2api.vocabulary import Detail, EndReason, SessionId, Shard
+
+Start = Callable[..., None]
+
+
+@frozen(kw_only=True)
+class WorkerStatistics:
+    """What the worker holds at this moment."""
+
+    runs: int
+    """Turns accepted and not yet ended, waiting ones included."""
+    actors: int
+    idle: int
+    drained: bool
+
+
+class Worker:
+    """All actors of a process.
+
+    Args:
+        environment: what the actors are given.
+        mint: makes session ids.
+        draw_shard: a shard of this process's own for a fresh session; raises `Overloaded` where it has none.
+    """
+
+    def __init__(self, environment: Environment, mint: Mint, draw_shard: Callable[[], Shard]) -> None:
+        self._env = environment
+        self._mint = mint
+        self._draw_shard = draw_shard
+        self._actors: dict[SessionId, SessionActor] = {}
+        self._unlogged: set[Run] = set()
+        self._runs = 0
+        self._all_ended = trio.Event()
+        self._start: Start | None = None
+
+    def statistics(self) -> WorkerStatistics:
+        """Counts, for health and the log."""
+        idle = sum(1 for actor in self._actors.values() if actor.idle_since_ms is not None)
+        return WorkerStatistics(
+            runs=self._runs, actors=len(self._actors), idle=idle, drained=self._start is None
+        )
+
+    def submit(self, turn: PendingTurn) -> SessionId:
+        """Hands a turn to its session's actor, a fresh session's if it names none.
+
+        Raises:
+            Overloaded: the process or the session takes no more, or the process is stopping.
+        """
+        if self._start is None:
+            raise Overloaded("this process is stopping; try again", detail=Detail.DRAIN)
+        if self._runs >= self._env.options.max_concurrency:
+            raise Overloaded(
+                f"{self._runs} requests are being served already; try again",
+                detail=Detail.QUEUE,
+                retry_after_s=1,
+            )
+        actor = self._actor_for(turn.submission.session_id)
+        actor.offer(turn)
+        self._runs += 1
+        return actor.session_id
+
+    async def live(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Runs the actors until cancelled; `drain` first, or what runs is left to recovery."""
+        async with trio.open_nursery() as nursery:
+            # The nursery's own `start_soon`, lent to `submit` for as long as this block is open.
+            self._start = nursery.start_soon
+            task_status.started()
+            try:
+                await self._pulse()
+            finally:
+                self._start = None
+
+    async def drain(self, limit_s: float) -> None:
+        """Takes no more turns, waits for the running ones, ends those that are not done after `limit_s` seconds."""
+        self._start = None
+        with trio.move_on_after(limit_s):
+            await self._wait_all_ended()
+        for actor in list(self._actors.values()):
+            actor.expire(float("inf"))
+            if actor.run is not None:
+                actor.run.stop(EndReason.OVERLOADED, Detail.DRAIN)
+        with trio.move_on_after(limit_s):
+            await self._wait_all_ended()
+
+    async def _wait_all_ended(self) -> None:
+        while self._runs:
+            self._all_ended = trio.Event()
+            await self._all_ended.wait()
+
+    def _actor_for(self, session_id: SessionId | None) -> SessionActor:
+        actor = None if session_id is None else self._actors.get(session_id)
+        if actor is not None:
+            return actor
+        if session_id is None:
+            actor = self._fresh()
+        else:
+            actor = SessionActor(self._env, session_id, None, self._unlogged, self._ended_one)
+        self._actors[actor.session_id] = actor
+        if self._start is not None:
+            self._start(self._serve, actor)
+        return actor
+
+    def _fresh(self) -> SessionActor:
+        session_id = self._mint.session_id(self._draw_shard())
+        return SessionActor(self._env, session_id, VACANT, self._unlogged, self._ended_one)
+
+    async def _serve(self, actor: SessionActor) -> None:
+        try:
+            while (turn := await actor.next_turn()) is not None:
+                try:
+                    await self._take(actor, turn)
+                finally:
+                    self._ended_one()
+                if actor.retired:
+                    break
+        finally:
+            if self._actors.get(actor.session_id) is actor:
+                del self._actors[actor.session_id]
+        await self._hand_over(actor)
+
+    async def _take(self, actor: SessionActor, turn: PendingTurn) -> None:
+        try:
+            await actor.take(turn)
+        except SessionMiss as miss:
+            await self._take_fresh(turn, miss.why)
+        except StoreUnavailable as fault:
+            turn.refuse(refused_unavailable(fault))
+        except Exception as fault:  # noqa: BLE001 - the supervisor of actors: one session's fault stays its own
+            self._env.on_fault(actor.session_id, fault)
+            turn.refuse(_adapter_error(fault))
+
+    async def _take_fresh(self, turn: PendingTurn, why: str) -> None:
+        """A turn whose session cannot be continued runs on a fresh one, in the same task."""
+        turn.resolution_reason = why
+        fresh = self._fresh()
+        self._actors[fresh.session_id] = fresh
+        try:
+            await fresh.take(turn)
+        finally:
+            del self._actors[fresh.session_id]
+
+    async def _hand_over(self, actor: SessionActor) -> None:
+        """What still waits for a session that was retired runs on fresh ones."""
+        actor.close()
+        while (turn := await actor.next_turn()) is not None:
+            try:
+                await self._take_fresh(turn, "retired")
+            finally:
+                self._ended_one()
+
+    def _ended_one(self) -> None:
+        self._runs -= 1
+        if not self._runs:
+            self._all_ended.set()
+
+    async def _pulse(self) -> None:
+        """One timer for all sessions: logs held deltas, refuses what waited too long, evicts the idle."""
+        while True:
+            await trio.sleep(self._env.options.chunk_window_s)
+            for run in list(self._unlogged):
+                run.flush()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        now_ms = self._env.clock.monotonic_ms()
+        idle: list[SessionActor] = []
+        for actor in self._actors.values():
+            actor.expire(now_ms)
+            if actor.idle_since_ms is not None:
+                idle.append(actor)
+        idle.sort(key=lambda actor: actor.idle_since_ms or 0.0)
+        surplus = len(idle) - self._env.options.idle_max
+        oldest_ms = now_ms - self._env.options.idle_s * 1000
+        for place, actor in enumerate(idle):
+            if place < surplus or (actor.idle_since_ms or 0.0) <= oldest_ms:
+                actor.close()
+                del self._actors[actor.session_id]
+
+
+def _adapter_error(fault: Exception) -> Ended:
+    return Ended(
+        end_reason=EndReason.ADAPTER_ERROR,
+        detail=type(fault).__name__,
+        http_status=500,
+        message="this server made a mistake",
+        error_code="adapter_error",
+    )
