@@ -1,0 +1,117 @@
+"""What is asked of the targets: the loads by name, and how a request for one is written on either wire."""
+
+import enum
+import json
+from dataclasses import dataclass
+
+MODEL = "mix/qwen-3-235b-instruct"
+# A prompt as an assistant's first turn has it; its bytes cost every target the same reading.
+_SYSTEM = "You are a careful assistant. Answer briefly, in plain words, and say so when you do not know. " * 4
+
+
+class Dialect(enum.StrEnum):
+    """Whose request a target understands."""
+
+    CHAT = "chat"
+    """OpenAI's: the adapters."""
+    MIX = "mix"
+    """The site's own: the mock itself, and nginx, which only passes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load: so many connections, each with the next stream as soon as its last one has ended."""
+
+    name: str
+    says: str
+    """For the report: what it is, in one line."""
+    connections: int
+    streams: int
+    """In all, over all connections."""
+    slow_streams: int
+    """The same for LiteLLM, whose CPU per unit is tens of times higher: its units are still thousands."""
+    chunks: int
+    pause_us: int = 0
+    stream: bool = True
+    times: bool = False
+    """Whether arrival times are kept. They cost the load generator most of its time, so not in saturated loads."""
+    limit_s: float = 60.0
+
+    def quick(self) -> "Load":
+        """The same with as few streams as still keep every connection busy."""
+        return Load(
+            name=self.name,
+            says=self.says,
+            connections=self.connections,
+            streams=max(self.connections, self.streams // 8),
+            slow_streams=max(self.connections, self.slow_streams // 8),
+            chunks=self.chunks,
+            pause_us=self.pause_us,
+            stream=self.stream,
+            times=self.times,
+            limit_s=self.limit_s,
+        )
+
+
+SATURATED = Load(
+    name="saturated",
+    says="32 connections, streams of 200 chunks of 40 bytes, one frame per upstream write, no pause",
+    connections=32,
+    streams=320,
+    slow_streams=32,
+    chunks=200,
+)
+PACED = Load(
+    name="paced",
+    says="32 streams at once, 20 ms between chunks, 50 chunks each",
+    connections=32,
+    streams=64,
+    slow_streams=64,
+    chunks=50,
+    pause_us=20_000,
+    times=True,
+)
+LOW = Load(
+    name="low",
+    says="1 connection, one stream after the other, 10 chunks each, 5 ms apart",
+    connections=1,
+    streams=30,
+    slow_streams=30,
+    chunks=10,
+    pause_us=5_000,
+    times=True,
+)
+NON_STREAMING = Load(
+    name="non-streaming",
+    says="32 connections, 20 upstream frames an answer, answered as one body",
+    connections=32,
+    streams=1600,
+    slow_streams=192,
+    chunks=20,
+    stream=False,
+)
+ALL = (SATURATED, PACED, LOW, NON_STREAMING)
+
+
+def order(chunks: int, pause_us: int, *, hold: bool = False) -> str:
+    """The words by which a prompt tells the mock what to send. A held stream says one chunk and then nothing."""
+    return f"bench:{2 if hold else chunks}:{pause_us}" + (":hold" if hold else "")
+
+
+def request_bytes(dialect: Dialect, key: str, prompt: str, *, stream: bool) -> bytes:
+    """A whole HTTP/1.1 request, the same bytes each time."""
+    messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": prompt}]
+    body: dict[str, object]
+    match dialect:
+        case Dialect.CHAT:
+            path, body = "/v1/chat/completions", {"model": MODEL, "stream": stream, "messages": messages}
+        case Dialect.MIX:
+            path = "/v2/chats"
+            asked = {"agent_slug": "web-general", "model_slug": MODEL.partition("/")[2], "query": prompt}
+            body = {"request": asked, "is_personalized": True, "stream": stream, "messages": messages}
+    payload = json.dumps(body, separators=(",", ":")).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+        f"accept: */*\r\nauthorization: Bearer {key}\r\ncontent-length: {len(payload)}\r\n\r\n"
+    )
+    return head.encode() + payload
