@@ -5,7 +5,7 @@ from typing import assert_never
 from attrs import evolve as changed
 
 from mix2api.events.kinds import End, Event, SessionNote, ToolCall, UpstreamChunk
-from mix2api.sessions.attribution import UNATTRIBUTED, context_after, http_status
+from mix2api.sessions.attribution import Cause, cause_of, context_after, http_status
 from mix2api.sessions.commands import (
     AcceptTurn,
     Command,
@@ -16,8 +16,8 @@ from mix2api.sessions.commands import (
     RetireSession,
     StopRun,
 )
-from mix2api.sessions.evolve import evolve
-from mix2api.sessions.state import RunState, SessionState, Stage
+from mix2api.sessions.evolve import CAUSE_KINDS
+from mix2api.sessions.state import RUNNING, RunState, SessionState, Stage
 from mix2api.sessions.transitions import TRANSITIONS, trigger_of
 from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, SessionWord
 
@@ -36,7 +36,8 @@ def decide(state: SessionState, command: Command) -> Decision:
     """The events that follow from a command.
 
     Raises:
-        RefusedCommand: a turn for a busy or retired session, an end without a cause, what the table forbids.
+        RefusedCommand: a turn for a busy or retired session, a busy one's retirement, an end or a finish without a
+            cause, what the table forbids.
     """
     match command:
         case AcceptTurn():
@@ -52,7 +53,7 @@ def decide(state: SessionState, command: Command) -> Decision:
         case RecoverRun():
             return _recover(state, command)
         case RetireSession(why=why):
-            return () if state.stage is not Stage.WAITING else (_retired(why),)
+            return _retire(state, why)
         case _:
             assert_never(command)
 
@@ -79,6 +80,8 @@ def _next(state: SessionState, event: UpstreamChunk | ToolCall) -> Decision:
         return ()
     if (state.stage, trigger_of(event)) not in TRANSITIONS:
         raise RefusedCommand("out_of_order")
+    if isinstance(event, UpstreamChunk) and event.kind in CAUSE_KINDS and cause_of(event) is None:
+        raise RefusedCommand("no_cause")
     return (changed(event, seq=run.seq + 1),)
 
 
@@ -107,12 +110,11 @@ def _conclude(state: SessionState, command: ConcludeRun) -> Decision:
         return ()
     if run.cause is None:
         raise RefusedCommand("no_cause")
-    return _ending(run, command)
+    context = context_after(run.cause, run.upstream_status, started=run.was_started, called=run.was_called)
+    return _ending(run, run.cause, context, command)
 
 
-def _ending(run: RunState, command: ConcludeRun) -> Decision:
-    cause = run.cause or UNATTRIBUTED
-    context = context_after(cause, run.upstream_status, started=run.was_started, called=run.was_called)
+def _ending(run: RunState, cause: Cause, context: Context, command: ConcludeRun) -> Decision:
     end = End(
         run_id=run.run_id,
         seq=run.seq + 1,
@@ -128,7 +130,9 @@ def _ending(run: RunState, command: ConcludeRun) -> Decision:
         context=context,
         waits_at=command.waits_at,
     )
-    return (end, _retired(cause.end_reason.value)) if context is Context.UNKNOWN else (end,)
+    if context is not Context.UNKNOWN:
+        return (end,)
+    return (end, SessionNote(word=SessionWord.RETIRED, why=cause.end_reason.value, run_id=run.run_id))
 
 
 def _recover(state: SessionState, command: RecoverRun) -> Decision:
@@ -144,12 +148,12 @@ def _recover(state: SessionState, command: RecoverRun) -> Decision:
         end_reason=EndReason.WORKER_LOST,
         detail=command.detail or lost_detail(run),
     )
-    events: Decision = (note, *decide(state, stop))
-    after = state
-    for event in events:
-        after = evolve(after, event)
+    stopped = decide(state, stop)  # nothing where a cause stands already: the first wins
+    run = changed(run, seq=run.seq + len(stopped))
+    cause = run.cause or Cause(stop.end_reason, stop.detail)
     conclude = ConcludeRun(run_id=run.run_id, at_ms=stop.at_ms, headers_sent=run.had_output)
-    return (*events, *_conclude(after, conclude))
+    # Unknown whatever the cause: the call may have been made and not logged, and no client saw a finish.
+    return (note, *stopped, *_ending(run, cause, Context.UNKNOWN, conclude))
 
 
 def lost_detail(run: RunState) -> Detail:
@@ -159,5 +163,7 @@ def lost_detail(run: RunState) -> Detail:
     return Detail.BEFORE_OUTPUT if run.was_called else Detail.BEFORE_UPSTREAM
 
 
-def _retired(why: str) -> SessionNote:
-    return SessionNote(word=SessionWord.RETIRED, why=why)
+def _retire(state: SessionState, why: str) -> Decision:
+    if state.stage in RUNNING:
+        raise RefusedCommand("busy")
+    return (SessionNote(word=SessionWord.RETIRED, why=why),) if state.stage is Stage.WAITING else ()

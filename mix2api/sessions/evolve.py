@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import reduce
+from typing import Final
 
 from attrs import evolve as changed
 
@@ -11,11 +12,12 @@ from mix2api.sessions.state import REMEMBERED_RUNS, VACANT, RunState, SessionSta
 from mix2api.sessions.transitions import TRANSITIONS, trigger_of
 from mix2api.vocabulary import ChunkKind, SessionWord
 
-_OUTPUT_KINDS = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
+_OUTPUT_KINDS: Final = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
+CAUSE_KINDS: Final = frozenset({ChunkKind.FINISH, ChunkKind.ERROR, ChunkKind.CAUSE})
 
 
 class IllegalEvent(ValueError):
-    """The table has no row for this event here, or it is of another run or out of sequence."""
+    """The table has no row for this event here, it is of another run or out of sequence, or a cause states none."""
 
 
 def evolve(state: SessionState, event: Event) -> SessionState:
@@ -48,11 +50,14 @@ def _noted(state: SessionState, note: SessionNote, stage: Stage) -> SessionState
     if note.word is SessionWord.RETIRED:
         return changed(state, stage=stage, upstream_session=None, upstream_exchange=None, waits_at=())
     if note.word is SessionWord.GAP:
-        # Lost events had numbers: the run goes on after them.
-        run = state.run
-        moved = None if run is None else changed(run, seq=run.seq + note.count)
-        return changed(state, stage=stage, run=moved, gaps=state.gaps + note.count)
+        run = None if state.run is None else _with_hole(state.run, note.count)
+        return changed(state, stage=stage, run=run, gaps=state.gaps + note.count)
     return changed(state, stage=stage)
+
+
+def _with_hole(run: RunState, lost: int) -> RunState:
+    """The run after lost events: they had numbers, and may have told of a call and of output."""
+    return changed(run, seq=run.seq + lost, was_called=True, had_output=True)
 
 
 def _requested(state: SessionState, request: Request, stage: Stage) -> SessionState:
@@ -87,7 +92,11 @@ def _moved(
     if isinstance(event, ToolResult):
         return changed(state, stage=stage, run=changed(run, seq=event.seq))
     if isinstance(event, ToolCall):
-        return changed(state, stage=stage, run=changed(run, seq=event.seq, tool_calls=run.tool_calls + 1))
+        called = changed(run, seq=event.seq, tool_calls=run.tool_calls + 1, had_output=True)
+        return changed(state, stage=stage, run=called)
+    if event.kind in CAUSE_KINDS and cause_of(event) is None:
+        # A run that concludes without a cause could never be ended.
+        raise IllegalEvent(f"{trigger_of(event)} without a cause")
     return changed(
         state,
         stage=stage,

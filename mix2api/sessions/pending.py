@@ -21,6 +21,7 @@ _EFFECTS = {
     Stage.CALLED: Effect.READ_UPSTREAM,
     Stage.STARTED: Effect.READ_UPSTREAM,
     Stage.STREAMING: Effect.READ_UPSTREAM,
+    Stage.GAPPED: Effect.READ_UPSTREAM,
     Stage.CONCLUDING: Effect.WRITE_END,
 }
 

@@ -25,13 +25,17 @@ class Stage(StrEnum):
     """The upstream took the turn; no output yet."""
     STREAMING = "streaming"
     """Output has been seen."""
+    GAPPED = "gapped"
+    """Events of the run under way were lost, so that what comes next cannot be foretold, its `end` included."""
     CONCLUDING = "concluding"
     """A cause of ending stands; only `end` may follow."""
     RETIRED = "retired"
     """It is never continued."""
 
 
-RUNNING: Final = frozenset({Stage.ACCEPTED, Stage.CALLED, Stage.STARTED, Stage.STREAMING, Stage.CONCLUDING})
+RUNNING: Final = frozenset(
+    {Stage.ACCEPTED, Stage.CALLED, Stage.STARTED, Stage.STREAMING, Stage.GAPPED, Stage.CONCLUDING}
+)
 """The stages in which a session has a run without an end."""
 
 REMEMBERED_RUNS: Final = 8

@@ -36,7 +36,8 @@ class Trigger(StrEnum):
 
 _OUTPUT: Final = (Trigger.TEXT, Trigger.REASONING, Trigger.TOOL_INPUT)
 _CAUSES: Final = (Trigger.FINISH, Trigger.ERROR, Trigger.CAUSE)
-_REMARKS: Final = (Trigger.GAP, Trigger.TAKEN_OVER, Trigger.WARNING)
+_REMARKS: Final = (Trigger.TAKEN_OVER, Trigger.WARNING)
+_BEFORE_A_CAUSE: Final = sorted(RUNNING - {Stage.CONCLUDING})
 
 TRANSITIONS: Final[dict[tuple[Stage, Trigger], Stage]] = {
     (Stage.VACANT, Trigger.OPENED): Stage.WAITING,
@@ -56,7 +57,14 @@ TRANSITIONS: Final[dict[tuple[Stage, Trigger], Stage]] = {
     (Stage.STREAMING, Trigger.START): Stage.STREAMING,
     **{(Stage.STREAMING, word): Stage.STREAMING for word in (*_OUTPUT, Trigger.TOOL_CALL)},
     **{(Stage.STREAMING, word): Stage.CONCLUDING for word in _CAUSES},
+    # The lost events may have been any, the cause too: then the end is the next that is known.
+    **{(stage, Trigger.GAP): Stage.GAPPED for stage in _BEFORE_A_CAUSE},
+    (Stage.GAPPED, Trigger.START): Stage.GAPPED,
+    **{(Stage.GAPPED, word): Stage.STREAMING for word in (*_OUTPUT, Trigger.TOOL_CALL)},
+    **{(Stage.GAPPED, word): Stage.CONCLUDING for word in _CAUSES},
+    (Stage.GAPPED, Trigger.END): Stage.WAITING,
     (Stage.CONCLUDING, Trigger.END): Stage.WAITING,
+    **{(stage, Trigger.GAP): stage for stage in (Stage.WAITING, Stage.RETIRED, Stage.CONCLUDING)},
     **{
         (stage, word): stage
         for stage in (Stage.WAITING, Stage.RETIRED, *sorted(RUNNING))
