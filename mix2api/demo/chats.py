@@ -1,0 +1,235 @@
+"""`POST /v2/chats`: from a request to an answer on the wire.
+
+Of several directives that end an answer, the first in this order acts: `forget`, `status`, `429`, (a full context
+window,) `slow_head`, `hang`, `garbage`, `html`, the non-streaming forms and their faults, then those of `script`.
+401, 403, 429, 503 and a full window refuse the turn: the context stays as it was. Everything else has taken it: the
+messages are in the context, and so is what was said, even if the client left before it was all written.
+"""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final, assert_never
+
+import msgspec
+import trio
+
+from mix2api.demo import frames
+from mix2api.demo.answers import Answer, compose, group_of
+from mix2api.demo.bodies import Chat, decode_chat
+from mix2api.demo.connection import Connection, Incoming
+from mix2api.demo.contexts import Asked, SiteSession, read_asked, tokens
+from mix2api.demo.directives import Directives, WrongDirective, find_directives
+from mix2api.demo.script import Break, Ending, Frame, Pause, Script, Silence, Step
+from mix2api.demo.site import Received, Site, UnknownSession
+from mix2api.demo.transcript import Transcript
+from mix2api.demo.whole import error_body, failing, whole_body
+from mix2api.demo.words import Word
+
+_GARBAGE: Final = b"\x00\xff\x13 this is not HTTP \r\n\r\n"
+_HTML: Final = b"<!doctype html><title>Down</title><p>The site is being worked at.</p>"
+_REFUSING: Final = frozenset(
+    {
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    }
+)
+"""Statuses under which the site has not taken the turn."""
+
+
+async def answer_chat(incoming: Incoming, connection: Connection, site: Site) -> None:
+    """Answers one chat request; counts it, and whether its client stayed."""
+    try:
+        chat = decode_chat(incoming.body)
+    except msgspec.MsgspecError as fault:
+        await connection.send_body(HTTPStatus.BAD_REQUEST, error_body(str(fault), "invalid_request"))
+        return
+    site.received.append(Received(incoming.headers, incoming.body))
+    site.stats.requests += 1
+    site.stats.open_streams += 1
+    stayed = True
+    try:
+        stayed = await connection.watched(lambda: _admit(chat, incoming, connection, site))
+    finally:
+        site.stats.open_streams -= 1
+        site.stats.cut_by_client += not stayed
+
+
+async def _admit(chat: Chat, incoming: Incoming, connection: Connection, site: Site) -> None:
+    """Refuses, or goes on to the answer."""
+    scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
+    if site.options.require_token and not (scheme.lower() == "bearer" and site.knows(token)):
+        refused = error_body("the token is missing or has expired", "invalid_token")
+        await connection.send_body(HTTPStatus.UNAUTHORIZED, refused)
+        return
+    try:
+        session, words = _resolve(chat, site)
+    except UnknownSession:
+        unknown = error_body("no such session", "session_not_found")
+        await connection.send_body(HTTPStatus.NOT_FOUND, unknown)
+    except WrongDirective as fault:
+        await connection.send_body(HTTPStatus.BAD_REQUEST, error_body(str(fault), "invalid_directive"))
+    else:
+        turn = _Turn(chat, session, words, connection, site)
+        await turn.answer(streams=chat.stream and _accepts_stream(incoming))
+
+
+def _accepts_stream(incoming: Incoming) -> bool:
+    accepted = incoming.headers.get("accept", "*/*")
+    return "text/event-stream" in accepted or "*/*" in accepted
+
+
+def _resolve(chat: Chat, site: Site) -> tuple[SiteSession | None, Directives]:
+    """The session to continue, None for a fresh one, and what the turn's newest user text asks for."""
+    known = None if chat.session_id is None else site.session(chat.session_id)
+    context = [*known.kept, *chat.messages] if known is not None else chat.messages
+    words = site.first_sight(find_directives(read_asked(context, chat.ask.query).text))
+    return (None if known is None else site.continue_session(known.id, words)), words
+
+
+class _Turn:
+    """One turn on its way to its answer."""
+
+    def __init__(
+        self, chat: Chat, session: SiteSession | None, words: Directives, connection: Connection, site: Site
+    ) -> None:
+        self._chat = chat
+        self._session = session
+        self._words = words
+        self._connection = connection
+        self._site = site
+
+    async def answer(self, *, streams: bool) -> None:
+        """Refuses the turn, or takes it and answers."""
+        status = self._status()
+        if status in _REFUSING:
+            await self._refuse(status)
+        elif self._overflows():
+            await self._send_overflow(streams=streams)
+        else:
+            await self._take(status, streams=streams and Word.JSON not in self._words)
+
+    def _status(self) -> int:
+        wanted = self._words.number(Word.STATUS, HTTPStatus.OK)
+        return HTTPStatus.TOO_MANY_REQUESTS if Word.TOO_MANY in self._words else wanted
+
+    async def _refuse(self, status: int) -> None:
+        retry = (("retry-after", self._words.text(Word.TOO_MANY)),) if Word.TOO_MANY in self._words else ()
+        body = error_body(f"refused with {status}, as asked for")
+        await self._connection.send_body(status, body, headers=retry)
+
+    def _overflows(self) -> bool:
+        held = self._session.chars if self._session is not None else 0
+        new = sum(message.chars for message in self._chat.messages)
+        return tokens(held + new) > self._site.options.context_window
+
+    async def _send_overflow(self, *, streams: bool) -> None:
+        window = self._site.options.context_window
+        why = f"context_length_exceeded: the session may hold {window} tokens"
+        if streams:
+            steps = (Frame(frames.frame("error", errorText=why)), Ending(frames.DONE))
+            await self._send_stream(steps, None)
+        else:
+            await self._connection.send_body(HTTPStatus.OK, error_body(why, "context_length_exceeded"))
+
+    async def _take(self, status: int, *, streams: bool) -> None:
+        session = self._session if self._session is not None else self._site.open_session()
+        session.keep(self._chat.messages)
+        asked = read_asked(session.kept, self._chat.ask.query)
+        transcript = Transcript(self._site, session, self._words)
+        try:
+            if not await self._no_answer(status):
+                await self._say(asked, session, transcript, streams=streams)
+        finally:
+            transcript.keep()
+
+    async def _no_answer(self, status: int) -> bool:
+        """What comes instead of an answer, if something does."""
+        words, connection = self._words, self._connection
+        await trio.sleep(words.number(Word.SLOW_HEAD, 0) / 1000)
+        if status != HTTPStatus.OK:
+            await self._refuse(status)
+        elif Word.HANG in words:
+            await trio.sleep_forever()
+        elif Word.GARBAGE in words:
+            await connection.send_garbage(_GARBAGE)
+        elif Word.HTML in words:
+            await connection.send_body(HTTPStatus.OK, _HTML, "text/html; charset=utf-8")
+        else:
+            return False
+        return True
+
+    async def _say(
+        self, asked: Asked, session: SiteSession, transcript: Transcript, *, streams: bool
+    ) -> None:
+        group = group_of(asked, self._words)
+        call_ids = [self._site.mint("call") for _ in group.calls] if group is not None else []
+        answer = compose(asked, self._words, self._site.options, call_ids)
+        if not streams or Word.JSON_ERROR in self._words:
+            await self._send_whole(answer, session.chars, transcript)
+            return
+        script = Script(
+            answer=answer,
+            ids=transcript.ids,
+            words=self._words,
+            pace_ms=self._words.number(Word.PACE, self._site.options.pace_ms),
+            context_chars=session.chars,
+        )
+        await self._send_stream(script.steps(), transcript)
+
+    async def _send_whole(self, answer: Answer, context_chars: int, transcript: Transcript) -> None:
+        words = self._words
+        body = whole_body(answer, transcript.ids, words, context_chars)
+        if Word.SILENT in words:
+            await self._connection.send_head(HTTPStatus.OK, "application/json")
+            await trio.sleep_forever()
+        await trio.sleep(words.number(Word.SILENCE, 0) / 1000)
+        if Word.CUT in words or Word.CUT_MID_FRAME in words:
+            self._connection.drop(reset=words.text(Word.CUT_MID_FRAME) == "reset")
+            await self._connection.send_half_body(body)
+            return
+        if failing(words) is None:
+            transcript.add("".join(answer.pieces), None)
+            for call in answer.calls:
+                transcript.add("", call)
+        transcript.keep()
+        await self._connection.send_body(HTTPStatus.OK, body)
+
+    async def _send_stream(self, steps: Iterable[Step], transcript: Transcript | None) -> None:
+        head = (("cache-control", "no-cache"), ("x-vercel-ai-ui-message-stream", "v1"))
+        await self._connection.send_head(HTTPStatus.OK, "text/event-stream", head)
+        for step in steps:
+            if transcript is not None:
+                _note(step, transcript)
+            await self._perform(step)
+
+    async def _perform(self, step: Step) -> None:
+        match step:
+            case Frame(data):
+                await self._connection.send_data(data)
+            case Pause(ms):
+                await trio.sleep(ms / 1000)
+            case Silence():
+                await trio.sleep_forever()
+            case Ending(data):
+                await self._connection.send_end(data)
+            case Break(data, reset):
+                self._connection.drop(reset=reset)
+                if data:
+                    await self._connection.send_half(data)
+            case _:
+                assert_never(step)
+
+
+def _note(step: Step, transcript: Transcript) -> None:
+    """Keeps the answer before its last byte leaves, so that who has read it finds it in the context."""
+    match step:
+        case Frame(_, said, called):
+            transcript.add(said, called)
+        case Ending() | Break():
+            transcript.keep()
+        case Pause() | Silence():
+            pass
+        case _:
+            assert_never(step)

@@ -1,0 +1,158 @@
+"""Finds the directives in a text. Pure: text in, `Directives` out.
+
+A directive is `[[word]]` or `[[word:value]]`; the value ends at the first `]]`, but for tool calls, whose JSON may
+hold brackets: there it ends where the JSON does. What is not a word of the table is ordinary text, because real
+prompts hold shell tests and wiki links. A word that stands twice counts as it stood last; groups of tool calls add up.
+"""
+
+import json
+import re
+from enum import StrEnum
+from typing import Final
+
+from attrs import field, frozen
+
+from mix2api.demo.words import RULES, Rule, Takes, Word
+
+_OPENING: Final = re.compile(r"\[\[([a-z0-9_]+)(:|\]\])")
+_NAME: Final = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*")
+_SPACE: Final = re.compile(r"\s*")
+
+
+class WrongDirective(ValueError):
+    """A word of the table with a value that it cannot have. The message names the word and what it takes."""
+
+    def __init__(self, word: Word, allowed: str) -> None:
+        super().__init__(f"directive {word}: {allowed}")
+
+
+class CallForm(StrEnum):
+    """How the site puts tool calls."""
+
+    DELTAS = "tools"
+    WHOLE = "tools_whole"
+    INTERLEAVED = "tools_interleaved"
+    TEXT = "text_tools"
+
+
+@frozen
+class WantedCall:
+    """A tool call that a directive asks for; `arguments` is a JSON object's text, as it was written."""
+
+    name: str
+    arguments: str
+
+
+@frozen
+class CallGroup:
+    """The calls of one answer."""
+
+    form: CallForm
+    calls: tuple[WantedCall, ...]
+
+
+@frozen
+class Directives:
+    """What a text asks the site to do."""
+
+    values: dict[Word, str] = field(factory=dict)
+    """Words with their checked values; `""` where a word has none."""
+    groups: tuple[CallGroup, ...] = ()
+
+    def __contains__(self, word: object) -> bool:
+        return word in self.values
+
+    def number(self, word: Word, default: int) -> int:
+        """The value of a word that takes a number."""
+        return int(self.values.get(word, default))
+
+    def text(self, word: Word, default: str = "") -> str:
+        """The value of any other word; `default` also where it stood without one."""
+        return self.values.get(word) or default
+
+
+NOTHING_ASKED: Final = Directives()
+
+
+def find_directives(text: str) -> Directives:
+    """All directives of a text.
+
+    Raises:
+        WrongDirective: a word of the table with a value that it cannot have.
+    """
+    values: dict[Word, str] = {}
+    groups: list[CallGroup] = []
+    position = 0
+    while (opening := _OPENING.search(text, position)) is not None:
+        position = opening.end()
+        if opening[1] not in RULES:
+            continue
+        word, rule = Word(opening[1]), RULES[Word(opening[1])]
+        if rule.takes is Takes.CALLS and opening[2] == ":":
+            calls, position = _read_calls(word, text, position)
+            groups.append(CallGroup(CallForm(word), calls))
+            values[word] = ""
+            continue
+        raw: str | None = None
+        if opening[2] == ":":
+            raw, position = _read_value(word, text, position)
+        values[word] = _checked(word, rule, raw)
+    return Directives(values, tuple(groups))
+
+
+def _read_value(word: Word, text: str, start: int) -> tuple[str, int]:
+    end = text.find("]]", start)
+    if end < 0:
+        raise WrongDirective(word, "`]]` is missing")
+    return text[start:end], end + 2
+
+
+def _checked(word: Word, rule: Rule, raw: str | None) -> str:
+    match rule.takes:
+        case Takes.NUMBER:
+            return _checked_number(word, rule, raw or "")
+        case Takes.CHOICE if raw is None:
+            return rule.choices[0]
+        case Takes.CHOICE if raw not in rule.choices:
+            raise WrongDirective(word, f"one of {', '.join(rule.choices)}")
+        case Takes.NOTHING if raw is not None:
+            raise WrongDirective(word, "takes no value")
+        case Takes.TEXT | Takes.CALLS if raw is None:
+            raise WrongDirective(word, f"takes {rule.takes}")
+        case _:
+            return raw or ""
+
+
+def _checked_number(word: Word, rule: Rule, raw: str) -> str:
+    # Ten digits hold every bound of the table and keep int() from working at a megabyte of nines.
+    if not re.fullmatch(r"[0-9]{1,10}", raw) or not rule.smallest <= int(raw) <= rule.largest:
+        raise WrongDirective(word, f"a whole number from {rule.smallest} to {rule.largest}")
+    return raw
+
+
+def _read_calls(word: Word, text: str, start: int) -> tuple[tuple[WantedCall, ...], int]:
+    calls: list[WantedCall] = []
+    position = start
+    while True:
+        name = _NAME.match(text, position)
+        if name is None:
+            raise WrongDirective(word, "a tool's name is missing")
+        arguments, position = _read_arguments(word, text, name.end())
+        calls.append(WantedCall(name[1], arguments))
+        if text.startswith("]]", position):
+            return tuple(calls), position + 2
+        if not text.startswith(";", position):
+            raise WrongDirective(word, "`;` or `]]` is missing after a call")
+        position += 1
+
+
+def _read_arguments(word: Word, text: str, start: int) -> tuple[str, int]:
+    """A JSON object's text, `{}` if there is none, and where the text goes on."""
+    if not text.startswith("{", start):
+        return "{}", start
+    try:
+        _, end = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError) as fault:
+        raise WrongDirective(word, "the arguments are no JSON object") from fault
+    after = _SPACE.match(text, end)
+    return text[start:end], after.end() if after else end

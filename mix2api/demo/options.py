@@ -1,0 +1,26 @@
+"""What a demo site can be set to. Read from flags in `mix2api.cli`; tests build it directly."""
+
+from attrs import field, frozen, validators
+
+
+@frozen(kw_only=True)
+class DemoOptions:
+    """A demo site's settings; directives in a prompt override `pace_ms`, `chunks` and `size` for one answer."""
+
+    host: str = "127.0.0.1"
+    port: int = field(default=0, validator=[validators.ge(0), validators.le(65_535)])
+    """0 takes a free one; the handle that `serve_demo` reports has it."""
+    pace_ms: int = field(default=0, validator=validators.ge(0))
+    """Milliseconds between two deltas; 0 is as fast as the socket takes them."""
+    chunks: int = field(default=16, validator=validators.ge(1))
+    """Deltas of an answer that no directive shapes."""
+    size: int = field(default=24, validator=validators.ge(1))
+    """Characters of a delta."""
+    context_window: int = field(default=128_000, validator=validators.ge(1))
+    """Tokens, four characters each, that one session may hold before the site refuses the turn."""
+    require_token: bool = False
+    """Whether a chat needs a bearer token of `POST /v2/token` that has not expired."""
+    token_ttl_s: int = field(default=3600, validator=validators.ge(1))
+    """Seconds that a token lives."""
+    max_sessions: int = field(default=10_000, validator=validators.ge(1))
+    """Sessions kept; beyond it the one unused for longest is forgotten, as a real site forgets."""

@@ -1,0 +1,102 @@
+"""Listens, and serves connection after connection until cancelled."""
+
+from collections import deque
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+import h11
+import trio
+from attrs import field, frozen
+
+from mix2api.demo import routes
+from mix2api.demo.connection import BodyTooLarge, Connection
+from mix2api.demo.contexts import SiteSession
+from mix2api.demo.options import DemoOptions
+from mix2api.demo.site import Received, Site
+from mix2api.demo.stats import Stats
+from mix2api.demo.whole import error_body
+
+_BACKLOG: Final = 4096
+"""Thousands of streams are opened at once by load tests; the kernel's default of 128 would drop some."""
+
+
+@frozen
+class Demo:
+    """A running demo site, as `serve_demo` reports it to who started it in a nursery."""
+
+    host: str
+    port: int
+    site: Site = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """What `UPSTREAM_API_BASE` is to be."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def stats(self) -> Stats:
+        """Counts; `await demo.stats.wait_until(…)` waits for one."""
+        return self.site.stats
+
+    @property
+    def sessions(self) -> dict[str, SiteSession]:
+        """The site's sessions by id, the one unused for longest first."""
+        return self.site.sessions
+
+    @property
+    def received(self) -> deque[Received]:
+        """The last 64 chat requests, oldest first."""
+        return self.site.received
+
+
+async def serve_demo(
+    options: DemoOptions, *, task_status: trio.TaskStatus[Demo] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Serves a demo site until cancelled; `nursery.start(serve_demo, options)` gives its `Demo`.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    site = Site(options)
+    listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=_BACKLOG)
+    port = listeners[0].socket.getsockname()[1]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trio.serve_listeners, partial(_serve, site), listeners)
+        task_status.started(Demo(options.host, port, site))
+
+
+async def main(options: DemoOptions) -> None:
+    """The program `mix2api demo-upstream`: serves until cancelled."""
+    await serve_demo(options)
+
+
+async def _serve(site: Site, stream: trio.SocketStream) -> None:
+    """One connection from its first request to its end; `serve_listeners` closes the stream."""
+    site.stats.connections += 1
+    connection = Connection(stream)
+    try:
+        await _serve_requests(site, connection)
+    except h11.RemoteProtocolError as fault:
+        await _refuse(connection, fault.error_status_hint, str(fault))
+    except BodyTooLarge:
+        await _refuse(connection, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
+    except trio.BrokenResourceError:
+        return
+
+
+async def _serve_requests(site: Site, connection: Connection) -> None:
+    while (incoming := await connection.next_request()) is not None:
+        await routes.answer(incoming, connection, site)
+        if not connection.reusable:
+            return
+
+
+async def _refuse(connection: Connection, status: int, why: str) -> None:
+    if not connection.can_answer:
+        return
+    try:
+        await connection.send_body(status, error_body(why), headers=(("connection", "close"),))
+    except trio.BrokenResourceError:
+        return
