@@ -8,6 +8,7 @@ token in a log costs the token.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Final
@@ -51,11 +52,11 @@ _SECRET_NAMES: Final = frozenset(
 )
 _SECRET_ENDINGS: Final = ("_token", "_secret", "_password", "_api_key", "_cookie", "_authorization")
 
-_SUSPECT: Final = re.compile(
-    r"bearer|basic|eyJ|sk[-_]|pk[-_]|rk[-_]|://|key|token|secret|passw|cookie|authoriz|session|exchange",
-    re.IGNORECASE,
+_SUSPECT: Final = (
+    *("bearer", "basic", "eyj", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "://"),
+    *("key", "token", "secret", "passw", "cookie", "authoriz", "session", "exchange"),
 )
-"""One cheap search that clears almost every value; only what it finds is put through the patterns below."""
+"""What every pattern below needs, in lower case: a search that clears almost every text at a tenth of a pattern's cost."""
 
 _HONEST_ENGLISH: Final = (
     r"(?!(?:tokens?|auth|authentication|authorization|credentials?|keys?|scheme|realm|is|was|are|and|or|not|must"
@@ -82,10 +83,19 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 )
 
 
+@lru_cache(maxsize=1024)
 def is_secret_field(name: str) -> bool:
     """True if a field of that name is masked whatever it holds. Case and `-`/`_` do not matter."""
     plain = name.lower().replace("-", "_")
     return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS)
+
+
+def _is_suspect(text: str) -> bool:
+    lower = text.lower()
+    for sign in _SUSPECT:  # noqa: SIM110 - any() over a generator costs three times as much
+        if sign in lower:
+            return True
+    return False
 
 
 def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()) -> str:
@@ -100,10 +110,22 @@ def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()
     for secret in known:
         if secret:
             told = told.replace(secret, MASK)
-    if _SUSPECT.search(told) is not None:
+    if _is_suspect(told):
         for pattern, put in _PATTERNS:
             told = pattern.sub(put, told)
     return told if len(told) <= limit else told[: limit - 1] + "…"
+
+
+def redact_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a log line as they may be told (`redact_value`), with one search for all plain texts together."""
+    texts = "\n".join([value for value in fields.values() if isinstance(value, str)])
+    texts_are_clean = len(texts) <= TEXT_LIMIT and not _is_suspect(texts)
+    return {
+        name: value
+        if (type(value) is int or (texts_are_clean and type(value) is str)) and not is_secret_field(name)
+        else redact_value(name, value)
+        for name, value in fields.items()
+    }
 
 
 def redact_value(name: str, value: object, depth: int = _DEPTH) -> object:

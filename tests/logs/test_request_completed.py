@@ -1,0 +1,99 @@
+"""The one line that operators grep."""
+
+import io
+import json
+
+import pytest
+
+from mix2api.logs import BudgetUse, RequestCompleted, configure_logging, log_request_completed
+from mix2api.settings import LogFormat, LogLevel
+from mix2api.vocabulary import Channel, EndReason, RequestId, RunId, SessionId
+
+# As settings' contract has them: this order is public.
+FIELDS = [
+    *("run_id", "request_id", "session", "client", "stream", "tools_present", "model", "end_reason"),
+    *("http_status", "upstream_status", "input_budget", "output_budget", "truncation_applied"),
+    *("reject_reason", "upstream_host", "upstream_override", "duration_ms", "ttft_ms", "chunks", "channel"),
+]
+
+REFUSED = RequestCompleted(
+    run_id=RunId("run_1"),
+    request_id=RequestId("req-1"),
+    client="curl",
+    end_reason=EndReason.INVALID_REQUEST,
+    http_status=400,
+    duration_ms=1,
+    channel=Channel.STABLE,
+)
+SERVED = RequestCompleted(
+    run_id=RunId("run_1"),
+    request_id=RequestId("req-1"),
+    session=SessionId("ses_0001"),
+    client="openai_python",
+    stream=True,
+    tools_present=False,
+    model="mix/a model",
+    end_reason=EndReason.STOP,
+    http_status=200,
+    upstream_status=200,
+    input_budget=BudgetUse(12, 120_000),
+    output_budget=8192,
+    truncation_applied=False,
+    upstream_host="site:443",
+    duration_ms=1234,
+    ttft_ms=56,
+    chunks=200,
+    channel=Channel.CANARY,
+)
+
+
+def written(log_format: LogFormat, completed: RequestCompleted, level: LogLevel = LogLevel.INFO) -> str:
+    stream = io.StringIO()
+    logger = configure_logging(log_format, level, stream, {"process": "prc_1", "channel": "stable"})
+    log_request_completed(logger, completed)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("completed", [REFUSED, SERVED])
+def test_the_fields_stand_in_their_order_without_spaces(completed: RequestCompleted) -> None:
+    words = written(LogFormat.LOGFMT, completed).split()
+    assert words[2] == "event=request.completed"
+    assert [word.split("=", 1)[0] for word in words[3:]] == [*FIELDS, "process"]
+
+
+def test_booleans_budgets_and_absent_values_have_their_words() -> None:
+    served = written(LogFormat.LOGFMT, SERVED)
+    assert " stream=true tools_present=false model=mix/a_model end_reason=stop http_status=200 " in served
+    assert " input_budget=12/120000 output_budget=8192 truncation_applied=false reject_reason=none " in served
+    assert " ttft_ms=56 chunks=200 channel=canary process=prc_1\n" in served
+    refused = written(LogFormat.LOGFMT, REFUSED)
+    assert " session=none client=curl stream=none tools_present=none model=none " in refused
+    assert " upstream_status=none input_budget=none output_budget=none " in refused
+
+
+def test_json_has_the_same_fields_in_the_same_order() -> None:
+    line = json.loads(written(LogFormat.JSON, SERVED))
+    assert list(line)[: len(FIELDS)] == FIELDS
+    assert line["stream"] is True
+    assert line["input_budget"] == "12/120000"
+    assert line["reject_reason"] is None
+
+
+def test_this_line_too_is_redacted() -> None:
+    planted = RequestCompleted(
+        run_id=RunId("run_1"),
+        request_id=RequestId("sk-abcdefghijkl"),
+        client="curl",
+        end_reason=EndReason.AUTH_ERROR,
+        http_status=401,
+        reject_reason="token=planted",
+        duration_ms=1,
+        channel=Channel.STABLE,
+    )
+    line = written(LogFormat.LOGFMT, planted)
+    assert 'reject_reason="token=[redacted]"' in line
+    assert "sk-abc" not in line
+
+
+def test_the_line_is_not_written_above_its_level() -> None:
+    assert written(LogFormat.LOGFMT, SERVED, LogLevel.WARNING) == ""
