@@ -1,0 +1,272 @@
+"""Over many runs: how many were accepted, how they ended, and for how many that is known.
+
+`initial`, then `apply` for batches of entries of the audit stream and `add_open` for runs without an end, then
+`report`. A run belongs to a window if it ended in it or is still open, so that windows side by side count each run
+once. An entry has the fields `k` (`run`, `receipt`, `refused`), `r` (run id), `a` and `e` (the two halves of
+`mix2api.projections.summary`), `w` (a `Receipt`), `n` (a count); others are ignored.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final
+
+from attrs import define, field, frozen
+
+from mix2api.projections.summary import (
+    EndSummary,
+    RequestSummary,
+    read_end_summary,
+    read_request_summary,
+)
+from mix2api.vocabulary import EndReason, Receipt
+
+Value = str | int | bool | None
+"""Of a dimension. None: the run did not get so far (an open run has no `end_reason`)."""
+
+
+class Dimension(StrEnum):
+    """By what runs can be grouped."""
+
+    CLIENT = "client"
+    STREAM = "stream"
+    MODEL = "model"
+    CHANNEL = "channel"
+    TOOLS_PRESENT = "tools_present"
+    END_REASON = "end_reason"
+    HTTP_STATUS = "http_status"
+    UPSTREAM_STATUS = "upstream_status"
+
+
+@frozen(kw_only=True)
+class Figures:
+    """What is counted, over all runs and over each group alike."""
+
+    requests: int
+    """Accepted runs: ended, open and unreadable ones."""
+    ended: int
+    open: int
+    """Accepted and without an end, the orphans included."""
+    orphans: int
+    """Open, and the process that ran it is gone."""
+    unknown: int
+    """Ended with the reason `unknown`."""
+    coverage: float | None
+    """Ended with another reason than `unknown`, of all whose process is not still running them. None: there are none."""
+    done_coverage: float | None
+    """Streams of which the edge says that their ending was written, of all whose client stayed. None: there are none.
+
+    An edge that died between the ending and its receipt makes this read too low.
+    """
+    by_end_reason: Mapping[str, int]
+    """Only reasons that occurred, in the order of `EndReason`."""
+
+
+@frozen(kw_only=True)
+class Group:
+    """The figures of the runs that are alike in the dimensions asked for."""
+
+    by: Mapping[str, Value]
+    figures: Figures
+
+
+@frozen(kw_only=True)
+class AuditReport:
+    """An audit's result."""
+
+    total: Figures
+    unreadable: int
+    """Entries that are damaged or of a newer version: requests that nothing is known of."""
+    refused: int
+    """Requests refused while the store was away. They were never accepted and count for nothing else."""
+    groups: tuple[Group, ...]
+    """The largest first; empty unless dimensions were asked for."""
+
+
+@define
+class _Counts:
+    """The running figures of one group."""
+
+    by_end_reason: dict[EndReason, int] = field(factory=dict)
+    running: int = 0
+    orphans: int = 0
+    stayed: int = 0
+    done: int = 0
+
+    def add(self, other: "_Counts") -> None:
+        """Takes another group's figures in."""
+        for reason, count in other.by_end_reason.items():
+            self.by_end_reason[reason] = self.by_end_reason.get(reason, 0) + count
+        self.running += other.running
+        self.orphans += other.orphans
+        self.stayed += other.stayed
+        self.done += other.done
+
+
+_Key = tuple[Value, ...]
+
+
+@define
+class Tally:
+    """An audit under way: what `initial` makes, `apply` and `add_open` change and `report` sums up."""
+
+    by: tuple[Dimension, ...]
+    _groups: dict[_Key, _Counts] = field(factory=dict, init=False)
+    _ended: dict[bytes, _Counts | None] = field(factory=dict, init=False)
+    """Runs that wait for their receipt. None: not a stream whose client stayed, so the receipt counts for nothing."""
+    _early: dict[bytes, bytes] = field(factory=dict, init=False)
+    """Receipts that came before their run's end."""
+    _unreadable: int = field(default=0, init=False)
+    _refused: int = field(default=0, init=False)
+
+    def add_run(self, run_id: bytes, request: RequestSummary, end: EndSummary) -> None:
+        """A run that ended."""
+        counts = self._counts_of(request, end)
+        counts.by_end_reason[end.end_reason] = counts.by_end_reason.get(end.end_reason, 0) + 1
+        stayed = request.stream and end.end_reason is not EndReason.CLIENT_ABORT
+        counts.stayed += stayed
+        self._ended[run_id] = counts if stayed else None
+        early = self._early.pop(run_id, None)
+        if early is not None:
+            self.add_receipt(run_id, early)
+
+    def add_receipt(self, run_id: bytes, receipt: bytes) -> None:
+        """What an edge says of an ending; the first word for a run counts."""
+        if run_id not in self._ended:
+            self._early.setdefault(run_id, receipt)
+            return
+        counts = self._ended.pop(run_id)
+        if counts is None:
+            return
+        if receipt == _CLIENT_LEFT:
+            counts.stayed -= 1
+        elif receipt in _WRITTEN:
+            counts.done += 1
+
+    def add_open(self, request: RequestSummary, *, alive: bool) -> None:
+        """A run without an end."""
+        counts = self._counts_of(request, None)
+        if alive:
+            counts.running += 1
+        else:
+            counts.orphans += 1
+
+    def add_unreadable(self) -> None:
+        """An entry that tells nothing."""
+        self._unreadable += 1
+
+    def add_refused(self, count: bytes) -> None:
+        """Requests that were refused while the store was away."""
+        if count.isdigit():
+            self._refused += int(count)
+        else:
+            self._unreadable += 1
+
+    def report(self) -> AuditReport:
+        """The figures so far."""
+        total = _Counts()
+        for counts in self._groups.values():
+            total.add(counts)
+        groups = [
+            Group(by=dict(zip(self.by, key, strict=True)), figures=_figures(counts, 0))
+            for key, counts in self._groups.items()
+            if self.by
+        ]
+        groups.sort(key=lambda group: (-group.figures.requests, *map(str, group.by.values())))
+        return AuditReport(
+            total=_figures(total, self._unreadable),
+            unreadable=self._unreadable,
+            refused=self._refused,
+            groups=tuple(groups),
+        )
+
+    def _counts_of(self, request: RequestSummary, end: EndSummary | None) -> _Counts:
+        key = tuple([_VALUE_OF[dimension](request, end) for dimension in self.by])
+        counts = self._groups.get(key)
+        if counts is None:
+            counts = self._groups[key] = _Counts()
+        return counts
+
+
+def initial(by: tuple[Dimension, ...] = ()) -> Tally:
+    """Nothing counted yet."""
+    return Tally(by=by)
+
+
+def apply(tally: Tally, entries: Iterable[Sequence[bytes]]) -> Tally:
+    """The tally with entries of the audit stream counted, each a flat row of field names and values.
+
+    The tally itself is changed and given back: a copy per entry would cost more than all the rest.
+    """
+    for entry in entries:
+        fields = dict(zip(entry[::2], entry[1::2], strict=False))
+        kind = fields.get(b"k")
+        if kind == b"run":
+            request = read_request_summary(fields.get(b"a", b""))
+            end = read_end_summary(fields.get(b"e", b""))
+            if request is None or end is None:
+                tally.add_unreadable()
+            else:
+                tally.add_run(fields.get(b"r", b""), request, end)
+        elif kind == b"receipt":
+            tally.add_receipt(fields.get(b"r", b""), fields.get(b"w", b""))
+        elif kind == b"refused":
+            tally.add_refused(fields.get(b"n", b""))
+        else:
+            tally.add_unreadable()
+    return tally
+
+
+def add_open(tally: Tally, summary: bytes, *, alive: bool) -> Tally:
+    """The tally with an open run counted, by the request half that rests in its `open` entry.
+
+    Args:
+        tally: changed and given back.
+        summary: as `request_summary` made it.
+        alive: whether the process that runs it is.
+    """
+    request = read_request_summary(summary)
+    if request is None:
+        tally.add_unreadable()
+    else:
+        tally.add_open(request, alive=alive)
+    return tally
+
+
+_CLIENT_LEFT: Final = Receipt.CLIENT_LEFT.value.encode()
+_WRITTEN: Final = frozenset(
+    word.value.encode() for word in (Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED)
+)
+
+_VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], Value]]] = {
+    Dimension.CLIENT: lambda request, _: request.client,
+    Dimension.STREAM: lambda request, _: request.stream,
+    Dimension.MODEL: lambda request, _: request.model,
+    Dimension.CHANNEL: lambda request, _: request.channel,
+    Dimension.TOOLS_PRESENT: lambda request, _: request.tools_present,
+    Dimension.END_REASON: lambda _, end: None if end is None else end.end_reason,
+    Dimension.HTTP_STATUS: lambda _, end: None if end is None else end.http_status,
+    Dimension.UPSTREAM_STATUS: lambda _, end: None if end is None else end.upstream_status,
+}
+
+
+def _figures(counts: _Counts, unreadable: int) -> Figures:
+    ended = sum(counts.by_end_reason.values())
+    unknown = counts.by_end_reason.get(EndReason.UNKNOWN, 0)
+    return Figures(
+        requests=ended + counts.running + counts.orphans + unreadable,
+        ended=ended,
+        open=counts.running + counts.orphans,
+        orphans=counts.orphans,
+        unknown=unknown,
+        coverage=_share(ended - unknown, ended + counts.orphans + unreadable),
+        done_coverage=_share(counts.done, counts.stayed),
+        by_end_reason={
+            reason.value: counts.by_end_reason[reason]
+            for reason in EndReason
+            if reason in counts.by_end_reason
+        },
+    )
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
