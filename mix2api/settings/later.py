@@ -46,7 +46,7 @@ LATER: Final[tuple[Setting, ...]] = (
         "private addresses too may be chosen",
         lack=_NO_DYNAMIC,
     ),
-    Setting("UPSTREAM_TOKEN_URL", HttpUrl(), "", "token endpoint", lack=_NO_MANAGED),
+    Setting("UPSTREAM_TOKEN_URL", HttpUrl(query=True), "", "token endpoint", lack=_NO_MANAGED),
     Setting("UPSTREAM_TOKEN_PATH", UrlPath(), "/v2/token", "its path below the base URL", lack=_NO_MANAGED),
     Setting("UPSTREAM_TOKEN_METHOD", Text(16), "POST", "its method", lack=_NO_MANAGED),
     Setting(

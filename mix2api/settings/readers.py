@@ -220,16 +220,23 @@ class JsonObject:
 
 @frozen
 class HttpUrl:
-    """An absolute http or https URL without user, query and fragment; a slash at its end is dropped."""
+    """An absolute http or https URL without user and fragment; a slash at its end is dropped."""
 
-    allowed: str = "an http:// or https:// URL with a host, without user, query and fragment"
+    query: bool = False
+    """May have a query."""
+
+    @property
+    def allowed(self) -> str:
+        """The parts."""
+        without = "user and fragment" if self.query else "user, query and fragment"
+        return f"an http:// or https:// URL with a host, without {without}"
 
     def read(self, text: str) -> str:
         """The URL."""
         parts = urlsplit(text)
         port_is_good = parts.port is None or parts.port > 0  # .port raises ValueError by itself over 65535
-        plain = not parts.query and not parts.fragment and "@" not in parts.netloc
-        if parts.scheme not in {"http", "https"} or not parts.hostname or not plain or not port_is_good:
+        is_plain = not parts.fragment and "@" not in parts.netloc and (self.query or not parts.query)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain or not port_is_good:
             raise ValueError(text)
         if re.search(r"\s", text):
             raise ValueError(text)

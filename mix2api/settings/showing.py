@@ -80,6 +80,8 @@ def _meaning(one: Setting) -> str:
     if one.secret:
         parts.append("secret")
     if one.lack:
-        parts.append(f"not yet: {one.lack}")
-    parts += (f"`{str(value).lower()}` is refused: {why}" for value, why in one.refuses.items())
+        parts.append(f"but {one.lack}")
+    for why in dict.fromkeys(one.refuses.values()):
+        words = ", ".join(f"`{str(value).lower()}`" for value, reason in one.refuses.items() if reason == why)
+        parts.append(f"refused: {words} ({why})")
     return "; ".join(parts)

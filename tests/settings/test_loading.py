@@ -1,0 +1,272 @@
+"""Environment and `.env` to settings: what takes effect, what is refused, what is warned of."""
+
+from pathlib import Path
+
+import attrs
+import pytest
+
+from mix2api.errors import ConfigurationError
+from mix2api.settings import (
+    InboundAuthMode,
+    LogFormat,
+    LogLevel,
+    SessionKeyMode,
+    Settings,
+    Source,
+    StoreMode,
+    UpstreamAuthMode,
+    load_settings,
+)
+from mix2api.settings.groups import GROUPS
+from mix2api.settings.later import LATER
+from mix2api.settings.loading import KNOWN
+from mix2api.settings.setting import Setting, settings_of
+from mix2api.vocabulary import Channel
+
+SECRET = "0123456789abcdef"
+CLOSED = {"INBOUND_BEARER_TOKEN": "t"}
+"""So that the warning about the open door does not stand in every expectation."""
+
+EFFECTS: list[tuple[str, str, str, object]] = [
+    ("MIX2API_HOST", "0.0.0.0", "listening.host", "0.0.0.0"),  # noqa: S104 - a value, nothing listens
+    ("PORT", "8080", "listening.port", 8080),
+    ("MODEL_LIST", "a, b,,a", "listening.models", ("a", "b")),
+    ("BODY_SIZE_LIMIT", "512kb", "listening.body_limit", 524_288),
+    ("MIX2API_EARLY_HEADERS_MS", "0", "listening.early_headers_ms", 0),
+    ("MIX2API_KEEPALIVE_S", "5", "listening.keepalive_s", 5),
+    ("MIX2API_CLIENT_STALL_S", "5", "listening.client_stall_s", 5),
+    ("EXPOSE_STACK", "true", "listening.expose_stack", True),
+    ("INBOUND_AUTH_MODE", "none", "inbound_auth.mode", InboundAuthMode.NONE),
+    ("INBOUND_BEARER_TOKEN", "t0ken", "inbound_auth.bearer_token", "t0ken"),
+    ("INBOUND_KEYS_FILE", "/etc/keys.toml", "inbound_auth.keys_file", Path("/etc/keys.toml")),
+    ("SESSION_KEY_MODE", "auth", "isolation.key_mode", SessionKeyMode.AUTH),
+    ("SESSION_KEY_HEADER", "X-Team", "isolation.key_header", "x-team"),
+    ("UPSTREAM_API_BASE", "https://site.example/api/", "site.api_base", "https://site.example/api"),
+    ("UPSTREAM_CHAT_PATH", "/v3/chats", "site.chat_path", "/v3/chats"),
+    ("UPSTREAM_AGENT_SLUG", "coder", "site.agent_slug", "coder"),
+    ("MIX2API_UPSTREAM_LOCALE_JSON", '{"language": "en"}', "site.locale", {"language": "en"}),
+    ("MIX2API_UPSTREAM_MODES_JSON", "{}", "site.modes", {}),
+    ("MIX2API_UPSTREAM_PERSONALIZED", "off", "site.personalized", False),
+    ("DEFAULT_PERSONA_ID", "p1", "site.persona_id", "p1"),
+    ("UPSTREAM_REFERER", "https://site.example/", "site.referer", "https://site.example/"),
+    ("UPSTREAM_ACCEPT_LANGUAGE", "en", "site.accept_language", "en"),
+    ("MIX2API_UPSTREAM_STREAM_TOOLS", "no", "site.stream_tools", False),
+    ("SEND_UPSTREAM_TOOLS", "yes", "site.send_tools", True),
+    ("INCLUDE_CONTEXT_IN_QUERY", "1", "site.context_in_query", True),
+    ("QUERY_MAX_CHARS", "100", "site.query_max_chars", 100),
+    ("MIX2API_UPSTREAM_CONNECT_TIMEOUT_MS", "1", "network.connect_timeout_ms", 1),
+    ("MIX2API_UPSTREAM_FIRST_BYTE_TIMEOUT_MS", "7", "network.first_byte_ms", 7),
+    ("UPSTREAM_TIMEOUT_MS", "9", "network.first_byte_ms", 9),
+    ("UPSTREAM_TIMEOUT_MS", "9", "network.idle_timeout_ms", 9),
+    ("MIX2API_UPSTREAM_TOTAL_TIMEOUT_MS", "5", "network.total_timeout_ms", 5),
+    ("UPSTREAM_RETRY_COUNT", "2", "network.retry_count", 2),
+    ("UPSTREAM_RETRY_BASE_MS", "1", "network.retry_base_ms", 1),
+    ("UPSTREAM_KEEP_ALIVE", "false", "network.keep_alive", False),
+    ("MIX2API_UPSTREAM_CA_FILE", "ca.pem", "network.ca_file", Path("ca.pem")),
+    ("UPSTREAM_AUTH_MODE", "pass_through", "upstream_auth.mode", UpstreamAuthMode.PASS_THROUGH),
+    ("UPSTREAM_BEARER_TOKEN", "u", "upstream_auth.bearer_token", "u"),
+    ("SESSION_STORE_MODE", "memory", "storing.mode", StoreMode.MEMORY),
+    ("REDIS_URL", "redis://r:1/2", "storing.url", "redis://r:1/2"),
+    ("REDIS_CONNECT_TIMEOUT_MS", "10", "storing.connect_timeout_ms", 10),
+    ("REDIS_SESSION_PREFIX", "team-a:session", "storing.prefix", "team-a"),
+    ("MIX2API_SECRET", SECRET, "storing.secret", SECRET.encode()),
+    ("MIX2API_DATA_DIR", "/var/lib/x", "storing.data_dir", Path("/var/lib/x")),
+    ("MIX2API_SHARDS", "16", "storing.shards", 16),
+    ("MIX2API_LEASE_S", "2", "storing.lease_s", 2),
+    ("MIX2API_RETENTION_S", "3600", "storing.retention_s", 3600),
+    ("MIX2API_MAX_CONCURRENCY", "3", "working.max_concurrency", 3),
+    ("MIX2API_QUEUE_TIMEOUT_MS", "0", "working.queue_timeout_ms", 0),
+    ("MIX2API_DRAIN_TIMEOUT_S", "1", "working.drain_timeout_s", 1),
+    ("MIX2API_ACTOR_IDLE_S", "1", "working.actor_idle_s", 1),
+    ("MIX2API_ACTOR_IDLE_MAX", "1", "working.actor_idle_max", 1),
+    ("MIX2API_CHUNK_WINDOW_MS", "0", "working.chunk_window_ms", 0),
+    ("MIX2API_CHANNEL", "canary", "release.channel", Channel.CANARY),
+    ("MIX2API_WEIGHT", "5", "release.weight", 5),
+    ("MIX2API_LOG_FORMAT", "JSON", "logging.format", LogFormat.JSON),
+    ("MIX2API_LOG_LEVEL", "debug", "logging.level", LogLevel.DEBUG),
+]
+NEEDED_WITH = {"REDIS_URL": {"MIX2API_SECRET": SECRET}}
+
+
+def at(settings: Settings, path: str) -> object:
+    group, name = path.split(".")
+    return getattr(getattr(settings, group), name)
+
+
+@pytest.mark.parametrize(("name", "text", "path", "value"), EFFECTS)
+@pytest.mark.parametrize("source", [Source.ENVIRONMENT, Source.FILE])
+def test_a_setting_changes_its_group(name: str, text: str, path: str, value: object, source: Source) -> None:
+    more = NEEDED_WITH.get(name, {})
+    plain = load_settings(more, None)
+    in_file = source is Source.FILE
+    settings = load_settings(
+        more if in_file else {**more, name: text}, f"{name}='{text}'\n" if in_file else None
+    )
+    assert at(settings, path) == value
+    assert at(plain, path) != value
+    assert settings.given[name].source is source
+
+
+def test_every_setting_that_takes_effect_is_in_the_table_above() -> None:
+    served = {one.name for group in GROUPS.values() for one in settings_of(group).values()}
+    # Only values that are refused differ from this one's default.
+    assert served - {name for name, *_ in EFFECTS} == {"MIX2API_UPSTREAM"}
+
+
+def test_without_anything_all_stands_at_the_defaults() -> None:
+    settings = load_settings({}, None)
+    assert attrs.evolve(settings, warnings=()) == Settings()
+    assert settings.warnings == (
+        "INBOUND_BEARER_TOKEN is not set: any bearer is accepted and only fingerprinted",
+    )
+
+
+def test_names_are_known_once_and_defaults_are_good() -> None:
+    rows = [one for group in GROUPS.values() for one in settings_of(group).values()] + list(LATER)
+    assert len(rows) == len(KNOWN)
+    for row in rows:
+        assert row.default_value is None or row.default
+        assert not row.refuses or row.default_value not in row.refuses
+
+
+def test_what_is_not_served_has_words_for_it() -> None:
+    assert [row.name for row in LATER if not row.lack and not row.refuses] == []
+
+
+def test_the_environment_wins_over_the_file_and_empty_means_unset() -> None:
+    assert load_settings({"PORT": "1"}, "PORT=2\n").listening.port == 1
+    assert load_settings({"PORT": " "}, "PORT=2\n").listening.port == 2
+    assert load_settings({"PORT": ""}, "PORT=\n").listening.port == 3001
+
+
+def test_every_bad_setting_is_reported_at_once_and_secrets_are_masked() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(
+            {
+                "PORT": "65536",
+                "EXPOSE_STACK": "flase",
+                "BODY_SIZE_LIMIT": "5 pounds",
+                "FORCE_TOOL_CALL": "yes",
+                "MIX2API_SECRET": "planted",
+                "REDIS_URL": "http://user:planted@host",
+                "UPSTREAM_API_BASE": "https://user:planted@host",
+                "UPSTREAM_BEARER_TOKEN": "plantéd",
+                "UPSTREAM_TOKEN_BODY_JSON": '["planted"]',
+                "UPSTREAM_AUTH_MODE": "oauth",
+            },
+            "QUERY_MAX_CHARS=0\n",
+        )
+    lines = str(caught.value).splitlines()
+    assert "PORT: `65536` is refused; allowed: a whole number from 0 to 65535" in lines
+    assert "EXPOSE_STACK: `flase` is refused; allowed: true, 1, yes, on, false, 0, no, off" in lines
+    assert "UPSTREAM_AUTH_MODE: `oauth` is refused; allowed: static, managed, pass_through, none" in lines
+    assert "FORCE_TOOL_CALL: `yes` is refused; allowed: 0, 1, true, false" in lines
+    assert len(lines) == 11
+    assert "plant" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_value_with_control_characters_cannot_write_to_the_terminal() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"PORT": "\x1b[2Jx"}, None)
+    assert "\x1b" not in str(caught.value)
+
+
+REFUSED = [
+    ("UPSTREAM_AUTH_MODE", "managed"),
+    ("UPSTREAM_DYNAMIC_BASE_ENABLED", "true"),
+    ("MIX2API_SESSION_REUSE", "key"),
+    ("MIX2API_UPSTREAM", "openai"),
+    ("MIX2API_UPSTREAM", "responses"),
+    ("MIX2API_UPSTREAM", "opencode"),
+]
+
+
+@pytest.mark.parametrize(("name", "text"), REFUSED)
+def test_what_would_be_dangerous_to_ignore_is_refused(name: str, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name}: `{text}` is refused; ") as caught:
+        load_settings({name: text}, None)
+    assert "\n" not in str(caught.value)
+
+
+CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
+    ({"REDIS_URL": "redis://r"}, "MIX2API_SECRET: is not set; with REDIS_URL"),
+    ({"REDIS_URL": "redis://r", "SESSION_STORE_MODE": "redis"}, "MIX2API_SECRET: is not set; with REDIS_URL"),
+    ({"SESSION_STORE_MODE": "redis"}, "REDIS_URL: is not set; SESSION_STORE_MODE=redis needs it"),
+    ({"INBOUND_AUTH_MODE": "keys"}, "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"),
+]
+
+
+@pytest.mark.parametrize(("environ", "line"), CONTRADICTIONS)
+def test_settings_that_need_another_one_say_so(environ: dict[str, str], line: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ, None)
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_embedded_store_needs_no_secret_even_if_a_redis_is_named() -> None:
+    settings = load_settings({"REDIS_URL": "redis://r", "SESSION_STORE_MODE": "memory"}, None)
+    assert settings.storing.url is None
+
+
+def test_a_bad_secret_is_not_also_called_missing() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"REDIS_URL": "redis://r", "MIX2API_SECRET": "short"}, None)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_command_names_what_it_cannot_do_without() -> None:
+    with pytest.raises(ConfigurationError, match=r"^UPSTREAM_API_BASE: is not set; an http"):
+        load_settings({}, None, required=["UPSTREAM_API_BASE", "PORT"])
+    assert load_settings({"UPSTREAM_API_BASE": "http://x"}, None, required=["UPSTREAM_API_BASE"])
+
+
+@pytest.mark.parametrize("row", [row for row in KNOWN.values() if row.lack], ids=lambda row: row.name)
+def test_a_setting_that_is_not_served_warns_if_it_differs_from_its_default(row: Setting) -> None:
+    text = other_than_default(row)
+    warnings = load_settings({**CLOSED, row.name: text}, None).warnings
+    assert warnings == (f"{row.name}={row.shown(text)} is accepted, but {row.lack}",)
+    if row.default:
+        assert load_settings({**CLOSED, row.name: row.default}, None).warnings == ()
+
+
+def other_than_default(row: Setting) -> str:
+    for text in ("3", "0.5", "true", "false", "query", "auth", '{"a": 1}', "http://other", "/other", "other"):
+        try:
+            if row.value(text) != row.default_value:
+                return text
+        except ValueError:
+            continue
+    raise AssertionError(row.name)
+
+
+def test_an_unknown_name_of_ours_is_warned_of_with_the_nearest_known_one() -> None:
+    settings = load_settings(
+        {**CLOSED, "MIX2API_RETENTON_S": "1", "MIX2API_PROT": "1", "MIX2API_ZZZ": "1"}, None
+    )
+    assert settings.warnings == (
+        "MIX2API_PROT is not known and ignored; did you mean PORT?",
+        "MIX2API_RETENTON_S is not known and ignored; did you mean MIX2API_RETENTION_S?",
+        "MIX2API_ZZZ is not known and ignored",
+    )
+
+
+def test_foreign_names_are_nobodys_business_unless_the_file_nearly_names_one_of_ours() -> None:
+    foreign = "NODE_ENV=production\nUPSTREM_API_BASE=http://x\n"
+    assert load_settings({**CLOSED, "UPSTREM_API_BASE": "http://x", "HOME": "/root"}, None).warnings == ()
+    assert load_settings(CLOSED, foreign).warnings == (
+        "UPSTREM_API_BASE is not known and ignored; did you mean UPSTREAM_API_BASE?",
+    )
+
+
+def test_what_the_file_cannot_say_is_remarked_on() -> None:
+    assert load_settings(CLOSED, "nonsense\n").warnings == (".env line 1 is not NAME=value and is ignored",)
+
+
+def test_secrets_are_in_no_repr() -> None:
+    names = ("INBOUND_BEARER_TOKEN", "UPSTREAM_BEARER_TOKEN", "MIX2API_SECRET", "UPSTREAM_TOKEN_HEADERS_JSON")
+    values = dict.fromkeys(names[:3], "planted-planted-planted") | {names[3]: '{"a": "planted"}'}
+    settings = load_settings({**values, "REDIS_URL": "redis://:planted@r"}, None)
+    assert "planted" not in repr(settings)
+    assert "planted" not in "".join(settings.warnings)
