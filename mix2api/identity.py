@@ -7,6 +7,7 @@
 import base64
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 from mix2api.clock import Clock
@@ -24,6 +25,16 @@ class Mint:
     def __init__(self, seal: Seal, clock: Clock) -> None:
         self._seal = seal
         self._clock = clock
+
+    @staticmethod
+    def draw_shard(shards: int) -> Shard:
+        """One of so many shards, each as likely as the others."""
+        return Shard(secrets.randbelow(shards))
+
+    @staticmethod
+    def draw_one(shards: Sequence[Shard]) -> Shard:
+        """One of these shards, each as likely as the others."""
+        return secrets.choice(shards)
 
     def session_id(self, shard: Shard) -> SessionId:
         """A new session's id in that shard."""

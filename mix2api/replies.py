@@ -14,13 +14,20 @@ class ReplyBuffer:
     Args:
         on_abort: told once when the reader gives up.
         on_settle: told once what became of the ending.
+        on_headers: told when status 200 has left.
     """
 
-    def __init__(self, on_abort: Callable[[Detail], None], on_settle: Callable[[Receipt], None]) -> None:
+    def __init__(
+        self,
+        on_abort: Callable[[Detail], None],
+        on_settle: Callable[[Receipt], None],
+        on_headers: Callable[[], None] | None = None,
+    ) -> None:
         self._pending: list[Reply] = []
         self._ready = trio.Event()
         self._on_abort: Callable[[Detail], None] | None = on_abort
         self._on_settle: Callable[[Receipt], None] | None = on_settle
+        self._on_headers = on_headers
         self._taken = trio.Event()
         self.committed = False
         """Whether status 200 has left."""
@@ -52,6 +59,8 @@ class ReplyBuffer:
     def headers_sent(self) -> None:
         """Status 200 has left."""
         self.committed = True
+        if self._on_headers is not None:
+            self._on_headers()
 
     def abort(self, detail: Detail) -> None:
         """The client went away. Told once."""

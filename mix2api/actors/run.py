@@ -8,7 +8,6 @@ from typing import Final
 
 import trio
 
-from mix2api.actors.client_words import ended_reply
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
 from mix2api.actors.request_facts import offered_tools, request_event, tool_results, unseen_messages
 from mix2api.actors.translation import Translation
@@ -16,6 +15,7 @@ from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
 from mix2api.events.log import Append, Closing, Opening, Outcome, Ticket
 from mix2api.projections.summary import end_summary, request_summary
+from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import AcceptTurn, Command, ConcludeRun, RecordChunk, StopRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.dispatch import Accepted, Ended

@@ -30,6 +30,8 @@ class PendingTurn:
     session_id: SessionId | None = None
     """Set once the run is accepted: before that there is nothing to write a receipt for."""
     inbox_entry: str | None = None
+    fresh_session: SessionId | None = None
+    """The id that the edge drew for a session that is to be made; None: the worker draws one if it needs one."""
     resolution_reason: str = "no_history"
     run: Stoppable | None = None
     gone: bool = False

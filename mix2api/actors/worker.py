@@ -72,7 +72,7 @@ class Worker:
                 detail=Detail.QUEUE,
                 retry_after_s=1,
             )
-        actor = self._actor_for(turn.submission.session_id)
+        actor = self._actor_for(turn)
         actor.offer(turn)
         self._runs += 1
         return actor.session_id
@@ -105,12 +105,13 @@ class Worker:
             self._all_ended = trio.Event()
             await self._all_ended.wait()
 
-    def _actor_for(self, session_id: SessionId | None) -> SessionActor:
+    def _actor_for(self, turn: PendingTurn) -> SessionActor:
+        session_id = turn.submission.session_id
         actor = None if session_id is None else self._actors.get(session_id)
         if actor is not None:
             return actor
         if session_id is None:
-            actor = self._fresh()
+            actor = self._fresh(turn.fresh_session)
         else:
             actor = SessionActor(self._env, session_id, None, self._unlogged, self._ended_one)
         self._actors[actor.session_id] = actor
@@ -118,8 +119,9 @@ class Worker:
             self._start(self._serve, actor)
         return actor
 
-    def _fresh(self) -> SessionActor:
-        session_id = self._mint.session_id(self._draw_shard())
+    def _fresh(self, session_id: SessionId | None = None) -> SessionActor:
+        if session_id is None:
+            session_id = self._mint.session_id(self._draw_shard())
         return SessionActor(self._env, session_id, VACANT, self._unlogged, self._ended_one)
 
     async def _serve(self, actor: SessionActor) -> None:

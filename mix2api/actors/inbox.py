@@ -1,0 +1,208 @@
+"""The worker's half of the relay: turns from other processes' edges into this worker, their replies into mail.
+
+No consumer group: the owner of a shard reads from its last entry, a new owner from the start; what has begun already
+is in the log and is not begun again. An entry is deleted by the append that makes its run's `end` durable.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+import trio
+from attrs import define
+
+from mix2api.actors.environment import Environment
+from mix2api.actors.turns import PendingTurn
+from mix2api.actors.worker import Worker
+from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.events.codec import UnreadableEvent
+from mix2api.events.kinds import Request
+from mix2api.identity import shard_of
+from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
+from mix2api.relay.outbox import Outbox
+from mix2api.sessions.dispatch import Ended
+from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
+
+
+class InboxReader(Protocol):
+    """The store's inboxes, as far as an owner needs them."""
+
+    async def read_inbox(self, shard: Shard, after: str) -> list[tuple[str, bytes]]:
+        """The entries after one, with their ids, unsealed; all if `after` is empty."""
+        ...
+
+    async def delete_inbox(self, shard: Shard, entry: str) -> None:
+        """Deletes an entry that will not be run."""
+        ...
+
+
+@define(eq=False)
+class _Relayed:
+    turn: PendingTurn
+    edge: ProcessId
+
+
+class Inbox:
+    """All inboxes of this process's shards.
+
+    Args:
+        environment: as the actors have it.
+        worker: who runs the turns.
+        reader: the inboxes.
+        outbox: replies leave through it.
+        is_alive: whether a process's heartbeat is there.
+        period_s: how long an edge's heartbeat must have been absent until its runs are ended.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        worker: Worker,
+        reader: InboxReader,
+        outbox: Outbox,
+        is_alive: Callable[[ProcessId], Awaitable[bool]],
+        period_s: float,
+    ) -> None:
+        self._env = environment
+        self._worker = worker
+        self._reader = reader
+        self._outbox = outbox
+        self._is_alive = is_alive
+        self._period_s = period_s
+        self._after: dict[Shard, str] = {}
+        self._running: dict[RunId, _Relayed] = {}
+        self._send_wakes, self._wakes = trio.open_memory_channel[Shard](1_000_000)
+        # As many wake-ups as mail can hold: one is an int, and losing one would strand a turn until its deadline.
+
+    def wake(self, shard: Shard) -> None:
+        """Something stands in that inbox (or the shard has just become ours)."""
+        self._send_wakes.send_nowait(shard)
+
+    def lost(self, shard: Shard) -> None:
+        """The shard is another's: should it come back, its inbox is read from the start."""
+        self._after.pop(shard, None)
+
+    def hang_up(self, run_id: RunId, detail: str) -> None:
+        """The client of that run went away, says its edge."""
+        relayed = self._running.get(run_id)
+        if relayed is not None:
+            relayed.turn.replies.abort(Detail(detail))
+
+    def headers_left(self, run_id: RunId) -> None:
+        """The client of that run has been given status 200, says its edge."""
+        relayed = self._running.get(run_id)
+        if relayed is not None:
+            relayed.turn.replies.headers_sent()
+
+    async def run(self) -> None:
+        """Reads the inboxes that were woken and forwards replies, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_edges)
+            async for shard in self._wakes:
+                try:
+                    await self._read(shard, nursery)
+                except StoreUnavailable:
+                    self.lost(shard)  # the next wake-up reads it from the start
+
+    async def _read(self, shard: Shard, nursery: trio.Nursery) -> None:
+        known_from = self._after.get(shard)
+        for entry, payload in await self._reader.read_inbox(shard, known_from or ""):
+            self._after[shard] = entry
+            try:
+                relayed = decode_turn(payload)
+            except msgspec.MsgspecError:
+                await self._reader.delete_inbox(shard, entry)
+                continue
+            if known_from is None and await self._has_begun(relayed):
+                continue
+            self._begin(relayed, entry, nursery)
+        self._after.setdefault(shard, "0-0")
+
+    async def _has_begun(self, relayed: RelayedTurn) -> bool:
+        """Whether the log has this run: then recovery, or the process that runs it, has the say."""
+        if RunId(relayed.run_id) in self._running:
+            return True
+        try:
+            history = await self._env.log.history(SessionId(relayed.session_id))
+        except UnreadableEvent:
+            return True
+        return any(
+            isinstance(recorded.event, Request) and recorded.event.run_id == relayed.run_id
+            for recorded in history.recorded
+        )
+
+    def _begin(self, relayed: RelayedTurn, entry: str, nursery: trio.Nursery) -> None:
+        left_ms = relayed.deadline_ms - self._env.clock.now_ms()
+        turn = PendingTurn(
+            submission=relayed.submission(),
+            deadline_ms=self._env.clock.monotonic_ms() + left_ms,
+            log=self._env.log,
+            inbox_entry=entry,
+            fresh_session=SessionId(relayed.session_id) if relayed.fresh else None,
+        )
+        self._running[turn.submission.run_id] = _Relayed(turn, turn.submission.edge)
+        nursery.start_soon(self._forward, turn)
+        if left_ms <= 0:
+            turn.refuse(_refusal(Detail.EXPIRED, "the request was not begun in time; try again", 503))
+            return
+        try:
+            self._worker.submit(turn)
+        except Overloaded as fault:
+            turn.refuse(_refusal(fault.detail, fault.message, 429 if fault.detail is Detail.QUEUE else 503))
+
+    async def _forward(self, turn: PendingTurn) -> None:
+        """Mails a run's replies to its edge, in numbered batches."""
+        submission = turn.submission
+        number, over = 0, False
+        while not over:
+            replies = await turn.replies.take()
+            number += 1
+            over = isinstance(replies[-1], Ended)
+            self._outbox.put(submission.edge, ReplyBatch(submission.run_id, 1, number, replies))
+        del self._running[submission.run_id]
+        if turn.session_id is None and turn.inbox_entry is not None:
+            await self._discard(turn, turn.inbox_entry)
+
+    async def _discard(self, turn: PendingTurn, entry: str) -> None:
+        """Deletes the entry of a turn that was refused: no `end` will do it."""
+        session_id = turn.fresh_session or turn.submission.session_id
+        if session_id is not None:
+            try:
+                await self._reader.delete_inbox(shard_of(session_id), entry)
+            except StoreUnavailable:
+                return  # it has a deadline: read again, it is refused as expired
+
+    async def _watch_edges(self) -> None:
+        """Ends the runs of edges that are gone: nobody is left to take their replies."""
+        absent: set[ProcessId] = set()
+        while True:
+            await trio.sleep(self._period_s)
+            edges = {relayed.edge for relayed in self._running.values()}
+            try:
+                gone = {edge for edge in edges if not await self._is_alive(edge)}
+            except StoreUnavailable:
+                absent.clear()
+                continue
+            for relayed in list(self._running.values()):
+                if relayed.edge in gone and relayed.edge in absent:
+                    self._edge_lost(relayed)
+            absent = gone
+
+    @staticmethod
+    def _edge_lost(relayed: _Relayed) -> None:
+        if relayed.turn.run is None:
+            relayed.turn.refuse(_refusal(Detail.EXPIRED, "the edge was lost", 503))
+        else:
+            relayed.turn.run.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
+
+
+def _refusal(detail: Detail, message: str, status: int) -> Ended:
+    return Ended(
+        end_reason=EndReason.OVERLOADED,
+        detail=detail.value,
+        http_status=status,
+        message=message,
+        error_type="overloaded_error",
+        error_code="overloaded",
+        retry_after_s=1,
+    )

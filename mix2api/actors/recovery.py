@@ -1,0 +1,139 @@
+"""Ends the runs that lost processes left: what is `open` on our shards and whose process's heartbeat is gone.
+
+Gone means: seen absent by us for a full period during which the store answered; after an outage live processes
+re-assert themselves first. What a run ends with is decided by its own events (`mix2api.sessions.decide`).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
+
+from mix2api.actors.environment import Completed, Environment
+from mix2api.events.codec import UnreadableEvent
+from mix2api.events.kinds import End, Event, Request, SessionNote
+from mix2api.events.log import Append, Closing, EventLog, OpenRun, Outcome
+from mix2api.projections.summary import end_summary
+from mix2api.sessions.commands import RecoverRun
+from mix2api.sessions.decide import decide
+from mix2api.sessions.evolve import IllegalEvent, fold
+from mix2api.sessions.snapshot import decode_snapshot
+from mix2api.sessions.state import VACANT, SessionState
+from mix2api.store.log import OpenEntry
+from mix2api.vocabulary import EndReason, ProcessId, SessionWord, Shard
+
+
+class OpenRuns(EventLog, Protocol):
+    """The event log with what an owner of shards needs beside it."""
+
+    async def open_entries(self, shards: list[Shard]) -> list[OpenEntry]:
+        """The accepted runs of these shards that have no end."""
+        ...
+
+    async def seize(self, run: OpenRun) -> bool:
+        """Takes a lost process's run over; False if it is not to be had."""
+        ...
+
+
+class Recovery:
+    """Looks over this process's shards.
+
+    Args:
+        environment: as the actors have it.
+        log: with `open` entries.
+        is_alive: whether a process's heartbeat is there.
+        period_s: how long a heartbeat must have been absent.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        log: OpenRuns,
+        is_alive: Callable[[ProcessId], Awaitable[bool]],
+        period_s: float,
+    ) -> None:
+        self._env = environment
+        self._log = log
+        self._is_alive = is_alive
+        self._period_ms = period_s * 1000
+        self._absent_since: dict[ProcessId, float] = {}
+
+    def forget_absences(self) -> None:
+        """To be called when the store was away: nobody could show that he lives."""
+        self._absent_since.clear()
+
+    async def sweep(self, shards: Iterable[Shard]) -> int:
+        """Ends what lost processes left on these shards.
+
+        Returns:
+            How many runs were ended.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        entries = await self._log.open_entries(sorted(shards))
+        foreign = [entry for entry in entries if entry.run.process != self._env.process]
+        gone = {
+            process for process in {entry.run.process for entry in foreign} if await self._is_gone(process)
+        }
+        ended = 0
+        for entry in foreign:
+            if entry.run.process in gone and await self._log.seize(entry.run):
+                ended += await self._end(entry.run)
+        return ended
+
+    async def _is_gone(self, process: ProcessId) -> bool:
+        if await self._is_alive(process):
+            self._absent_since.pop(process, None)
+            return False
+        now_ms = self._env.clock.monotonic_ms()
+        since = self._absent_since.setdefault(process, now_ms)
+        return now_ms - since >= self._period_ms
+
+    async def _end(self, run: OpenRun) -> bool:
+        state, request = await self._read(run)
+        at_ms = max(0, self._env.clock.now_ms() - run.started_ms)
+        recover = RecoverRun(run_id=run.run_id, at_ms=at_ms, process=self._env.process)
+        events = () if state is None else decide(state, recover)
+        if not events:
+            events = _without_evidence(run, at_ms)
+        end = next(event for event in events if isinstance(event, End))
+        ticket = self._log.submit(
+            Append(
+                session_id=run.session_id,
+                run_id=run.run_id,
+                first_seq=run.next_seq,
+                events=events,
+                closing=Closing(summary=end_summary(end)),
+            )
+        )
+        appended = await ticket.wait() is Outcome.APPENDED
+        if appended and request is not None:
+            self._env.on_completed(
+                Completed(session_id=run.session_id, request=request, end=end, chunks=end.frames)
+            )
+        return appended
+
+    async def _read(self, run: OpenRun) -> tuple[SessionState | None, Request | None]:
+        try:
+            history = await self._log.history(run.session_id)
+            start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
+            events = [recorded.event for recorded in history.recorded]
+            state = fold(events, start)
+        except (UnreadableEvent, IllegalEvent):
+            return None, None
+        request = next(
+            (event for event in events if isinstance(event, Request) and event.run_id == run.run_id), None
+        )
+        known = state.run is not None and state.run.run_id == run.run_id and state.run.seq + 1 == run.next_seq
+        return (state if known else None), request
+
+
+def _without_evidence(run: OpenRun, at_ms: int) -> tuple[Event, ...]:
+    """The end of a run whose events cannot be read: nothing is claimed, and the audit shows it."""
+    end = End(
+        run_id=run.run_id,
+        seq=run.next_seq,
+        end_reason=EndReason.UNKNOWN,
+        http_status=500,
+        total_ms=at_ms,
+    )
+    return (end, SessionNote(word=SessionWord.RETIRED, why="unreadable", run_id=run.run_id))

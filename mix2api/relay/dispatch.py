@@ -1,0 +1,274 @@
+"""The edge's half of the `Dispatch` port through Redis: a turn goes to its shard's inbox, replies come by mail.
+
+An edge owns its clients' endings: a run that is silent for too long is looked up in the log, and the client gets an
+ending even if nobody is left who could send one.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+import trio
+from attrs import define, frozen
+
+from mix2api.clock import Clock
+from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.events.codec import UnreadableEvent
+from mix2api.events.kinds import End, Event, Request
+from mix2api.events.log import EventLog
+from mix2api.identity import Mint, shard_of
+from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, WakeUp, encode
+from mix2api.relay.outbox import Outbox
+from mix2api.replies import ReplyBuffer
+from mix2api.sessions.client_words import ended_reply
+from mix2api.sessions.dispatch import Accepted, Ended, Replies, Submission
+from mix2api.store.log import OpenEntry
+from mix2api.vocabulary import (
+    SUCCESSES,
+    Detail,
+    EndReason,
+    ProcessId,
+    Receipt,
+    RequestId,
+    RunId,
+    SessionId,
+    Shard,
+)
+
+_SILENT_PERIODS: Final = 4
+"""Periods without a sign from anybody after which the edge ends its client's stream itself: a heartbeat needs one to
+expire, its taker another to be sure, and the recovery's `end` a third to be found."""
+
+
+class Inboxes(Protocol):
+    """The store's inboxes, as far as an edge needs them."""
+
+    async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
+        """Puts a turn into a shard's inbox and gives the entry's id."""
+        ...
+
+    async def lease_owner(self, shard: Shard) -> ProcessId | None:
+        """The process that holds a shard now."""
+        ...
+
+
+class RunLog(EventLog, Protocol):
+    """The event log with the look-up of running runs."""
+
+    async def open_entries(self, shards: list[Shard]) -> list[OpenEntry]:
+        """The accepted runs of these shards that have no end."""
+        ...
+
+
+@frozen(kw_only=True)
+class RelayOptions:
+    """Limits of the relay."""
+
+    process: ProcessId
+    period_s: float
+    """A heartbeat's life (`MIX2API_LEASE_S`): after so much silence a run is looked up."""
+    queue_timeout_s: float
+    """How long a turn may wait to be begun (`MIX2API_QUEUE_TIMEOUT_MS`)."""
+
+
+@define(eq=False, kw_only=True)
+class _RemoteRun:
+    run_id: RunId
+    request_id: RequestId
+    session_id: SessionId
+    owner: ProcessId
+    deadline_ms: int
+    replies: ReplyBuffer
+    heard_ms: float
+    due: int = 1
+    accepted: bool = False
+
+
+class RelayDispatch:
+    """Turns on their way to another process and back.
+
+    Args:
+        options: limits.
+        inboxes: where turns go.
+        outbox: mail to owners.
+        log: for receipts and look-ups.
+        is_alive: whether a process's heartbeat is there.
+        mint: makes ids and draws shards.
+        clock: for deadlines.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one process, handed down once
+        self,
+        options: RelayOptions,
+        inboxes: Inboxes,
+        outbox: Outbox,
+        log: RunLog,
+        is_alive: Callable[[ProcessId], Awaitable[bool]],
+        mint: Mint,
+        clock: Clock,
+        shards: int,
+    ) -> None:
+        self._options = options
+        self._inboxes = inboxes
+        self._outbox = outbox
+        self._log = log
+        self._is_alive = is_alive
+        self._mint = mint
+        self._clock = clock
+        self._shards = shards
+        self._runs: dict[RunId, _RemoteRun] = {}
+
+    @property
+    def count(self) -> int:
+        """Runs that have not ended."""
+        return len(self._runs)
+
+    async def submit(self, submission: Submission) -> Replies:
+        """Puts a turn into the inbox of its session's shard and wakes the owner.
+
+        Raises:
+            Overloaded: the shard has no owner.
+            StoreUnavailable: Redis is away; nothing was accepted.
+        """
+        session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
+        shard = shard_of(session_id)
+        owner = await self._inboxes.lease_owner(shard)
+        if owner is None:
+            raise Overloaded("no worker owns the session's shard; try again", detail=Detail.NO_OWNER)
+        run = self._enter(submission, session_id, owner)
+        try:
+            turn = RelayedTurn.of(submission, session_id, run.deadline_ms)
+            await self._inboxes.put_inbox(shard, encode(turn), run.deadline_ms)
+        except BaseException:
+            del self._runs[run.run_id]
+            raise
+        self._outbox.put(owner, WakeUp(shard))
+        return run.replies
+
+    def _enter(self, submission: Submission, session_id: SessionId, owner: ProcessId) -> _RemoteRun:
+        run_id = submission.run_id
+        run = _RemoteRun(
+            run_id=run_id,
+            request_id=submission.request_id,
+            session_id=session_id,
+            owner=owner,
+            deadline_ms=self._clock.now_ms() + int(self._options.queue_timeout_s * 1000),
+            replies=ReplyBuffer(
+                lambda detail: self._hang_up(run_id, detail),
+                lambda receipt: self._settle(run, receipt),
+                lambda: self._outbox.put(run.owner, HeadersLeft(run_id)),
+            ),
+            heard_ms=self._clock.monotonic_ms(),
+        )
+        self._runs[run_id] = run
+        return run
+
+    def deliver(self, batch: ReplyBatch) -> None:
+        """Takes replies that came by mail. Unknown runs (ended, or another life's) are ignored."""
+        run = self._runs.get(RunId(batch.run_id))
+        if run is None or batch.number < run.due:
+            return
+        if batch.number > run.due:
+            self._outbox.put(run.owner, Hangup(run.run_id, Detail.STALLED.value))
+            self._end(run, _lost(Detail.MID_STREAM))
+            return
+        run.due += 1
+        run.heard_ms = self._clock.monotonic_ms()
+        run.accepted = run.accepted or any(isinstance(reply, Accepted) for reply in batch.replies)
+        run.replies.put(list(batch.replies))
+        if batch.replies and isinstance(batch.replies[-1], Ended):
+            self._runs.pop(run.run_id)
+
+    async def watch(self) -> None:
+        """Looks up silent runs, for ever."""
+        while True:
+            await trio.sleep(self._options.period_s)
+            silent_since = self._clock.monotonic_ms() - self._options.period_s * 1000
+            for run in list(self._runs.values()):
+                if run.heard_ms <= silent_since and run.run_id in self._runs:
+                    await self._look_up(run)
+
+    async def _look_up(self, run: _RemoteRun) -> None:
+        try:
+            verdict = await self._verdict(run)
+        except StoreUnavailable:
+            run.heard_ms = self._clock.monotonic_ms()  # silence tells nothing while Redis is away
+            return
+        if verdict is not None:
+            self._end(run, verdict)
+
+    async def _verdict(self, run: _RemoteRun) -> Ended | None:
+        """What a silent run's client is told now; None: it has to wait."""
+        shard = shard_of(run.session_id)
+        for entry in await self._log.open_entries([shard]):
+            if entry.run.run_id == run.run_id:
+                return await self._while_open(run, entry.run.process)
+        events = await self._events(run)
+        for event in events:
+            if isinstance(event, End):
+                # The end stands, what the client was to see before it was lost: a finish would be a lie.
+                return _lost(Detail.MID_STREAM) if event.end_reason in SUCCESSES else ended_reply(event)
+        if events:
+            return _lost(Detail.MID_STREAM)
+        if self._clock.now_ms() > run.deadline_ms:
+            return _expired()
+        owner = await self._inboxes.lease_owner(shard)
+        if owner is not None:
+            run.owner = owner
+            self._outbox.put(owner, WakeUp(shard))
+        return None
+
+    async def _while_open(self, run: _RemoteRun, process: ProcessId) -> Ended | None:
+        if await self._is_alive(process):
+            run.heard_ms = self._clock.monotonic_ms()
+            return None
+        silent_ms = self._clock.monotonic_ms() - run.heard_ms
+        overdue = silent_ms > _SILENT_PERIODS * self._options.period_s * 1000
+        return _lost(Detail.MID_STREAM if run.due > 1 else Detail.BEFORE_OUTPUT) if overdue else None
+
+    async def _events(self, run: _RemoteRun) -> list[Event]:
+        """What the session's log says of this run."""
+        try:
+            history = await self._log.history(run.session_id)
+        except UnreadableEvent:
+            return []
+        return [
+            recorded.event
+            for recorded in history.recorded
+            if isinstance(recorded.event, Request | End) and recorded.event.run_id == run.run_id
+        ]
+
+    def _end(self, run: _RemoteRun, ended: Ended) -> None:
+        if self._runs.pop(run.run_id, None) is not None:
+            run.replies.put([ended])
+
+    def _hang_up(self, run_id: RunId, detail: Detail) -> None:
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            self._outbox.put(run.owner, Hangup(run_id, detail.value))
+
+    def _settle(self, run: _RemoteRun, receipt: Receipt) -> None:
+        if run.accepted:
+            self._log.receipt(run.session_id, run.run_id, run.request_id, receipt)
+
+
+def _lost(detail: Detail) -> Ended:
+    return Ended(
+        end_reason=EndReason.WORKER_LOST,
+        detail=detail.value,
+        http_status=503,
+        message="the process that ran this request was lost; try again",
+        error_code="worker_lost",
+        retry_after_s=1,
+    )
+
+
+def _expired() -> Ended:
+    return Ended(
+        end_reason=EndReason.OVERLOADED,
+        detail=Detail.EXPIRED.value,
+        http_status=503,
+        message="no worker began the request in time; try again",
+        error_type="overloaded_error",
+        error_code="overloaded",
+        retry_after_s=1,
+    )

@@ -1,0 +1,117 @@
+"""What processes say to each other through Redis, as msgpack. Content is in here: the post seals every payload."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from mix2api.sessions.dispatch import Accepted, Ended, ReasoningDelta, Submission, TextDelta, ToolCallDelta
+from mix2api.vocabulary import Digest, ProcessId, RequestId, RunId, SessionId
+from mix2api.wire.turn import Turn
+
+
+class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An inbox entry: a turn for the owner of its session's shard."""
+
+    run_id: str
+    request_id: str
+    session_id: str
+    fresh: bool
+    """Whether the session is to be made; else it is to be continued."""
+    turn: Turn
+    body_bytes: int
+    client: str
+    isolation: str
+    edge: str
+    deadline_ms: int
+    """Unix milliseconds: not begun by then, it is not run."""
+    authorization: str | None = None
+
+    @classmethod
+    def of(cls, submission: Submission, session_id: SessionId, deadline_ms: int) -> "RelayedTurn":
+        """A submission as it travels."""
+        return cls(
+            run_id=submission.run_id,
+            request_id=submission.request_id,
+            session_id=session_id,
+            fresh=submission.session_id is None,
+            turn=submission.turn,
+            body_bytes=submission.body_bytes,
+            client=submission.client,
+            isolation=submission.isolation,
+            edge=submission.edge,
+            deadline_ms=deadline_ms,
+            authorization=submission.authorization,
+        )
+
+    def submission(self) -> Submission:
+        """The submission again."""
+        return Submission(
+            run_id=RunId(self.run_id),
+            request_id=RequestId(self.request_id),
+            turn=self.turn,
+            body_bytes=self.body_bytes,
+            client=self.client,
+            isolation=Digest(self.isolation),
+            edge=ProcessId(self.edge),
+            session_id=None if self.fresh else SessionId(self.session_id),
+            authorization=self.authorization,
+        )
+
+
+class WakeUp(Struct, frozen=True, tag="wake"):
+    """To an owner: something stands in the inbox of this shard."""
+
+    shard: int
+
+
+class ReplyBatch(Struct, frozen=True, tag="replies"):
+    """To an edge: replies of a run, numbered from 1 within an attempt so that a lost batch is noticed."""
+
+    run_id: str
+    attempt: int
+    number: int
+    replies: list[Accepted | TextDelta | ReasoningDelta | ToolCallDelta | Ended]
+
+
+class Hangup(Struct, frozen=True, tag="hangup"):
+    """To a worker: the client of this run went away. Positive evidence, from a living edge."""
+
+    run_id: str
+    detail: str
+
+
+class HeadersLeft(Struct, frozen=True, tag="headers"):
+    """To a worker: the client of this run has been given status 200."""
+
+    run_id: str
+
+
+Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(WakeUp | ReplyBatch | Hangup | HeadersLeft)
+_turn: Final = msgspec.msgpack.Decoder(RelayedTurn)
+
+
+def encode(message: Mail | RelayedTurn) -> bytes:
+    """A message's bytes, to be sealed."""
+    return _encoder.encode(message)
+
+
+def decode_mail(data: bytes) -> Mail:
+    """A message again.
+
+    Raises:
+        msgspec.MsgspecError: another version's message, or damage; it is dropped and counted.
+    """
+    return _mail.decode(data)
+
+
+def decode_turn(data: bytes) -> RelayedTurn:
+    """An inbox entry's turn again.
+
+    Raises:
+        msgspec.MsgspecError: as for `decode_mail`.
+    """
+    return _turn.decode(data)
