@@ -1,0 +1,125 @@
+"""The goals, each with the figure that it is judged by: as measured, in one run of the bench."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from loads import LOW, NON_STREAMING, PACED, SATURATED, Load
+from memory import COUNTS
+from results import Results, Sample, Spread
+from targets import DIRECT, LITELLM, NGINX, PRODUCT
+
+Series = list[float]
+"""One figure per round."""
+
+
+def _per_round(results: Results, load: Load, target: str) -> dict[int, Sample]:
+    return {
+        sample.round: sample
+        for sample in results.samples
+        if sample.load == load.name and sample.target == target
+    }
+
+
+def cpu_per_unit(results: Results, load: Load, target: str) -> Series:
+    """CPU µs per chunk, or per request where answers are not streamed; failed rounds count as measured."""
+    samples = _per_round(results, load, target).values()
+    return [
+        sample.cpu_us / units
+        for sample in samples
+        if (units := sample.chunks if load.stream else sample.requests - sample.failed)
+    ]
+
+
+def ratios(results: Results, load: Load, of: str, to: str) -> Series:
+    """CPU per unit of one target over another's, round by round."""
+    mine, theirs = cpu_per_unit(results, load, of), cpu_per_unit(results, load, to)
+    return [ours / other for ours, other in zip(mine, theirs, strict=False)]
+
+
+def added(
+    results: Results, load: Load, target: str, pick: Callable[[Sample], Spread | None], *, tail: bool = False
+) -> Series:
+    """Milliseconds that a target adds over direct, round by round: median over median, or p99 over p99."""
+    through, straight = _per_round(results, load, target), _per_round(results, load, DIRECT)
+    found = []
+    for number in through.keys() & straight.keys():
+        slow, fast = pick(through[number]), pick(straight[number])
+        if slow and fast:
+            found.append(((slow.p99 - fast.p99) if tail else (slow.p50 - fast.p50)) / 1000)
+    return found
+
+
+def added_mb(results: Results, target: str, count: int) -> Series:
+    """MB over idle with so many streams held, by repetition."""
+    return [
+        (held.held_kb[count] - held.idle_kb) * 1024 / 1e6
+        for held in results.held
+        if held.target == target and count in held.held_kb
+    ]
+
+
+def audit_rates(results: Results) -> Series:
+    """Runs a second of whole `audit` commands over the largest store."""
+    if not results.audits:
+        return []
+    largest = max(results.audits, key=lambda audit: audit.runs)
+    return [largest.runs / seconds for seconds in largest.seconds]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One line of what must be reached."""
+
+    says: str
+    bound: float
+    unit: str
+    series: Callable[[Results], Series]
+    at_least: bool = False
+
+    def met(self, results: Results) -> bool | None:
+        """Whether the median keeps the bound; None if it was not measured."""
+        series = self.series(results)
+        if not series:
+            return None
+        return median(series) >= self.bound if self.at_least else median(series) <= self.bound
+
+
+def _first(sample: Sample) -> Spread | None:
+    return sample.first_us
+
+
+def _chunk(sample: Sample) -> Spread | None:
+    return sample.chunk_us
+
+
+def _timed(says: str, bound: float, load: Load, pick: Callable[[Sample], Spread | None]) -> Goal:
+    return Goal(
+        f"{load.name}: {says}, median over direct's",
+        bound,
+        "ms",
+        lambda results: added(results, load, PRODUCT, pick),
+    )
+
+
+GOALS = (
+    Goal("saturated: CPU per chunk over nginx's", 2.6, "x", lambda r: ratios(r, SATURATED, PRODUCT, NGINX)),
+    Goal(
+        "saturated: CPU per chunk over LiteLLM's",
+        1 / 40,
+        "x",
+        lambda r: ratios(r, SATURATED, PRODUCT, LITELLM),
+    ),
+    Goal(
+        "non-streaming: CPU per request over LiteLLM's",
+        1 / 6,
+        "x",
+        lambda r: ratios(r, NON_STREAMING, PRODUCT, LITELLM),
+    ),
+    _timed("added time to first token", 1.2, LOW, _first),
+    _timed("added time to first token", 1.2, PACED, _first),
+    _timed("added delay per chunk", 0.5, LOW, _chunk),
+    _timed("added delay per chunk", 0.5, PACED, _chunk),
+    Goal(f"{COUNTS[-1]:,} held streams over idle", 100, "MB", lambda r: added_mb(r, PRODUCT, COUNTS[-1])),
+    Goal("audit", 50_000, "runs/s", audit_rates, at_least=True),
+)

@@ -1,0 +1,121 @@
+"""What a run of the bench leaves: plain records, written as `results.json`, from which the report is made."""
+
+import platform
+from pathlib import Path
+
+import msgspec
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where it was measured; no names of hosts."""
+
+    cpu: str
+    cores: int
+    memory_gb: int
+    kernel: str
+    python: str
+    versions: dict[str, str]
+    """Of the peers, the store and the product."""
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """The distribution of one measure in one load on one target."""
+
+    p50: float
+    p99: float
+    count: int
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One load on one target in one round."""
+
+    round: int
+    load: str
+    target: str
+    requests: int
+    failed: int
+    chunks: int
+    frames: int
+    reads: int
+    wall_s: float
+    cpu_us: float
+    """All processes of the target; 0 for `direct`."""
+    first_us: Spread | None
+    chunk_us: Spread | None
+    failures: list[str]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Memory of one target with streams held open, on a process started for it."""
+
+    target: str
+    repetition: int
+    idle_kb: int
+    held_kb: dict[int, int]
+    """By number of streams held."""
+    problem: str = ""
+
+
+class Footprint(msgspec.Struct, frozen=True):
+    """What runs leave in Redis."""
+
+    name: str
+    says: str
+    units: int
+    unit: str
+    memory_bytes: int
+    """Growth of `used_memory`."""
+    disk_bytes: int
+    """Growth of the data directory."""
+    keys: dict[str, int]
+    """Growth of `MEMORY USAGE` by kind of key."""
+
+
+class AuditSpeed(msgspec.Struct, frozen=True):
+    """How long `mix2api audit --json` took over a store of so many runs."""
+
+    runs: int
+    seconds: list[float]
+
+
+class Results(msgspec.Struct, frozen=True):
+    """Everything of one run of the bench."""
+
+    begun: str
+    quick: bool
+    rounds: int
+    machine: Machine
+    samples: list[Sample]
+    held: list[Held]
+    footprints: list[Footprint]
+    audits: list[AuditSpeed]
+    missing: dict[str, str]
+    """What could not be measured, and why."""
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The nearest-rank quantile of values that need not be sorted."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def spread(values: list[float]) -> Spread | None:
+    """Median and 99th percentile; None of nothing."""
+    if not values:
+        return None
+    return Spread(p50=quantile(values, 0.5), p99=quantile(values, 0.99), count=len(values))
+
+
+def this_machine(versions: dict[str, str]) -> Machine:
+    """Reads the machine's particulars."""
+    info = Path("/proc/cpuinfo").read_text()
+    names = [line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")]
+    memory_kb = int(Path("/proc/meminfo").read_text().split()[1])
+    return Machine(
+        cpu=names[0] if names else platform.machine(),
+        cores=len(names),
+        memory_gb=round(memory_kb / 1024**2),
+        kernel=platform.release(),
+        python=platform.python_version(),
+        versions=versions,
+    )

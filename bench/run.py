@@ -1,0 +1,217 @@
+"""The bench: the product, nginx and LiteLLM over one mock upstream, interleaved; writes RESULTS.md and results.json.
+
+    python bench/run.py [--quick] [--rounds N] [--only LOAD] [--targets a,b] [--out DIR]
+
+Loopback only; every process started here is ended here, on ^C and SIGTERM too.
+"""
+
+import argparse
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import msgspec
+from audits import Miscounted, measure_audits
+from footprint import measure_footprints
+from loads import ALL
+from memory import measure_held, raise_file_limit
+from peers.litellm import VERSION as LITELLM_VERSION
+from peers.litellm import litellm
+from peers.nginx import nginx
+from peers.product import product
+from processes import DidNotStart
+from report import render
+from results import AuditSpeed, Footprint, Held, Results, Sample, this_machine
+from rounds import interleaved, warm_up
+from store import NoStore, connect, version
+from targets import DIRECT, HERE, LITELLM, NGINX, PRODUCT, WORK, Starter, Target, direct, mock_upstream
+
+_STARTERS: dict[str, Starter] = {DIRECT: direct, PRODUCT: product, NGINX: nginx, LITELLM: litellm}
+_MEMORY, _REDIS, _AUDIT = "memory", "redis", "audit"
+_PARTS = (*(load.name for load in ALL), _MEMORY, _REDIS, _AUDIT)
+_ROUNDS, _QUICK_ROUNDS = 7, 2
+# LiteLLM takes a minute to start and to open 2,000 streams; its memory hardly differs between starts.
+_REPETITIONS = {PRODUCT: 3, NGINX: 3, LITELLM: 1}
+
+
+class Bench:
+    """One run: what was asked for, what has been found so far."""
+
+    def __init__(self, asked: argparse.Namespace, work: Path) -> None:
+        self._asked = asked
+        self._work = work
+        self._begun = time.monotonic()
+        self._samples: list[Sample] = []
+        self._held: list[Held] = []
+        self._footprints: list[Footprint] = []
+        self._audits: list[AuditSpeed] = []
+        self._versions: dict[str, str] = {}
+        self.missing: dict[str, str] = {}
+
+    def run(self) -> Results:
+        """Everything that was asked for."""
+        date = time.strftime("%Y-%m-%d", time.gmtime())
+        with mock_upstream(self._work) as port:
+            with ExitStack() as stack:
+                self._loads(list(self._started(stack, port)))
+            self._memory(port)
+            self._store_parts(port)
+        return Results(
+            begun=date,
+            quick=self._asked.quick,
+            rounds=self._asked.rounds,
+            machine=this_machine(self._versions | _versions()),
+            samples=self._samples,
+            held=self._held,
+            footprints=self._footprints,
+            audits=self._audits,
+            missing=self.missing,
+        )
+
+    def _wanted(self, part: str) -> bool:
+        return self._asked.only in (None, part)
+
+    def _tell(self, line: str) -> None:
+        print(f"[{time.monotonic() - self._begun:5.0f} s] {line}", file=sys.stderr, flush=True)
+
+    def _directory(self, name: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._work))
+
+    def _started(self, stack: ExitStack, port: int) -> Iterator[Target]:
+        """The targets, running; those that do not start are noted."""
+        if not any(self._wanted(load.name) for load in ALL):
+            return
+        for name in self._asked.targets:
+            try:
+                yield stack.enter_context(_STARTERS[name](port, self._directory(name)))
+            except DidNotStart as error:
+                self._note(name, str(error))
+            else:
+                self._tell(f"{name} runs")
+
+    def _note(self, what: str, why: str) -> None:
+        self.missing[what] = why
+        self._tell(f"{what}: {why}")
+
+    def _loads(self, targets: Sequence[Target]) -> None:
+        loads = [load.quick() if self._asked.quick else load for load in ALL if self._wanted(load.name)]
+        if loads and targets:
+            warm_up(loads, targets)
+            self._samples += interleaved(self._asked.rounds, loads, targets, self._tell)
+
+    def _memory(self, port: int) -> None:
+        if not self._wanted(_MEMORY):
+            return
+        for repetition in range(1 if self._asked.quick else max(_REPETITIONS.values())):
+            for name in self._asked.targets:
+                if repetition >= _REPETITIONS.get(name, 0) or (self._asked.quick and name == LITELLM):
+                    continue
+                try:
+                    self._held.append(
+                        measure_held(name, _STARTERS[name], port, self._directory(name), repetition)
+                    )
+                except DidNotStart as error:
+                    self._note(f"memory of {name}", str(error))
+                else:
+                    self._tell(f"memory of {name} ({repetition + 1})")
+
+    def _store_parts(self, port: int) -> None:
+        if PRODUCT not in self._asked.targets:
+            return
+        parts: tuple[tuple[str, Callable[[Target, Path], None]], ...] = (
+            (_REDIS, self._measure_footprints),
+            (_AUDIT, self._measure_audits),
+        )
+        for part, measure in parts:
+            if not self._wanted(part):
+                continue
+            try:
+                with product(port, self._directory(part)) as target:
+                    if target.store:
+                        warm_up([ALL[0]], [target])
+                        measure(target, target.store)
+                        self._tell(part)
+            except (DidNotStart, NoStore, Miscounted, KeyError) as error:
+                self._note(part, f"{type(error).__name__}: {error}")
+
+    def _measure_footprints(self, target: Target, data: Path) -> None:
+        self._versions["redis"] = version(connect(data))
+        self._footprints = measure_footprints(target, data)
+
+    def _measure_audits(self, target: Target, data: Path) -> None:
+        self._audits = measure_audits(target, data, quick=self._asked.quick)
+
+
+def _versions() -> dict[str, str]:
+    def said(command: list[str]) -> str:
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, cwd=HERE)
+        except OSError:
+            return "none"
+        return (done.stdout + done.stderr).strip() or "none"
+
+    return {
+        "mix2api": said(["git", "describe", "--always", "--dirty"]),
+        "nginx": said(["nginx", "-v"]).rpartition("/")[2],
+        "litellm": LITELLM_VERSION,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="under two minutes; too short to be judged by")
+    parser.add_argument(
+        "--rounds", type=int, help=f"rounds of the loads (default {_ROUNDS}, quick {_QUICK_ROUNDS})"
+    )
+    parser.add_argument("--only", choices=_PARTS, help="one load or part")
+    parser.add_argument(
+        "--targets", default=",".join(_STARTERS), help="comma-separated (default: %(default)s)"
+    )
+    parser.add_argument("--out", type=Path, default=HERE, help="directory for RESULTS.md and results.json")
+    asked = parser.parse_args()
+    asked.rounds = asked.rounds or (_QUICK_ROUNDS if asked.quick else _ROUNDS)
+    asked.targets = asked.targets.split(",")
+    unknown = set(asked.targets) - set(_STARTERS)
+    if unknown:
+        parser.error(f"no such target: {', '.join(sorted(unknown))}")
+    return asked
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _work_directory() -> Iterator[Path]:
+    """A directory for configurations, logs and stores, gone when the run went well."""
+    WORK.mkdir(exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="run-", dir=WORK))
+    yield work
+    shutil.rmtree(work)
+
+
+def main() -> None:
+    """Runs the bench and writes its results."""
+    asked = _arguments()
+    signal.signal(signal.SIGTERM, _interrupt)
+    raise_file_limit()
+    with _work_directory() as work:
+        results = Bench(asked, work).run()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "results.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n"
+    )
+    (asked.out / "RESULTS.md").write_text(render(results))
+    print((asked.out / "RESULTS.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
