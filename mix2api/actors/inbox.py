@@ -4,8 +4,8 @@ No consumer group: the owner of a shard reads from its last entry, a new owner f
 is in the log and is not begun again. An entry is deleted by the append that makes its run's `end` durable.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Protocol
 
 import msgspec
 import trio
@@ -21,18 +21,21 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Ended
+from mix2api.store.post import InboxEntry
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
+
+_START: Final = "0-0"
 
 
 class InboxReader(Protocol):
     """The store's inboxes, as far as an owner needs them."""
 
-    async def read_inbox(self, shard: Shard, after: str) -> list[tuple[str, bytes]]:
-        """The entries after one, with their ids, unsealed; all if `after` is empty."""
+    async def read_inbox(self, shard: Shard, after: str = "0-0") -> list[InboxEntry]:
+        """The entries after one, unsealed."""
         ...
 
-    async def delete_inbox(self, shard: Shard, entry: str) -> None:
-        """Deletes an entry that will not be run."""
+    async def delete_inbox(self, shard: Shard, entry_ids: Iterable[str]) -> None:
+        """Deletes entries that will not be run."""
         ...
 
 
@@ -106,17 +109,17 @@ class Inbox:
 
     async def _read(self, shard: Shard, nursery: trio.Nursery) -> None:
         known_from = self._after.get(shard)
-        for entry, payload in await self._reader.read_inbox(shard, known_from or ""):
-            self._after[shard] = entry
+        for entry in await self._reader.read_inbox(shard, known_from or _START):
+            self._after[shard] = entry.entry_id
             try:
-                relayed = decode_turn(payload)
+                relayed = decode_turn(entry.payload)
             except msgspec.MsgspecError:
-                await self._reader.delete_inbox(shard, entry)
+                await self._reader.delete_inbox(shard, [entry.entry_id])
                 continue
             if known_from is None and await self._has_begun(relayed):
                 continue
-            self._begin(relayed, entry, nursery)
-        self._after.setdefault(shard, "0-0")
+            self._begin(relayed, entry.entry_id, nursery)
+        self._after.setdefault(shard, _START)
 
     async def _has_begun(self, relayed: RelayedTurn) -> bool:
         """Whether the log has this run: then recovery, or the process that runs it, has the say."""
@@ -168,7 +171,7 @@ class Inbox:
         session_id = turn.fresh_session or turn.submission.session_id
         if session_id is not None:
             try:
-                await self._reader.delete_inbox(shard_of(session_id), entry)
+                await self._reader.delete_inbox(shard_of(session_id), [entry])
             except StoreUnavailable:
                 return  # it has a deadline: read again, it is refused as expired
 

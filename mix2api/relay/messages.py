@@ -90,7 +90,9 @@ class HeadersLeft(Struct, frozen=True, tag="headers"):
 Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft
 
 _encoder: Final = msgspec.msgpack.Encoder()
-_mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(WakeUp | ReplyBatch | Hangup | HeadersLeft)
+_mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
+    WakeUp | ReplyBatch | Hangup | HeadersLeft
+)
 _turn: Final = msgspec.msgpack.Decoder(RelayedTurn)
 
 
