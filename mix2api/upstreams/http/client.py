@@ -1,0 +1,87 @@
+"""The HTTP client: one per upstream kind and process, made in the composition root, closed with the worker."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from secrets import SystemRandom
+from typing import Final
+
+import trio
+from attrs import field, frozen
+
+from mix2api.clock import Clock, SystemClock
+from mix2api.upstreams.http.connection import Connection, Dialer
+from mix2api.upstreams.http.exchange import Exchange, Services
+from mix2api.upstreams.http.head import HttpRequest
+from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
+from mix2api.upstreams.http.pool import IdlePool
+from mix2api.upstreams.http.watch import Watch
+
+_DRAW: Final = SystemRandom().random
+
+
+@frozen(kw_only=True)
+class HttpOptions:
+    """What the deployment chooses."""
+
+    timeouts: Timeouts = field(factory=Timeouts)
+    retries: Retries = field(factory=Retries)
+    keep_alive: KeepAlive = field(factory=KeepAlive)
+    ca_file: Path | None = None
+    """Certificates trusted beside the system's, in PEM."""
+
+
+class HttpClient:
+    """Sends requests over kept connections.
+
+    Args:
+        options: limits, pool, trust.
+        clock: for `retry-after` dates.
+        draw: uniform in 0 to 1, for the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        options: HttpOptions,
+        clock: Clock | None = None,
+        draw: Callable[[], float] = _DRAW,
+    ) -> None:
+        self._pool: IdlePool[Connection] = IdlePool(options.keep_alive, trio.current_time)
+        self._services = Services(
+            dialer=Dialer(options.ca_file),
+            pool=self._pool,
+            timeouts=options.timeouts,
+            retries=options.retries,
+            clock=clock if clock is not None else SystemClock(),
+            draw=draw,
+        )
+
+    @asynccontextmanager
+    async def send(self, request: HttpRequest) -> AsyncIterator[Exchange]:
+        """Connects and sends; the answer is read from the exchange, by the task that entered here.
+
+        Leaving after the body's last byte keeps the connection for the next call; leaving before closes it at once.
+
+        Raises:
+            UpstreamFault: see `Exchange`.
+        """
+        with trio.CancelScope() as scope:
+            watch = Watch(scope, self._services.timeouts.total_or_inf)
+            exchange = Exchange(self._services, request, watch)
+            try:
+                await exchange.start()
+                yield exchange
+                await exchange.drain()
+            finally:
+                exchange.release()
+        if scope.cancelled_caught and watch.fault is not None:
+            raise watch.fault
+
+    @property
+    def idle_connections(self) -> int:
+        """Connections kept at the moment."""
+        return self._pool.idle_count
+
+    def close(self) -> None:
+        """Closes what is idle; calls under way finish and then close theirs. Repeats do nothing."""
+        self._pool.close()

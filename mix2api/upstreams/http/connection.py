@@ -1,0 +1,110 @@
+"""One TCP or TLS connection, and how it is made. Knows no HTTP and no deadlines: the call's scope has those."""
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+import trio
+from attrs import define, field
+
+from mix2api.upstreams.http import faults
+from mix2api.upstreams.http.origin import Origin
+
+_READ_SIZE: Final = 65536
+"""Bytes per read: a loopback socket gives that much at once, and one wake-up for it is the cheapest."""
+
+Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+@define(eq=False)
+class Connection:
+    """A connection to an origin."""
+
+    origin: Origin
+    _stream: Stream = field(repr=False)
+    used: bool = False
+    """It has carried an answer before, so the peer may have closed it meanwhile."""
+
+    @property
+    def _socket(self) -> trio.socket.SocketType:
+        stream = self._stream
+        return (stream.transport_stream if isinstance(stream, trio.SSLStream) else stream).socket
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing to read. An unused connection that is not quiet was closed, or says what nobody asked."""
+        return not self._socket.is_readable()
+
+    async def send(self, data: bytes) -> None:
+        """Hands everything to the kernel. A peer that has closed is not reported here.
+
+        A peer may answer and close before it has read the whole request; reading tells both cases apart.
+        """
+        try:
+            await self._stream.send_all(data)
+        except trio.BrokenResourceError:
+            return
+
+    async def receive(self) -> bytes:
+        """At least one byte, or none once the peer has closed, cleanly or not.
+
+        Raises:
+            trio.ClosedResourceError: `close` was called here.
+        """
+        try:
+            return bytes(await self._stream.receive_some(_READ_SIZE))
+        except trio.BrokenResourceError:
+            return b""
+
+    def close(self) -> None:
+        """Closes at once, without a farewell of TLS that nobody would read; repeats do nothing."""
+        self._socket.close()
+
+
+class Dialer:
+    """Makes connections.
+
+    Args:
+        ca_file: certificates trusted beside the system's, in PEM; for sites behind a private authority.
+    """
+
+    def __init__(self, ca_file: Path | None = None) -> None:
+        self._ca_file = ca_file
+        self._context: ssl.SSLContext | None = None
+
+    async def dial(self, origin: Origin) -> Connection:
+        """Connects: both address families are tried by turns (RFC 8305), Nagle's delay is off.
+
+        Raises:
+            UpstreamFault: `connect_failed`; nothing of a request has left.
+        """
+        try:
+            stream = await trio.open_tcp_stream(origin.host, origin.port)
+        except (OSError, UnicodeError):  # UnicodeError: a host name that IDNA refuses
+            raise faults.connect_failed() from None
+        if origin.scheme == "http":
+            return Connection(origin, stream)
+        try:
+            return Connection(origin, await self._secure(stream, origin.host))
+        except BaseException:
+            stream.socket.close()
+            raise
+
+    async def _secure(self, stream: trio.SocketStream, host: str) -> trio.SSLStream[trio.SocketStream]:
+        # Many servers close without TLS's farewell, which is what `https_compatible` allows; HTTP's own framing
+        # tells a cut from an end.
+        secured = trio.SSLStream(stream, self._tls(), server_hostname=host, https_compatible=True)
+        try:
+            await secured.do_handshake()
+        except (trio.BrokenResourceError, ssl.SSLError):
+            raise faults.connect_failed() from None
+        return secured
+
+    def _tls(self) -> ssl.SSLContext:
+        # Made on first use: reading the system's store takes some 10 ms, which plain upstreams need not pay.
+        if self._context is None:
+            self._context = ssl.create_default_context()
+            self._context.set_alpn_protocols(["http/1.1"])
+            if self._ca_file is not None:
+                self._context.load_verify_locations(self._ca_file)
+        return self._context

@@ -1,0 +1,43 @@
+"""The one place where what goes wrong on an HTTP connection becomes an `UpstreamFault`.
+
+No message names a host: messages go to clients, and where the site lives is not theirs to know.
+"""
+
+from mix2api.upstreams.port import UpstreamFault
+from mix2api.vocabulary import Detail, EndReason
+
+
+def connect_failed() -> UpstreamFault:
+    """No connection: name, route, refusal or TLS."""
+    return UpstreamFault(
+        EndReason.UPSTREAM_ERROR,
+        Detail.CONNECT_FAILED,
+        "the upstream cannot be reached",
+        taken=False,
+    )
+
+
+def timed_out(limit: Detail, *, sent: bool, status: int | None) -> UpstreamFault:
+    """A limit of `Timeouts` passed; `sent`: a byte of the request may have left."""
+    return UpstreamFault(
+        EndReason.TIMEOUT,
+        limit,
+        f"the upstream took too long ({limit.value} limit)",
+        status=status,
+        taken=sent,
+    )
+
+
+def truncated(status: int | None) -> UpstreamFault:
+    """The connection ended before the answer did."""
+    return UpstreamFault(
+        EndReason.UPSTREAM_ERROR,
+        Detail.TRUNCATED,
+        "the upstream's answer was cut off",
+        status=status,
+    )
+
+
+def protocol(what: str, status: int | None) -> UpstreamFault:
+    """The answer is not what it says it is; `what` is a sentence of ours, never the site's bytes."""
+    return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.PROTOCOL, what, status=status)

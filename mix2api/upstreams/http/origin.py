@@ -1,0 +1,42 @@
+"""Where a request goes: scheme, host and port, taken from a URL."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+@frozen
+class Origin:
+    """What connections are pooled by (RFC 9110, 4.3.1)."""
+
+    scheme: str
+    """`http` or `https`."""
+    host: str
+    """A name or an address; IPv6 without brackets."""
+    port: int
+
+    @property
+    def host_header(self) -> str:
+        """The `host` field: with brackets around IPv6, without the scheme's own port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def split_url(url: str) -> tuple[Origin, str]:
+    """An `http(s)` URL as origin and path, the path without its last slash and perhaps empty.
+
+    Raises:
+        ValueError: not an `http(s)` URL with a host, or one with user, query or fragment. The text never quotes it.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ValueError("a base URL starts with http:// or https:// and names a host")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("a base URL has no user, query or fragment")
+    return (
+        Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]),
+        parts.path.rstrip("/"),
+    )

@@ -1,0 +1,132 @@
+"""The site's answer that is not a stream, in all its forms, as the events that a stream would have given. Pure."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from mix2api.upstreams.mix.frames import NOT_JSON, ONE_SKIPPED, Metadata, error_text, input_text
+from mix2api.upstreams.mix.usage import usage_of
+from mix2api.upstreams.port import (
+    Failed,
+    Finished,
+    Reasoning,
+    Started,
+    Text,
+    ToolInputAvailable,
+    UpstreamEvent,
+    UsageSeen,
+)
+
+
+class MalformedAnswer(Exception):
+    """Not JSON, or in none of the known forms."""
+
+
+class _Part(Struct, frozen=True):
+    """An element of `parts`; which fields count depends on the type."""
+
+    type: str
+    text: str = ""
+    tool_name: str = ""
+    tool_input: Raw | None = None
+    tool_call_id: str | None = None
+    error_text: str = ""
+
+
+class _ToolCall(Struct, frozen=True, rename="camel"):
+    tool_call_id: str
+    tool_name: str
+    input: Raw | None = None
+
+
+class _Answer(Struct, frozen=True, rename="camel"):
+    """All forms at once: they share no field with different meanings."""
+
+    content: str | None = None
+    text: str | None = None
+    parts: list[_Part] | None = None
+    tool_calls: list[_ToolCall] | None = None
+    error: Raw | None = None
+    finish_reason: str | None = None
+    session_id: str | None = None
+    exchange_id: str | None = None
+    message_metadata: Metadata | None = None
+    usage: Raw | None = None
+
+
+_decode: Final = msgspec.json.Decoder(_Answer).decode
+
+
+def events_of_answer(body: bytes, *, session_known: bool) -> list[UpstreamEvent]:
+    """The whole answer: `Started`, content, usage, and an ending.
+
+    Args:
+        body: JSON.
+        session_known: the turn continues a session: an `exchangeId` alone then does not stand for the session.
+
+    Raises:
+        MalformedAnswer: see there.
+    """
+    try:
+        answer = _decode(body)
+        started = _started(answer, session_known=session_known)
+        return [started, *_content(answer), *_usage(answer), *_ending(answer)]
+    except NOT_JSON:
+        raise MalformedAnswer from None
+
+
+def _started(answer: _Answer, *, session_known: bool) -> Started:
+    metadata = answer.message_metadata or Metadata()
+    exchange = metadata.exchange_id or answer.exchange_id
+    session = metadata.session_id or answer.session_id
+    return Started(session or (None if session_known else exchange), exchange)
+
+
+def _content(answer: _Answer) -> list[UpstreamEvent]:
+    events: list[UpstreamEvent] = []
+    text = answer.content if answer.content is not None else answer.text
+    if text:
+        events.append(Text(text))
+    for place, part in enumerate(answer.parts or ()):
+        # A whole text beside parts is the same text once more.
+        events.append(ONE_SKIPPED if part.type == "text" and text else _part_event(part, place))
+    events += [
+        ToolInputAvailable(call.tool_call_id, call.tool_name, input_text(call.input))
+        for call in answer.tool_calls or ()
+    ]
+    return events
+
+
+def _part_event(part: _Part, place: int) -> UpstreamEvent:
+    match part.type:
+        case "text" if part.text:
+            return Text(part.text)
+        case "reasoning" if part.text:
+            return Reasoning(part.text)
+        case "tool-input":
+            # This form gives calls no id: their place is unique within the answer, which is all that is asked of one.
+            call_id = part.tool_call_id or f"part-{place}"
+            return ToolInputAvailable(call_id, part.tool_name, input_text(part.tool_input))
+        case "error":
+            return Failed(part.error_text)
+        case _:
+            return ONE_SKIPPED
+
+
+def _usage(answer: _Answer) -> list[UpstreamEvent]:
+    raw = answer.usage if answer.usage is not None else (answer.message_metadata or Metadata()).usage
+    usage = usage_of(raw) if raw is not None else None
+    return [UsageSeen(usage)] if usage is not None else []
+
+
+def _ending(answer: _Answer) -> list[UpstreamEvent]:
+    message = error_text(answer.error) if answer.error is not None else None
+    if message is not None:
+        return [Failed(message)]
+    forms = (answer.content, answer.text, answer.parts, answer.tool_calls)
+    if all(form is None for form in forms):
+        raise MalformedAnswer
+    if any(part.type == "error" for part in answer.parts or ()):
+        return []
+    return [Finished(answer.finish_reason)]

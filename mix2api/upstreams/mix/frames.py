@@ -1,0 +1,263 @@
+"""One frame of the site's stream to upstream events: pure, typed by its `type`, fast for deltas.
+
+Frames are the AI SDK's UI-message chunks, versions 5 to 7 (recordings stand in `tests/data/frames`). Types that are
+not listed here are skipped; a known type with wrong fields is a fault, because guessing would lose text.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, get_args
+
+import msgspec
+from msgspec import Raw, Struct
+
+from mix2api.upstreams.mix.usage import usage_of
+from mix2api.upstreams.port import (
+    AbortedByUpstream,
+    Failed,
+    Finished,
+    IdsSeen,
+    Reasoning,
+    Skipped,
+    Started,
+    StepFinished,
+    Text,
+    ToolInputAvailable,
+    ToolInputBroken,
+    ToolInputDelta,
+    ToolInputStarted,
+    ToolOutputSeen,
+    UpstreamEvent,
+    UsageSeen,
+)
+
+NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for anything but well-formed JSON of the wanted types, endless nesting included."""
+ONE_SKIPPED: Final = Skipped(1)
+
+
+class MalformedFrame(Exception):
+    """Not JSON, not an object, or a known type with wrong fields."""
+
+
+class Metadata(Struct, frozen=True, rename="camel"):
+    """`messageMetadata`: what the site attaches to a message."""
+
+    session_id: str | None = None
+    exchange_id: str | None = None
+    usage: Raw | None = None
+
+
+_NO_METADATA: Final = Metadata()
+
+
+class _Tagged(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
+    """Any frame but deltas may name the ids, in its metadata or beside its type."""
+
+    message_metadata: Metadata | None = None
+    session_id: str | None = None
+    exchange_id: str | None = None
+
+
+class _Start(_Tagged, frozen=True, tag="start"): ...
+
+
+class _MessageMetadata(_Tagged, frozen=True, tag="message-metadata"): ...
+
+
+class _StartStep(_Tagged, frozen=True, tag="start-step"): ...
+
+
+class _FinishStep(_Tagged, frozen=True, tag="finish-step"): ...
+
+
+class _TextStart(_Tagged, frozen=True, tag="text-start"): ...
+
+
+class _TextDelta(Struct, frozen=True, tag_field="type", tag="text-delta"):
+    delta: str
+
+
+class _TextEnd(_Tagged, frozen=True, tag="text-end"): ...
+
+
+class _ReasoningStart(_Tagged, frozen=True, tag="reasoning-start"): ...
+
+
+class _ReasoningDelta(Struct, frozen=True, tag_field="type", tag="reasoning-delta"):
+    delta: str
+
+
+class _ReasoningEnd(_Tagged, frozen=True, tag="reasoning-end"): ...
+
+
+class _ToolInputStart(_Tagged, frozen=True, kw_only=True, tag="tool-input-start"):
+    tool_call_id: str
+    tool_name: str
+
+
+class _ToolInputDelta(Struct, frozen=True, rename="camel", tag_field="type", tag="tool-input-delta"):
+    tool_call_id: str
+    input_text_delta: str
+
+
+class _ToolInputAvailable(_Tagged, frozen=True, kw_only=True, tag="tool-input-available"):
+    tool_call_id: str
+    tool_name: str
+    input: Raw | None = None
+
+
+class _ToolInputError(_Tagged, frozen=True, kw_only=True, tag="tool-input-error"):
+    tool_call_id: str
+    tool_name: str = ""
+
+
+class _ToolOutputAvailable(_Tagged, frozen=True, kw_only=True, tag="tool-output-available"):
+    tool_call_id: str
+
+
+class _ToolOutputError(_Tagged, frozen=True, kw_only=True, tag="tool-output-error"):
+    tool_call_id: str
+
+
+class _DataUsage(_Tagged, frozen=True, kw_only=True, tag="data-usage"):
+    data: Raw | None = None
+
+
+class _Error(_Tagged, frozen=True, kw_only=True, tag="error"):
+    error_text: str = ""
+
+
+class _Abort(_Tagged, frozen=True, tag="abort"): ...
+
+
+class _Finish(_Tagged, frozen=True, kw_only=True, tag="finish"):
+    finish_reason: str | None = None
+
+
+class _Unlisted(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What is tried where no listed type fits: another type, or the error object of a gateway before the site."""
+
+    type: str | None = None
+    error: Raw | None = None
+    message_metadata: Metadata | None = None
+    session_id: str | None = None
+    exchange_id: str | None = None
+
+
+_Frame = (
+    _Start
+    | _MessageMetadata
+    | _StartStep
+    | _FinishStep
+    | _TextStart
+    | _TextDelta
+    | _TextEnd
+    | _ReasoningStart
+    | _ReasoningDelta
+    | _ReasoningEnd
+    | _ToolInputStart
+    | _ToolInputDelta
+    | _ToolInputAvailable
+    | _ToolInputError
+    | _ToolOutputAvailable
+    | _ToolOutputError
+    | _DataUsage
+    | _Error
+    | _Abort
+    | _Finish
+)
+
+_decode: Final = msgspec.json.Decoder(_Frame).decode
+_decode_unlisted: Final = msgspec.json.Decoder(_Unlisted).decode
+_LISTED: Final = frozenset(str(frame.__struct_config__.tag) for frame in get_args(_Frame))
+
+_MEANINGS: Final[dict[type[Struct], Callable[[Any], UpstreamEvent]]] = {
+    _TextDelta: lambda frame: Text(frame.delta) if frame.delta else ONE_SKIPPED,
+    _ReasoningDelta: lambda frame: Reasoning(frame.delta) if frame.delta else ONE_SKIPPED,
+    _ToolInputDelta: lambda frame: (
+        ToolInputDelta(frame.tool_call_id, frame.input_text_delta) if frame.input_text_delta else ONE_SKIPPED
+    ),
+    _ToolInputStart: lambda frame: ToolInputStarted(frame.tool_call_id, frame.tool_name),
+    _ToolInputAvailable: lambda frame: ToolInputAvailable(
+        frame.tool_call_id, frame.tool_name, input_text(frame.input)
+    ),
+    _ToolInputError: lambda frame: ToolInputBroken(frame.tool_call_id, frame.tool_name),
+    _ToolOutputAvailable: lambda frame: ToolOutputSeen(frame.tool_call_id),
+    _ToolOutputError: lambda frame: ToolOutputSeen(frame.tool_call_id),
+    _FinishStep: lambda _: StepFinished(),
+    _Finish: lambda frame: Finished(frame.finish_reason),
+    _Error: lambda frame: Failed(frame.error_text),
+    _Abort: lambda _: AbortedByUpstream(),
+}
+"""What a frame means beside ids and usage. A type without a row (borders, mostly) means nothing more."""
+
+
+def events_of(payload: bytes) -> list[UpstreamEvent]:
+    """What one frame says, in this order: ids, usage, then what its type means; at least one event.
+
+    Raises:
+        MalformedFrame: see there.
+    """
+    try:
+        frame = _decode(payload)
+    except msgspec.ValidationError:
+        return _unlisted_events(payload)
+    except NOT_JSON:
+        raise MalformedFrame from None
+    meaning = _MEANINGS.get(type(frame))
+    if not isinstance(frame, _Tagged):
+        return [meaning(frame)] if meaning is not None else [ONE_SKIPPED]
+    try:
+        events = _attached(frame)
+        if meaning is not None:
+            events.append(meaning(frame))
+    except NOT_JSON:
+        raise MalformedFrame from None
+    return events or [ONE_SKIPPED]
+
+
+def input_text(raw: Raw | None) -> str:
+    """A tool call's input as JSON text; a call without one has no arguments."""
+    return "{}" if raw is None else str(raw, "utf-8")
+
+
+def error_text(raw: bytes) -> str | None:
+    """The sentence in an `error` value (`{"message": …}` or a text); empty if it has none, None for JSON's null."""
+    error = msgspec.json.decode(raw)
+    if isinstance(error, dict):
+        error = error.get("message")
+        return error if isinstance(error, str) else ""
+    return error if isinstance(error, str) or error is None else ""
+
+
+def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
+    """Ids and usage that came with a frame."""
+    metadata = frame.message_metadata or _NO_METADATA
+    session = metadata.session_id or frame.session_id
+    exchange = metadata.exchange_id or frame.exchange_id
+    events: list[UpstreamEvent] = []
+    if isinstance(frame, _Start):
+        events.append(Started(session, exchange))
+    elif session or exchange:
+        events.append(IdsSeen(session, exchange))
+    counts = frame.data if isinstance(frame, _DataUsage) else metadata.usage
+    usage = usage_of(counts) if counts is not None else None
+    if usage is not None:
+        events.append(UsageSeen(usage))
+    return events
+
+
+def _unlisted_events(payload: bytes) -> list[UpstreamEvent]:
+    """What a frame of another type says: its ids, or an error; a listed type with wrong fields is refused."""
+    try:
+        frame = _decode_unlisted(payload)
+        message = error_text(frame.error) if frame.error is not None else None
+    except NOT_JSON:
+        raise MalformedFrame from None
+    if frame.type in _LISTED:
+        raise MalformedFrame
+    if message is not None:
+        return [Failed(message)]
+    if frame.type is None:
+        raise MalformedFrame
+    return _attached(frame) or [ONE_SKIPPED]

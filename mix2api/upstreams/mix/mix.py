@@ -1,0 +1,175 @@
+"""The `mix` upstream itself: puts a call, reads its answer, whichever form it comes in."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import trio
+
+from mix2api.clock import Clock, SystemClock
+from mix2api.upstreams.http import faults
+from mix2api.upstreams.http.client import HttpClient
+from mix2api.upstreams.http.exchange import DRAIN_S, Exchange
+from mix2api.upstreams.http.head import AnswerHead, HttpRequest
+from mix2api.upstreams.http.origin import split_url
+from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
+from mix2api.upstreams.mix.options import MixOptions
+from mix2api.upstreams.mix.refusal import REFUSAL_BODY_LIMIT, refusal_fault
+from mix2api.upstreams.mix.request import request_body, request_headers
+from mix2api.upstreams.mix.transcript import Transcript
+from mix2api.upstreams.port import Opened, UpstreamCall, UpstreamEvent, UpstreamFault
+from mix2api.wire.sse_frames import FrameTooLong, SseFrames
+
+_SUCCESSES: Final = range(200, 300)
+_REFUSAL_BODY_S: Final = 2.0
+"""Seconds; error bodies follow their heads at once, and a broken site must not hold a refused run."""
+
+
+class MixUpstream:
+    """The port `mix2api.upstreams.port.Upstream` over HTTP.
+
+    Args:
+        options: of the site.
+        client: its connections; closed by whoever made it.
+        clock: for `retry-after` dates.
+
+    Raises:
+        ValueError: `base_url` is none.
+    """
+
+    def __init__(self, options: MixOptions, client: HttpClient, clock: Clock | None = None) -> None:
+        self._options = options
+        self._client = client
+        self._clock = clock if clock is not None else SystemClock()
+        self._origin, base_path = split_url(options.base_url)
+        self._path = base_path + options.chat_path
+
+    @asynccontextmanager
+    async def open(self, call: UpstreamCall) -> AsyncIterator["MixStream"]:
+        """Connects and sends; the answer's head is waited for by the first batch.
+
+        The stream is read by the task that entered here. After a time-out every further wait inside this context is
+        cancelled: leave it before awaiting anything else.
+
+        Raises:
+            UpstreamFault: no connection.
+        """
+        request = HttpRequest(
+            origin=self._origin,
+            path=self._path,
+            headers=request_headers(call, self._options),
+            body=request_body(call, self._options),
+        )
+        async with self._client.send(request) as exchange:
+            yield MixStream(exchange, call, self._options, self._clock)
+
+
+class MixStream:
+    """The port `mix2api.upstreams.port.UpstreamStream` over one exchange."""
+
+    def __init__(self, exchange: Exchange, call: UpstreamCall, options: MixOptions, clock: Clock) -> None:
+        self._exchange = exchange
+        self._options = options
+        self._clock = clock
+        self._session_known = call.session is not None
+        self._head: AnswerHead | None = None
+        self._transcript: Transcript | None = None
+        self._frames = SseFrames(options.frame_limit)
+        self._over = False
+
+    def __aiter__(self) -> "MixStream":
+        """Itself: there is one answer."""
+        return self
+
+    async def __anext__(self) -> list[UpstreamEvent]:
+        """The next batch, never empty; the first begins with `Opened`.
+
+        Raises:
+            UpstreamFault: see the port.
+        """
+        if self._over:
+            raise StopAsyncIteration
+        if self._head is None:
+            return await self._opening()
+        if self._transcript is None:
+            return await self._whole_answer(self._head)
+        return await self._next_frames(self._transcript)
+
+    async def aclose(self) -> None:
+        """Cuts the connection now; a read under way in another task raises `trio.ClosedResourceError`."""
+        self._over = True
+        self._exchange.close()
+        await trio.lowlevel.checkpoint()
+
+    async def _opening(self) -> list[UpstreamEvent]:
+        head = await self._exchange.head()
+        if head.status not in _SUCCESSES:
+            raise refusal_fault(head, await self._refusal_body(), self._clock.now_ms())
+        self._head = head
+        opened: list[UpstreamEvent] = [Opened(head.status)]
+        if head.media_type == "text/event-stream":
+            self._transcript = Transcript(head.status, session_known=self._session_known)
+            pending = self._exchange.receive_nowait()
+            return opened + self._told(self._transcript, pending) if pending else opened
+        if head.media_type == "application/json" or head.media_type.endswith("+json"):
+            return opened
+        raise faults.protocol("the upstream's answer is neither a stream of events nor JSON", head.status)
+
+    async def _next_frames(self, transcript: Transcript) -> list[UpstreamEvent]:
+        while not transcript.done:
+            events = await self._read_frames(transcript)
+            if events:
+                return events
+        self._over = True
+        if transcript.fault is not None:
+            raise transcript.fault
+        raise StopAsyncIteration
+
+    async def _read_frames(self, transcript: Transcript) -> list[UpstreamEvent]:
+        if transcript.closed:
+            data = await self._receive_late()
+        else:
+            data = await self._exchange.receive()
+        if data:
+            return self._told(transcript, data)
+        events = transcript.add(self._frames.end())
+        transcript.body_ended()
+        return events
+
+    async def _receive_late(self) -> bytes:
+        """What follows the turn's ending, usually `[DONE]`: waited for but shortly, and no fault if it does not come."""
+        with suppress(UpstreamFault), trio.move_on_after(DRAIN_S):
+            return await self._exchange.receive()
+        self._exchange.close()
+        return b""
+
+    def _told(self, transcript: Transcript, data: bytes) -> list[UpstreamEvent]:
+        try:
+            payloads = self._frames.feed(data)
+        except FrameTooLong:
+            raise faults.protocol("the upstream sent a frame without an end", transcript.status) from None
+        events = transcript.add(payloads)
+        self._exchange.satisfied = transcript.closed
+        return events
+
+    async def _whole_answer(self, head: AnswerHead) -> list[UpstreamEvent]:
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await self._exchange.receive():
+            size += len(piece)
+            if size > self._options.answer_limit:
+                raise faults.protocol("the upstream's answer is too large", head.status)
+            pieces.append(piece)
+        self._over = True
+        try:
+            return events_of_answer(b"".join(pieces), session_known=self._session_known)
+        except MalformedAnswer:
+            raise faults.protocol("the upstream sent an answer that cannot be read", head.status) from None
+
+    async def _refusal_body(self) -> bytes:
+        """As much of a refusal's body as comes soon: the status is known, the words are a courtesy."""
+        body = b""
+        with suppress(UpstreamFault), trio.move_on_after(_REFUSAL_BODY_S):
+            while len(body) < REFUSAL_BODY_LIMIT and (piece := await self._exchange.receive()):
+                body += piece
+        return body[:REFUSAL_BODY_LIMIT]

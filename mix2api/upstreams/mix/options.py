@@ -1,0 +1,60 @@
+"""What a deployment chooses about the `mix` site."""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from attrs import field, frozen
+
+from mix2api.wire.sse_frames import FRAME_LIMIT
+
+ANSWER_LIMIT = 32 * 1024 * 1024
+"""Bytes of an answer that is not a stream: several times the longest output of any model, tool inputs included."""
+
+
+class CredentialSource(StrEnum):
+    """Whose credential the site is shown (`UPSTREAM_AUTH_MODE`)."""
+
+    STATIC = "static"
+    """The deployment's own token."""
+    PASS_THROUGH = "pass_through"  # noqa: S105 - a mode's name
+    """The caller's."""
+    NONE = "none"
+
+
+def _locale() -> MappingProxyType[str, Any]:
+    return MappingProxyType({"location": "Asia/Shanghai", "language": "zh-CN"})
+
+
+def _modes() -> MappingProxyType[str, Any]:
+    return MappingProxyType({"search": True})
+
+
+@frozen(kw_only=True)
+class MixOptions:
+    """One configured site."""
+
+    base_url: str
+    """`UPSTREAM_API_BASE`: http(s), host, perhaps a path."""
+    chat_path: str = "/v2/chats"
+    agent_slug: str = "web-general"
+    locale: MappingProxyType[str, Any] = field(factory=_locale)
+    modes: MappingProxyType[str, Any] = field(factory=_modes)
+    is_personalized: bool = True
+    persona_id: str | None = None
+    """`DEFAULT_PERSONA_ID`, for turns that name none."""
+    referer: str | None = None
+    accept_language: str = "zh-CN,zh;q=0.9,en;q=0.8"
+    stream_tools: bool = True
+    """`MIX2API_UPSTREAM_STREAM_TOOLS`: off for sites whose tool calls in text only parse when whole."""
+    send_tools: bool = False
+    """`SEND_UPSTREAM_TOOLS`: the site knows native tool calls."""
+    context_in_query: bool = False
+    """`INCLUDE_CONTEXT_IN_QUERY`: on a fresh session the query holds the earlier messages as text, too."""
+    query_max_chars: int = 30_000
+    credential: CredentialSource = CredentialSource.STATIC
+    bearer_token: str | None = field(default=None, repr=False)
+    frame_limit: int = FRAME_LIMIT
+    """Bytes of one frame."""
+    answer_limit: int = ANSWER_LIMIT
+    """Bytes of an answer that is not a stream."""

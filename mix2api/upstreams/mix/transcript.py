@@ -1,0 +1,101 @@
+"""A stream's events and how it ends: the little that one frame alone cannot tell. Pure.
+
+A stream is *closed* once the site has said how the turn ended (`finish`, `error`, `abort`) or `[DONE]`; what is cut
+before that is a fault, what is cut after it is nothing.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mix2api.upstreams.http import faults
+from mix2api.upstreams.mix.frames import ONE_SKIPPED, MalformedFrame, events_of
+from mix2api.upstreams.port import (
+    AbortedByUpstream,
+    Failed,
+    Finished,
+    Reasoning,
+    Started,
+    Text,
+    ToolInputAvailable,
+    ToolInputStarted,
+    UpstreamEvent,
+    UpstreamFault,
+)
+
+_DONE: Final = b"[DONE]"
+_CONTENT: Final = (Text, Reasoning, ToolInputStarted, ToolInputAvailable)
+
+
+class Transcript:
+    """The frames of one answer, in order.
+
+    Args:
+        status: of the answer, for faults.
+        session_known: the turn continues a session: an `exchangeId` alone then does not stand for the session.
+    """
+
+    def __init__(self, status: int, *, session_known: bool) -> None:
+        self.status = status
+        self._session_known = session_known
+        self._spoke = False
+        self.closed = False
+        """The site said how the turn ended; nothing more is owed."""
+        self.done = False
+        """`[DONE]` came, or a fault: nothing more is read."""
+        self.fault: UpstreamFault | None = None
+        """To be raised once the events before it are delivered."""
+
+    def add(self, payloads: Iterable[bytes]) -> list[UpstreamEvent]:
+        """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
+        events: list[UpstreamEvent] = []
+        for payload in payloads:
+            if payload == _DONE:
+                self._end(events)
+                break
+            try:
+                events += self._told(payload)
+            except MalformedFrame:
+                self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+                break
+        return events
+
+    def body_ended(self) -> None:
+        """The body is over: a fault if the site did not say how the turn ended."""
+        if not self.closed:
+            self._fail(faults.truncated(self.status))
+        self.done = True
+
+    def _told(self, payload: bytes) -> list[UpstreamEvent]:
+        events = events_of(payload)
+        first = events[0]
+        if isinstance(first, _CONTENT):
+            self._spoke = True
+            return events
+        if isinstance(first, Started) and first.session is None and not self._session_known:
+            events[0] = Started(first.exchange, first.exchange)
+        last = events[-1]
+        match last:
+            case ToolInputAvailable() | ToolInputStarted():
+                self._spoke = True
+            case Finished() if self.closed:
+                events[-1] = ONE_SKIPPED
+            case Finished() | Failed() | AbortedByUpstream():
+                self.closed = True
+            case _:
+                pass
+        return events
+
+    def _end(self, events: list[UpstreamEvent]) -> None:
+        """`[DONE]` came. Without a `finish` it is one if there was an answer, and a cut if there was none."""
+        self.done = True
+        if self.closed:
+            return
+        if self._spoke:
+            self.closed = True
+            events.append(Finished(None))
+        else:
+            self._fail(faults.truncated(self.status))
+
+    def _fail(self, fault: UpstreamFault) -> None:
+        self.fault = fault
+        self.done = True

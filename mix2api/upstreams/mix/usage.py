@@ -1,0 +1,57 @@
+"""Token counts in all the spellings that sites use: the AI SDK's, OpenAI's Chat form, OpenAI's Responses form.
+
+A count that is missing, negative or no whole number is as good as none: figures must not fail a turn.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from mix2api.events.kinds import Usage
+
+_Paths = tuple[tuple[str, ...], ...]
+
+_PROMPT: Final[_Paths] = (("inputTokens",), ("prompt_tokens",), ("input_tokens",))
+_COMPLETION: Final[_Paths] = (("outputTokens",), ("completion_tokens",), ("output_tokens",))
+_TOTAL: Final[_Paths] = (("totalTokens",), ("total_tokens",))
+_REASONING: Final[_Paths] = (
+    ("reasoningTokens",),
+    ("outputTokenDetails", "reasoningTokens"),
+    ("completion_tokens_details", "reasoning_tokens"),
+    ("output_tokens_details", "reasoning_tokens"),
+)
+_CACHED: Final[_Paths] = (
+    ("cachedInputTokens",),
+    ("inputTokenDetails", "cacheReadTokens"),
+    ("prompt_tokens_details", "cached_tokens"),
+    ("input_tokens_details", "cached_tokens"),
+)
+
+
+def usage_of(raw: bytes) -> Usage | None:
+    """The counts in a JSON object; None if it gives neither input nor output tokens, or is no object."""
+    said = msgspec.json.decode(raw)
+    prompt, completion = _first(said, _PROMPT), _first(said, _COMPLETION)
+    if prompt is None and completion is None:
+        return None
+    summed = (prompt or 0) + (completion or 0)
+    total = _first(said, _TOTAL)
+    return Usage(
+        prompt_tokens=prompt or 0,
+        completion_tokens=completion or 0,
+        total_tokens=summed if total is None else total,
+        reasoning_tokens=_first(said, _REASONING) or 0,
+        cached_tokens=_first(said, _CACHED) or 0,
+    )
+
+
+def _first(said: Any, paths: _Paths) -> int | None:
+    return next((count for path in paths if (count := _count_at(said, path)) is not None), None)
+
+
+def _count_at(said: Any, path: tuple[str, ...]) -> int | None:
+    for key in path:
+        said = said.get(key) if isinstance(said, dict) else None
+    if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
+        return said
+    return None
