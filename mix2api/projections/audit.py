@@ -1,23 +1,17 @@
 """Over many runs: how many were accepted, how they ended, and for how many that is known.
 
-`initial`, then `apply` for batches of entries of the audit stream and `add_open` for runs without an end, then
-`report`. A run belongs to a window if it ended in it or is still open, so that windows side by side count each run
-once. An entry has the fields `k` (`run`, `receipt`, `refused`), `r` (run id), `a` and `e` (the two halves of
-`mix2api.projections.summary`), `w` (a `Receipt`), `n` (a count); others are ignored.
+A `Tally` is told the entries of the audit stream and the runs without an end, in any order, and gives an
+`AuditReport`. A run belongs to a window if it ended in it or is still open, so that windows side by side count each
+run once.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
 from attrs import define, field, frozen
 
-from mix2api.projections.summary import (
-    EndSummary,
-    RequestSummary,
-    read_end_summary,
-    read_request_summary,
-)
+from mix2api.projections.summary import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.vocabulary import EndReason, Receipt
 
 Value = str | int | bool | None
@@ -107,59 +101,65 @@ _Key = tuple[Value, ...]
 
 @define
 class Tally:
-    """An audit under way: what `initial` makes, `apply` and `add_open` change and `report` sums up."""
+    """An audit under way. Changed in place: a copy per entry would cost more than all the rest."""
 
-    by: tuple[Dimension, ...]
+    by: tuple[Dimension, ...] = ()
     _groups: dict[_Key, _Counts] = field(factory=dict, init=False)
-    _ended: dict[bytes, _Counts | None] = field(factory=dict, init=False)
+    _ended: dict[str, _Counts | None] = field(factory=dict, init=False)
     """Runs that wait for their receipt. None: not a stream whose client stayed, so the receipt counts for nothing."""
-    _early: dict[bytes, bytes] = field(factory=dict, init=False)
+    _early: dict[str, str] = field(factory=dict, init=False)
     """Receipts that came before their run's end."""
     _unreadable: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
 
-    def add_run(self, run_id: bytes, request: RequestSummary, end: EndSummary) -> None:
-        """A run that ended."""
-        counts = self._counts_of(request, end)
-        counts.by_end_reason[end.end_reason] = counts.by_end_reason.get(end.end_reason, 0) + 1
-        stayed = request.stream and end.end_reason is not EndReason.CLIENT_ABORT
+    def add_run(self, run_id: str, request: bytes, end: bytes) -> None:
+        """A run that ended, by the two halves that `mix2api.projections.summary` made."""
+        asked = read_request_summary(request)
+        ended = read_end_summary(end)
+        if asked is None or ended is None:
+            self._unreadable += 1
+            return
+        counts = self._counts_of(asked, ended)
+        counts.by_end_reason[ended.end_reason] = counts.by_end_reason.get(ended.end_reason, 0) + 1
+        stayed = asked.stream and ended.end_reason is not EndReason.CLIENT_ABORT
         counts.stayed += stayed
         self._ended[run_id] = counts if stayed else None
-        early = self._early.pop(run_id, None)
-        if early is not None:
-            self.add_receipt(run_id, early)
+        if run_id in self._early:
+            self.add_receipt(run_id, self._early.pop(run_id))
 
-    def add_receipt(self, run_id: bytes, receipt: bytes) -> None:
-        """What an edge says of an ending; the first word for a run counts."""
+    def add_receipt(self, run_id: str, receipt: str) -> None:
+        """What an edge says of an ending: a `Receipt`, or a newer version's word. The first for a run counts."""
         if run_id not in self._ended:
             self._early.setdefault(run_id, receipt)
             return
         counts = self._ended.pop(run_id)
         if counts is None:
             return
-        if receipt == _CLIENT_LEFT:
+        if receipt == Receipt.CLIENT_LEFT:
             counts.stayed -= 1
         elif receipt in _WRITTEN:
             counts.done += 1
 
-    def add_open(self, request: RequestSummary, *, alive: bool) -> None:
-        """A run without an end."""
-        counts = self._counts_of(request, None)
+    def add_open(self, summary: bytes, *, alive: bool) -> None:
+        """A run without an end, by the request half that rests in `open`.
+
+        Args:
+            summary: as `request_summary` made it.
+            alive: whether the process that runs it is.
+        """
+        asked = read_request_summary(summary)
+        if asked is None:
+            self._unreadable += 1
+            return
+        counts = self._counts_of(asked, None)
         if alive:
             counts.running += 1
         else:
             counts.orphans += 1
 
-    def add_unreadable(self) -> None:
-        """An entry that tells nothing."""
-        self._unreadable += 1
-
-    def add_refused(self, count: bytes) -> None:
+    def add_refused(self, count: int) -> None:
         """Requests that were refused while the store was away."""
-        if count.isdigit():
-            self._refused += int(count)
-        else:
-            self._unreadable += 1
+        self._refused += count
 
     def report(self) -> AuditReport:
         """The figures so far."""
@@ -167,13 +167,13 @@ class Tally:
         for counts in self._groups.values():
             total.add(counts)
         groups = [
-            Group(by=dict(zip(self.by, key, strict=True)), figures=_figures(counts, 0))
+            Group(by=dict(zip(self.by, key, strict=True)), figures=_figures(counts))
             for key, counts in self._groups.items()
             if self.by
         ]
         groups.sort(key=lambda group: (-group.figures.requests, *map(str, group.by.values())))
         return AuditReport(
-            total=_figures(total, self._unreadable),
+            total=_figures(total, unreadable=self._unreadable),
             unreadable=self._unreadable,
             refused=self._refused,
             groups=tuple(groups),
@@ -187,55 +187,7 @@ class Tally:
         return counts
 
 
-def initial(by: tuple[Dimension, ...] = ()) -> Tally:
-    """Nothing counted yet."""
-    return Tally(by=by)
-
-
-def apply(tally: Tally, entries: Iterable[Sequence[bytes]]) -> Tally:
-    """The tally with entries of the audit stream counted, each a flat row of field names and values.
-
-    The tally itself is changed and given back: a copy per entry would cost more than all the rest.
-    """
-    for entry in entries:
-        fields = dict(zip(entry[::2], entry[1::2], strict=False))
-        kind = fields.get(b"k")
-        if kind == b"run":
-            request = read_request_summary(fields.get(b"a", b""))
-            end = read_end_summary(fields.get(b"e", b""))
-            if request is None or end is None:
-                tally.add_unreadable()
-            else:
-                tally.add_run(fields.get(b"r", b""), request, end)
-        elif kind == b"receipt":
-            tally.add_receipt(fields.get(b"r", b""), fields.get(b"w", b""))
-        elif kind == b"refused":
-            tally.add_refused(fields.get(b"n", b""))
-        else:
-            tally.add_unreadable()
-    return tally
-
-
-def add_open(tally: Tally, summary: bytes, *, alive: bool) -> Tally:
-    """The tally with an open run counted, by the request half that rests in its `open` entry.
-
-    Args:
-        tally: changed and given back.
-        summary: as `request_summary` made it.
-        alive: whether the process that runs it is.
-    """
-    request = read_request_summary(summary)
-    if request is None:
-        tally.add_unreadable()
-    else:
-        tally.add_open(request, alive=alive)
-    return tally
-
-
-_CLIENT_LEFT: Final = Receipt.CLIENT_LEFT.value.encode()
-_WRITTEN: Final = frozenset(
-    word.value.encode() for word in (Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED)
-)
+_WRITTEN: Final = frozenset({Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED})
 
 _VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], Value]]] = {
     Dimension.CLIENT: lambda request, _: request.client,
@@ -249,7 +201,7 @@ _VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], V
 }
 
 
-def _figures(counts: _Counts, unreadable: int) -> Figures:
+def _figures(counts: _Counts, *, unreadable: int = 0) -> Figures:
     ended = sum(counts.by_end_reason.values())
     unknown = counts.by_end_reason.get(EndReason.UNKNOWN, 0)
     return Figures(
