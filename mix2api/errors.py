@@ -71,6 +71,13 @@ class MethodNotAllowed(InvalidRequest):
     code = "method_not_allowed"
 
 
+class RequestTimeout(InvalidRequest):
+    """The client did not send its whole body within the limit."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class BodyTooLarge(InvalidRequest):
     """The body is over `BODY_SIZE_LIMIT`."""
 

@@ -1,0 +1,173 @@
+"""The Quart application: routes, and the one place where errors become answers.
+
+Handlers are given the request and raise `ClientVisibleError`s. Quart's signals, sessions, before- and after-request
+hooks are not used, and its dispatch is overridden so that they cost nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from attrs import frozen
+from quart import Response, websocket
+from quart.ctx import RequestContext, WebsocketContext
+from quart.globals import request_ctx
+from quart.sessions import NullSession, SessionInterface
+from quart.wrappers import BaseRequestWebsocket
+from quart_trio import QuartTrio
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
+
+from mix2api.clock import Clock
+from mix2api.edge.answers import JSON, error_answer
+from mix2api.edge.auth import Authenticator
+from mix2api.edge.chat import ChatEndpoint, ChatParts
+from mix2api.edge.connection import EdgeConnection, EdgeRequest
+from mix2api.edge.delivery import LiveDeliveries
+from mix2api.edge.health import HealthEndpoints, HealthSource
+from mix2api.edge.models import ModelEndpoints
+from mix2api.edge.options import EdgeOptions
+from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
+from mix2api.edge.request_ids import request_id_of
+from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
+from mix2api.identity import Mint
+from mix2api.sealing import Seal
+from mix2api.sessions.dispatch import Dispatch
+from mix2api.wire.error_answer import envelope
+
+_Handler = Callable[..., Awaitable[Response]]
+
+
+class AdapterError(ClientVisibleError):
+    """A fault of ours."""
+
+    code = "adapter_error"
+
+
+@frozen(kw_only=True)
+class EdgeParts:
+    """What the edge is built from."""
+
+    options: EdgeOptions
+    dispatch: Dispatch
+    health: HealthSource
+    observer: EdgeObserver
+    seal: Seal
+    mint: Mint
+    clock: Clock
+
+
+class _NoSessions(SessionInterface):
+    """Quart's cookie sessions, switched off."""
+
+    _none: Final = NullSession()
+
+    async def open_session(self, *_: object) -> NullSession:
+        return self._none
+
+
+class EdgeApp(QuartTrio):
+    """Quart, with the request handed to the handlers and every error answered in the envelope."""
+
+    asgi_http_class = EdgeConnection
+    request_class = EdgeRequest
+    session_interface: SessionInterface = _NoSessions()  # type: ignore[assignment]  # Quart names its default
+
+    def __init__(self, parts: EdgeParts, refusals: Refusals) -> None:
+        super().__init__("mix2api.edge", static_folder=None)
+        self.config["MAX_CONTENT_LENGTH"] = parts.options.body_limit  # Given to every `LimitedBody`.
+        self.config["BODY_TIMEOUT"] = None  # `LimitedBody.read` has the limit.
+        self.url_map.strict_slashes = False
+        self.url_map.merge_slashes = False
+        self._handlers: dict[str, _Handler] = {}
+        self._clock = parts.clock
+        self._expose_stack = parts.options.expose_stack
+        self._refusals = refusals
+
+    def route_to(self, path: str, method: str, handler: _Handler) -> None:
+        """One route. OPTIONS is answered like any other method that a route does not have."""
+        endpoint = f"{method} {path}"
+        self._handlers[endpoint] = handler
+        self.add_url_rule(path, endpoint, handler, methods=[method], provide_automatic_options=False)
+
+    async def full_dispatch_request(self, request_context: RequestContext | None = None) -> Response:
+        """Runs the handler and answers what it raises."""
+        request: EdgeRequest = (request_context or request_ctx).request  # type: ignore[assignment]
+        request.started_ms = self._clock.monotonic_ms()
+        try:
+            return await self._handle(request)
+        except ClientVisibleError as error:
+            return await self._refuse(request, error)
+        except Exception as fault:  # noqa: BLE001  # the edge's supervisor: a fault of ours is a 500, and told
+            told = EdgeFault.of(fault, request.request_id)
+            self._refusals.fault(told)
+            place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
+            return await self._refuse(request, AdapterError(f"The adapter failed{place}."))
+
+    async def full_dispatch_websocket(self, _: WebsocketContext | None = None) -> Response:
+        """There are no websockets here; Quart would answer with a page."""
+        request_id = request_id_of((websocket.headers.get("x-request-id") or "").encode())
+        return Response(
+            envelope(_no_route().body()), 404, Headers([("x-request-id", request_id)]), content_type=JSON
+        )
+
+    async def _handle(self, request: EdgeRequest) -> Response:
+        if request.routing_exception is not None:
+            raise _routing_error(request)
+        return await self._handlers[str(request.endpoint)](request, **(request.view_args or {}))
+
+    async def _refuse(self, request: EdgeRequest, error: ClientVisibleError) -> Response:
+        self._refusals.refused(request, error)
+        await request.body.drain()
+        allowed = [("allow", ", ".join(_allowed(request)))] if isinstance(error, MethodNotAllowed) else []
+        return error_answer(request, error, allowed)
+
+
+def _routing_error(request: BaseRequestWebsocket) -> ClientVisibleError:
+    if isinstance(request.routing_exception, WerkzeugMethodNotAllowed):
+        return MethodNotAllowed("This route does not take that method: see the `allow` header.")
+    return _no_route()
+
+
+def _no_route() -> NotFound:
+    return NotFound("There is no such route: chat requests go to POST /v1/chat/completions.")
+
+
+def _allowed(request: EdgeRequest) -> list[str]:
+    fault = request.routing_exception
+    methods = fault.valid_methods if isinstance(fault, WerkzeugMethodNotAllowed) else None
+    return sorted(methods or ())
+
+
+def build_app(parts: EdgeParts) -> EdgeApp:
+    """The application, ready to be served (`mix2api.edge.serving`)."""
+    options = parts.options
+    refusals = Refusals(options.models, parts.clock, parts.observer)
+    app = EdgeApp(parts, refusals)
+    authenticator = Authenticator(options, parts.seal)
+    live = LiveDeliveries(options.stall_limit_s, options.stall_check_s)
+    chat = ChatEndpoint(
+        ChatParts(
+            options=options,
+            dispatch=parts.dispatch,
+            authenticator=authenticator,
+            mint=parts.mint,
+            clock=parts.clock,
+            live=live,
+            refusals=refusals,
+        )
+    )
+    health = HealthEndpoints(options, parts.health)
+    models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
+    app.route_to("/v1/chat/completions", "POST", chat.complete)
+    app.route_to("/", "POST", chat.complete)
+    app.route_to("/v1/models", "GET", models.listing)
+    app.route_to("/v1/models/<path:model_id>", "GET", models.one)
+    app.route_to("/health", "GET", health.summary)
+    app.route_to("/health/live", "GET", health.live)
+    app.route_to("/health/ready", "GET", health.ready)
+
+    @app.before_serving
+    async def _watch() -> None:
+        app.nursery.start_soon(live.watch)
+
+    return app

@@ -1,0 +1,186 @@
+"""`POST /v1/chat/completions`: from a request to a submitted turn, and from its replies to an answer."""
+
+from typing import Final
+
+import trio
+from attrs import frozen
+from quart import Response
+from werkzeug.datastructures import Headers
+
+from mix2api.clock import Clock
+from mix2api.edge.answers import bytes_answer
+from mix2api.edge.auth import Authenticator
+from mix2api.edge.connection import EdgeRequest
+from mix2api.edge.delivery import Delivery, LiveDeliveries
+from mix2api.edge.options import EdgeOptions
+from mix2api.edge.refusals import Refusals
+from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
+from mix2api.edge.responder import StreamBody, WholeBody
+from mix2api.errors import UnsupportedMediaType
+from mix2api.identity import Mint
+from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
+from mix2api.vocabulary import SUCCESSES
+from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
+from mix2api.wire.chat_request import decode_chat_request
+from mix2api.wire.error_answer import envelope
+
+_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+_UNBUFFERED: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+
+@frozen(kw_only=True)
+class ChatParts:
+    """What the endpoint works with; built in `mix2api.edge.app`."""
+
+    options: EdgeOptions
+    dispatch: Dispatch
+    authenticator: Authenticator
+    mint: Mint
+    clock: Clock
+    live: LiveDeliveries
+    refusals: Refusals
+
+
+@frozen(kw_only=True)
+class _Run:
+    """One submitted turn on its way back."""
+
+    request: EdgeRequest
+    submission: Submission
+    delivery: Delivery
+    created_s: int
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Beside `x-request-id`. The session's id is there unless headers left before it was accepted."""
+        known = [("x-mix2api-run-id", str(self.submission.run_id))]
+        accepted = self.delivery.accepted
+        return known if accepted is None else [*known, ("x-session-id", accepted.session_id)]
+
+    def frame(self) -> AnswerFrame:
+        """What is the same in every chunk."""
+        turn = self.submission.turn
+        return AnswerFrame(
+            run_id=self.submission.run_id,
+            created_s=self.created_s,
+            model=turn.model,
+            legacy_functions=turn.legacy_functions,
+            include_usage=turn.include_usage,
+        )
+
+
+class ChatEndpoint:
+    """The endpoint. Raises the errors that are found before a turn is submitted; what comes after ends in an answer."""
+
+    def __init__(self, parts: ChatParts) -> None:
+        self._parts = parts
+        self._options = parts.options
+        self._session_key = parts.options.session_key_header.lower().encode()
+
+    async def complete(self, request: EdgeRequest) -> Response:
+        """Answers one chat request.
+
+        Raises:
+            mix2api.errors.ClientVisibleError: refused, nothing was submitted.
+        """
+        submission = await self._submission(request)
+        replies = await self._parts.dispatch.submit(submission)
+        request.delivery = Delivery(replies, self._parts.live)
+        run = _Run(
+            request=request,
+            submission=submission,
+            delivery=request.delivery,
+            created_s=self._parts.clock.now_ms() // 1000,
+        )
+        if submission.turn.stream:
+            return await self._stream(run)
+        return await self._whole(run)
+
+    async def _submission(self, request: EdgeRequest) -> Submission:
+        parts, given = self._parts, request.given
+        caller = parts.authenticator.caller(given)
+        _check_media_type(given)
+        body = await request.body.read(self._options.body_timeout_s)
+        persona = given.get(b"x-persona-id")
+        turn = decode_chat_request(body, persona_id=persona.decode("latin1") if persona else None)
+        request.turn = turn
+        client = request.client
+        authorization = given.get(b"authorization") if self._options.pass_authorization else None
+        return Submission(
+            run_id=parts.mint.run_id(),
+            request_id=request.request_id,
+            turn=turn,
+            body_bytes=len(body),
+            client=client.value,
+            isolation=parts.authenticator.isolation(caller, turn.model, client, given.get(self._session_key)),
+            edge=self._options.process,
+            authorization=authorization.decode("latin1") if authorization is not None else None,
+        )
+
+    async def _stream(self, run: _Run) -> Response:
+        held: list[Reply] = []
+        with trio.move_on_after(self._options.early_headers_ms / 1000):
+            held = await _first_output(run.delivery)
+        if held and isinstance(held[0], Ended) and held[0].end_reason not in SUCCESSES:
+            return self._failed(run, held[0])
+        run.delivery.replies.headers_sent()
+        renderer = StreamRenderer(
+            run.frame(),
+            run.request.request_id,
+            on_ended=lambda ended: self._report_unaccepted(run, ended),
+        )
+        body = StreamBody(
+            run.delivery,
+            renderer,
+            held,
+            keepalive_s=self._options.keepalive_s,
+            on_fault=self._parts.refusals.fault,
+        )
+        headers = Headers([("x-request-id", run.request.request_id), *run.headers(), *_UNBUFFERED])
+        response = Response(body, 200, headers, content_type=_EVENT_STREAM)
+        response.timeout = None  # Quart would cut the stream after 60 s, silently.
+        return response
+
+    async def _whole(self, run: _Run) -> Response:
+        answer = WholeAnswer(run.frame())
+        ended: Ended | None = None
+        while ended is None:
+            replies = await run.delivery.take()
+            ended = collect(answer, replies)
+        if ended.end_reason not in SUCCESSES:
+            return self._failed(run, ended)
+        return _written(run, answer.finish(finish_reason_of(ended), ended.usage), ended, 200)
+
+    def _failed(self, run: _Run, ended: Ended) -> Response:
+        self._report_unaccepted(run, ended)
+        return _written(run, envelope(error_of(ended)), ended, ended.http_status)
+
+    def _report_unaccepted(self, run: _Run, ended: Ended) -> None:
+        # Accepted runs are reported by the worker that ran them.
+        if run.delivery.accepted is None:
+            self._parts.refusals.unaccepted(run.request, run.submission.run_id, ended)
+
+
+async def _first_output(delivery: Delivery) -> list[Reply]:
+    """Waits for what decides the status line: output, or the ending. `Accepted` alone does not."""
+    while True:
+        replies: list[Reply] = [reply for reply in await delivery.take() if not isinstance(reply, Accepted)]
+        if replies:
+            return replies
+
+
+def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:
+    headers = run.headers()
+    if ended.retry_after_s is not None:
+        headers.append(("retry-after", str(ended.retry_after_s)))
+    headers.append(("content-length", str(len(body))))
+    response = bytes_answer(run.request, WholeBody(run.delivery, body, receipt_of(ended)), status, headers)
+    response.timeout = None  # A slow reader is the stall limit's business.
+    return response
+
+
+def _check_media_type(given: dict[bytes, bytes]) -> None:
+    declared = given.get(b"content-type")
+    if declared is not None and b"json" not in declared.lower():
+        raise UnsupportedMediaType("The body must be JSON: send `content-type: application/json`.")
+    if given.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedMediaType("The body must not be compressed: send it without `content-encoding`.")

@@ -1,0 +1,33 @@
+"""Which of the known clients sent a request. A closed list, because the name goes into logs, metrics and events."""
+
+from typing import Final
+
+from mix2api.vocabulary import ClientName
+
+_BY_USER_AGENT: Final = (
+    # The first that is contained wins. Products stand before the SDKs that they are built on: OpenCode's agent string
+    # names the AI SDK too. Seen in captures of the real clients.
+    (b"opencode/", ClientName.OPENCODE),
+    (b"claude-cli/", ClientName.CLAUDE_CODE),
+    (b"claude-code", ClientName.CLAUDE_CODE),
+    (b"codex", ClientName.CODEX),
+    (b"litellm", ClientName.LITELLM),
+    (b"langchain", ClientName.LANGCHAIN),
+    (b"pydantic-ai/", ClientName.PYDANTIC_AI),
+    (b"new-api", ClientName.NEW_API),
+    (b"ai-sdk/", ClientName.AI_SDK),
+    (b"openai/python", ClientName.OPENAI_PYTHON),
+    (b"asyncopenai/python", ClientName.OPENAI_PYTHON),
+    (b"openai/js", ClientName.OPENAI_NODE),
+    (b"curl/", ClientName.CURL),
+)
+_BY_WORD: Final = {name.value.encode(): name for name in ClientName}
+
+
+def client_of(said: bytes | None, user_agent: bytes | None) -> ClientName:
+    """The client by its own word (`x-client`), if that is on the list, else by its User-Agent, else `other`."""
+    named = _BY_WORD.get(said) if said is not None else None
+    if named is not None:
+        return named
+    agent = user_agent.lower() if user_agent is not None else b""
+    return next((name for mark, name in _BY_USER_AGENT if mark in agent), ClientName.OTHER)

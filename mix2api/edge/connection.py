@@ -1,0 +1,82 @@
+"""One HTTP request on its connection: Quart's request with what we know of it, and how its end is noticed."""
+
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from quart.asgi import ASGIHTTPConnection
+from quart.wrappers import Request
+from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers import TrioRequest
+
+from mix2api.edge.bodies import LimitedBody
+from mix2api.edge.clients import client_of
+from mix2api.edge.delivery import Delivery
+from mix2api.edge.request_ids import request_id_of
+from mix2api.vocabulary import ClientName, Detail, RequestId
+from mix2api.wire.turn import Turn
+
+
+class EdgeRequest(TrioRequest):
+    """A request, with its headers as plain bytes: Quart's own mapping searches all of them at every look."""
+
+    body_class = LimitedBody
+    body: LimitedBody
+    delivery: Delivery | None = None
+    """Set once a turn was handed to the worker."""
+    turn: Turn | None = None
+    """Set once the body was understood."""
+    hung_up = False
+    """The client has closed the connection."""
+    started_ms: float = 0
+    """Monotonic, when the application got the request."""
+
+    @property
+    def given(self) -> dict[bytes, bytes]:
+        """Header name in lower case -> value; of repeated ones the last."""
+        found: dict[bytes, bytes] | None = self.__dict__.get("_given")
+        if found is None:
+            found = self.__dict__["_given"] = dict(self.scope["headers"])
+        return found
+
+    @property
+    def request_id(self) -> RequestId:
+        """The caller's or a new one; the same at every look."""
+        found: RequestId | None = self.__dict__.get("_request_id")
+        if found is None:
+            found = self.__dict__["_request_id"] = request_id_of(self.given.get(b"x-request-id"))
+        return found
+
+    @property
+    def client(self) -> ClientName:
+        """Which of the known clients sent it."""
+        return client_of(self.given.get(b"x-client"), self.given.get(b"user-agent"))
+
+
+class EdgeConnection(TrioASGIHTTPConnection):
+    """Runs one request beside the task that hears the client.
+
+    A client's abort reaches the handler, or the body that is being sent, as `trio.Cancelled`. So does the server's own
+    stop; only a disconnect message is evidence that the client left. Whatever happens and wherever, the delivery is
+    closed here: a body's `__aexit__` alone would miss a cancellation between handler and body.
+    """
+
+    async def handle_messages(  # type: ignore[override]  # quart-trio gives it a nursery
+        self, nursery: trio.Nursery, request: EdgeRequest, receive: ASGIReceiveCallable
+    ) -> None:
+        """Feeds the body, then waits for the disconnect."""
+        await ASGIHTTPConnection.handle_messages(self, request, receive)
+        request.hung_up = True
+        nursery.cancel_scope.cancel()
+
+    async def handle_request(  # type: ignore[override]
+        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+    ) -> None:
+        """Handler, headers and body."""
+        cause = Detail.EDGE_LOST
+        try:
+            await super().handle_request(nursery, request, send)
+        except trio.Cancelled:
+            cause = Detail.DRAIN
+            raise
+        finally:
+            if isinstance(request, EdgeRequest) and request.delivery is not None:
+                request.delivery.close(Detail.HUNG_UP if request.hung_up else cause)

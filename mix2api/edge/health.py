@@ -1,0 +1,81 @@
+"""Health for load balancers and operators (FR6): liveness, readiness, and both together with the failing parts."""
+
+from typing import Any, Protocol
+
+from attrs import frozen
+from quart import Response
+
+from mix2api.edge.answers import json_answer
+from mix2api.edge.connection import EdgeRequest
+from mix2api.edge.options import EdgeOptions
+
+
+@frozen
+class FailingPart:
+    """Something that keeps the process from serving."""
+
+    part: str
+    """`event_log`, `worker`, `shards`."""
+    why: str
+    """In words of ours, for the operator."""
+
+
+@frozen
+class Health:
+    """The process's state at one moment."""
+
+    failing: tuple[FailingPart, ...] = ()
+    draining: bool = False
+    """Told to stop: not ready for new work, though nothing is broken."""
+    warnings: tuple[str, ...] = ()
+    """What is allowed and unwise, such as a bearer mode without a token."""
+
+
+class HealthSource(Protocol):
+    """Who knows. Answers at once, from memory: a probe must not wait for what it probes."""
+
+    def snapshot(self) -> Health:
+        """The state now."""
+        ...
+
+
+class HealthEndpoints:
+    """`/health`, `/health/live` and `/health/ready`; open to all, since they tell nothing of requests."""
+
+    def __init__(self, options: EdgeOptions, source: HealthSource) -> None:
+        self._options = options
+        self._source = source
+
+    async def summary(self, request: EdgeRequest) -> Response:
+        """200 `ok` or 503 `degraded` with every failing part."""
+        health = self._source.snapshot()
+        body: dict[str, Any] = {
+            "status": "degraded" if health.failing else "ok",
+            "version": self._options.version,
+            "channel": self._options.channel.value,
+            "process": self._options.process,
+        }
+        if health.draining:
+            body["draining"] = True
+        if health.failing:
+            body["failing"] = _parts(health)
+        if health.warnings:
+            body["warnings"] = list(health.warnings)
+        return json_answer(request, body, 503 if health.failing else 200)
+
+    async def live(self, request: EdgeRequest) -> Response:
+        """200 as long as the process can answer at all: restart it when this fails."""
+        return json_answer(request, {"status": "alive"})
+
+    async def ready(self, request: EdgeRequest) -> Response:
+        """200 if new requests may come, else 503: send them elsewhere."""
+        health = self._source.snapshot()
+        if health.failing:
+            return json_answer(request, {"status": "not_ready", "failing": _parts(health)}, 503)
+        if health.draining:
+            return json_answer(request, {"status": "draining"}, 503)
+        return json_answer(request, {"status": "ready"})
+
+
+def _parts(health: Health) -> list[dict[str, str]]:
+    return [{"part": part.part, "why": part.why} for part in health.failing]

@@ -1,0 +1,48 @@
+"""All that can be set of the edge, as one frozen group. Read from the settings in `cli` only."""
+
+from attrs import field, frozen
+
+from mix2api.settings.choices import InboundAuthMode, SessionKeyMode
+from mix2api.vocabulary import Channel, ProcessId
+
+
+@frozen(kw_only=True)
+class InboundKey:
+    """A named key of `INBOUND_KEYS_FILE`."""
+
+    key_id: str
+    name: str
+    sha256: str = field(repr=False)
+    """64 lower-case hex digits: SHA-256 of the key's UTF-8 bytes."""
+
+
+@frozen(kw_only=True)
+class EdgeOptions:
+    """The edge's settings."""
+
+    process: ProcessId
+    version: str
+    models: tuple[str, ...]
+    """Shown by `/v1/models`; others are accepted all the same."""
+    channel: Channel = Channel.STABLE
+    auth_mode: InboundAuthMode = InboundAuthMode.BEARER
+    bearer_token: str = field(default="", repr=False)
+    keys: tuple[InboundKey, ...] = ()
+    session_key_mode: SessionKeyMode = SessionKeyMode.AUTH_MODEL_CLIENT
+    session_key_header: str = "x-session-key"
+    pass_authorization: bool = False
+    """Give the caller's `Authorization` to the worker (`UPSTREAM_AUTH_MODE=pass_through`)."""
+    body_limit: int = 5 * 1024 * 1024
+    """Bytes of a request body (`BODY_SIZE_LIMIT`)."""
+    body_timeout_s: float = 60
+    """A body that is not there after this long is answered with 408."""
+    early_headers_ms: int = 3000
+    """A stream's headers leave after this long at the latest."""
+    keepalive_s: float = 15
+    """A comment goes out after this long without a chunk."""
+    stall_limit_s: float = 60
+    """A client that takes nothing for this long, while something waits for it, is given up."""
+    stall_check_s: float = 1
+    """How often stalled clients are looked for; the limit is rounded up to it."""
+    expose_stack: bool = False
+    """Name the place of an adapter's fault in the 500 envelope (`EXPOSE_STACK`)."""

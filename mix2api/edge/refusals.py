@@ -1,0 +1,139 @@
+"""What the edge reports of requests that were never accepted, and of its own faults. Wired to the log by `cli`."""
+
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from attrs import frozen
+
+from mix2api.clock import Clock
+from mix2api.edge.connection import EdgeRequest
+from mix2api.errors import ClientVisibleError, Overloaded
+from mix2api.sessions.dispatch import Ended
+from mix2api.vocabulary import EndReason, RequestId, RunId
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Any word may stand in a request line; only these stand in a report."""
+
+
+@frozen(kw_only=True)
+class RefusedRequest:
+    """One request that ended at the edge: the canonical line's fields, and no content."""
+
+    request_id: RequestId
+    run_id: RunId | None = None
+    """Known once the turn was handed to the worker."""
+    method: str
+    route: str
+    """One of our routes, `none` where the path is unknown: a caller's path may hold anything."""
+    client: str
+    """A `ClientName`."""
+    model: str | None = None
+    """A configured name; None where it is another one or not known."""
+    stream: bool | None = None
+    tools_present: bool | None = None
+    end_reason: EndReason
+    detail: str | None = None
+    http_status: int
+    reject_reason: str | None = None
+    """The envelope's `code`."""
+    param: str | None = None
+    """The envelope's `param`: a path in the request's shape, never a value."""
+    body_bytes: int = 0
+    duration_ms: float = 0
+
+
+@frozen(kw_only=True)
+class EdgeFault:
+    """A fault of ours: class and place. Never the exception's text, which may quote a payload."""
+
+    exception: str
+    place: str
+    """`module.py:line function`, innermost last, at most three."""
+    request_id: RequestId | None = None
+
+    @classmethod
+    def of(cls, fault: BaseException, request_id: RequestId | None = None) -> "EdgeFault":
+        """Class and place of an exception."""
+        frames = traceback.extract_tb(fault.__traceback__)[-3:]
+        place = " < ".join(
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+        )
+        return cls(exception=type(fault).__name__, place=place, request_id=request_id)
+
+
+class EdgeObserver(Protocol):
+    """Who is told."""
+
+    def on_refused(self, refused: RefusedRequest) -> None:
+        """A request ended without having been accepted."""
+        ...
+
+    def on_fault(self, fault: EdgeFault) -> None:
+        """Something of ours broke."""
+        ...
+
+
+OnFault = Callable[[EdgeFault], None]
+
+
+class Refusals:
+    """Makes the reports.
+
+    Args:
+        models: configured names; only these stand in a report in clear.
+        clock: measures how long a request took to be refused.
+        observer: who is told.
+    """
+
+    def __init__(self, models: tuple[str, ...], clock: Clock, observer: EdgeObserver) -> None:
+        self._models = frozenset(models)
+        self._clock = clock
+        self._observer = observer
+
+    def fault(self, fault: EdgeFault) -> None:
+        """Something of ours broke."""
+        self._observer.on_fault(fault)
+
+    def refused(self, request: EdgeRequest, error: ClientVisibleError) -> None:
+        """A request was answered with an error before any turn was submitted, or because it could not be."""
+        detail = error.detail.value if isinstance(error, Overloaded) else None
+        self._observer.on_refused(
+            self._report(
+                request,
+                end_reason=error.end_reason,
+                detail=detail,
+                http_status=error.status,
+                reject_reason=error.error_code,
+                param=error.param,
+            )
+        )
+
+    def unaccepted(self, request: EdgeRequest, run_id: RunId, ended: Ended) -> None:
+        """A submitted turn ended before the log knew of it."""
+        self._observer.on_refused(
+            self._report(
+                request,
+                run_id=run_id,
+                end_reason=ended.end_reason,
+                detail=ended.detail,
+                http_status=ended.http_status,
+                reject_reason=ended.error_code,
+                param=ended.param,
+            )
+        )
+
+    def _report(self, request: EdgeRequest, **ending: Any) -> RefusedRequest:
+        turn = request.turn
+        return RefusedRequest(
+            request_id=request.request_id,
+            method=request.method if request.method in _METHODS else "other",
+            route=request.url_rule.rule if request.url_rule is not None else "none",
+            client=request.client.value,
+            model=turn.model if turn is not None and turn.model in self._models else None,
+            stream=turn.stream if turn is not None else None,
+            tools_present=bool(turn.tools) if turn is not None else None,
+            body_bytes=request.body.received,
+            duration_ms=self._clock.monotonic_ms() - request.started_ms,
+            **ending,
+        )

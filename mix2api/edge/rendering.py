@@ -1,0 +1,99 @@
+"""Replies of a run to OpenAI's bytes: which reply becomes which chunk, and which receipt an ending earns."""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from mix2api.errors import ErrorBody
+from mix2api.sessions.dispatch import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
+from mix2api.vocabulary import SUCCESSES, FinishReason, Receipt, RequestId
+from mix2api.wire.chat_answer import AnswerFrame, ChunkWriter, WholeAnswer
+from mix2api.wire.error_answer import stream_error
+
+
+def error_of(ended: Ended) -> ErrorBody:
+    """The envelope of a failing ending."""
+    return ErrorBody(message=ended.message, type=ended.error_type, code=ended.error_code, param=ended.param)
+
+
+def finish_reason_of(ended: Ended) -> FinishReason:
+    """A successful ending's `finish_reason`; the four successes bear the same words."""
+    return ended.finish_reason or FinishReason(ended.end_reason.value)
+
+
+def receipt_of(ended: Ended) -> Receipt:
+    """What is true once this ending has been written."""
+    if not ended.acked:
+        return Receipt.END_UNACKED
+    return Receipt.WRITTEN if ended.end_reason in SUCCESSES else Receipt.ERROR_WRITTEN
+
+
+class StreamRenderer:
+    """Makes the frames of one stream. `receipt` is None until the ending has been rendered."""
+
+    def __init__(
+        self, frame: AnswerFrame, request_id: RequestId, *, on_ended: Callable[[Ended], None]
+    ) -> None:
+        self._writer = ChunkWriter(frame)
+        self._request_id = request_id
+        self._on_ended = on_ended
+        self._role_written = False
+        self.receipt: Receipt | None = None
+
+    def render(self, replies: list[Reply]) -> bytes:
+        """All frames of these replies, as one piece; empty if they say nothing to the client."""
+        frames = [self._frame(reply) for reply in replies]
+        if not self._role_written and any(_shows_role(reply) for reply in replies):
+            self._role_written = True
+            frames.insert(0, self._writer.role())
+        return b"".join(frames)
+
+    def _frame(self, reply: Reply) -> bytes:
+        match reply:
+            case TextDelta():
+                return self._writer.text(reply.text)
+            case ReasoningDelta():
+                return self._writer.reasoning(reply.text)
+            case ToolCallDelta():
+                return self._writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+            case Ended():
+                return self.ending(reply)
+            case Accepted():
+                return b""
+        assert_never(reply)
+
+    def ending(self, ended: Ended) -> bytes:
+        """Finish or failure, with `[DONE]`."""
+        self.receipt = receipt_of(ended)
+        self._on_ended(ended)
+        if ended.end_reason in SUCCESSES:
+            return self._writer.finish(finish_reason_of(ended), ended.usage)
+        error = stream_error(error_of(ended), ended.end_reason, self._request_id)
+        return self._writer.failure(error, ended.usage)
+
+
+def _shows_role(reply: Reply) -> bool:
+    """Whether the role chunk goes before it: output does, and a finish; a failure without output has no message."""
+    match reply:
+        case Accepted():
+            return False
+        case Ended():
+            return reply.end_reason in SUCCESSES
+        case _:
+            return True
+
+
+def collect(answer: WholeAnswer, replies: list[Reply]) -> Ended | None:
+    """Adds replies to a whole answer; gives the ending once it is there."""
+    for reply in replies:
+        match reply:
+            case TextDelta():
+                answer.text(reply.text)
+            case ReasoningDelta():
+                answer.reasoning(reply.text)
+            case ToolCallDelta():
+                answer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+            case Ended():
+                return reply
+            case Accepted():
+                pass
+    return None

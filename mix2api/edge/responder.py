@@ -1,0 +1,130 @@
+"""The bodies of answers, as Quart sends them.
+
+Classes, not async generators: a generator that is cancelled between two pieces is closed whenever the collector finds
+it, and what it holds with it.
+"""
+
+from types import TracebackType
+from typing import Self
+
+import trio
+from quart.wrappers.response import ResponseBody
+
+from mix2api.edge.delivery import Delivery
+from mix2api.edge.refusals import EdgeFault, OnFault
+from mix2api.edge.rendering import StreamRenderer
+from mix2api.sessions.dispatch import Ended, Reply
+from mix2api.vocabulary import Detail, EndReason, Receipt
+from mix2api.wire.chat_answer import KEEP_ALIVE
+
+
+class StreamBody(ResponseBody):
+    """An SSE body: one piece for all replies that are pending at a time.
+
+    Args:
+        delivery: where the replies come from and what became of them is told.
+        renderer: replies to frames.
+        held: replies that came before the headers left; empty if those left early.
+        keepalive_s: a comment goes out after this long without a reply.
+        on_fault: told of a fault in here; the client gets the failing ending all the same.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        renderer: StreamRenderer,
+        held: list[Reply],
+        *,
+        keepalive_s: float,
+        on_fault: OnFault,
+    ) -> None:
+        self._delivery = delivery
+        self._take = delivery.take
+        self._renderer = renderer
+        self._held = held
+        self._keepalive_s = keepalive_s
+        self._on_fault = on_fault
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Nothing: `mix2api.edge.connection` closes the delivery, on every path."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._delivery.writing = False
+        receipt = self._renderer.receipt
+        if receipt is not None:
+            await self._delivery.confirm(receipt)
+            raise StopAsyncIteration
+        try:
+            piece = await self._piece()
+        except Exception as fault:  # noqa: BLE001  # the supervisor of this stream: never a silent cut (FR11)
+            piece = self._broken(fault)
+        self._delivery.handed_over()
+        return piece
+
+    async def _piece(self) -> bytes:
+        held, self._held = self._held, []
+        # Only what the client sees was waited for, or the headers' limit passed: then a comment shows them.
+        piece = self._renderer.render(held) or (KEEP_ALIVE if not self._delivery.writes else b"")
+        while not piece:
+            with trio.move_on_after(self._keepalive_s) as patience:
+                piece = self._renderer.render(await self._take())
+            if patience.cancelled_caught:
+                return KEEP_ALIVE
+        return piece
+
+    def _broken(self, fault: Exception) -> bytes:
+        told = EdgeFault.of(fault)
+        self._on_fault(told)
+        self._delivery.replies.abort(Detail.EDGE_LOST)
+        return self._renderer.ending(
+            Ended(
+                end_reason=EndReason.ADAPTER_ERROR,
+                detail=told.exception,
+                http_status=500,
+                message="The adapter failed while it streamed the answer.",
+                error_code="adapter_error",
+            )
+        )
+
+
+class WholeBody(ResponseBody):
+    """A body in one piece, of which the worker is told when it has been written."""
+
+    def __init__(self, delivery: Delivery, body: bytes, receipt: Receipt) -> None:
+        self._delivery = delivery
+        self._body: bytes | None = body
+        self._receipt = receipt
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Nothing: as in `StreamBody`."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        body, self._body = self._body, None
+        if body is None:
+            self._delivery.writing = False
+            await self._delivery.confirm(self._receipt)
+            raise StopAsyncIteration
+        self._delivery.handed_over()
+        return body

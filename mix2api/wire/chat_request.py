@@ -1,0 +1,296 @@
+"""Bytes of a Chat Completions request to a `Turn`, or an `InvalidRequest` that names the parameter.
+
+msgspec decodes straight into typed structs; its error paths (`$.messages[0].role`) are OpenAI's `param`. No value of
+the request is ever quoted in an error: the text says where it is wrong and what is allowed there.
+"""
+
+import re
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from mix2api.errors import InvalidRequest
+from mix2api.wire.request_fields import allowed_at
+from mix2api.wire.turn import Message, Turn
+
+MAX_NESTING: Final = 128
+"""Levels of objects and lists inside content parts, tools and formats. JSON schemas in use have fewer than 20; whoever
+walks the values later (recursively) must never meet more than its stack holds, which is about 1000 frames."""
+
+_Temperature = Annotated[float, Meta(ge=0, le=2)]
+_Share = Annotated[float, Meta(ge=0, le=1)]
+_Penalty = Annotated[float, Meta(ge=-2, le=2)]
+_Bias = Annotated[float, Meta(ge=-100, le=100)]
+_Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+_Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Object = dict[str, Any]
+
+
+class _StreamOptions(Struct):
+    include_usage: bool | None = None
+
+
+class _Body(Struct):
+    """The wire's own shape. `null` means absent, as the SDKs of several languages send it."""
+
+    model: Annotated[str, Meta(min_length=1, max_length=256)]
+    messages: Annotated[list[Message], Meta(min_length=1)]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_completion_tokens: _Tokens | None = None
+    max_tokens: _Tokens | None = None
+    tools: list[_Object] | None = None
+    tool_choice: str | _Object | None = None
+    parallel_tool_calls: bool | None = None
+    functions: list[_Object] | None = None
+    function_call: str | _Object | None = None
+    temperature: _Temperature | None = None
+    top_p: _Share | None = None
+    stop: str | list[str] | None = None
+    seed: _Seed | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
+    logit_bias: dict[str, _Bias] | None = None
+    response_format: _Object | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    n: Annotated[int, Meta(ge=1, le=1)] | None = None
+    modalities: list[str] | None = None
+    audio: _Object | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
+    metadata: _Object | None = None
+    prediction: _Object | None = None
+    web_search_options: _Object | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    user: str | None = None
+    persona_id: str | None = None
+
+
+SAMPLING_FIELDS: Final = (
+    "temperature",
+    "top_p",
+    "stop",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "logit_bias",
+    "response_format",
+    "reasoning_effort",
+    "verbosity",
+)
+"""What `Turn.sampling` may hold: the rows of `REQUEST_FIELDS` that are passed on."""
+
+_decoder = msgspec.json.Decoder(_Body)
+_MISSING: Final = re.compile(r"Object missing required field `([^`]+)`")
+_PATH: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_NEEDS_CONTENT: Final = frozenset({"system", "developer", "user"})
+_CHOICES: Final = frozenset({"none", "auto", "required"})
+
+
+def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
+    """The turn that a body asks for.
+
+    Args:
+        body: the request body as it came, already within the size limit.
+        persona_id: the header's, which wins over the body's.
+
+    Raises:
+        InvalidRequest: what is wrong, where (`param`), and what is allowed; nothing of the body is quoted.
+    """
+    asked = _decode(body)
+    for index, message in enumerate(asked.messages):
+        _check_message(index, message)
+    _check_output(asked)
+    _check_tools(asked)
+    _check_nesting(asked)
+    options = asked.stream_options
+    return Turn(
+        model=asked.model,
+        messages=asked.messages,
+        stream=bool(asked.stream),
+        include_usage=options is not None and bool(options.include_usage),
+        max_tokens=asked.max_completion_tokens or asked.max_tokens,
+        sampling={name: value for name in SAMPLING_FIELDS if (value := getattr(asked, name)) is not None},
+        tools=_tools(asked),
+        tool_choice=_tool_choice(asked),
+        parallel_tool_calls=asked.parallel_tool_calls,
+        legacy_functions=asked.tools is None and asked.functions is not None,
+        persona_id=persona_id or asked.persona_id,
+    )
+
+
+def _decode(body: bytes) -> _Body:
+    if not body.isascii():
+        _check_encoding(body)
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as fault:
+        raise _refusal(str(fault)) from None
+    except msgspec.DecodeError as fault:
+        where = (
+            "it ends too early"
+            if "truncated" in str(fault)
+            else str(fault).removeprefix("JSON is malformed: ")
+        )
+        raise InvalidRequest(
+            "The body is empty." if not body.strip() else f"The body is not valid JSON: {where}.",
+            code="invalid_json",
+        ) from None
+    except RecursionError:
+        raise _too_deep(None) from None
+
+
+def _check_encoding(body: bytes) -> None:
+    # msgspec checks only the strings that it keeps; an unknown field's bytes would pass.
+    try:
+        body.decode()
+    except UnicodeDecodeError as fault:
+        raise InvalidRequest(
+            f"The body is not valid UTF-8 (byte {fault.start}).", code="invalid_json"
+        ) from None
+
+
+def _refusal(fault: str) -> InvalidRequest:
+    at = _PATH.search(fault)
+    path = at[1] if at is not None else ""
+    missing = _MISSING.match(fault)
+    if missing is not None:
+        return _required(f"{path}.{missing[1]}" if path else missing[1])
+    if not path:
+        return InvalidRequest("The body must be a JSON object.", code="invalid_json")
+    return _wrong(path)
+
+
+def _required(param: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Missing required parameter '{param}': it must be {allowed_at(param)}.",
+        param=param,
+        code="missing_required_parameter",
+    )
+
+
+def _wrong(param: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"Invalid value for '{param}': it must be {allowed_at(param)}.", param=param, code="invalid_value"
+    )
+
+
+def _too_deep(param: str | None) -> InvalidRequest:
+    where = f"'{param}'" if param is not None else "The body"
+    return InvalidRequest(
+        f"{where} is nested too deeply: at most {MAX_NESTING} levels are allowed.",
+        param=param,
+        code="invalid_value",
+    )
+
+
+def _check_message(index: int, message: Message) -> None:
+    content = message.content
+    if content is None and message.role in _NEEDS_CONTENT:
+        raise _required(f"messages[{index}].content")
+    if message.role == "tool" and not message.tool_call_id:
+        raise _required(f"messages[{index}].tool_call_id")
+    if message.role == "function" and not message.name:
+        raise _required(f"messages[{index}].name")
+    if isinstance(content, list):
+        for place, part in enumerate(content):
+            kind = part.get("type")
+            if not isinstance(kind, str):
+                param = f"messages[{index}].content[{place}].type"
+                raise _required(param) if kind is None else _wrong(param)
+
+
+def _check_output(asked: _Body) -> None:
+    if asked.modalities is not None and set(asked.modalities) != {"text"}:
+        raise _impossible("modalities", "only text output can be given")
+    if asked.audio is not None:
+        raise _impossible("audio", "audio output cannot be given")
+    if asked.response_format is not None and not isinstance(asked.response_format.get("type"), str):
+        raise _wrong("response_format.type")
+
+
+def _impossible(param: str, why: str) -> InvalidRequest:
+    return InvalidRequest(f"Unsupported value for '{param}': {why}.", param=param, code="unsupported_value")
+
+
+def _check_tools(asked: _Body) -> None:
+    for index, tool in enumerate(asked.tools or ()):
+        _check_tool(index, tool)
+    for index, function in enumerate(asked.functions or ()):
+        _check_name(function, f"functions[{index}].name")
+    if isinstance(asked.tool_choice, str) and asked.tool_choice not in _CHOICES:
+        raise _wrong("tool_choice")
+    if isinstance(asked.tool_choice, dict) and not isinstance(asked.tool_choice.get("type"), str):
+        raise _wrong("tool_choice.type")
+    if isinstance(asked.function_call, str) and asked.function_call not in {"none", "auto"}:
+        raise _wrong("function_call")
+    if isinstance(asked.function_call, dict):
+        _check_name(asked.function_call, "function_call.name")
+
+
+def _check_tool(index: int, tool: _Object) -> None:
+    """Only what every kind of tool has: tools of other types than `function` pass through unread."""
+    kind = tool.get("type")
+    if kind is not None and not isinstance(kind, str):
+        raise _wrong(f"tools[{index}].type")
+    if kind == "function":
+        function = tool.get("function")
+        if not isinstance(function, dict):
+            raise _wrong(f"tools[{index}].function")
+        _check_name(function, f"tools[{index}].function.name")
+
+
+def _check_name(holder: _Object, param: str) -> None:
+    name = holder.get("name")
+    if not isinstance(name, str) or not name:
+        raise _wrong(param)
+
+
+def _tools(asked: _Body) -> list[_Object] | None:
+    if asked.tools is not None or asked.functions is None:
+        return asked.tools
+    return [{"type": "function", "function": function} for function in asked.functions]
+
+
+def _tool_choice(asked: _Body) -> str | _Object | None:
+    if asked.tool_choice is not None or asked.function_call is None:
+        return asked.tool_choice
+    if isinstance(asked.function_call, str):
+        return asked.function_call
+    return {"type": "function", "function": asked.function_call}
+
+
+def _check_nesting(asked: _Body) -> None:
+    parts = [message.content for message in asked.messages if isinstance(message.content, list)]
+    calls = [call.custom for message in asked.messages for call in message.tool_calls or ()]
+    for param, values in (
+        ("messages", [*parts, *calls]),
+        ("tools", [asked.tools]),
+        ("functions", [asked.functions]),
+        ("tool_choice", [asked.tool_choice]),
+        ("function_call", [asked.function_call]),
+        ("response_format", [asked.response_format]),
+    ):
+        if _deeper_than(MAX_NESTING, values):
+            raise _too_deep(param)
+
+
+def _deeper_than(levels: int, values: list[Any]) -> bool:
+    """Level by level, not recursively: the point is that no stack can overflow."""
+    level: list[Any] = [value for value in values if isinstance(value, (dict, list))]
+    for _ in range(levels):
+        if not level:
+            return False
+        level = [
+            child
+            for holder in level
+            for child in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(child, (dict, list))
+        ]
+    return bool(level)

@@ -1,0 +1,200 @@
+"""A real server on a free port of the loopback, a scripted worker behind it, and a client that sees every byte."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import h11
+import hypercorn.trio
+import msgspec
+import trio
+from attrs import define, evolve, field, frozen
+
+from mix2api.clock import SystemClock
+from mix2api.edge.app import EdgeApp, EdgeParts, build_app
+from mix2api.edge.health import Health
+from mix2api.edge.options import EdgeOptions
+from mix2api.edge.refusals import EdgeFault, RefusedRequest
+from mix2api.edge.scripted_dispatch import ScriptedDispatch
+from mix2api.edge.serving import server_config
+from mix2api.identity import Mint
+from mix2api.sealing import Seal
+from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, Reply, TextDelta
+from mix2api.vocabulary import EndReason, FinishReason, ProcessId
+
+SECRET = b"a secret of the tests, 32 bytes."
+TOKEN = "sk-test"
+SESSION = "ses_0001abcdefghijklmnopqrstuv_0123456789abcdef"
+OPTIONS = EdgeOptions(
+    process=ProcessId("p_test"), version="0.0", models=("mix/one", "mix/two"), bearer_token=TOKEN
+)
+USAGE = EndedUsage(prompt_tokens=3, completion_tokens=2, total_tokens=5)
+ACCEPTED = Accepted(session_id=SESSION, resolution="fresh", reason="no_history")
+STOPPED = Ended(end_reason=EndReason.STOP, finish_reason=FinishReason.STOP, usage=USAGE)
+FAILED = Ended(
+    end_reason=EndReason.UPSTREAM_ERROR,
+    detail="truncated",
+    http_status=502,
+    message="the upstream broke off",
+    error_type="upstream_error",
+    error_code="upstream_error",
+)
+HELLO: tuple[Reply, ...] = (ACCEPTED, TextDelta("Hello"), TextDelta(" there"), STOPPED)
+ASK: dict[str, Any] = {"model": "mix/one", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@define
+class Watcher:
+    """Records what the edge reports, and tells of its health."""
+
+    refused: list[RefusedRequest] = field(factory=list)
+    faults: list[EdgeFault] = field(factory=list)
+    health: Health = field(factory=Health)
+
+    def on_refused(self, refused: RefusedRequest) -> None:
+        self.refused.append(refused)
+
+    def on_fault(self, fault: EdgeFault) -> None:
+        self.faults.append(fault)
+
+    def snapshot(self) -> Health:
+        return self.health
+
+
+@frozen
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = self.json()["error"]
+        return error
+
+    def frames(self) -> list[str]:
+        """The payloads of an SSE body, comments left out."""
+        return frames_of(self.body)
+
+    def chunks(self) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(frame) for frame in self.frames() if frame != "[DONE]"]
+
+
+def frames_of(body: bytes) -> list[str]:
+    blocks = body.decode().split("\n\n")
+    assert blocks[-1] == ""
+    return [block.removeprefix("data: ") for block in blocks[:-1] if not block.startswith(":")]
+
+
+@define
+class Edge:
+    """A running edge."""
+
+    app: EdgeApp
+    dispatch: ScriptedDispatch
+    watcher: Watcher
+    port: int
+    stop: trio.Event
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        async with self.connect() as client:
+            await client.ask(method, path, body, headers)
+            return await client.answer()
+
+    async def chat(self, /, headers: dict[str, str] | None = None, **fields: Any) -> Answer:
+        return await self.send("POST", "/v1/chat/completions", msgspec.json.encode(ASK | fields), headers)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["Client"]:
+        async with await trio.open_tcp_stream("127.0.0.1", self.port) as stream:
+            yield Client(stream)
+
+
+class Client:
+    """One connection, spoken with h11."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.http = h11.Connection(h11.CLIENT)
+
+    async def ask(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> None:
+        given = {
+            "host": "edge",
+            "authorization": f"Bearer {TOKEN}",
+            "content-length": str(len(body)),
+            **({"content-type": "application/json"} if body else {}),
+            **(headers or {}),
+        }
+        request = h11.Request(method=method, target=path, headers=[item for item in given.items() if item[1]])
+        data = self.http.send(request) or b""
+        data += self.http.send(h11.Data(data=body)) or b""
+        data += self.http.send(h11.EndOfMessage()) or b""
+        await self.stream.send_all(data)
+
+    async def ask_chat(self, **fields: Any) -> None:
+        await self.ask("POST", "/v1/chat/completions", msgspec.json.encode(ASK | fields))
+
+    async def event(self) -> h11.Event:
+        while (event := self.http.next_event()) is h11.NEED_DATA:
+            self.http.receive_data(await self.stream.receive_some())
+        assert not isinstance(event, type), event
+        return event
+
+    async def head(self) -> h11.Response:
+        event = await self.event()
+        assert isinstance(event, h11.Response)
+        return event
+
+    async def piece(self) -> bytes:
+        event = await self.event()
+        assert isinstance(event, h11.Data)
+        return bytes(event.data)
+
+    async def answer(self) -> Answer:
+        head = await self.head()
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        body = b""
+        while not isinstance(event := await self.event(), h11.EndOfMessage):
+            assert isinstance(event, h11.Data)
+            body += event.data
+        return Answer(head.status_code, headers, body)
+
+
+@asynccontextmanager
+async def running_edge(dispatch: ScriptedDispatch | None = None, **options: Any) -> AsyncIterator[Edge]:
+    """Serves until the block is left; then the server stops at once."""
+    dispatch = dispatch or ScriptedDispatch(HELLO)
+    watcher = Watcher()
+    seal = Seal(SECRET)
+    clock = SystemClock()
+    app = build_app(
+        EdgeParts(
+            options=evolve(OPTIONS, **options),
+            dispatch=dispatch,
+            health=watcher,
+            observer=watcher,
+            seal=seal,
+            mint=Mint(seal, clock),
+            clock=clock,
+        )
+    )
+    stop = trio.Event()
+    config = server_config(["127.0.0.1:0"], drain_s=0, on_fault=watcher.on_fault)
+    async with trio.open_nursery() as nursery:
+        serve = partial(hypercorn.trio.serve, app, config, shutdown_trigger=stop.wait)
+        binds = await nursery.start(serve)
+        port = int(binds[0].rpartition(":")[2])
+        with trio.fail_after(20):
+            yield Edge(app, dispatch, watcher, port, stop)
+        nursery.cancel_scope.cancel()
