@@ -7,6 +7,7 @@ library stands between a frame and its write.
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
@@ -52,11 +53,6 @@ class Connection:
         """Whether another request may follow on this connection."""
         return not self._broken and self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
-    @property
-    def can_answer(self) -> bool:
-        """Whether an answer may still begin: none has, and the connection stands."""
-        return not self._broken and self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}
-
     async def next_request(self) -> Incoming | None:
         """The next request, or None if the client closed the connection between two of them.
 
@@ -95,11 +91,10 @@ class Connection:
         through = False
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch, nursery.cancel_scope)
-            try:
+            # A write may notice before the watcher does that the client is gone.
+            with suppress(trio.BrokenResourceError):
                 await work()
                 through = True
-            except trio.BrokenResourceError:
-                self._broken = True
             nursery.cancel_scope.cancel()
         self._broken = self._broken or not through
         return through

@@ -26,7 +26,18 @@ class SeenCall(Struct, frozen=True):
     """A call in an assistant message as far as the site looks at it."""
 
     id: str = ""
-    function: SeenFunction = SeenFunction()
+    function: SeenFunction | None = None
+    """None for a call of another kind, a custom tool's."""
+
+    @property
+    def name(self) -> str:
+        """The called function's name."""
+        return self.function.name if self.function is not None else ""
+
+    @property
+    def argument_chars(self) -> int:
+        """Characters of the arguments."""
+        return len(self.function.arguments) if self.function is not None else 0
 
 
 class SeenMessage(Struct, frozen=True):
@@ -70,7 +81,7 @@ class Kept:
     def chars(self) -> int:
         """Characters that count towards the context window: text and call arguments."""
         calls = self.seen.tool_calls or ()
-        return len(self.seen.text) + sum(len(call.function.arguments) for call in calls)
+        return len(self.seen.text) + sum(call.argument_chars for call in calls)
 
 
 def tokens(chars: int) -> int:
@@ -138,7 +149,7 @@ def read_asked(context: Sequence[Kept], query: str) -> Asked:
 
 
 def _newest_outcomes(messages: list[SeenMessage]) -> tuple[ToolOutcome, ...]:
-    names = {call.id: call.function.name for message in messages for call in message.tool_calls or ()}
+    names = {call.id: call.name for message in messages for call in message.tool_calls or ()}
     outcomes: list[ToolOutcome] = []
     for message in reversed(messages):
         if message.role not in _RESULT_ROLES:

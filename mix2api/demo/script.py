@@ -220,7 +220,8 @@ class Script:
 
     def _finish(self) -> Iterator[Step]:
         place = self.words.text(Word.USAGE)
-        usage = usage_of(self.answer, self.context_chars)
+        # Counted only when it is told: that reads a long answer once more.
+        usage = usage_of(self.answer, self.context_chars) if place else {}
         yield Frame(frame("finish-step"))
         if place == "data":
             yield Frame(frame("data-usage", data=usage))

@@ -1,6 +1,7 @@
 """Listens, and serves connection after connection until cancelled."""
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import Final
@@ -10,7 +11,7 @@ import trio
 from attrs import field, frozen
 
 from mix2api.demo import routes
-from mix2api.demo.connection import BodyTooLarge, Connection
+from mix2api.demo.connection import BodyTooLarge, Connection, Incoming
 from mix2api.demo.contexts import SiteSession
 from mix2api.demo.options import DemoOptions
 from mix2api.demo.site import Received, Site
@@ -76,27 +77,21 @@ async def _serve(site: Site, stream: trio.SocketStream) -> None:
     """One connection from its first request to its end; `serve_listeners` closes the stream."""
     site.stats.connections += 1
     connection = Connection(stream)
+    # A client that is gone is the end of its connection, and nobody's fault.
+    with suppress(trio.BrokenResourceError):
+        while (incoming := await _read(connection)) is not None:
+            await routes.answer(incoming, connection, site)
+            if not connection.reusable:
+                return
+
+
+async def _read(connection: Connection) -> Incoming | None:
+    """The next request; None at the end of the connection, one that had to be refused among them."""
     try:
-        await _serve_requests(site, connection)
+        return await connection.next_request()
     except h11.RemoteProtocolError as fault:
-        await _refuse(connection, fault.error_status_hint, str(fault))
+        status, why = fault.error_status_hint, str(fault)
     except BodyTooLarge:
-        await _refuse(connection, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large")
-    except trio.BrokenResourceError:
-        return
-
-
-async def _serve_requests(site: Site, connection: Connection) -> None:
-    while (incoming := await connection.next_request()) is not None:
-        await routes.answer(incoming, connection, site)
-        if not connection.reusable:
-            return
-
-
-async def _refuse(connection: Connection, status: int, why: str) -> None:
-    if not connection.can_answer:
-        return
-    try:
-        await connection.send_body(status, error_body(why), headers=(("connection", "close"),))
-    except trio.BrokenResourceError:
-        return
+        status, why = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is too large"
+    await connection.send_body(status, error_body(why), headers=(("connection", "close"),))
+    return None

@@ -1,5 +1,7 @@
 """The chat endpoint on the wire: every directive at least once, contexts, refusals, clients that leave."""
 
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -341,12 +343,21 @@ async def test_a_bad_body_is_refused_in_json(body: bytes, demo: Demo, client: An
 
 
 @pytest.mark.parametrize(
-    ("text", "stream"),
-    [("[[hang]]", True), ("[[silent]]", True), ("[[silent]]", False), ("[[silence:600000]]", True)],
+    ("text", "stream", "seen"),
+    [
+        ("[[hang]]", True, None),
+        ("[[slow_head:600000]]", True, None),
+        ("[[silent]]", True, b'"start"'),
+        ("[[silent]]", False, b"HTTP/1.1 200"),
+        ("[[silence:600000]]", True, b"-00002 "),
+    ],
 )
+@pytest.mark.parametrize("reset", [False, True])
 async def test_a_client_that_leaves_is_noticed_while_nothing_is_sent(
     text: str,
     stream: bool,  # noqa: FBT001 - parametrised
+    seen: bytes | None,
+    reset: bool,  # noqa: FBT001 - parametrised
     demo: Demo,
     client: Any,
     body_of: Any,
@@ -355,6 +366,11 @@ async def test_a_client_that_leaves_is_noticed_while_nothing_is_sent(
     with trio.fail_after(10):
         await client.send("POST", "/v2/chats", msgspec.json.encode(body))
         await demo.stats.wait_until(lambda stats: stats.open_streams == 1)
+        got = b""
+        while seen is not None and seen not in got:
+            got += await client.stream.receive_some(1000)
+        if reset:
+            client.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await client.stream.aclose()
         await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
     assert demo.stats.cut_by_client == 1

@@ -68,6 +68,12 @@ def test_a_result_without_a_known_call_has_its_own_name_or_id() -> None:
     assert read_asked([USER, result("x", "1")], "").outcomes == (ToolOutcome("id-x", "1"),)
 
 
+def test_a_call_of_another_kind_counts_nothing_and_names_nothing() -> None:
+    custom = kept(role="assistant", tool_calls=[{"id": "id-x", "type": "custom", "function": None}])
+    assert custom.chars == 0
+    assert read_asked([USER, custom, result("x", "1")], "").outcomes == (ToolOutcome("id-x", "1"),)
+
+
 def test_every_run_of_results_is_a_round() -> None:
     first = [USER, calls("a", "b"), result("a", "1"), result("b", "2")]
     asked = read_asked([*first, calls("c"), result("c", "3")], "query")

@@ -1,3 +1,5 @@
+import socket
+import struct
 from typing import Any
 
 import pytest
@@ -27,8 +29,15 @@ async def test_connections_are_kept_alive_and_two_sites_are_strangers(
     assert (await (await connect(other)).ask("x", session_id=session_id)).status == 404
 
 
-async def test_a_lost_connection_leaves_the_site_running(demo: Demo, client: Any, connect: Any) -> None:
-    await (await connect(demo)).stream.aclose()
+@pytest.mark.parametrize("linger_s", [None, 0])
+async def test_a_lost_connection_leaves_the_site_running(
+    linger_s: int | None, demo: Demo, client: Any, connect: Any
+) -> None:
+    other = await connect(demo)
+    await other.ask("x")
+    if linger_s is not None:
+        other.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, linger_s))
+    await other.stream.aclose()
     assert (await client.ask("x")).done
 
 
