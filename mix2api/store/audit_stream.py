@@ -1,0 +1,125 @@
+"""The audit streams of all shards, read fast: raw halves of entries, decoded by whoever counts them."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from attrs import define
+from msgspec import Struct
+
+from mix2api.store.keys import Keys
+from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.log import OpenEntry, RedisEventLog, told
+from mix2api.vocabulary import RunId, SessionId, Shard
+
+_PAGE: Final = 1000
+"""Entries of one shard a round trip: with 32 shards some 10 MB at most."""
+_SHARDS_PER_TRIP: Final = 32
+
+
+class AuditedRun(Struct, frozen=True):
+    """A run that ended. The halves are `mix2api.projections.summary`'s bytes."""
+
+    position: str
+    run_id: RunId
+    session_id: SessionId
+    request: bytes
+    end: bytes
+
+
+class AuditedReceipt(Struct, frozen=True):
+    """What an edge knew of an ending; `receipt` is a `Receipt`, or a newer version's word."""
+
+    position: str
+    run_id: RunId
+    session_id: SessionId
+    receipt: str
+
+
+class AuditedRefusals(Struct, frozen=True):
+    """So many requests were refused while the store was away."""
+
+    position: str
+    count: int
+
+
+AuditEntry = AuditedRun | AuditedReceipt | AuditedRefusals
+
+
+@define(eq=False, kw_only=True)
+class AuditStream:
+    """Reads over all shards.
+
+    Args:
+        link: for reading.
+        keys: key names.
+        log: for what is still open.
+        shards: how many there are.
+    """
+
+    _link: RedisLink
+    _keys: Keys
+    _log: RedisEventLog
+    _shards: int
+
+    async def read_audit(self, window_ms: int) -> AsyncIterator[list[AuditEntry]]:
+        """Batches of what was written in the last `window_ms` milliseconds by the store's clock.
+
+        In order within a shard, shard after shard in groups. Entries of newer kinds are left out.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        ((seconds, micros),) = told(await self._link.execute(("TIME",)))
+        oldest = max(0, int(seconds) * 1000 + int(micros) // 1000 - window_ms)
+        for first in range(0, self._shards, _SHARDS_PER_TRIP):
+            due = {
+                Shard(number): str(oldest)
+                for number in range(first, min(first + _SHARDS_PER_TRIP, self._shards))
+            }
+            while due:
+                batch, due = await self._page(due)
+                if batch:
+                    yield batch
+
+    async def open_entries(self) -> list[OpenEntry]:
+        """The accepted runs without an end, of all shards.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        return await self._log.open_entries([Shard(number) for number in range(self._shards)])
+
+    async def _page(self, due: dict[Shard, str]) -> tuple[list[AuditEntry], dict[Shard, str]]:
+        """One page of every shard from its place in `due` on, and the places of those that have more."""
+        commands: list[Command] = [
+            ("XRANGE", self._keys.audit(shard), place, "+", "COUNT", _PAGE) for shard, place in due.items()
+        ]
+        batch: list[AuditEntry] = []
+        more = {}
+        for shard, entries in zip(due, told(await self._link.execute(*commands)), strict=True):
+            batch += [entry for raw in entries if (entry := _entry(raw)) is not None]
+            if len(entries) == _PAGE:
+                more[shard] = "(" + entries[-1][0].decode()
+        return batch, more
+
+
+def _entry(raw: list[Reply]) -> AuditEntry | None:
+    """Fields stand in the order in which the append script and the writer put them."""
+    position, fields = raw
+    match fields[1]:
+        case b"run":
+            _, _, _, run, _, session, _, request, _, end = fields
+            return AuditedRun(
+                position.decode(), RunId(run.decode()), SessionId(session.decode()), request, end
+            )
+        case b"receipt":
+            return AuditedReceipt(
+                position.decode(),
+                RunId(fields[3].decode()),
+                SessionId(fields[5].decode()),
+                fields[9].decode(),
+            )
+        case b"refused":
+            return AuditedRefusals(position.decode(), int(fields[3]))
+        case _:
+            return None

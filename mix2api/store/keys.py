@@ -1,0 +1,88 @@
+"""The names of all keys in Redis. Every key of a shard carries its hash tag, so that a cluster keeps them in one slot."""
+
+import re
+from typing import Final
+
+from attrs import field, frozen
+
+from mix2api.errors import ConfigurationError
+from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
+
+_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""No colon (it divides the parts), no brace (it would move the hash tag)."""
+
+
+def prefix_of(session_prefix: str) -> str:
+    """The deployment's prefix: the first part of `REDIS_SESSION_PREFIX` (`mix2api:session` -> `mix2api`).
+
+    Raises:
+        ConfigurationError: empty, or with characters that keys may not have.
+    """
+    first = session_prefix.partition(":")[0]
+    if _PREFIX.fullmatch(first) is None:
+        raise ConfigurationError(
+            "REDIS_SESSION_PREFIX must begin with 1 to 64 letters, digits, '.', '_' or '-' (like mix2api:session)"
+        )
+    return first
+
+
+@frozen
+class Keys:
+    """Key names under one prefix."""
+
+    prefix: str = "mix2api"
+    _tags: dict[Shard, str] = field(factory=dict, init=False, repr=False, eq=False)
+
+    def _shard(self, shard: Shard) -> str:
+        tag = self._tags.get(shard)
+        if tag is None:
+            tag = self._tags[shard] = f"{self.prefix}:{{s{shard:02x}}}:"
+        return tag
+
+    def log(self, shard: Shard, session_id: SessionId) -> str:
+        """Stream: the session's events."""
+        return f"{self._shard(shard)}log:{session_id}"
+
+    def snapshot(self, shard: Shard, session_id: SessionId) -> str:
+        """String: `<last event id> <folded state>`."""
+        return f"{self._shard(shard)}snapshot:{session_id}"
+
+    def open(self, shard: Shard) -> str:
+        """Hash: run id -> what is known of an accepted run without an end."""
+        return self._shard(shard) + "open"
+
+    def inbox(self, shard: Shard) -> str:
+        """Stream: sealed commands from other processes."""
+        return self._shard(shard) + "inbox"
+
+    def audit(self, shard: Shard) -> str:
+        """Stream: one merged entry per ended run, receipts, and counts of refused requests."""
+        return self._shard(shard) + "audit"
+
+    def lease(self, shard: Shard) -> str:
+        """String with expiry: the owner's token."""
+        return self._shard(shard) + "lease"
+
+    def epoch(self, shard: Shard) -> str:
+        """Counter without expiry: how often the lease was taken."""
+        return self._shard(shard) + "epoch"
+
+    def ledger(self, shard: Shard, process: ProcessId) -> str:
+        """String with expiry: the number and verdicts of that process's last commit that cannot be judged by `seq`."""
+        return f"{self._shard(shard)}ledger:{process}"
+
+    def process(self, process: ProcessId) -> str:
+        """Hash with expiry: the heartbeat."""
+        return f"{self.prefix}:process:{process}"
+
+    def mail(self, process: ProcessId) -> str:
+        """Stream: what other processes have for this one, sealed."""
+        return f"{self.prefix}:mail:{process}"
+
+    def run(self, request_digest: Digest) -> str:
+        """List with expiry: `<run id>@<session id>` of every run with that request id."""
+        return f"{self.prefix}:run:{request_digest}"
+
+    def deployment(self) -> str:
+        """Hash: what all processes of a deployment must agree on."""
+        return f"{self.prefix}:deployment"

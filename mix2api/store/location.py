@@ -1,0 +1,163 @@
+"""Where Redis is: `REDIS_URL` read once, strictly, and the connections that it stands for. Never shows the password."""
+
+from typing import Any, Final, Protocol, cast
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from attrs import field, frozen
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+
+from mix2api.errors import ConfigurationError
+
+_FORMS: Final = (
+    "redis://[user:password@]host[:port][/db], rediss://… (TLS) or unix://[user:password@]/path[?db=N]"
+)
+_CERT_REQS: Final = ("none", "optional", "required")
+_TLS_OPTIONS: Final = frozenset(
+    {"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
+)
+_MAX_DATABASE: Final = 1 << 31
+_UNIX: Final[Any] = UnixDomainSocketConnection
+_TCP: Final[Any] = Connection
+_TLS: Final[Any] = SSLConnection
+"""`Any`: redis-py's constructors are untyped, and its stubs take the classes for abstract ones."""
+
+
+class BlockingConnection(Protocol):
+    """What we use of a redis-py connection. Every method may block its thread up to the timeouts."""
+
+    def connect(self) -> None:
+        """Connects, authenticates, selects the database."""
+        ...
+
+    def disconnect(self) -> None:
+        """Closes the socket."""
+        ...
+
+    def send_packed_command(self, command: list[bytes], check_health: bool = ...) -> None:  # noqa: FBT001 - its shape
+        """Sends bytes that are commands."""
+        ...
+
+    def read_response(self, disable_decoding: bool = ...) -> Any:  # noqa: FBT001 - its shape
+        """Reads one reply; raises an error reply."""
+        ...
+
+    def can_read(self, timeout: float = ...) -> bool:
+        """Whether there is something to read; raises if the server has closed the connection."""
+        ...
+
+
+@frozen(kw_only=True)
+class Timeouts:
+    """How long a connection may keep its thread waiting, in seconds."""
+
+    connect_s: float = 2.0
+    """`REDIS_CONNECT_TIMEOUT_MS`."""
+    reply_s: float = 2.0
+    """For each reply. Over the slowest healthy pause of a Redis that forks or syncs (some 100 ms), under the patience of a
+    client; a repeat after it is harmless."""
+
+
+@frozen(kw_only=True)
+class RedisLocation:
+    """A Redis server, as `REDIS_URL` names it."""
+
+    host: str = "localhost"
+    port: int = 6379
+    path: str | None = None
+    """The unix socket; then host and port mean nothing."""
+    tls: bool = False
+    database: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls_options: tuple[tuple[str, str], ...] = ()
+    """redis-py's `ssl_…` options, checked."""
+
+    @classmethod
+    def parse(cls, url: str) -> "RedisLocation":
+        """Reads a URL of one of the three forms.
+
+        Raises:
+            ConfigurationError: one line that says what is wrong and never what the password is.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise ConfigurationError(f"REDIS_URL is no URL; it must be {_FORMS}") from None
+        if parts.scheme not in {"redis", "rediss", "unix"}:
+            raise ConfigurationError(f"REDIS_URL must be {_FORMS}")
+        if parts.scheme == "unix" and not parts.path.strip("/"):
+            raise ConfigurationError(f"REDIS_URL lacks the socket's path; it must be {_FORMS}")
+        options = _options(parts)
+        unix = parts.scheme == "unix"
+        return cls(
+            host=parts.hostname or "localhost",
+            port=port or 6379,
+            path=unquote(parts.path) if unix else None,
+            tls=parts.scheme == "rediss",
+            database=_database(options.pop("db", "") or ("" if unix else parts.path.strip("/"))),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            tls_options=tuple(sorted(options.items())),
+        )
+
+    def redacted(self) -> str:
+        """The location as it may stand in logs and error lines: without user and password."""
+        if self.path is not None:
+            return f"unix://{self.path}?db={self.database}"
+        return f"{'rediss' if self.tls else 'redis'}://{self.host}:{self.port}/{self.database}"
+
+    def connection(self, timeouts: Timeouts, name: str) -> BlockingConnection:
+        """A connection that is not yet connected; redis-py's own retries and health checks are off.
+
+        RESP2: every reply that we read has the same shape in both, and it saves the `HELLO` round trip.
+
+        Args:
+            timeouts: for the connection's whole life.
+            name: shown by `CLIENT LIST`.
+        """
+        common: dict[str, Any] = {
+            "db": self.database,
+            "username": self.username,
+            "password": self.password,
+            "socket_timeout": timeouts.reply_s,
+            "socket_connect_timeout": timeouts.connect_s,
+            "retry": None,
+            "protocol": 2,
+            "client_name": name,
+            "driver_info": None,
+        }
+        if self.path is not None:
+            return cast("BlockingConnection", _UNIX(path=self.path, **common))
+        common |= {"host": self.host, "port": self.port}
+        if not self.tls:
+            return cast("BlockingConnection", _TCP(**common))
+        return cast("BlockingConnection", _TLS(**_tls_arguments(self.tls_options), **common))
+
+
+def _options(parts: SplitResult) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    known = {"db"} | (_TLS_OPTIONS if parts.scheme == "rediss" else set())
+    for name in options:
+        if name not in known:
+            raise ConfigurationError(
+                f"REDIS_URL has an option that is not known here: {name[:40]!r} (known: {', '.join(sorted(known))})"
+            )
+    if options.get("ssl_cert_reqs", "required") not in _CERT_REQS:
+        raise ConfigurationError(f"REDIS_URL: ssl_cert_reqs must be one of {', '.join(_CERT_REQS)}")
+    return options
+
+
+def _database(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and int(text) < _MAX_DATABASE):
+        raise ConfigurationError("REDIS_URL: the database must be a number, like redis://localhost:6379/0")
+    return int(text)
+
+
+def _tls_arguments(options: tuple[tuple[str, str], ...]) -> dict[str, object]:
+    arguments: dict[str, object] = dict(options)
+    if "ssl_check_hostname" in arguments:
+        arguments["ssl_check_hostname"] = arguments["ssl_check_hostname"] not in {"0", "false", "no", ""}
+    return arguments

@@ -1,0 +1,168 @@
+"""Opens the store: finds or starts Redis, checks it, and puts the parts together. Used by the composition root."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import Final
+
+import trio
+from attrs import evolve, frozen
+
+from mix2api.errors import ConfigurationError, StoreUnavailable
+from mix2api.identity import Mint
+from mix2api.sealing import Seal
+from mix2api.store.audit_stream import AuditStream
+from mix2api.store.checks import check_redis
+from mix2api.store.embedded import EmbeddedServer, find_binary
+from mix2api.store.heartbeat import Heartbeat, ProcessFacts
+from mix2api.store.keys import Keys
+from mix2api.store.leases import Leases
+from mix2api.store.link import RedisLink
+from mix2api.store.location import RedisLocation
+from mix2api.store.log import RedisEventLog
+from mix2api.store.options import StoreOptions
+from mix2api.store.post import BLOCK_MS, MailReader, Post
+from mix2api.store.secret_file import SHORTEST, kept_secret
+from mix2api.store.writer import Holder, LogWriter
+from mix2api.vocabulary import ProcessId
+
+_DRAIN_S: Final = 5.0
+"""For what is still to be written when the store is closed: longer than Redis needs to come back from a restart."""
+_FAREWELL_S: Final = 1.0
+_AGAIN_S: Final = 1.0
+
+
+@frozen(kw_only=True)
+class Store:
+    """The open store. Connections (each with a thread) come into being when they are first used."""
+
+    process: ProcessId
+    seal: Seal
+    keys: Keys
+    location: RedisLocation
+    log: RedisEventLog
+    leases: Leases
+    heartbeat: Heartbeat
+    post: Post
+    mail: MailReader
+    audit: AuditStream
+    links: tuple[RedisLink, ...]
+
+    @property
+    def is_down(self) -> bool:
+        """Whether appends would have to wait for Redis to come back. Never waits."""
+        return self.log.is_down
+
+
+@asynccontextmanager
+async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
+    """The store that the options name: Redis at `url`, else the embedded server of `data_dir`.
+
+    On the way out what was submitted is written (for some seconds at most), leases and heartbeat are given up, and the
+    embedded server is stopped if nobody else uses it.
+
+    Raises:
+        ConfigurationError: one line that says what to do.
+    """
+    async with AsyncExitStack() as stack:
+        location, secret, server = await _place(options, stack)
+        seal = Seal(secret)
+        keys = Keys(options.prefix)
+        await trio.to_thread.run_sync(check_redis, location, options.timeouts, keys, seal, options.shards)
+        store = build_store(location, options, seal)
+        fault: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.log.writer.run)
+            if server is not None:
+                for link in store.links:
+                    nursery.start_soon(_watch, link, server)
+            try:
+                yield store
+            except Exception as raised:  # noqa: BLE001 - raised again below, out of the nursery, which would wrap it
+                fault = raised
+            finally:
+                with trio.CancelScope(shield=True):
+                    await _close(store)
+                nursery.cancel_scope.cancel()
+        if fault is not None:
+            raise fault
+
+
+def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> Store:
+    """Puts the parts together; nothing is connected and nothing runs yet."""
+    keys = Keys(options.prefix)
+    holder = Holder(process=Mint.process_id(), nonce=secrets.token_hex(4))
+    link = partial(RedisLink, location, options.timeouts)
+    reading, appending, leasing = (link(f"{options.prefix}-{what}") for what in ("read", "append", "lease"))
+    blocking_s = options.timeouts.reply_s + BLOCK_MS / 1000
+    mailing = RedisLink(location, evolve(options.timeouts, reply_s=blocking_s), f"{options.prefix}-mail")
+    leases = Leases(
+        link=leasing, keys=keys, holder=holder.word, lease_s=options.lease_s, shards=options.shards
+    )
+    writer = LogWriter(appending, keys, holder, leases.token, options.retention_s, options.spool)
+    log = RedisEventLog(link=reading, writer=writer, keys=keys, holder=holder, leases=leases)
+    return Store(
+        process=holder.process,
+        seal=seal,
+        keys=keys,
+        location=location,
+        log=log,
+        leases=leases,
+        heartbeat=Heartbeat(
+            link=leasing,
+            keys=keys,
+            process=holder.process,
+            facts=ProcessFacts.of(options, seal),
+            lease_s=options.lease_s,
+        ),
+        post=Post(link=reading, keys=keys, seal=seal),
+        mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),
+        audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards),
+        links=(reading, appending, leasing, mailing),
+    )
+
+
+async def _place(
+    options: StoreOptions, stack: AsyncExitStack
+) -> tuple[RedisLocation, bytes, EmbeddedServer | None]:
+    if options.secret is not None and len(options.secret) < SHORTEST:
+        raise ConfigurationError(f"MIX2API_SECRET is too short: at least {SHORTEST} characters, random ones")
+    if options.url is not None:
+        if options.secret is None:
+            raise ConfigurationError(
+                "MIX2API_SECRET is required with REDIS_URL: "
+                "set it to the same 32 random characters in all processes"
+            )
+        return RedisLocation.parse(options.url), options.secret, None
+    server = EmbeddedServer(options.data_dir, await trio.to_thread.run_sync(find_binary))
+    stack.push_async_callback(_leave, server)
+    await server.enter()
+    secret = options.secret if options.secret is not None else kept_secret(options.data_dir)
+    return server.location, secret, server
+
+
+async def _leave(server: EmbeddedServer) -> None:
+    with trio.CancelScope(shield=True):
+        await server.leave()
+
+
+async def _watch(link: RedisLink, server: EmbeddedServer) -> None:
+    """Starts the embedded server again when it died under us."""
+    while True:
+        await link.wait_down()
+        try:
+            await server.ensure_running()
+        except ConfigurationError:
+            await trio.sleep(_AGAIN_S)  # the disk may get room, the paused server may go on
+        else:
+            await link.wait_up()
+
+
+async def _close(store: Store) -> None:
+    await store.log.writer.drain(_DRAIN_S)
+    with trio.move_on_after(_FAREWELL_S), suppress(StoreUnavailable):
+        await store.leases.release()
+        await store.heartbeat.stop()
+    for link in store.links:
+        await link.aclose()

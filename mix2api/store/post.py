@@ -1,0 +1,182 @@
+"""What processes send one another through Redis: commands into a shard's inbox, all else into a process's mail.
+
+Payloads are sealed for the key they go to (ADR 0007) and rest no longer than they are needed. Neither side repeats by
+itself: an inbox entry is told apart by its run id, mail by the sender's own numbering.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define, field, frozen
+
+from mix2api.errors import StoreUnavailable
+from mix2api.sealing import Seal, UnsealError
+from mix2api.store.keys import Keys
+from mix2api.store.link import Command, RedisLink
+from mix2api.store.log import told
+from mix2api.vocabulary import ProcessId, Shard
+
+_INBOX_LIFE_MS: Final = 3_600_000
+"""An inbox that nobody owns: longer than any request may take, short enough that prompts do not lie about."""
+_MAIL_LIFE_MS: Final = 600_000
+"""Mail for a process that is gone."""
+_MAIL_LENGTH: Final = 10_000
+"""Some seconds of the replies of a saturated process; a reader that is further behind asks for the status."""
+_PAGE: Final = 1000
+BLOCK_MS: Final = 1000
+"""How long the one blocking read waits; a link for it needs reply timeouts above that."""
+
+
+@frozen
+class InboxEntry:
+    """A command that waits for a shard's owner."""
+
+    entry_id: str
+    """Goes back as `Closing.inbox_entry`."""
+    payload: bytes
+    deadline_ms: int
+    """Unix milliseconds; after it nobody waits for the answer."""
+
+
+@define(eq=False, kw_only=True)
+class Post:
+    """Sends, and reads inboxes.
+
+    Args:
+        link: for short commands.
+        keys: key names.
+        seal: the deployment's.
+    """
+
+    _link: RedisLink
+    _keys: Keys
+    _seal: Seal
+
+    async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
+        """Leaves a command for whoever owns the shard and gives its entry id.
+
+        Raises:
+            StoreUnavailable: it may or may not be there.
+        """
+        key = self._keys.inbox(shard)
+        sealed = self._seal.seal_bytes(payload, key.encode())
+        added, _ = told(
+            await self._link.execute(
+                ("XADD", key, "*", "p", sealed, "t", deadline_ms), ("PEXPIRE", key, _INBOX_LIFE_MS)
+            )
+        )
+        entry_id: str = added.decode()
+        return entry_id
+
+    async def read_inbox(self, shard: Shard, after: str = "0-0") -> list[InboxEntry]:
+        """The commands after an entry id, at most a thousand. What this deployment did not seal is deleted.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        key = self._keys.inbox(shard)
+        (entries,) = told(await self._link.execute(("XRANGE", key, f"({after}", "+", "COUNT", _PAGE)))
+        found, foreign = [], []
+        for entry_id, fields in entries:
+            try:
+                payload = self._seal.unseal_bytes(fields[1], key.encode())
+            except UnsealError:
+                foreign.append(entry_id.decode())
+            else:
+                found.append(InboxEntry(entry_id.decode(), payload, int(fields[3])))
+        await self.delete_inbox(shard, foreign)
+        return found
+
+    async def delete_inbox(self, shard: Shard, entry_ids: Iterable[str]) -> None:
+        """Removes commands that are done with and have no `end` that would.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        ids = tuple(entry_ids)
+        if ids:
+            told(await self._link.execute(("XDEL", self._keys.inbox(shard), *ids)))
+
+    async def mail(self, process: ProcessId, *payloads: bytes) -> None:
+        """Sends to a process, in order, in one round trip.
+
+        Raises:
+            StoreUnavailable: they may or may not be there.
+        """
+        key = self._keys.mail(process)
+        commands: list[Command] = [
+            (
+                "XADD",
+                key,
+                "MAXLEN",
+                "~",
+                _MAIL_LENGTH,
+                "*",
+                "p",
+                self._seal.seal_bytes(payload, key.encode()),
+            )
+            for payload in payloads
+        ]
+        told(await self._link.execute(*commands, ("PEXPIRE", key, _MAIL_LIFE_MS)))
+
+    async def lease_owner(self, shard: Shard) -> ProcessId | None:
+        """Who holds the shard; None if nobody does.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        (token,) = told(await self._link.execute(("GET", self._keys.lease(shard))))
+        return None if token is None else ProcessId(token.decode().partition(":")[0])
+
+
+@define(eq=False, kw_only=True)
+class MailReader:
+    """The one blocking read of a process. One reader, one task.
+
+    It deletes what it handed out with the next read, and remembers the last id: a read whose reply was lost or whose
+    task was cancelled gives the same again, and nothing is given twice.
+
+    Args:
+        link: its own connection, with reply timeouts above `BLOCK_MS`.
+        keys: key names.
+        seal: the deployment's.
+        process: whose mail.
+    """
+
+    _link: RedisLink
+    _keys: Keys
+    _seal: Seal
+    _process: ProcessId
+    _last: str = field(default="0-0", init=False)
+    _read: tuple[str, ...] = field(default=(), init=False)
+    foreign: int = field(default=0, init=False)
+    """Entries that this deployment did not seal; they were dropped."""
+
+    async def take(self) -> list[bytes]:
+        """Waits for mail and gives all that is there (at most a thousand), in order. Outlasts outages."""
+        while True:
+            await self._link.wait_up()
+            payloads = await self._once()
+            if payloads:
+                return payloads
+
+    async def _once(self) -> list[bytes]:
+        key = self._keys.mail(self._process)
+        delete: list[Command] = [("XDEL", key, *self._read)] if self._read else []
+        read: Command = ("XREAD", "COUNT", _PAGE, "BLOCK", BLOCK_MS, "STREAMS", key, self._last)
+        try:
+            replies = told(await self._link.execute(*delete, read))
+        except StoreUnavailable:
+            return []
+        entries = replies[-1][0][1] if replies[-1] else []
+        self._read = tuple(entry_id.decode() for entry_id, _ in entries)
+        if entries:
+            self._last = self._read[-1]
+        return [payload for _, fields in entries if (payload := self._unsealed(key, fields[1])) is not None]
+
+    def _unsealed(self, key: str, sealed: bytes) -> bytes | None:
+        try:
+            return self._seal.unseal_bytes(sealed, key.encode())
+        except UnsealError:
+            self.foreign += 1
+            return None

@@ -1,0 +1,276 @@
+"""Group commit: appends of many sessions in one round trip, one script call per shard, resent until answered.
+
+While a commit is on its way the next one collects; there is no timer. A commit whose reply was lost is sent again as it
+was, marked as a repeat; the script answers what it answered (ADR 0002). While Redis is away appends wait in a bounded
+spool, out of which chunk events fall first, leaving a gap note in the log.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+from attrs import define, field, frozen
+from redis.exceptions import ResponseError
+
+from mix2api.errors import StoreUnavailable
+from mix2api.events.log import Append, Outcome
+from mix2api.store.commit import AuditNote, PendingAppend, ShardCommit, verdicts_of
+from mix2api.store.keys import Keys
+from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.options import SpoolLimits
+from mix2api.store.scripts import run_scripts
+from mix2api.vocabulary import ProcessId, RunId, Shard
+
+_PAUSE_S: Final = 0.2
+"""Between attempts while the server answers but refuses to write (full, read-only, still loading)."""
+_REFUSED_SHARD: Final = Shard(0)
+"""Requests refused while Redis was away belong to no session; their number stands in one known place."""
+_REFUSES_FOR_NOW: Final = (
+    "OOM",
+    "READONLY",
+    "MISCONF",
+    "NOREPLICAS",
+    "NOPERM",
+    "MASTERDOWN",
+    "BUSY",
+    "maxmemory",
+    "read only",
+    "replica",
+    "permission",
+    "persist",
+)
+"""Words of refusals that pass or that an operator can end; nothing was written then. All else is a fault of ours."""
+
+
+@frozen(kw_only=True)
+class WriterStatistics:
+    """Counts since the start."""
+
+    commits: int
+    appended: int
+    already: int
+    fenced: int
+    dropped: int
+    out_of_order: int
+    """Appends that would have left a hole: the store has lost what it had confirmed, or a fault of ours. Counted as fenced too."""
+    repeats: int
+    """Commits sent again because their reply was lost."""
+    waiting: int
+
+
+@frozen(kw_only=True)
+class Holder:
+    """Who writes: this process, with a nonce, as `open` entries and leases name it."""
+
+    process: ProcessId
+    nonce: str
+
+    @property
+    def word(self) -> str:
+        """`<process>:<nonce>`."""
+        return f"{self.process}:{self.nonce}"
+
+
+@define(eq=False)
+class LogWriter:
+    """The one writer of a process. `run` has to be running for anything to be written.
+
+    Args:
+        link: its own connection.
+        keys: key names.
+        holder: who writes.
+        lease_token: the token under which this process holds a shard; None if it does not.
+        retention_s: expiry of logs and snapshots.
+        limits: of the spool.
+    """
+
+    _link: RedisLink
+    _keys: Keys
+    _holder: Holder
+    _lease_token: Callable[[Shard], str | None]
+    _retention_s: int
+    _limits: SpoolLimits
+    _pending: dict[PendingAppend | AuditNote, None] = field(factory=dict, init=False)
+    _skipped: dict[RunId, int] = field(factory=dict, init=False)
+    _unreported: int = field(default=0, init=False)
+    _waiting: int = field(default=0, init=False)
+    _waiting_bytes: int = field(default=0, init=False)
+    _numbers: dict[Shard, int] = field(factory=dict, init=False)
+    _work: trio.Event = field(factory=trio.Event, init=False)
+    _idle: trio.Event = field(factory=trio.Event, init=False)
+    _refused: bool = field(default=False, init=False)
+    _counts: dict[str, int] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._idle.set()
+
+    @property
+    def is_down(self) -> bool:
+        """Whether an append handed in now would have to wait for Redis to come back. Never waits."""
+        return self._refused or self._link.is_down
+
+    def statistics(self) -> WriterStatistics:
+        """What was done since the start."""
+        count = self._counts.get
+        return WriterStatistics(
+            commits=count("commits", 0),
+            appended=count(Outcome.APPENDED, 0),
+            already=count(Outcome.ALREADY, 0),
+            fenced=count(Outcome.FENCED, 0),
+            dropped=count(Outcome.DROPPED, 0),
+            out_of_order=count("out_of_order", 0),
+            repeats=count("repeats", 0),
+            waiting=self._waiting,
+        )
+
+    def submit(self, append: Append) -> PendingAppend:
+        """Takes an append; over the spool's limits its ticket says `DROPPED` at once."""
+        entry = PendingAppend.of(append, self._withdraw)
+        share = self._limits.droppable_share if append.droppable else 1.0
+        if not self._has_room(entry.size_bytes, share):
+            self._skip(entry)
+            self._settle(entry, Outcome.DROPPED)
+            return entry
+        entry.skipped = self._skipped.pop(append.run_id, 0)
+        self._enqueue(entry)
+        return entry
+
+    def refused(self, count: int) -> None:
+        """Counts requests that were refused because Redis was away; one audit entry follows once it is back."""
+        self._unreported += count
+        self._work.set()
+
+    def note(self, note: AuditNote) -> bool:
+        """Takes an audit entry that belongs to no append; False if the spool is full and it was dropped."""
+        if not self._has_room(note.size_bytes, 1.0):
+            return False
+        self._enqueue(note)
+        return True
+
+    async def run(self) -> None:
+        """Writes for ever."""
+        while True:
+            await self._work.wait()
+            # What waits here can still be withdrawn; what was sent cannot.
+            await self._link.wait_up()
+            self._work = trio.Event()
+            if self._unreported:
+                unreported, self._unreported = self._unreported, 0
+                self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(unreported))))
+            entries, self._pending = list(self._pending), {}
+            if entries:
+                await self._write(self._commits_of(entries))
+            if not self._pending:
+                self._idle.set()
+
+    async def drain(self, deadline_s: float) -> bool:
+        """Waits until all is written; what is left after the deadline becomes `DROPPED`. Gives whether all was written."""
+        with trio.move_on_after(deadline_s) as scope:
+            await self._idle.wait()
+        for entry in list(self._pending):
+            if isinstance(entry, PendingAppend):
+                self._settle(entry, Outcome.DROPPED)
+        self._pending.clear()
+        return not scope.cancelled_caught
+
+    def _has_room(self, size_bytes: int, share: float) -> bool:
+        return (
+            self._waiting < self._limits.appends * share
+            and self._waiting_bytes + size_bytes <= self._limits.size_bytes * share
+        )
+
+    def _enqueue(self, entry: PendingAppend | AuditNote) -> None:
+        self._pending[entry] = None
+        self._waiting += 1
+        self._waiting_bytes += entry.size_bytes
+        if self._idle.is_set():
+            self._idle = trio.Event()
+        self._work.set()
+
+    def _withdraw(self, entry: PendingAppend) -> None:
+        if entry not in self._pending:
+            return
+        del self._pending[entry]
+        self._done(entry)
+        self._skip(entry)
+        self._settle(entry, Outcome.DROPPED)
+        self._work.set()
+
+    def _skip(self, entry: PendingAppend) -> None:
+        """Has the run's next append say how many events are missing before it."""
+        append = entry.append
+        missing = entry.skipped + entry.sequenced
+        if append.opening is not None or append.closing is not None or not missing:
+            return
+        for later in self._pending:
+            if isinstance(later, PendingAppend) and later.follows(append):
+                later.skipped += missing
+                return
+        self._skipped[append.run_id] = self._skipped.get(append.run_id, 0) + missing
+
+    def _commits_of(self, entries: list[PendingAppend | AuditNote]) -> list[ShardCommit]:
+        by_shard: dict[Shard, list[PendingAppend | AuditNote]] = {}
+        for entry in entries:
+            by_shard.setdefault(entry.shard, []).append(entry)
+        return [self._commit(shard, of_shard) for shard, of_shard in by_shard.items()]
+
+    def _commit(self, shard: Shard, entries: list[PendingAppend | AuditNote]) -> ShardCommit:
+        number = self._numbers[shard] = self._numbers.get(shard, 0) + 1
+        return ShardCommit.build(shard, entries, number=number, keys=self._keys, holder=self._holder.word)
+
+    async def _write(self, commits: list[ShardCommit]) -> None:
+        """Sends commits until every one is answered. Nothing newer is sent before: a run's appends keep their order."""
+        self._count("commits")
+        while commits:
+            try:
+                replies = await run_scripts(self._link, self._commands(commits))
+            except StoreUnavailable:
+                self._count("repeats")
+                for commit in commits:
+                    commit.repeat = True
+                await self._link.wait_up()
+                continue
+            commits = self._settle_all(commits, replies)
+            self._refused = bool(commits)
+            if commits:
+                await trio.sleep(_PAUSE_S)
+
+    def _commands(self, commits: list[ShardCommit]) -> list[Command]:
+        retention_ms = self._retention_s * 1000
+        commands = [commit.command(self._lease_token(commit.shard) or "", retention_ms) for commit in commits]
+        for commit in commits:
+            commands += commit.index_commands(self._keys, retention_ms)
+        return commands
+
+    def _settle_all(self, commits: list[ShardCommit], replies: list[Reply]) -> list[ShardCommit]:
+        """Tells the tickets; gives the commits that the server would not write now."""
+        refused = []
+        for commit, reply in zip(commits, replies, strict=False):  # index commands' replies follow
+            if isinstance(reply, ResponseError) and _passes(reply):
+                refused.append(commit)
+                continue
+            letters = "" if isinstance(reply, ResponseError) else reply.decode()
+            for entry, verdict in zip(commit.entries, verdicts_of(letters, len(commit.entries)), strict=True):
+                self._done(entry)
+                if isinstance(entry, PendingAppend):
+                    self._count("out_of_order", int(verdict.out_of_order))
+                    self._settle(entry, verdict.outcome)
+        return refused
+
+    def _done(self, entry: PendingAppend | AuditNote) -> None:
+        self._waiting -= 1
+        self._waiting_bytes -= entry.size_bytes
+
+    def _settle(self, entry: PendingAppend, outcome: Outcome) -> None:
+        self._count(outcome)
+        if entry.append.closing is not None:
+            self._skipped.pop(entry.append.run_id, None)
+        entry.settle(outcome)
+
+    def _count(self, what: str, by: int = 1) -> None:
+        self._counts[what] = self._counts.get(what, 0) + by
+
+
+def _passes(refusal: ResponseError) -> bool:
+    text = str(refusal)
+    return any(word in text for word in _REFUSES_FOR_NOW) or type(refusal) is not ResponseError

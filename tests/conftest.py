@@ -1,0 +1,28 @@
+"""Fixtures for all tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One redis-server for the whole run, the binary that PATH has first."""
+    server = RedisServer(_short_directory(tmp_path_factory))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> RedisServer:
+    """The run's redis-server, emptied. A test that pauses or kills servers starts its own."""
+    redis_process.command("FLUSHALL")
+    return redis_process
+
+
+def _short_directory(factory: pytest.TempPathFactory) -> Path:
+    """A directory whose sockets fit into the 108 bytes of a unix address."""
+    return factory.mktemp("r", numbered=True)
