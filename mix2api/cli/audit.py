@@ -1,0 +1,217 @@
+"""`mix2api audit`: what became of all runs of a window, read from the audit streams."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final, TextIO, assert_never
+
+import trio
+from attrs import asdict, frozen
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from mix2api.cli.build import open_store_of
+from mix2api.cli.durations import duration_ms, shown
+from mix2api.cli.tables import print_table, stdout
+from mix2api.projections.audit import AuditReport, Dimension, Figures, Tally
+from mix2api.settings import Settings
+from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun, AuditEntry
+from mix2api.store.log import OpenEntry
+from mix2api.store.opening import Store
+
+_TOO_LOW: Final = 1
+_HELP: Final = "count how runs ended, and for how many that is known"
+_EPILOG: Final = """\
+A run belongs to the window if it ended in it or is still open. coverage: runs that ended with a known reason, of all
+that nobody is still running. done_coverage: streams whose ending was written (the edges' receipts say so), of all
+whose client stayed; an edge that died between an ending and its receipt makes it read too low.
+Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
+"""
+
+
+@frozen(kw_only=True)
+class AuditQuery:
+    """What was asked for."""
+
+    window_ms: int
+    by: tuple[Dimension, ...] = ()
+    as_json: bool = False
+    least: float = 0.99
+    """The coverage below which the command fails."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command to the parser."""
+    parser = commands.add_parser(
+        "audit", help=_HELP, description=_HELP, epilog=_EPILOG, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--window",
+        type=duration_ms,
+        default="24h",
+        metavar="TIME",
+        help="how far back: 15m, 24h (default), 7d",
+    )
+    parser.add_argument(
+        "--by", type=dimensions, default=(), metavar="WORDS", help=f"group by any of {','.join(Dimension)}"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument(
+        "--min", type=_share, default=0.99, metavar="SHARE", help="exit 1 below this coverage (default 0.99)"
+    )
+    parser.set_defaults(run=run, required=())
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Runs the command."""
+    query = AuditQuery(
+        window_ms=arguments.window, by=arguments.by, as_json=arguments.json, least=arguments.min
+    )
+    return trio.run(partial(_run, query, settings))
+
+
+async def _run(query: AuditQuery, settings: Settings) -> int:
+    async with open_store_of(settings, role="audit") as store:
+        return await audit(store, query, stdout())
+
+
+async def audit(store: Store, query: AuditQuery, out: TextIO) -> int:
+    """Counts, prints, and gives the exit code.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    tally = Tally(by=query.by)
+    with _progress() as advance:
+        async for batch in store.audit.read_audit(query.window_ms):
+            for entry in batch:
+                _count(tally, entry)
+            advance(len(batch))
+    # After the ended ones: a run that ends between the two readings belongs to the next audit, to no group twice.
+    await _count_open(store, tally)
+    report = tally.report()
+    if query.as_json:
+        print(json.dumps(_document(report, query)), file=out)
+    else:
+        _print_report(report, query, out)
+    coverage = report.total.coverage
+    return _TOO_LOW if coverage is not None and coverage < query.least else 0
+
+
+def _count(tally: Tally, entry: AuditEntry) -> None:
+    match entry:
+        case AuditedRun():
+            tally.add_run(entry.run_id, entry.request, entry.end)
+        case AuditedReceipt():
+            tally.add_receipt(entry.run_id, entry.receipt)
+        case AuditedRefusals():
+            tally.add_refused(entry.count)
+        case _:
+            assert_never(entry)
+
+
+async def _count_open(store: Store, tally: Tally) -> None:
+    entries = await store.audit.open_entries()
+    alive = await store.heartbeat.alive_among([entry.run.process for entry in entries])
+    if any(entry.run.process not in alive for entry in entries):
+        # A process that ended its runs and then stopped, between those two looks, leaves no orphans.
+        entries = [entry for entry in await store.audit.open_entries() if _same(entry, entries)]
+    for entry in entries:
+        tally.add_open(entry.summary, alive=entry.run.process in alive)
+
+
+def _same(entry: OpenEntry, earlier: list[OpenEntry]) -> bool:
+    return any(
+        entry.run.run_id == other.run.run_id and entry.run.process == other.run.process for other in earlier
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Shows on a terminal's stderr how many entries have been read; gives the function that counts them."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} entries read"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("audit", total=None)
+        yield partial(progress.advance, task)
+
+
+def _document(report: AuditReport, query: AuditQuery) -> dict[str, Any]:
+    return {
+        "window_ms": query.window_ms,
+        **asdict(report.total),
+        "unreadable": report.unreadable,
+        "refused": report.refused,
+        "groups": [{"by": dict(group.by), **asdict(group.figures)} for group in report.groups],
+    }
+
+
+def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
+    total = report.total
+    print(f"the last {shown(query.window_ms)}", file=out)
+    rows = [
+        ("requests", str(total.requests)),
+        ("ended", str(total.ended)),
+        ("open", str(total.open)),
+        ("orphans", str(total.orphans)),
+        ("unknown", str(total.unknown)),
+        ("unreadable", str(report.unreadable)),
+        ("refused", str(report.refused)),
+        ("coverage", _percent(total.coverage)),
+        ("[DONE] coverage", _percent(total.done_coverage)),
+    ]
+    print_table(("figure", "value"), rows, out)
+    if total.by_end_reason:
+        ended = [
+            (reason, str(count), _percent(count / total.ended))
+            for reason, count in total.by_end_reason.items()
+        ]
+        print_table(("end_reason", "runs", "share"), ended, out)
+    if report.groups:
+        groups = [[*map(_value, group.by.values()), *_cells(group.figures)] for group in report.groups]
+        print_table([*query.by, *_CELLS], groups, out)
+
+
+_CELLS: Final = ("requests", "ended", "open", "orphans", "unknown", "coverage", "[DONE]")
+
+
+def _cells(figures: Figures) -> list[str]:
+    counts = (figures.requests, figures.ended, figures.open, figures.orphans, figures.unknown)
+    return [*map(str, counts), _percent(figures.coverage), _percent(figures.done_coverage)]
+
+
+def _value(value: object) -> str:
+    """As a log line has it: `true`, `none`."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _percent(share: float | None) -> str:
+    """Rounded down, so that 99.99 is never shown as all."""
+    return "none" if share is None else f"{int(share * 10_000) / 100:.2f} %"
+
+
+def dimensions(text: str) -> tuple[Dimension, ...]:
+    """The words of `--by`; an argparse `type`.
+
+    Raises:
+        argparse.ArgumentTypeError: a word that is no dimension.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words if word not in set(Dimension)]
+    if unknown or not words:
+        raise argparse.ArgumentTypeError(
+            f"{', '.join(unknown) or 'nothing'} is no dimension; there are {', '.join(Dimension)}"
+        )
+    return tuple(map(Dimension, dict.fromkeys(words)))
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
+    return share

@@ -1,0 +1,52 @@
+"""`mix2api demo-upstream`: the demo site by itself."""
+
+import argparse
+from functools import partial
+from typing import Any
+
+import trio
+
+from mix2api.demo import Demo, DemoOptions, directive_help, serve_demo
+from mix2api.settings import Settings
+
+
+def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds the command's arguments."""
+    parser = commands.add_parser(
+        "demo-upstream",
+        help="a site that speaks the mix protocol, for trials",
+        description="Serves a site that keeps sessions and misbehaves when a prompt asks it to.",
+        epilog=directive_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=4001, help="port; 0 takes a free one (default %(default)s)")
+    parser.add_argument("--pace-ms", type=int, default=20, help="pause between two deltas (default %(default)s)")
+    parser.add_argument("--chunks", type=int, default=16, help="deltas of an answer (default %(default)s)")
+    parser.add_argument("--context-window", type=int, default=128_000, help="tokens of a session (default %(default)s)")
+
+
+def run(arguments: argparse.Namespace, _: Settings) -> int:
+    """Serves until interrupted."""
+    try:
+        options = DemoOptions(
+            host=arguments.host,
+            port=arguments.port,
+            pace_ms=arguments.pace_ms,
+            chunks=arguments.chunks,
+            context_window=arguments.context_window,
+        )
+    except ValueError as fault:
+        print(f"mix2api: demo-upstream: {fault.args[0]}")
+        return 2
+    try:
+        trio.run(partial(_serve, options))
+    except* KeyboardInterrupt:
+        return 0
+    return 0
+
+
+async def _serve(options: DemoOptions) -> None:
+    async with trio.open_nursery() as nursery:
+        demo: Demo = await nursery.start(serve_demo, options)
+        print(f"demo upstream at {demo.url} (UPSTREAM_API_BASE={demo.url})", flush=True)

@@ -1,0 +1,46 @@
+"""What `/health` tells: read from memory, kept current by a look at the store every third of a lease."""
+
+import trio
+
+from mix2api.edge.health import FailingPart, Health
+from mix2api.errors import StoreUnavailable
+from mix2api.store.opening import Store
+
+_LOOKS_PER_LEASE = 3
+
+
+class ProcessHealth:
+    """The `HealthSource` of a process with an edge."""
+
+    def __init__(self, store: Store, warnings: tuple[str, ...]) -> None:
+        self._store = store
+        self._warnings = warnings
+        self._unowned = 0
+        self._all = 1
+        self.draining = False
+
+    def snapshot(self) -> Health:
+        """The state now."""
+        failing = []
+        if self._store.is_down:
+            failing.append(FailingPart("event_log", "Redis does not answer"))
+        if self._unowned == self._all:
+            failing.append(FailingPart("worker", "no live worker owns any shard"))
+        elif self._unowned:
+            failing.append(FailingPart("shards", f"{self._unowned} of {self._all} shards have no owner"))
+        return Health(failing=tuple(failing), draining=self.draining, warnings=self._warnings)
+
+    async def look(self) -> None:
+        """Counts the shards without an owner, once."""
+        owners = await self._store.leases.owners()
+        self._all = len(owners)
+        self._unowned = sum(1 for owner in owners.values() if owner is None)
+
+    async def watch(self, lease_s: float) -> None:
+        """Looks again and again; silent while Redis is away, which `snapshot` tells by itself."""
+        while True:
+            try:
+                await self.look()
+            except StoreUnavailable:
+                await self._store.links[0].wait_up()
+            await trio.sleep(lease_s / _LOOKS_PER_LEASE)

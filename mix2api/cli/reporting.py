@@ -1,0 +1,74 @@
+"""From what actors and edge report to log lines: the canonical line of every request, and faults of ours."""
+
+from structlog.typing import FilteringBoundLogger
+
+from mix2api.actors.environment import Completed
+from mix2api.edge.refusals import EdgeFault, RefusedRequest
+from mix2api.logs import RequestCompleted, log_request_completed
+from mix2api.redaction import place_of
+from mix2api.vocabulary import Channel, SessionId
+
+
+class Reporter:
+    """Writes the log of one process. Also the edge's `EdgeObserver`."""
+
+    def __init__(self, logger: FilteringBoundLogger, channel: Channel, upstream_host: str | None) -> None:
+        self._logger = logger
+        self._channel = channel
+        self._upstream_host = upstream_host
+
+    def on_completed(self, completed: Completed) -> None:
+        """An accepted run ended."""
+        request, end = completed.request, completed.end
+        log_request_completed(
+            self._logger,
+            RequestCompleted(
+                run_id=request.run_id,
+                request_id=request.request_id,
+                session=completed.session_id,
+                client=request.client,
+                stream=request.stream,
+                tools_present=request.tools_present,
+                model=request.model,
+                end_reason=end.end_reason,
+                detail=end.detail,
+                http_status=end.http_status,
+                upstream_status=end.upstream_status,
+                upstream_host=self._upstream_host,
+                duration_ms=end.total_ms,
+                ttft_ms=end.first_token_ms,
+                chunks=completed.chunks,
+                channel=self._channel,
+            ),
+        )
+
+    def on_refused(self, refused: RefusedRequest) -> None:
+        """A request was refused before a run was accepted."""
+        log_request_completed(
+            self._logger,
+            RequestCompleted(
+                run_id=refused.run_id,
+                request_id=refused.request_id,
+                client=refused.client,
+                stream=refused.stream,
+                tools_present=refused.tools_present,
+                model=refused.model,
+                end_reason=refused.end_reason,
+                detail=refused.detail,
+                http_status=refused.http_status,
+                reject_reason=refused.reject_reason,
+                duration_ms=int(refused.duration_ms),
+                channel=self._channel,
+            ),
+        )
+
+    def on_fault(self, fault: EdgeFault) -> None:
+        """The edge broke."""
+        self._logger.error(
+            "adapter.fault", error=fault.exception, at=fault.place, request_id=fault.request_id
+        )
+
+    def on_actor_fault(self, session_id: SessionId, fault: BaseException) -> None:
+        """An actor broke."""
+        place = place_of(fault)
+        self._logger.error("adapter.fault", error=place.error, at=place.at, session=session_id)
