@@ -7,6 +7,7 @@ many as wanted. Every timed audit must report exactly that number of requests.
 import json
 import subprocess
 import time
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -66,7 +67,9 @@ def _copy_entries(client: redis.Redis, copies: int) -> int:
             added += copies * (fields.get(b"k") == b"run")
             for number in range(copies):
                 run_id = fields[b"r"][:-_DIGITS] + b"%0*x" % (_DIGITS, number)
-                pipeline.xadd(key, {**fields, b"r": run_id})
+                pipeline.execute_command(
+                    "XADD", key, "*", *chain.from_iterable({**fields, b"r": run_id}.items())
+                )
             if len(pipeline) >= _BATCH:
                 pipeline.execute()
     pipeline.execute()

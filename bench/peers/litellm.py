@@ -72,6 +72,9 @@ def _environment() -> dict[str, str]:
         "LITELLM_MODE": "PRODUCTION",
         # Its price list comes with the package; without this it is fetched at every start.
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        # Its defaults, 1,000 and 500 a host, end the measure of 2,000 held streams at 500.
+        "AIOHTTP_CONNECTOR_LIMIT": "4096",
+        "AIOHTTP_CONNECTOR_LIMIT_PER_HOST": "4096",
         "DISABLE_SCHEMA_UPDATE": "true",
         "NO_DOCS": "True",
         "DO_NOT_TRACK": "1",
