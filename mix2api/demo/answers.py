@@ -108,7 +108,7 @@ def _pieces(asked: Asked, words: Directives, options: DemoOptions, group: CallGr
         return _cut(words.text(Word.SAY), size)
     if Word.HUGE in words:
         return ("x" * words.number(Word.HUGE, 1),)
-    if group is not None:
+    if group is not None or Word.BAD_TOOL in words:
         return ()
     chunks = words.number(Word.CHUNKS, options.chunks)
     return numbered_text(asked.text, chunks, size, foreign=Word.UNICODE in words)

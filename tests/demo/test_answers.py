@@ -66,6 +66,7 @@ def test_native_calls_come_without_text_unless_something_is_to_be_said() -> None
     called = answer_to('[[tools_whole:a{"x":1};b]]')
     assert (list(called.pieces), called.form) == ([], CallForm.WHOLE)
     assert called.calls == (Call("c1", "a", '{"x":1}'), Call("c2", "b", "{}"))
+    assert list(answer_to("[[bad_tool:a]]").pieces) == []
     assert "".join(answer_to("[[say:Let me look.]] [[tools:a]]").pieces) == "Let me look."
 
 
