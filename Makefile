@@ -75,7 +75,7 @@ contracts:
 # Soak tests need real minutes and have their own target.
 tests:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) -m 'not soak'
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) --ignore=tests/soak
 	$(BIN)/coverage combine --quiet
 
 coverage:
