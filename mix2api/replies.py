@@ -49,12 +49,16 @@ class ReplyBuffer:
             await self._taken.wait()
 
     async def take(self) -> list[Reply]:
-        """Waits for at least one reply and gives all that are pending."""
+        """Waits for at least one reply, or a nudge, and gives all that are pending."""
         await self._ready.wait()
         taken, self._pending = self._pending, []
         self._ready = trio.Event()
         self._taken.set()
         return taken
+
+    def nudge(self) -> None:
+        """Wakes the reader though there may be nothing: its `take` then gives an empty list."""
+        self._ready.set()
 
     def headers_sent(self) -> None:
         """Status 200 has left."""

@@ -22,7 +22,7 @@ from mix2api.edge.answers import JSON, error_answer
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import ChatEndpoint, ChatParts
 from mix2api.edge.connection import EdgeConnection, EdgeRequest
-from mix2api.edge.delivery import LiveDeliveries
+from mix2api.edge.delivery import LiveDeliveries, Patience
 from mix2api.edge.health import HealthEndpoints, HealthSource
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
@@ -144,7 +144,9 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     refusals = Refusals(options.models, parts.clock, parts.observer)
     app = EdgeApp(parts, refusals)
     authenticator = Authenticator(options, parts.seal)
-    live = LiveDeliveries(options.stall_limit_s, options.stall_check_s)
+    live = LiveDeliveries(
+        Patience(stall_s=options.stall_limit_s, keepalive_s=options.keepalive_s, check_s=options.check_s)
+    )
     chat = ChatEndpoint(
         ChatParts(
             options=options,

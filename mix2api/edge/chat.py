@@ -132,7 +132,6 @@ class ChatEndpoint:
             run.delivery,
             renderer,
             held,
-            keepalive_s=self._options.keepalive_s,
             on_fault=self._parts.refusals.fault,
         )
         headers = Headers([("x-request-id", run.request.request_id), *run.headers(), *_UNBUFFERED])

@@ -42,7 +42,7 @@ class EdgeOptions:
     """A comment goes out after this long without a chunk."""
     stall_limit_s: float = 60
     """A client that takes nothing for this long, while something waits for it, is given up."""
-    stall_check_s: float = 1
-    """How often stalled clients are looked for; the limit is rounded up to it."""
+    check_s: float = 1
+    """How often stalled and silent streams are looked for; both limits are rounded up to it."""
     expose_stack: bool = False
     """Name the place of an adapter's fault in the 500 envelope (`EXPOSE_STACK`)."""

@@ -7,7 +7,6 @@ it, and what it holds with it.
 from types import TracebackType
 from typing import Self
 
-import trio
 from quart.wrappers.response import ResponseBody
 
 from mix2api.edge.delivery import Delivery
@@ -25,7 +24,6 @@ class StreamBody(ResponseBody):
         delivery: where the replies come from and what became of them is told.
         renderer: replies to frames.
         held: replies that came before the headers left; empty if those left early.
-        keepalive_s: a comment goes out after this long without a reply.
         on_fault: told of a fault in here; the client gets the failing ending all the same.
     """
 
@@ -35,14 +33,12 @@ class StreamBody(ResponseBody):
         renderer: StreamRenderer,
         held: list[Reply],
         *,
-        keepalive_s: float,
         on_fault: OnFault,
     ) -> None:
         self._delivery = delivery
         self._take = delivery.take
         self._renderer = renderer
         self._held = held
-        self._keepalive_s = keepalive_s
         self._on_fault = on_fault
 
     async def __aenter__(self) -> Self:
@@ -74,13 +70,11 @@ class StreamBody(ResponseBody):
 
     async def _piece(self) -> bytes:
         held, self._held = self._held, []
-        # Only what the client sees was waited for, or the headers' limit passed: then a comment shows them.
-        piece = self._renderer.render(held) or (KEEP_ALIVE if not self._delivery.writes else b"")
+        # Without held replies the headers left early: a comment shows them to the client, and a disconnect to us.
+        piece = self._renderer.render(held) or (b"" if self._delivery.writes else KEEP_ALIVE)
         while not piece:
-            with trio.move_on_after(self._keepalive_s) as patience:
-                piece = self._renderer.render(await self._take())
-            if patience.cancelled_caught:
-                return KEEP_ALIVE
+            replies = await self._take()
+            piece = self._renderer.render(replies) if replies else KEEP_ALIVE
         return piece
 
     def _broken(self, fault: Exception) -> bytes:

@@ -128,6 +128,13 @@ class Replies(Protocol):
         """Waits for at least one reply and gives all that are pending, in order. After `Ended` nothing follows."""
         ...
 
+    def nudge(self) -> None:
+        """Makes a `take` that waits (or the next one) return, with an empty list if nothing is pending.
+
+        So a reader that has been silent for long gets to say so, without a deadline of its own around every `take`.
+        """
+        ...
+
     def headers_sent(self) -> None:
         """Status 200 has left: from now on a failing run ends inside the stream, and its `http_status` is 200."""
         ...
