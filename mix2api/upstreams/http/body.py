@@ -10,6 +10,8 @@ from typing import Final, Protocol
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 """Fifteen digits are an exabyte; sixteen would not fit a signed machine word."""
 _SIZE_LINE_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,15}[ \t]*(?:;[^\r\n]*)?\r?)?")
+_TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*")
+"""A header field (RFC 9110, 5.5 and 5.6.2), without line folding, which that RFC forbids."""
 _LINE_LIMIT: Final = 4096
 """Bytes of a chunk's size line with its extensions; real ones have ten."""
 _TRAILER_LIMIT: Final = 65536
@@ -159,17 +161,14 @@ class ChunkedBody:
     def _read_trailers(self, data: bytes, at: int) -> None:
         """Reads over header fields behind the last chunk, up to the empty line."""
         while (end := data.find(b"\r\n", at)) >= 0:
-            self._count_trailer(end - at)
             if end == at:
                 self.done = True
                 self.surplus = end + 2 < len(data)
                 return
+            if _TRAILER.fullmatch(data, at, end) is None:
+                raise MalformedBody("a trailer that is no header field")
+            self._trailer_bytes += end - at
             at = end + 2
         self._held = data[at:]
         if self._trailer_bytes + len(self._held) > _TRAILER_LIMIT:
-            raise MalformedBody("trailers without an end")
-
-    def _count_trailer(self, size: int) -> None:
-        self._trailer_bytes += size
-        if self._trailer_bytes > _TRAILER_LIMIT:
             raise MalformedBody("trailers without an end")

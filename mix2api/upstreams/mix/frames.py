@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Raw, Struct
 
+from mix2api.upstreams.mix.surrogates import without_halves
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     AbortedByUpstream,
@@ -203,7 +204,10 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
     except msgspec.ValidationError:
         return _unlisted_events(payload)
     except NOT_JSON:
-        raise MalformedFrame from None
+        whole = without_halves(payload)
+        if whole == payload:
+            raise MalformedFrame from None
+        return events_of(whole)
     meaning = _MEANINGS.get(type(frame))
     if not isinstance(frame, _Tagged):
         return [meaning(frame)] if meaning is not None else [ONE_SKIPPED]

@@ -1,0 +1,115 @@
+"""Heads: what is sent, what is understood, what decides over body and reuse."""
+
+import pytest
+
+from mix2api.upstreams.http.body import BodyUntilClose, ChunkedBody, SizedBody
+from mix2api.upstreams.http.head import (
+    HEAD_LIMIT,
+    AnswerHead,
+    HeadReader,
+    HttpRequest,
+    MalformedHead,
+    body_of,
+)
+from mix2api.upstreams.http.origin import Origin
+
+
+def asked() -> tuple[HeadReader, bytes]:
+    request = HttpRequest(
+        origin=Origin("http", "site.example", 8080),
+        path="/v2/chats",
+        headers=(("accept", "text/event-stream"), ("authorization", "Bearer s3cret")),
+        body=b'{"a":1}',
+    )
+    reader = HeadReader()
+    sent = reader.encode(request)
+    assert "s3cret" not in repr(request)
+    return reader, sent
+
+
+def read(data: bytes) -> AnswerHead | None:
+    reader, _ = asked()
+    return reader.feed(data)
+
+
+def whole(data: bytes) -> AnswerHead:
+    head = read(data)
+    assert head is not None
+    return head
+
+
+def test_a_request_leaves_as_one_piece_with_its_length() -> None:
+    _, sent = asked()
+    assert sent == (
+        b"POST /v2/chats HTTP/1.1\r\nhost: site.example:8080\r\naccept: text/event-stream\r\n"
+        b"authorization: Bearer s3cret\r\naccept-encoding: identity\r\ncontent-length: 7\r\n\r\n"
+        b'{"a":1}'
+    )
+
+
+def test_a_head_is_read_however_it_is_cut_and_the_rest_is_the_body() -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nA: 1\r\na: 2\r\n\r\n"
+    for cut in range(1, len(data)):
+        reader, _ = asked()
+        assert not reader.began
+        assert reader.feed(data[:cut]) is None
+        assert reader.began
+        head = reader.feed(data[cut:] + b"rest")
+        assert head is not None
+        assert (head.status, head.media_type, head.headers["a"]) == (200, "text/event-stream", "1, 2")
+        assert reader.rest == b"rest"
+
+
+def test_interim_answers_are_read_over() -> None:
+    assert (
+        whole(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 201 X\r\n\r\n").status
+        == 201
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"garbage\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        b"HTTP/1.1 101 Switching\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"x" * HEAD_LIMIT,
+    ],
+    ids=lambda data: repr(data[:30]),
+)
+def test_what_is_no_answer_is_refused(data: bytes) -> None:
+    with pytest.raises(MalformedHead):
+        read(data)
+
+
+@pytest.mark.parametrize(
+    ("fields", "decoder", "reusable"),
+    [
+        (b"200 OK\r\ntransfer-encoding: Chunked\r\n", ChunkedBody, True),
+        (b"200 OK\r\ncontent-length: 5\r\n", SizedBody, True),
+        (b"200 OK\r\ncontent-length: 5\r\nconnection: Keep-Alive\r\n", SizedBody, True),
+        (b"200 OK\r\ncontent-length: 5\r\nconnection: x, Close\r\n", SizedBody, False),
+        (b"200 OK\r\n", BodyUntilClose, False),
+        (b"204 No Content\r\n", SizedBody, True),
+        (b"304 Not Modified\r\ncontent-length: 5\r\n", SizedBody, True),
+        (b"200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n", ChunkedBody, False),
+    ],
+)
+def test_the_head_decides_over_body_and_reuse(fields: bytes, decoder: type, reusable: bool) -> None:  # noqa: FBT001
+    head = whole(b"HTTP/1.1 " + fields + b"\r\n")
+    assert type(body_of(head)) is decoder
+    assert head.reusable is reusable
+
+
+def test_an_answer_of_http_1_0_ends_its_connection() -> None:
+    assert not whole(b"HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n").reusable
+
+
+def test_a_missing_media_type_is_empty() -> None:
+    assert whole(b"HTTP/1.1 200 OK\r\n\r\n").media_type == ""
