@@ -65,6 +65,7 @@ class Translation:
         self._skipped = 0
         self._kind: ChunkKind | None = None
         self._first_frame = 0
+        self._last_frame = 0
         self._first_ms = 0
         self._size = 0
 
@@ -89,13 +90,16 @@ class Translation:
         """Puts the deltas counted so far into `commands`."""
         kind, self._kind = self._kind, None
         if kind is not None:
-            self._chunk(kind, self._first_frame, self._first_ms, size_bytes=self._size)
+            self._chunk(
+                kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=self._size
+            )
 
     def _count(self, kind: ChunkKind, text: str) -> None:
         if kind is not self._kind:
             self.flush()
             self._kind, self._first_frame, self._first_ms, self._size = kind, self._frame + 1, self._at_ms, 0
         self._frame += 1
+        self._last_frame = self._frame
         self.deltas += 1
         self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
@@ -103,17 +107,16 @@ class Translation:
         """An entry of its own for one frame."""
         self.flush()
         self._frame += 1
-        self._chunk(kind, self._frame, self._at_ms, **facts)
+        self._chunk(kind, self._frame, self._frame, at_ms=self._at_ms, **facts)
 
-    def _chunk(self, kind: ChunkKind, first_frame: int, at_ms: int, **facts: Any) -> None:
+    def _chunk(self, kind: ChunkKind, first_frame: int, last_frame: int, **facts: Any) -> None:
         chunk = UpstreamChunk(
             run_id=self._run_id,
             seq=0,
             kind=kind,
-            at_ms=at_ms,
             first_frame=first_frame,
-            last_frame=self._frame,
-            frames=self._frame - first_frame + 1,
+            last_frame=last_frame,
+            frames=last_frame - first_frame + 1,
             upstream_status=self._status,
             skipped=self._skipped,
             **facts,

@@ -1,7 +1,8 @@
 """`mix2api demo-upstream`: the demo site by itself."""
 
 import argparse
-from functools import partial
+import signal
+import sys
 from typing import Any
 
 import trio
@@ -20,10 +21,16 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=int, default=4001, help="port; 0 takes a free one (default %(default)s)")
-    parser.add_argument("--pace-ms", type=int, default=20, help="pause between two deltas (default %(default)s)")
+    parser.add_argument(
+        "--port", type=int, default=4001, help="port; 0 takes a free one (default %(default)s)"
+    )
+    parser.add_argument(
+        "--pace-ms", type=int, default=20, help="pause between two deltas (default %(default)s)"
+    )
     parser.add_argument("--chunks", type=int, default=16, help="deltas of an answer (default %(default)s)")
-    parser.add_argument("--context-window", type=int, default=128_000, help="tokens of a session (default %(default)s)")
+    parser.add_argument(
+        "--context-window", type=int, default=128_000, help="tokens of a session (default %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace, _: Settings) -> int:
@@ -37,16 +44,16 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
             context_window=arguments.context_window,
         )
     except ValueError as fault:
-        print(f"mix2api: demo-upstream: {fault.args[0]}")
+        print(f"mix2api: demo-upstream: {fault.args[0]}", file=sys.stderr)
         return 2
-    try:
-        trio.run(partial(_serve, options))
-    except* KeyboardInterrupt:
-        return 0
+    trio.run(_serve, options)
     return 0
 
 
 async def _serve(options: DemoOptions) -> None:
-    async with trio.open_nursery() as nursery:
-        demo: Demo = await nursery.start(serve_demo, options)
-        print(f"demo upstream at {demo.url} (UPSTREAM_API_BASE={demo.url})", flush=True)
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            demo: Demo = await nursery.start(serve_demo, options)
+            print(f"demo upstream at {demo.url} (UPSTREAM_API_BASE={demo.url})", flush=True)
+            await anext(aiter(signals))
+            nursery.cancel_scope.cancel()
