@@ -12,14 +12,14 @@ from attrs import asdict, frozen
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mix2api.cli.build import open_store_of
 from mix2api.cli.durations import duration_ms, shown
+from mix2api.cli.groups import store_options
 from mix2api.cli.tables import print_table, stdout
 from mix2api.projections.audit import AuditReport, Dimension, Figures, Tally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun, AuditEntry
 from mix2api.store.log import OpenEntry
-from mix2api.store.opening import Store
+from mix2api.store.opening import Store, open_store
 
 _TOO_LOW: Final = 1
 _HELP: Final = "count how runs ended, and for how many that is known"
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _run(query: AuditQuery, settings: Settings) -> int:
-    async with open_store_of(settings, role="audit") as store:
+    async with open_store(store_options(settings, "audit")) as store:
         return await audit(store, query, stdout())
 
 

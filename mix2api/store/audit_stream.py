@@ -1,6 +1,6 @@
 """The audit streams of all shards, read fast: raw halves of entries, decoded by whoever counts them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from attrs import define
@@ -61,7 +61,7 @@ class AuditStream:
     _log: RedisEventLog
     _shards: int
 
-    async def read_audit(self, window_ms: int) -> AsyncIterator[list[AuditEntry]]:
+    async def read_audit(self, window_ms: int) -> AsyncGenerator[list[AuditEntry], None]:
         """Batches of what was written in the last `window_ms` milliseconds by the store's clock.
 
         In order within a shard, shard after shard in groups. Entries of newer kinds are left out.
