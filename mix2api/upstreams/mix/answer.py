@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from mix2api.upstreams.mix.frames import NOT_JSON, ONE_SKIPPED, Metadata, error_text, input_text
+from mix2api.upstreams.mix.frames import NOT_JSON, NOTHING_SAID, ONE_SKIPPED, Metadata, error_text, input_text
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     Failed,
@@ -29,7 +29,7 @@ class _Part(Struct, frozen=True):
     type: str
     text: str = ""
     tool_name: str = ""
-    tool_input: Raw | None = None
+    tool_input: Raw = NOTHING_SAID
     tool_call_id: str | None = None
     error_text: str = ""
 
@@ -37,7 +37,7 @@ class _Part(Struct, frozen=True):
 class _ToolCall(Struct, frozen=True, rename="camel"):
     tool_call_id: str
     tool_name: str
-    input: Raw | None = None
+    input: Raw = NOTHING_SAID
 
 
 class _Answer(Struct, frozen=True, rename="camel"):
@@ -47,12 +47,12 @@ class _Answer(Struct, frozen=True, rename="camel"):
     text: str | None = None
     parts: list[_Part] | None = None
     tool_calls: list[_ToolCall] | None = None
-    error: Raw | None = None
+    error: Raw = NOTHING_SAID
     finish_reason: str | None = None
     session_id: str | None = None
     exchange_id: str | None = None
     message_metadata: Metadata | None = None
-    usage: Raw | None = None
+    usage: Raw = NOTHING_SAID
 
 
 _decode: Final = msgspec.json.Decoder(_Answer).decode
@@ -115,13 +115,12 @@ def _part_event(part: _Part, place: int) -> UpstreamEvent:
 
 
 def _usage(answer: _Answer) -> list[UpstreamEvent]:
-    raw = answer.usage if answer.usage is not None else (answer.message_metadata or Metadata()).usage
-    usage = usage_of(raw) if raw is not None else None
+    usage = usage_of(answer.usage) or usage_of((answer.message_metadata or Metadata()).usage)
     return [UsageSeen(usage)] if usage is not None else []
 
 
 def _ending(answer: _Answer) -> list[UpstreamEvent]:
-    message = error_text(answer.error) if answer.error is not None else None
+    message = error_text(answer.error)
     if message is not None:
         return [Failed(message)]
     forms = (answer.content, answer.text, answer.parts, answer.tool_calls)

@@ -33,6 +33,8 @@ from mix2api.upstreams.port import (
 
 NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for anything but well-formed JSON of the wanted types, endless nesting included."""
+NOTHING_SAID: Final = Raw(b"")
+"""The default of values that are taken as they stand; msgspec knows no `Raw | None`."""
 ONE_SKIPPED: Final = Skipped(1)
 
 
@@ -45,7 +47,7 @@ class Metadata(Struct, frozen=True, rename="camel"):
 
     session_id: str | None = None
     exchange_id: str | None = None
-    usage: Raw | None = None
+    usage: Raw = NOTHING_SAID
 
 
 _NO_METADATA: Final = Metadata()
@@ -104,7 +106,7 @@ class _ToolInputDelta(Struct, frozen=True, rename="camel", tag_field="type", tag
 class _ToolInputAvailable(_Tagged, frozen=True, kw_only=True, tag="tool-input-available"):
     tool_call_id: str
     tool_name: str
-    input: Raw | None = None
+    input: Raw = NOTHING_SAID
 
 
 class _ToolInputError(_Tagged, frozen=True, kw_only=True, tag="tool-input-error"):
@@ -121,7 +123,7 @@ class _ToolOutputError(_Tagged, frozen=True, kw_only=True, tag="tool-output-erro
 
 
 class _DataUsage(_Tagged, frozen=True, kw_only=True, tag="data-usage"):
-    data: Raw | None = None
+    data: Raw = NOTHING_SAID
 
 
 class _Error(_Tagged, frozen=True, kw_only=True, tag="error"):
@@ -139,7 +141,7 @@ class _Unlisted(Struct, frozen=True, kw_only=True, rename="camel"):
     """What is tried where no listed type fits: another type, or the error object of a gateway before the site."""
 
     type: str | None = None
-    error: Raw | None = None
+    error: Raw = NOTHING_SAID
     message_metadata: Metadata | None = None
     session_id: str | None = None
     exchange_id: str | None = None
@@ -220,17 +222,16 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
     return events or [ONE_SKIPPED]
 
 
-def input_text(raw: Raw | None) -> str:
+def input_text(raw: Raw) -> str:
     """A tool call's input as JSON text; a call without one has no arguments."""
-    return "{}" if raw is None else str(raw, "utf-8")
+    return str(raw, "utf-8") or "{}"
 
 
-def error_text(raw: bytes) -> str | None:
-    """The sentence in an `error` value (`{"message": …}` or a text); empty if it has none, None for JSON's null."""
-    error = msgspec.json.decode(raw)
+def error_text(raw: Raw) -> str | None:
+    """The sentence in an `error` value (`{"message": …}` or a text); empty if it has none, None for null or nothing."""
+    error = msgspec.json.decode(bytes(raw) or b"null")
     if isinstance(error, dict):
-        error = error.get("message")
-        return error if isinstance(error, str) else ""
+        error = error.get("message", "")
     return error if isinstance(error, str) or error is None else ""
 
 
@@ -244,8 +245,7 @@ def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
         events.append(Started(session, exchange))
     elif session or exchange:
         events.append(IdsSeen(session, exchange))
-    counts = frame.data if isinstance(frame, _DataUsage) else metadata.usage
-    usage = usage_of(counts) if counts is not None else None
+    usage = usage_of(frame.data if isinstance(frame, _DataUsage) else metadata.usage)
     if usage is not None:
         events.append(UsageSeen(usage))
     return events
@@ -255,7 +255,7 @@ def _unlisted_events(payload: bytes) -> list[UpstreamEvent]:
     """What a frame of another type says: its ids, or an error; a listed type with wrong fields is refused."""
     try:
         frame = _decode_unlisted(payload)
-        message = error_text(frame.error) if frame.error is not None else None
+        message = error_text(frame.error)
     except NOT_JSON:
         raise MalformedFrame from None
     if frame.type in _LISTED:

@@ -6,6 +6,7 @@ A count that is missing, negative or no whole number is as good as none: figures
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 
 from mix2api.events.kinds import Usage
 
@@ -28,9 +29,12 @@ _CACHED: Final[_Paths] = (
 )
 
 
-def usage_of(raw: bytes) -> Usage | None:
-    """The counts in a JSON object; None if it gives neither input nor output tokens, or is no object."""
-    said = msgspec.json.decode(raw)
+def usage_of(raw: Raw) -> Usage | None:
+    """The counts in a JSON object; None if it gives neither input nor output tokens, is no object, or nothing at all."""
+    text = bytes(raw)
+    if not text:
+        return None
+    said = msgspec.json.decode(text)
     prompt, completion = _first(said, _PROMPT), _first(said, _COMPLETION)
     if prompt is None and completion is None:
         return None

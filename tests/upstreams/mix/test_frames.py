@@ -1,0 +1,116 @@
+"""Single frames: what the recordings do not have, and what is refused."""
+
+import pytest
+
+from mix2api.events.kinds import Usage
+from mix2api.upstreams.mix.frames import MalformedFrame, events_of
+from mix2api.upstreams.port import (
+    AbortedByUpstream,
+    Failed,
+    Finished,
+    IdsSeen,
+    Reasoning,
+    Skipped,
+    Started,
+    Text,
+    ToolInputAvailable,
+    ToolInputBroken,
+    ToolInputDelta,
+    UpstreamEvent,
+    UsageSeen,
+)
+
+SKIPPED: list[UpstreamEvent] = [Skipped(1)]
+USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
+
+
+@pytest.mark.parametrize(
+    ("frame", "events"),
+    [
+        ('{"type":"start"}', [Started(None, None)]),
+        ('{"type":"start","messageMetadata":null}', [Started(None, None)]),
+        ('{"type":"start","sessionId":"s","exchangeId":"x"}', [Started("s", "x")]),
+        ('{"type":"start","messageMetadata":{"exchangeId":"x"},"sessionId":"s"}', [Started("s", "x")]),
+        ('{"type":"start","messageMetadata":{"sessionId":"","exchangeId":"x"}}', [Started(None, "x")]),
+        ('{"type":"message-metadata","messageMetadata":{"exchangeId":"x"}}', [IdsSeen(None, "x")]),
+        ('{"type":"text-end","id":"t","sessionId":"s"}', [IdsSeen("s", None)]),
+        ('{"type":"data-session","data":1,"exchangeId":"x"}', [IdsSeen(None, "x")]),
+        ('{"type":"message-metadata","messageMetadata":{}}', SKIPPED),
+        (
+            '{"type":"message-metadata","messageMetadata":{"usage":{"inputTokens":3,"outputTokens":4}}}',
+            [USAGE],
+        ),
+        ('{"type":"data-usage","data":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}', [USAGE]),
+        ('{"type":"data-usage","data":{"tokens":"many"}}', SKIPPED),
+        ('{"type":"data-usage"}', SKIPPED),
+        (
+            '{"type":"finish","sessionId":"s","messageMetadata":{"usage":{"inputTokens":3,"outputTokens":4}}}',
+            [IdsSeen("s", None), USAGE, Finished(None)],
+        ),
+        ('{"type":"finish","finishReason":null}', [Finished(None)]),
+        ('{"type":"text-delta","delta":""}', SKIPPED),
+        ('{"type":"reasoning-delta","delta":""}', SKIPPED),
+        ('{"type":"tool-input-delta","toolCallId":"c","inputTextDelta":""}', SKIPPED),
+        ('{"delta":"late type","id":"t","type":"text-delta"}', [Text("late type")]),
+        ('{"type":"reasoning-delta","id":"r","delta":"\\u00fc"}', [Reasoning("\u00fc")]),
+        ('{"type":"tool-input-delta","toolCallId":"c","inputTextDelta":"{"}', [ToolInputDelta("c", "{")]),
+        (
+            '{"type":"tool-input-available","toolCallId":"c","toolName":"n"}',
+            [ToolInputAvailable("c", "n", "{}")],
+        ),
+        (
+            '{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":{ "a" : [1, "\u2028"] }}',
+            [ToolInputAvailable("c", "n", '{ "a" : [1, "\u2028"] }')],
+        ),
+        ('{"type":"tool-input-error","toolCallId":"c"}', [ToolInputBroken("c", "")]),
+        ('{"type":"error","errorText":"no"}', [Failed("no")]),
+        ('{"type":"error"}', [Failed("")]),
+        ('{"type":"abort"}', [AbortedByUpstream()]),
+        ('{"type":"source-url","sourceId":"1","url":"u"}', SKIPPED),
+        ('{"type":"tomorrow","anything":[{}]}', SKIPPED),
+        ('{"error":{"message":"gateway"}}', [Failed("gateway")]),
+        ('{"error":"gateway"}', [Failed("gateway")]),
+        ('{"error":{"code":5}}', [Failed("")]),
+        ('{"type":"gateway-error","error":{"message":"gateway"}}', [Failed("gateway")]),
+        ('{"type":"tomorrow","error":null}', SKIPPED),
+    ],
+)
+def test_a_frame_says(frame: str, events: list[UpstreamEvent]) -> None:
+    assert events_of(frame.encode()) == events
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"{",
+        b"hello",
+        b"5",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"error":null}',
+        b'{"type":5}',
+        b'{"type":"text-delta"}',
+        b'{"type":"text-delta","delta":5}',
+        b'{"type":"text-delta","delta":"a"}x',
+        b'{"type":"text-delta","delta":"\xff"}',
+        b'{"type":"text-delta","delta":"\\u12"}',
+        b'{"type":"tool-input-delta","inputTextDelta":"x"}',
+        b'{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":"\xff"}',
+        b'{"type":"start","messageMetadata":{"sessionId":5}}',
+        b'{"type":"finish","finishReason":{}}',
+        b'{"type":"text-delta","delta":"a\nb"}',
+        b'{"type":"data-usage","data":' + b"[" * 100_000,
+        b'{"type":"tomorrow","data":' + b"[" * 100_000,
+    ],
+    ids=lambda frame: repr(frame[:50]),
+)
+def test_a_frame_that_cannot_be_read_is_refused(frame: bytes) -> None:
+    with pytest.raises(MalformedFrame):
+        events_of(frame)
+
+
+def test_halves_of_characters_become_replacement_characters() -> None:
+    frame = rb'{"type":"text-delta","delta":"a\ud83d \\ud83d \ud83d\ude42 \ude42"}'
+    assert events_of(frame) == [Text("a\ufffd \\ud83d \U0001f642 \ufffd")]
