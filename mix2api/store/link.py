@@ -88,6 +88,7 @@ class RedisLink:
             StoreUnavailable: not connected, or the connection broke: the commands may or may not have been run.
         """
         if self._closing:
+            await trio.lowlevel.checkpoint()
             raise StoreUnavailable
         task = trio.lowlevel.current_task()
         job = _Job(_packed(commands), len(commands), task)
@@ -102,8 +103,8 @@ class RedisLink:
         return replies
 
     async def wait_up(self) -> None:
-        """Waits until the connection stands again (at once if it was never lost)."""
-        while self._down and not self._closing:
+        """Waits until the connection stands again; at once if it was never lost, for ever if the link was closed."""
+        while self._down or self._closing:
             await self._changed.wait()
 
     async def wait_down(self) -> None:

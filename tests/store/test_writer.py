@@ -1,0 +1,333 @@
+"""Group commit and the spool against a real Redis: nothing doubled, nothing missing, whatever is lost on the way."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import store_parts as parts
+import trio
+import trio.testing
+from lossy_proxy import lossy_proxy
+from redis_server import RedisServer
+
+from mix2api.events.kinds import Event, SessionNote
+from mix2api.events.log import Outcome
+from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun
+from mix2api.store.opening import Store
+from mix2api.store.options import SpoolLimits
+from mix2api.vocabulary import Receipt, RequestId, SessionId, SessionWord, Shard
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path, arguments=("--appendonly", "yes"))
+    server.start()
+    yield server
+    server.stop()
+
+
+async def events_of(store: Store, session: SessionId) -> list[Event]:
+    return [recorded.event for recorded in (await store.log.history(session)).recorded]
+
+
+async def audit_of(store: Store) -> list[object]:
+    return [entry async for batch in store.audit.read_audit(3_600_000) for entry in batch]
+
+
+async def test_appends_of_many_sessions_go_in_one_commit(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire()
+        tickets = [
+            store.log.submit(parts.opening_append(parts.new_session(Shard(n % 5)), parts.new_run()))
+            for n in range(50)
+        ]
+        assert {await ticket.wait() for ticket in tickets} == {Outcome.APPENDED}
+        assert store.log.writer.statistics().commits == 1
+
+
+@pytest.mark.parametrize("lose", range(7))
+async def test_each_reply_lost_once_doubles_nothing_and_loses_nothing(
+    redis_server: RedisServer, tmp_path: Path, lose: int
+) -> None:
+    async with (
+        parts.running_store(redis_server.url) as direct,
+        lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy,
+        parts.running_store(f"unix://{proxy.path}") as store,
+    ):
+        session, run = parts.new_session(), parts.new_run()
+        await store.leases.acquire([parts.SHARD])
+        await store.log.history(session)  # loads the scripts, so that only replies to commits are counted
+        proxy.lose = lose
+        steps = [
+            parts.opening_append(session, run),
+            parts.chunks_append(session, run, 2, 3),
+            parts.chunks_append(session, run, 4),
+            parts.closing_append(session, run, 5, snapshot=None),
+        ]
+        with trio.fail_after(10):
+            for append in steps:
+                assert await store.log.submit(append).wait() in {Outcome.APPENDED, Outcome.ALREADY}
+            store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+            assert await store.log.writer.drain(5)
+            await refused_run(store)
+        assert proxy.lost == 1
+        assert await events_of(direct, session) == [
+            parts.request(run),
+            *(parts.chunk(run, seq) for seq in (2, 3, 4)),
+            parts.end(run, 5),
+        ]
+        audit = await audit_of(direct)
+        assert sorted(type(entry).__name__ for entry in audit) == [
+            "AuditedReceipt",
+            "AuditedRun",
+            "AuditedRun",
+        ]
+        assert len(await direct.log.runs_of_request(parts.REQUEST_DIGEST)) == 2
+        assert await direct.log.open_runs(parts.SHARD) == []
+
+
+async def refused_run(store: Store) -> None:
+    """A run that opens and ends in one append: after it nothing in `open` tells a repeat."""
+    session, run = parts.new_session(), parts.new_run()
+    closing = parts.closing_append(session, run, 2)
+    ticket = store.log.submit(parts.opening_append(session, run, *closing.events, closing=closing.closing))
+    assert await ticket.wait() is Outcome.APPENDED
+
+
+async def test_a_repeated_commit_gets_the_verdicts_of_the_first(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with (
+        lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy,
+        parts.running_store(f"unix://{proxy.path}") as store,
+    ):
+        session, run = parts.new_session(), parts.new_run()
+        await store.leases.acquire([parts.SHARD])
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        proxy.lose = 0
+        tickets = [
+            store.log.submit(parts.chunks_append(session, run, 2)),
+            store.log.submit(parts.closing_append(session, run, 3)),
+            store.log.submit(parts.chunks_append(session, parts.new_run(), 2)),
+        ]
+        with trio.fail_after(5):
+            outcomes = [await ticket.wait() for ticket in tickets]
+        assert outcomes == [Outcome.APPENDED, Outcome.APPENDED, Outcome.FENCED]
+        assert proxy.lost == 1
+        assert store.log.writer.statistics().repeats == 1
+
+
+async def test_what_was_submitted_while_redis_was_dead_is_written_when_it_is_back(
+    own_server: RedisServer,
+) -> None:
+    async with parts.running_store(own_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        own_server.kill()
+        tickets = [store.log.submit(parts.chunks_append(session, run, seq)) for seq in (2, 3)]
+        with trio.fail_after(5):
+            await store.links[1].wait_down()
+        assert store.is_down
+        tickets.append(store.log.submit(parts.closing_append(session, run, 4)))
+        store.log.refused(2)
+        store.log.refused(3)
+        own_server.start()
+        with trio.fail_after(10):
+            assert [await ticket.wait() for ticket in tickets] == [Outcome.APPENDED] * 3
+            assert await store.log.writer.drain(5)
+        assert not store.is_down
+        assert len(await events_of(store, session)) == 4
+        audit = await audit_of(store)
+        assert [entry.count for entry in audit if isinstance(entry, AuditedRefusals)] == [5]
+        assert len([entry for entry in audit if isinstance(entry, AuditedRun)]) == 1
+
+
+async def test_a_stopped_server_is_down_within_the_stall_limit_and_nothing_is_lost(
+    own_server: RedisServer,
+) -> None:
+    async with parts.running_store(own_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        own_server.pause()
+        ticket = store.log.submit(parts.closing_append(session, run, 2))
+        with trio.fail_after(5):
+            while not store.is_down:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+        own_server.resume()
+        with trio.fail_after(10):
+            assert await ticket.wait() is Outcome.APPENDED
+        assert len(await events_of(store, session)) == 2
+
+
+async def test_a_full_spool_drops_chunks_first_and_leaves_a_gap_note(own_server: RedisServer) -> None:
+    limits = SpoolLimits(appends=10, droppable_share=0.5)
+    async with parts.running_store(own_server.url, spool=limits) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        await take_down(store, own_server)
+        chunks = [store.log.submit(parts.chunks_append(session, run, seq)) for seq in range(2, 9)]
+        assert [ticket.outcome for ticket in chunks] == [None] * 4 + [Outcome.DROPPED] * 3
+        last = store.log.submit(parts.closing_append(session, run, 9))
+        assert last.outcome is None
+        own_server.start()
+        with trio.fail_after(10):
+            assert await last.wait() is Outcome.APPENDED
+        gap = SessionNote(word=SessionWord.GAP, why="spool", count=3, run_id=run)
+        assert await events_of(store, session) == [
+            parts.request(run),
+            *(parts.chunk(run, seq) for seq in range(2, 6)),
+            gap,
+            parts.end(run, 9),
+        ]
+
+
+async def test_over_the_hard_limit_even_an_end_is_dropped(own_server: RedisServer) -> None:
+    async with parts.running_store(own_server.url, spool=SpoolLimits(appends=3)) as store:
+        await store.leases.acquire([parts.SHARD])
+        await store.log.submit(parts.opening_append(parts.new_session(), parts.new_run())).wait()
+        await take_down(store, own_server)
+        tickets = [
+            store.log.submit(parts.closing_append(parts.new_session(), parts.new_run(), 2)) for _ in range(3)
+        ]
+        assert [ticket.outcome for ticket in tickets] == [None, None, Outcome.DROPPED]
+
+
+async def test_the_spool_is_bounded_in_bytes_too(own_server: RedisServer) -> None:
+    async with parts.running_store(own_server.url, spool=SpoolLimits(size_bytes=10)) as store:
+        ticket = store.log.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+        assert ticket.outcome is Outcome.DROPPED
+        assert await ticket.wait() is Outcome.DROPPED
+
+
+async def test_a_withdrawn_append_is_not_written_and_leaves_a_gap_note(own_server: RedisServer) -> None:
+    async with parts.running_store(own_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        await take_down(store, own_server)
+        withdrawn = store.log.submit(parts.chunks_append(session, run, 2, 3))
+        last = store.log.submit(parts.chunks_append(session, run, 4))
+        withdrawn.withdraw()
+        withdrawn.withdraw()
+        assert await withdrawn.wait() is Outcome.DROPPED
+        own_server.start()
+        with trio.fail_after(10):
+            assert await last.wait() is Outcome.APPENDED
+        gap = SessionNote(word=SessionWord.GAP, why="spool", count=2, run_id=run)
+        assert await events_of(store, session) == [parts.request(run), gap, parts.chunk(run, 4)]
+
+
+async def test_what_was_written_cannot_be_withdrawn(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        ticket = store.log.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+        assert await ticket.wait() is Outcome.APPENDED
+        ticket.withdraw()
+        assert ticket.outcome is Outcome.APPENDED
+
+
+async def test_a_drain_gives_up_at_its_deadline(own_server: RedisServer) -> None:
+    async with parts.running_store(own_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        assert await store.log.writer.drain(1), "nothing to write"
+        await take_down(store, own_server)
+        ticket = store.log.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+        assert not await store.log.writer.drain(0.05)
+        assert ticket.outcome is Outcome.DROPPED
+
+
+async def test_scripts_that_the_server_forgot_are_loaded_again(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        redis_server.command("SCRIPT", "FLUSH")
+        ticket = store.log.submit(parts.closing_append(session, run, 2))
+        assert await ticket.wait() is Outcome.APPENDED
+        assert len(await events_of(store, session)) == 2
+
+
+async def test_a_full_redis_is_away_until_it_has_room(own_server: RedisServer) -> None:
+    async with parts.running_store(own_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        own_server.command("CONFIG", "SET", "maxmemory", 1)
+        ticket = store.log.submit(parts.closing_append(session, run, 2))
+        with trio.fail_after(5):
+            while not store.is_down:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+        own_server.command("CONFIG", "SET", "maxmemory", 0)
+        with trio.fail_after(5):
+            assert await ticket.wait() is Outcome.APPENDED
+        assert not store.is_down
+        assert len(await events_of(store, session)) == 2
+
+
+async def test_a_script_that_fails_drops_its_shard_s_appends_and_no_others(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([Shard(1), Shard(2)])
+        redis_server.command("SET", store.keys.open(Shard(1)), "not a hash")
+        broken = store.log.submit(parts.opening_append(parts.new_session(Shard(1)), parts.new_run()))
+        sound = store.log.submit(parts.opening_append(parts.new_session(Shard(2)), parts.new_run()))
+        assert await broken.wait() is Outcome.DROPPED
+        assert await sound.wait() is Outcome.APPENDED
+        assert not store.is_down
+
+
+async def test_logs_snapshots_and_indexes_expire_by_retention(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url, retention_s=1000) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        await store.log.submit(parts.closing_append(session, run, 2, snapshot=b"folded")).wait()
+        for key in (
+            store.keys.log(parts.SHARD, session),
+            store.keys.snapshot(parts.SHARD, session),
+            store.keys.run(parts.REQUEST_DIGEST),
+        ):
+            assert 990_000 < redis_server.command("PTTL", key) <= 1_000_000
+        assert redis_server.command("PTTL", store.keys.open(parts.SHARD)) == -2, "no run is open: no key"
+
+
+async def test_the_inbox_entry_goes_with_the_end(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        entry = await store.post.put_inbox(parts.SHARD, b"command", 1)
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        assert len(await store.post.read_inbox(parts.SHARD)) == 1
+        await store.log.submit(parts.closing_append(session, run, 2, inbox_entry=entry)).wait()
+        assert await store.post.read_inbox(parts.SHARD) == []
+
+
+async def test_the_audit_entry_has_both_halves(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        await store.log.submit(parts.closing_append(session, run, 2)).wait()
+        store.log.receipt(session, run, RequestId("req_1"), Receipt.CLIENT_LEFT)
+        assert await store.log.writer.drain(5)
+        ended, receipt = await audit_of(store)
+        assert isinstance(ended, AuditedRun)
+        assert (ended.run_id, ended.session_id, ended.request, ended.end) == (
+            run,
+            session,
+            b'["asked"]',
+            b'["ended"]',
+        )
+        assert isinstance(receipt, AuditedReceipt)
+        assert (receipt.run_id, receipt.session_id, receipt.receipt) == (run, session, "client_left")
+
+
+async def take_down(store: Store, server: RedisServer) -> None:
+    """Kills the server and waits until the writer knows. What it was told by stays in the spool, as one append."""
+    server.kill()
+    probe = store.log.submit(parts.chunks_append(parts.new_session(), parts.new_run(), 2))
+    with trio.fail_after(5):
+        await store.links[1].wait_down()
+    assert probe.outcome is None
