@@ -7,19 +7,18 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, TextIO, assert_never
 
-import trio
 from attrs import asdict, frozen
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mix2api.cli.durations import duration_ms, shown
-from mix2api.cli.groups import store_options
+from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.projections.audit import AuditReport, Dimension, Figures, Tally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun, AuditEntry
 from mix2api.store.log import OpenEntry
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import Store
 
 _TOO_LOW: Final = 1
 _HELP: Final = "count how runs ended, and for how many that is known"
@@ -61,7 +60,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--min", type=_share, default=0.99, metavar="SHARE", help="exit 1 below this coverage (default 0.99)"
     )
-    parser.set_defaults(run=run, required=())
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -69,12 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     query = AuditQuery(
         window_ms=arguments.window, by=arguments.by, as_json=arguments.json, least=arguments.min
     )
-    return trio.run(partial(_run, query, settings))
-
-
-async def _run(query: AuditQuery, settings: Settings) -> int:
-    async with open_store(store_options(settings, "audit")) as store:
-        return await audit(store, query, stdout())
+    return read_store(settings, "audit", lambda store: audit(store, query, stdout()))
 
 
 async def audit(store: Store, query: AuditQuery, out: TextIO) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -10,7 +9,7 @@ import trio
 from attrs import define, field, frozen
 
 from mix2api.cli.finding import Found, find
-from mix2api.cli.groups import store_options
+from mix2api.cli.reading import read_store
 from mix2api.cli.tables import aligned, print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.events.codec import UnreadableEvent
@@ -25,7 +24,7 @@ from mix2api.projections.timeline import (
 )
 from mix2api.sessions.attribution import Cause
 from mix2api.settings import Settings
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import Store
 from mix2api.vocabulary import RunId
 
 _DIFFERS: Final = 1
@@ -68,18 +67,12 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--json", action="store_true", help="one JSON object; with --follow one object per line and event"
     )
-    parser.set_defaults(run=run, required=())
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command."""
     query = ReplayQuery(word=arguments.word, follow=arguments.follow, as_json=arguments.json)
-    return trio.run(partial(_run, query, settings))
-
-
-async def _run(query: ReplayQuery, settings: Settings) -> int:
-    async with open_store(store_options(settings, "replay")) as store:
-        return await replay(store, query, stdout(), SystemClock())
+    return read_store(settings, "replay", lambda store: replay(store, query, stdout(), SystemClock()))
 
 
 async def replay(store: Store, query: ReplayQuery, out: TextIO, clock: Clock) -> int:

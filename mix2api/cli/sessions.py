@@ -2,15 +2,13 @@
 
 import argparse
 import json
-from functools import partial
 from typing import Any, Final, TextIO
 
-import trio
 from attrs import define, frozen
 
 from mix2api.cli.durations import duration_ms, shown
 from mix2api.cli.finding import find
-from mix2api.cli.groups import store_options
+from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import ConfigurationError
@@ -20,7 +18,7 @@ from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import Store
 from mix2api.vocabulary import SessionId
 
 _NOT_FOUND: Final = 3
@@ -61,7 +59,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="at most so many, the latest first (default 50)",
     )
     parser.add_argument("--json", action="store_true", help="JSON instead of tables")
-    parser.set_defaults(run=run, required=())
 
 
 @frozen(kw_only=True)
@@ -78,14 +75,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     query = SessionsQuery(window_ms=arguments.window, limit=arguments.limit, as_json=arguments.json)
     if (arguments.action == "show") != (arguments.id is not None):
         raise ConfigurationError("sessions: `show ID` shows one, `list` takes no ID")
-    return trio.run(partial(_run, arguments.id, query, settings))
+    word: str | None = arguments.id
 
-
-async def _run(word: str | None, query: SessionsQuery, settings: Settings) -> int:
-    async with open_store(store_options(settings, "sessions")) as store:
+    async def read(store: Store) -> int:
         if word is None:
             return await list_sessions(store, query, stdout(), SystemClock())
         return await show_session(store, word, query, stdout(), SystemClock())
+
+    return read_store(settings, "sessions", read)
 
 
 @define

@@ -1,0 +1,151 @@
+"""`mix2api audit`, over a real store."""
+
+import argparse
+import io
+import json
+from typing import Any
+
+import pytest
+from redis_server import RedisServer
+from session_scripts import accept, chunk, conclude, good_run, stop
+from stored_runs import new_session, store_script, stored
+
+from mix2api.cli.audit import AuditQuery, add_parser, audit, dimensions
+from mix2api.clock import SystemClock
+from mix2api.identity import Mint
+from mix2api.projections.audit import Dimension
+from mix2api.store.opening import Store
+from mix2api.vocabulary import ChunkKind, EndReason, Receipt, RequestId, RunId
+
+DAY_MS = 86_400_000
+
+
+def new_run(store: Store) -> RunId:
+    return Mint(store.seal, SystemClock()).run_id()
+
+
+async def audited(store: Store, **wanted: Any) -> tuple[int, str]:
+    out = io.StringIO()
+    code = await audit(store, AuditQuery(window_ms=DAY_MS, **wanted), out)
+    return code, out.getvalue()
+
+
+async def fill(store: Store) -> None:
+    """Two good streams (one without a receipt), one abort, one run that is under way."""
+    done, silent, aborted, running = (new_run(store) for _ in range(4))
+    session = new_session(store, 0)
+    await store_script(store, session, good_run(done))
+    store.log.receipt(session, done, RequestId("req-1"), Receipt.WRITTEN)
+    await store_script(store, new_session(store, 1), good_run(silent, client="codex"))
+    abort = [accept(aborted), chunk(ChunkKind.OPEN, aborted), stop(run=aborted), conclude(aborted)]
+    await store_script(store, new_session(store, 2), abort)
+    await store_script(store, new_session(store, 3), [accept(running)])
+
+
+async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await fill(store)
+        code, text = await audited(store, as_json=True)
+    assert code == 0
+    assert json.loads(text) == {
+        "window_ms": DAY_MS,
+        "requests": 4,
+        "ended": 3,
+        "open": 1,
+        "orphans": 0,
+        "unknown": 0,
+        "coverage": 1.0,
+        "done_coverage": 0.5,
+        "by_end_reason": {"stop": 2, "client_abort": 1},
+        "unreadable": 0,
+        "refused": 0,
+        "groups": [],
+    }
+
+
+async def test_groups_carry_their_values_and_figures(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await fill(store)
+        _, text = await audited(store, as_json=True, by=(Dimension.CLIENT, Dimension.STREAM))
+    groups = json.loads(text)["groups"]
+    assert [(group["by"], group["requests"]) for group in groups] == [
+        ({"client": "opencode", "stream": True}, 3),
+        ({"client": "codex", "stream": True}, 1),
+    ]
+
+
+async def test_people_get_tables(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await fill(store)
+        code, text = await audited(store, by=(Dimension.TOOLS_PRESENT, Dimension.HTTP_STATUS))
+    assert code == 0
+    lines = [line.split() for line in text.splitlines()]
+    assert lines[0] == ["the", "last", "1d"]
+    assert ["requests", "4"] in lines
+    assert ["coverage", "100.00", "%"] in lines
+    assert ["stop", "2", "66.66", "%"] in lines
+    assert ["false", "none", "1", "0", "1", "0", "0", "none", "none"] in lines
+
+
+async def test_an_orphan_lowers_the_coverage_and_fails_the_audit(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await fill(store)
+        await store.heartbeat.stop()
+        code, text = await audited(store, as_json=True)
+        low, _ = await audited(store, as_json=True, least=0.5)
+    report = json.loads(text)
+    assert (report["open"], report["orphans"], report["coverage"]) == (1, 1, 0.75)
+    assert (code, low) == (1, 0)
+
+
+async def test_unknown_endings_fail_the_audit(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        run = new_run(store)
+        script = [accept(run), stop(EndReason.UNKNOWN, None, run), conclude(run)]
+        await store_script(store, new_session(store), script)
+        code, text = await audited(store, as_json=True)
+    assert code == 1
+    assert json.loads(text)["unknown"] == 1
+
+
+async def test_an_audit_of_nothing_lacks_nothing(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        code, text = await audited(store, as_json=True)
+        _, table = await audited(store)
+    report = json.loads(text)
+    assert (code, report["requests"], report["coverage"], report["done_coverage"]) == (0, 0, None, None)
+    assert "end_reason" not in table
+
+
+async def test_refused_requests_are_told_of_and_count_for_nothing_else(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        store.log.refused(3)
+        await fill(store)
+        _, text = await audited(store, as_json=True)
+    report = json.loads(text)
+    assert (report["refused"], report["requests"]) == (3, 4)
+
+
+def parsed(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_parser(parser.add_subparsers())
+    return parser.parse_args(["audit", *words])
+
+
+def test_the_arguments_have_the_defaults_that_the_help_names() -> None:
+    given = parsed()
+    assert (given.window, given.by, given.min, given.json) == (DAY_MS, (), 0.99, False)
+
+
+def test_dimensions_are_read_once_each_and_in_order() -> None:
+    assert dimensions("stream, client,stream") == (Dimension.STREAM, Dimension.CLIENT)
+
+
+@pytest.mark.parametrize(
+    "words", [["--by", "clients"], ["--by", ","], ["--min", "2"], ["--min", "x"], ["--window", "0h"]]
+)
+def test_wrong_arguments_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parsed(*words)
+    assert refused.value.code == 2
+    assert words[1] in capsys.readouterr().err
