@@ -1,0 +1,43 @@
+"""Key names: one hash tag per shard, one prefix per deployment."""
+
+import pytest
+
+from mix2api.errors import ConfigurationError
+from mix2api.store.keys import Keys, prefix_of
+from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
+
+
+def test_every_key_of_a_shard_has_its_hash_tag() -> None:
+    keys, shard, session = Keys("m"), Shard(0x1A), SessionId("ses_x")
+    names = [
+        keys.log(shard, session),
+        keys.snapshot(shard, session),
+        keys.open(shard),
+        keys.inbox(shard),
+        keys.audit(shard),
+        keys.lease(shard),
+        keys.epoch(shard),
+        keys.ledger(shard, ProcessId("p_1")),
+    ]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("m:{s1a}:") for name in names)
+    assert keys.log(shard, session) == "m:{s1a}:log:ses_x"
+
+
+def test_keys_of_no_shard_have_no_hash_tag() -> None:
+    keys, process = Keys(), ProcessId("p_1")
+    assert keys.process(process) == "mix2api:process:p_1"
+    assert keys.mail(process) == "mix2api:mail:p_1"
+    assert keys.run(Digest("ab")) == "mix2api:run:ab"
+    assert keys.deployment() == "mix2api:deployment"
+
+
+def test_the_prefix_is_the_first_part_of_the_setting() -> None:
+    assert prefix_of("mix2api:session") == "mix2api"
+    assert prefix_of("blue") == "blue"
+
+
+@pytest.mark.parametrize("bad", ["", ":session", "a{b}:session", "a b", "x" * 65])
+def test_a_prefix_that_keys_cannot_have_is_refused(bad: str) -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_SESSION_PREFIX"):
+        prefix_of(bad)

@@ -1,0 +1,134 @@
+"""Inbox and mail: sealed, in order, neither lost nor doubled by cuts and cancels."""
+
+from pathlib import Path
+
+import store_parts as parts
+import trio
+import trio.testing
+from lossy_proxy import lossy_proxy
+from redis_server import RedisServer
+
+from mix2api.sealing import Seal
+from mix2api.store.opening import Store, build_store
+from mix2api.store.options import StoreOptions
+from mix2api.vocabulary import ProcessId
+
+PLANTED = b"the planted prompt"
+
+
+async def take(store: Store, count: int) -> list[bytes]:
+    taken: list[bytes] = []
+    with trio.fail_after(10):
+        while len(taken) < count:
+            taken += await store.mail.take()
+    return taken
+
+
+async def test_an_inbox_gives_what_was_put_after_a_place(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        ids = [await store.post.put_inbox(parts.SHARD, b"%d" % n, n) for n in range(3)]
+        entries = await store.post.read_inbox(parts.SHARD)
+        assert [(entry.entry_id, entry.payload, entry.deadline_ms) for entry in entries] == [
+            (ids[n], b"%d" % n, n) for n in range(3)
+        ]
+        assert [entry.payload for entry in await store.post.read_inbox(parts.SHARD, ids[1])] == [b"2"]
+        await store.post.delete_inbox(parts.SHARD, ids[:2])
+        assert [entry.entry_id for entry in await store.post.read_inbox(parts.SHARD)] == ids[2:]
+        await store.post.delete_inbox(parts.SHARD, ())
+
+
+async def test_payloads_rest_sealed_and_keys_expire(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.post.put_inbox(parts.SHARD, PLANTED, 1)
+        await store.post.mail(store.process, PLANTED)
+        for key in (store.keys.inbox(parts.SHARD), store.keys.mail(store.process)):
+            dump = redis_server.command("DUMP", key)
+            assert isinstance(dump, bytes)
+            assert PLANTED[:12] not in dump
+            assert redis_server.command("PTTL", key) > 0
+        assert await take(store, 1) == [PLANTED], "the positive control: it was there"
+
+
+async def test_what_another_deployment_sealed_is_dropped(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        foreign = build_store(
+            store.location, StoreOptions(url=redis_server.url), Seal(b"another deployment's secret")
+        )
+        await foreign.post.put_inbox(parts.SHARD, b"foreign", 1)
+        await foreign.post.mail(store.process, b"foreign")
+        await store.post.mail(store.process, b"ours")
+        assert await store.post.read_inbox(parts.SHARD) == []
+        assert redis_server.command("XLEN", store.keys.inbox(parts.SHARD)) == 0
+        assert await take(store, 1) == [b"ours"]
+        assert store.mail.foreign == 1
+        for link in foreign.links:
+            await link.aclose()
+
+
+async def test_mail_sealed_for_one_process_cannot_be_replayed_to_another(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        other = ProcessId("p_0123456789ab")
+        await store.post.mail(other, b"theirs")
+        redis_server.command("RENAME", store.keys.mail(other), store.keys.mail(store.process))
+        await store.post.mail(store.process, b"ours")
+        assert await take(store, 1) == [b"ours"]
+
+
+async def test_mail_arrives_in_order_and_is_deleted_once_read(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.post.mail(store.process, *(b"%d" % n for n in range(10)))
+        await store.post.mail(store.process, b"10", b"11")
+        assert await take(store, 12) == [b"%d" % n for n in range(12)]
+        await store.post.mail(store.process, b"12")
+        assert await take(store, 1) == [b"12"]
+        assert redis_server.command("XLEN", store.keys.mail(store.process)) == 1, "only what was read last"
+
+
+async def test_a_reader_that_waits_gets_mail_when_it_comes(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store, trio.open_nursery() as nursery:
+
+        async def send() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            await store.post.mail(store.process, b"late")
+
+        nursery.start_soon(send)
+        assert await take(store, 1) == [b"late"]
+
+
+async def test_lost_replies_neither_lose_nor_double_mail(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with (
+        parts.running_store(redis_server.url) as sender,
+        lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy,
+        parts.running_store(f"unix://{proxy.path}") as store,
+    ):
+        taken = []
+        for number in range(6):
+            await sender.post.mail(store.process, b"%d a" % number, b"%d b" % number)
+            proxy.lose = number % 2
+            taken += await take(store, 2)
+        assert taken == [b"%d %b" % (number, half) for number in range(6) for half in (b"a", b"b")]
+        assert proxy.lost >= 2
+
+
+async def test_a_cancelled_take_loses_nothing(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with (
+        parts.running_store(redis_server.url) as sender,
+        lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy,
+        parts.running_store(f"unix://{proxy.path}") as store,
+    ):
+        await sender.post.mail(store.process, b"first")
+        proxy.held = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.mail.take)
+            await proxy.requests.wait()
+            nursery.cancel_scope.cancel()
+        proxy.held.set()
+        proxy.held = None
+        assert await take(store, 1) == [b"first"]
+
+
+async def test_a_shard_s_owner_is_known_to_everybody(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store, parts.running_store(redis_server.url) as other:
+        assert await other.post.lease_owner(parts.SHARD) is None
+        await store.leases.acquire([parts.SHARD])
+        assert await other.post.lease_owner(parts.SHARD) == store.process
