@@ -23,6 +23,7 @@ from mix2api.actors.inbox import Inbox
 from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.recovery import Recovery
 from mix2api.actors.worker import Worker
+from mix2api.cli.collector import settle_collector
 from mix2api.cli.groups import actor_options, edge_options, http_options, mix_options, store_options
 from mix2api.cli.health import ProcessHealth
 from mix2api.cli.reporting import Reporter
@@ -149,6 +150,7 @@ async def run_process(
             nursery.start_soon(_read_mail, parts)
             if parts.worker is not None:
                 await _start_worker(parts, nursery)
+            settle_collector()
             await _serve(parts, stopping, task_status)
             nursery.cancel_scope.cancel()
 
