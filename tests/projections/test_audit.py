@@ -1,0 +1,177 @@
+"""The tally over audit entries."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+from session_scripts import accept
+
+from mix2api.events.kinds import End
+from mix2api.projections.audit import Dimension, Figures, Tally
+from mix2api.projections.summary import end_summary, request_summary
+from mix2api.vocabulary import SUCCESSES, Channel, EndReason, Receipt, RunId
+
+
+def asked(**fields: Any) -> bytes:
+    return request_summary(accept(**fields).request)
+
+
+def ended(reason: EndReason = EndReason.STOP, status: int = 200, upstream: int | None = 200) -> bytes:
+    return end_summary(
+        End(
+            run_id=RunId("run_1"),
+            seq=2,
+            end_reason=reason,
+            http_status=status,
+            upstream_status=upstream,
+            total_ms=1,
+        )
+    )
+
+
+def test_an_empty_tally_has_nothing_to_cover() -> None:
+    report = Tally().report()
+    assert (report.total.requests, report.total.coverage, report.total.done_coverage) == (0, None, None)
+    assert report.groups == ()
+
+
+def test_every_run_is_counted_once_under_its_reason() -> None:
+    tally = Tally()
+    for number, reason in enumerate(EndReason):
+        tally.add_run(f"run_{number}", asked(), ended(reason))
+    total = tally.report().total
+    assert total.requests == total.ended == len(EndReason)
+    assert list(total.by_end_reason) == [reason.value for reason in EndReason]
+    assert (total.unknown, total.coverage) == (1, 16 / 17)
+
+
+def test_a_running_run_is_no_lack_of_coverage_and_an_orphan_is() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended())
+    tally.add_open(asked(), alive=True)
+    assert tally.report().total.coverage == 1
+    tally.add_open(asked(), alive=False)
+    total = tally.report().total
+    assert (total.requests, total.open, total.orphans, total.coverage) == (3, 2, 1, 0.5)
+
+
+def test_what_cannot_be_read_is_a_request_that_nothing_is_known_of() -> None:
+    tally = Tally()
+    tally.add_run("run_1", b"damaged", ended())
+    tally.add_run("run_2", asked(), b"damaged")
+    tally.add_open(b"damaged", alive=True)
+    tally.add_run("run_3", asked(), ended())
+    report = tally.report()
+    assert (report.unreadable, report.total.requests, report.total.coverage) == (3, 4, 0.25)
+
+
+@pytest.mark.parametrize("receipt", [Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED])
+def test_a_written_ending_is_done_in_whatever_order_the_two_entries_come(receipt: Receipt) -> None:
+    for order in permutations(("run", "receipt")):
+        tally = Tally()
+        for entry in order:
+            if entry == "run":
+                tally.add_run("run_1", asked(), ended())
+            else:
+                tally.add_receipt("run_1", receipt.value)
+        assert tally.report().total.done_coverage == 1
+
+
+def test_a_stream_without_a_receipt_is_not_done() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended())
+    assert tally.report().total.done_coverage == 0
+
+
+def test_a_receipt_of_a_newer_version_is_no_proof() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended())
+    tally.add_receipt("run_1", "hovering")
+    assert tally.report().total.done_coverage == 0
+
+
+def test_only_the_first_receipt_of_a_run_counts() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended())
+    for _ in range(2):
+        tally.add_receipt("run_1", Receipt.WRITTEN)
+    tally.add_receipt("run_2", Receipt.WRITTEN)
+    tally.add_receipt("run_2", Receipt.CLIENT_LEFT)
+    tally.add_run("run_2", asked(), ended())
+    assert tally.report().total.done_coverage == 1
+
+
+def test_streams_whose_client_left_and_answers_in_one_piece_are_left_out() -> None:
+    tally = Tally()
+    tally.add_run("run_left", asked(), ended())
+    tally.add_receipt("run_left", Receipt.CLIENT_LEFT)
+    tally.add_run("run_aborted", asked(), ended(EndReason.CLIENT_ABORT, 499))
+    tally.add_receipt("run_aborted", Receipt.CLIENT_LEFT)
+    tally.add_run("run_json", asked(stream=False), ended())
+    tally.add_receipt("run_json", Receipt.WRITTEN)
+    total = tally.report().total
+    assert (total.ended, total.done_coverage) == (3, None)
+
+
+def test_refused_requests_are_summed_and_are_no_requests() -> None:
+    tally = Tally()
+    tally.add_refused(2)
+    tally.add_refused(5)
+    report = tally.report()
+    assert (report.refused, report.total.requests) == (7, 0)
+
+
+def test_groups_have_the_values_of_every_dimension_the_largest_first() -> None:
+    tally = Tally(by=tuple(Dimension))
+    tally.add_open(asked(client="curl"), alive=False)
+    fields = {
+        "client": "codex",
+        "model": "m",
+        "channel": Channel.CANARY,
+        "tools_present": True,
+        "stream": False,
+    }
+    for number in range(2):
+        tally.add_run(f"run_{number}", asked(**fields), ended(EndReason.TIMEOUT, 504, None))
+    report = tally.report()
+    assert [dict(group.by) for group in report.groups] == [
+        {
+            "client": "codex",
+            "stream": False,
+            "model": "m",
+            "channel": "canary",
+            "tools_present": True,
+            "end_reason": "timeout",
+            "http_status": 504,
+            "upstream_status": None,
+        },
+        {
+            "client": "curl",
+            "stream": True,
+            "model": "mix/qwen-3-235b-instruct",
+            "channel": "stable",
+            "tools_present": False,
+            "end_reason": None,
+            "http_status": None,
+            "upstream_status": None,
+        },
+    ]
+    assert [group.figures.requests for group in report.groups] == [2, 1]
+
+
+def test_the_groups_add_up_to_the_total() -> None:
+    tally = Tally(by=(Dimension.CLIENT, Dimension.END_REASON))
+    for number, reason in enumerate(sorted(SUCCESSES) * 3):
+        run_id = f"run_{number}"
+        tally.add_run(run_id, asked(client=("codex", "curl")[number % 2]), ended(reason))
+        tally.add_receipt(run_id, Receipt.WRITTEN if number % 3 else Receipt.CLIENT_LEFT)
+    tally.add_open(asked(client="curl"), alive=False)
+    report = tally.report()
+
+    def summed(figure: str) -> int:
+        return sum(getattr(group.figures, figure) for group in report.groups)
+
+    for figure in ("requests", "ended", "open", "orphans", "unknown"):
+        assert summed(figure) == getattr(report.total, figure)
+    assert isinstance(report.total, Figures)
+    assert report.total.done_coverage == 1
