@@ -43,7 +43,7 @@ class LoadOrder(msgspec.Struct, frozen=True):
     stream: bool
     times: bool
     stagger_us: int
-    """Connections start this far apart, so that paced streams do not speak all at the same moment."""
+    """Connections start this far apart, so that paced streams neither begin nor speak all at the same moment."""
     limit_s: float
 
 

@@ -63,10 +63,10 @@ SATURATED = Load(
 )
 PACED = Load(
     name="paced",
-    says="32 streams at once, 20 ms between chunks, 50 chunks each",
+    says="32 streams at once, 20 ms between chunks, 50 chunks each, their starts spread over one stream's length",
     connections=32,
-    streams=64,
-    slow_streams=64,
+    streams=96,
+    slow_streams=96,
     chunks=50,
     pause_us=20_000,
     times=True,

@@ -39,7 +39,8 @@ def generate(load: Load, target: Target, streams: int) -> LoadResult:
         chunks=load.chunks,
         stream=load.stream,
         times=load.times,
-        stagger_us=load.pause_us // load.connections,
+        # Evenly over one stream's length: else all first tokens fall into one burst and measure a queue.
+        stagger_us=load.chunks * load.pause_us // load.connections,
         limit_s=load.limit_s,
     )
     done = subprocess.run(
