@@ -6,6 +6,7 @@ unknown kind or damaged bytes raise `UnreadableEvent`, which readers turn into a
 """
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -43,17 +44,17 @@ def strict_converter() -> Converter:
         A converter that omits defaults, ignores unknown fields and raises on any wrong type.
     """
     converter = Converter(omit_if_default=True, detailed_validation=False, prefer_attrib_converters=False)
-    # By predicate: a hook registered for `str` itself would be taken for every StrEnum too.
-    converter.register_structure_hook_func(lambda wanted: wanted in _EXACT, _exactly)
-    converter.register_structure_hook_func(lambda wanted: wanted is float, _number)
+    # By class: cattrs asks its own hooks for these classes before any that is registered by predicate.
+    for primitive in (str, int, bool, bytes):
+        converter.register_structure_hook(primitive, _exactly)
+    converter.register_structure_hook(float, _number)
     converter.register_structure_hook_factory(_is_row, _row_of(converter))
     return converter
 
 
-_EXACT: Final = (str, int, bool, bytes)
-
-
 def _exactly(value: Any, wanted: Any) -> Any:
+    if issubclass(wanted, StrEnum):  # the hook of `str` is taken for them too
+        return wanted(_exactly(value, str))
     if type(value) is not wanted:
         raise TypeError(f"{wanted.__name__} expected, not {type(value).__name__}")
     return value

@@ -1,0 +1,66 @@
+"""A session's state as bytes and back."""
+
+import msgspec
+import pytest
+from session_scripts import accept, chunk, good_run, state_after
+
+from mix2api.events.codec import UnreadableEvent
+from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
+from mix2api.sessions.state import VACANT, SessionState
+from mix2api.vocabulary import ChunkKind
+
+GOLDEN = (
+    b'{"v":1,"state":{"stage":"waiting","upstream_session":"c2Vzc2lvbg==","upstream_exchange":"ZXhjaGFuZ2U=",'
+    b'"turns":1,"ended":["run_018bcfe568000123456789abcdef"],"last_end":"stop","context":"extended"}}'
+)
+
+
+def test_the_bytes_of_version_one_stay_as_they_are() -> None:
+    state = state_after(good_run())
+    assert encode_snapshot(state) == GOLDEN
+    assert decode_snapshot(GOLDEN) == state
+
+
+@pytest.mark.parametrize(
+    "state", [VACANT, state_after([accept(), chunk(ChunkKind.OPEN)]), state_after(good_run()[:-1])]
+)
+def test_states_come_back_whole(state: SessionState) -> None:
+    assert decode_snapshot(encode_snapshot(state)) == state
+
+
+def test_fields_that_a_later_version_added_are_ignored() -> None:
+    assert decode_snapshot(b'{"v":1,"later":1,"state":{"turns":3,"later":[]}}').turns == 3
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_another_version_is_a_miss(version: int) -> None:
+    with pytest.raises(UnreadableEvent) as unreadable:
+        decode_snapshot(msgspec.json.encode({"v": version, "state": {}}))
+    assert unreadable.value.why == "newer"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"\xff",
+        b"{}",
+        b'{"v":1}',
+        b'{"v":"1","state":{}}',
+        b'{"v":1,"state":"waiting"}',
+        b'{"v":1,"state":[]}',
+        b'{"v":1,"state":{"stage":"asleep"}}',
+        b'{"v":1,"state":{"turns":"3"}}',
+        b'{"v":1,"state":{"turns":true}}',
+        b'{"v":1,"state":{"ended":"abc"}}',
+        b'{"v":1,"state":{"ended":{"a":1}}}',
+        b'{"v":1,"state":{"run":{}}}',
+        b'{"v":1,"state":{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    ],
+)
+def test_damage_is_a_miss_and_nothing_else(damage: bytes) -> None:
+    with pytest.raises(UnreadableEvent) as unreadable:
+        decode_snapshot(damage)
+    assert unreadable.value.why == "damaged"
