@@ -18,7 +18,7 @@ _TRAILER_LIMIT: Final = 65536
 """Bytes of all trailers, which are read over; the same bound as the head's."""
 
 
-class MalformedBody(Exception):
+class _Malformed(Exception):
     """The peer broke the framing."""
 
 
@@ -29,13 +29,12 @@ class BodyDecoder(Protocol):
     """The last byte has been seen."""
     surplus: bool
     """Bytes came behind the last one: the connection cannot be used again."""
+    malformed: bool
+    """The bytes are not framed as the head said; nothing more can be read. No exception, because what stood before
+    the mistake is payload still, however the bytes were cut."""
 
     def feed(self, data: bytes) -> bytes:
-        """Takes what the socket gave and gives the payload in it, perhaps none.
-
-        Raises:
-            MalformedBody: the bytes are not framed as the head said.
-        """
+        """Takes what the socket gave and gives the payload in it, perhaps none."""
         ...
 
     def close(self) -> bool:
@@ -50,12 +49,13 @@ class SizedBody:
         length: bytes of the whole body.
     """
 
-    __slots__ = ("_left", "done", "surplus")
+    __slots__ = ("_left", "done", "malformed", "surplus")
 
     def __init__(self, length: int) -> None:
         self._left = length
         self.done = length == 0
         self.surplus = False
+        self.malformed = False
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the socket gave and gives what of it belongs to the body."""
@@ -76,11 +76,12 @@ class SizedBody:
 class BodyUntilClose:
     """A body that ends when the peer closes: a cut cannot be told from its end here."""
 
-    __slots__ = ("done", "surplus")
+    __slots__ = ("done", "malformed", "surplus")
 
     def __init__(self) -> None:
         self.done = False
         self.surplus = False
+        self.malformed = False
 
     def feed(self, data: bytes) -> bytes:
         """All that comes is the body."""
@@ -95,7 +96,7 @@ class BodyUntilClose:
 class ChunkedBody:
     """A body in chunks."""
 
-    __slots__ = ("_held", "_in_trailers", "_left", "_trailer_bytes", "done", "surplus")
+    __slots__ = ("_held", "_in_trailers", "_left", "_trailer_bytes", "done", "malformed", "surplus")
 
     def __init__(self) -> None:
         self._held = b""
@@ -105,26 +106,33 @@ class ChunkedBody:
         self._trailer_bytes = 0
         self.done = False
         self.surplus = False
+        self.malformed = False
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the socket gave and gives the payload of all chunks in it, joined."""
         if self._held:
             data, self._held = self._held + data, b""
         pieces: list[bytes] = []
-        at = self._finish_chunk(data, pieces) if self._left else 0
-        while at < len(data) and not self._in_trailers:
-            size_line = _SIZE_LINE.match(data, at)
-            if size_line is None:
-                self._hold_size_line(data[at:])
-                return b"".join(pieces)
-            at = self._begin_chunk(data, size_line.end(), int(size_line[1], 16), pieces)
-        if self._in_trailers:
-            self._read_trailers(data, at)
+        try:
+            self._read(data, pieces)
+        except _Malformed:
+            self.malformed = True
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> bool:
         """The peer closed: whether the body is whole."""
         return self.done
+
+    def _read(self, data: bytes, pieces: list[bytes]) -> None:
+        at = self._finish_chunk(data, pieces) if self._left else 0
+        while at < len(data) and not self._in_trailers:
+            size_line = _SIZE_LINE.match(data, at)
+            if size_line is None:
+                self._hold_size_line(data[at:])
+                return
+            at = self._begin_chunk(data, size_line.end(), int(size_line[1], 16), pieces)
+        if self._in_trailers:
+            self._read_trailers(data, at)
 
     def _begin_chunk(self, data: bytes, at: int, size: int, pieces: list[bytes]) -> int:
         """Takes a chunk's data from `at` as far as it has come; gives the index behind it."""
@@ -149,13 +157,13 @@ class ChunkedBody:
         line_end = b"\r\n"[max(2 - self._left, 0) :]
         came = data[max(content, 0) : taken]
         if not line_end.startswith(came):
-            raise MalformedBody("a chunk is longer than its size")
+            raise _Malformed("a chunk is longer than its size")
         self._left -= taken
         return taken
 
     def _hold_size_line(self, rest: bytes) -> None:
         if len(rest) > _LINE_LIMIT or _SIZE_LINE_BEGUN.fullmatch(rest) is None:
-            raise MalformedBody("a chunk without a size")
+            raise _Malformed("a chunk without a size")
         self._held = rest
 
     def _read_trailers(self, data: bytes, at: int) -> None:
@@ -166,9 +174,9 @@ class ChunkedBody:
                 self.surplus = end + 2 < len(data)
                 return
             if _TRAILER.fullmatch(data, at, end) is None:
-                raise MalformedBody("a trailer that is no header field")
+                raise _Malformed("a trailer that is no header field")
             self._trailer_bytes += end - at
             at = end + 2
         self._held = data[at:]
         if self._trailer_bytes + len(self._held) > _TRAILER_LIMIT:
-            raise MalformedBody("trailers without an end")
+            raise _Malformed("trailers without an end")

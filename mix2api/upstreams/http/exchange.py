@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mix2api.clock import Clock
 from mix2api.upstreams.http import faults
-from mix2api.upstreams.http.body import BodyDecoder, MalformedBody
+from mix2api.upstreams.http.body import BodyDecoder
 from mix2api.upstreams.http.connection import Connection, Dialer
 from mix2api.upstreams.http.head import AnswerHead, HeadReader, HttpRequest, MalformedHead, body_of
 from mix2api.upstreams.http.limits import Retries, Timeouts
@@ -115,9 +115,13 @@ class Exchange:
         body = self._body
         idle_at = trio.current_time() + self._services.timeouts.idle
         while body is not None and not body.done:
+            if body.malformed:
+                raise faults.protocol("the upstream's answer is framed wrongly", self._watch.status)
             with self._watch.until(idle_at, Detail.IDLE):
                 raw = await self._open_connection.receive()
-            payload = self._decode(body, raw)
+            if not raw and not body.close():
+                raise faults.truncated(self._watch.status)
+            payload = body.feed(raw)
             if payload:
                 return payload
         return b""
@@ -187,20 +191,8 @@ class Exchange:
         self._head = head
         self._watch.status = head.status
         self._body = body_of(head)
-        rest = self._reader.rest
-        if rest:
-            self._pending = self._decode(self._body, rest)
+        self._pending = self._body.feed(self._reader.rest)
         return head
-
-    def _decode(self, body: BodyDecoder, raw: bytes) -> bytes:
-        if not raw:
-            if not body.close():
-                raise faults.truncated(self._watch.status)
-            return b""
-        try:
-            return body.feed(raw)
-        except MalformedBody:
-            raise faults.protocol("the upstream's answer is framed wrongly", self._watch.status) from None
 
     def _pause_before_next(self, head: AnswerHead | None) -> float | None:
         """Seconds until the next attempt, None if this was the last."""

@@ -9,7 +9,7 @@ from mix2api.upstreams.http.body import BodyDecoder, BodyUntilClose, ChunkedBody
 from mix2api.upstreams.http.origin import Origin
 
 HEAD_LIMIT: Final = 65536
-"""Bytes of an answer's head; nginx sends at most 8 kB, a long cookie list some more."""
+"""Bytes of an answer's head that may wait for its end; nginx sends at most 8 kB, a long cookie list some more."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 

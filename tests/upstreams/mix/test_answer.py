@@ -1,0 +1,110 @@
+"""Answers that are no stream, in every form that sites send."""
+
+import pytest
+
+from mix2api.events.kinds import Usage
+from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
+from mix2api.upstreams.port import (
+    Failed,
+    Finished,
+    Reasoning,
+    Skipped,
+    Started,
+    Text,
+    ToolInputAvailable,
+    UpstreamEvent,
+    UsageSeen,
+)
+
+USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
+
+
+@pytest.mark.parametrize(
+    ("body", "events"),
+    [
+        (
+            '{"content":"hi","messageMetadata":{"sessionId":"s","exchangeId":"x"}}',
+            [Started("s", "x"), Text("hi"), Finished(None)],
+        ),
+        (
+            '{"text":"hi","messageMetadata":{"exchangeId":"x","usage":{"inputTokens":3,"outputTokens":4}}}',
+            [Started("x", "x"), Text("hi"), USAGE, Finished(None)],
+        ),
+        (
+            (
+                '{"parts":[{"type":"text","text":"a"},{"type":"reasoning","text":"r"},{"type":"image"},'
+                '{"type":"tool-input","tool_name":"f","tool_input":{"a":1}},'
+                '{"type":"tool-input","tool_name":"g","tool_call_id":"c9"}],"sessionId":"s"}'
+            ),
+            [
+                Started("s", None),
+                Text("a"),
+                Reasoning("r"),
+                Skipped(1),
+                ToolInputAvailable("part-3", "f", '{"a":1}'),
+                ToolInputAvailable("c9", "g", "{}"),
+                Finished(None),
+            ],
+        ),
+        (
+            '{"parts":[{"type":"text","text":"a"},{"type":"error","error_text":"no"}]}',
+            [Started(None, None), Text("a"), Failed("no")],
+        ),
+        (
+            (
+                '{"sessionId":"s","exchangeId":"x","text":"hi","finishReason":"tool-calls",'
+                '"toolCalls":[{"toolCallId":"c1","toolName":"f","input":{"a":1}}],'
+                '"usage":{"prompt_tokens":3,"completion_tokens":4}}'
+            ),
+            [
+                Started("s", "x"),
+                Text("hi"),
+                ToolInputAvailable("c1", "f", '{"a":1}'),
+                USAGE,
+                Finished("tool-calls"),
+            ],
+        ),
+        (
+            '{"text":"hi","parts":[{"type":"text","text":"hi"},{"type":"text","text":""}]}',
+            [Started(None, None), Text("hi"), Skipped(1), Skipped(1), Finished(None)],
+        ),
+        ('{"text":""}', [Started(None, None), Finished(None)]),
+        ('{"parts":[]}', [Started(None, None), Finished(None)]),
+        ('{"text":"hi","error":null}', [Started(None, None), Text("hi"), Finished(None)]),
+        ('{"error":{"message":"no"},"sessionId":"s"}', [Started("s", None), Failed("no")]),
+        ('{"error":"no"}', [Started(None, None), Failed("no")]),
+        ('{"error":{"code":1}}', [Started(None, None), Failed("")]),
+    ],
+)
+def test_an_answer_says(body: str, events: list[UpstreamEvent]) -> None:
+    assert events_of_answer(body.encode(), session_known=False) == events
+
+
+def test_an_exchange_alone_never_replaces_a_known_session() -> None:
+    body = b'{"text":"hi","exchangeId":"x"}'
+    assert events_of_answer(body, session_known=True)[0] == Started(None, "x")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"<html>",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"sessionId":"s"}',
+        b'{"text":5}',
+        b'{"parts":{}}',
+        b'{"parts":[{"text":"a"}]}',
+        b'{"toolCalls":[{"toolName":"f"}]}',
+        b'{"text":"\xff"}',
+        b'{"parts":[{"type":"tool-input","tool_input":"\xff"}]}',
+        b'{"x":' + b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:40]),
+)
+def test_what_is_no_known_form_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedAnswer):
+        events_of_answer(body, session_known=False)
