@@ -189,8 +189,7 @@ class ShardCommit:
             keys: key names.
             holder: who writes.
         """
-        names = [keys.lease(shard), keys.open(shard), keys.audit(shard), keys.inbox(shard)]
-        names.append(keys.ledger(shard, ProcessId(holder.partition(":")[0])))
+        names = list(keys.of_commit(shard, ProcessId(holder.partition(":")[0])))
         arguments: list[Argument] = []
         ledger = False
         for entry in entries:

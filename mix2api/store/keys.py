@@ -32,6 +32,9 @@ class Keys:
 
     prefix: str = "mix2api"
     _tags: dict[Shard, str] = field(factory=dict, init=False, repr=False, eq=False)
+    _commits: dict[tuple[Shard, ProcessId], tuple[str, ...]] = field(
+        factory=dict, init=False, repr=False, eq=False
+    )
 
     def _shard(self, shard: Shard) -> str:
         tag = self._tags.get(shard)
@@ -70,6 +73,15 @@ class Keys:
     def ledger(self, shard: Shard, process: ProcessId) -> str:
         """String with expiry: the number and verdicts of that process's last commit that cannot be judged by `seq`."""
         return f"{self._shard(shard)}ledger:{process}"
+
+    def of_commit(self, shard: Shard, process: ProcessId) -> tuple[str, ...]:
+        """What every commit of a shard needs, in the append script's order. Kept: made thousands of times a second."""
+        names = self._commits.get((shard, process))
+        if names is None:
+            ledger = self.ledger(shard, process)
+            names = (self.lease(shard), self.open(shard), self.audit(shard), self.inbox(shard), ledger)
+            self._commits[shard, process] = names
+        return names
 
     def process(self, process: ProcessId) -> str:
         """Hash with expiry: the heartbeat."""

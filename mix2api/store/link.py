@@ -204,6 +204,8 @@ class RedisLink:
             return None
         connection = self._connection = self.location.connection(self.timeouts, self.name)
         connection.connect()
+        if self._closing:  # `aclose` may have looked for a socket to interrupt before there was this one
+            raise ConnectionAbortedError
         if self._down:
             self._down = False
             self._pause_ms = _FIRST_PAUSE_MS

@@ -73,10 +73,8 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
         store = build_store(location, options, seal)
         fault: Exception | None = None
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.log.writer.run)
-            if server is not None:
-                for link in store.links:
-                    nursery.start_soon(_watch, link, server)
+            background = trio.CancelScope(shield=True)
+            nursery.start_soon(_work, store, server, background)
             try:
                 yield store
             except Exception as raised:  # noqa: BLE001 - raised again below, out of the nursery, which would wrap it
@@ -84,7 +82,7 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
             finally:
                 with trio.CancelScope(shield=True):
                     await _close(store)
-                nursery.cancel_scope.cancel()
+                background.cancel()
         if fault is not None:
             raise fault
 
@@ -145,6 +143,16 @@ async def _place(
 async def _leave(server: EmbeddedServer) -> None:
     with trio.CancelScope(shield=True):
         await server.leave()
+
+
+async def _work(store: Store, server: EmbeddedServer | None, scope: trio.CancelScope) -> None:
+    """Writes, and watches the embedded server. Shielded: what was submitted before a cancel is still written."""
+    with scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.log.writer.run)
+            if server is not None:
+                for link in store.links:
+                    nursery.start_soon(_watch, link, server)
 
 
 async def _watch(link: RedisLink, server: EmbeddedServer) -> None:

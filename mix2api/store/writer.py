@@ -138,7 +138,7 @@ class LogWriter:
     def refused(self, count: int) -> None:
         """Counts requests that were refused because Redis was away; one audit entry follows once it is back."""
         self._unreported += count
-        self._work.set()
+        self._wake()
 
     def note(self, note: AuditNote) -> bool:
         """Takes an audit entry that belongs to no append; False if the spool is full and it was dropped."""
@@ -183,6 +183,9 @@ class LogWriter:
         self._pending[entry] = None
         self._waiting += 1
         self._waiting_bytes += entry.size_bytes
+        self._wake()
+
+    def _wake(self) -> None:
         if self._idle.is_set():
             self._idle = trio.Event()
         self._work.set()
