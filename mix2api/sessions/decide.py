@@ -87,7 +87,7 @@ def _next(state: SessionState, event: UpstreamChunk | ToolCall) -> Decision:
 
 def _repeats(run: RunState, event: UpstreamChunk | ToolCall) -> bool:
     if isinstance(event, ToolCall):
-        return event.index < run.tool_calls
+        return event.index in run.tool_calls
     if event.kind is ChunkKind.OPEN:
         return run.was_called
     return 0 < event.first_frame <= run.last_frame

@@ -92,7 +92,7 @@ def _moved(
     if isinstance(event, ToolResult):
         return changed(state, stage=stage, run=changed(run, seq=event.seq))
     if isinstance(event, ToolCall):
-        called = changed(run, seq=event.seq, tool_calls=run.tool_calls + 1, had_output=True)
+        called = changed(run, seq=event.seq, tool_calls=(*run.tool_calls, event.index), had_output=True)
         return changed(state, stage=stage, run=called)
     if event.kind in CAUSE_KINDS and cause_of(event) is None:
         # A run that concludes without a cause could never be ended.

@@ -60,7 +60,8 @@ class RunState:
     last_frame: int = 0
     """The number of the last frame told of: what comes with a lower one is a repeat."""
     size_bytes: int = 0
-    tool_calls: int = 0
+    tool_calls: tuple[int, ...] = ()
+    """Indexes of the calls told of, in the order in which they were whole: parallel calls may overtake each other."""
     first_token_ms: int | None = None
     upstream_status: int | None = None
     usage: Usage | None = None

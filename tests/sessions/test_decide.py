@@ -16,7 +16,7 @@ from session_scripts import (
     tool_call,
 )
 
-from mix2api.events.kinds import End, Request, SessionNote, ToolResult, UpstreamChunk
+from mix2api.events.kinds import End, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
 from mix2api.sessions.commands import RecordChunk, RecordToolCall, RetireSession
 from mix2api.sessions.decide import RefusedCommand, decide
 from mix2api.sessions.state import VACANT, Stage
@@ -86,6 +86,14 @@ def test_what_was_told_already_adds_nothing(late: RecordChunk | RecordToolCall) 
         [accept(), chunk(ChunkKind.OPEN), chunk(ChunkKind.TEXT, first_frame=1, last_frame=3), tool_call(0)]
     )
     assert decide(told, late) == ()
+
+
+def test_a_call_that_was_whole_before_an_earlier_one_hides_it_not() -> None:
+    told = state_after([accept(), chunk(ChunkKind.OPEN), tool_call(1)])
+    (call,) = decide(told, tool_call(0))
+    assert isinstance(call, ToolCall)
+    assert (call.index, call.seq) == (0, 4)
+    assert decide(told, tool_call(1)) == ()
 
 
 def test_what_the_table_forbids_is_refused() -> None:

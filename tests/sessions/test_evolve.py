@@ -85,7 +85,7 @@ def test_a_retired_session_forgets_the_upstream_and_where_it_waited() -> None:
 def test_a_tool_call_is_output() -> None:
     state = state_after([accept(), chunk(ChunkKind.OPEN), tool_call(0)])
     assert state.run is not None
-    assert (state.run.tool_calls, state.run.had_output) == (1, True)
+    assert (state.run.tool_calls, state.run.had_output) == ((0,), True)
     assert lost_detail(state.run) is Detail.MID_STREAM
 
 
