@@ -8,7 +8,7 @@ import re
 from typing import Final, Protocol
 
 _SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
-"""Fifteen digits are an exabyte; sixteen would not fit a signed machine word."""
+"""Blanks as RFC 9112, 7.1.1 allows them, and before the line's end, where old servers pad. Fifteen digits are an exabyte; sixteen would not fit a signed machine word."""
 _SIZE_LINE_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,15}[ \t]*(?:;[^\r\n]*)?\r?)?")
 _TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*")
 """A header field (RFC 9110, 5.5 and 5.6.2), without line folding, which that RFC forbids."""

@@ -66,11 +66,15 @@ class Dialer:
 
     Args:
         ca_file: certificates trusted beside the system's, in PEM; for sites behind a private authority.
+
+    Raises:
+        OSError: `ca_file` cannot be read; `ssl.SSLError`, one of its kind, if it holds no certificate.
     """
 
     def __init__(self, ca_file: Path | None = None) -> None:
-        self._ca_file = ca_file
-        self._context: ssl.SSLContext | None = None
+        # Without an own file the context is made on first use: reading the system's store takes some 10 ms, which plain
+        # upstreams need not pay. With one it is made now, so that a wrong file is known at the start.
+        self._context = None if ca_file is None else _client_context(ca_file)
 
     async def dial(self, origin: Origin) -> Connection:
         """Connects: both address families are tried by turns (RFC 8305), Nagle's delay is off.
@@ -80,7 +84,7 @@ class Dialer:
         """
         try:
             stream = await trio.open_tcp_stream(origin.host, origin.port)
-        except (OSError, UnicodeError):  # UnicodeError: a host name that IDNA refuses
+        except OSError:
             raise faults.connect_failed() from None
         if origin.scheme == "http":
             return Connection(origin, stream)
@@ -101,10 +105,14 @@ class Dialer:
         return secured
 
     def _tls(self) -> ssl.SSLContext:
-        # Made on first use: reading the system's store takes some 10 ms, which plain upstreams need not pay.
         if self._context is None:
-            self._context = ssl.create_default_context()
-            self._context.set_alpn_protocols(["http/1.1"])
-            if self._ca_file is not None:
-                self._context.load_verify_locations(self._ca_file)
+            self._context = _client_context(None)
         return self._context
+
+
+def _client_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    return context

@@ -158,17 +158,22 @@ class Exchange:
         return self._connection
 
     async def _put(self, idle: Connection | None) -> None:
-        timeouts = self._services.timeouts
-        if idle is None:
-            with self._watch.until(trio.current_time() + timeouts.connect, Detail.CONNECT):
-                idle = await self._services.dialer.dial(self._request.origin)
-        self._connection = idle
+        connection = self._connection = idle if idle is not None else await self._dial()
         self._reader = HeadReader()
         request = self._reader.encode(self._request)
         self._watch.sent = True
-        self._first_byte_at = trio.current_time() + timeouts.first_byte
+        self._first_byte_at = trio.current_time() + self._services.timeouts.first_byte
         with self._watch.until(self._first_byte_at, Detail.FIRST_BYTE):
-            await idle.send(request)
+            await connection.send(request)
+
+    async def _dial(self) -> Connection:
+        try:
+            with self._watch.until(trio.current_time() + self._services.timeouts.connect, Detail.CONNECT):
+                return await self._services.dialer.dial(self._request.origin)
+        except UpstreamFault as fault:
+            # An earlier attempt may have been read before its connection closed.
+            fault.taken = self._watch.sent
+            raise
 
     async def _read_head(self) -> AnswerHead | None:
         """The head, or None if an idle connection turned out to be closed."""

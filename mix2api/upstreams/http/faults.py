@@ -8,7 +8,7 @@ from mix2api.vocabulary import Detail, EndReason
 
 
 def connect_failed() -> UpstreamFault:
-    """No connection: name, route, refusal or TLS."""
+    """No connection: name, route, refusal or TLS; nothing of a request has left on it."""
     return UpstreamFault(
         EndReason.UPSTREAM_ERROR,
         Detail.CONNECT_FAILED,

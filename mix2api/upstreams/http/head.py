@@ -60,10 +60,13 @@ class HeadReader:
             method=request.method,
             target=request.path,
             headers=[
-                ("host", request.origin.host_header),
-                *request.headers,
-                ("accept-encoding", "identity"),  # unpacking costs more than a text stream's bytes
-                ("content-length", str(len(request.body))),
+                (name.encode("ascii"), value.encode("latin-1", "replace"))
+                for name, value in (
+                    ("host", request.origin.host_header),
+                    *request.headers,
+                    ("accept-encoding", "identity"),  # unpacking costs more than a text stream's bytes
+                    ("content-length", str(len(request.body))),
+                )
             ],
         )
         pieces = (self._h11.send(head), self._h11.send(h11.Data(request.body)))

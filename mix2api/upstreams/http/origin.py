@@ -15,7 +15,7 @@ class Origin:
     scheme: str
     """`http` or `https`."""
     host: str
-    """A name or an address; IPv6 without brackets."""
+    """A name, in IDNA's ASCII form, or an address; IPv6 without brackets."""
     port: int
 
     @property
@@ -29,14 +29,12 @@ def split_url(url: str) -> tuple[Origin, str]:
     """An `http(s)` URL as origin and path, the path without its last slash and perhaps empty.
 
     Raises:
-        ValueError: not an `http(s)` URL with a host, or one with user, query or fragment. The text never quotes it.
+        ValueError: not an `http(s)` URL with a host, or one with user, query or fragment; the text never quotes it.
     """
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError("a base URL starts with http:// or https:// and names a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("a base URL has no user, query or fragment")
-    return (
-        Origin(parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]),
-        parts.path.rstrip("/"),
-    )
+    host = parts.hostname.encode("idna").decode("ascii")
+    return Origin(parts.scheme, host, parts.port or _DEFAULT_PORTS[parts.scheme]), parts.path.rstrip("/")

@@ -1,6 +1,6 @@
 """A call as the site's request: body and header fields, pure functions of call and options."""
 
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -90,6 +90,8 @@ def _credential(call: UpstreamCall, options: MixOptions) -> str | None:
             return call.authorization
         case CredentialSource.NONE:
             return None
+        case _:
+            assert_never(options.credential)
 
 
 def _text_of(message: Message) -> str:

@@ -81,9 +81,7 @@ def test_malformed_chunks_are_refused_however_they_are_cut(data: bytes) -> None:
         assert not body.done
 
 
-@given(
-    st.lists(st.sampled_from([b"1", b"a", b"0", b"\r\n", b"\r", b"\n", b";x", b" ", b"G"]), max_size=12), CUTS
-)
+@given(st.lists(st.sampled_from([b"1", b"a", b"0", b"\r\n", b"\r", b"\n", b";x", b"G"]), max_size=12), CUTS)
 def test_any_cut_gives_the_same_and_what_is_read_to_the_end_is_what_h11_reads(
     tokens: list[bytes], cuts: list[int]
 ) -> None:
@@ -98,7 +96,7 @@ def test_any_cut_gives_the_same_and_what_is_read_to_the_end_is_what_h11_reads(
 
 
 def _by_h11(data: bytes) -> bytes:
-    """The payload by h11, the other reader of the same RFC."""
+    """The payload by h11, the other reader of the same RFC; it refuses the blank before `;` that the RFC allows."""
     connection = h11.Connection(h11.CLIENT)
     connection.send(h11.Request(method="POST", target="/", headers=[("host", "x")]))
     connection.send(h11.EndOfMessage())

@@ -193,6 +193,28 @@ async def test_an_idle_connection_that_closes_under_the_request_is_replaced_once
         client.close()
 
 
+async def test_a_request_that_may_have_been_read_counts_as_taken_if_the_site_is_gone_then() -> None:
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+    client = HttpClient(HttpOptions())
+
+    async def serve() -> None:
+        stream = await listeners[0].accept()
+        connection = Connection(stream)
+        await connection.request()
+        await connection.send(head("content-length: 2") + b"ok")
+        await connection.request()
+        await listeners[0].aclose()
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        await body_from(client, f"http://127.0.0.1:{port}")
+        with pytest.raises(UpstreamFault) as raised:
+            await body_from(client, f"http://127.0.0.1:{port}")
+    assert fault_of(raised) == (EndReason.UPSTREAM_ERROR, Detail.CONNECT_FAILED, True)
+
+
 async def test_a_fresh_connection_that_closes_without_a_word_is_a_cut_and_not_replaced() -> None:
     async with serving([accept_and_close]) as server:
         client = HttpClient(HttpOptions())
@@ -287,7 +309,7 @@ async def test_a_refused_connection_and_an_unknown_name_cannot_be_reached() -> N
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
     client = HttpClient(HttpOptions())
-    for url in (f"http://127.0.0.1:{port}", "http://no-such-host.invalid", f"http://{'x' * 70}.invalid"):
+    for url in (f"http://127.0.0.1:{port}", "http://no-such-host.invalid"):
         with pytest.raises(UpstreamFault) as raised:
             await body_from(client, url)
         assert fault_of(raised) == (EndReason.UPSTREAM_ERROR, Detail.CONNECT_FAILED, False)
@@ -672,6 +694,22 @@ async def test_a_plain_server_on_a_tls_url_cannot_be_reached() -> None:
         with pytest.raises(UpstreamFault) as raised:
             await body_from(HttpClient(HttpOptions()), server.url.replace("http:", "https:"))
         assert fault_of(raised) == (EndReason.UPSTREAM_ERROR, Detail.CONNECT_FAILED, False)
+
+
+def test_a_certificate_file_that_is_none_is_told_at_the_start(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pem"
+    broken.write_text("no certificate")
+    for wrong in (tmp_path / "missing.pem", broken):
+        with pytest.raises(OSError):  # noqa: PT011 - ssl.SSLError is one, and the texts are OpenSSL's
+            HttpClient(HttpOptions(ca_file=wrong))
+
+
+async def test_one_client_makes_its_trust_store_once(certificate: Certificate) -> None:
+    client = HttpClient(HttpOptions())
+    async with serving([say_nothing], certificate.server_context()) as server:
+        for _ in range(2):
+            with pytest.raises(UpstreamFault):
+                await body_from(client, server.url)
 
 
 def test_origins_are_pooled_apart() -> None:

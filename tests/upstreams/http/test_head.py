@@ -47,6 +47,13 @@ def test_a_request_leaves_as_one_piece_with_its_length() -> None:
     )
 
 
+def test_a_field_with_other_letters_than_latin_1_leaves_all_the_same() -> None:
+    request = HttpRequest(
+        origin=Origin("http", "a", 80), path="/", headers=(("referer", "\u00e9\u4e2d"),), body=b""
+    )
+    assert b"\r\nreferer: \xe9?\r\n" in HeadReader().encode(request)
+
+
 def test_a_head_is_read_however_it_is_cut_and_the_rest_is_the_body() -> None:
     data = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nA: 1\r\na: 2\r\n\r\n"
     for cut in range(1, len(data)):
