@@ -81,6 +81,8 @@ class _RemoteRun:
     heard_ms: float
     due: int = 1
     accepted: bool = False
+    refused: bool = False
+    """It ended without having been accepted: there is nothing to write a receipt for."""
 
 
 class RelayDispatch:
@@ -168,7 +170,8 @@ class RelayDispatch:
         if run is None or batch.number < run.due:
             return
         if batch.number > run.due:
-            self._outbox.put(run.owner, Hangup(run.run_id, Detail.STALLED.value))
+            # Mail was lost between us: the client is still there, so this must not read as its going away.
+            self._outbox.put(run.owner, Hangup(run.run_id, Detail.EDGE_LOST.value))
             self._end(run, _lost(Detail.MID_STREAM))
             return
         run.due += 1
@@ -176,6 +179,7 @@ class RelayDispatch:
         run.accepted = run.accepted or any(isinstance(reply, Accepted) for reply in batch.replies)
         run.replies.put(list(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
+            run.refused = not run.accepted
             self._runs.pop(run.run_id)
 
     async def watch(self) -> None:
@@ -239,6 +243,7 @@ class RelayDispatch:
 
     def _end(self, run: _RemoteRun, ended: Ended) -> None:
         if self._runs.pop(run.run_id, None) is not None:
+            run.refused = ended.end_reason is EndReason.OVERLOADED
             run.replies.put([ended])
 
     def _hang_up(self, run_id: RunId, detail: Detail) -> None:
@@ -247,7 +252,9 @@ class RelayDispatch:
             self._outbox.put(run.owner, Hangup(run_id, detail.value))
 
     def _settle(self, run: _RemoteRun, receipt: Receipt) -> None:
-        if run.accepted:
+        # A client may leave before the acceptance has been heard of, and its run end well all the same: unless it is
+        # known that there is none, the receipt is written. An audit passes over receipts without a run.
+        if not run.refused:
             self._log.receipt(run.session_id, run.run_id, run.request_id, receipt)
 
 
