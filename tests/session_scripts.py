@@ -76,7 +76,7 @@ def tool_call(index: int, run: RunId = RUN) -> RecordToolCall:
 
 def stop(
     reason: EndReason = EndReason.CLIENT_ABORT,
-    detail: Detail | None = Detail.HUNG_UP,
+    detail: Detail | str | None = Detail.HUNG_UP,
     run: RunId = RUN,
     at_ms: int = 60,
 ) -> StopRun:

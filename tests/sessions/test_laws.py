@@ -52,17 +52,39 @@ def _commands_of(run: RunId) -> st.SearchStrategy[Command]:
     )
 
 
-_good = [accept, lambda run: chunk(ChunkKind.OPEN, run), conclude]
-_any = st.sampled_from(RUNS).flatmap(_commands_of)
-commands = st.lists(
-    # Plain steps on the good path keep random orders from being refused all the time.
-    st.one_of(
-        _any,
-        st.builds(lambda step, run: step(run), st.sampled_from(_good), st.sampled_from(RUNS)),
-        st.just(RetireSession(why="lost")),
-    ),
-    max_size=30,
-)
+_any = st.one_of(st.sampled_from(RUNS).flatmap(_commands_of), st.just(RetireSession(why="lost")))
+
+
+@st.composite
+def _whole_run(draw: st.DrawFn, run: RunId) -> list[Command]:
+    """A run from its request to its end, as an actor tells of it."""
+    calls = st.builds(lambda index: tool_call(index, run), st.integers(0, 3))
+    finishes = st.sampled_from(FinishReason).map(
+        lambda word: chunk(ChunkKind.FINISH, run, finish_reason=word)
+    )
+    stops = st.builds(lambda reason, detail: stop(reason, detail, run), _reasons, _details)
+    return [
+        accept(run),
+        chunk(ChunkKind.OPEN, run),
+        *draw(st.lists(_said(run) | calls, max_size=4)),
+        draw(finishes | stops),
+        draw(st.sampled_from([conclude(run), recover(run=run)])),
+    ]
+
+
+@st.composite
+def _orders(draw: st.DrawFn) -> list[Command]:
+    """Whole runs one after the other, of which some commands are lost and between which any others come."""
+    runs = draw(st.lists(st.sampled_from(RUNS), max_size=4))
+    told = [command for run in runs for command in draw(_whole_run(run))]
+    for place in draw(st.sets(st.integers(0, 30), max_size=3)):
+        del told[place : place + 1]
+    for place, command in draw(st.lists(st.tuples(st.integers(0, 30), _any), max_size=8)):
+        told.insert(place, command)
+    return told
+
+
+commands = _orders()
 
 
 def carried_out(

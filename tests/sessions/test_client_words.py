@@ -1,0 +1,59 @@
+"""What a client is told when a run ends."""
+
+import pytest
+from attrs import evolve
+from session_scripts import RUN, USAGE
+
+from mix2api.events.kinds import End
+from mix2api.sessions.client_words import ended_reply
+from mix2api.sessions.dispatch import EndedUsage
+from mix2api.vocabulary import SUCCESSES, EndReason, FinishReason
+
+GOOD = End(
+    run_id=RUN,
+    seq=7,
+    end_reason=EndReason.STOP,
+    http_status=200,
+    upstream_status=200,
+    finish_reason=FinishReason.STOP,
+    usage=USAGE,
+    total_ms=90,
+)
+FAILED = evolve(GOOD, end_reason=EndReason.TIMEOUT, detail="idle", http_status=504, finish_reason=None)
+
+
+def test_a_success_has_finish_and_usage_and_no_words() -> None:
+    reply = ended_reply(GOOD)
+    assert (reply.finish_reason, reply.message, reply.error_code) == (FinishReason.STOP, "", None)
+    assert reply.usage == EndedUsage(prompt_tokens=5, completion_tokens=7, total_tokens=12)
+
+
+def test_without_usage_there_is_none() -> None:
+    assert ended_reply(evolve(GOOD, usage=None)).usage is None
+
+
+def test_a_failure_says_what_and_where_and_then_what_the_upstream_said() -> None:
+    reply = ended_reply(FAILED, upstream_says="busy", acked=False)
+    assert reply.message == "the upstream took too long (idle): busy"
+    assert (reply.error_type, reply.error_code) == ("upstream_error", "upstream_timeout")
+    assert (reply.finish_reason, reply.http_status, reply.acked) == (None, 504, False)
+
+
+def test_what_the_upstream_says_is_redacted() -> None:
+    said = "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXBhcnQ"
+    assert "eyJzdWIiOiIxIn0" not in ended_reply(FAILED, upstream_says=said).message
+
+
+def test_the_upstream_s_own_retry_time_goes_before_ours() -> None:
+    lost = evolve(FAILED, end_reason=EndReason.WORKER_LOST, detail=None)
+    assert ended_reply(lost).retry_after_s == 1
+    assert ended_reply(lost, retry_after_s=30).retry_after_s == 30
+    assert ended_reply(FAILED).retry_after_s is None
+
+
+@pytest.mark.parametrize("reason", sorted(set(EndReason) - SUCCESSES))
+def test_every_failure_has_words_and_a_code(reason: EndReason) -> None:
+    reply = ended_reply(evolve(FAILED, end_reason=reason, detail=None))
+    assert reply.message
+    assert reply.error_code
+    assert reply.end_reason is reason
