@@ -11,12 +11,13 @@ import msgspec
 import trio
 from attrs import define
 
+from mix2api.actors import refusals
 from mix2api.actors.environment import Environment
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.worker import Worker
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
-from mix2api.events.kinds import Request
+from mix2api.events.kinds import End, Request
 from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
@@ -25,6 +26,10 @@ from mix2api.store.post import InboxEntry
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
 
 _START: Final = "0-0"
+_FULL_PAGE: Final = 1000
+"""Entries that one read gives at most: after so many there may be more."""
+_EARLY: Final = 1000
+"""Hang-ups that are remembered for turns not yet read: those of the few milliseconds by which mail is faster."""
 
 
 class InboxReader(Protocol):
@@ -74,6 +79,7 @@ class Inbox:
         self._period_s = period_s
         self._after: dict[Shard, str] = {}
         self._running: dict[RunId, _Relayed] = {}
+        self._early: dict[RunId, Detail] = {}
         self._send_wakes, self._wakes = trio.open_memory_channel[Shard](1_000_000)
         # As many wake-ups as mail can hold: one is an int, and losing one would strand a turn until its deadline.
 
@@ -82,14 +88,20 @@ class Inbox:
         self._send_wakes.send_nowait(shard)
 
     def lost(self, shard: Shard) -> None:
-        """The shard is another's: should it come back, its inbox is read from the start."""
+        """The shard is another's: should it come back, its inbox is read from the start, its sessions anew."""
         self._after.pop(shard, None)
+        self._worker.lost(shard)
 
     def hang_up(self, run_id: RunId, detail: str) -> None:
-        """The client of that run went away, says its edge."""
+        """The client of that run went away, says its edge. Mail may overtake the turn itself."""
+        cause = Detail(detail) if detail in _DETAILS else Detail.HUNG_UP
         relayed = self._running.get(run_id)
         if relayed is not None:
-            relayed.turn.replies.abort(Detail(detail))
+            relayed.turn.replies.abort(cause)
+            return
+        self._early[run_id] = cause
+        if len(self._early) > _EARLY:
+            del self._early[next(iter(self._early))]
 
     def headers_left(self, run_id: RunId) -> None:
         """The client of that run has been given status 200, says its edge."""
@@ -105,34 +117,42 @@ class Inbox:
                 try:
                     await self._read(shard, nursery)
                 except StoreUnavailable:
-                    self.lost(shard)  # the next wake-up reads it from the start
+                    self._after.pop(shard, None)  # the next wake-up reads it from the start
 
     async def _read(self, shard: Shard, nursery: trio.Nursery) -> None:
         known_from = self._after.get(shard)
-        for entry in await self._reader.read_inbox(shard, known_from or _START):
+        entries = await self._reader.read_inbox(shard, known_from or _START)
+        for entry in entries:
             self._after[shard] = entry.entry_id
             try:
                 relayed = decode_turn(entry.payload)
             except msgspec.MsgspecError:
                 await self._reader.delete_inbox(shard, [entry.entry_id])
                 continue
-            if known_from is None and await self._has_begun(relayed):
+            if known_from is None and await self._has_begun(relayed, entry.entry_id):
                 continue
             self._begin(relayed, entry.entry_id, nursery)
         self._after.setdefault(shard, _START)
+        if len(entries) >= _FULL_PAGE:
+            self.wake(shard)
 
-    async def _has_begun(self, relayed: RelayedTurn) -> bool:
+    async def _has_begun(self, relayed: RelayedTurn, entry: str) -> bool:
         """Whether the log has this run: then recovery, or the process that runs it, has the say."""
         if RunId(relayed.run_id) in self._running:
             return True
+        session_id = SessionId(relayed.session_id)
         try:
-            history = await self._env.log.history(SessionId(relayed.session_id))
+            history = await self._env.log.history(session_id)
         except UnreadableEvent:
             return True
-        return any(
-            isinstance(recorded.event, Request) and recorded.event.run_id == relayed.run_id
+        kinds = {
+            type(recorded.event)
             for recorded in history.recorded
-        )
+            if isinstance(recorded.event, Request | End) and recorded.event.run_id == relayed.run_id
+        }
+        if End in kinds:  # recovery ended it, and knew of no entry
+            await self._reader.delete_inbox(shard_of(session_id), [entry])
+        return bool(kinds)
 
     def _begin(self, relayed: RelayedTurn, entry: str, nursery: trio.Nursery) -> None:
         left_ms = relayed.deadline_ms - self._env.clock.now_ms()
@@ -143,37 +163,44 @@ class Inbox:
             inbox_entry=entry,
             fresh_session=SessionId(relayed.session_id) if relayed.fresh else None,
         )
-        self._running[turn.submission.run_id] = _Relayed(turn, turn.submission.edge)
-        nursery.start_soon(self._forward, turn)
+        run_id = turn.submission.run_id
+        self._running[run_id] = _Relayed(turn, turn.submission.edge)
+        nursery.start_soon(self._forward, turn, shard_of(SessionId(relayed.session_id)), entry)
+        if run_id in self._early:
+            turn.replies.abort(self._early.pop(run_id))
+            return
         if left_ms <= 0:
-            turn.refuse(_refusal(Detail.EXPIRED, "the request was not begun in time; try again", 503))
+            turn.end(refusals.expired())
             return
         try:
             self._worker.submit(turn)
         except Overloaded as fault:
-            turn.refuse(_refusal(fault.detail, fault.message, 429 if fault.detail is Detail.QUEUE else 503))
+            turn.end(refusals.overloaded(fault.detail, fault.message))
 
-    async def _forward(self, turn: PendingTurn) -> None:
+    async def _forward(self, turn: PendingTurn, shard: Shard, entry: str) -> None:
         """Mails a run's replies to its edge, in numbered batches."""
         submission = turn.submission
-        number, over = 0, False
-        while not over:
+        number = 0
+        ended: Ended | None = None
+        while ended is None:
             replies = await turn.replies.take()
+            ended = next((reply for reply in replies if isinstance(reply, Ended)), None)
+            if turn.session_id is None and ended is not None and ended.detail == Detail.NO_OWNER:
+                # The shard is another's, and so is the turn: its new owner finds the entry and answers.
+                del self._running[submission.run_id]
+                return
             number += 1
-            over = isinstance(replies[-1], Ended)
             self._outbox.put(submission.edge, ReplyBatch(submission.run_id, 1, number, replies))
         del self._running[submission.run_id]
-        if turn.session_id is None and turn.inbox_entry is not None:
-            await self._discard(turn, turn.inbox_entry)
+        if turn.session_id is None:
+            await self._discard(shard, entry)
 
-    async def _discard(self, turn: PendingTurn, entry: str) -> None:
+    async def _discard(self, shard: Shard, entry: str) -> None:
         """Deletes the entry of a turn that was refused: no `end` will do it."""
-        session_id = turn.fresh_session or turn.submission.session_id
-        if session_id is not None:
-            try:
-                await self._reader.delete_inbox(shard_of(session_id), [entry])
-            except StoreUnavailable:
-                return  # it has a deadline: read again, it is refused as expired
+        try:
+            await self._reader.delete_inbox(shard, [entry])
+        except StoreUnavailable:
+            return  # it has a deadline: read again, it is refused as expired
 
     async def _watch_edges(self) -> None:
         """Ends the runs of edges that are gone: nobody is left to take their replies."""
@@ -188,24 +215,8 @@ class Inbox:
                 continue
             for relayed in list(self._running.values()):
                 if relayed.edge in gone and relayed.edge in absent:
-                    self._edge_lost(relayed)
+                    relayed.turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
             absent = gone
 
-    @staticmethod
-    def _edge_lost(relayed: _Relayed) -> None:
-        if relayed.turn.run is None:
-            relayed.turn.refuse(_refusal(Detail.EXPIRED, "the edge was lost", 503))
-        else:
-            relayed.turn.run.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
 
-
-def _refusal(detail: Detail, message: str, status: int) -> Ended:
-    return Ended(
-        end_reason=EndReason.OVERLOADED,
-        detail=detail.value,
-        http_status=status,
-        message=message,
-        error_type="overloaded_error",
-        error_code="overloaded",
-        retry_after_s=1,
-    )
+_DETAILS: Final = frozenset(Detail)

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from mix2api.actors import refusals
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
 from mix2api.actors.request_facts import offered_tools, request_event, tool_results, unseen_messages
 from mix2api.actors.translation import Translation
@@ -16,10 +17,17 @@ from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
 from mix2api.events.log import Append, Closing, Opening, Outcome, Ticket
 from mix2api.projections.summary import end_summary, request_summary
 from mix2api.sessions.client_words import ended_reply
-from mix2api.sessions.commands import AcceptTurn, Command, ConcludeRun, RecordChunk, StopRun
+from mix2api.sessions.commands import (
+    AcceptTurn,
+    Command,
+    ConcludeRun,
+    RecordChunk,
+    RetireSession,
+    StopRun,
+)
 from mix2api.sessions.decide import decide
-from mix2api.sessions.dispatch import Accepted, Ended
-from mix2api.sessions.evolve import evolve
+from mix2api.sessions.dispatch import Accepted
+from mix2api.sessions.evolve import evolve, fold
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
@@ -27,6 +35,7 @@ from mix2api.vocabulary import ChunkKind, Detail, EndReason, SessionId
 
 _BACKLOG: Final = 2000
 """Replies that may wait for a slow client before the upstream is read no further: ten times a usual answer's burst."""
+_DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
 
 
 class Run:
@@ -59,119 +68,106 @@ class Run:
         self._fault: UpstreamFault | None = None
         self._request: Request | None = None
         self._concluded = False
+        self._fenced = False
         self._last_ticket: Ticket | None = None
         self._translation = Translation(
             self._submission.run_id, offered_tools(self._submission.turn), environment.seal
         )
         self.state = state
 
-    async def perform(self) -> SessionState:
+    async def perform(self) -> SessionState | None:
         """Runs the turn to its end.
 
         Returns:
-            The session's state after it; the state before it if the run was never accepted.
+            The session's state after it; the state before it if the run was never accepted; None where another
+            process has written to the session, so that its log alone knows.
         """
         self._turn.run = self
         before = self.state
         if not await self._accept():
-            if self._request is None:
-                return before
-        else:
+            return None if self._fenced else before
+        if self._stop is None:
             await self._call()
         if not self._concluded:
             await self._conclude()
-        return self.state
+        return None if self._fenced else self.state
 
     def stop(self, end_reason: EndReason, detail: str | None) -> None:
         """Ends the run with that cause, now, unless a cause stands already."""
         if self._stop is None and self._fault is None and not self._translation.caused:
-            self._stop = StopRun(
-                run_id=self._submission.run_id, at_ms=self._at_ms(), end_reason=end_reason, detail=detail
-            )
+            self._stop = self._stopped(end_reason, detail)
             self._interrupt.cancel()
 
     def flush(self) -> None:
-        """Logs the deltas that were held back."""
-        self._translation.flush()
-        self._log_translated()
+        """Logs the deltas that were held back. Never raises: it is the worker's pulse that calls."""
+        try:
+            self._translation.flush()
+            self._log_translated()
+        except Exception as fault:  # noqa: BLE001 - part of the supervision of a run: its fault stays its own
+            self._blame(fault)
 
     def _at_ms(self) -> int:
         return int(self._env.clock.monotonic_ms() - self._began_ms)
 
+    def _stopped(self, end_reason: EndReason, detail: str | None) -> StopRun:
+        return StopRun(
+            run_id=self._submission.run_id, at_ms=self._at_ms(), end_reason=end_reason, detail=detail
+        )
+
+    def _blame(self, fault: Exception) -> None:
+        self._env.on_fault(self._session_id, fault)
+        self.stop(EndReason.ADAPTER_ERROR, type(fault).__name__)
+
     # --- accepting
 
     async def _accept(self) -> bool:
-        """Makes the run durable. False: it is not to be called; `_request` tells whether it exists."""
-        request = request_event(self._env, self._turn, self.state)
+        """Makes the run durable. False: it is not in the log, and its client has been told."""
+        request = self._request = request_event(self._env, self._turn, self.state)
         results = tool_results(self._env, self._submission)
         opening = Opening(
             edge=self._submission.edge,
             request_digest=self._env.seal.digest(request.request_id, "request_id"),
             summary=request_summary(request),
         )
-        ticket = self._submit(self._decided(AcceptTurn(request=request, results=results)), opening=opening)
-        self._request = request
+        events, state = self._decided([AcceptTurn(request=request, results=results)])
+        ticket = self._submit(events, state, opening=opening)
         outcome = None
         with trio.move_on_after(ACCEPT_LIMIT_S):
             outcome = await ticket.wait()
         if outcome is None:
             return await self._accept_late(ticket)
-        if outcome in {Outcome.APPENDED, Outcome.ALREADY}:
-            self._turn.session_id = self._session_id
-            resolution = Accepted(self._session_id, request.resolution, request.resolution_reason)
-            self._turn.replies.put([resolution])
-            return True
-        self._refuse(EndReason.OVERLOADED if outcome is Outcome.FENCED else EndReason.UNAVAILABLE)
-        return False
+        if outcome not in _DURABLE:
+            return self._refuse(outcome)
+        self._turn.session_id = self._session_id
+        self._turn.replies.put([Accepted(self._session_id, request.resolution, request.resolution_reason)])
+        return True
 
     async def _accept_late(self, ticket: Ticket) -> bool:
         """The store did not answer in time: the client is told so now; what the store did shows later."""
+        self.stop(EndReason.UNAVAILABLE, None)
+        self._turn.end(refusals.store_away())
         ticket.withdraw()
-        self._answer_unavailable()
-        if await ticket.wait() in {Outcome.APPENDED, Outcome.ALREADY}:
-            self.stop(EndReason.UNAVAILABLE, None)
+        outcome = await ticket.wait()
+        return outcome in _DURABLE or self._refuse(outcome)
+
+    def _refuse(self, outcome: Outcome) -> bool:
+        if outcome is Outcome.FENCED:
+            self._fenced = True
+            self._turn.end(refusals.not_owner())
         else:
-            self._request = None
             self._env.log.refused(1)
+            self._turn.end(refusals.store_away())
         return False
-
-    def _refuse(self, end_reason: EndReason) -> None:
-        self._request = None
-        if end_reason is EndReason.UNAVAILABLE:
-            self._env.log.refused(1)
-            self._answer_unavailable()
-            return
-        self._turn.refuse(
-            Ended(
-                end_reason=end_reason,
-                detail=Detail.NO_OWNER.value,
-                http_status=503,
-                message="this process no longer owns the session's shard; try again",
-                error_type="overloaded_error",
-                error_code="overloaded",
-                retry_after_s=1,
-            )
-        )
-
-    def _answer_unavailable(self) -> None:
-        self._turn.refuse(
-            Ended(
-                end_reason=EndReason.UNAVAILABLE,
-                http_status=503,
-                message="the event log cannot be reached; nothing was accepted",
-                error_type="service_unavailable_error",
-                error_code="store_unavailable",
-                retry_after_s=1,
-            )
-        )
 
     # --- calling
 
     async def _call(self) -> None:
         """Calls the upstream and concludes inside the call if it finished well, so that the connection is kept."""
         run_id = self._submission.run_id
-        self._log(RecordChunk(UpstreamChunk(run_id=run_id, seq=0, kind=ChunkKind.OPEN, at_ms=self._at_ms())))
         try:
+            self._log(
+                [RecordChunk(UpstreamChunk(run_id=run_id, seq=0, kind=ChunkKind.OPEN, at_ms=self._at_ms()))]
+            )
             with self._interrupt:
                 async with self._env.upstream.open(self._upstream_call()) as stream:
                     await self._listen(stream)
@@ -180,9 +176,10 @@ class Run:
         except UpstreamFault as fault:
             if self._stop is None and not self._translation.caused:
                 self._fault = fault
-        except Exception as fault:  # noqa: BLE001 - the supervisor of a run: any fault of ours is its ending
-            self._env.on_fault(self._session_id, fault)
-            self.stop(EndReason.ADAPTER_ERROR, type(fault).__name__)
+        except Exception as fault:
+            if self._concluded:
+                raise  # the end is written: what is left is the client, and that is the worker's to tell
+            self._blame(fault)
 
     def _upstream_call(self) -> UpstreamCall:
         seal = self._env.seal
@@ -201,6 +198,8 @@ class Run:
     async def _listen(self, stream: UpstreamStream) -> None:
         translation = self._translation
         async for batch in stream:
+            if self._stop is not None:
+                return  # it came in the same turn of the loop as the cause that stands, and after it
             translation.take(batch, self._at_ms())
             if translation.replies:
                 self._turn.replies.put(translation.replies)
@@ -226,25 +225,32 @@ class Run:
 
     async def _conclude(self) -> None:
         """Writes the cause and the `end`, then lets the ending leave. Nothing interrupts it; it has its own limit."""
-        self._concluded = True
         with trio.CancelScope(shield=True):
-            self._translation.flush()
-            commands: list[Command] = [*self._translated(), *self._causes()]
-            conclude = ConcludeRun(
-                run_id=self._submission.run_id,
-                at_ms=self._at_ms(),
-                headers_sent=self._turn.replies.committed
-                or (self._submission.turn.stream and self._had_output()),
-            )
-            events = self._decided(*commands, conclude)
-            end = next(event for event in events if isinstance(event, End))
-            snapshot = encode_snapshot(self.state) if self.state.turns % SNAPSHOT_EVERY == 0 else None
-            closing = Closing(summary=end_summary(end), snapshot=snapshot, inbox_entry=self._turn.inbox_entry)
-            ticket = self._submit(events, closing=closing)
+            try:
+                self._translation.flush()
+                end, ticket = self._write_end([*self._translated(), *self._causes()])
+            except Exception as fault:  # noqa: BLE001 - what was said cannot be recorded; that it ended can
+                self._env.on_fault(self._session_id, fault)
+                stop = self._stop or self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
+                end, ticket = self._write_end([stop])
+            self._concluded = True
             outcome = None
             with trio.move_on_after(END_LIMIT_S):
                 outcome = await ticket.wait()
         self._finish(end, outcome)
+
+    def _write_end(self, commands: list[Command]) -> tuple[End, Ticket]:
+        conclude = ConcludeRun(
+            run_id=self._submission.run_id,
+            at_ms=self._at_ms(),
+            headers_sent=self._turn.replies.committed
+            or (self._submission.turn.stream and self._had_output()),
+        )
+        events, state = self._decided([*commands, conclude])
+        end = next(event for event in events if isinstance(event, End))
+        snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
+        closing = Closing(summary=end_summary(end), snapshot=snapshot, inbox_entry=self._turn.inbox_entry)
+        return end, self._submit(events, state, closing=closing)
 
     def _had_output(self) -> bool:
         return self._translation.deltas > 0
@@ -255,13 +261,7 @@ class Run:
             return []
         if self._fault is not None:
             return [RecordChunk(self._fault_chunk(self._fault))]
-        stop = self._stop or StopRun(
-            run_id=self._submission.run_id,
-            at_ms=self._at_ms(),
-            end_reason=EndReason.ADAPTER_ERROR,
-            detail="NoCause",
-        )
-        return [stop]
+        return [self._stop or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
 
     def _fault_chunk(self, fault: UpstreamFault) -> UpstreamChunk:
         return UpstreamChunk(
@@ -275,37 +275,26 @@ class Run:
         )
 
     def _finish(self, end: End, outcome: Outcome | None) -> None:
-        request = self._request
         if outcome is Outcome.FENCED:
-            # Somebody else has ended this run in the log: what the client sees must not be a finish.
-            lost = Ended(
-                end_reason=EndReason.WORKER_LOST,
-                detail=Detail.FENCED.value,
-                http_status=503,
-                message="another process took this request over",
-                error_code="worker_lost",
-                retry_after_s=1,
-            )
-            self._answer(lost)
+            self._fenced = True
+            self._turn.end(refusals.taken_over())
             return
+        if outcome not in _DURABLE:
+            # The client saw an ending that the log may never know: nothing may be built on it.
+            self.state = fold(decide(self.state, RetireSession(why="end_unacked")), self.state)
         fault = self._fault
         ended = ended_reply(
             end,
             upstream_says=self._translation.upstream_says or (fault.message if fault is not None else ""),
             retry_after_s=None if fault is None else fault.retry_after_s,
-            acked=outcome is not None,
+            acked=outcome in _DURABLE,
         )
-        self._answer(ended)
-        if request is not None:
-            self._env.on_completed(
-                Completed(
-                    session_id=self._session_id, request=request, end=end, chunks=self._translation.deltas
-                )
+        self._turn.end(ended)
+        if self._request is not None:
+            completed = Completed(
+                session_id=self._session_id, request=self._request, end=end, chunks=self._translation.deltas
             )
-
-    def _answer(self, ended: Ended) -> None:
-        if not self._turn.gone:  # else it has been told already that nothing was accepted
-            self._turn.replies.put([ended])
+            self._env.on_completed(completed)
 
     # --- logging
 
@@ -316,36 +305,39 @@ class Run:
         return commands
 
     def _log_translated(self) -> None:
-        self._log(*self._translated())
+        self._log(self._translated())
 
-    def _log(self, *commands: Command) -> None:
-        events = self._decided(*commands)
+    def _log(self, commands: list[Command]) -> None:
+        events, state = self._decided(commands)
         if not events:
             return
-        ticket = self._submit(events, droppable=all(_is_delta(event) for event in events))
+        ticket = self._submit(events, state, droppable=all(_is_delta(event) for event in events))
         if self._last_ticket is not None and self._last_ticket.outcome is Outcome.FENCED:
             self.stop(EndReason.WORKER_LOST, Detail.FENCED)
         self._last_ticket = ticket
 
-    def _decided(self, *commands: Command) -> tuple[Event, ...]:
-        """Decides and folds: the events that follow, in order."""
+    def _decided(self, commands: list[Command]) -> tuple[tuple[Event, ...], SessionState]:
+        """What follows from commands: the events in order, and the state after them. Nothing is changed yet."""
+        state = self.state
         decided: list[Event] = []
         for command in commands:
-            for event in decide(self.state, command):
-                self.state = evolve(self.state, event)
+            for event in decide(state, command):
+                state = evolve(state, event)
                 decided.append(event)
-        return tuple(decided)
+        return tuple(decided), state
 
     def _submit(
         self,
         events: tuple[Event, ...],
+        state: SessionState,
         *,
         opening: Opening | None = None,
         closing: Closing | None = None,
         droppable: bool = False,
     ) -> Ticket:
+        """Hands events to the log; only then is the state theirs, so that a fault leaves no hole in the numbers."""
         first = next(event for event in events if not isinstance(event, SessionNote))
-        return self._env.log.submit(
+        ticket = self._env.log.submit(
             Append(
                 session_id=self._session_id,
                 run_id=self._submission.run_id,
@@ -356,6 +348,8 @@ class Run:
                 droppable=droppable,
             )
         )
+        self.state = state
+        return ticket
 
 
 _DELTAS: Final = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})

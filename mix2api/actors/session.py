@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import trio
 
+from mix2api.actors import refusals
 from mix2api.actors.environment import QUEUE_LENGTH, Environment
 from mix2api.actors.run import Run
 from mix2api.actors.turns import PendingTurn
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import Overloaded
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sessions.dispatch import Ended
 from mix2api.sessions.evolve import IllegalEvent, fold
@@ -51,12 +52,13 @@ class SessionActor:
         self.session_id = session_id
         self.idle_since_ms: float | None = None
         """Set while it has nothing to do."""
-        self.run: Run | None = None
         self._env = environment
         self._state = state
+        self._stale = False
         self._unlogged = unlogged
         self._on_left = on_left
         self._mailbox: deque[PendingTurn] = deque()
+        self._taken: PendingTurn | None = None
         self._wake = trio.Event()
         self._closed = False
 
@@ -74,10 +76,31 @@ class SessionActor:
         self.idle_since_ms = None
         self._wake.set()
 
-    def close(self) -> None:
-        """Lets the actor leave memory. Only an idle one is closed."""
+    def close(self) -> list[PendingTurn]:
+        """Lets the actor leave memory.
+
+        Returns:
+            The turns that still wait; none if it is idle.
+        """
+        left = list(self._mailbox)
+        self._mailbox.clear()
         self._closed = True
         self._wake.set()
+        return left
+
+    def forget(self) -> None:
+        """Another process may write to the session from now on: what is known of it has to be read again."""
+        self._state = None
+        self._stale = True
+
+    def drain(self) -> None:
+        """Ends all that it has: what waits is refused, what runs is stopped."""
+        for turn in list(self._mailbox):
+            self._leave(turn, refusals.draining())
+        if self._taken is not None and self._taken.run is None:
+            self._taken.end(refusals.draining())
+        elif self._taken is not None:
+            self._taken.stop(EndReason.OVERLOADED, Detail.DRAIN)
 
     @property
     def retired(self) -> bool:
@@ -85,19 +108,22 @@ class SessionActor:
         return self._state is not None and self._state.stage is Stage.RETIRED
 
     def expire(self, now_ms: float) -> None:
-        """Refuses the turns that have waited too long."""
+        """Refuses the turns that have waited too long, and lets those go that nobody waits for."""
         for turn in list(self._mailbox):
-            if turn.deadline_ms <= now_ms:
-                self._mailbox.remove(turn)
-                turn.refuse(_queued_too_long())
-                self._on_left()
+            if turn.over or turn.deadline_ms <= now_ms:
+                self._leave(turn, refusals.queued_too_long())
+
+    def _leave(self, turn: PendingTurn, ended: Ended) -> None:
+        self._mailbox.remove(turn)
+        turn.end(ended)
+        self._on_left()
 
     async def next_turn(self) -> PendingTurn | None:
         """The next turn that somebody still waits for; None when the actor was closed."""
-        while not self._closed or self._mailbox:
+        while not self._closed:
             if self._mailbox:
                 turn = self._mailbox.popleft()
-                if not turn.gone:
+                if not turn.over:
                     return turn
                 self._on_left()
                 continue
@@ -113,15 +139,26 @@ class SessionActor:
             SessionMiss: the session cannot be continued and the turn has not begun.
             StoreUnavailable: the session's log cannot be read now and the turn has not begun.
         """
-        state = self._state if self._state is not None else await self._read()
-        if state.stage is Stage.RETIRED:
-            raise SessionMiss("retired")
-        self.run = Run(self._env, self.session_id, state, turn, self._unlogged)
+        self._taken, self._stale = turn, False
         try:
-            self._state = await self.run.perform()
+            state = self._state if self._state is not None else await self._read()
+            if turn.over:
+                return  # its client left, or the process is draining
+            if state.stage is Stage.RETIRED:
+                raise SessionMiss("retired")
+            await self._run(turn, state)
         finally:
-            self._unlogged.discard(self.run)
-            self.run = None
+            self._taken = None
+
+    async def _run(self, turn: PendingTurn, state: SessionState) -> None:
+        run = Run(self._env, self.session_id, state, turn, self._unlogged)
+        self._state = None  # should it break, the log alone knows
+        try:
+            after = await run.perform()
+        finally:
+            self._unlogged.discard(run)
+        if not self._stale:
+            self._state = after
 
     async def _read(self) -> SessionState:
         try:
@@ -130,30 +167,8 @@ class SessionActor:
             state = fold((recorded.event for recorded in history.recorded), start)
         except (UnreadableEvent, IllegalEvent) as fault:
             raise SessionMiss("schema_fallback") from fault
+        if state.stage is Stage.VACANT:
+            raise SessionMiss("expired")
         if state.stage not in {Stage.WAITING, Stage.RETIRED}:
             raise SessionMiss("not_waiting")
         return state
-
-
-def _queued_too_long() -> Ended:
-    return Ended(
-        end_reason=EndReason.OVERLOADED,
-        detail=Detail.DEADLINE.value,
-        http_status=503,
-        message="the request waited too long for its session",
-        error_type="overloaded_error",
-        error_code="overloaded",
-        retry_after_s=1,
-    )
-
-
-def refused_unavailable(fault: StoreUnavailable) -> Ended:
-    """The answer for a turn whose session cannot be read."""
-    return Ended(
-        end_reason=EndReason.UNAVAILABLE,
-        http_status=fault.status,
-        message=fault.message,
-        error_type=fault.type,
-        error_code=fault.error_code,
-        retry_after_s=fault.retry_after_s,
-    )

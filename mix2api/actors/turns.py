@@ -1,13 +1,22 @@
 """A turn on its way through the worker: what was submitted, where its replies go, and who can stop it."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import define, field
 
+from mix2api.actors.refusals import given_up
 from mix2api.events.log import EventLog
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.dispatch import Ended, Submission
 from mix2api.vocabulary import Detail, EndReason, Receipt, SessionId
+
+_ABORTS: Final = {
+    Detail.HUNG_UP: EndReason.CLIENT_ABORT,
+    Detail.STALLED: EndReason.CLIENT_ABORT,
+    Detail.DRAIN: EndReason.OVERLOADED,
+}
+"""What a reader that gives up says of the cause. All else is a loss on our side: only the client's own going away may
+be called an abort."""
 
 
 class Stoppable(Protocol):
@@ -34,23 +43,28 @@ class PendingTurn:
     """The id that the edge drew for a session that is to be made; None: the worker draws one if it needs one."""
     resolution_reason: str = "no_history"
     run: Stoppable | None = None
-    gone: bool = False
-    """The client left, or it was refused, before it began."""
+    over: bool = False
+    """Its last reply has been put; nothing more is to be done for it unless a run is under way."""
     replies: ReplyBuffer = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.replies = ReplyBuffer(self._abort, self._settle)
 
-    def refuse(self, ended: Ended) -> None:
-        """Ends it before it began: nothing of it is in the log."""
-        self.gone = True
-        self.replies.put([ended])
+    def end(self, ended: Ended) -> None:
+        """Puts its last reply. The first counts, later ones are ignored: several may see the same turn fail."""
+        if not self.over:
+            self.over = True
+            self.replies.put([ended])
+
+    def stop(self, end_reason: EndReason, detail: Detail) -> None:
+        """Gives it up, begun or not."""
+        if self.run is None:
+            self.end(given_up(end_reason, detail))
+        else:
+            self.run.stop(end_reason, detail)
 
     def _abort(self, detail: Detail) -> None:
-        if self.run is None:
-            self.gone = True
-        else:
-            self.run.stop(EndReason.CLIENT_ABORT, detail)
+        self.stop(_ABORTS.get(detail, EndReason.WORKER_LOST), detail)
 
     def _settle(self, receipt: Receipt) -> None:
         if self.session_id is not None:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 import trio
 from attrs import frozen
 
+from mix2api.actors import refusals
 from mix2api.actors.environment import Environment
 from mix2api.actors.run import Run
-from mix2api.actors.session import SessionActor, SessionMiss, refused_unavailable
+from mix2api.actors.session import SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
-from mix2api.identity import Mint
-from mix2api.sessions.dispatch import Ended
-from mix2api.sessions.state import VACANT
-from mix2api.vocabulary import Detail, EndReason, SessionId, Shard
+from mix2api.identity import Mint, shard_of
+from mix2api.sessions.state import VACANT, SessionState
+from mix2api.vocabulary import Detail, SessionId, Shard
 
 Start = Callable[..., None]
 
@@ -49,13 +49,14 @@ class Worker:
         self._unlogged: set[Run] = set()
         self._runs = 0
         self._all_ended = trio.Event()
+        self._accepting = False
         self._start: Start | None = None
 
     def statistics(self) -> WorkerStatistics:
         """Counts, for health and the log."""
         idle = sum(1 for actor in self._actors.values() if actor.idle_since_ms is not None)
         return WorkerStatistics(
-            runs=self._runs, actors=len(self._actors), idle=idle, drained=self._start is None
+            runs=self._runs, actors=len(self._actors), idle=idle, drained=not self._accepting
         )
 
     def submit(self, turn: PendingTurn) -> SessionId:
@@ -64,7 +65,7 @@ class Worker:
         Raises:
             Overloaded: the process or the session takes no more, or the process is stopping.
         """
-        if self._start is None:
+        if not self._accepting:
             raise Overloaded("this process is stopping; try again", detail=Detail.DRAIN)
         if self._runs >= self._env.options.max_concurrency:
             raise Overloaded(
@@ -77,26 +78,32 @@ class Worker:
         self._runs += 1
         return actor.session_id
 
+    def lost(self, shard: Shard) -> None:
+        """The shard is another process's: what is known of its sessions may not be true when it comes back."""
+        for actor in self._actors.values():
+            if shard_of(actor.session_id) == shard:
+                actor.forget()
+
     async def live(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Runs the actors until cancelled; `drain` first, or what runs is left to recovery."""
         async with trio.open_nursery() as nursery:
             # The nursery's own `start_soon`, lent to `submit` for as long as this block is open.
             self._start = nursery.start_soon
+            self._accepting = True
             task_status.started()
             try:
                 await self._pulse()
             finally:
+                self._accepting = False
                 self._start = None
 
     async def drain(self, limit_s: float) -> None:
         """Takes no more turns, waits for the running ones, ends those that are not done after `limit_s` seconds."""
-        self._start = None
+        self._accepting = False
         with trio.move_on_after(limit_s):
             await self._wait_all_ended()
         for actor in list(self._actors.values()):
-            actor.expire(float("inf"))
-            if actor.run is not None:
-                actor.run.stop(EndReason.OVERLOADED, Detail.DRAIN)
+            actor.drain()
         with trio.move_on_after(limit_s):
             await self._wait_all_ended()
 
@@ -107,66 +114,51 @@ class Worker:
 
     def _actor_for(self, turn: PendingTurn) -> SessionActor:
         session_id = turn.submission.session_id
-        actor = None if session_id is None else self._actors.get(session_id)
-        if actor is not None:
-            return actor
         if session_id is None:
-            actor = self._fresh(turn.fresh_session)
-        else:
-            actor = SessionActor(self._env, session_id, None, self._unlogged, self._ended_one)
-        self._actors[actor.session_id] = actor
+            return self._fresh(turn.fresh_session or self._mint.session_id(self._draw_shard()))
+        return self._actors.get(session_id) or self._begin(session_id, None)
+
+    def _fresh(self, session_id: SessionId) -> SessionActor:
+        return self._begin(session_id, VACANT)
+
+    def _begin(self, session_id: SessionId, state: SessionState | None) -> SessionActor:
+        actor = SessionActor(self._env, session_id, state, self._unlogged, self._ended_one)
+        self._actors[session_id] = actor
         if self._start is not None:
             self._start(self._serve, actor)
         return actor
 
-    def _fresh(self, session_id: SessionId | None = None) -> SessionActor:
-        if session_id is None:
-            session_id = self._mint.session_id(self._draw_shard())
-        return SessionActor(self._env, session_id, VACANT, self._unlogged, self._ended_one)
-
     async def _serve(self, actor: SessionActor) -> None:
+        """An actor's life. The turns that it cannot take are not lost: they go to fresh sessions."""
         try:
             while (turn := await actor.next_turn()) is not None:
-                try:
-                    await self._take(actor, turn)
-                finally:
-                    self._ended_one()
+                await self._take(actor, turn)
                 if actor.retired:
                     break
         finally:
             if self._actors.get(actor.session_id) is actor:
                 del self._actors[actor.session_id]
-        await self._hand_over(actor)
+        for turn in actor.close():
+            self._redirect(actor, turn, "retired")
 
     async def _take(self, actor: SessionActor, turn: PendingTurn) -> None:
         try:
             await actor.take(turn)
         except SessionMiss as miss:
-            await self._take_fresh(turn, miss.why)
-        except StoreUnavailable as fault:
-            turn.refuse(refused_unavailable(fault))
+            self._redirect(actor, turn, miss.why)
+            return
+        except StoreUnavailable:
+            self._env.log.refused(1)
+            turn.end(refusals.store_away())
         except Exception as fault:  # noqa: BLE001 - the supervisor of actors: one session's fault stays its own
             self._env.on_fault(actor.session_id, fault)
-            turn.refuse(_adapter_error(fault))
+            turn.end(refusals.adapter_fault(fault))
+        self._ended_one()
 
-    async def _take_fresh(self, turn: PendingTurn, why: str) -> None:
-        """A turn whose session cannot be continued runs on a fresh one, in the same task."""
+    def _redirect(self, actor: SessionActor, turn: PendingTurn, why: str) -> None:
+        """Gives a turn whose session cannot be continued to a fresh one: in the same shard, where its inbox entry is."""
         turn.resolution_reason = why
-        fresh = self._fresh()
-        self._actors[fresh.session_id] = fresh
-        try:
-            await fresh.take(turn)
-        finally:
-            del self._actors[fresh.session_id]
-
-    async def _hand_over(self, actor: SessionActor) -> None:
-        """What still waits for a session that was retired runs on fresh ones."""
-        actor.close()
-        while (turn := await actor.next_turn()) is not None:
-            try:
-                await self._take_fresh(turn, "retired")
-            finally:
-                self._ended_one()
+        self._fresh(self._mint.session_id(shard_of(actor.session_id))).offer(turn)
 
     def _ended_one(self) -> None:
         self._runs -= 1
@@ -195,13 +187,3 @@ class Worker:
             if place < surplus or (actor.idle_since_ms or 0.0) <= oldest_ms:
                 actor.close()
                 del self._actors[actor.session_id]
-
-
-def _adapter_error(fault: Exception) -> Ended:
-    return Ended(
-        end_reason=EndReason.ADAPTER_ERROR,
-        detail=type(fault).__name__,
-        http_status=500,
-        message="this server made a mistake",
-        error_code="adapter_error",
-    )
