@@ -123,28 +123,30 @@ class _Reader:
 
     store: Store
     found: Found
-    seen: bool = field(default=False, init=False)
-    """Whether the log has anything at all."""
     _position: str = field(default="", init=False)
     _cursor: Cursor = field(factory=initial, init=False)
-    _ended: bool = field(default=False, init=False)
+
+    @property
+    def seen(self) -> bool:
+        """Whether the log has anything at all."""
+        return bool(self._position)
 
     async def rows(self) -> AsyncIterator[Row]:
         """The rows that are there now and were not given yet, of the run that was meant or of all."""
-        if self._ended:
-            return
-        try:
-            async for recorded in self.store.log.records(self.found.session_id, self._position):
-                self.seen = True
-                self._position = recorded.position
-                self._cursor, row = apply(self._cursor, recorded)
-                if self._is_wanted(row):
-                    yield row
-        except UnreadableEvent as fault:
-            # The store's reader stops at an entry that it cannot read: what follows is not shown.
-            self.seen = self._ended = True
-            self._cursor, row = apply_unreadable(self._cursor, fault.why)
-            yield row
+        unreadable = True
+        while unreadable:
+            unreadable = False
+            try:
+                async for recorded in self.store.log.records(self.found.session_id, self._position):
+                    self._position = recorded.position
+                    self._cursor, row = apply(self._cursor, recorded)
+                    if self._is_wanted(row):
+                        yield row
+            except UnreadableEvent as fault:
+                unreadable = True
+                self._position = fault.position
+                self._cursor, row = apply_unreadable(self._cursor, fault.why, fault.position)
+                yield row
 
     def _is_wanted(self, row: Row) -> bool:
         return self.found.run_id is None or row.run_id in {None, self.found.run_id}

@@ -21,11 +21,15 @@ UPCASTS: Final[dict[tuple[str, int], Upcast]] = {}
 
 
 class UnreadableEvent(ValueError):
-    """An entry that this version cannot read. `why` is a word: `newer`, `kind`, `damaged`."""
+    """An entry that this version cannot read. `why` is a word: `newer`, `kind`, `damaged`.
 
-    def __init__(self, why: str) -> None:
+    `position` is its stream id where the log's reader knows it, else empty: reading can go on after it.
+    """
+
+    def __init__(self, why: str, position: str = "") -> None:
         super().__init__(f"unreadable event: {why}")
         self.why = why
+        self.position = position
 
 
 @frozen

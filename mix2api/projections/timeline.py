@@ -57,7 +57,7 @@ class Row:
     """One entry of the log."""
 
     position: str
-    """Its stream id; empty if not even that is known."""
+    """Its stream id."""
     at_ms: int
     """Since the first entry shown, on the store's clock."""
     event: str
@@ -118,16 +118,9 @@ def apply(cursor: Cursor, recorded: Recorded) -> tuple[Cursor, Row]:
     return cursor, row
 
 
-def apply_unreadable(cursor: Cursor, why: str, position: str = "") -> tuple[Cursor, Row]:
-    """The row of an entry that cannot be read.
-
-    Args:
-        cursor: where the reader stands.
-        why: the word of `UnreadableEvent`.
-        position: its stream id, if known.
-    """
-    if position:
-        cursor = _timed(cursor, _stream_ms(position))
+def apply_unreadable(cursor: Cursor, why: str, position: str) -> tuple[Cursor, Row]:
+    """The row of an entry that cannot be read, by `UnreadableEvent`'s word and its place."""
+    cursor = _timed(cursor, _stream_ms(position))
     stage = None if cursor.state is None else cursor.state.stage
     row = Row(position=position, at_ms=cursor.last_ms, event=why, stage=stage, flags=(Flag.UNREADABLE,))
     return cursor, row

@@ -6,7 +6,7 @@ from typing import Final
 from attrs import define, frozen
 
 from mix2api.errors import StoreUnavailable
-from mix2api.events.codec import decode
+from mix2api.events.codec import UnreadableEvent, decode
 from mix2api.events.log import Append, History, OpenRun, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import AuditNote
@@ -89,7 +89,7 @@ class RedisEventLog:
 
         Raises:
             StoreUnavailable: the store does not answer.
-            mix2api.events.codec.UnreadableEvent: an entry is newer or damaged.
+            mix2api.events.codec.UnreadableEvent: an entry is newer or damaged; `after` its position reading goes on.
         """
         key = self._keys.log(shard_of(session_id), session_id)
         while True:
@@ -171,7 +171,10 @@ def told(replies: list[Reply]) -> list[Reply]:
 def _recorded(entry: list[Reply]) -> Recorded:
     position, flat = entry
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    event = decode(fields.get(b"k", b""), fields.get(b"v", b""), fields.get(b"d", b""))
+    try:
+        event = decode(fields.get(b"k", b""), fields.get(b"v", b""), fields.get(b"d", b""))
+    except UnreadableEvent as fault:
+        raise UnreadableEvent(fault.why, position.decode()) from fault
     return Recorded(position=position.decode(), event=event)
 
 

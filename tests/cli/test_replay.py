@@ -153,6 +153,22 @@ async def test_an_unreadable_entry_is_shown_and_gives_1(redis_server: RedisServe
     assert row.split()[1:] == ["newer", "waiting", "unreadable"]
 
 
+async def test_what_follows_an_unreadable_entry_is_read_on(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        session, again = new_session(store), new_run(store)
+        events = events_of([*good_run(), *good_run(again)])
+        border = next(place for place, event in enumerate(events) if isinstance(event, End)) + 1
+        await store_run(store, session, events[:border])
+        for _ in range(2):
+            await append_raw(store, session, "request", "1", b"{")
+        await store_run(store, session, events[border:])
+        code, text = await replayed(store, session, as_json=True)
+    rows = json.loads(text)["rows"]
+    assert code == 1
+    assert [row["event"] for row in rows if row["flags"]] == ["damaged", "damaged"]
+    assert rows[-1]["verdict"]["recomputed"]["end_reason"] == "stop"
+
+
 async def test_no_other_session_is_read(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store:
         mine, other = new_session(store), new_session(store)

@@ -213,11 +213,11 @@ def test_an_unreadable_entry_is_a_row_and_its_number_is_missing_after_it() -> No
     assert after.flags == (Flag.MISSING,)
 
 
-def test_an_unreadable_entry_of_unknown_place_and_stage_is_a_row_too() -> None:
-    cursor, row = apply_unreadable(initial(), "newer")
-    assert (row.position, row.at_ms, row.stage) == ("", 0, "vacant")
-    trimmed, _ = apply(cursor, Recorded(position="5-0", event=events_of(good_run())[-1]))
-    assert apply_unreadable(trimmed, "newer")[1].stage is None
+def test_an_unreadable_entry_in_a_trimmed_log_has_no_stage() -> None:
+    cursor, row = apply_unreadable(initial(), "newer", "5-0")
+    assert (row.position, row.at_ms, row.stage) == ("5-0", 0, "vacant")
+    trimmed, _ = apply(cursor, Recorded(position="6-0", event=events_of(good_run())[-1]))
+    assert apply_unreadable(trimmed, "newer", "7-0")[1].stage is None
 
 
 def test_notes_of_the_session_itself_belong_to_no_run() -> None:
