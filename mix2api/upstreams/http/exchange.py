@@ -19,8 +19,6 @@ from mix2api.upstreams.http.watch import Watch
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import Detail
 
-DRAIN_S: Final = 0.05
-"""How long a body's end may come after the answer's last word: a new connection costs about as much at a distance."""
 _DRAIN_READS: Final = 4
 """Pieces read over meanwhile: more is another answer, not an end."""
 
@@ -127,9 +125,9 @@ class Exchange:
         return b""
 
     async def drain(self) -> None:
-        """Gives the body's end the chance to come: within `DRAIN_S`, and only if the caller is satisfied."""
+        """Gives the body's end the chance to come: within `drain_s`, and only if the caller is satisfied."""
         if self.satisfied and self._connection is not None:
-            with suppress(UpstreamFault), trio.move_on_after(DRAIN_S):
+            with suppress(UpstreamFault), trio.move_on_after(self.drain_s):
                 for _ in range(_DRAIN_READS):
                     if not await self.receive():
                         break
@@ -150,6 +148,11 @@ class Exchange:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    @property
+    def drain_s(self) -> float:
+        """Seconds that the body's end is worth after the answer's last word."""
+        return self._services.timeouts.drain
 
     @property
     def _open_connection(self) -> Connection:

@@ -7,7 +7,7 @@ from attrs import frozen
 
 @frozen(kw_only=True)
 class Timeouts:
-    """Limits of one call, in seconds; each one's passing is an `UpstreamFault` `timeout/<name>`."""
+    """Limits of one call, in seconds; the passing of all but `drain` is an `UpstreamFault` `timeout/<name>`."""
 
     connect: float = 10.0
     """Name resolution, TCP and TLS, together, per attempt."""
@@ -17,6 +17,10 @@ class Timeouts:
     """Between two pieces of the body, and from the head to its first piece."""
     total: float = 0.0
     """From the call's begin to the answer's last byte, waits between attempts included; 0 is none."""
+
+    drain: float = 0.05
+    """How long a body's end may come after the answer's last word, before the connection is given up instead: a new one
+    costs about as much at a distance."""
 
     @property
     def total_or_inf(self) -> float:

@@ -9,7 +9,7 @@ import trio
 from mix2api.clock import Clock, SystemClock
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.client import HttpClient
-from mix2api.upstreams.http.exchange import DRAIN_S, Exchange
+from mix2api.upstreams.http.exchange import Exchange
 from mix2api.upstreams.http.head import AnswerHead, HttpRequest
 from mix2api.upstreams.http.origin import split_url
 from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
@@ -138,7 +138,7 @@ class MixStream:
 
     async def _receive_late(self) -> bytes:
         """What follows the turn's ending, usually `[DONE]`: waited for but shortly, and no fault if it does not come."""
-        with suppress(UpstreamFault), trio.move_on_after(DRAIN_S):
+        with suppress(UpstreamFault), trio.move_on_after(self._exchange.drain_s):
             return await self._exchange.receive()
         self._exchange.close()
         return b""

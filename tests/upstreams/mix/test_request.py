@@ -157,7 +157,7 @@ def test_the_model_s_slug_follows_the_provider_prefix(model: str, slug: str) -> 
 
 
 def test_the_query_is_the_newest_user_text_of_parts_too() -> None:
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"type": "text", "text": "look"},
         {"type": "image_url", "image_url": {}},
         {"type": "text", "text": "here"},
