@@ -24,7 +24,7 @@ class ErrorBody:
 class ClientVisibleError(Exception):
     """An error with a defined answer: HTTP `status`, envelope, and the `end_reason` that it stands for."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     type: ClassVar[str] = "server_error"
     code: ClassVar[str | None] = None
     end_reason: ClassVar[EndReason] = EndReason.ADAPTER_ERROR
@@ -102,7 +102,10 @@ class AuthenticationFailed(ClientVisibleError):
 
 
 class Overloaded(ClientVisibleError):
-    """One of our own limits; `detail` says which. The client may retry after `retry_after_s` seconds."""
+    """One of our own limits; `detail` says which: 429 if too much came at once (`queue`), else 503.
+
+    The client may retry after `retry_after_s` seconds.
+    """
 
     status = 503
     type = "overloaded_error"
@@ -112,6 +115,8 @@ class Overloaded(ClientVisibleError):
     def __init__(self, message: str, *, detail: Detail, retry_after_s: int = 1) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.detail = detail
+        if detail is Detail.QUEUE:
+            self.status = 429
 
 
 class StoreUnavailable(ClientVisibleError):

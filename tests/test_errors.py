@@ -26,7 +26,8 @@ def test_a_code_of_its_own_goes_before_the_class_s() -> None:
 
 def test_our_own_limits_say_which_and_when_to_come_back() -> None:
     error = Overloaded("too many", detail=Detail.QUEUE, retry_after_s=7)
-    assert (error.detail, error.retry_after_s, error.status) == (Detail.QUEUE, 7, 503)
+    assert (error.detail, error.retry_after_s, error.status) == (Detail.QUEUE, 7, 429)
+    assert Overloaded("none", detail=Detail.NO_OWNER).status == 503
     assert StoreUnavailable().retry_after_s == 1
 
 
