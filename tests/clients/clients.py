@@ -1,0 +1,152 @@
+"""The clients under trial, and a running program of one."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import trio
+from asks import Ask, Kind, Seen
+from attrs import define, field, frozen
+from cases import Failure
+
+from mix2api.vocabulary import ClientName
+
+HERE: Final = Path(__file__).parent
+_ASK_LIMIT_S: Final = 30
+"""For one ask: the slowest waits a second for its second try."""
+
+
+@frozen(kw_only=True)
+class Client:
+    """One client and its words."""
+
+    name: str
+    known_as: ClientName
+    """What the product must take it for."""
+    command: tuple[str, ...]
+    kinds: frozenset[Kind] = frozenset(Kind)
+    """The endpoints that it has."""
+    words: Mapping[Failure, str]
+    """The class that it raises."""
+    shows_code_in_stream: bool = True
+    """Whether a failure in the stream comes with the envelope's `code`."""
+
+
+def _python(name: str) -> tuple[str, ...]:
+    return (sys.executable, str(HERE / "programs" / name))
+
+
+def _node(name: str) -> tuple[str, ...]:
+    return ("node", str(HERE / "programs" / name))
+
+
+_OPENAI_WORDS: Final = {
+    Failure.BAD_REQUEST: "BadRequestError",
+    Failure.AUTHENTICATION: "AuthenticationError",
+    Failure.NOT_FOUND: "NotFoundError",
+    Failure.RATE_LIMIT: "RateLimitError",
+    Failure.SERVER: "InternalServerError",
+    Failure.IN_STREAM: "APIError",
+}
+
+CLIENTS: Final = (
+    Client(
+        name="openai python",
+        known_as=ClientName.OPENAI_PYTHON,
+        command=_python("openai_python.py"),
+        words={**_OPENAI_WORDS, Failure.TIMEOUT: "APITimeoutError"},
+    ),
+    Client(
+        name="openai node",
+        known_as=ClientName.OPENAI_NODE,
+        command=_node("openai_node.mjs"),
+        words={**_OPENAI_WORDS, Failure.TIMEOUT: "APIConnectionTimeoutError"},
+    ),
+    Client(
+        name="ai sdk",
+        known_as=ClientName.AI_SDK,
+        command=_node("ai_sdk.mjs"),
+        kinds=frozenset({Kind.CHAT}),
+        words={
+            **dict.fromkeys(Failure, "AI_APICallError"),
+            # It hands the error's text on, as a part of the stream.
+            Failure.IN_STREAM: "string",
+            Failure.TIMEOUT: "TimeoutError",
+        },
+        shows_code_in_stream=False,
+    ),
+    Client(
+        name="curl",
+        known_as=ClientName.CURL,
+        command=_python("curl.py"),
+        words={
+            **dict.fromkeys(Failure, "http_error"),
+            Failure.IN_STREAM: "error_frame",
+            Failure.TIMEOUT: "exit_28",
+        },
+    ),
+)
+
+
+@define(eq=False)
+class ClientProgram:
+    """A client's program, waiting for asks."""
+
+    _process: trio.Process
+    _read: bytearray = field(factory=bytearray)
+
+    async def see(self, ask: Ask) -> Seen:
+        """Has it do one thing. A program that says nothing, or ended, is a finding like any other."""
+        try:
+            with trio.fail_after(_ASK_LIMIT_S):
+                return await self._exchange(msgspec.json.encode(ask))
+        except trio.TooSlowError:
+            # Whatever it says later would be taken for an answer to the next ask.
+            self._process.kill()
+            return Seen(complaints=[f"the client hangs: no answer within {_ASK_LIMIT_S} s"])
+        except (EOFError, trio.BrokenResourceError):
+            return Seen(complaints=["the client's program has ended"])
+
+    async def _exchange(self, ask: bytes) -> Seen:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        await stdin.send_all(ask + b"\n")
+        while (end := self._read.find(b"\n")) < 0:
+            data = await stdout.receive_some()
+            if not data:
+                raise EOFError
+            self._read += data
+        line = bytes(self._read[:end])
+        del self._read[: end + 1]
+        return msgspec.json.decode(line, type=Seen)
+
+
+@asynccontextmanager
+async def running_client(client: Client, errors: Path) -> AsyncIterator[ClientProgram]:
+    """Its program, from here to the end of the block.
+
+    Args:
+        client: which one.
+        errors: file for what it writes to stderr.
+    """
+    environ = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        "PYTHONPATH": str(HERE),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    with errors.open("ab") as stderr:
+        process = await trio.lowlevel.open_process(
+            list(client.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environ
+        )
+    try:
+        yield ClientProgram(process)
+    finally:
+        with trio.CancelScope(shield=True):
+            process.kill()
+            await process.wait()

@@ -1,0 +1,57 @@
+"""The table of results, and what stands behind each failure."""
+
+from collections.abc import Mapping, Sequence
+
+from attrs import define, field
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PASSED, _FAILED, _NOT_THERE = Text("pass", "green"), Text("FAIL", "bold red"), Text("-", "dim")
+
+
+@define
+class Report:
+    """What was found, per shape, client and case."""
+
+    _found: dict[tuple[str, str, str], Sequence[str]] = field(factory=dict)
+    _of_systems: list[str] = field(factory=list)
+    """What concerns no single trial."""
+
+    def add(self, shape: str, client: str, case: str, findings: Sequence[str]) -> None:
+        """One trial."""
+        self._found[shape, client, case] = findings
+
+    def add_system(self, shape: str, findings: Sequence[str]) -> None:
+        """A shape as a whole: how its processes ended, what its audit says."""
+        self._of_systems += [f"{shape}: {finding}" for finding in findings]
+
+    @property
+    def failed(self) -> int:
+        """Trials that failed, and findings of systems."""
+        return sum(map(bool, self._found.values())) + len(self._of_systems)
+
+    def print(self, console: Console) -> None:
+        """The table, then the failures one by one."""
+        console.print(self._table())
+        for (shape, client, case), findings in self._found.items():
+            for finding in findings:
+                console.print(Text(f"FAIL {shape} / {client} / {case}: {finding}"), soft_wrap=True)
+        for finding in self._of_systems:
+            console.print(Text(f"FAIL {finding}"), soft_wrap=True)
+        console.print(f"{len(self._found)} trials, {self.failed} failed")
+
+    def _table(self) -> Table:
+        columns = list(dict.fromkeys((shape, client) for shape, client, _ in self._found))
+        table = Table("case", title="clients")
+        for shape, client in columns:
+            table.add_column(f"{client}\n{shape}")
+        for case in dict.fromkeys(case for _, _, case in self._found):
+            table.add_row(case, *(self._cell((*column, case)) for column in columns))
+        return table
+
+    def _cell(self, key: tuple[str, str, str]) -> Text:
+        findings: Mapping[tuple[str, str, str], Sequence[str]] = self._found
+        if key not in findings:
+            return _NOT_THERE
+        return _FAILED if findings[key] else _PASSED
