@@ -104,22 +104,26 @@ class AuditStream:
 
 
 def _entry(raw: list[Reply]) -> AuditEntry | None:
-    """Fields stand in the order in which the append script and the writer put them."""
+    """Fields stand in the order in which the append script and the writer put them; a newer version may add some.
+
+    What is damaged is given as far as it goes: its halves are unreadable, and whoever counts says so.
+    """
     position, fields = raw
+    values: list[bytes] = [*fields[3::2], b"", b"", b"", b""]
     match fields[1]:
         case b"run":
-            _, _, _, run, _, session, _, request, _, end = fields
-            return AuditedRun(
-                position.decode(), RunId(run.decode()), SessionId(session.decode()), request, end
-            )
+            run, session, request, end = values[:4]
+            return AuditedRun(position.decode(), RunId(_text(run)), SessionId(_text(session)), request, end)
         case b"receipt":
+            run, session, _, receipt = values[:4]
             return AuditedReceipt(
-                position.decode(),
-                RunId(fields[3].decode()),
-                SessionId(fields[5].decode()),
-                fields[9].decode(),
+                position.decode(), RunId(_text(run)), SessionId(_text(session)), _text(receipt)
             )
-        case b"refused":
-            return AuditedRefusals(position.decode(), int(fields[3]))
+        case b"refused" if values[0].isdigit():
+            return AuditedRefusals(position.decode(), int(values[0]))
         case _:
             return None
+
+
+def _text(word: bytes) -> str:
+    return word.decode(errors="replace")

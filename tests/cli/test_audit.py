@@ -15,7 +15,7 @@ from mix2api.clock import SystemClock
 from mix2api.identity import Mint
 from mix2api.projections.audit import Dimension
 from mix2api.store.opening import Store
-from mix2api.vocabulary import ChunkKind, EndReason, Receipt, RequestId, RunId
+from mix2api.vocabulary import ChunkKind, EndReason, Receipt, RequestId, RunId, Shard
 
 DAY_MS = 86_400_000
 
@@ -124,6 +124,24 @@ async def test_refused_requests_are_told_of_and_count_for_nothing_else(redis_ser
         _, text = await audited(store, as_json=True)
     report = json.loads(text)
     assert (report["refused"], report["requests"]) == (3, 4)
+
+
+async def test_damaged_and_newer_entries_are_counted_as_unreadable_or_left_out(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store:
+        await fill(store)
+        key = store.keys.audit(Shard(0))
+        redis_server.command("XADD", key, "*", "k", "run", "r", "run_cut")
+        redis_server.command(
+            "XADD", key, "*", "k", "run", "r", b"\xff", "s", "", "a", "?", "e", "?", "later", "1"
+        )
+        redis_server.command("XADD", key, "*", "k", "refused", "n", "many")
+        redis_server.command("XADD", key, "*", "k", "receipt")
+        redis_server.command("XADD", key, "*", "k", "a later kind", "n", "1")
+        code, text = await audited(store, as_json=True)
+    report = json.loads(text)
+    assert (code, report["unreadable"], report["requests"], report["ended"]) == (1, 2, 6, 3)
 
 
 def parsed(*words: str) -> argparse.Namespace:
