@@ -80,6 +80,7 @@ class Inbox:
         self._after: dict[Shard, str] = {}
         self._running: dict[RunId, _Relayed] = {}
         self._early: dict[RunId, Detail] = {}
+        self._forwarded = trio.Event()
         self._send_wakes, self._wakes = trio.open_memory_channel[Shard](1_000_000)
         # As many wake-ups as mail can hold: one is an int, and losing one would strand a turn until its deadline.
 
@@ -108,6 +109,12 @@ class Inbox:
         relayed = self._running.get(run_id)
         if relayed is not None:
             relayed.turn.replies.headers_sent()
+
+    async def wait_forwarded(self) -> None:
+        """Waits until the endings of all its runs are in the outbox. The caller brings the deadline."""
+        while self._running:
+            self._forwarded = trio.Event()
+            await self._forwarded.wait()
 
     async def run(self) -> None:
         """Reads the inboxes that were woken and forwards replies, until cancelled."""
@@ -185,14 +192,12 @@ class Inbox:
         while ended is None:
             replies = await turn.replies.take()
             ended = next((reply for reply in replies if isinstance(reply, Ended)), None)
-            if turn.session_id is None and ended is not None and ended.detail == Detail.NO_OWNER:
-                # The shard is another's, and so is the turn: its new owner finds the entry and answers.
-                del self._running[submission.run_id]
-                return
-            number += 1
-            self._outbox.put(submission.edge, ReplyBatch(submission.run_id, 1, number, replies))
+            if not _is_another_s(turn, ended):
+                number += 1
+                self._outbox.put(submission.edge, ReplyBatch(submission.run_id, 1, number, replies))
         del self._running[submission.run_id]
-        if turn.session_id is None:
+        self._forwarded.set()
+        if turn.session_id is None and not _is_another_s(turn, ended):
             await self._discard(shard, entry)
 
     async def _discard(self, shard: Shard, entry: str) -> None:
@@ -217,6 +222,11 @@ class Inbox:
                 if relayed.edge in gone and relayed.edge in absent:
                     relayed.turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
             absent = gone
+
+
+def _is_another_s(turn: PendingTurn, ended: Ended | None) -> bool:
+    """Whether the shard, and the turn with it, went to another process: that one finds the entry, and answers."""
+    return turn.session_id is None and ended is not None and ended.detail == Detail.NO_OWNER
 
 
 _DETAILS: Final = frozenset(Detail)

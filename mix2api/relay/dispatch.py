@@ -20,7 +20,7 @@ from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch,
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.client_words import ended_reply
-from mix2api.sessions.dispatch import Accepted, Ended, Replies, Submission
+from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
 from mix2api.vocabulary import (
     SUCCESSES,
@@ -81,6 +81,8 @@ class _RemoteRun:
     heard_ms: float
     due: int = 1
     accepted: bool = False
+    end_found: bool = False
+    """Its `end` was in the log when it was last looked up: the reply may be in the mail."""
     refused: bool = False
     """It ended without having been accepted: there is nothing to write a receipt for."""
 
@@ -132,6 +134,13 @@ class RelayDispatch:
             StoreUnavailable: Redis is away; nothing was accepted.
         """
         session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
+        try:
+            return await self._put(submission, session_id)
+        except StoreUnavailable:
+            self._log.refused(1)
+            raise
+
+    async def _put(self, submission: Submission, session_id: SessionId) -> Replies:
         shard = shard_of(session_id)
         owner = await self._inboxes.lease_owner(shard)
         if owner is None:
@@ -141,7 +150,8 @@ class RelayDispatch:
             turn = RelayedTurn.of(submission, session_id, run.deadline_ms)
             await self._inboxes.put_inbox(shard, encode(turn), run.deadline_ms)
         except BaseException:
-            del self._runs[run.run_id]
+            # It may be there all the same, and nobody is left to take its replies.
+            self._hang_up(run.run_id, Detail.EDGE_LOST)
             raise
         self._outbox.put(owner, WakeUp(shard))
         return run.replies
@@ -176,11 +186,19 @@ class RelayDispatch:
             return
         run.due += 1
         run.heard_ms = self._clock.monotonic_ms()
-        run.accepted = run.accepted or any(isinstance(reply, Accepted) for reply in batch.replies)
+        if not run.accepted:
+            self._note_acceptance(run, batch.replies)
         run.replies.put(list(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
             run.refused = not run.accepted
             self._runs.pop(run.run_id)
+
+    @staticmethod
+    def _note_acceptance(run: _RemoteRun, replies: list[Reply]) -> None:
+        for reply in replies:
+            if isinstance(reply, Accepted):
+                # Perhaps another session than the one it was sent to: that could not be continued.
+                run.accepted, run.session_id = True, SessionId(reply.session_id)
 
     async def watch(self) -> None:
         """Looks up silent runs, for ever."""
@@ -202,17 +220,18 @@ class RelayDispatch:
 
     async def _verdict(self, run: _RemoteRun) -> Ended | None:
         """What a silent run's client is told now; None: it has to wait."""
+        # The log first: a run that begins or ends between the two looks is then at least still open, or found ended
+        # next time; the other way round it would seem to have been accepted by nobody.
+        events = await self._events(run)
+        end = next((event for event in events if isinstance(event, End)), None)
+        if end is not None:
+            return _verdict_of_end(run, end)
         shard = shard_of(run.session_id)
         for entry in await self._log.open_entries([shard]):
             if entry.run.run_id == run.run_id:
                 return await self._while_open(run, entry.run.process)
-        events = await self._events(run)
-        for event in events:
-            if isinstance(event, End):
-                # The end stands, what the client was to see before it was lost: a finish would be a lie.
-                return _lost(Detail.MID_STREAM) if event.end_reason in SUCCESSES else ended_reply(event)
         if events:
-            return _lost(Detail.MID_STREAM)
+            return _lost(Detail.MID_STREAM) if self._overdue(run) else None
         if self._clock.now_ms() > run.deadline_ms:
             return _expired()
         owner = await self._inboxes.lease_owner(shard)
@@ -225,9 +244,13 @@ class RelayDispatch:
         if await self._is_alive(process):
             run.heard_ms = self._clock.monotonic_ms()
             return None
+        if not self._overdue(run):
+            return None
+        return _lost(Detail.MID_STREAM if run.due > 1 else Detail.BEFORE_OUTPUT)
+
+    def _overdue(self, run: _RemoteRun) -> bool:
         silent_ms = self._clock.monotonic_ms() - run.heard_ms
-        overdue = silent_ms > _SILENT_PERIODS * self._options.period_s * 1000
-        return _lost(Detail.MID_STREAM if run.due > 1 else Detail.BEFORE_OUTPUT) if overdue else None
+        return silent_ms > _SILENT_PERIODS * self._options.period_s * 1000
 
     async def _events(self, run: _RemoteRun) -> list[Event]:
         """What the session's log says of this run."""
@@ -243,7 +266,7 @@ class RelayDispatch:
 
     def _end(self, run: _RemoteRun, ended: Ended) -> None:
         if self._runs.pop(run.run_id, None) is not None:
-            run.refused = ended.end_reason is EndReason.OVERLOADED
+            run.refused = ended.detail == Detail.EXPIRED
             run.replies.put([ended])
 
     def _hang_up(self, run_id: RunId, detail: Detail) -> None:
@@ -256,6 +279,14 @@ class RelayDispatch:
         # known that there is none, the receipt is written. An audit passes over receipts without a run.
         if not run.refused:
             self._log.receipt(run.session_id, run.run_id, run.request_id, receipt)
+
+
+def _verdict_of_end(run: _RemoteRun, end: End) -> Ended | None:
+    if not run.end_found:
+        run.end_found = True
+        return None
+    # The end stands, what the client was to see before it was lost: a finish would be a lie.
+    return _lost(Detail.MID_STREAM) if end.end_reason in SUCCESSES else ended_reply(end)
 
 
 def _lost(detail: Detail) -> Ended:
