@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import store_parts as parts
@@ -43,7 +44,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddedServer:
     return EmbeddedServer(tmp_path, ServerBinary(str(path), version))
 
 
-async def ask(server: EmbeddedServer, *commands: tuple[str | int, ...]) -> list[object]:
+async def ask(server: EmbeddedServer, *commands: tuple[str | int, ...]) -> list[Any]:
     link = RedisLink(server.location, Timeouts(), "test-embedded")
     try:
         return await link.execute(*commands)
@@ -55,6 +56,16 @@ async def pid_of(server: EmbeddedServer) -> int:
     (info,) = await ask(server, ("INFO", "server"))
     assert isinstance(info, bytes)
     return int(next(line for line in info.splitlines() if line.startswith(b"process_id:")).split(b":")[1])
+
+
+async def kill_once_written(server: EmbeddedServer) -> int:
+    """Kill -9, once the append-only file has what was confirmed (`everysec` may put a write off for two seconds)."""
+    info = ""
+    while "aof_buffer_length:0\r" not in info:
+        info = str(*await ask(server, ("INFO", "persistence")), "ascii")
+    pid = await pid_of(server)
+    os.kill(pid, signal.SIGKILL)
+    return pid
 
 
 def is_gone(pid: int) -> bool:
@@ -103,9 +114,8 @@ async def test_the_last_user_stops_it_and_the_data_are_there_again(server: Embed
 
 async def test_it_is_started_again_after_it_was_killed(server: EmbeddedServer) -> None:
     await server.enter()
-    pid = await pid_of(server)
     await ask(server, ("SET", "kept", "yes"))
-    os.kill(pid, signal.SIGKILL)
+    pid = await kill_once_written(server)
     await server.ensure_running()
     assert await pid_of(server) != pid
     assert await ask(server, ("GET", "kept")) == [b"yes"]
@@ -203,7 +213,7 @@ async def test_an_open_store_outlives_its_server(tmp_path: Path) -> None:
         await store.leases.acquire()
         session, run = parts.MINT.session_id(parts.SHARD), parts.new_run()
         await store.log.submit(parts.opening_append(session, run)).wait()
-        os.kill(await pid_of(EmbeddedServer(tmp_path, find_binary())), signal.SIGKILL)
+        await kill_once_written(EmbeddedServer(tmp_path, find_binary()))
         with trio.fail_after(20):
             ticket = store.log.submit(parts.closing_append(session, run, 2))
             assert await ticket.wait() is Outcome.APPENDED

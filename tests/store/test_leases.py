@@ -1,5 +1,7 @@
 """Leases and heartbeats: one owner a shard, epochs that grow, and signs of life that run out."""
 
+from pathlib import Path
+
 import pytest
 import store_parts as parts
 import trio
@@ -68,6 +70,35 @@ async def test_a_lease_that_ran_out_is_taken_again_under_a_new_epoch(redis_serve
         redis_server.command("DEL", store.keys.lease(parts.SHARD))
         assert await store.leases.renew() == LeaseChange()
         assert store.leases.token(parts.SHARD) != first
+
+
+async def test_everybody_sees_which_shards_have_an_owner(redis_server: RedisServer) -> None:
+    async with (
+        parts.running_store(redis_server.url, shards=3) as store,
+        parts.running_store(redis_server.url, shards=3) as other,
+    ):
+        await store.leases.acquire([Shard(1)])
+        assert await other.leases.owners() == {0: None, 1: store.leases.token(Shard(1)), 2: None}
+
+
+async def test_leases_are_taken_again_after_an_outage(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    async with (
+        parts.running_store(server.url, lease_s=0.03, shards=2) as store,
+        trio.open_nursery() as nursery,
+    ):
+        gained = trio.Event()
+        nursery.start_soon(store.leases.keep, lambda _: gained.set())
+        nursery.start_soon(store.heartbeat.keep)
+        with trio.fail_after(5):
+            await store.links[2].wait_down()
+            server.start()
+            await gained.wait()
+            while not await store.heartbeat.alive(store.process):
+                await store.heartbeat.beat()
+        assert store.leases.held == {0, 1}
+        nursery.cancel_scope.cancel()
+    server.stop()
 
 
 async def test_keeping_leases_tells_of_changes_and_renews(redis_server: RedisServer) -> None:
