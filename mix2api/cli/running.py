@@ -26,11 +26,12 @@ from mix2api.actors.worker import Worker
 from mix2api.cli.collector import settle_collector
 from mix2api.cli.groups import actor_options, edge_options, http_options, mix_options, store_options
 from mix2api.cli.health import ProcessHealth
+from mix2api.cli.plain_faults import plain_faults, why_of
 from mix2api.cli.reporting import Reporter
 from mix2api.clock import SystemClock
 from mix2api.edge.app import EdgeParts, build_app
 from mix2api.edge.serving import GRACE_S, server_config
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import ConfigurationError, Overloaded, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.logs import configure_logging
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
@@ -138,21 +139,26 @@ async def run_process(
         {"role": role.value, "channel": settings.release.channel.value},
     )
     stopping = trio.Event() if stop is None else stop
-    async with (
-        open_store(store_options(settings, role.value)) as store,
-        _parts(settings, role, store, logger) as parts,
-    ):
-        await store.heartbeat.beat()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_on_signals, stopping)
-            nursery.start_soon(store.heartbeat.keep)
-            nursery.start_soon(parts.outbox.run)
-            nursery.start_soon(_read_mail, parts)
-            if parts.worker is not None:
-                await _start_worker(parts, nursery)
-            settle_collector()
-            await _serve(parts, stopping, task_status)
-            nursery.cancel_scope.cancel()
+    with plain_faults():
+        async with (
+            open_store(store_options(settings, role.value)) as store,
+            _parts(settings, role, store, logger) as parts,
+        ):
+            await store.heartbeat.beat()
+            await _run_parts(parts, stopping, task_status)
+
+
+async def _run_parts(parts: _Process, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_on_signals, stopping)
+        nursery.start_soon(parts.store.heartbeat.keep)
+        nursery.start_soon(parts.outbox.run)
+        nursery.start_soon(_read_mail, parts)
+        if parts.worker is not None:
+            await _start_worker(parts, nursery)
+        settle_collector()
+        await _serve(parts, stopping, task_status)
+        nursery.cancel_scope.cancel()
 
 
 @asynccontextmanager
@@ -339,8 +345,17 @@ async def _closing(
     *,
     task_status: trio.TaskStatus[list[str]],
 ) -> None:
-    """Serves; what else runs for the edge ends with it."""
-    await serve(task_status=task_status)  # type: ignore[misc]
+    """Serves; what else runs for the edge ends with it.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    try:
+        await serve(task_status=task_status)  # type: ignore[misc]
+    except* OSError as faults:  # of binding: what connections raise stays with them
+        raise ConfigurationError(
+            f"MIX2API_HOST, PORT: the address cannot be listened on ({why_of(faults)}): name another"
+        ) from None
     closed()
 
 
@@ -362,6 +377,11 @@ async def _drain(parts: _Process, drain_s: float) -> None:
             except StoreUnavailable:
                 parts.logger.warning("leases.kept", why="store_unavailable")
         await parts.worker.drain(drain_s)
+    if parts.inbox is not None:
+        # The endings of other processes' clients.
+        with trio.move_on_after(GRACE_S):
+            await parts.inbox.wait_forwarded()
+            await parts.outbox.wait_sent()
 
 
 async def _on_signals(stopping: trio.Event) -> None:
