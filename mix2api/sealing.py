@@ -74,7 +74,11 @@ class Seal:
 
     def seal(self, text: str, purpose: str) -> Sealed:
         """A short text (an upstream id) as it may stand in the log."""
-        return Sealed(base64.urlsafe_b64encode(self.seal_bytes(text.encode(), purpose.encode())).decode())
+        return Sealed(
+            base64.urlsafe_b64encode(
+                self.seal_bytes(text.encode("utf-8", "surrogatepass"), purpose.encode())
+            ).decode()
+        )
 
     def unseal(self, sealed: Sealed, purpose: str) -> str:
         """The text again.
@@ -86,7 +90,7 @@ class Seal:
             raw = base64.urlsafe_b64decode(sealed)
         except ValueError as fault:
             raise UnsealError("not base64url") from fault
-        return self.unseal_bytes(raw, purpose.encode()).decode()
+        return self.unseal_bytes(raw, purpose.encode()).decode("utf-8", "surrogatepass")
 
 
 def _key(secret: bytes) -> bytes:

@@ -18,7 +18,7 @@ from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState
 from mix2api.store.log import OpenEntry
-from mix2api.vocabulary import EndReason, ProcessId, SessionWord, Shard
+from mix2api.vocabulary import EndReason, ProcessId, RunId, SessionWord, Shard
 
 
 class OpenRuns(EventLog, Protocol):
@@ -55,6 +55,7 @@ class Recovery:
         self._is_alive = is_alive
         self._period_ms = period_s * 1000
         self._absent_since: dict[ProcessId, float] = {}
+        self._seized: set[RunId] = set()
 
     def forget_absences(self) -> None:
         """To be called when the store was away: nobody could show that he lives."""
@@ -69,16 +70,26 @@ class Recovery:
         Raises:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
-        entries = await self._log.open_entries(sorted(shards))
-        foreign = [entry for entry in entries if entry.run.process != self._env.process]
-        gone = {
-            process for process in {entry.run.process for entry in foreign} if await self._is_gone(process)
-        }
         ended = 0
-        for entry in foreign:
-            if entry.run.process in gone and await self._log.seize(entry.run):
-                ended += await self._end(entry.run)
+        for entry in await self._lost(await self._log.open_entries(sorted(shards))):
+            run = entry.run
+            if run.run_id not in self._seized and not await self._log.seize(run):
+                continue
+            # Ours from now on: should the store fail here, the next sweep must not take it for one that we run.
+            self._seized.add(run.run_id)
+            ended += await self._end(run)
+            self._seized.discard(run.run_id)
         return ended
+
+    async def _lost(self, entries: list[OpenEntry]) -> list[OpenEntry]:
+        """The runs that nobody works at: those of processes that are gone, and those seized and not yet ended."""
+        ours = self._env.process
+        processes = {entry.run.process for entry in entries} - {ours}
+        self._absent_since = {
+            process: since for process, since in self._absent_since.items() if process in processes
+        }
+        gone = {process for process in processes if await self._is_gone(process)}
+        return [entry for entry in entries if entry.run.process in gone or entry.run.run_id in self._seized]
 
     async def _is_gone(self, process: ProcessId) -> bool:
         if await self._is_alive(process):
@@ -105,7 +116,7 @@ class Recovery:
                 closing=Closing(summary=end_summary(end)),
             )
         )
-        appended = await ticket.wait() is Outcome.APPENDED
+        appended = await ticket.wait() in {Outcome.APPENDED, Outcome.ALREADY}
         if appended and request is not None:
             self._env.on_completed(
                 Completed(session_id=run.session_id, request=request, end=end, chunks=end.frames)

@@ -1,7 +1,7 @@
 """The site's native tool calls as the client sees them: an index and an id each, argument text as it comes.
 
 Only calls to tools that the client offered go out; others are the site's own business. What a call carried is told
-to the log once it is whole.
+to the log once it is whole, in the order of the indexes: parallel calls may become whole in another.
 """
 
 import re
@@ -15,7 +15,7 @@ from mix2api.sessions.dispatch import ToolCallDelta
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
 from mix2api.vocabulary import RunId
 
-_USABLE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_USABLE_ID: Final = re.compile(r"call_[A-Za-z0-9._:-]{1,100}")
 
 
 @define
@@ -23,8 +23,9 @@ class _Call:
     index: int
     call_id: str
     name: str
+    upstream_id: str
     arguments: str = ""
-    told: bool = False
+    whole: bool = False
 
 
 class ToolCalls:
@@ -35,6 +36,8 @@ class ToolCalls:
         self._offered = offered
         self._seal = seal
         self._calls: dict[str, _Call] = {}
+        self._taken: set[str] = set()
+        self._due = 0
 
     @property
     def count(self) -> int:
@@ -45,36 +48,51 @@ class ToolCalls:
         """The first piece of a call: its id and name."""
         if event.name not in self._offered or event.call_id in self._calls:
             return []
-        call = _Call(len(self._calls), self._client_id(event.call_id), event.name)
+        call = _Call(len(self._calls), self._client_id(event.call_id), event.name, event.call_id)
         self._calls[event.call_id] = call
         return [ToolCallDelta(index=call.index, call_id=call.call_id, name=call.name)]
 
     def delta(self, event: ToolInputDelta) -> list[ToolCallDelta]:
         """A further piece of its arguments."""
         call = self._calls.get(event.call_id)
-        if call is None or call.told:
+        if call is None or call.whole:
             return []
         call.arguments += event.text
         return [ToolCallDelta(index=call.index, arguments=event.text)]
 
-    def available(self, event: ToolInputAvailable) -> tuple[list[ToolCallDelta], ToolCall | None]:
-        """The whole call: what of it has not gone out yet, and its event (`seq` 0)."""
+    def available(self, event: ToolInputAvailable) -> tuple[list[ToolCallDelta], list[ToolCall]]:
+        """The whole call: what of it has not gone out yet, and the events (`seq` 0) that may now be told."""
         pieces = self.started(ToolInputStarted(event.call_id, event.name))
         call = self._calls.get(event.call_id)
-        if call is None or call.told:
-            return pieces, None
+        if call is None or call.whole:
+            return pieces, []
         if not call.arguments:
             call.arguments = event.arguments
             pieces.append(ToolCallDelta(index=call.index, arguments=event.arguments))
-        call.told = True
-        return pieces, self._event(call, event.call_id)
+        call.whole = True
+        return pieces, self._told()
 
-    def _event(self, call: _Call, upstream_id: str) -> ToolCall:
+    def rest(self) -> list[ToolCall]:
+        """The events of whole calls that still waited for one before them. To be asked once, at the end."""
+        waiting = list(self._calls.values())[self._due :]
+        self._due = len(self._calls)
+        return [self._event(call) for call in waiting if call.whole]
+
+    def _told(self) -> list[ToolCall]:
+        events = []
+        for call in list(self._calls.values())[self._due :]:
+            if not call.whole:
+                break
+            events.append(self._event(call))
+        self._due += len(events)
+        return events
+
+    def _event(self, call: _Call) -> ToolCall:
         return ToolCall(
             run_id=self._run_id,
             seq=0,
             tool_call_id=str(self._seal.digest(call.call_id, "tool_call_id")),
-            upstream_call_id=self._seal.seal(upstream_id, "tool_call_id"),
+            upstream_call_id=self._seal.seal(call.upstream_id, "tool_call_id"),
             name=self._seal.digest(call.name, "tool_name"),
             index=call.index,
             argument_bytes=len(call.arguments.encode("utf-8", "surrogatepass")),
@@ -82,9 +100,13 @@ class ToolCalls:
         )
 
     def _client_id(self, upstream_id: str) -> str:
-        usable = (
-            upstream_id
-            if _USABLE_ID.fullmatch(upstream_id)
-            else self._seal.digest(upstream_id, "tool_call_id")
-        )
-        return usable if usable.startswith("call_") else f"call_{usable}"
+        """The site's own id where it can be one of ours and no other call has it, else one made of it."""
+        usable = _as_ours(upstream_id)
+        if not _USABLE_ID.fullmatch(usable) or usable in self._taken:
+            usable = _as_ours(self._seal.digest(upstream_id, "tool_call_id"))
+        self._taken.add(usable)
+        return usable
+
+
+def _as_ours(call_id: str) -> str:
+    return call_id if call_id.startswith("call_") else f"call_{call_id}"

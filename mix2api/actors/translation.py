@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from mix2api.actors.tool_calls import ToolCalls
-from mix2api.events.kinds import UpstreamChunk, Usage
+from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
 from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
@@ -58,6 +58,7 @@ class Translation:
         self.upstream_says = ""
         """The text of an `error` frame, for the client only."""
         self.deltas = 0
+        """Pieces that went to the client."""
         self._frame = 0
         self._at_ms = 0
         self._status: int | None = None
@@ -73,13 +74,17 @@ class Translation:
         """Translates a batch that came `at_ms` after the run began."""
         self._at_ms = at_ms
         replies = self.replies
+        before = len(replies)
         for event in batch:
             if type(event) is Text:
                 text = event.text
                 self._count(ChunkKind.TEXT, text)
                 replies.append(TextDelta(text))
-            elif not self.caused:
+            else:
                 self._HANDLERS[type(event)](self, event)
+                if self.caused:
+                    break  # what follows its own ending is not the answer's
+        self.deltas += len(replies) - before
 
     @property
     def has_unlogged(self) -> bool:
@@ -100,7 +105,6 @@ class Translation:
             self._kind, self._first_frame, self._first_ms, self._size = kind, self._frame + 1, self._at_ms, 0
         self._frame += 1
         self._last_frame = self._frame
-        self.deltas += 1
         self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
     def _single(self, kind: ChunkKind, **facts: Any) -> None:
@@ -151,12 +155,15 @@ class Translation:
         self.replies += self._tool_calls.delta(event)
 
     def _tool_available(self, event: ToolInputAvailable) -> None:
-        pieces, call = self._tool_calls.available(event)
+        pieces, calls = self._tool_calls.available(event)
         self._count(ChunkKind.TOOL_INPUT, "".join(piece.arguments for piece in pieces))
         self.replies += pieces
-        if call is not None:
+        self._tell(calls)
+
+    def _tell(self, calls: list[ToolCall]) -> None:
+        if calls:
             self.flush()
-            self.commands.append(RecordToolCall(call))
+            self.commands += [RecordToolCall(call) for call in calls]
 
     def _usage_seen(self, event: UsageSeen) -> None:
         self._frame += 1
@@ -174,6 +181,7 @@ class Translation:
         if event.reason == "error":
             self._failed(Failed("the upstream ended with an error"))
             return
+        self._tell(self._tool_calls.rest())
         reason = _FINISHES.get(event.reason or "")
         if reason is None or (event.reason == "stop" and self._tool_calls.count):
             reason = FinishReason.TOOL_CALLS if self._tool_calls.count else FinishReason.STOP
@@ -188,6 +196,7 @@ class Translation:
         self._error(Detail.ABORTED)
 
     def _error(self, detail: Detail) -> None:
+        self._tell(self._tool_calls.rest())
         self._single(ChunkKind.ERROR, cause=EndReason.UPSTREAM_ERROR, detail=detail.value, usage=self._usage)
         self.caused = True
 
