@@ -157,12 +157,14 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
     ]
     print_table(("figure", "value"), rows, out)
     if total.by_end_reason:
+        print(file=out)
         ended = [
             (reason, str(count), _percent(count / total.ended))
             for reason, count in total.by_end_reason.items()
         ]
         print_table(("end_reason", "runs", "share"), ended, out)
     if report.groups:
+        print(file=out)
         groups = [[*map(_value, group.by.values()), *_cells(group.figures)] for group in report.groups]
         print_table([*query.by, *_CELLS], groups, out)
 

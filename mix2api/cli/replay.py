@@ -39,8 +39,8 @@ Times are milliseconds since the first entry shown, on the store's clock. Every 
 its events and compared with the recorded one. Of a run or request id only that run's rows are shown.
 Exit codes: 0, 1 an attribution differs or the log is damaged, 2 wrong arguments or settings, 3 nothing found.
 """
-_COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "facts", "flags")
-_WIDTHS: Final = (8, 26, 8, 4, 10, 0, 0)
+_COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "flags", "facts")
+_WIDTHS: Final = (8, 26, 8, 4, 10, 10, 0)
 """Of lines that are printed one at a time (`--follow`): the widest that each column usually has."""
 _RUN_TAIL: Final = 8
 """Of a run id; the front is time and alike within a session."""
@@ -174,8 +174,8 @@ def _cells(row: Row) -> tuple[str, ...]:
         _tail(row.run_id),
         "" if row.seq is None else str(row.seq),
         "unknown" if row.stage is None else row.stage.value,
-        facts,
         " ".join(row.flags),
+        facts,
     )
 
 

@@ -39,7 +39,7 @@ async def test_a_session_is_shown_event_by_event_with_its_stages_and_verdict(
     lines = text.splitlines()
     assert code == 0
     assert lines[0] == f"session {session}"
-    assert lines[1].split() == ["+ms", "event", "run", "seq", "stage", "facts", "flags"]
+    assert lines[1].split() == ["+ms", "event", "run", "seq", "stage", "flags", "facts"]
     assert "session opened" in lines[2]
     assert "request_id=req-1" in lines[3]
     assert "upstream_session=sealed" in text
