@@ -32,6 +32,7 @@ from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Dispatch
+from mix2api.vocabulary import Detail
 from mix2api.wire.error_answer import envelope
 
 _Handler = Callable[..., Awaitable[Response]]
@@ -72,14 +73,17 @@ class EdgeApp(QuartTrio):
     request_class = EdgeRequest
     session_interface: SessionInterface = _NoSessions()  # type: ignore[assignment]  # Quart names its default
 
-    def __init__(self, parts: EdgeParts, refusals: Refusals) -> None:
+    def __init__(self, parts: EdgeParts, refusals: Refusals, live: LiveDeliveries) -> None:
         super().__init__("mix2api.edge", static_folder=None)
         self.config["MAX_CONTENT_LENGTH"] = parts.options.body_limit  # Given to every `LimitedBody`.
         self.config["BODY_TIMEOUT"] = None  # `LimitedBody.read` has the limit.
         self.url_map.strict_slashes = False
         self.url_map.merge_slashes = False
+        self.live = live
+        """All answers under way."""
         self._handlers: dict[str, _Handler] = {}
         self._clock = parts.clock
+        self._drain_s = parts.options.drain_s
         self._expose_stack = parts.options.expose_stack
         self._refusals = refusals
 
@@ -98,6 +102,7 @@ class EdgeApp(QuartTrio):
         except ClientVisibleError as error:
             return await self._refuse(request, error)
         except Exception as fault:  # noqa: BLE001  # the edge's supervisor: a fault of ours is a 500, and told
+            request.end_delivery(Detail.EDGE_LOST)
             told = EdgeFault.of(fault, request.request_id)
             self._refusals.fault(told)
             place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
@@ -117,7 +122,7 @@ class EdgeApp(QuartTrio):
 
     async def _refuse(self, request: EdgeRequest, error: ClientVisibleError) -> Response:
         self._refusals.refused(request, error)
-        await request.body.drain()
+        await request.body.drain(self._drain_s)
         allowed = [("allow", ", ".join(_allowed(request)))] if isinstance(error, MethodNotAllowed) else []
         return error_answer(request, error, allowed)
 
@@ -142,11 +147,11 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     """The application, ready to be served (`mix2api.edge.serving`)."""
     options = parts.options
     refusals = Refusals(options.models, parts.clock, parts.observer)
-    app = EdgeApp(parts, refusals)
     authenticator = Authenticator(options, parts.seal)
     live = LiveDeliveries(
         Patience(stall_s=options.stall_limit_s, keepalive_s=options.keepalive_s, check_s=options.check_s)
     )
+    app = EdgeApp(parts, refusals, live)
     chat = ChatEndpoint(
         ChatParts(
             options=options,

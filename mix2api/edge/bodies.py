@@ -10,8 +10,6 @@ from mix2api.errors import BodyTooLarge, RequestTimeout
 DRAIN_BYTES: Final = 16 * 1024 * 1024
 """How much of a refused body is still read. A client that is cut off while it sends sees a reset instead of the 413 (or
 401); one that sends more than this is not worth the traffic."""
-DRAIN_S: Final = 5.0
-"""How long reading a refused body may take."""
 
 
 class LimitedBody(TrioBody):
@@ -68,11 +66,11 @@ class LimitedBody(TrioBody):
             raise RequestTimeout("The body did not arrive in time.")
         return bytes(self._data)
 
-    async def drain(self) -> None:
+    async def drain(self, limit_s: float) -> None:
         """Throws away what is there and what still comes, within bounds. For every answer that refuses."""
         self._refused = True
         self._drop()
-        with trio.move_on_after(DRAIN_S):
+        with trio.move_on_after(limit_s):
             await self._drained.wait()
 
     def _drop(self) -> None:

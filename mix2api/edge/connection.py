@@ -3,7 +3,6 @@
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart.asgi import ASGIHTTPConnection
-from quart.wrappers import Request
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers import TrioRequest
 
@@ -25,7 +24,7 @@ class EdgeRequest(TrioRequest):
     turn: Turn | None = None
     """Set once the body was understood."""
     hung_up = False
-    """The client has closed the connection."""
+    """A disconnect message came. It also comes after every answer that was sent whole."""
     started_ms: float = 0
     """Monotonic, when the application got the request."""
 
@@ -44,6 +43,11 @@ class EdgeRequest(TrioRequest):
         if found is None:
             found = self.__dict__["_request_id"] = request_id_of(self.given.get(b"x-request-id"))
         return found
+
+    def end_delivery(self, cause: Detail) -> None:
+        """Closes its delivery, if there is one (`Delivery.close`); only the first call has an effect."""
+        if self.delivery is not None:
+            self.delivery.close(cause)
 
     @property
     def client(self) -> ClientName:
@@ -65,18 +69,18 @@ class EdgeConnection(TrioASGIHTTPConnection):
         """Feeds the body, then waits for the disconnect."""
         await ASGIHTTPConnection.handle_messages(self, request, receive)
         request.hung_up = True
+        if request.delivery is not None:
+            request.delivery.disconnected()
         nursery.cancel_scope.cancel()
 
     async def handle_request(  # type: ignore[override]
-        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
+        self, nursery: trio.Nursery, request: EdgeRequest, send: ASGISendCallable
     ) -> None:
         """Handler, headers and body."""
-        cause = Detail.EDGE_LOST
         try:
             await super().handle_request(nursery, request, send)
         except trio.Cancelled:
-            cause = Detail.DRAIN
+            request.end_delivery(Detail.HUNG_UP if request.hung_up else Detail.DRAIN)
             raise
         finally:
-            if isinstance(request, EdgeRequest) and request.delivery is not None:
-                request.delivery.close(Detail.HUNG_UP if request.hung_up else cause)
+            request.end_delivery(Detail.EDGE_LOST)

@@ -27,6 +27,7 @@ class Delivery:
         """The last piece has not been taken by the kernel yet."""
         self.accepted: Accepted | None = None
         """The worker's word that the run is in the log; its first, if it comes at all."""
+        self._left_in_turn: int | None = None
         live.add(self)
 
     async def take(self) -> list[Reply]:
@@ -41,15 +42,25 @@ class Delivery:
         self.writes += 1
         self.writing = True
 
-    async def confirm(self, receipt: Receipt) -> None:
-        """The ending has been handed to the server, which took it.
+    def disconnected(self) -> None:
+        """The server's disconnect message came."""
+        self._left_in_turn = self._live.turns.number
 
-        Hypercorn tells of a broken send by a disconnect message that another task turns into our cancellation: one
-        turn of the loop for that task, a second in which the cancellation reaches us here.
+    async def confirm(self, receipt: Receipt) -> None:
+        """The server has taken the ending; whether the kernel has, too, shows within this turn of the loop.
+
+        Hypercorn swallows a broken send and puts a disconnect message instead, which its reader has seen by the end of
+        the turn in which the send came back. A client that read the ending and closed comes later by one turn at
+        least: its end of file is found by the next poll. So a plain look at "disconnected?" a moment later would take
+        every client that closes at once for one that left too early.
         """
-        await trio.lowlevel.checkpoint()
-        await trio.lowlevel.checkpoint()
-        self._settle(receipt)
+        returned_in_turn = self._live.turns.number
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        left_in_turn = self._left_in_turn
+        if left_in_turn is not None and left_in_turn <= returned_in_turn:
+            self._settle(Receipt.CLIENT_LEFT)
+        else:
+            self._settle(receipt)
 
     def close(self, cause: Detail) -> None:
         """The connection is done with this answer. Without effect after `confirm`.
@@ -97,6 +108,17 @@ class Patience:
         return max(1, math.ceil(limit_s / self.check_s))
 
 
+class LoopTurns(trio.abc.Instrument):
+    """Numbers the turns of trio's loop: what happened in one turn happened without a poll in between."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002  # trio's signature
+        """A turn ends."""
+        self.number += 1
+
+
 class LiveDeliveries:
     """All answers under way, looked at once in a while: for clients that stopped reading, and for long silences.
 
@@ -105,6 +127,8 @@ class LiveDeliveries:
     """
 
     def __init__(self, patience: Patience) -> None:
+        self.turns = LoopTurns()
+        """Counts while `watch` runs."""
         self._check_s = patience.check_s
         self._stall_passes = patience.passes(patience.stall_s)
         self._silent_passes = patience.passes(patience.keepalive_s)
@@ -136,6 +160,10 @@ class LiveDeliveries:
 
     async def watch(self) -> None:
         """Looks at every interval, until cancelled."""
-        while True:
-            await trio.sleep(self._check_s)
-            self.look()
+        trio.lowlevel.add_instrument(self.turns)
+        try:
+            while True:
+                await trio.sleep(self._check_s)
+                self.look()
+        finally:
+            trio.lowlevel.remove_instrument(self.turns)

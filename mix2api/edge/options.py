@@ -36,6 +36,8 @@ class EdgeOptions:
     """Bytes of a request body (`BODY_SIZE_LIMIT`)."""
     body_timeout_s: float = 60
     """A body that is not there after this long is answered with 408."""
+    drain_s: float = 5
+    """How long the rest of a refused body is read and thrown away."""
     early_headers_ms: int = 3000
     """A stream's headers leave after this long at the latest."""
     keepalive_s: float = 15

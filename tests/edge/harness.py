@@ -97,7 +97,8 @@ class Edge:
     dispatch: ScriptedDispatch
     watcher: Watcher
     port: int
-    stop: trio.Event
+    hard_stop: trio.CancelScope
+    """Cancels the server as its grace running out does."""
 
     async def send(
         self,
@@ -189,12 +190,10 @@ async def running_edge(dispatch: ScriptedDispatch | None = None, **options: Any)
             clock=clock,
         )
     )
-    stop = trio.Event()
     config = server_config(["127.0.0.1:0"], drain_s=0, on_fault=watcher.on_fault)
     async with trio.open_nursery() as nursery:
-        serve = partial(hypercorn.trio.serve, app, config, shutdown_trigger=stop.wait)
-        binds = await nursery.start(serve)
+        binds = await nursery.start(partial(hypercorn.trio.serve, app, config))
         port = int(binds[0].rpartition(":")[2])
         with trio.fail_after(20):
-            yield Edge(app, dispatch, watcher, port, stop)
+            yield Edge(app, dispatch, watcher, port, nursery.cancel_scope)
         nursery.cancel_scope.cancel()

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mix2api.edge.clients import client_of
+from mix2api.vocabulary import ClientName
+
+CAPTURES = Path(__file__).parent.parent / "data" / "captures"
+
+
+@pytest.mark.parametrize(
+    ("capture", "client"),
+    [
+        ("opencode_turn1", ClientName.OPENCODE),
+        ("sdk_openai_python", ClientName.OPENAI_PYTHON),
+        ("sdk_openai_node", ClientName.OPENAI_NODE),
+        ("sdk_ai_openai_compatible", ClientName.AI_SDK),
+        ("sdk_pydantic_ai", ClientName.PYDANTIC_AI),
+        ("sdk_openai_agents", ClientName.OTHER),
+    ],
+)
+def test_real_clients_are_known_by_their_user_agent(capture: str, client: ClientName) -> None:
+    headers = msgspec.json.decode((CAPTURES / f"{capture}.json").read_bytes())["headers"]
+    assert client_of(None, headers["user-agent"].encode()) is client
+
+
+@pytest.mark.parametrize("name", ClientName)
+def test_a_client_may_name_itself(name: ClientName) -> None:
+    assert client_of(name.value.encode(), b"curl/8.5.0") is name
+
+
+@pytest.mark.parametrize("said", [b"", b"secret", b"CURL", b"curl "])
+def test_a_name_that_is_not_on_the_list_is_not_believed(said: bytes) -> None:
+    assert client_of(said, b"claude-cli/2.1") is ClientName.CLAUDE_CODE
+
+
+def test_all_others_are_other() -> None:
+    assert client_of(None, None) is ClientName.OTHER
+    assert client_of(None, b"Mozilla/5.0") is ClientName.OTHER
