@@ -67,7 +67,7 @@ def _copy_entries(client: redis.Redis, copies: int) -> int:
             added += copies * (fields.get(b"k") == b"run")
             for number in range(copies):
                 run_id = fields[b"r"][:-_DIGITS] + b"%0*x" % (_DIGITS, number)
-                pipeline.execute_command(
+                pipeline.execute_command(  # type: ignore[no-untyped-call]
                     "XADD", key, "*", *chain.from_iterable({**fields, b"r": run_id}.items())
                 )
             if len(pipeline) >= _BATCH:

@@ -21,20 +21,24 @@ def _per_round(results: Results, load: Load, target: str) -> dict[int, Sample]:
     }
 
 
-def cpu_per_unit(results: Results, load: Load, target: str) -> Series:
-    """CPU µs per chunk, or per request where answers are not streamed; failed rounds count as measured."""
-    samples = _per_round(results, load, target).values()
-    return [
-        sample.cpu_us / units
-        for sample in samples
+def _cpu_by_round(results: Results, load: Load, target: str) -> dict[int, float]:
+    """A round in which nothing came whole has no figure."""
+    return {
+        number: sample.cpu_us / units
+        for number, sample in _per_round(results, load, target).items()
         if (units := sample.chunks if load.stream else sample.requests - sample.failed)
-    ]
+    }
+
+
+def cpu_per_unit(results: Results, load: Load, target: str) -> Series:
+    """CPU µs per chunk, or per request where answers are not streamed."""
+    return list(_cpu_by_round(results, load, target).values())
 
 
 def ratios(results: Results, load: Load, of: str, to: str) -> Series:
     """CPU per unit of one target over another's, round by round."""
-    mine, theirs = cpu_per_unit(results, load, of), cpu_per_unit(results, load, to)
-    return [ours / other for ours, other in zip(mine, theirs, strict=False)]
+    mine, theirs = _cpu_by_round(results, load, of), _cpu_by_round(results, load, to)
+    return [mine[number] / theirs[number] for number in mine if number in theirs]
 
 
 def added(

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 
 import msgspec
 from frames import MARK
@@ -166,19 +167,26 @@ class Generator:
     def __init__(self, order: LoadOrder) -> None:
         self._order = order
         self._tally = Tally()
-        self._lanes = [Lane(order, self._tally) for _ in range(min(order.connections, order.streams))]
+        self._lanes: list[Lane] = []
         self._left = order.streams
         self._epoll = select.epoll()
         self._by_fd: dict[int, Lane] = {}
-        for lane in self._lanes:
-            self._register(lane)
 
     def _register(self, lane: Lane) -> None:
         self._by_fd[lane.sock.fileno()] = lane
         self._epoll.register(lane.sock.fileno(), select.EPOLLIN)
 
+    def _open(self) -> None:
+        """Connects all lanes; a target that nobody answers for gets no stream, and all of them count as failed."""
+        with suppress(OSError):
+            for _ in range(min(self._order.connections, self._order.streams)):
+                lane = Lane(self._order, self._tally)
+                self._lanes.append(lane)
+                self._register(lane)
+
     def run(self) -> LoadResult:
         """The load from the first request to the last byte."""
+        self._open()
         begun = time.monotonic_ns()
         deadline = begun + int(self._order.limit_s * 1e9)
         stagger_ns = self._order.stagger_us * 1000
@@ -192,6 +200,9 @@ class Generator:
         for lane in self._lanes:
             if lane.answering:
                 lane.close_answer()
+        for _ in range(self._left):
+            self._tally.requests += 1
+            self._tally.fail(b"never begun: no time left, or nobody listens")
         return self._result((time.monotonic_ns() - begun) / 1e9)
 
     def _next(self, lane: Lane) -> None:
@@ -210,7 +221,10 @@ class Generator:
             lane.close_answer()
         if not data:
             del self._by_fd[lane.sock.fileno()]
-            lane.reconnect()
+            try:
+                lane.reconnect()
+            except OSError:
+                return
             self._register(lane)
         self._next(lane)
 

@@ -38,6 +38,7 @@ _STARTERS: dict[str, Starter] = {DIRECT: direct, PRODUCT: product, NGINX: nginx,
 _MEMORY, _REDIS, _AUDIT = "memory", "redis", "audit"
 _PARTS = (*(load.name for load in ALL), _MEMORY, _REDIS, _AUDIT)
 _ROUNDS, _QUICK_ROUNDS = 7, 2
+_INTERRUPTED = 130
 # LiteLLM takes a minute to start and to open 2,000 streams; its memory hardly differs between starts.
 _REPETITIONS = {PRODUCT: 3, NGINX: 3, LITELLM: 1}
 
@@ -191,7 +192,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
 
 @contextmanager
 def _work_directory() -> Iterator[Path]:
-    """A directory for configurations, logs and stores, gone when the run went well."""
+    """A directory for configurations, logs and stores; it stays to be looked at when the run failed."""
     WORK.mkdir(exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="run-", dir=WORK))
     yield work
@@ -203,8 +204,11 @@ def main() -> None:
     asked = _arguments()
     signal.signal(signal.SIGTERM, _interrupt)
     raise_file_limit()
-    with _work_directory() as work:
-        results = Bench(asked, work).run()
+    try:
+        with _work_directory() as work:
+            results = Bench(asked, work).run()
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "results.json").write_bytes(
         msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n"
