@@ -26,7 +26,7 @@ from memory import measure_held, raise_file_limit
 from peers.litellm import VERSION as LITELLM_VERSION
 from peers.litellm import litellm
 from peers.nginx import nginx
-from peers.product import product
+from peers.product import COMMAND, product
 from processes import DidNotStart
 from report import render
 from results import AuditSpeed, Footprint, Held, Results, Sample, this_machine
@@ -151,17 +151,21 @@ class Bench:
         self._audits = measure_audits(target, data, quick=self._asked.quick)
 
 
-def _versions() -> dict[str, str]:
-    def said(command: list[str]) -> str:
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, cwd=HERE)
-        except OSError:
-            return "none"
-        return (done.stdout + done.stderr).strip() or "none"
+def _said(command: Sequence[str | Path]) -> str:
+    """What a command says of its version; empty if it cannot be had."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, cwd=HERE)
+    except OSError:
+        return ""
+    return (done.stdout + done.stderr).strip() if done.returncode == 0 else ""
 
+
+def _versions() -> dict[str, str]:
+    own = _said([COMMAND, "--version"]).rpartition(" ")[2]
+    commit = _said(["git", "describe", "--always", "--dirty"])
     return {
-        "mix2api": said(["git", "describe", "--always", "--dirty"]),
-        "nginx": said(["nginx", "-v"]).rpartition("/")[2],
+        "mix2api": f"{own} ({commit})" if commit else own,
+        "nginx": _said(["nginx", "-v"]).rpartition("/")[2],
         "litellm": LITELLM_VERSION,
     }
 
