@@ -1,5 +1,7 @@
 """Chat requests over real sockets: what leaves, when it leaves, and what the worker is told of it."""
 
+import struct
+
 import h11
 import msgspec
 import pytest
@@ -262,9 +264,10 @@ async def test_a_silent_whole_answer_is_only_waited_for() -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_client_that_hangs_up_before_any_output_is_told_to_the_worker(*, stream: bool) -> None:
-    async with running_edge(ScriptedDispatch([ACCEPTED])) as edge, edge.connect() as client:
-        await client.ask_chat(stream=stream)
-        run = await edge.dispatch.next_run()
+    async with running_edge(ScriptedDispatch([ACCEPTED])) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(stream=stream)
+            run = await edge.dispatch.next_run()
         assert await run.wait_aborted() is Detail.HUNG_UP
         assert await run.wait_settled() is Receipt.CLIENT_LEFT
         assert run.aborts == [Detail.HUNG_UP]
@@ -272,23 +275,46 @@ async def test_a_client_that_hangs_up_before_any_output_is_told_to_the_worker(*,
 
 
 async def test_a_client_that_hangs_up_in_the_middle_is_told_to_the_worker() -> None:
-    async with running_edge(ScriptedDispatch([ACCEPTED, TextDelta("a")])) as edge, edge.connect() as client:
-        await client.ask_chat(stream=True)
-        await client.head()
-        run = await edge.dispatch.next_run()
+    async with running_edge(ScriptedDispatch([ACCEPTED, TextDelta("a")])) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(stream=True)
+            await client.head()
+            run = await edge.dispatch.next_run()
         assert await run.wait_aborted() is Detail.HUNG_UP
         assert await run.wait_settled() is Receipt.CLIENT_LEFT
 
 
-async def test_a_client_that_was_gone_when_the_ending_came_has_not_been_given_it() -> None:
-    async with running_edge(ScriptedDispatch([ACCEPTED, TextDelta("a")])) as edge, edge.connect() as client:
-        await client.ask_chat(stream=True)
-        await client.head()
-        run = await edge.dispatch.next_run()
-        # Unread data makes the kernel reset the connection: the next write breaks.
-        client.stream.socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        run.say(STOPPED)
+async def test_an_ending_that_meets_a_reset_connection_was_not_written() -> None:
+    async with running_edge(ScriptedDispatch([ACCEPTED, TextDelta("a")])) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(stream=True)
+            await client.head()
+            await client.piece()
+            run = await edge.dispatch.next_run()
+            client.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+            # In one turn of the loop: the edge's next write meets the reset before its reader can have seen it.
+            client.stream.socket.close()
+            run.say(STOPPED)
         assert await run.wait_settled() is Receipt.CLIENT_LEFT
+
+
+async def test_a_stalled_ending_that_meets_a_reset_connection_was_not_written() -> None:
+    async with running_edge(ScriptedDispatch([ACCEPTED])) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(stream=True)
+            run = await edge.dispatch.next_run()
+            run.say(TextDelta("x" * 20_000_000), STOPPED)  # more than all buffers on the way hold
+            await client.head()
+            client.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert await run.wait_settled() is Receipt.CLIENT_LEFT
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_closes_as_soon_as_it_has_read_all_was_given_all(*, stream: bool) -> None:
+    async with running_edge() as edge:
+        for _ in range(50):
+            await edge.chat(stream=stream)  # a connection of its own, closed at once
+            assert await (await edge.dispatch.next_run()).wait_settled() is Receipt.WRITTEN
 
 
 async def test_a_server_that_stops_does_not_blame_the_client() -> None:

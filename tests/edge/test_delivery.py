@@ -1,5 +1,6 @@
 import pytest
 import trio
+import trio.testing
 from edge.harness import ACCEPTED, STOPPED
 
 from mix2api.edge.delivery import Delivery, LiveDeliveries, Patience
@@ -55,10 +56,14 @@ async def test_a_disconnect_in_the_turn_of_the_write_means_that_the_write_broke(
 async def test_a_disconnect_in_a_later_turn_comes_from_a_client_that_has_read_all() -> None:
     told = Told()
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(told.live.watch)
+        await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(told.delivery.confirm, Receipt.WRITTEN)
         await trio.lowlevel.checkpoint()
-        told.live.turns.before_io_wait(0)
+        await trio.lowlevel.checkpoint()  # `confirm` has begun in the turn before this one
         told.delivery.disconnected()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
     assert told.receipts == [Receipt.WRITTEN]
 
 
