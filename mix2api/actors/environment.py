@@ -8,6 +8,7 @@ from attrs import frozen
 from mix2api.clock import Clock
 from mix2api.events.kinds import End, Request
 from mix2api.events.log import EventLog
+from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
@@ -36,6 +37,12 @@ class ActorOptions:
     """How long an idle actor stays in memory (`MIX2API_ACTOR_IDLE_S`)."""
     idle_max: int = 1000
     """How many idle actors stay in memory (`MIX2API_ACTOR_IDLE_MAX`)."""
+    session_ttl_s: float = 1800.0
+    """How long a session waits for its next turn (`SESSION_TTL_MS`)."""
+    messages_max: int = 20
+    """New messages that a continued turn sends (`UPSTREAM_MESSAGES_MAX`); older ones are withheld."""
+    message_max_chars: int = 8000
+    """Characters of one of them (`UPSTREAM_MESSAGE_MAX_CHARS`)."""
     stall_s: float = 60.0
     """How long a run waits for a client that reads nothing (`MIX2API_CLIENT_STALL_S`)."""
 
@@ -65,5 +72,9 @@ class Environment:
     model_names: frozenset[str]
     """The configured models: only these names stand in events in clear."""
     on_completed: Callable[[Completed], None]
+    mint: Mint
+    """For a run that is begun again."""
+    on_schema_fallback: Callable[[SessionId], None]
+    """A session's log could not be read by this version: counted and logged, never an error."""
     on_fault: Callable[[SessionId, BaseException], None]
     """A fault of ours, for the log: class and place, never the text."""

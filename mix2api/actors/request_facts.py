@@ -2,12 +2,16 @@
 
 from typing import Final
 
-from mix2api.actors.environment import Environment
+import msgspec
+from attrs import frozen
+
+from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
+from mix2api.sessions.canonical import leading_instructions
 from mix2api.sessions.dispatch import Submission
-from mix2api.sessions.state import SessionState
+from mix2api.sessions.state import SessionState, Stage
 from mix2api.wire.turn import Message, Turn
 
 _ANSWERS: Final = frozenset({"tool", "function"})
@@ -17,24 +21,28 @@ def request_event(environment: Environment, turn: PendingTurn, state: SessionSta
     """The `request` event of a turn (`seq` 0)."""
     submission = turn.submission
     content = submission.turn
-    new = unseen_messages(content, state)
-    continued = state.upstream_session is not None
+    new = unseen_messages(content, state, environment.options)
+    continued = state.stage is not Stage.VACANT
     return Request(
         run_id=submission.run_id,
         seq=0,
         request_id=submission.request_id,
         at_ms=environment.clock.now_ms(),
+        attempt=turn.attempt,
         client=submission.client,
         model=known_or_digest(content.model, environment.model_names, environment.seal),
         stream=content.stream,
         tools_present=bool(content.tools),
         messages_all=len(content.messages),
-        messages_new=len(new),
+        messages_new=len(new.messages),
+        messages_withheld=new.withheld,
         body_bytes=submission.body_bytes,
         output_budget=content.max_tokens,
         isolation=submission.isolation,
+        realm=None if submission.lineage is None else submission.lineage.realm,
+        taken=submission.taken if continued else None,
         resolution="continued" if continued else "fresh",
-        resolution_reason="named" if continued else turn.resolution_reason,
+        resolution_reason=turn.resolution_reason,
         edge=submission.edge,
         worker=environment.process,
         channel=environment.channel,
@@ -46,11 +54,38 @@ def known_or_digest(word: str, known: frozenset[str], seal: Seal) -> str:
     return word if word in known else f"#{seal.digest(word, 'foreign')}/{len(word)}"
 
 
-def unseen_messages(turn: Turn, state: SessionState) -> list[Message]:
-    """What the upstream session has not been sent: what follows the last assistant message, or all on a fresh one."""
+@frozen
+class Unseen:
+    """What an upstream session is to be sent."""
+
+    messages: list[Message]
+    withheld: int = 0
+    """Messages of the turn that it will not get, or not whole."""
+
+
+def unseen_messages(turn: Turn, state: SessionState, options: ActorOptions) -> Unseen:
+    """What the upstream session has not been sent: all on a fresh one, else what is new, within limits.
+
+    New is what follows the last assistant message; of a turn without one (a named session's) all but the leading
+    instructions, which the session has had.
+    """
+    messages = turn.messages
     if state.upstream_session is None:
-        return turn.messages
-    return turn.messages[_after_last_answer(turn.messages) :]
+        return Unseen(messages)
+    after = _after_last_answer(messages) or len(leading_instructions(messages))
+    new = messages[after:]
+    kept = [_shortened(message, options.message_max_chars) for message in new[-options.messages_max :]]
+    cut = sum(
+        1 for message, sent in zip(new[-options.messages_max :], kept, strict=True) if message is not sent
+    )
+    return Unseen(kept, len(new) - len(kept) + cut)
+
+
+def _shortened(message: Message, limit: int) -> Message:
+    """The message, its text cut at the limit. Parts stay whole: half an image is none."""
+    if isinstance(message.content, str) and len(message.content) > limit:
+        return msgspec.structs.replace(message, content=message.content[:limit])
+    return message
 
 
 def tool_results(environment: Environment, submission: Submission) -> tuple[ToolResult, ...]:

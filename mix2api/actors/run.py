@@ -28,11 +28,14 @@ from mix2api.sessions.commands import (
 from mix2api.sessions.decide import decide
 from mix2api.sessions.dispatch import Accepted
 from mix2api.sessions.evolve import evolve, fold
+from mix2api.sessions.lineage import answered
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
-from mix2api.vocabulary import ChunkKind, Detail, EndReason, SessionId
+from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
 
+_UNKNOWN_SESSION: Final = frozenset({404, 410})
+"""What a site answers to a session id that it does not know."""
 _BACKLOG: Final = 2000
 """Replies that may wait for a slow client before the upstream is read no further: ten times a usual answer's burst."""
 _DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
@@ -74,6 +77,11 @@ class Run:
             self._submission.run_id, offered_tools(self._submission.turn), environment.seal
         )
         self.state = state
+
+    @property
+    def lost_session(self) -> bool:
+        """Whether the site had lost the session before the client saw anything: the turn is to run again, once."""
+        return self._translation.lost_session and self._concluded and not self._turn.over
 
     async def perform(self) -> SessionState | None:
         """Runs the turn to its end.
@@ -128,6 +136,7 @@ class Run:
             edge=self._submission.edge,
             request_digest=self._env.seal.digest(request.request_id, "request_id"),
             summary=request_summary(request),
+            bind=self._submission.bind,
         )
         events, state = self._decided([AcceptTurn(request=request, results=results)])
         ticket = self._submit(events, state, opening=opening)
@@ -175,22 +184,35 @@ class Run:
                         await self._conclude()
         except UpstreamFault as fault:
             if self._stop is None and not self._translation.caused:
-                self._fault = fault
+                self._fault = self._as_seen(fault)
         except Exception as fault:
             if self._concluded:
                 raise  # the end is written: what is left is the client, and that is the worker's to tell
             self._blame(fault)
 
+    def _as_seen(self, fault: UpstreamFault) -> UpstreamFault:
+        """The fault; where a session was continued that the site does not know, named for what it is."""
+        translation = self._translation
+        unknown = fault.detail is Detail.STATUS and fault.status in _UNKNOWN_SESSION
+        if translation.expected_session is None or not unknown:
+            return fault
+        translation.lost_session = not translation.deltas
+        return UpstreamFault(
+            EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, fault.message, status=fault.status
+        )
+
     def _upstream_call(self) -> UpstreamCall:
         seal = self._env.seal
         state = self.state
         session, exchange = state.upstream_session, state.upstream_exchange
+        asked = None if session is None else seal.unseal(session, "upstream_session")
+        self._translation.expected_session = asked
         return UpstreamCall(
             run_id=self._submission.run_id,
             request_id=self._submission.request_id,
             turn=self._submission.turn,
-            messages=unseen_messages(self._submission.turn, state),
-            session=None if session is None else seal.unseal(session, "upstream_session"),
+            messages=unseen_messages(self._submission.turn, state, self._env.options).messages,
+            session=asked,
             exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
             authorization=self._submission.authorization,
         )
@@ -245,12 +267,27 @@ class Run:
             at_ms=self._at_ms(),
             headers_sent=self._turn.replies.committed
             or (self._submission.turn.stream and self._had_output()),
+            waits_at=self._waits_at(),
+            faithful=self._translation.faithful,
         )
         events, state = self._decided([*commands, conclude])
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
-        closing = Closing(summary=end_summary(end), snapshot=snapshot, inbox_entry=self._turn.inbox_entry)
+        closing = Closing(
+            summary=end_summary(end),
+            snapshot=snapshot,
+            # A turn that runs again is done with when its second run is.
+            inbox_entry=None if self._translation.lost_session else self._turn.inbox_entry,
+            waits_at=end.waits_at,
+        )
         return end, self._submit(events, state, closing=closing)
+
+    def _waits_at(self) -> tuple[Digest, ...]:
+        """The history that ends with what the client was given."""
+        lineage = self._submission.lineage
+        if lineage is None or not self._translation.finished:
+            return ()
+        return answered(lineage, self._translation.answer(), self._env.seal.digester("lineage"))
 
     def _had_output(self) -> bool:
         return self._translation.deltas > 0
@@ -289,7 +326,8 @@ class Run:
             retry_after_s=None if fault is None else fault.retry_after_s,
             acked=outcome in _DURABLE,
         )
-        self._turn.end(ended)
+        if not self.lost_session:
+            self._turn.end(ended)
         if self._request is not None:
             completed = Completed(
                 session_id=self._session_id, request=self._request, end=end, chunks=self._translation.deltas

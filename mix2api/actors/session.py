@@ -17,6 +17,7 @@ from mix2api.errors import Overloaded
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sessions.dispatch import Ended
 from mix2api.sessions.evolve import IllegalEvent, fold
+from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.vocabulary import Detail, EndReason, SessionId
@@ -25,8 +26,8 @@ from mix2api.vocabulary import Detail, EndReason, SessionId
 class SessionMiss(Exception):
     """The session's log cannot be continued; `why` is a word. The turn goes to a fresh session."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
+    def __init__(self, why: Reason) -> None:
+        super().__init__(why.value)
         self.why = why
 
 
@@ -144,11 +145,28 @@ class SessionActor:
             state = self._state if self._state is not None else await self._read()
             if turn.over:
                 return  # its client left, or the process is draining
-            if state.stage is Stage.RETIRED:
-                raise SessionMiss("retired")
+            self._check(turn, state)
             await self._run(turn, state)
         finally:
             self._taken = None
+
+    def _check(self, turn: PendingTurn, state: SessionState) -> None:
+        """Whether this turn may continue this session. What the index said is confirmed here.
+
+        Raises:
+            SessionMiss: it may not.
+        """
+        submission = turn.submission
+        if state.stage is Stage.VACANT:
+            return
+        if state.stage is Stage.RETIRED:
+            raise SessionMiss(Reason.RETIRED)
+        if state.isolation != submission.isolation:
+            raise SessionMiss(Reason.FOREIGN)
+        if submission.taken is not None and submission.taken not in state.waits_at:
+            raise SessionMiss(Reason.MOVED_ON)
+        if self._env.clock.now_ms() - state.ended_ms > self._env.options.session_ttl_s * 1000:
+            raise SessionMiss(Reason.EXPIRED)
 
     async def _run(self, turn: PendingTurn, state: SessionState) -> None:
         run = Run(self._env, self.session_id, state, turn, self._unlogged)
@@ -159,6 +177,9 @@ class SessionActor:
             self._unlogged.discard(run)
         if not self._stale:
             self._state = after
+        if run.lost_session:
+            turn.run_again(self._env.mint.run_id())
+            raise SessionMiss(Reason.UPSTREAM_LOST)
 
     async def _read(self) -> SessionState:
         try:
@@ -166,9 +187,9 @@ class SessionActor:
             start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
             state = fold((recorded.event for recorded in history.recorded), start)
         except (UnreadableEvent, IllegalEvent) as fault:
-            raise SessionMiss("schema_fallback") from fault
+            raise SessionMiss(Reason.SCHEMA_FALLBACK) from fault
         if state.stage is Stage.VACANT:
-            raise SessionMiss("expired")
+            raise SessionMiss(Reason.EXPIRED)
         if state.stage not in {Stage.WAITING, Stage.RETIRED}:
-            raise SessionMiss("not_waiting")
+            raise SessionMiss(Reason.MOVED_ON)
         return state

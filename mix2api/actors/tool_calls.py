@@ -14,6 +14,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import ToolCallDelta
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
 from mix2api.vocabulary import RunId
+from mix2api.wire.turn import FunctionCall, MessageToolCall
 
 _USABLE_ID: Final = re.compile(r"call_[A-Za-z0-9._:-]{1,100}")
 
@@ -38,15 +39,31 @@ class ToolCalls:
         self._calls: dict[str, _Call] = {}
         self._taken: set[str] = set()
         self._due = 0
+        self._refused = False
 
     @property
     def count(self) -> int:
         """Calls that went to the client."""
         return len(self._calls)
 
+    @property
+    def refused(self) -> bool:
+        """Whether the site asked for a tool that the client did not offer."""
+        return self._refused
+
+    def given(self) -> list[MessageToolCall]:
+        """The calls as the client has them, in their order."""
+        return [
+            MessageToolCall(id=call.call_id, function=FunctionCall(name=call.name, arguments=call.arguments))
+            for call in self._calls.values()
+        ]
+
     def started(self, event: ToolInputStarted) -> list[ToolCallDelta]:
         """The first piece of a call: its id and name."""
-        if event.name not in self._offered or event.call_id in self._calls:
+        if event.name not in self._offered:
+            self._refused = True
+            return []
+        if event.call_id in self._calls:
             return []
         call = _Call(len(self._calls), self._client_id(event.call_id), event.name, event.call_id)
         self._calls[event.call_id] = call

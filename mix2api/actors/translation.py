@@ -32,6 +32,7 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId, Sealed
+from mix2api.wire.turn import Message
 
 _FINISHES: Final = {
     "stop": FinishReason.STOP,
@@ -55,6 +56,11 @@ class Translation:
         """Whether the upstream's own words end the run; nothing is read after that."""
         self.finished = False
         """Whether they end it well."""
+        self.expected_session: str | None = None
+        """The site's session that the call continues; an answer under another one has lost it."""
+        self.lost_session = False
+        self.faithful = True
+        """Whether the client gets all that the site keeps of this answer."""
         self.upstream_says = ""
         """The text of an `error` frame, for the client only."""
         self.deltas = 0
@@ -69,6 +75,13 @@ class Translation:
         self._last_frame = 0
         self._first_ms = 0
         self._size = 0
+        self._texts: list[str] = []
+
+    def answer(self) -> Message:
+        """What the client has been given, as it will come back in the next request's history."""
+        return Message(
+            role="assistant", content="".join(self._texts), tool_calls=self._tool_calls.given() or None
+        )
 
     def take(self, batch: list[UpstreamEvent], at_ms: int) -> None:
         """Translates a batch that came `at_ms` after the run began."""
@@ -79,6 +92,7 @@ class Translation:
             if type(event) is Text:
                 text = event.text
                 self._count(ChunkKind.TEXT, text)
+                self._texts.append(text)
                 replies.append(TextDelta(text))
             else:
                 self._HANDLERS[type(event)](self, event)
@@ -133,6 +147,12 @@ class Translation:
         self._status = event.status
 
     def _ids(self, event: Started | IdsSeen) -> None:
+        if self.expected_session is not None and event.session not in {None, self.expected_session}:
+            self.faithful = False
+            if not self.deltas and self._kind is None:
+                self.lost_session = True
+                self._error(Detail.SESSION_LOST)
+                return
         self._single(
             ChunkKind.START,
             upstream_session=self._sealed(event.session, "upstream_session"),
@@ -149,6 +169,7 @@ class Translation:
     def _tool_started(self, event: ToolInputStarted) -> None:
         self._count(ChunkKind.TOOL_INPUT, "")
         self.replies += self._tool_calls.started(event)
+        self.faithful = self.faithful and not self._tool_calls.refused
 
     def _tool_delta(self, event: ToolInputDelta) -> None:
         self._count(ChunkKind.TOOL_INPUT, event.text)
@@ -158,6 +179,7 @@ class Translation:
         pieces, calls = self._tool_calls.available(event)
         self._count(ChunkKind.TOOL_INPUT, "".join(piece.arguments for piece in pieces))
         self.replies += pieces
+        self.faithful = self.faithful and not self._tool_calls.refused
         self._tell(calls)
 
     def _tell(self, calls: list[ToolCall]) -> None:
@@ -176,6 +198,11 @@ class Translation:
     def _skip_one(self, _: UpstreamEvent) -> None:
         self._frame += 1
         self._skipped += 1
+
+    def _hidden(self, event: UpstreamEvent) -> None:
+        """The site keeps something that the client never sees."""
+        self.faithful = False
+        self._skip_one(event)
 
     def _finished(self, event: Finished) -> None:
         if event.reason == "error":
@@ -208,8 +235,8 @@ class Translation:
         ToolInputStarted: _tool_started,
         ToolInputDelta: _tool_delta,
         ToolInputAvailable: _tool_available,
-        ToolInputBroken: _skip_one,
-        ToolOutputSeen: _skip_one,
+        ToolInputBroken: _hidden,
+        ToolOutputSeen: _hidden,
         StepFinished: _skip_one,
         UsageSeen: _usage_seen,
         Skipped: _skip,

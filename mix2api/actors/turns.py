@@ -2,13 +2,13 @@
 
 from typing import Final, Protocol
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from mix2api.actors.refusals import given_up
 from mix2api.events.log import EventLog
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.dispatch import Ended, Submission
-from mix2api.vocabulary import Detail, EndReason, Receipt, SessionId
+from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
 
 _ABORTS: Final = {
     Detail.HUNG_UP: EndReason.CLIENT_ABORT,
@@ -41,14 +41,29 @@ class PendingTurn:
     inbox_entry: str | None = None
     fresh_session: SessionId | None = None
     """The id that the edge drew for a session that is to be made; None: the worker draws one if it needs one."""
-    resolution_reason: str = "no_history"
+    resolution_reason: str = ""
+    """Why its session is continued or made; the edge's word for it until that turns out to be impossible."""
     run: Stoppable | None = None
+    attempt: int = 1
     over: bool = False
     """Its last reply has been put; nothing more is to be done for it unless a run is under way."""
     replies: ReplyBuffer = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.replies = ReplyBuffer(self._abort, self._settle)
+        self.resolution_reason = self.resolution_reason or self.submission.reason
+
+    def run_again(self, run_id: RunId) -> None:
+        """The site lost the session before the client saw anything: the turn goes on as another run.
+
+        The client stays with the first run's id; its receipts go to the run that answers it.
+        """
+        if self.session_id is not None:
+            first = self.submission
+            self.log.receipt(self.session_id, first.run_id, first.request_id, Receipt.RERUN)
+        self.submission = evolve(self.submission, run_id=run_id)
+        self.session_id, self.run = None, None
+        self.attempt += 1
 
     def end(self, ended: Ended) -> None:
         """Puts its last reply. The first counts, later ones are ignored: several may see the same turn fail."""

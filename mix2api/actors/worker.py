@@ -15,6 +15,7 @@ from mix2api.actors.session import SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
+from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
 from mix2api.vocabulary import Detail, SessionId, Shard
 
@@ -116,6 +117,8 @@ class Worker:
         session_id = turn.submission.session_id
         if session_id is None:
             return self._fresh(turn.fresh_session or self._mint.session_id(self._draw_shard()))
+        if turn.submission.claimed:
+            return self._actors.get(session_id) or self._fresh(session_id)
         return self._actors.get(session_id) or self._begin(session_id, None)
 
     def _fresh(self, session_id: SessionId) -> SessionActor:
@@ -139,7 +142,7 @@ class Worker:
             if self._actors.get(actor.session_id) is actor:
                 del self._actors[actor.session_id]
         for turn in actor.close():
-            self._redirect(actor, turn, "retired")
+            self._redirect(actor, turn, Reason.RETIRED)
 
     async def _take(self, actor: SessionActor, turn: PendingTurn) -> None:
         try:
@@ -155,9 +158,11 @@ class Worker:
             turn.end(refusals.adapter_fault(fault))
         self._ended_one()
 
-    def _redirect(self, actor: SessionActor, turn: PendingTurn, why: str) -> None:
+    def _redirect(self, actor: SessionActor, turn: PendingTurn, why: Reason) -> None:
         """Gives a turn whose session cannot be continued to a fresh one: in the same shard, where its inbox entry is."""
-        turn.resolution_reason = why
+        if why is Reason.SCHEMA_FALLBACK:
+            self._env.on_schema_fallback(actor.session_id)
+        turn.resolution_reason = why.value
         self._fresh(self._mint.session_id(shard_of(actor.session_id))).offer(turn)
 
     def _ended_one(self) -> None:

@@ -7,6 +7,7 @@ from mix2api.actors.environment import ActorOptions
 from mix2api.edge.auth import parse_keys
 from mix2api.edge.options import EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
+from mix2api.sessions.canonical import canonical_json
 from mix2api.settings import InboundAuthMode, Settings, UpstreamAuthMode
 from mix2api.store.location import Timeouts as StoreTimeouts
 from mix2api.store.options import StoreOptions
@@ -27,6 +28,7 @@ def store_options(settings: Settings, role: str) -> StoreOptions:
         secret=storing.secret,
         timeouts=StoreTimeouts(connect_s=storing.connect_timeout_ms / 1000),
         retention_s=storing.retention_s,
+        waiting_s=max(1, settings.sessions.ttl_ms // 1000),
         lease_s=float(storing.lease_s),
         version=__version__,
         channel=settings.release.channel,
@@ -44,6 +46,9 @@ def actor_options(settings: Settings) -> ActorOptions:
         chunk_window_s=working.chunk_window_ms / 1000,
         idle_s=float(working.actor_idle_s),
         idle_max=working.actor_idle_max,
+        session_ttl_s=settings.sessions.ttl_ms / 1000,
+        messages_max=settings.sessions.messages_max,
+        message_max_chars=settings.sessions.message_max_chars,
         stall_s=float(settings.listening.client_stall_s),
     )
 
@@ -73,6 +78,28 @@ def mix_options(settings: Settings) -> MixOptions:
         query_max_chars=site.query_max_chars,
         credential=CredentialSource(settings.upstream_auth.mode.value),
         bearer_token=settings.upstream_auth.bearer_token,
+    )
+
+
+def site_form(settings: Settings) -> bytes:
+    """What of the upstream must be equal for its sessions to mean the same: part of every realm.
+
+    An edge by itself has to have the same settings as its workers, or it finds no session.
+    """
+    site, auth = settings.site, settings.upstream_auth
+    return canonical_json(
+        [
+            site.kind.value,
+            site.api_base,
+            site.chat_path,
+            site.agent_slug,
+            dict(site.locale),
+            dict(site.modes),
+            site.personalized,
+            site.persona_id,
+            auth.mode.value,
+            auth.bearer_token,
+        ]
     )
 
 

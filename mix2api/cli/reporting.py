@@ -16,6 +16,8 @@ class Reporter:
         self._logger = logger
         self._channel = channel
         self._upstream_host = upstream_host
+        self.schema_fallbacks = 0
+        """Sessions that were a miss because their log could not be read."""
 
     def on_completed(self, completed: Completed) -> None:
         """An accepted run ended."""
@@ -67,6 +69,11 @@ class Reporter:
         self._logger.error(
             "adapter.fault", error=fault.exception, at=fault.place, request_id=fault.request_id
         )
+
+    def on_schema_fallback(self, session_id: SessionId) -> None:
+        """A session could not be continued because this version cannot read its log."""
+        self.schema_fallbacks += 1
+        self._logger.warning("schema_fallback", session=session_id, count=self.schema_fallbacks)
 
     def on_actor_fault(self, session_id: SessionId, fault: BaseException) -> None:
         """An actor broke."""

@@ -24,12 +24,20 @@ from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.recovery import Recovery
 from mix2api.actors.worker import Worker
 from mix2api.cli.collector import settle_collector
-from mix2api.cli.groups import actor_options, edge_options, http_options, mix_options, store_options
+from mix2api.cli.groups import (
+    actor_options,
+    edge_options,
+    http_options,
+    mix_options,
+    site_form,
+    store_options,
+)
 from mix2api.cli.health import ProcessHealth
 from mix2api.cli.plain_faults import plain_faults, why_of
 from mix2api.cli.reporting import Reporter
 from mix2api.clock import SystemClock
 from mix2api.edge.app import EdgeParts, build_app
+from mix2api.edge.continuing import Continuing
 from mix2api.edge.serving import GRACE_S, server_config
 from mix2api.errors import ConfigurationError, Overloaded, StoreUnavailable
 from mix2api.identity import Mint
@@ -38,6 +46,7 @@ from mix2api.relay.dispatch import RelayDispatch, RelayOptions
 from mix2api.relay.messages import Hangup, HeadersLeft, ReplyBatch, WakeUp, decode_mail
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Dispatch, Replies, Submission
+from mix2api.sessions.resolution import Reuse
 from mix2api.settings import InboundAuthMode, Settings
 from mix2api.store.leases import LeaseChange, Leases
 from mix2api.store.opening import Store, open_store
@@ -112,6 +121,22 @@ class _Process:
     environment: Environment | None = None
     inbox: Inbox | None = None
     recovery: Recovery | None = None
+
+    def continuing(self) -> Continuing:
+        store, settings = self.store, self.settings
+        draw = _Draw(store.leases)
+
+        def draw_shard() -> Shard:
+            return draw() if store.leases.held else Mint.draw_shard(settings.storing.shards)
+
+        return Continuing(
+            store.sessions,
+            store.seal,
+            self.mint,
+            Reuse(settings.sessions.reuse.value),
+            store.seal.digest(site_form(settings), "site"),
+            draw_shard,
+        )
 
     def dispatch(self) -> Dispatch:
         if self.worker is None or self.environment is None:
@@ -229,7 +254,9 @@ def _add_worker(parts: _Process, client: HttpClient) -> None:
         seal=store.seal,
         options=actor_options(settings),
         model_names=frozenset(settings.listening.models),
+        mint=parts.mint,
         on_completed=parts.reporter.on_completed,
+        on_schema_fallback=parts.reporter.on_schema_fallback,
         on_fault=parts.reporter.on_actor_fault,
     )
     lease_s = float(settings.storing.lease_s)
@@ -313,6 +340,7 @@ async def _serve(parts: _Process, stopping: trio.Event, task_status: trio.TaskSt
             dispatch=parts.dispatch(),
             health=parts.health,
             observer=parts.reporter,
+            continuing=parts.continuing(),
             seal=parts.store.seal,
             mint=parts.mint,
             clock=parts.clock,

@@ -22,6 +22,7 @@ from mix2api.edge.answers import JSON, error_answer
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import ChatEndpoint, ChatParts
 from mix2api.edge.connection import EdgeConnection, EdgeRequest
+from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import LiveDeliveries, Patience
 from mix2api.edge.health import HealthEndpoints, HealthSource
 from mix2api.edge.models import ModelEndpoints
@@ -52,6 +53,7 @@ class EdgeParts:
     dispatch: Dispatch
     health: HealthSource
     observer: EdgeObserver
+    continuing: Continuing
     seal: Seal
     mint: Mint
     clock: Clock
@@ -157,6 +159,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
             options=options,
             dispatch=parts.dispatch,
             authenticator=authenticator,
+            continuing=parts.continuing,
             mint=parts.mint,
             clock=parts.clock,
             live=live,

@@ -11,6 +11,7 @@ from mix2api.clock import Clock
 from mix2api.edge.answers import bytes_answer
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.connection import EdgeRequest
+from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import Refusals
@@ -35,6 +36,7 @@ class ChatParts:
     options: EdgeOptions
     dispatch: Dispatch
     authenticator: Authenticator
+    continuing: Continuing
     mint: Mint
     clock: Clock
     live: LiveDeliveries
@@ -54,7 +56,10 @@ class _Run:
         """Beside `x-request-id`. The session's id is there unless headers left before it was accepted."""
         known = [("x-mix2api-run-id", str(self.submission.run_id))]
         accepted = self.delivery.accepted
-        return known if accepted is None else [*known, ("x-session-id", accepted.session_id)]
+        if accepted is None:
+            return known
+        how = f"{accepted.resolution}; reason={accepted.reason}"
+        return [*known, ("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
 
     def frame(self) -> AnswerFrame:
         """What is the same in every chunk."""
@@ -105,14 +110,22 @@ class ChatEndpoint:
         request.turn = turn
         client = request.client
         authorization = given.get(b"authorization") if self._options.pass_authorization else None
+        isolation = parts.authenticator.isolation(caller, turn.model, client, given.get(self._session_key))
+        found = await parts.continuing.find(turn, given, isolation, keyed=self._session_key in given)
         return Submission(
             run_id=parts.mint.run_id(),
             request_id=request.request_id,
             turn=turn,
             body_bytes=len(body),
             client=client.value,
-            isolation=parts.authenticator.isolation(caller, turn.model, client, given.get(self._session_key)),
+            isolation=found.isolation,
             edge=self._options.process,
+            session_id=found.session_id,
+            claimed=found.claimed,
+            reason=found.reason.value,
+            taken=found.taken,
+            bind=found.bind,
+            lineage=found.lineage,
             authorization=authorization.decode("latin1") if authorization is not None else None,
         )
 

@@ -26,15 +26,17 @@ class Delivery:
         self.writing = False
         """The last piece has not been taken by the kernel yet."""
         self.accepted: Accepted | None = None
-        """The worker's word that the run is in the log; its first, if it comes at all."""
+        """The worker's word that the run is in the log; the last one before headers leave, for a turn may run twice."""
         self._left_in_turn: int | None = None
         live.add(self)
 
     async def take(self) -> list[Reply]:
         """The replies that are pending; none after a nudge. Cancelled, it has taken none."""
         replies = await self.replies.take()
-        if self.accepted is None and replies and isinstance(replies[0], Accepted):
-            self.accepted = replies[0]
+        if not self.writes:
+            for reply in replies:
+                if isinstance(reply, Accepted):
+                    self.accepted = reply
         return replies
 
     def handed_over(self) -> None:

@@ -33,6 +33,8 @@ class Opening:
     request_digest: Digest
     summary: bytes
     """The `request` half of the audit entry (`mix2api.projections.summary`), kept in `open` until the end."""
+    bind: Digest | None = None
+    """A caller's name that leads to this session from now on."""
 
 
 @frozen(kw_only=True)
@@ -42,6 +44,8 @@ class Closing:
     summary: bytes
     snapshot: bytes | None = None
     inbox_entry: str | None = None
+    waits_at: tuple[Digest, ...] = ()
+    """Where the lineage index shows the session from now on."""
 
 
 @frozen(kw_only=True)

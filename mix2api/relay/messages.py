@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from mix2api.sessions.dispatch import Accepted, Ended, ReasoningDelta, Submission, TextDelta, ToolCallDelta
+from mix2api.sessions.lineage import Lineage
 from mix2api.vocabulary import Digest, ProcessId, RequestId, RunId, SessionId
 from mix2api.wire.turn import Turn
 
@@ -26,6 +27,10 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline_ms: int
     """Unix milliseconds: not begun by then, it is not run."""
     authorization: str | None = None
+    reason: str = ""
+    taken: str | None = None
+    bind: str | None = None
+    lineage: Lineage | None = None
 
     @classmethod
     def of(cls, submission: Submission, session_id: SessionId, deadline_ms: int) -> "RelayedTurn":
@@ -34,7 +39,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             run_id=submission.run_id,
             request_id=submission.request_id,
             session_id=session_id,
-            fresh=submission.session_id is None,
+            fresh=submission.session_id is None or submission.claimed,
             turn=submission.turn,
             body_bytes=submission.body_bytes,
             client=submission.client,
@@ -42,6 +47,10 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             edge=submission.edge,
             deadline_ms=deadline_ms,
             authorization=submission.authorization,
+            reason=submission.reason,
+            taken=submission.taken,
+            bind=submission.bind,
+            lineage=submission.lineage,
         )
 
     def submission(self) -> Submission:
@@ -56,6 +65,10 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             edge=ProcessId(self.edge),
             session_id=None if self.fresh else SessionId(self.session_id),
             authorization=self.authorization,
+            reason=self.reason,
+            taken=None if self.taken is None else Digest(self.taken),
+            bind=None if self.bind is None else Digest(self.bind),
+            lineage=self.lineage,
         )
 
 

@@ -41,6 +41,16 @@ def leading_instructions(messages: list[Message]) -> list[Message]:
     return messages[:count]
 
 
+def instructions_form(messages: list[Message]) -> bytes:
+    """The normal form of the leading instructions."""
+    return _joined(_content(message) for message in leading_instructions(messages))
+
+
+def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
+    """The normal form of the offered tools: their order does not count."""
+    return _joined(sorted(canonical_json(tool) for tool in tools or ()))
+
+
 def pieces(messages: list[Message]) -> Iterator[Piece]:
     """The normal form of a history, leading instructions left out, message by message."""
     rest = messages[len(leading_instructions(messages)) :]

@@ -50,6 +50,9 @@ class ConcludeRun:
     headers_sent: bool
     """Whether the client has been given status 200 already."""
     waits_at: tuple[Digest, ...] = ()
+    """Where the session would wait for its next turn: the history that now ends with this answer."""
+    faithful: bool = True
+    """Whether the client got exactly what the site said; if not, no history tells what the site holds."""
 
 
 @frozen(kw_only=True)

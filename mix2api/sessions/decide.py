@@ -19,13 +19,13 @@ from mix2api.sessions.commands import (
 from mix2api.sessions.evolve import CAUSE_KINDS
 from mix2api.sessions.state import RUNNING, RunState, SessionState, Stage
 from mix2api.sessions.transitions import TRANSITIONS, trigger_of
-from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, SessionWord
+from mix2api.vocabulary import ChunkKind, Context, Detail, Digest, EndReason, SessionWord
 
 Decision = tuple[Event, ...]
 
 
 class RefusedCommand(Exception):
-    """The session cannot do this now. `why` is a word: `busy`, `retired`, `no_cause`, `out_of_order`."""
+    """The session cannot do this now. `why` is a word: `busy`, `retired`, `moved_on`, `no_cause`, `out_of_order`."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -66,6 +66,8 @@ def _accept(state: SessionState, command: AcceptTurn) -> Decision:
         raise RefusedCommand("retired")
     if state.stage not in {Stage.VACANT, Stage.WAITING}:
         raise RefusedCommand("busy")
+    if command.request.taken is not None and command.request.taken not in state.waits_at:
+        raise RefusedCommand("moved_on")
     opening: Decision = ()
     if state.stage is Stage.VACANT:
         opening = (SessionNote(word=SessionWord.OPENED, why=command.request.resolution_reason),)
@@ -111,6 +113,8 @@ def _conclude(state: SessionState, command: ConcludeRun) -> Decision:
     if run.cause is None:
         raise RefusedCommand("no_cause")
     context = context_after(run.cause, run.upstream_status, started=run.was_started, called=run.was_called)
+    if context is Context.EXTENDED and not command.faithful:
+        context = Context.UNKNOWN
     return _ending(run, run.cause, context, command)
 
 
@@ -128,11 +132,18 @@ def _ending(run: RunState, cause: Cause, context: Context, command: ConcludeRun)
         total_ms=command.at_ms,
         frames=run.frames,
         context=context,
-        waits_at=command.waits_at,
+        waits_at=_waits_at(context, run, command),
     )
     if context is not Context.UNKNOWN:
         return (end,)
     return (end, SessionNote(word=SessionWord.RETIRED, why=cause.end_reason.value, run_id=run.run_id))
+
+
+def _waits_at(context: Context, run: RunState, command: ConcludeRun) -> tuple[Digest, ...]:
+    """Where the session waits now: at the longer history, put back where it was, or nowhere."""
+    if context is Context.EXTENDED:
+        return command.waits_at
+    return run.waited_at if context is Context.UNCHANGED else ()
 
 
 def _recover(state: SessionState, command: RecoverRun) -> Decision:

@@ -10,6 +10,8 @@ from attrs import field, frozen
 from msgspec import Struct
 
 from mix2api.events.kinds import Usage
+from mix2api.sessions.lineage import Lineage
+from mix2api.sessions.resolution import Reason
 from mix2api.vocabulary import (
     Detail,
     Digest,
@@ -117,6 +119,16 @@ class Submission:
     edge: ProcessId
     session_id: SessionId | None = None
     """The session to continue; None draws a fresh one."""
+    claimed: bool = False
+    """The session is to be made under this very id: the edge claimed the caller's name for it."""
+    reason: str = Reason.NO_HISTORY.value
+    """Why it is continued, or made."""
+    taken: Digest | None = None
+    """The lineage digest at which the index had it."""
+    bind: Digest | None = None
+    """The caller's name, to be bound to whichever session runs the turn."""
+    lineage: Lineage | None = None
+    """Where the request's history stands."""
     authorization: str | None = field(default=None, repr=False)
     """The caller's own credential, for `UPSTREAM_AUTH_MODE=pass_through`; memory or sealed payload only."""
 

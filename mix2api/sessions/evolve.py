@@ -69,8 +69,9 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
         attempt=request.attempt,
         stream=request.stream,
         began_ms=request.at_ms,
+        waited_at=state.waits_at,
     )
-    return changed(state, stage=stage, run=run)
+    return changed(state, stage=stage, run=run, waits_at=(), isolation=request.isolation or state.isolation)
 
 
 def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:
@@ -81,6 +82,7 @@ def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:
         turns=state.turns + 1,
         ended=(*state.ended, end.run_id)[-REMEMBERED_RUNS:],
         last_end=end.end_reason,
+        ended_ms=(0 if state.run is None else state.run.began_ms) + end.total_ms,
         context=end.context,
         waits_at=end.waits_at,
     )

@@ -65,6 +65,8 @@ class RunState:
     first_token_ms: int | None = None
     upstream_status: int | None = None
     usage: Usage | None = None
+    waited_at: tuple[Digest, ...] = ()
+    """Where the session waited before it: it is put back there if the site never took the turn."""
     was_called: bool = False
     was_started: bool = False
     had_output: bool = False
@@ -83,6 +85,10 @@ class SessionState:
     ended: tuple[RunId, ...] = ()
     """The last of them, newest last."""
     last_end: EndReason | None = None
+    ended_ms: int = 0
+    """Of the last end, Unix milliseconds."""
+    isolation: Digest | None = None
+    """Whose it is."""
     context: Context | None = None
     waits_at: tuple[Digest, ...] = ()
     gaps: int = 0

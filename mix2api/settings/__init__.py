@@ -9,11 +9,12 @@ from mix2api.settings.choices import (
     LogFormat,
     LogLevel,
     SessionKeyMode,
+    SessionReuse,
     StoreMode,
     UpstreamAuthMode,
     UpstreamKind,
 )
-from mix2api.settings.inbound import InboundAuth, Isolation, Listening
+from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.loading import Settings, Source, load_settings
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.showing import EffectiveRow, effective, render_docs
@@ -31,6 +32,8 @@ __all__ = [
     "Network",
     "Release",
     "SessionKeyMode",
+    "SessionReuse",
+    "Sessions",
     "Settings",
     "Site",
     "Source",

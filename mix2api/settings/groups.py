@@ -7,7 +7,7 @@ value), never the environment. `Group()` stands at the defaults, which is handy 
 from collections.abc import Mapping
 from typing import Final
 
-from mix2api.settings.inbound import InboundAuth, Isolation, Listening
+from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.upstream import Network, Site, UpstreamAuth
 
@@ -15,6 +15,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "listening": Listening,
     "inbound_auth": InboundAuth,
     "isolation": Isolation,
+    "sessions": Sessions,
     "site": Site,
     "network": Network,
     "upstream_auth": UpstreamAuth,

@@ -7,7 +7,7 @@ from pathlib import Path
 from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS, DAY_S
-from mix2api.settings.choices import InboundAuthMode, SessionKeyMode
+from mix2api.settings.choices import InboundAuthMode, SessionKeyMode, SessionReuse
 from mix2api.settings.readers import Choice, Flag, HeaderName, HeaderText, Names, Place, Size, Text, Whole
 from mix2api.settings.setting import Setting, held
 
@@ -99,7 +99,6 @@ class Isolation:
             Choice(SessionKeyMode),
             "auth_model_client",
             "what the isolation key is made of, always inside the caller's own credential",
-            lack="no session is continued yet: it only counts in the isolation digest of the log",
         )
     )
     key_header: str = held(
@@ -107,7 +106,46 @@ class Isolation:
             "SESSION_KEY_HEADER",
             HeaderName(),
             "x-session-key",
-            "header whose value is added to the isolation key",
-            lack="no session is continued yet: it only counts in the isolation digest of the log",
+            "header whose value is added to the isolation key and names the session where there is no history",
+        )
+    )
+
+
+@frozen(kw_only=True)
+class Sessions:
+    """How conversations are continued."""
+
+    ttl_ms: int = held(
+        Setting(
+            "SESSION_TTL_MS",
+            Whole(1000, 365 * DAY_MS),
+            "1800000",
+            "how long a session waits for its next turn",
+            unit="ms",
+        )
+    )
+    reuse: SessionReuse = held(
+        Setting(
+            "MIX2API_SESSION_REUSE",
+            Choice(SessionReuse),
+            "lineage",
+            "`lineage`: by the history that a request carries; `key`: one session for each isolation key",
+        )
+    )
+    messages_max: int = held(
+        Setting(
+            "UPSTREAM_MESSAGES_MAX",
+            Whole(1, 100_000),
+            "20",
+            "new messages that a continued turn sends; older ones are withheld and counted",
+        )
+    )
+    message_max_chars: int = held(
+        Setting(
+            "UPSTREAM_MESSAGE_MAX_CHARS",
+            Whole(1, 10_000_000),
+            "8000",
+            "longest message that a continued turn sends; the rest is withheld",
+            unit="characters",
         )
     )

@@ -5,7 +5,7 @@ A row leaves this table for a field of a group (`mix2api.settings.groups`) when 
 
 from typing import Final
 
-from mix2api.settings.choices import SessionReuse, ToolInstructionMode
+from mix2api.settings.choices import ToolInstructionMode
 from mix2api.settings.readers import (
     Choice,
     Flag,
@@ -23,7 +23,6 @@ _CHARS: Final = Whole(1, 10_000_000)
 _TOKENS: Final = Whole(1, 100_000_000)
 _NO_DYNAMIC: Final = "requests cannot choose the upstream's base URL yet"
 _NO_MANAGED: Final = "tokens are not fetched yet (UPSTREAM_AUTH_MODE=managed)"
-_NO_REUSE: Final = "no session is continued yet"
 _NO_TOOLS: Final = "tools are not turned into instructions yet"
 _NO_BUDGETS: Final = "tokens are not counted and nothing is trimmed yet"
 _NO_TRACES: Final = "no traces are taken yet"
@@ -81,43 +80,11 @@ LATER: Final[tuple[Setting, ...]] = (
         lack=_NO_MANAGED,
     ),
     Setting(
-        "SESSION_TTL_MS",
-        Whole(1, 365 * 86_400_000),
-        "1800000",
-        "how long a session waits for its next turn",
-        unit="ms",
-        lack=_NO_REUSE,
-    ),
-    Setting(
-        "MIX2API_SESSION_REUSE",
-        Choice(SessionReuse),
-        "lineage",
-        "`lineage`: by the history that a request carries; `key`: one session for each isolation key",
-        refuses={
-            SessionReuse.KEY: "no session is continued yet, and clients that rely on it would lose their context"
-        },
-    ),
-    Setting(
         "MIX2API_RERUN",
         Flag(),
         "true",
         "a turn of a dead process runs once more if its client has seen nothing",
         lack="nothing is run a second time yet, whatever stands here",
-    ),
-    Setting(
-        "UPSTREAM_MESSAGES_MAX",
-        Whole(1, 100_000),
-        "20",
-        "messages that a continued turn sends",
-        lack=_NO_REUSE,
-    ),
-    Setting(
-        "UPSTREAM_MESSAGE_MAX_CHARS",
-        _CHARS,
-        "8000",
-        "longest message that a continued turn sends",
-        unit="characters",
-        lack=_NO_REUSE,
     ),
     Setting(
         "FORCE_TOOL_CALL",

@@ -12,7 +12,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.settings.choices import InboundAuthMode, StoreMode
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.groups import GROUPS
-from mix2api.settings.inbound import InboundAuth, Isolation, Listening
+from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.later import LATER
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.setting import Setting, settings_of
@@ -55,6 +55,7 @@ class Settings:
     listening: Listening = field(factory=Listening)
     inbound_auth: InboundAuth = field(factory=InboundAuth)
     isolation: Isolation = field(factory=Isolation)
+    sessions: Sessions = field(factory=Sessions)
     site: Site = field(factory=Site)
     network: Network = field(factory=Network)
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)

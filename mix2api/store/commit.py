@@ -21,6 +21,8 @@ _CLOSES: Final = 2
 _HAS_SNAPSHOT: Final = 4
 _AUDIT: Final = 8
 _RUNS_PER_REQUEST_ID: Final = 100
+_SESSIONS_PER_HISTORY: Final = 8
+"""Waiting at the very same history under one realm: identical openings with identical answers."""
 """The latest that are found by one request id; a caller who always sends the same one must not grow a list."""
 
 
@@ -163,6 +165,16 @@ def verdicts_of(letters: str, entries: int) -> list[Verdict]:
     return [_VERDICTS[letter] for letter in letters]
 
 
+@frozen(kw_only=True)
+class IndexLife:
+    """How long look-ups are kept, in milliseconds."""
+
+    retention_ms: int
+    """As long as the events that they lead to."""
+    waiting_ms: int
+    """As long as a session waits for its next turn (`SESSION_TTL_MS`)."""
+
+
 @define(eq=False, kw_only=True)
 class ShardCommit:
     """The entries of one shard in one commit. Sent again unchanged, but for the mark, when its reply was lost."""
@@ -213,14 +225,35 @@ class ShardCommit:
         lead: list[Argument] = [lease_token, self._holder, retention_ms, self._number, int(self.repeat)]
         return APPEND.call(self._keys, lead + self._arguments)
 
-    def index_commands(self, keys: Keys, retention_ms: int) -> list[Command]:
-        """The look-up by request id, for the runs that open here: other slots, so beside the script."""
+    def index_commands(self, keys: Keys, life: IndexLife) -> list[Command]:
+        """Look-ups by request id, by name and by history: other slots, so beside the script."""
         commands: list[Command] = []
         for entry in self.entries:
-            if isinstance(entry, PendingAppend) and entry.append.opening is not None:
-                commands += self._index(
-                    keys.run(entry.append.opening.request_digest), entry.append, retention_ms
-                )
+            if isinstance(entry, PendingAppend):
+                commands += self._opening_index(entry.append, keys, life)
+                commands += self._closing_index(entry.append, keys, life)
+        return commands
+
+    def _opening_index(self, append: Append, keys: Keys, life: IndexLife) -> list[Command]:
+        opening = append.opening
+        if opening is None:
+            return []
+        commands = self._index(keys.run(opening.request_digest), append, life.retention_ms)
+        if opening.bind is not None:
+            commands.append(("SET", keys.name(opening.bind), append.session_id, "PX", life.waiting_ms))
+        return commands
+
+    def _closing_index(self, append: Append, keys: Keys, life: IndexLife) -> list[Command]:
+        commands: list[Command] = []
+        for at in () if append.closing is None else append.closing.waits_at:
+            key = keys.lineage(at)
+            commands += [
+                # Once only, also where a commit is sent again: two takers of one session are one too many.
+                ("LREM", key, 0, append.session_id),
+                ("RPUSH", key, append.session_id),
+                ("LTRIM", key, -_SESSIONS_PER_HISTORY, -1),
+                ("PEXPIRE", key, life.waiting_ms),
+            ]
         return commands
 
     def _index(self, key: str, append: Append, retention_ms: int) -> list[Command]:

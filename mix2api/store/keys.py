@@ -95,6 +95,14 @@ class Keys:
         """List with expiry: `<run id>@<session id>` of every run with that request id."""
         return f"{self.prefix}:run:{request_digest}"
 
+    def lineage(self, at: Digest) -> str:
+        """List of the sessions that wait at that history."""
+        return f"{self.prefix}:lineage:{at}"
+
+    def name(self, name: Digest) -> str:
+        """The session that a caller's name leads to."""
+        return f"{self.prefix}:name:{name}"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

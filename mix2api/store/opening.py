@@ -14,6 +14,7 @@ from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.store.audit_stream import AuditStream
 from mix2api.store.checks import check_redis
+from mix2api.store.commit import IndexLife
 from mix2api.store.embedded import EmbeddedServer, find_binary
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.keys import Keys
@@ -24,6 +25,7 @@ from mix2api.store.log import RedisEventLog
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
 from mix2api.store.secret_file import SHORTEST, kept_secret
+from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.writer import Holder, LogWriter
 from mix2api.vocabulary import ProcessId
 
@@ -47,6 +49,7 @@ class Store:
     post: Post
     mail: MailReader
     audit: AuditStream
+    sessions: RedisSessionIndex
     links: tuple[RedisLink, ...]
 
     @property
@@ -98,7 +101,8 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
     leases = Leases(
         link=leasing, keys=keys, holder=holder.word, lease_s=options.lease_s, shards=options.shards
     )
-    writer = LogWriter(appending, keys, holder, leases.token, options.retention_s, options.spool)
+    life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
+    writer = LogWriter(appending, keys, holder, leases.token, life, options.spool)
     log = RedisEventLog(link=reading, writer=writer, keys=keys, holder=holder, leases=leases)
     return Store(
         process=holder.process,
@@ -117,6 +121,7 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
         post=Post(link=reading, keys=keys, seal=seal),
         mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),
         audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards),
+        sessions=RedisSessionIndex(link=reading, keys=keys, waiting_s=options.waiting_s),
         links=(reading, appending, leasing, mailing),
     )
 

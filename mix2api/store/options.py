@@ -35,6 +35,8 @@ class StoreOptions:
     """`MIX2API_SECRET`; required with `url`, else made and kept in the data directory."""
     timeouts: Timeouts = field(factory=Timeouts)
     retention_s: int = 90_000
+    waiting_s: int = 1800
+    """How long a session is found by its history or name (`SESSION_TTL_MS`)."""
     lease_s: float = 5.0
     spool: SpoolLimits = field(factory=SpoolLimits)
     version: str = ""

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.events.log import Append, Outcome
-from mix2api.store.commit import AuditNote, PendingAppend, ShardCommit, verdicts_of
+from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommit, verdicts_of
 from mix2api.store.keys import Keys
 from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.options import SpoolLimits
@@ -80,7 +80,7 @@ class LogWriter:
         keys: key names.
         holder: who writes.
         lease_token: the token under which this process holds a shard; None if it does not.
-        retention_s: expiry of logs and snapshots.
+        life: expiry of logs and look-ups.
         limits: of the spool.
     """
 
@@ -88,7 +88,7 @@ class LogWriter:
     _keys: Keys
     _holder: Holder
     _lease_token: Callable[[Shard], str | None]
-    _retention_s: int
+    _life: IndexLife
     _limits: SpoolLimits
     _pending: dict[PendingAppend | AuditNote, None] = field(factory=dict, init=False)
     _skipped: dict[RunId, int] = field(factory=dict, init=False)
@@ -239,10 +239,12 @@ class LogWriter:
                 await trio.sleep(_PAUSE_S)
 
     def _commands(self, commits: list[ShardCommit]) -> list[Command]:
-        retention_ms = self._retention_s * 1000
-        commands = [commit.command(self._lease_token(commit.shard) or "", retention_ms) for commit in commits]
+        life = self._life
+        commands = [
+            commit.command(self._lease_token(commit.shard) or "", life.retention_ms) for commit in commits
+        ]
         for commit in commits:
-            commands += commit.index_commands(self._keys, retention_ms)
+            commands += commit.index_commands(self._keys, life)
         return commands
 
     def _settle_all(self, commits: list[ShardCommit], replies: list[Reply]) -> list[ShardCommit]:

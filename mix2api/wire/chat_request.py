@@ -25,10 +25,15 @@ _Bias = Annotated[float, Meta(ge=-100, le=100)]
 _Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Object = dict[str, Any]
+_Name = Annotated[str, Meta(max_length=256)]
 
 
 class _StreamOptions(Struct):
     include_usage: bool | None = None
+
+
+class _Metadata(Struct):
+    session_id: _Name | None = None
 
 
 class _Body(Struct):
@@ -60,7 +65,7 @@ class _Body(Struct):
     audio: _Object | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    metadata: _Object | None = None
+    metadata: _Metadata | None = None
     prediction: _Object | None = None
     web_search_options: _Object | None = None
     prompt_cache_key: str | None = None
@@ -70,6 +75,7 @@ class _Body(Struct):
     store: bool | None = None
     user: str | None = None
     persona_id: str | None = None
+    session_id: _Name | None = None
 
 
 SAMPLING_FIELDS: Final = (
@@ -122,6 +128,7 @@ def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
         parallel_tool_calls=asked.parallel_tool_calls,
         legacy_functions=asked.tools is None and asked.functions is not None,
         persona_id=persona_id or asked.persona_id,
+        session=asked.session_id or (asked.metadata.session_id if asked.metadata is not None else None),
     )
 
 

@@ -82,7 +82,9 @@ REQUEST_FIELDS: Final = (
         "logprobs", Treatment.IGNORED, "true or false", "the site gives none; the answer says `null`"
     ),
     RequestField("top_logprobs", Treatment.IGNORED, "an integer from 0 to 20"),
-    RequestField("metadata", Treatment.IGNORED, "an object"),
+    RequestField(
+        "metadata", Treatment.IGNORED, "an object", "but `metadata.session_id`, which names the session"
+    ),
     RequestField("prediction", Treatment.IGNORED, "an object"),
     RequestField("web_search_options", Treatment.IGNORED, "an object"),
     RequestField("moderation", Treatment.IGNORED, "anything"),
@@ -97,6 +99,12 @@ REQUEST_FIELDS: Final = (
 
 EXTENSION_FIELDS: Final = (
     RequestField("persona_id", Treatment.HONOURED, "a string", "the header `x-persona-id` wins over it"),
+    RequestField(
+        "session_id",
+        Treatment.HONOURED,
+        "a string of at most 256 characters",
+        "names the session; `new` forces a fresh one",
+    ),
 )
 """Fields of ours that OpenAI's reference does not have."""
 

@@ -57,3 +57,5 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     legacy_functions: bool = False
     """The caller used `functions`/`function_call` and is answered in that form."""
     persona_id: str | None = None
+    session: str | None = None
+    """The body's word for its session (`session_id`, else `metadata.session_id`): a name, one of our ids, or `new`."""

@@ -1,0 +1,162 @@
+"""Finds the session that a request continues: its words, its history, and one look into the index.
+
+The rules are `mix2api.sessions.resolution`; here they meet headers and the index. What the index says is confirmed by
+the session's actor.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+from attrs import frozen
+
+from mix2api.identity import Mint
+from mix2api.sealing import Seal
+from mix2api.sessions.canonical import instructions_form, tools_form
+from mix2api.sessions.lineage import Lineage, lineage_of
+from mix2api.sessions.resolution import (
+    ContinueIssued,
+    ContinueNamed,
+    MakeFresh,
+    Reason,
+    Reuse,
+    SessionIndex,
+    SessionWords,
+    TakeWaiting,
+    plan,
+)
+from mix2api.vocabulary import Digest, SessionId, Shard
+from mix2api.wire.turn import Turn
+
+_SESSION_HEADER: Final = b"x-session-id"
+_HINTS: Final = (b"x-session-affinity", b"x-claude-code-session-id", b"session-id", b"thread-id")
+"""Markers of a client's whole working session, sub-agents and title requests included: they only keep apart."""
+_NEW: Final = "new"
+
+
+@frozen(kw_only=True)
+class Found:
+    """Which session a turn is to run in, and why."""
+
+    session_id: SessionId | None = None
+    """None: a fresh one that the worker draws."""
+    claimed: bool = False
+    """It is to be made under this id."""
+    reason: Reason
+    taken: Digest | None = None
+    bind: Digest | None = None
+    lineage: Lineage
+    isolation: Digest
+
+
+class Continuing:
+    """Resolves requests to sessions.
+
+    Args:
+        index: where sessions are looked up.
+        seal: for digests.
+        mint: recognises our ids and makes the one that a new name is bound to.
+        reuse: `MIX2API_SESSION_REUSE`.
+        site: digest of the upstream kind, its base URL, credential and settings.
+        draw_shard: a shard for a session that is made under a name.
+    """
+
+    def __init__(
+        self,
+        index: SessionIndex,
+        seal: Seal,
+        mint: Mint,
+        reuse: Reuse,
+        site: Digest,
+        draw_shard: Callable[[], Shard],
+    ) -> None:
+        self._index = index
+        self._seal = seal
+        self._mint = mint
+        self._reuse = reuse
+        self._site = site
+        self._draw_shard = draw_shard
+        self._digester = seal.digester("lineage")
+
+    async def find(
+        self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
+    ) -> Found:
+        """The session for a turn: at most one round trip to the index.
+
+        Args:
+            turn: what was asked.
+            headers: the request's, names in lower case.
+            isolation: digest of who may share sessions.
+            keyed: whether the caller set the session-key header.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the index does not answer.
+        """
+        isolation = self._kept_apart(isolation, headers)
+        lineage = lineage_of(turn.messages, self._realm(turn, isolation), self._digester)
+        match plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse):
+            case MakeFresh(reason, bind):
+                return Found(reason=reason, bind=bind, lineage=lineage, isolation=isolation)
+            case TakeWaiting(at, bind):
+                session_id = await self._index.take(at)
+                return Found(
+                    session_id=session_id,
+                    reason=Reason.NO_MATCH if session_id is None else Reason.LINEAGE,
+                    taken=None if session_id is None else at,
+                    bind=bind,
+                    lineage=lineage,
+                    isolation=isolation,
+                )
+            case ContinueIssued(session_id):
+                return Found(session_id=session_id, reason=Reason.NAMED, lineage=lineage, isolation=isolation)
+            case ContinueNamed(name, reason):
+                drawn = self._mint.session_id(self._draw_shard())
+                session_id = await self._index.claim(name, drawn)
+                claimed = session_id == drawn
+                return Found(
+                    session_id=session_id,
+                    claimed=claimed,
+                    reason=Reason.NEW_NAME if claimed else reason,
+                    bind=name,
+                    lineage=lineage,
+                    isolation=isolation,
+                )
+
+    def _kept_apart(self, isolation: Digest, headers: Mapping[bytes, bytes]) -> Digest:
+        """The isolation key with the client's hints in it."""
+        hints = [headers[name].decode("latin1") for name in _HINTS if headers.get(name)]
+        said = headers.get(_SESSION_HEADER, b"").decode("latin1")
+        if said and said != _NEW and self._mint.issued(said) is None:
+            hints.append(said)
+        if not hints:
+            return isolation
+        return self._seal.digest(msgspec.json.encode([isolation, sorted(set(hints))]), "isolation")
+
+    def _words(
+        self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
+    ) -> SessionWords:
+        said = headers.get(_SESSION_HEADER, b"").decode("latin1")
+        body = turn.session or ""
+        name = body if body and body != _NEW and self._mint.issued(body) is None else None
+        by_key = keyed or self._reuse is Reuse.KEY
+        return SessionWords(
+            new=_NEW in {said, body},
+            issued=self._mint.issued(said) or self._mint.issued(body),
+            name=None if name is None else self._name(isolation, "name:" + name),
+            key=self._name(isolation, "key") if by_key else None,
+        )
+
+    def _name(self, isolation: Digest, name: str) -> Digest:
+        return self._seal.digest(msgspec.json.encode([isolation, name]), "name")
+
+    def _realm(self, turn: Turn, isolation: Digest) -> Digest:
+        """Digest of all that must be equal for an upstream session to serve a request."""
+        parts = (
+            isolation.encode(),
+            self._site.encode(),
+            turn.model.encode("utf-8", "surrogatepass"),
+            (turn.persona_id or "").encode("utf-8", "surrogatepass"),
+            self._digester(instructions_form(turn.messages)).encode(),
+            self._digester(tools_form(turn.tools)).encode(),
+        )
+        return self._seal.digest(b"".join(len(part).to_bytes(4, "big") + part for part in parts), "realm")

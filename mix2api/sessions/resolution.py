@@ -1,0 +1,129 @@
+"""Which session a request continues: the order of the rules, as a pure function of what the request says.
+
+History beats names, because a client that sends its history cannot be given somebody else's. Hints are no names: a
+client sends the same one with title requests, sub-agents and its main run at once.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import frozen
+
+from mix2api.sessions.lineage import Lineage
+from mix2api.vocabulary import Digest, SessionId
+
+
+class Reuse(StrEnum):
+    """`MIX2API_SESSION_REUSE`."""
+
+    LINEAGE = "lineage"
+    KEY = "key"
+
+
+class Reason(StrEnum):
+    """Why a session was made or continued, as it stands in `request` and in the answer's header. Closed."""
+
+    NO_HISTORY = "no_history"
+    ASKED_NEW = "asked_new"
+    NO_MATCH = "no_match"
+    """There is a history, and no session waits at it."""
+    PREFILL = "prefill"
+    """The last message is the assistant's."""
+    NEW_NAME = "new_name"
+    LINEAGE = "lineage"
+    NAMED = "named"
+    KEY = "key"
+    EXPIRED = "expired"
+    FOREIGN = "foreign"
+    """The named session belongs to another isolation key."""
+    RETIRED = "retired"
+    MOVED_ON = "moved_on"
+    """It no longer waits where the index said."""
+    SCHEMA_FALLBACK = "schema_fallback"
+    UPSTREAM_LOST = "upstream_lost"
+
+
+@frozen(kw_only=True)
+class SessionWords:
+    """What the request says of its session."""
+
+    new: bool = False
+    """One of the places says `new`."""
+    issued: SessionId | None = None
+    """A session id of ours, recognised by form and MAC."""
+    name: Digest | None = None
+    """Digest of isolation key and the name in the body."""
+    key: Digest | None = None
+    """Digest of the isolation key, where the caller set the session-key header or `key` reuse is configured."""
+
+
+@frozen
+class MakeFresh:
+    """No session is looked for; `bind` is the name that the fresh one takes over."""
+
+    reason: Reason
+    bind: Digest | None = None
+
+
+@frozen
+class TakeWaiting:
+    """The session that waits at this digest; if there is none, a fresh one with reason `no_match`."""
+
+    at: Digest
+    bind: Digest | None = None
+
+
+@frozen
+class ContinueIssued:
+    """The session with this id of ours."""
+
+    session_id: SessionId
+
+
+@frozen
+class ContinueNamed:
+    """The session bound to this name; the name is claimed for a fresh one if there is none."""
+
+    name: Digest
+    reason: Reason
+
+
+Plan = MakeFresh | TakeWaiting | ContinueIssued | ContinueNamed
+
+
+class SessionIndex(Protocol):
+    """Where sessions are looked up. An index: it may be wrong or empty, the session's own log is the truth."""
+
+    async def take(self, at: Digest) -> SessionId | None:
+        """Takes a session that waits at this digest out of the index.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        ...
+
+    async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
+        """The session bound to a name; if there is none, the name is bound to this one.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        ...
+
+
+def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
+    """What is to be done for a request."""
+    name = words.name or words.key
+    if words.new:
+        return MakeFresh(Reason.ASKED_NEW, name)
+    if reuse is Reuse.KEY and words.key is not None:
+        return ContinueNamed(words.key, Reason.KEY)
+    if lineage.has_history:
+        if lineage.at is None:
+            return MakeFresh(Reason.PREFILL, name)
+        return TakeWaiting(lineage.at, name)
+    if words.issued is not None:
+        return ContinueIssued(words.issued)
+    if name is not None:
+        return ContinueNamed(name, Reason.NAMED)
+    return MakeFresh(Reason.NO_HISTORY)
