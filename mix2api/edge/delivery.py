@@ -125,7 +125,7 @@ class LiveDeliveries:
     """All answers under way, looked at once in a while: for clients that stopped reading, and for long silences.
 
     One pass over all of them once a second, rather than a deadline around every piece: a cancel scope for each costs
-    7 µs, a sixth of all that sending a piece costs.
+    about 8 µs, where sending a piece costs about 50 in all.
     """
 
     def __init__(self, patience: Patience) -> None:

@@ -1,7 +1,7 @@
 """Chat Completions answers as bytes: the frames of a stream, and the one object of a whole answer.
 
 What never changes within a run (id, time, model) is encoded once into templates; a text frame is then one JSON string
-between two constants (0.2 µs, where encoding a dict per chunk takes 2). Frames end with a blank line and are meant to
+between two constants (0.2 µs, where encoding a dict per chunk takes 0.9, and 4.5 with the standard library). Frames end with a blank line and are meant to
 be joined: everything that is pending leaves in one write.
 """
 
