@@ -94,7 +94,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     tool_calls: list[SeenCall] = []
     models: list[str] = []
     request_id: str | None = None
-    """`x-request-id` of the answer; None where the client does not show it."""
+    """`x-request-id` of the answer; the SDKs do not show it for lists of models, nor when they gave up themselves."""
     raised: Raised | None = None
     complaints: list[str] = []
     """What was wrong with the answer by the program's own look at it. A program that broke says so here."""

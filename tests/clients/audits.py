@@ -10,15 +10,9 @@ from cases import Case
 from clients import Client
 from systems import System
 
-_PERFECT = {
-    "open": 0,
-    "orphans": 0,
-    "unknown": 0,
-    "unreadable": 0,
-    "refused": 0,
-    "coverage": 1.0,
-    "done_coverage": 1.0,
-}
+from mix2api.vocabulary import EndReason
+
+_NONE_OF = ("open", "orphans", "unknown", "unreadable", "refused")
 
 
 @define
@@ -34,6 +28,11 @@ class Expected:
             if line.accepted:
                 self.runs[client.known_as.value, line.end_reason.value, case.stream] += 1
 
+    @property
+    def has_stayed(self) -> bool:
+        """Whether there was a stream whose client stayed."""
+        return any(stream and end_reason != EndReason.CLIENT_ABORT for _, end_reason, stream in self.runs)
+
 
 async def audit_findings(system: System, expected: Expected) -> list[str]:
     """What the audit of a system's store says that it should not."""
@@ -44,8 +43,14 @@ async def audit_findings(system: System, expected: Expected) -> list[str]:
 
 
 def _wrong(audit: dict[str, Any], expected: Expected) -> Iterator[str]:
-    runs = sum(expected.runs.values())
-    for name, value in {"requests": runs, "ended": runs, **_PERFECT}.items():
+    runs = expected.runs.total()
+    should_be = dict.fromkeys(_NONE_OF, 0) | {
+        "requests": runs,
+        "ended": runs,
+        "coverage": 1.0 if runs else None,
+        "done_coverage": 1.0 if expected.has_stayed else None,
+    }
+    for name, value in should_be.items():
         if audit[name] != value:
             yield f"audit: {name} is {audit[name]} instead of {value}"
     counted = Counter({_key(group): group["requests"] for group in audit["groups"]})

@@ -33,8 +33,6 @@ class Client:
     """The endpoints that it has."""
     words: Mapping[Failure, str]
     """The class that it raises."""
-    shows_code_in_stream: bool = True
-    """Whether a failure in the stream comes with the envelope's `code`."""
 
 
 def _python(name: str) -> tuple[str, ...]:
@@ -74,11 +72,10 @@ CLIENTS: Final = (
         kinds=frozenset({Kind.CHAT}),
         words={
             **dict.fromkeys(Failure, "AI_APICallError"),
-            # It hands the error's text on, as a part of the stream.
-            Failure.IN_STREAM: "string",
+            # A part of its stream, with the envelope's `error` in it.
+            Failure.IN_STREAM: "error_part",
             Failure.TIMEOUT: "TimeoutError",
         },
-        shows_code_in_stream=False,
     ),
     Client(
         name="curl",

@@ -1,6 +1,6 @@
 """The table of results, and what stands behind each failure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from attrs import define, field
 from rich.console import Console
@@ -33,7 +33,8 @@ class Report:
 
     def print(self, console: Console) -> None:
         """The table, then the failures one by one."""
-        console.print(self._table())
+        for shape in dict.fromkeys(shape for shape, _, _ in self._found):
+            console.print(self._table(shape))
         for (shape, client, case), findings in self._found.items():
             for finding in findings:
                 console.print(Text(f"FAIL {shape} / {client} / {case}: {finding}"), soft_wrap=True)
@@ -41,17 +42,15 @@ class Report:
             console.print(Text(f"FAIL {finding}"), soft_wrap=True)
         console.print(f"{len(self._found)} trials, {self.failed} failed")
 
-    def _table(self) -> Table:
-        columns = list(dict.fromkeys((shape, client) for shape, client, _ in self._found))
-        table = Table("case", title="clients")
-        for shape, client in columns:
-            table.add_column(f"{client}\n{shape}")
-        for case in dict.fromkeys(case for _, _, case in self._found):
-            table.add_row(case, *(self._cell((*column, case)) for column in columns))
+    def _table(self, shape: str) -> Table:
+        trials = [(client, case) for of, client, case in self._found if of == shape]
+        clients = list(dict.fromkeys(client for client, _ in trials))
+        table = Table("case", *clients, title=shape)
+        for case in dict.fromkeys(case for _, case in trials):
+            table.add_row(case, *(self._cell((shape, client, case)) for client in clients))
         return table
 
-    def _cell(self, key: tuple[str, str, str]) -> Text:
-        findings: Mapping[tuple[str, str, str], Sequence[str]] = self._found
-        if key not in findings:
+    def _cell(self, trial: tuple[str, str, str]) -> Text:
+        if trial not in self._found:
             return _NOT_THERE
-        return _FAILED if findings[key] else _PASSED
+        return _FAILED if self._found[trial] else _PASSED

@@ -78,16 +78,12 @@ class _Trials:
         for client in clients:
             async with running_client(client, self._directory / "clients.log") as program:
                 for case in cases:
-                    if case.kind in client.kinds:
+                    if case.kind in client.kinds and not self._system.ended():
                         self._expected.add(case, client)
                         found = await self._try(case, client, program)
                         self._report.add(self._system.shape, client.name, case.name, found)
-        wrong = await self._system.stop()
-        wrong += [
-            f"log: {line['event']} at level error"
-            for line in self._system.log.lines
-            if line["level"] == "error"
-        ]
+        wrong = self._system.ended() + await self._system.stop()
+        wrong += [f"log: {error}" for error in self._system.log.errors()]
         # After the stop: every receipt is written, and what is counted has survived its processes.
         wrong += await audit_findings(self._system, self._expected)
         self._report.add_system(self._system.shape, wrong)

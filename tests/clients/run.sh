@@ -12,8 +12,9 @@ done
 
 installed="$here/node_modules/.installed"
 if ! cmp -s "$here/package-lock.json" "$installed"; then
-  # Two minutes: npm's own retries would go on for longer than anybody looks.
-  timeout 120 npm ci --prefix "$here" --ignore-scripts --no-audit --no-fund --loglevel=error
+  # By its defaults npm waits for five minutes, and three times: longer than anybody looks.
+  npm ci --prefix "$here" --ignore-scripts --no-audit --no-fund --loglevel=error \
+    --fetch-timeout=30000 --fetch-retries=1
   cp "$here/package-lock.json" "$installed"
 fi
 

@@ -28,6 +28,7 @@ _SECRET: Final = "the secret of the client trials, 32 b"
 _START_LIMIT_S: Final = 20
 _STOP_LIMIT_S: Final = 15
 _SITE_LIMIT_S: Final = 10
+UNREADABLE: Final = "unreadable"
 _COMMAND: Final = (sys.executable, "-m", "mix2api")
 
 
@@ -61,6 +62,15 @@ class Log:
             if line["event"] == "request.completed" and line["request_id"] == request_id
         ]
 
+    def errors(self) -> list[str]:
+        """What stands at level `error`; a traceback as its last words."""
+        errors = [
+            str(line) for line in self.lines if line["level"] == "error" and line["event"] != UNREADABLE
+        ]
+        broken = [line["text"].strip("| ") for line in self.lines if line["event"] == UNREADABLE]
+        words = [text for text in broken if text and not text.startswith("+--")]
+        return errors + words[-1:]
+
     async def until(self, holds: Callable[[], bool]) -> None:
         """Waits until `holds` is true of the lines. Has no deadline: the caller has."""
         async with self._changed:
@@ -88,15 +98,25 @@ class System:
         counts = await trio.to_thread.run_sync(_counts, self.site, f"cut_by_client={at_least}")
         return counts["cut_by_client"]
 
+    def ended(self) -> list[str]:
+        """The processes that have ended by themselves, if any."""
+        return [
+            f"{_role(process)} has ended by itself: exit code {process.returncode}"
+            for process in self.processes
+            if process.poll() is not None
+        ]
+
     async def stop(self) -> list[str]:
         """SIGTERM to each, the edge first; what was wrong with how they ended."""
         wrong = []
         for process in reversed(self.processes):
+            if process.poll() is not None:
+                continue
             process.send_signal(signal.SIGTERM)
             with trio.move_on_after(_STOP_LIMIT_S):
                 await process.wait()
             if process.returncode != 0:
-                wrong.append(f"{process.args[3]}: exit code {process.returncode} after SIGTERM")
+                wrong.append(f"{_role(process)}: exit code {process.returncode} after SIGTERM")
         return wrong
 
     async def command(self, *words: str) -> tuple[int, bytes]:
@@ -105,6 +125,10 @@ class System:
             [*_COMMAND, *words], capture_stdout=True, check=False, env=self.environ, cwd=self.environ["HOME"]
         )
         return done.returncode, done.stdout
+
+
+def _role(process: trio.Process) -> str:
+    return str(process.args[len(_COMMAND)])
 
 
 def _counts(site: str, query: str) -> dict[str, int]:
@@ -213,11 +237,11 @@ async def _read_log(process: trio.Process, log: Log, path: Path) -> None:
 
 
 def _decoded(line: bytes) -> Line:
-    """A line of the log; one that is no JSON (a traceback's) stands under `event`, so that it is seen."""
+    """A line of the log; one that is no JSON, of a traceback, is kept as the `text` of `UNREADABLE`."""
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
     except msgspec.DecodeError:
-        return {"event": line.decode("utf-8", "replace"), "level": "error"}
+        return {"event": UNREADABLE, "level": "error", "text": line.decode("utf-8", "replace")}
 
 
 def _is_up(log: Log, role: str) -> bool:

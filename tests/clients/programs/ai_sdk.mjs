@@ -14,7 +14,7 @@ async function see(ask) {
   try {
     await (ask.stream ? streamed(given, ask, seen, aborting) : whole(given, seen));
   } catch (error) {
-    seen.raised = raised(error);
+    fail(error, seen);
   }
   return seen;
 }
@@ -64,6 +64,8 @@ async function streamed(given, ask, seen, aborting) {
   // Errors are parts of the stream, told below; without this they would be printed too.
   for await (const part of streamText({ ...given, onError: () => {} }).fullStream) {
     take(part, seen);
+    // It raises nothing when its signal fires in a stream; what its user then has is the signal's reason.
+    if (part.type === "abort" && ask.abort_after === null) fail(given.abortSignal.reason, seen);
     if (part.type === "text-delta") deltas += 1;
     if (deltas === ask.abort_after) aborting.abort();
   }
@@ -81,10 +83,10 @@ function take(part, seen) {
       seen.tool_calls.push(call(part));
       break;
     case "error":
-      seen.raised = raised(part.error);
+      fail(part.error, seen);
       break;
     case "finish-step":
-      seen.request_id = part.response.headers?.["x-request-id"] ?? null;
+      seen.request_id ??= part.response.headers?.["x-request-id"];
       seen.finish_reason = finish(part.finishReason);
       seen.usage = usage(part.usage);
       break;
@@ -107,17 +109,16 @@ function usage({ inputTokens, outputTokens, totalTokens }) {
     : { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: totalTokens };
 }
 
-function raised(error) {
-  if (!APICallError.isInstance(error)) {
-    return { name: error?.name ?? typeof error, message: error?.message ?? JSON.stringify(error) };
-  }
-  const told = error.data?.error ?? {};
-  return {
-    name: error.name,
+/** An exception, or the object of an error part: the envelope's `error` as it stood in the stream. */
+function fail(error, seen) {
+  const told = (APICallError.isInstance(error) ? error.data?.error : error) ?? {};
+  seen.request_id ??= error.responseHeaders?.["x-request-id"];
+  seen.raised = {
+    name: error instanceof Error ? error.name : "error_part",
     status: error.statusCode ?? null,
-    code: told.code ?? null,
+    code: typeof told.code === "string" ? told.code : null,
     param: told.param ?? null,
-    message: error.message,
+    message: error.message ?? JSON.stringify(error),
     retry_after: error.responseHeaders?.["retry-after"] ?? null,
   };
 }

@@ -135,7 +135,7 @@ class _Answer:
 
     def _command(self, head: str) -> list[str]:
         ask = self._ask
-        command = ["curl", "--silent", "--no-buffer", "--dump-header", head]
+        command = ["curl", "--disable", "--silent", "--no-buffer", "--dump-header", head]
         command += [
             "--header",
             f"authorization: Bearer {ask.key}",

@@ -17,6 +17,7 @@ async function see(ask) {
   } catch (error) {
     if (!(error instanceof OpenAI.APIError)) throw error;
     seen.raised = raised(error);
+    seen.request_id ??= error.requestID;
   }
   return seen;
 }

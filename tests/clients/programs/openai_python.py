@@ -23,6 +23,7 @@ def see(ask: Ask) -> Seen:
             looking.look()
         except openai.APIError as error:
             looking.seen["raised"] = _raised(error)
+            looking.seen.setdefault("request_id", getattr(error, "request_id", None))
         return Seen(**looking.seen)
 
 
