@@ -29,12 +29,30 @@ class MemoryWorld:
     runs: dict[Digest, list[tuple[RunId, SessionId]]] = field(factory=dict)
     leases: dict[Shard, ProcessId] = field(factory=dict)
     alive: set[ProcessId] = field(factory=set)
+    waiting: dict[Digest, list[SessionId]] = field(factory=dict)
+    names: dict[Digest, SessionId] = field(factory=dict)
     _count: int = 0
 
     def position(self) -> str:
         """The next stream id."""
         self._count += 1
         return f"{self._count}-0"
+
+
+@define(eq=False)
+class MemorySessionIndex:
+    """`mix2api.sessions.resolution.SessionIndex` over a `MemoryWorld`. Nothing in it expires."""
+
+    world: MemoryWorld = field(factory=MemoryWorld)
+
+    async def take(self, at: Digest) -> SessionId | None:
+        """Takes the session that came to wait there last out of the index."""
+        waiting = self.world.waiting.get(at)
+        return waiting.pop() if waiting else None
+
+    async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
+        """The session bound to the name, this one if there was none."""
+        return self.world.names.setdefault(name, session_id)
 
 
 @define(eq=False)
@@ -168,6 +186,8 @@ class MemoryEventLog:
         opening = append.opening
         assert opening is not None  # noqa: S101 - for the type checker: the caller has looked
         self.world.runs.setdefault(opening.request_digest, []).append((append.run_id, append.session_id))
+        if opening.bind is not None:
+            self.world.names[opening.bind] = append.session_id
         return OpenEntry(
             run=OpenRun(
                 run_id=append.run_id,
@@ -188,6 +208,8 @@ class MemoryEventLog:
             return
         self.world.open.pop(append.run_id, None)
         self.world.audit.append(("run", append.run_id, append.session_id))
+        for at in append.closing.waits_at:
+            self.world.waiting.setdefault(at, []).append(append.session_id)
         if append.closing.snapshot is not None:
             last = self.world.logs[append.session_id][-1].position
             self.world.snapshots[append.session_id] = (last, append.closing.snapshot)

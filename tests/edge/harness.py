@@ -13,6 +13,7 @@ from attrs import define, evolve, field, frozen
 
 from mix2api.clock import SystemClock
 from mix2api.edge.app import EdgeApp, EdgeParts, build_app
+from mix2api.edge.continuing import Continuing
 from mix2api.edge.health import Health
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
@@ -21,7 +22,9 @@ from mix2api.edge.serving import server_config
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, Reply, TextDelta
-from mix2api.vocabulary import EndReason, FinishReason, ProcessId
+from mix2api.sessions.resolution import Reuse
+from mix2api.store.memory import MemorySessionIndex
+from mix2api.vocabulary import EndReason, FinishReason, ProcessId, Shard
 
 SECRET = b"a secret of the tests, 32 bytes."
 TOKEN = "sk-test"
@@ -185,6 +188,14 @@ async def running_edge(dispatch: ScriptedDispatch | None = None, **options: Any)
             dispatch=dispatch,
             health=watcher,
             observer=watcher,
+            continuing=Continuing(
+                MemorySessionIndex(),
+                seal,
+                Mint(seal, clock),
+                Reuse.LINEAGE,
+                seal.digest("site", "site"),
+                lambda: Shard(0),
+            ),
             seal=seal,
             mint=Mint(seal, clock),
             clock=clock,
