@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from attrs import define, field
+from attrs import define
 
 from mix2api.actors.environment import ActorOptions, Completed, Environment
 from mix2api.actors.memory_dispatch import MemoryDispatch
@@ -162,28 +162,41 @@ class Bench:
         return sum(int(entry[1]) for entry in self.world.audit if entry[0] == "refused")
 
 
-def bench(scripts: Iterable[Script], world: MemoryWorld | None = None, **options: Any) -> Bench:
-    """A worker that has not begun to live; `options` are `ActorOptions`' own."""
-    log = MemoryEventLog(PROCESS, MemoryWorld() if world is None else world)
+def bench(
+    scripts: Iterable[Script],
+    log: MemoryEventLog | None = None,
+    replacing: dict[str, Any] | None = None,
+    **options: Any,
+) -> Bench:
+    """A worker that has not begun to live.
+
+    Args:
+        scripts: of its upstream, call by call.
+        log: an empty one if none is given.
+        replacing: fields of its `Environment` that are to be others.
+        options: `ActorOptions`' own.
+    """
+    log = MemoryEventLog(PROCESS) if log is None else log
     log.take_all(4)
     upstream = ScriptedUpstream(scripts)
     completed: list[Completed] = []
     faults: list[tuple[SessionId, BaseException]] = []
     fallbacks: list[SessionId] = []
-    environment = Environment(
-        process=PROCESS,
-        channel=Channel.STABLE,
-        log=log,
-        upstream=upstream,
-        clock=CLOCK,
-        seal=SEAL,
-        options=ActorOptions(**options),
-        model_names=frozenset({MODEL}),
-        mint=MINT,
-        on_schema_fallback=fallbacks.append,
-        on_completed=completed.append,
-        on_fault=lambda session, fault: faults.append((session, fault)),
-    )
+    fields: dict[str, Any] = {
+        "process": PROCESS,
+        "channel": Channel.STABLE,
+        "log": log,
+        "upstream": upstream,
+        "clock": CLOCK,
+        "seal": SEAL,
+        "options": ActorOptions(**options),
+        "model_names": frozenset({MODEL}),
+        "mint": MINT,
+        "on_schema_fallback": fallbacks.append,
+        "on_completed": completed.append,
+        "on_fault": lambda session, fault: faults.append((session, fault)),
+    }
+    environment = Environment(**(fields | (replacing or {})))
     shards = [SHARD]
 
     def draw() -> Shard:
@@ -206,9 +219,14 @@ async def living(made: Bench) -> AsyncIterator[Bench]:
 
 
 @asynccontextmanager
-async def working(*scripts: Script, world: MemoryWorld | None = None, **options: Any) -> AsyncIterator[Bench]:
-    """A living worker whose upstream plays these scripts, call by call."""
-    async with living(bench(scripts, world, **options)) as made:
+async def working(
+    *scripts: Script,
+    log: MemoryEventLog | None = None,
+    replacing: dict[str, Any] | None = None,
+    **options: Any,
+) -> AsyncIterator[Bench]:
+    """A living worker whose upstream plays these scripts; the rest as for `bench`."""
+    async with living(bench(scripts, log, replacing, **options)) as made:
         yield made
 
 
@@ -262,11 +280,3 @@ async def until(condition: Callable[[], bool]) -> None:
 
 _TURNS = 1000
 """Turns of the loop: what is to happen without time passing happens in a dozen."""
-
-
-@define(eq=False)
-class Mailed:
-    """A postman who keeps what was sent. While `away`, he takes nothing."""
-
-    sent: list[tuple[ProcessId, bytes]] = field(factory=list)
-    away: bool = False

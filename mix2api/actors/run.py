@@ -49,7 +49,8 @@ class Run:
         session_id: whose turn it is.
         state: the session before it.
         turn: the turn.
-        unlogged: where the run stands while it holds deltas that the log has not got; the worker's pulse flushes them.
+        unlogged: where the run stands while it holds deltas that the log has not got, or has not heard what became of
+            those it sent; the worker's pulse flushes them.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class Run:
             self._interrupt.cancel()
 
     def flush(self) -> None:
-        """Logs the deltas that were held back. Never raises: it is the worker's pulse that calls."""
+        """Logs the deltas that were held back, and hears of those before. Never raises: the worker's pulse calls."""
         try:
             self._translation.flush()
             self._log_translated()
@@ -348,11 +349,16 @@ class Run:
     def _log(self, commands: list[Command]) -> None:
         events, state = self._decided(commands)
         if not events:
+            self._hear()
             return
-        ticket = self._submit(events, state, droppable=all(_is_delta(event) for event in events))
+        self._hear()
+        self._last_ticket = self._submit(events, state, droppable=all(_is_delta(event) for event in events))
+        self._unlogged.add(self)
+
+    def _hear(self) -> None:
+        """Whether the run is still ours: another process that took it over ended it in the log."""
         if self._last_ticket is not None and self._last_ticket.outcome is Outcome.FENCED:
             self.stop(EndReason.WORKER_LOST, Detail.FENCED)
-        self._last_ticket = ticket
 
     def _decided(self, commands: list[Command]) -> tuple[tuple[Event, ...], SessionState]:
         """What follows from commands: the events in order, and the state after them. Nothing is changed yet."""

@@ -4,12 +4,13 @@
 """
 
 from collections.abc import Callable
+from typing import Final
 
 import trio
 from attrs import frozen
 
 from mix2api.actors import refusals
-from mix2api.actors.environment import Environment
+from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, Environment
 from mix2api.actors.run import Run
 from mix2api.actors.session import SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
@@ -20,6 +21,8 @@ from mix2api.sessions.state import VACANT, SessionState
 from mix2api.vocabulary import Detail, SessionId, Shard
 
 Start = Callable[..., None]
+ENDING_S: Final = ACCEPT_LIMIT_S + 2 * END_LIMIT_S
+"""Within this a run that is told to stop has ended: its acceptance and its `end` have limits, the rest does not wait."""
 
 
 @frozen(kw_only=True)
@@ -99,13 +102,16 @@ class Worker:
                 self._start = None
 
     async def drain(self, limit_s: float) -> None:
-        """Takes no more turns, waits for the running ones, ends those that are not done after `limit_s` seconds."""
+        """Takes no more turns, waits for the running ones, ends those that are not done after `limit_s` seconds.
+
+        Ending them takes `ENDING_S` seconds at most.
+        """
         self._accepting = False
         with trio.move_on_after(limit_s):
             await self._wait_all_ended()
         for actor in list(self._actors.values()):
             actor.drain()
-        with trio.move_on_after(limit_s):
+        with trio.move_on_after(ENDING_S):
             await self._wait_all_ended()
 
     async def _wait_all_ended(self) -> None:
