@@ -135,7 +135,7 @@ class Tally:
         counts = self._ended.pop(run_id)
         if counts is None:
             return
-        if receipt == Receipt.CLIENT_LEFT:
+        if receipt in _NOBODY_WAITED:
             counts.stayed -= 1
         elif receipt in _WRITTEN:
             counts.done += 1
@@ -187,6 +187,8 @@ class Tally:
         return counts
 
 
+_NOBODY_WAITED: Final = frozenset({Receipt.CLIENT_LEFT, Receipt.RERUN})
+"""Receipts of runs whose ending nobody was to see: the client had gone, or another run answers it."""
 _WRITTEN: Final = frozenset({Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED})
 
 _VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], Value]]] = {

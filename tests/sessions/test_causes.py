@@ -32,6 +32,7 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (fault(_TIMEOUT, Detail.IDLE), _TIMEOUT, Detail.IDLE, 504, 200, _LOST),
     (fault(_TIMEOUT, Detail.TOTAL), _TIMEOUT, Detail.TOTAL, 504, 200, _LOST),
     (fault(_ERROR, Detail.CONNECT_FAILED), _ERROR, Detail.CONNECT_FAILED, 502, 200, _SAME),
+    (fault(_ERROR, Detail.SESSION_LOST), _ERROR, Detail.SESSION_LOST, 502, 200, _LOST),
     (fault(_ERROR, Detail.STATUS, 500), _ERROR, Detail.STATUS, 502, 200, _LOST),
     (fault(_ERROR, Detail.STATUS, 429), _ERROR, Detail.STATUS, 429, 200, _SAME),
     (fault(_ERROR, Detail.STATUS, 400), _ERROR, Detail.STATUS, 400, 200, _LOST),
