@@ -149,7 +149,10 @@ class Run:
         if outcome not in _DURABLE:
             return self._refuse(outcome)
         self._turn.session_id = self._session_id
-        self._turn.replies.put([Accepted(self._session_id, request.resolution, request.resolution_reason)])
+        accepted = Accepted(
+            self._session_id, request.resolution, request.resolution_reason, self._submission.run_id
+        )
+        self._turn.replies.put([accepted])
         return True
 
     async def _accept_late(self, ticket: Ticket) -> bool:

@@ -73,6 +73,9 @@ class RelayOptions:
 @define(eq=False, kw_only=True)
 class _RemoteRun:
     run_id: RunId
+    """By which it goes between the processes."""
+    logged_as: RunId
+    """By which the log has it: another where the turn ran again."""
     request_id: RequestId
     session_id: SessionId
     owner: ProcessId
@@ -160,6 +163,7 @@ class RelayDispatch:
         run_id = submission.run_id
         run = _RemoteRun(
             run_id=run_id,
+            logged_as=run_id,
             request_id=submission.request_id,
             session_id=session_id,
             owner=owner,
@@ -186,8 +190,7 @@ class RelayDispatch:
             return
         run.due += 1
         run.heard_ms = self._clock.monotonic_ms()
-        if not run.accepted:
-            self._note_acceptance(run, batch.replies)
+        self._note_acceptance(run, batch.replies)
         run.replies.put(list(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
             run.refused = not run.accepted
@@ -197,8 +200,10 @@ class RelayDispatch:
     def _note_acceptance(run: _RemoteRun, replies: list[Reply]) -> None:
         for reply in replies:
             if isinstance(reply, Accepted):
-                # Perhaps another session than the one it was sent to: that could not be continued.
+                # Perhaps another session than the one it was sent to: that could not be continued. Perhaps another
+                # run: the site had lost the session, and the turn ran again.
                 run.accepted, run.session_id = True, SessionId(reply.session_id)
+                run.logged_as, run.end_found = RunId(reply.run_id or run.run_id), False
 
     async def watch(self) -> None:
         """Looks up silent runs, for ever."""
@@ -228,7 +233,7 @@ class RelayDispatch:
             return _verdict_of_end(run, end)
         shard = shard_of(run.session_id)
         for entry in await self._log.open_entries([shard]):
-            if entry.run.run_id == run.run_id:
+            if entry.run.run_id == run.logged_as:
                 return await self._while_open(run, entry.run.process)
         if events:
             return _lost(Detail.MID_STREAM) if self._overdue(run) else None
@@ -261,7 +266,7 @@ class RelayDispatch:
         return [
             recorded.event
             for recorded in history.recorded
-            if isinstance(recorded.event, Request | End) and recorded.event.run_id == run.run_id
+            if isinstance(recorded.event, Request | End) and recorded.event.run_id == run.logged_as
         ]
 
     def _end(self, run: _RemoteRun, ended: Ended) -> None:
@@ -278,7 +283,7 @@ class RelayDispatch:
         # A client may leave before the acceptance has been heard of, and its run end well all the same: unless it is
         # known that there is none, the receipt is written. An audit passes over receipts without a run.
         if not run.refused:
-            self._log.receipt(run.session_id, run.run_id, run.request_id, receipt)
+            self._log.receipt(run.session_id, run.logged_as, run.request_id, receipt)
 
 
 def _verdict_of_end(run: _RemoteRun, end: End) -> Ended | None:

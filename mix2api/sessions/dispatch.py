@@ -33,6 +33,8 @@ class Accepted(Struct, frozen=True, tag="accepted"):
     resolution: str
     """`fresh` or `continued`."""
     reason: str
+    run_id: str = ""
+    """Of the run that answers: not the submission's own where the turn ran again. Empty: the submission's."""
 
 
 class TextDelta(Struct, frozen=True, tag="text"):
