@@ -161,6 +161,9 @@ class Run:
         self._turn.end(refusals.store_away())
         ticket.withdraw()
         outcome = await ticket.wait()
+        if outcome is Outcome.FENCED:
+            # Our lease ran out meanwhile. The client was told of the store, and so it counts.
+            self._env.log.refused(1)
         return outcome in _DURABLE or self._refuse(outcome)
 
     def _refuse(self, outcome: Outcome) -> bool:
