@@ -7,7 +7,7 @@ to the log once it is whole, in the order of the indexes: parallel calls may bec
 import re
 from typing import Final
 
-from attrs import define
+from attrs import define, field
 
 from mix2api.events.kinds import ToolCall
 from mix2api.sealing import Seal
@@ -25,8 +25,13 @@ class _Call:
     call_id: str
     name: str
     upstream_id: str
-    arguments: str = ""
+    pieces: list[str] = field(factory=list)
     whole: bool = False
+
+    @property
+    def arguments(self) -> str:
+        """The text so far. Joined when asked for: a long input comes in thousands of pieces."""
+        return "".join(self.pieces)
 
 
 class ToolCalls:
@@ -74,7 +79,7 @@ class ToolCalls:
         call = self._calls.get(event.call_id)
         if call is None or call.whole:
             return []
-        call.arguments += event.text
+        call.pieces.append(event.text)
         return [ToolCallDelta(index=call.index, arguments=event.text)]
 
     def available(self, event: ToolInputAvailable) -> tuple[list[ToolCallDelta], list[ToolCall]]:
@@ -83,8 +88,8 @@ class ToolCalls:
         call = self._calls.get(event.call_id)
         if call is None or call.whole:
             return pieces, []
-        if not call.arguments:
-            call.arguments = event.arguments
+        if not any(call.pieces):
+            call.pieces.append(event.arguments)
             pieces.append(ToolCallDelta(index=call.index, arguments=event.arguments))
         call.whole = True
         return pieces, self._told()
@@ -105,6 +110,7 @@ class ToolCalls:
         return events
 
     def _event(self, call: _Call) -> ToolCall:
+        arguments = call.arguments
         return ToolCall(
             run_id=self._run_id,
             seq=0,
@@ -112,8 +118,8 @@ class ToolCalls:
             upstream_call_id=self._seal.seal(call.upstream_id, "tool_call_id"),
             name=self._seal.digest(call.name, "tool_name"),
             index=call.index,
-            argument_bytes=len(call.arguments.encode("utf-8", "surrogatepass")),
-            digest=self._seal.digest(call.arguments, "tool_arguments"),
+            argument_bytes=len(arguments.encode("utf-8", "surrogatepass")),
+            digest=self._seal.digest(arguments, "tool_arguments"),
         )
 
     def _client_id(self, upstream_id: str) -> str:

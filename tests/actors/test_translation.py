@@ -1,0 +1,182 @@
+"""From what a site says to replies and log entries."""
+
+import pytest
+from actor_parts import SEAL
+
+from mix2api.actors.translation import Translation
+from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
+from mix2api.sessions.commands import RecordChunk
+from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.upstreams.port import (
+    AbortedByUpstream,
+    Failed,
+    Finished,
+    IdsSeen,
+    Opened,
+    Reasoning,
+    Skipped,
+    Started,
+    StepFinished,
+    Text,
+    ToolInputAvailable,
+    ToolInputBroken,
+    ToolInputDelta,
+    ToolInputStarted,
+    ToolOutputSeen,
+    UpstreamEvent,
+    UsageSeen,
+)
+from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId
+
+USAGE = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3)
+
+
+def translated(*batches: list[UpstreamEvent], offered: str = "weather") -> Translation:
+    """After these batches, 10 ms apart, and a flush."""
+    translation = Translation(RunId("run_1"), frozenset({offered}), SEAL)
+    for number, batch in enumerate(batches):
+        translation.take(batch, 10 * number)
+    translation.flush()
+    return translation
+
+
+def chunks(translation: Translation) -> list[UpstreamChunk]:
+    return [command.chunk for command in translation.commands if isinstance(command, RecordChunk)]
+
+
+def tool_calls(translation: Translation) -> list[ToolCall]:
+    return [command.call for command in translation.commands if not isinstance(command, RecordChunk)]
+
+
+def test_deltas_go_out_as_they_come_and_are_logged_together() -> None:
+    translation = translated([Text("a"), Text("é")], [Text("\ud800")])
+    assert translation.replies == [TextDelta("a"), TextDelta("é"), TextDelta("\ud800")]
+    (chunk,) = chunks(translation)
+    assert (chunk.kind, chunk.first_frame, chunk.last_frame, chunk.frames) == (ChunkKind.TEXT, 1, 3, 3)
+    assert (chunk.size_bytes, chunk.at_ms) == (6, 0)
+    assert translation.deltas == 3
+
+
+def test_another_kind_begins_another_entry() -> None:
+    translation = translated([Reasoning("r"), Text("t"), Reasoning("r")])
+    assert translation.replies == [ReasoningDelta("r"), TextDelta("t"), ReasoningDelta("r")]
+    assert [(each.kind, each.first_frame, each.last_frame) for each in chunks(translation)] == [
+        (ChunkKind.REASONING, 1, 1),
+        (ChunkKind.TEXT, 2, 2),
+        (ChunkKind.REASONING, 3, 3),
+    ]
+
+
+def test_there_is_something_to_log_until_it_was_flushed() -> None:
+    translation = Translation(RunId("run_1"), frozenset(), SEAL)
+    translation.take([Text("a")], 0)
+    assert translation.has_unlogged
+    translation.flush()
+    assert not translation.has_unlogged
+    translation.flush()
+    assert len(translation.commands) == 1
+
+
+def test_the_site_s_ids_are_sealed() -> None:
+    first, second = chunks(translated([Opened(200), Started("s", None), IdsSeen("s", "x")]))
+    assert (first.kind, first.upstream_status, first.upstream_exchange) == (ChunkKind.START, 200, None)
+    assert second.upstream_status is None
+    assert second.upstream_session is not None
+    assert second.upstream_exchange is not None
+    assert SEAL.unseal(second.upstream_session, "upstream_session") == "s"
+    assert SEAL.unseal(second.upstream_exchange, "upstream_exchange") == "x"
+
+
+def test_frames_that_say_nothing_are_counted_with_the_next_entry() -> None:
+    text, finish = chunks(
+        translated([Skipped(2), StepFinished(), Text("a"), ToolOutputSeen("c"), Finished("stop")])
+    )
+    assert (text.first_frame, text.skipped) == (4, 4)
+    assert (finish.first_frame, finish.skipped) == (6, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("stop", FinishReason.STOP),
+        ("length", FinishReason.LENGTH),
+        ("content-filter", FinishReason.CONTENT_FILTER),
+        ("tool-calls", FinishReason.STOP),  # of tools that the client did not offer
+        ("other", FinishReason.STOP),
+        (None, FinishReason.STOP),
+    ],
+)
+def test_the_site_s_finish_is_openai_s(said: str | None, meant: FinishReason) -> None:
+    translation = translated([Text("a"), UsageSeen(USAGE), Finished(said)])
+    assert (translation.caused, translation.finished) == (True, True)
+    finish = chunks(translation)[-1]
+    assert (finish.kind, finish.finish_reason, finish.usage) == (ChunkKind.FINISH, meant, USAGE)
+
+
+@pytest.mark.parametrize("said", ["tool-calls", "stop", None])
+def test_an_answer_with_calls_finishes_for_them(said: str | None) -> None:
+    translation = translated([ToolInputAvailable("c", "weather", "{}"), Finished(said)])
+    assert chunks(translation)[-1].finish_reason is FinishReason.TOOL_CALLS
+
+
+def test_an_error_frame_s_text_goes_to_the_client_only() -> None:
+    translation = translated([Text("a"), Failed("secret words")])
+    assert (translation.caused, translation.finished) == (True, False)
+    assert translation.upstream_says == "secret words"
+    error = chunks(translation)[-1]
+    assert (error.kind, error.cause, error.detail) == (
+        ChunkKind.ERROR,
+        EndReason.UPSTREAM_ERROR,
+        Detail.ERROR_FRAME,
+    )
+    assert "secret" not in repr(translation.commands)
+
+
+def test_a_finish_for_an_error_is_an_error() -> None:
+    translation = translated([Finished("error")])
+    assert not translation.finished
+    assert chunks(translation)[-1].detail == Detail.ERROR_FRAME
+
+
+def test_a_site_that_gives_up_has_aborted() -> None:
+    assert chunks(translated([AbortedByUpstream()]))[-1].detail == Detail.ABORTED
+
+
+def test_nothing_follows_the_site_s_own_ending() -> None:
+    translation = translated([Finished("stop"), Text("late"), Failed("late"), IdsSeen("s", "x")])
+    assert translation.replies == []
+    assert [each.kind for each in chunks(translation)] == [ChunkKind.FINISH]
+    assert translation.upstream_says == ""
+
+
+def test_a_call_is_streamed_and_told_once_it_is_whole() -> None:
+    translation = translated(
+        [ToolInputStarted("c", "weather"), ToolInputDelta("c", "{}")],
+        [ToolInputAvailable("c", "weather", "{}"), Text("a")],
+    )
+    assert translation.replies[:2] == [
+        ToolCallDelta(index=0, call_id="call_c", name="weather"),
+        ToolCallDelta(index=0, arguments="{}"),
+    ]
+    first, second = chunks(translation)
+    assert (first.kind, first.frames, first.size_bytes) == (ChunkKind.TOOL_INPUT, 3, 2)
+    assert second.kind is ChunkKind.TEXT
+    assert [call.index for call in tool_calls(translation)] == [0]
+    assert translation.deltas == 3
+
+
+def test_a_tool_that_nobody_offered_gives_the_client_nothing() -> None:
+    translation = translated(
+        [ToolInputAvailable("c", "shell", "{}"), ToolInputBroken("c", "shell"), Finished("tool-calls")]
+    )
+    assert (translation.replies, translation.deltas) == ([], 0)
+    assert tool_calls(translation) == []
+
+
+@pytest.mark.parametrize("ending", [Finished("tool-calls"), Failed("broke")])
+def test_whole_calls_are_told_before_the_ending(ending: UpstreamEvent) -> None:
+    translation = translated(
+        [ToolInputStarted("c1", "weather"), ToolInputAvailable("c2", "weather", "{}"), ending]
+    )
+    assert [call.index for call in tool_calls(translation)] == [1]
+    assert not isinstance(translation.commands[-2], RecordChunk)

@@ -1,0 +1,72 @@
+"""A turn ends once, whoever ends it."""
+
+import pytest
+from actor_parts import PROCESS, ended, submission
+from attrs import define, field
+
+from mix2api.actors import refusals
+from mix2api.actors.turns import PendingTurn
+from mix2api.sessions.dispatch import Reply
+from mix2api.store.memory import MemoryEventLog
+from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
+
+
+def pending() -> PendingTurn:
+    return PendingTurn(submission=submission(), deadline_ms=0, log=MemoryEventLog(PROCESS))
+
+
+async def replies_of(turn: PendingTurn) -> list[Reply]:
+    return await turn.replies.take()
+
+
+@define(eq=False)
+class Stops:
+    """A run that notes why it is stopped."""
+
+    causes: list[tuple[EndReason, str | None]] = field(factory=list)
+
+    def stop(self, end_reason: EndReason, detail: str | None) -> None:
+        self.causes.append((end_reason, detail))
+
+
+async def test_of_two_endings_the_first_is_told() -> None:
+    turn = pending()
+    turn.end(refusals.draining())
+    turn.end(refusals.expired())
+    assert ended(await replies_of(turn)).detail == Detail.DRAIN
+
+
+async def test_a_client_that_leaves_before_it_began_ends_the_turn() -> None:
+    turn = pending()
+    turn.replies.abort(Detail.HUNG_UP)
+    assert turn.over
+    assert ended(await replies_of(turn)).end_reason is EndReason.CLIENT_ABORT
+
+
+def test_a_run_under_way_is_stopped_instead() -> None:
+    turn, run = pending(), Stops()
+    turn.run = run
+    turn.replies.abort(Detail.STALLED)
+    turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
+    assert not turn.over
+    assert run.causes == [
+        (EndReason.CLIENT_ABORT, Detail.STALLED),
+        (EndReason.WORKER_LOST, Detail.EDGE_LOST),
+    ]
+
+
+@pytest.mark.parametrize("session", [None, SessionId("ses")])
+def test_a_receipt_needs_an_accepted_run(session: SessionId | None) -> None:
+    log = MemoryEventLog(PROCESS)
+    turn = PendingTurn(submission=submission(), deadline_ms=0, log=log, session_id=session)
+    turn.replies.settle(Receipt.WRITTEN)
+    assert len(log.world.audit) == (0 if session is None else 1)
+
+
+def test_a_turn_that_runs_again_begins_anew_as_another_run() -> None:
+    log = MemoryEventLog(PROCESS)
+    turn = PendingTurn(submission=submission(), deadline_ms=0, log=log, session_id=SessionId("ses"))
+    first, turn.run = turn.submission.run_id, Stops()
+    turn.run_again(RunId("run_again"))
+    assert (turn.submission.run_id, turn.attempt, turn.run, turn.session_id) == ("run_again", 2, None, None)
+    assert log.world.audit == [("receipt", first, Receipt.RERUN)]
