@@ -70,7 +70,6 @@ async def test_a_client_that_reads_nothing_counts_as_gone(shape: Shape, redis_se
             await check_abort(system, Detail.STALLED)
 
 
-@pytest.mark.xfail(strict=False, reason="a disconnect that is heard before the last write's return wins")
 async def test_a_client_that_leaves_right_after_done_was_served(
     shape: Shape, redis_server: RedisServer
 ) -> None:
