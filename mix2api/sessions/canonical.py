@@ -5,32 +5,32 @@ calls, split in two or with `null` for nothing. What they cannot change without 
 rule is one function below. Fields are length-prefixed, so that no two histories run together to the same bytes.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
-from attrs import frozen
 
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
 
 _LEADING: Final = frozenset({"system", "developer"})
-_ANSWERS: Final = frozenset({"tool", "function"})
+RESULT_ROLES: Final = frozenset({"tool", "function"})
+_TAGS: Final = {"user": b"u", "system": b"s", "developer": b"s"}
+_TEXTS: Final = frozenset({"text", "input_text", "output_text"})
+_THOUGHTS: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
+_IMAGES: Final = frozenset({"image_url", "input_image"})
 _EXACT_INTEGERS: Final = 2**53
 """JavaScript's numbers are doubles: beyond this an echoed integer is no longer the one that was sent."""
 _THINK_OPEN, _THINK_CLOSE = "<think>", "</think>"
 
 
-@frozen
-class Piece:
-    """One normalised message, or a run of tool results.
-
-    `full` and `textless` differ only for an assistant message that has both text and calls: gateways drop that text.
-    """
+class Piece(msgspec.Struct, frozen=True):
+    """One normalised message, a merged answer, or a run of tool results."""
 
     role: str
-    full: bytes
-    textless: bytes
+    """`assistant`, `result`, or the message's own."""
+    body: bytes
+    beside: bytes = b""
+    """An answer's text beside its tool calls, which is not in `body`: gateways drop it."""
 
 
 def leading_instructions(messages: list[Message]) -> list[Message]:
@@ -43,98 +43,110 @@ def leading_instructions(messages: list[Message]) -> list[Message]:
 
 def instructions_form(messages: list[Message]) -> bytes:
     """The normal form of the leading instructions."""
-    return _joined(_content(message) for message in leading_instructions(messages))
+    return b"".join(_field(_content(message)) for message in leading_instructions(messages))
 
 
 def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
     """The normal form of the offered tools: their order does not count."""
-    return _joined(sorted(canonical_json(tool) for tool in tools or ()))
+    return b"".join(map(_field, sorted(canonical_json(tool) for tool in tools or ())))
 
 
 def pieces(messages: list[Message]) -> Iterator[Piece]:
-    """The normal form of a history, leading instructions left out, message by message."""
-    rest = messages[len(leading_instructions(messages)) :]
-    place = 0
-    while place < len(rest):
-        end = _run_end(rest, place)
-        piece = _piece(rest[place:end])
-        if piece is not None:
-            yield piece
-        place = end
+    """The normal form of a history, leading instructions left out, piece by piece.
+
+    Adjacent answers are one piece, and so are adjacent tool results; an answer with nothing in it is not there.
+    """
+    answers: list[Message] = []
+    results: list[Message] = []
+    for message in messages[len(leading_instructions(messages)) :]:
+        role = message.role
+        if role == "assistant":
+            answers.append(message)
+            continue
+        if answers:
+            yield from _answered(results, answers)
+        if role in RESULT_ROLES:
+            results.append(message)
+            continue
+        if results:
+            yield _results_piece(results)
+        yield Piece(role, _TAGS[role] + _content(message))
+    yield from _answered(results, answers)
+    if results:
+        yield _results_piece(results)
 
 
-def _run_end(messages: list[Message], place: int) -> int:
-    """Where the run of messages ends that are one piece: adjacent assistant messages, adjacent tool results."""
-    kind = _kind(messages[place])
-    end = place + 1
-    if kind in {"assistant", "result"}:
-        while end < len(messages) and _kind(messages[end]) == kind:
-            end += 1
-    return end
+def _answered(results: list[Message], answers: list[Message]) -> Iterator[Piece]:
+    """The tool results so far and the answer after them; nothing yet if the answer is empty. Takes what it gives."""
+    piece = answer_piece(answers)
+    answers.clear()
+    if piece is None:
+        return
+    if results:
+        yield _results_piece(results)
+    yield piece
 
 
-def _kind(message: Message) -> str:
-    if message.role in _ANSWERS:
-        return "result"
-    return "system" if message.role == "developer" else message.role
+def _results_piece(results: list[Message]) -> Piece:
+    """A run of tool results, in the order of their ids: clients send those of parallel calls as they come. Takes them."""
+    body = b"r" + b"".join(map(_field, sorted(_result(message) for message in results)))
+    results.clear()
+    return Piece("result", body)
 
 
-def _piece(run: list[Message]) -> Piece | None:
-    kind = _kind(run[0])
-    if kind == "assistant":
-        return assistant_piece(run)
-    encoded = _joined(sorted(_result(message) for message in run)) if kind == "result" else _content(run[0])
-    whole = _fields(kind.encode(), encoded)
-    return Piece(kind, whole, whole)
-
-
-def assistant_piece(run: list[Message]) -> Piece | None:
+def answer_piece(answers: list[Message]) -> Piece | None:
     """Adjacent assistant messages as one; None if there is nothing in them."""
-    text = _fields(*_assistant_content(run))
-    calls = _joined(_call(call) for message in run for call in _calls(message))
-    refusal = _text("".join(message.refusal or "" for message in run)).encode("utf-8", "surrogatepass")
-    if not calls and not refusal and text == _NO_TEXT:
+    text, others = _answer_content(answers)
+    calls = b"".join(_field(_call(call)) for message in answers for call in _calls(message))
+    refusal = _text("".join(message.refusal or "" for message in answers))
+    if not (text or others or calls or refusal):
         return None
-    full = _fields(b"assistant", text, calls, refusal)
-    return Piece("assistant", full, _fields(b"assistant", _NO_TEXT, calls, refusal) if calls else full)
+    spoken = b"" if calls else text
+    body = b"a%b%b%b%b" % (_field(spoken), _field(others), _field(refusal), calls)
+    return Piece("assistant", body, text if calls else b"")
 
 
-def _assistant_content(run: list[Message]) -> tuple[bytes, bytes]:
-    """Text and other parts of an assistant's messages, without one leading thought."""
-    texts, others = [], []
-    for message in run:
+def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
+    """Text and other parts of an answer, without one leading thought."""
+    if len(answers) == 1 and isinstance(answers[0].content, str):
+        return _text(_without_thought(answers[0].content)), b""
+    texts, others = [], b""
+    for message in answers:
         text, parts = _split(message.content)
         texts.append(text)
         others += parts
-    return _text(_without_thought("".join(texts))).encode("utf-8", "surrogatepass"), _joined(others)
+    return _text(_without_thought("".join(texts))), others
 
 
 def _content(message: Message) -> bytes:
     text, others = _split(message.content)
-    return _fields(_text(text).encode("utf-8", "surrogatepass"), _joined(others))
+    return _field(_text(text)) + others
 
 
-def _split(content: str | list[dict[str, Any]] | None) -> tuple[str, list[bytes]]:
+def _split(content: str | list[dict[str, Any]] | None) -> tuple[str, bytes]:
     """Joined text, and the normal forms of the parts that are not text."""
     if content is None or isinstance(content, str):
-        return content or "", []
-    texts = [part["text"] for part in content if _is_text(part)]
-    others = [_part(part) for part in content if not _is_text(part) and part.get("type") not in _THOUGHTS]
+        return content or "", b""
+    texts: list[str] = []
+    others = b""
+    for part in content:
+        kind, text = part.get("type"), part.get("text")
+        if kind in _TEXTS and isinstance(text, str):
+            texts.append(text)
+        elif kind not in _THOUGHTS:
+            others += _field(_part(part))
     return "".join(texts), others
 
 
-_THOUGHTS: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
-
-
-def _is_text(part: dict[str, Any]) -> bool:
-    return part.get("type") in {"text", "input_text", "output_text"} and isinstance(part.get("text"), str)
-
-
 def _part(part: dict[str, Any]) -> bytes:
-    """A part that is not text: its type and a digest of what it holds; cache marks do not count."""
-    kept = {name: value for name, value in part.items() if name != "cache_control"}
-    body = canonical_json(kept)
-    return _fields(str(part.get("type")).encode("utf-8", "surrogatepass"), hashlib.blake2b(body).digest())
+    """A part that is not text: an image by its URL or bytes, all else by its JSON; cache marks do not count."""
+    kind = part.get("type")
+    if kind in _IMAGES:
+        image = part.get("image_url")
+        url = image.get("url") if isinstance(image, dict) else image
+        if isinstance(url, str):  # `detail` does not count: gateways fill it in
+            return b"i" + url.encode("utf-8", "surrogatepass")
+    return b"p" + canonical_json({name: value for name, value in part.items() if name != "cache_control"})
 
 
 def _calls(message: Message) -> Iterable[MessageToolCall]:
@@ -147,7 +159,11 @@ def _calls(message: Message) -> Iterable[MessageToolCall]:
 
 def _call(call: MessageToolCall) -> bytes:
     function = call.function or FunctionCall(name="", arguments=_custom(call))
-    return _fields(call.id.encode(), function.name.encode(), canonical_arguments(function.arguments))
+    return b"%b%b%b" % (
+        _field(call.id.encode("utf-8", "surrogatepass")),
+        _field(function.name.encode("utf-8", "surrogatepass")),
+        canonical_arguments(function.arguments),
+    )
 
 
 def _custom(call: MessageToolCall) -> str:
@@ -156,7 +172,7 @@ def _custom(call: MessageToolCall) -> str:
 
 def _result(message: Message) -> bytes:
     key = message.tool_call_id or message.name or ""
-    return _fields(key.encode("utf-8", "surrogatepass"), _content(message))
+    return _field(key.encode("utf-8", "surrogatepass")) + _content(message)
 
 
 def canonical_arguments(arguments: str) -> bytes:
@@ -176,19 +192,19 @@ def canonical_json(value: Any) -> bytes:
 
 
 def _numbers(value: Any) -> Any:
-    match value:
-        case bool():
-            return value
-        case int():
-            return value if -_EXACT_INTEGERS <= value <= _EXACT_INTEGERS else _float(value)
-        case float():
-            return int(value) if value.is_integer() and abs(value) <= _EXACT_INTEGERS else value
-        case dict():
-            return {name: _numbers(inner) for name, inner in value.items()}
-        case list():
-            return [_numbers(inner) for inner in value]
-        case _:
-            return value
+    # By exact type, strings first: this is asked of every value in every call and tool of a history.
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is dict:
+        return {name: _numbers(inner) for name, inner in value.items()}
+    if kind is list:
+        return [_numbers(inner) for inner in value]
+    if kind is int:
+        return value if -_EXACT_INTEGERS <= value <= _EXACT_INTEGERS else _float(value)
+    if kind is float:
+        return int(value) if value.is_integer() and abs(value) <= _EXACT_INTEGERS else value
+    return value
 
 
 def _float(value: int) -> float | str:
@@ -198,8 +214,10 @@ def _float(value: int) -> float | str:
         return str(value)
 
 
-def _text(text: str) -> str:
-    return text.replace("\r\n", "\n").strip()
+def _text(text: str) -> bytes:
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    return text.strip().encode("utf-8", "surrogatepass")
 
 
 def _without_thought(text: str) -> str:
@@ -211,13 +229,5 @@ def _without_thought(text: str) -> str:
     return after if closed else text
 
 
-def _fields(*parts: bytes) -> bytes:
-    return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-
-
-def _joined(parts: Iterable[bytes]) -> bytes:
-    listed = list(parts)
-    return _fields(*listed) if listed else b""
-
-
-_NO_TEXT: Final = _fields(b"", b"")
+def _field(data: bytes) -> bytes:
+    return b"%d:%b" % (len(data), data)

@@ -1,7 +1,8 @@
 """Lineage: keyed chain digests over a normalised history. Equal digest, equal history, under one secret and one realm.
 
 A session waits at the digest of all that its upstream session holds; a request continues it if the digest of its own
-history, up to and including the last assistant message, is the same.
+history, up to and including the last assistant message, is the same. Texts beside tool calls have a chain of their
+own: who drops them all is at the digest without them, so a session waits at two digests at most, never at 2^n.
 """
 
 from collections.abc import Callable
@@ -9,14 +10,19 @@ from typing import Final
 
 from attrs import frozen
 
-from mix2api.sessions.canonical import assistant_piece, pieces
+from mix2api.sessions.canonical import Piece, answer_piece, pieces
 from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
 
 Digester = Callable[[bytes], Digest]
 """A keyed digest (`mix2api.sealing.Seal.digester`)."""
 
-_SEPARATOR: Final = b"\0"
+_PIECE: Final = b"\0"
+_BESIDE: Final = b"\1"
+_BOTH: Final = b"\2"
+"""What a digest is of: digests before it are of one length, so that nothing else can read the same."""
+_NOTHING: Final = Digest("")
+_HISTORY: Final = frozenset({"assistant", "result"})
 
 
 @frozen(kw_only=True)
@@ -27,54 +33,53 @@ class Lineage:
     at: Digest | None
     """The digest at its last assistant message; None if it has none, or ends with one (prefill): then it is fresh."""
     head: Digest
-    """The digest of the whole request: what an answer will be chained to."""
-    textless: Digest
-    """The same with the text beside tool calls left out throughout."""
+    """The digest of the whole request without texts beside tool calls: what an answer will be chained to."""
+    beside: Digest = _NOTHING
+    """The digest of those texts and their places; empty if there are none."""
     has_history: bool
     """Whether there is an assistant message or a tool result."""
 
 
 def lineage_of(messages: list[Message], realm: Digest, digester: Digester) -> Lineage:
     """Digests a request's history, one pass."""
-    head = textless = digester(realm.encode())
-    at: Digest | None = None
+    head, beside = digester(realm.encode()), _NOTHING
+    at: tuple[Digest, Digest] | None = None
     has_history = False
     last_role = ""
     for piece in pieces(messages):
-        same = head == textless and piece.full == piece.textless
-        head = _chained(head, piece.full, digester)
-        textless = head if same else _chained(textless, piece.textless, digester)
+        head, beside = _chained(head, beside, piece, digester)
         last_role = piece.role
-        has_history = has_history or piece.role in {"assistant", "result"}
-        if piece.role == "assistant":
-            at = head
+        has_history = has_history or last_role in _HISTORY
+        if last_role == "assistant":
+            at = head, beside
     return Lineage(
         realm=realm,
-        at=None if last_role == "assistant" else at,
+        at=None if at is None or last_role == "assistant" else _whole(*at, digester),
         head=head,
-        textless=textless,
+        beside=beside,
         has_history=has_history,
     )
 
 
 def answered(lineage: Lineage, answer: Message, digester: Digester) -> tuple[Digest, ...]:
-    """Where a session waits after the answer: one digest, two if the answer has text beside tool calls.
+    """Where a session waits after the answer: one digest, two if there is text beside tool calls anywhere.
 
     Returns:
         Nothing for an empty answer: clients drop such a message, and what they send next cannot be foretold.
     """
-    piece = assistant_piece([answer])
+    piece = answer_piece([answer])
     if piece is None:
         return ()
-    return tuple(
-        dict.fromkeys(
-            (
-                _chained(lineage.head, piece.full, digester),
-                _chained(lineage.textless, piece.textless, digester),
-            )
-        )
-    )
+    head, beside = _chained(lineage.head, lineage.beside, piece, digester)
+    return tuple(dict.fromkeys((_whole(head, beside, digester), head)))
 
 
-def _chained(before: Digest, piece: bytes, digester: Digester) -> Digest:
-    return digester(before.encode() + _SEPARATOR + piece)
+def _chained(head: Digest, beside: Digest, piece: Piece, digester: Digester) -> tuple[Digest, Digest]:
+    head = digester(head.encode() + _PIECE + piece.body)
+    if piece.beside:
+        beside = digester(b"%b%b%b%b%b" % (head.encode(), _BESIDE, beside.encode(), _BESIDE, piece.beside))
+    return head, beside
+
+
+def _whole(head: Digest, beside: Digest, digester: Digester) -> Digest:
+    return digester(head.encode() + _BOTH + beside.encode()) if beside else head
