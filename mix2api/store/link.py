@@ -1,32 +1,29 @@
-"""One connection to Redis, owned by one thread and used from trio.
+"""One connection to Redis, used by many tasks of trio: one round trip at a time, for all that wait.
 
-redis-py blocks, so it lives in a thread; jobs go in through a queue, replies come back by `TrioToken.run_sync_soon`,
-one call for all jobs of a round trip. The thread reads every reply of what it sent, whether anybody still waits
-or not: a cancelled waiter can never leave the connection one reply behind. What was cut is told (`StoreUnavailable`)
-and never sent again from here: only the caller knows whether a repeat is harmless (ADR 0002, ADR 0003).
+A task of its own sends what has been handed in and reads *every* reply of it, whether anybody still waits or not: a
+cancelled waiter can never leave the connection one reply behind. What was cut is told (`StoreUnavailable`) and never
+sent again from here: only the caller knows whether a repeat is harmless (ADR 0002). Sending and reading happen on the
+socket in trio's own loop; redis-py connects (ADR 0012).
 """
 
-import queue
 import secrets
-import socket
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Final
 
 import hiredis
 import outcome
 import trio
 from attrs import define, field
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from mix2api.clock import SystemClock
 from mix2api.errors import StoreUnavailable
-from mix2api.store.location import BlockingConnection, RedisLocation, Timeouts
+from mix2api.store.location import RedisLocation, Timeouts
+from mix2api.store.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
+
+__all__ = ["Command", "RedisLink", "Reply"]
 
 Command = tuple[str | bytes | int, ...]
-Reply = Any
-"""What Redis said: bytes, int, None, a list of these, or a `ResponseError`."""
 
 _JOBS_PER_TRIP: Final = 64
 """Bounds the replies held for one delivery; more jobs than that never wait at once on one link."""
@@ -35,8 +32,6 @@ _STALL_MS: Final = 400.0
 _FIRST_PAUSE_MS: Final = 50.0
 _LONGEST_PAUSE_MS: Final = 1000.0
 """Between attempts to connect, doubling: a restarted server is found within a second, and a dead one costs nothing."""
-_CLOSE_S: Final = 3.0
-"""More than the thread may need for the one connect or read that it is in (2 s by default)."""
 
 
 @define(eq=False)
@@ -51,22 +46,22 @@ class _Job:
 
 @define(eq=False)
 class RedisLink:
-    """A connection to Redis. Starts its thread with the first command; reconnects by itself once it was used.
+    """A connection to Redis. Starts its task with the first command; reconnects by itself once it was used.
 
     Args:
         location: the server.
         timeouts: for connecting and for each reply.
-        name: of the connection and its thread.
+        name: of the connection and its task.
     """
 
     location: RedisLocation
     timeouts: Timeouts
     name: str
-    _queue: "queue.SimpleQueue[_Job | None]" = field(factory=queue.SimpleQueue, init=False)
+    _jobs: list[_Job] = field(factory=list, init=False)
+    _work: trio.Event = field(factory=trio.Event, init=False)
     _clock: SystemClock = field(factory=SystemClock, init=False)
-    _thread: threading.Thread | None = field(default=None, init=False)
-    _token: trio.lowlevel.TrioToken | None = field(default=None, init=False)
-    _connection: BlockingConnection | None = field(default=None, init=False)
+    _task: trio.CancelScope | None = field(default=None, init=False)
+    _wire: Wire | None = field(default=None, init=False)
     _closing: bool = field(default=False, init=False)
     _finished: trio.Event = field(factory=trio.Event, init=False)
     _changed: trio.Event = field(factory=trio.Event, init=False)
@@ -90,10 +85,10 @@ class RedisLink:
         if self._closing:
             await trio.lowlevel.checkpoint()
             raise StoreUnavailable
-        task = trio.lowlevel.current_task()
-        job = _Job(_packed(commands), len(commands), task)
+        job = _Job(_packed(commands), len(commands), trio.lowlevel.current_task())
         self._start()
-        self._queue.put(job)
+        self._jobs.append(job)
+        self._work.set()
 
         def abandon(_: Any) -> trio.lowlevel.Abort:
             job.task = None
@@ -113,104 +108,85 @@ class RedisLink:
             await self._changed.wait()
 
     async def aclose(self) -> None:
-        """Ends the thread and the connection; waiting jobs get `StoreUnavailable`. Safe to call twice."""
+        """Ends the task and the connection; waiting jobs get `StoreUnavailable`. Safe to call twice."""
         self._closing = True
         self._note_change()
-        if self._thread is None:
+        if self._task is None:
             return
-        self._queue.put(None)
-        self._interrupt()
-        with trio.move_on_after(_CLOSE_S, shield=True):
+        self._task.cancel()
+        with trio.CancelScope(shield=True):
             await self._finished.wait()
 
     def _start(self) -> None:
-        if self._thread is None:
-            self._token = trio.lowlevel.current_trio_token()
-            self._thread = threading.Thread(target=self._serve, name=self.name, daemon=True)
-            self._thread.start()
-
-    def _interrupt(self) -> None:
-        """Wakes the thread from a read. Only a shutdown: a close would free the number of a descriptor in use."""
-        sock = getattr(self._connection, "_sock", None)
-        if sock is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        if self._task is None:
+            self._task = trio.CancelScope()
+            # Not a child of whoever happens to use the link first: it lives until `aclose`.
+            trio.lowlevel.spawn_system_task(self._serve, name=self.name)
 
     def _note_change(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
-    def _deliver(self, jobs: list[_Job]) -> None:
-        """In trio's thread: wakes those who still wait."""
-        for job in jobs:
-            task, job.task = job.task, None
-            if task is not None and job.result is not None:
-                trio.lowlevel.reschedule(task, job.result)
-
-    # What follows runs in the link's own thread.
-
-    def _serve(self) -> None:
+    async def _serve(self) -> None:
+        jobs: list[_Job] = []
         try:
-            while not self._closing:
-                jobs = self._next_jobs()
-                if jobs or self._down:
-                    self._round_trip(jobs)
+            with self._task or trio.CancelScope():
+                while not self._closing:
+                    jobs = await self._next_jobs()
+                    if jobs or self._down:
+                        await self._round_trip(jobs)
+                    jobs = []
         finally:
             self._closing = True
             self._drop()
-            rest = self._drained([])
-            self._fail(rest)
-            self._tell(self._deliver, rest)
-            self._tell(self._finished.set)
+            self._deliver([*jobs, *self._jobs])
+            self._finished.set()
 
-    def _next_jobs(self) -> list[_Job]:
-        wait_s = max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000 if self._down else None
-        try:
-            first = self._queue.get(timeout=wait_s)
-        except queue.Empty:
-            return []
-        return [] if first is None else self._drained([first])
-
-    def _drained(self, jobs: list[_Job]) -> list[_Job]:
-        with suppress(queue.Empty):
-            while len(jobs) < _JOBS_PER_TRIP or self._closing:
-                job = self._queue.get_nowait()
-                if job is not None:
-                    jobs.append(job)
+    async def _next_jobs(self) -> list[_Job]:
+        wait_s = (
+            max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000 if self._down else float("inf")
+        )
+        with trio.move_on_after(wait_s):
+            await self._work.wait()
+        jobs, self._jobs = self._jobs[:_JOBS_PER_TRIP], self._jobs[_JOBS_PER_TRIP:]
+        if not self._jobs:
+            self._work = trio.Event()
         return jobs
 
-    def _round_trip(self, jobs: list[_Job]) -> None:
+    async def _round_trip(self, jobs: list[_Job]) -> None:
         try:
-            connection = self._connected()
-            if jobs and connection is not None:
+            wire = await self._connected()
+            if jobs and wire is not None:
                 self._sent_at_ms = self._clock.monotonic_ms()
-                connection.send_packed_command([b"".join([job.packed for job in jobs])], check_health=False)
+                replies = await wire.round_trip(
+                    b"".join([job.packed for job in jobs]), sum(job.count for job in jobs)
+                )
                 for job in jobs:
-                    job.result = outcome.Value([_read(connection) for _ in range(job.count)])
-        except (RedisError, OSError):
+                    job.result = outcome.Value(replies[: job.count])
+                    del replies[: job.count]
+        except (RedisError, OSError, BrokenWire):
             self._lost()
-        self._sent_at_ms = None
-        self._fail(jobs)
-        self._tell(self._deliver, jobs)
+        finally:
+            self._sent_at_ms = None
+        self._deliver(jobs)
 
-    def _connected(self) -> BlockingConnection | None:
+    async def _connected(self) -> Wire | None:
         """The connection, made anew if need be; None while it is too early to try again."""
-        connection = self._connection
-        if connection is not None:
-            if not _has_leftovers(connection):
-                return connection
-            self._drop()
+        if self._wire is not None and not self._wire.is_stale():
+            return self._wire
+        self._drop()
         if self._down and self._clock.monotonic_ms() < self._retry_at_ms:
             return None
-        connection = self._connection = self.location.connection(self.timeouts, self.name)
-        connection.connect()
-        if self._closing:  # `aclose` may have looked for a socket to interrupt before there was this one
-            raise ConnectionAbortedError
+        connection = self.location.connection(self.timeouts, self.name)
+        await trio.to_thread.run_sync(connection.connect)
+        self._wire = (
+            ThreadWire(connection) if self.location.tls else SocketWire(connection, self.timeouts.reply_s)
+        )
         if self._down:
             self._down = False
             self._pause_ms = _FIRST_PAUSE_MS
-            self._tell(self._note_change)
-        return connection
+            self._note_change()
+        return self._wire
 
     def _lost(self) -> None:
         """Drops the connection and sets the time of the next attempt: the pause, half of it at random."""
@@ -220,41 +196,23 @@ class RedisLink:
         self._pause_ms = min(_LONGEST_PAUSE_MS, self._pause_ms * 2)
         if not self._down:
             self._down = True
-            self._tell(self._note_change)
+            self._note_change()
 
     def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.disconnect()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
 
     @staticmethod
-    def _fail(jobs: list[_Job]) -> None:
+    def _deliver(jobs: list[_Job]) -> None:
+        """Wakes those who still wait; what has no reply was cut."""
         for job in jobs:
-            if job.result is None:
-                job.result = outcome.Error(StoreUnavailable())
-
-    def _tell(self, function: Any, *arguments: Any) -> None:
-        if self._token is not None:
-            with suppress(trio.RunFinishedError):
-                self._token.run_sync_soon(function, *arguments)
+            task, job.task = job.task, None
+            if task is not None:
+                trio.lowlevel.reschedule(task, job.result or outcome.Error(StoreUnavailable()))
 
 
 def _packed(commands: tuple[Command, ...]) -> bytes:
     """All commands in Redis's protocol. Raises `TypeError` here, in the caller's task, on what cannot be sent."""
     pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
     return b"".join(map(pack, commands))
-
-
-def _read(connection: BlockingConnection) -> Reply:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as refusal:
-        return refusal
-
-
-def _has_leftovers(connection: BlockingConnection) -> bool:
-    """Whether something is there to read before anything was asked: the server's goodbye, or somebody else's reply."""
-    try:
-        return connection.can_read(0)
-    except RedisError:
-        return True
