@@ -1,0 +1,437 @@
+"""Turns from other processes' edges: begun once, answered in numbered batches, given up when nobody is left."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+import trio.testing
+from actor_parts import (
+    BEGINNING,
+    CLOCK,
+    EDGE,
+    GOOD,
+    OTHER,
+    PROCESS,
+    SHARD,
+    Bench,
+    ended,
+    kinds,
+    session_id,
+    submission,
+    text_of,
+    until,
+    working,
+)
+from attrs import define, field
+
+from mix2api.actors.inbox import Inbox
+from mix2api.errors import StoreUnavailable
+from mix2api.events.codec import UnreadableEvent
+from mix2api.events.log import Append, History, Ticket
+from mix2api.relay.messages import Mail, RelayedTurn, ReplyBatch, decode_mail, encode
+from mix2api.relay.outbox import Outbox
+from mix2api.sessions.dispatch import Accepted, Reply
+from mix2api.store.memory import MemoryEventLog
+from mix2api.store.post import InboxEntry
+from mix2api.upstreams.port import Finished, Text
+from mix2api.upstreams.scripted import Hang, Script, Wait
+from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
+
+PERIOD_S = 10.0
+
+
+@define(eq=False)
+class Post:
+    """The store's post in memory: inboxes by shard, and the mail that was sent, in order."""
+
+    inboxes: dict[Shard, list[InboxEntry]] = field(factory=dict)
+    sent: list[tuple[ProcessId, Mail]] = field(factory=list)
+    away: bool = False
+    keeps: bool = False
+    """Nothing can be deleted."""
+    reads: int = 0
+    count: int = 0
+    arrived: trio.Event = field(factory=trio.Event)
+
+    def put(self, payload: bytes, shard: Shard = SHARD) -> str:
+        self.count += 1
+        entry = InboxEntry(f"{self.count}-0", payload, 0)
+        self.inboxes.setdefault(shard, []).append(entry)
+        return entry.entry_id
+
+    def entries(self, shard: Shard = SHARD) -> list[str]:
+        return [entry.entry_id for entry in self.inboxes.get(shard, [])]
+
+    async def read_inbox(self, shard: Shard, after: str = "0-0") -> list[InboxEntry]:
+        self.reads += 1
+        await self._reach()
+        number = int(after.partition("-")[0])
+        entries = self.inboxes.get(shard, [])
+        return [entry for entry in entries if int(entry.entry_id.partition("-")[0]) > number][:1000]
+
+    async def delete_inbox(self, shard: Shard, entry_ids: Iterable[str]) -> None:
+        await self._reach()
+        if self.keeps:
+            raise StoreUnavailable
+        gone = set(entry_ids)
+        self.inboxes[shard] = [entry for entry in self.inboxes[shard] if entry.entry_id not in gone]
+
+    async def mail(self, process: ProcessId, *payloads: bytes) -> None:
+        await self._reach()
+        self.sent += [(process, decode_mail(payload)) for payload in payloads]
+        self.arrived.set()
+        self.arrived = trio.Event()
+
+    async def _reach(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            raise StoreUnavailable
+
+    def batches(self, run_id: RunId) -> list[ReplyBatch]:
+        return [mail for _, mail in self.sent if isinstance(mail, ReplyBatch) and mail.run_id == run_id]
+
+    async def replies(self, run_id: RunId) -> list[Reply]:
+        """All replies to a run, once its ending was mailed."""
+        while True:
+            replies = [reply for batch in self.batches(run_id) for reply in batch.replies]
+            if replies and type(replies[-1]).__name__ == "Ended":
+                return replies
+            await self.arrived.wait()
+
+
+@define(eq=False)
+class Relayed:
+    """A worker with an inbox."""
+
+    bench: Bench
+    post: Post
+    inbox: Inbox
+    alive: set[ProcessId]
+
+    def send(self, **fields: Any) -> RunId:
+        """Puts a turn for a fresh session into the inbox and wakes its owner."""
+        run_id, entry = relayed(**fields)
+        self.post.put(entry)
+        self.inbox.wake(SHARD)
+        return run_id
+
+
+def relayed(*, session: SessionId | None = None, late_ms: int = 0, **fields: Any) -> tuple[RunId, bytes]:
+    """A turn as it travels; for a fresh session unless one is named."""
+    of = submission(session_id=session, **fields)
+    deadline_ms = CLOCK.now_ms() + 10_000 - late_ms
+    return of.run_id, encode(RelayedTurn.of(of, session or session_id(), deadline_ms))
+
+
+@asynccontextmanager
+async def relaying(*scripts: Script, **options: Any) -> AsyncIterator[Relayed]:
+    async with working(*scripts, **options) as bench, trio.open_nursery() as nursery:
+        post, alive = Post(), {EDGE}
+
+        async def is_alive(process: ProcessId) -> bool:
+            await post._reach()
+            return process in alive
+
+        outbox = Outbox(post)
+        inbox = Inbox(bench.environment, bench.worker, post, outbox, is_alive, PERIOD_S)
+        nursery.start_soon(outbox.run)
+        nursery.start_soon(inbox.run)
+        yield Relayed(bench, post, inbox, alive)
+        nursery.cancel_scope.cancel()
+
+
+# --- there and back
+
+
+async def test_a_turn_is_run_and_its_replies_are_mailed_in_numbered_batches() -> None:
+    more = trio.Event()
+    async with relaying([BEGINNING, [Text("a")], Wait(more), [Text("b"), Finished("stop")]]) as there:
+        run_id = there.send()
+        await until(lambda: len(there.post.batches(run_id)) > 0)
+        await trio.testing.wait_all_tasks_blocked()
+        more.set()
+        replies = await there.post.replies(run_id)
+        assert text_of(replies) == "ab"
+        assert ended(replies).end_reason is EndReason.STOP
+        batches = there.post.batches(run_id)
+        assert [batch.number for batch in batches] == list(range(1, len(batches) + 1))
+        assert {process for process, _ in there.post.sent} == {EDGE}
+
+
+async def test_the_session_is_the_one_that_the_edge_drew() -> None:
+    async with relaying(GOOD) as there:
+        run_id = there.send()
+        accepted = (await there.post.replies(run_id))[0]
+        assert isinstance(accepted, Accepted)
+        assert set(there.bench.world.logs) == {accepted.session_id}
+
+
+@define(eq=False)
+class ClosingsLog(MemoryEventLog):
+    """Keeps what the store would delete with an end: the memory log has no inboxes."""
+
+    closed: list[str | None] = field(factory=list)
+
+    def submit(self, append: Append) -> Ticket:
+        if append.closing is not None:
+            self.closed.append(append.closing.inbox_entry)
+        return super().submit(append)
+
+
+async def test_the_entry_goes_with_the_end_of_its_run() -> None:
+    log = ClosingsLog(PROCESS)
+    async with relaying(GOOD, log=log) as there:
+        await there.post.replies(there.send())
+        assert (log.closed, there.post.entries()) == (["1-0"], ["1-0"])
+
+
+async def test_each_wake_up_reads_what_is_new() -> None:
+    async with relaying(GOOD, GOOD) as there:
+        first = there.send()
+        await there.post.replies(first)
+        second = there.send()
+        await there.post.replies(second)
+        there.inbox.wake(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(there.bench.upstream.calls) == 2
+
+
+async def test_more_entries_than_one_read_gives_are_all_read() -> None:
+    async with relaying() as there:
+        turns = [relayed(late_ms=10_000) for _ in range(1001)]
+        for _, entry in turns:
+            there.post.put(entry)
+        there.inbox.wake(SHARD)
+        await there.post.replies(turns[-1][0])
+        assert there.post.reads == 2
+
+
+# --- not to be run
+
+
+async def test_a_turn_that_lay_too_long_is_refused_and_deleted() -> None:
+    async with relaying() as there:
+        told = ended(await there.post.replies(there.send(late_ms=10_000)))
+        assert (told.end_reason, told.detail, told.http_status) == (
+            EndReason.OVERLOADED,
+            Detail.EXPIRED,
+            503,
+        )
+        await until(lambda: not there.post.entries())
+        assert there.bench.world.logs == {}
+
+
+async def test_a_turn_over_the_limit_is_refused_and_deleted() -> None:
+    async with relaying([BEGINNING, Hang()], max_concurrency=1) as there:
+        there.send()
+        told = ended(await there.post.replies(there.send()))
+        assert (told.detail, told.http_status) == (Detail.QUEUE, 429)
+        await until(lambda: len(there.post.entries()) == 1)
+
+
+async def test_what_cannot_be_read_is_deleted_and_what_follows_is_run() -> None:
+    async with relaying(GOOD) as there:
+        there.post.put(b"\xc1 of another version")
+        await there.post.replies(there.send())
+        assert there.post.entries() == ["2-0"]
+
+
+async def test_a_refusal_that_cannot_be_deleted_is_told_all_the_same() -> None:
+    async with relaying() as there:
+        there.post.keeps = True
+        assert ended(await there.post.replies(there.send(late_ms=10_000))).detail == Detail.EXPIRED
+        await trio.testing.wait_all_tasks_blocked()
+        assert there.post.entries() == ["1-0"]  # read again, it is refused again: it has a deadline
+
+
+# --- a new owner
+
+
+async def test_a_new_owner_does_not_begin_again_what_the_log_has() -> None:
+    async with relaying(GOOD) as there:
+        run_id = there.send()
+        await there.post.replies(run_id)
+        there.inbox.lost(SHARD)
+        there.inbox.wake(SHARD)
+        await until(lambda: not there.post.entries())  # it ended, and nobody else would delete it
+        assert len(there.bench.upstream.calls) == 1
+
+
+async def test_a_new_owner_leaves_a_run_under_way_to_whoever_runs_it() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.inbox.lost(SHARD)
+        there.inbox.wake(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (there.post.reads, there.post.entries()) == (2, ["1-0"])
+        there.inbox._running.clear()  # as in another process: only the log knows
+        there.inbox.lost(SHARD)
+        there.inbox.wake(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(there.bench.upstream.calls) == 1
+
+
+async def test_a_new_owner_begins_what_nobody_began() -> None:
+    async with relaying(GOOD) as there:
+        there.inbox.wake(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        there.inbox.lost(SHARD)
+        assert ended(await there.post.replies(there.send())).end_reason is EndReason.STOP
+
+
+@define(eq=False)
+class UnreadableLog(MemoryEventLog):
+    """Written by a version to come."""
+
+    async def history(self, session_id: SessionId) -> History:
+        del session_id
+        raise UnreadableEvent("newer")
+
+
+async def test_an_entry_of_a_session_that_cannot_be_read_is_left_alone() -> None:
+    async with relaying(GOOD, log=UnreadableLog(PROCESS)) as there:
+        there.send()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (there.bench.upstream.calls, there.post.entries()) == ([], ["1-0"])
+
+
+async def test_a_zombie_leaves_the_turn_to_the_shard_s_new_owner() -> None:
+    """It can read the entry and not accept the run: it says nothing, and deletes nothing."""
+    async with relaying(GOOD) as there:
+        there.bench.world.leases[SHARD] = OTHER
+        there.send()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (there.post.sent, there.post.entries()) == ([], ["1-0"])
+        assert there.inbox._running == {}
+
+
+async def test_an_outage_makes_the_next_wake_up_read_from_the_start() -> None:
+    async with relaying(GOOD) as there:
+        run_id, entry = relayed()
+        there.post.put(entry)
+        there.post.away = True
+        there.inbox.wake(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        there.post.away = False
+        there.inbox.wake(SHARD)
+        assert ended(await there.post.replies(run_id)).end_reason is EndReason.STOP
+
+
+# --- what the edge says
+
+
+async def test_a_hang_up_ends_the_run_as_the_client_s_abort() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        run_id = there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.inbox.hang_up(run_id, "hung_up")
+        await there.post.replies(run_id)
+        (end,) = there.bench.ends()
+        assert (end.end_reason, end.detail) == (EndReason.CLIENT_ABORT, Detail.HUNG_UP)
+
+
+async def test_a_hang_up_may_overtake_its_turn() -> None:
+    async with relaying() as there:
+        run_id, entry = relayed()
+        there.inbox.hang_up(run_id, "hung_up")
+        there.post.put(entry)
+        there.inbox.wake(SHARD)
+        assert ended(await there.post.replies(run_id)).end_reason is EndReason.CLIENT_ABORT
+        await until(lambda: not there.post.entries())
+        assert there.bench.world.logs == {}
+
+
+async def test_hang_ups_of_unknown_turns_are_not_kept_for_ever() -> None:
+    async with relaying() as there:
+        for number in range(3000):
+            there.inbox.hang_up(RunId(f"run_{number}"), "hung_up")
+        assert len(there.inbox._early) == 1000
+        assert RunId("run_2999") in there.inbox._early
+
+
+async def test_a_newer_edge_s_word_is_taken_for_a_plain_hang_up() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        run_id = there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.inbox.hang_up(run_id, "a word of tomorrow")
+        await there.post.replies(run_id)
+        assert there.bench.ends()[0].detail == Detail.HUNG_UP
+
+
+async def test_headers_that_left_are_known_to_the_run() -> None:
+    cut: Script = [BEGINNING, Hang()]
+    async with relaying(cut) as there:
+        run_id = there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.inbox.headers_left(run_id)
+        there.inbox.headers_left(RunId("unknown"))
+        await there.bench.worker.drain(0)
+        assert ended(await there.post.replies(run_id)).http_status == 200
+
+
+# --- an edge that is gone
+
+
+async def test_runs_of_an_edge_that_is_surely_gone_are_ended() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.alive.clear()
+        await trio.sleep(PERIOD_S * 3)
+        (end,) = there.bench.ends()
+        assert end.total_ms >= PERIOD_S * 1000
+        assert (end.end_reason, end.detail) == (EndReason.WORKER_LOST, Detail.EDGE_LOST)
+        assert kinds(there.bench.events())[-3:] == ["cause", "End", "session retired"]
+
+
+async def test_an_edge_that_was_only_late_keeps_its_runs() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.alive.clear()
+        await trio.sleep(PERIOD_S * 1.5)
+        there.alive.add(EDGE)
+        await trio.sleep(PERIOD_S * 3)
+        assert there.bench.ends() == []
+
+
+async def test_an_outage_is_no_evidence_against_an_edge() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        there.send()
+        await there.bench.upstream.wait_calls(1)
+        there.alive.clear()
+        await trio.sleep(PERIOD_S * 1.5)
+        there.post.away = True
+        await trio.sleep(PERIOD_S)
+        there.post.away = False
+        await trio.sleep(PERIOD_S)
+        assert there.bench.ends() == []  # seen absent once since it is back
+
+
+async def test_a_turn_that_waits_for_its_session_goes_with_its_edge() -> None:
+    async with relaying([BEGINNING, Hang()], queue_timeout_s=600.0) as there:
+        there.send()
+        await there.bench.upstream.wait_calls(1)
+        (session,) = there.bench.world.logs
+        of = submission(session_id=session)
+        there.post.put(encode(RelayedTurn.of(of, session, CLOCK.now_ms() + 500_000)))
+        there.inbox.wake(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        there.alive.clear()
+        await trio.sleep(PERIOD_S * 3)
+        assert [end.detail for end in there.bench.ends()] == [Detail.EDGE_LOST]
+        assert there.bench.worker.statistics().runs == 0
+
+
+# --- stopping
+
+
+async def test_endings_are_forwarded_before_a_process_goes() -> None:
+    async with relaying([BEGINNING, Hang()]) as there:
+        run_id = there.send()
+        await there.bench.upstream.wait_calls(1)
+        await there.bench.worker.drain(0)
+        await there.inbox.wait_forwarded()
+        assert ended(await there.post.replies(run_id)).detail == Detail.DRAIN

@@ -1,0 +1,73 @@
+"""What processes say to each other survives the way, and damage is told."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from actor_parts import session_id, submission, turn
+
+from mix2api.relay.messages import (
+    Hangup,
+    HeadersLeft,
+    Mail,
+    RelayedTurn,
+    ReplyBatch,
+    WakeUp,
+    decode_mail,
+    decode_turn,
+    encode,
+)
+from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.vocabulary import Digest, EndReason, FinishReason
+
+MAILS: list[Mail] = [
+    WakeUp(7),
+    Hangup("run", "hung_up"),
+    HeadersLeft("run"),
+    ReplyBatch(
+        "run",
+        1,
+        3,
+        [
+            Accepted("ses", "fresh", "no_history", "run"),
+            TextDelta("ü"),
+            ReasoningDelta("r"),
+            ToolCallDelta(index=0, call_id="c", name="n"),
+            Ended(
+                end_reason=EndReason.STOP,
+                finish_reason=FinishReason.STOP,
+                usage=EndedUsage(prompt_tokens=1, completion_tokens=2, total_tokens=3),
+            ),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("mail", MAILS, ids=lambda mail: type(mail).__name__)
+def test_mail_comes_out_as_it_went_in(mail: Mail) -> None:
+    assert decode_mail(encode(mail)) == mail
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"authorization": "Bearer x"},
+        {"taken": Digest("a" * 32), "bind": Digest("b" * 32), "reason": "lineage"},
+        {"session_id": session_id()},
+    ],
+)
+def test_a_turn_comes_out_as_it_went_in(fields: dict[str, Any]) -> None:
+    of = submission(turn("one", "two", tools=[{"name": "x"}], max_tokens=4), **fields)
+    relayed = RelayedTurn.of(of, of.session_id or session_id(), 123)
+    assert decode_turn(encode(relayed)) == relayed
+    assert decode_turn(encode(relayed)).submission() == of
+    assert relayed.fresh is (of.session_id is None)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81\xa4type\xa5other", encode(WakeUp(1))[:-1]])
+def test_damage_and_other_versions_are_told(data: bytes) -> None:
+    with pytest.raises(msgspec.MsgspecError):
+        decode_mail(data)
+    with pytest.raises(msgspec.MsgspecError):
+        decode_turn(data)

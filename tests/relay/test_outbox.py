@@ -1,0 +1,93 @@
+"""Mail is posted in order, all that is pending at once, and waits for a store that is away."""
+
+import trio
+import trio.testing
+from attrs import define, field
+
+from mix2api.errors import StoreUnavailable
+from mix2api.relay.messages import HeadersLeft, Mail, decode_mail
+from mix2api.relay.outbox import Outbox
+from mix2api.vocabulary import ProcessId
+
+A, B = ProcessId("p_a"), ProcessId("p_b")
+
+
+@define(eq=False)
+class Postman:
+    """Keeps what was posted. While `away`, nothing can be; `forgets` loses the reply once it was."""
+
+    posts: list[tuple[ProcessId, list[Mail]]] = field(factory=list)
+    away: bool = False
+    forgets: bool = False
+
+    async def mail(self, process: ProcessId, *payloads: bytes) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            raise StoreUnavailable
+        self.posts.append((process, [decode_mail(payload) for payload in payloads]))
+        if self.forgets:
+            self.forgets = False
+            raise StoreUnavailable
+
+
+def note(number: int) -> HeadersLeft:
+    return HeadersLeft(f"run_{number}")
+
+
+def numbers(postman: Postman, process: ProcessId) -> list[int]:
+    mails = [mail for to, posted in postman.posts for mail in posted if to == process]
+    return [int(mail.run_id[4:]) for mail in mails if isinstance(mail, HeadersLeft)]
+
+
+async def test_what_is_pending_goes_out_at_once_and_in_order() -> None:
+    postman = Postman()
+    outbox = Outbox(postman)
+    for number in range(3):
+        outbox.put(A, note(number))
+        outbox.put(B, note(number))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        await outbox.wait_sent()
+        nursery.cancel_scope.cancel()
+    assert [process for process, _ in postman.posts] == [A, B]
+    assert numbers(postman, A) == numbers(postman, B) == [0, 1, 2]
+
+
+async def test_nothing_to_send_is_sent_already() -> None:
+    await Outbox(Postman()).wait_sent()
+
+
+async def test_mail_waits_for_a_store_that_is_away_and_keeps_its_order() -> None:
+    postman = Postman(away=True)
+    outbox = Outbox(postman)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        outbox.put(A, note(0))
+        await trio.testing.wait_all_tasks_blocked()
+        outbox.put(A, note(1))
+        await trio.sleep(3)
+        assert postman.posts == []
+        postman.away = False
+        outbox.put(A, note(2))
+        await outbox.wait_sent()
+        nursery.cancel_scope.cancel()
+    assert numbers(postman, A) == [0, 1, 2]
+    assert outbox.dropped == 0
+
+
+async def test_what_may_have_arrived_is_sent_again() -> None:
+    postman = Postman(forgets=True)
+    outbox = Outbox(postman)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        outbox.put(A, note(0))
+        await outbox.wait_sent()
+        nursery.cancel_scope.cancel()
+    assert numbers(postman, A) == [0, 0]
+
+
+async def test_more_than_can_wait_is_dropped_and_counted() -> None:
+    outbox = Outbox(Postman(away=True))
+    for number in range(20_002):
+        outbox.put(A, note(number))
+    assert outbox.dropped == 2
