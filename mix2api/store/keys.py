@@ -103,6 +103,11 @@ class Keys:
         """The session that a caller's name leads to."""
         return f"{self.prefix}:name:{name}"
 
+    def vault(self, name: Digest) -> tuple[str, ...]:
+        """A credential's keys, of one hash tag: value, lock, fence, pause, failures, news (a stream)."""
+        stem = f"{self.prefix}:{{credential:{name}}}:"
+        return tuple(stem + part for part in ("value", "lock", "fence", "pause", "failures", "news"))
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

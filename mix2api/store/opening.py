@@ -26,6 +26,7 @@ from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
+from mix2api.store.vault import RedisVault
 from mix2api.store.writer import Holder, LogWriter
 from mix2api.vocabulary import ProcessId
 
@@ -50,6 +51,7 @@ class Store:
     mail: MailReader
     audit: AuditStream
     sessions: RedisSessionIndex
+    vault: RedisVault
     links: tuple[RedisLink, ...]
 
     @property
@@ -97,7 +99,8 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
     link = partial(RedisLink, location, options.timeouts)
     reading, appending, leasing = (link(f"{options.prefix}-{what}") for what in ("read", "append", "lease"))
     blocking_s = options.timeouts.reply_s + BLOCK_MS / 1000
-    mailing = RedisLink(location, evolve(options.timeouts, reply_s=blocking_s), f"{options.prefix}-mail")
+    blocking = partial(RedisLink, location, evolve(options.timeouts, reply_s=blocking_s))
+    mailing, waiting = (blocking(f"{options.prefix}-{what}") for what in ("mail", "wait"))
     leases = Leases(
         link=leasing, keys=keys, holder=holder.word, lease_s=options.lease_s, shards=options.shards
     )
@@ -122,7 +125,8 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
         mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),
         audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards),
         sessions=RedisSessionIndex(link=reading, keys=keys, waiting_s=options.waiting_s),
-        links=(reading, appending, leasing, mailing),
+        vault=RedisVault(link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process),
+        links=(reading, appending, leasing, mailing, waiting),
     )
 
 

@@ -144,7 +144,76 @@ return redis.call('DEL', KEYS[1])
 """)
 """KEYS: lease. ARGV: our token."""
 
-ALL: Final = (APPEND, HISTORY, SEIZE, ACQUIRE, RELEASE)
+_VAULT: Final = """
+local value, lock, fence, pause, failures, news = unpack(KEYS)
+
+local function is_latest(generation)
+  local by = redis.call('GET', lock)
+  return redis.call('GET', fence) == string.match(generation, '%d+$') and (not by or by == generation)
+end
+
+local function tell(generation)
+  redis.call('DEL', lock)
+  redis.call('XADD', news, 'MAXLEN', 1, '*', 'g', generation)
+  redis.call('PEXPIRE', news, 86400000)
+end
+"""
+"""What the vault's scripts share. KEYS: value, lock, fence (a counter without expiry), pause, failures, news."""
+
+CLAIM: Final = Script(
+    _VAULT
+    + """
+local spent, process, life = ARGV[1], ARGV[2], ARGV[3]
+local kept = redis.pcall('HMGET', value, 'g', 'd')
+if kept.err then redis.call('DEL', value) end
+if kept[1] and kept[1] ~= spent then return {'kept', kept[1], kept[2]} end
+local left = redis.call('PTTL', pause)
+if left > 0 then return {'paused', left, redis.call('GET', pause)} end
+left = redis.call('PTTL', lock)
+if left > 0 and string.match(redis.call('GET', lock), '^[^:]*') ~= process then
+  local last = redis.call('XREVRANGE', news, '+', '-', 'COUNT', 1)[1]
+  return {'held', left, last and last[1] or '0-0'}
+end
+local generation = process .. ':' .. redis.call('INCR', fence)
+redis.call('SET', lock, generation, 'PX', life)
+return {'granted', generation, tonumber(redis.call('GET', failures) or 0)}
+"""
+)
+"""ARGV: the generation that is spent (empty: none is known), our process, ms that a right lasts. Gives what
+`mix2api.vault.Claim` says. A right of our own that stands is granted anew: the reply that told us of it was lost.
+"""
+
+PUBLISH: Final = Script(
+    _VAULT
+    + """
+local generation, sealed, life = ARGV[1], ARGV[2], ARGV[3]
+if not is_latest(generation) then return 0 end
+redis.call('HSET', value, 'g', generation, 'd', sealed)
+redis.call('PEXPIRE', value, life)
+redis.call('DEL', pause, failures)
+tell(generation)
+return 1
+"""
+)
+"""ARGV: generation, sealed value, ms that it lives. Gives 0 if a later right was granted."""
+
+GIVE_BACK: Final = Script(
+    _VAULT
+    + """
+local generation, why, pause_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
+if not is_latest(generation) then return 0 end
+if pause_ms > 0 then
+  redis.call('SET', pause, why, 'PX', pause_ms)
+  redis.call('INCR', failures)
+  redis.call('PEXPIRE', failures, 600000)
+end
+tell(generation)
+return 1
+"""
+)
+"""ARGV: generation, why it failed, ms of the pause (0: it did not fail). Failures are counted for ten minutes."""
+
+ALL: Final = (APPEND, HISTORY, SEIZE, ACQUIRE, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
 
 
 async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:

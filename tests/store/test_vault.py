@@ -1,0 +1,80 @@
+"""The vault in Redis: what rests there is sealed, what is damaged counts as absent, what was lost is had again."""
+
+import pytest
+import store_parts as parts
+from redis_server import RedisServer
+
+from mix2api.errors import StoreUnavailable
+from mix2api.vault import Granted, Held, Kept
+from mix2api.vocabulary import Digest
+
+NAME = Digest("c" * 32)
+LIFE_MS = 60_000
+
+
+async def test_a_value_rests_sealed_and_with_expiry(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        right = await store.vault.claim(NAME, None, LIFE_MS)
+        assert isinstance(right, Granted)
+        assert await store.vault.publish(NAME, right.generation, b"planted-token", LIFE_MS)
+        value = store.keys.vault(NAME)[0]
+        assert b"planted" not in b"".join(redis_server.command("HVALS", value))  # type: ignore[arg-type]
+        assert 0 < redis_server.command("PTTL", value) <= LIFE_MS  # type: ignore[operator]
+
+
+async def test_what_does_not_open_counts_as_absent(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        value = store.keys.vault(NAME)[0]
+        redis_server.command("HSET", value, "g", "p_else:9", "d", "rubbish")
+        assert isinstance(await store.vault.claim(NAME, None, LIFE_MS), Granted)
+
+
+async def test_a_value_moved_to_another_credential_does_not_open(redis_server: RedisServer) -> None:
+    other = Digest("d" * 32)
+    async with parts.running_store(redis_server.url) as store:
+        right = await store.vault.claim(NAME, None, LIFE_MS)
+        assert isinstance(right, Granted)
+        await store.vault.publish(NAME, right.generation, b"value", LIFE_MS)
+        redis_server.command("COPY", store.keys.vault(NAME)[0], store.keys.vault(other)[0])
+        assert isinstance(await store.vault.claim(NAME, None, LIFE_MS), Kept)
+        assert isinstance(await store.vault.claim(other, None, LIFE_MS), Granted)
+
+
+async def test_a_right_whose_reply_was_lost_is_granted_anew_to_the_same_process(
+    redis_server: RedisServer,
+) -> None:
+    async with (
+        parts.running_store(redis_server.url) as one,
+        parts.running_store(redis_server.url) as two,
+    ):
+        first = await one.vault.claim(NAME, None, LIFE_MS)
+        second = await one.vault.claim(NAME, None, LIFE_MS)
+        assert isinstance(first, Granted)
+        assert isinstance(second, Granted)
+        assert first.generation != second.generation
+        assert isinstance(await two.vault.claim(NAME, None, LIFE_MS), Held)
+        assert not await one.vault.publish(NAME, first.generation, b"old", LIFE_MS)
+
+
+async def test_a_value_of_another_type_counts_as_absent(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        redis_server.command("SET", store.keys.vault(NAME)[0], "no hash")
+        right = await store.vault.claim(NAME, None, LIFE_MS)
+        assert isinstance(right, Granted)
+        assert await store.vault.publish(NAME, right.generation, b"value", LIFE_MS)
+
+
+async def test_a_store_that_refuses_to_answer_is_away(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        redis_server.command("SET", store.keys.vault(NAME)[2], "no number")
+        with pytest.raises(StoreUnavailable):
+            await store.vault.claim(NAME, None, LIFE_MS)
+
+
+async def test_after_a_flush_everything_is_had_anew(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        right = await store.vault.claim(NAME, None, LIFE_MS)
+        assert isinstance(right, Granted)
+        await store.vault.publish(NAME, right.generation, b"value", LIFE_MS)
+        redis_server.command("FLUSHALL")
+        assert isinstance(await store.vault.claim(NAME, right.generation, LIFE_MS), Granted)
