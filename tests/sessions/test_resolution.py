@@ -1,0 +1,76 @@
+"""The order of the rules: what a request says, and what is done about it."""
+
+import pytest
+from histories import Given, answer, lineage, result, user
+
+from mix2api.sessions.resolution import (
+    ContinueIssued,
+    ContinueNamed,
+    MakeFresh,
+    Plan,
+    Reason,
+    Reuse,
+    SessionWords,
+    TakeWaiting,
+    plan,
+)
+from mix2api.vocabulary import Digest, SessionId
+
+NAME = Digest("a" * 32)
+KEY = Digest("b" * 32)
+ISSUED = SessionId("ses_0001abcdefghijklmnopqrstuv_0123456789abcdef")
+
+OPENING = [user()]
+CONTINUED = [user(), answer(), user()]
+PREFILL = [user(), answer("so, ")]
+ORPHANED = [user(), result()]
+AT = lineage(*CONTINUED).at or Digest("")
+
+
+@pytest.mark.parametrize("history", [OPENING, CONTINUED, PREFILL])
+@pytest.mark.parametrize("reuse", Reuse)
+def test_new_beats_everything(history: list[Given], reuse: Reuse) -> None:
+    words = SessionWords(new=True, issued=ISSUED, name=NAME, key=KEY)
+    assert plan(words, lineage(*history), reuse) == MakeFresh(Reason.ASKED_NEW, NAME)
+
+
+@pytest.mark.parametrize(
+    ("words", "bound"),
+    [
+        (SessionWords(), None),
+        (SessionWords(issued=ISSUED), None),
+        (SessionWords(name=NAME), NAME),
+        (SessionWords(key=KEY), KEY),
+        (SessionWords(issued=ISSUED, name=NAME, key=KEY), NAME),
+    ],
+)
+def test_a_history_beats_names_which_go_to_the_session_that_it_finds(
+    words: SessionWords, bound: Digest | None
+) -> None:
+    assert plan(words, lineage(*CONTINUED), Reuse.LINEAGE) == TakeWaiting(AT, bound)
+
+
+@pytest.mark.parametrize("history", [PREFILL, ORPHANED])
+def test_a_history_that_stands_nowhere_is_made_fresh(history: list[Given]) -> None:
+    assert plan(SessionWords(name=NAME), lineage(*history), Reuse.LINEAGE) == MakeFresh(Reason.PREFILL, NAME)
+
+
+@pytest.mark.parametrize(
+    ("words", "planned"),
+    [
+        (SessionWords(), MakeFresh(Reason.NO_HISTORY)),
+        (SessionWords(issued=ISSUED), ContinueIssued(ISSUED)),
+        (SessionWords(issued=ISSUED, name=NAME), ContinueIssued(ISSUED)),
+        (SessionWords(name=NAME), ContinueNamed(NAME, Reason.NAMED)),
+        (SessionWords(name=NAME, key=KEY), ContinueNamed(NAME, Reason.NAMED)),
+        (SessionWords(key=KEY), ContinueNamed(KEY, Reason.NAMED)),
+    ],
+)
+def test_without_a_history_the_callers_word_counts(words: SessionWords, planned: Plan) -> None:
+    assert plan(words, lineage(*OPENING), Reuse.LINEAGE) == planned
+
+
+@pytest.mark.parametrize("history", [OPENING, CONTINUED, PREFILL])
+def test_with_key_reuse_the_key_has_one_session_whatever_the_history(history: list[Given]) -> None:
+    words = SessionWords(issued=ISSUED, name=NAME, key=KEY)
+    assert plan(words, lineage(*history), Reuse.KEY) == ContinueNamed(KEY, Reason.KEY)
