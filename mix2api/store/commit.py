@@ -58,6 +58,11 @@ class PendingAppend:
         )
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits for it before a client gets on: a run's begin and end."""
+        return self.append.opening is not None or self.append.closing is not None
+
+    @property
     def outcome(self) -> Outcome | None:
         """None while it is under way."""
         return self._outcome

@@ -21,6 +21,9 @@ from mix2api.store.options import SpoolLimits
 from mix2api.store.scripts import run_scripts
 from mix2api.vocabulary import ProcessId, RunId, Shard
 
+_WINDOW_S: Final = 0.005
+"""Chunk events and receipts wait so long for company: for a short answer they leave with its `end`. Nobody waits for
+them, and each round trip of its own costs as much as the events in it."""
 _PAUSE_S: Final = 0.2
 """Between attempts while the server answers but refuses to write (full, read-only, still loading)."""
 _REFUSED_SHARD: Final = Shard(0)
@@ -97,6 +100,8 @@ class LogWriter:
     _waiting_bytes: int = field(default=0, init=False)
     _numbers: dict[Shard, int] = field(factory=dict, init=False)
     _work: trio.Event = field(factory=trio.Event, init=False)
+    _urgent: trio.Event = field(factory=trio.Event, init=False)
+    """Set while something waits that a client waits for."""
     _idle: trio.Event = field(factory=trio.Event, init=False)
     _refused: bool = field(default=False, init=False)
     _counts: dict[str, int] = field(factory=dict, init=False)
@@ -151,9 +156,12 @@ class LogWriter:
         """Writes for ever."""
         while True:
             await self._work.wait()
+            with trio.move_on_after(_WINDOW_S):
+                await self._urgent.wait()
             # What waits here can still be withdrawn; what was sent cannot.
             await self._link.wait_up()
             self._work = trio.Event()
+            self._urgent = trio.Event()
             if self._unreported:
                 unreported, self._unreported = self._unreported, 0
                 self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(unreported))))
@@ -183,6 +191,8 @@ class LogWriter:
         self._pending[entry] = None
         self._waiting += 1
         self._waiting_bytes += entry.size_bytes
+        if isinstance(entry, PendingAppend) and entry.is_awaited:
+            self._urgent.set()
         self._wake()
 
     def _wake(self) -> None:
@@ -198,6 +208,7 @@ class LogWriter:
         self._skip(entry)
         self._settle(entry, Outcome.DROPPED)
         self._work.set()
+        self._urgent.set()
 
     def _skip(self, entry: PendingAppend) -> None:
         """Has the run's next append say how many events are missing before it."""
