@@ -484,6 +484,18 @@ async def test_a_request_that_was_logged_after_all_is_ended_as_unavailable() -> 
         assert (bench.upstream.calls, bench.refused()) == ([], 0)
 
 
+async def test_a_request_that_was_fenced_after_all_counts_as_refused() -> None:
+    """The lease ran out while the store was away: nothing was written, and the client was told of the store."""
+    async with working(GOOD, log=SentLog(PROCESS)) as bench:
+        bench.log.away = True
+        told = ended(await bench.ask())
+        assert told.end_reason is EndReason.UNAVAILABLE
+        bench.world.leases.clear()
+        bench.log.away = False
+        await until(lambda: bench.refused() == 1)
+        assert (bench.world.logs, bench.completed) == ({}, [])
+
+
 async def test_an_ending_waits_half_a_second_for_its_end_and_leaves_unacknowledged() -> None:
     finish = trio.Event()
     async with working([BEGINNING, Wait(finish), [Finished("stop")]]) as bench:

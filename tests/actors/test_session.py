@@ -260,6 +260,22 @@ async def test_a_session_of_another_caller_is_not_continued() -> None:
         assert reasons(bench) == ["no_history", "foreign"]
 
 
+async def test_a_session_that_no_longer_waits_where_the_index_said_is_not_continued() -> None:
+    async with working(GOOD, GOOD) as bench:
+        session = await first_turn(bench)
+        await bench.ask(next_turn(session, taken=Digest("e" * 32)))
+        assert reasons(bench) == ["no_history", "moved_on"]
+
+
+@pytest.mark.parametrize(("waited_s", "reason"), [(299, "named"), (301, "expired")])
+async def test_a_session_waits_for_its_next_turn_as_long_as_it_may(waited_s: float, reason: str) -> None:
+    async with working(GOOD, GOOD, session_ttl_s=300.0) as bench:
+        session = await first_turn(bench)
+        await trio.sleep(waited_s)
+        await bench.ask(next_turn(session))
+        assert reasons(bench) == ["no_history", reason]
+
+
 async def test_a_session_whose_log_cannot_be_read_now_is_not_continued() -> None:
     async with working(GOOD, idle_s=1.0) as bench:
         session = await first_turn(bench)
