@@ -86,6 +86,10 @@ coverage:
 docs: $(RUN_STAMP)
 	$(BIN)/mix2api settings --docs > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -c 'import pathlib, re; from mix2api.wire.request_fields import request_fields_table as table; \
+	  path = pathlib.Path("README.md"); \
+	  path.write_text(re.sub(r"(?s)(<!-- request-fields -->).*(<!-- /request-fields -->)", \
+	    lambda found: found[1] + "\n\n" + table().strip() + "\n\n" + found[2], path.read_text()))'
 
 bench: $(DEV_STAMP)
 	$(BIN)/python bench/run.py
