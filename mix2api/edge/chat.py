@@ -20,6 +20,7 @@ from mix2api.edge.responder import StreamBody, WholeBody
 from mix2api.errors import UnsupportedMediaType
 from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
+from mix2api.tools.checks import check_tools
 from mix2api.vocabulary import SUCCESSES
 from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import decode_chat_request
@@ -108,6 +109,7 @@ class ChatEndpoint:
         persona = given.get(b"x-persona-id")
         turn = decode_chat_request(body, persona_id=persona.decode("latin1") if persona else None)
         request.turn = turn
+        check_tools(turn)
         client = request.client
         authorization = given.get(b"authorization") if self._options.pass_authorization else None
         isolation = parts.authenticator.isolation(caller, turn.model, client, given.get(self._session_key))

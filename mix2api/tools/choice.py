@@ -91,4 +91,6 @@ def _name(tool: Any) -> str | None:
 
 
 def _refused(why: str) -> InvalidRequest:
-    return InvalidRequest(f"Invalid value for 'tool_choice': {why}.", param="tool_choice", code="invalid_value")
+    return InvalidRequest(
+        f"Invalid value for 'tool_choice': {why}.", param="tool_choice", code="invalid_value"
+    )

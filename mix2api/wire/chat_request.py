@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from mix2api.errors import InvalidRequest
 from mix2api.wire.request_fields import allowed_at
+from mix2api.wire.tool_fields import tool_choice_of, tools_of, wrong_value
 from mix2api.wire.turn import Message, Turn
 
 MAX_NESTING: Final = 128
@@ -96,7 +97,6 @@ _decoder = msgspec.json.Decoder(_Body)
 _MISSING: Final = re.compile(r"Object missing required field `([^`]+)`")
 _PATH: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _NEEDS_CONTENT: Final = frozenset({"system", "developer", "user"})
-_CHOICES: Final = frozenset({"none", "auto", "required"})
 
 
 def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
@@ -113,7 +113,6 @@ def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
     for index, message in enumerate(asked.messages):
         _check_message(index, message)
     _check_output(asked)
-    _check_tools(asked)
     _check_nesting(asked)
     options = asked.stream_options
     return Turn(
@@ -123,8 +122,8 @@ def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
         include_usage=options is not None and bool(options.include_usage),
         max_tokens=asked.max_completion_tokens or asked.max_tokens,
         sampling={name: value for name in SAMPLING_FIELDS if (value := getattr(asked, name)) is not None},
-        tools=_tools(asked),
-        tool_choice=_tool_choice(asked),
+        tools=tools_of(asked.tools, asked.functions),
+        tool_choice=tool_choice_of(asked.tool_choice, asked.function_call),
         parallel_tool_calls=asked.parallel_tool_calls,
         legacy_functions=asked.tools is None and asked.functions is not None,
         persona_id=persona_id or asked.persona_id,
@@ -171,7 +170,7 @@ def _refusal(fault: str) -> InvalidRequest:
         return _required(f"{path}.{missing[1]}" if path else missing[1])
     if not path:
         return InvalidRequest("The body must be a JSON object.", code="invalid_json")
-    return _wrong(path)
+    return wrong_value(path)
 
 
 def _required(param: str) -> InvalidRequest:
@@ -179,12 +178,6 @@ def _required(param: str) -> InvalidRequest:
         f"Missing required parameter '{param}': it must be {allowed_at(param)}.",
         param=param,
         code="missing_required_parameter",
-    )
-
-
-def _wrong(param: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"Invalid value for '{param}': it must be {allowed_at(param)}.", param=param, code="invalid_value"
     )
 
 
@@ -210,7 +203,7 @@ def _check_message(index: int, message: Message) -> None:
             kind = part.get("type")
             if not isinstance(kind, str):
                 param = f"messages[{index}].content[{place}].type"
-                raise _required(param) if kind is None else _wrong(param)
+                raise _required(param) if kind is None else wrong_value(param)
 
 
 def _check_output(asked: _Body) -> None:
@@ -219,58 +212,11 @@ def _check_output(asked: _Body) -> None:
     if asked.audio is not None:
         raise _impossible("audio", "audio output cannot be given")
     if asked.response_format is not None and not isinstance(asked.response_format.get("type"), str):
-        raise _wrong("response_format.type")
+        raise wrong_value("response_format.type")
 
 
 def _impossible(param: str, why: str) -> InvalidRequest:
     return InvalidRequest(f"Unsupported value for '{param}': {why}.", param=param, code="unsupported_value")
-
-
-def _check_tools(asked: _Body) -> None:
-    for index, tool in enumerate(asked.tools or ()):
-        _check_tool(index, tool)
-    for index, function in enumerate(asked.functions or ()):
-        _check_name(function, f"functions[{index}].name")
-    if isinstance(asked.tool_choice, str) and asked.tool_choice not in _CHOICES:
-        raise _wrong("tool_choice")
-    if isinstance(asked.tool_choice, dict) and not isinstance(asked.tool_choice.get("type"), str):
-        raise _wrong("tool_choice.type")
-    if isinstance(asked.function_call, str) and asked.function_call not in {"none", "auto"}:
-        raise _wrong("function_call")
-    if isinstance(asked.function_call, dict):
-        _check_name(asked.function_call, "function_call.name")
-
-
-def _check_tool(index: int, tool: _Object) -> None:
-    """Only what every kind of tool has: tools of other types than `function` pass through unread."""
-    kind = tool.get("type")
-    if kind is not None and not isinstance(kind, str):
-        raise _wrong(f"tools[{index}].type")
-    if kind == "function":
-        function = tool.get("function")
-        if not isinstance(function, dict):
-            raise _wrong(f"tools[{index}].function")
-        _check_name(function, f"tools[{index}].function.name")
-
-
-def _check_name(holder: _Object, param: str) -> None:
-    name = holder.get("name")
-    if not isinstance(name, str) or not name:
-        raise _wrong(param)
-
-
-def _tools(asked: _Body) -> list[_Object] | None:
-    if asked.tools is not None or asked.functions is None:
-        return asked.tools
-    return [{"type": "function", "function": function} for function in asked.functions]
-
-
-def _tool_choice(asked: _Body) -> str | _Object | None:
-    if asked.tool_choice is not None or asked.function_call is None:
-        return asked.tool_choice
-    if isinstance(asked.function_call, str):
-        return asked.function_call
-    return {"type": "function", "function": asked.function_call}
 
 
 def _check_nesting(asked: _Body) -> None:

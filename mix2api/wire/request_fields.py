@@ -137,6 +137,7 @@ _NESTED: Final[dict[str, str]] = {
     "tools[].function": "an object with a string `name`",
     "tools[].function.name": "a non-empty string",
     "tool_choice.type": "a string",
+    "tool_choice.function.name": "a non-empty string",
     "functions[]": "an object with a string `name`",
     "functions[].name": "a non-empty string",
     "function_call.name": "a non-empty string",
