@@ -1,7 +1,5 @@
 """What the log may know of a turn: counts, sizes and digests. Content goes in and never comes out."""
 
-from typing import Final
-
 import msgspec
 from attrs import frozen
 
@@ -9,12 +7,10 @@ from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
-from mix2api.sessions.canonical import leading_instructions
+from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instructions
 from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.wire.turn import Message, Turn
-
-_ANSWERS: Final = frozenset({"tool", "function"})
 
 
 def request_event(environment: Environment, turn: PendingTurn, state: SessionState) -> Request:
@@ -66,14 +62,15 @@ class Unseen:
 def unseen_messages(turn: Turn, state: SessionState, options: ActorOptions) -> Unseen:
     """What the upstream session has not been sent: all on a fresh one, else what is new, within limits.
 
-    New is what follows the last assistant message; of a turn without one (a named session's) all but the leading
-    instructions, which the session has had.
+    New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions,
+    which the session has had. An assistant message with nothing in it is no answer, as it is none in the lineage: else
+    what stands before it would never be sent.
     """
     messages = turn.messages
     if state.upstream_session is None:
         return Unseen(messages)
     after = _after_last_answer(messages) or len(leading_instructions(messages))
-    new = messages[after:]
+    new = [message for message in messages[after:] if message.role != "assistant"]
     kept = [_shortened(message, options.message_max_chars) for message in new[-options.messages_max :]]
     cut = sum(
         1 for message, sent in zip(new[-options.messages_max :], kept, strict=True) if message is not sent
@@ -101,7 +98,7 @@ def tool_results(environment: Environment, submission: Submission) -> tuple[Tool
             digest=seal.digest(text, "tool_result"),
         )
         for message in messages[_after_last_answer(messages) :]
-        if message.role in _ANSWERS
+        if message.role in RESULT_ROLES
     )
 
 
@@ -119,7 +116,8 @@ def _tool_name(tool: dict[str, object]) -> str | None:
 
 def _after_last_answer(messages: list[Message]) -> int:
     for position in range(len(messages), 0, -1):
-        if messages[position - 1].role == "assistant":
+        message = messages[position - 1]
+        if message.role == "assistant" and answer_piece([message]) is not None:
             return position
     return 0
 

@@ -294,7 +294,8 @@ class Run:
         lineage = self._submission.lineage
         if lineage is None or not self._translation.finished:
             return ()
-        return answered(lineage, self._translation.answer(), self._env.seal.digester("lineage"))
+        answer = self._translation.answer(legacy=self._submission.turn.legacy_functions)
+        return answered(lineage, answer, self._env.seal.digester("lineage"))
 
     def _had_output(self) -> bool:
         return self._translation.deltas > 0

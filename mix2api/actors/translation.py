@@ -77,11 +77,16 @@ class Translation:
         self._size = 0
         self._texts: list[str] = []
 
-    def answer(self) -> Message:
-        """What the client has been given, as it will come back in the next request's history."""
-        return Message(
-            role="assistant", content="".join(self._texts), tool_calls=self._tool_calls.given() or None
-        )
+    def answer(self, *, legacy: bool = False) -> Message:
+        """What the client has been given, as it will come back in the next request's history.
+
+        Args:
+            legacy: in the form of `function_call`, which holds one call and no id.
+        """
+        text, calls = "".join(self._texts), self._tool_calls.given()
+        if legacy and calls:
+            return Message(role="assistant", content=text, function_call=calls[0].function)
+        return Message(role="assistant", content=text, tool_calls=calls or None)
 
     def take(self, batch: list[UpstreamEvent], at_ms: int) -> None:
         """Translates a batch that came `at_ms` after the run began."""

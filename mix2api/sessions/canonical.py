@@ -107,15 +107,14 @@ def answer_piece(answers: list[Message]) -> Piece | None:
 
 
 def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
-    """Text and other parts of an answer, without one leading thought."""
-    if len(answers) == 1 and isinstance(answers[0].content, str):
-        return _text(_without_thought(answers[0].content)), b""
-    texts, others = [], b""
+    """Text and other parts of an answer, without the thought that a message of it may begin with."""
+    texts: list[str] = []
+    others = b""
     for message in answers:
         text, parts = _split(message.content)
-        texts.append(text)
+        texts.append(_without_thought(text))
         others += parts
-    return _text(_without_thought("".join(texts))), others
+    return _text("".join(texts)), others
 
 
 def _content(message: Message) -> bytes:

@@ -38,6 +38,8 @@ class Lineage:
     """The digest of those texts and their places; empty if there are none."""
     has_history: bool
     """Whether there is an assistant message or a tool result."""
+    prefill: bool = False
+    """Whether the last message is the assistant's: the answer is to go on from it."""
 
 
 def lineage_of(messages: list[Message], realm: Digest, digester: Digester) -> Lineage:
@@ -58,6 +60,7 @@ def lineage_of(messages: list[Message], realm: Digest, digester: Digester) -> Li
         head=head,
         beside=beside,
         has_history=has_history,
+        prefill=last_role == "assistant",
     )
 
 

@@ -26,7 +26,7 @@ class Reason(StrEnum):
     NO_HISTORY = "no_history"
     ASKED_NEW = "asked_new"
     NO_MATCH = "no_match"
-    """There is a history, and no session waits at it."""
+    """There is a history, and no session waits at it, or none could: it has no answer in it."""
     PREFILL = "prefill"
     """The last message is the assistant's."""
     NEW_NAME = "new_name"
@@ -116,12 +116,12 @@ def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
     name = words.name or words.key
     if words.new:
         return MakeFresh(Reason.ASKED_NEW, name)
+    if lineage.prefill:
+        return MakeFresh(Reason.PREFILL, name)
     if reuse is Reuse.KEY and words.key is not None:
         return ContinueNamed(words.key, Reason.KEY)
     if lineage.has_history:
-        if lineage.at is None:
-            return MakeFresh(Reason.PREFILL, name)
-        return TakeWaiting(lineage.at, name)
+        return MakeFresh(Reason.NO_MATCH, name) if lineage.at is None else TakeWaiting(lineage.at, name)
     if words.issued is not None:
         return ContinueIssued(words.issued)
     if name is not None:

@@ -28,7 +28,7 @@ def test_tool_results_without_an_answer_are_a_history_that_stands_nowhere() -> N
 @pytest.mark.parametrize("last", [answer("so"), calling("{}")])
 def test_a_history_that_ends_with_the_answer_stands_nowhere(last: Given) -> None:
     stands = lineage(user(), answer("first"), user(), last)
-    assert (stands.at, stands.has_history) == (None, True)
+    assert (stands.at, stands.has_history, stands.prefill) == (None, True, True)
 
 
 def test_an_empty_answer_at_the_end_is_no_prefill() -> None:

@@ -50,9 +50,15 @@ def test_a_history_beats_names_which_go_to_the_session_that_it_finds(
     assert plan(words, lineage(*CONTINUED), Reuse.LINEAGE) == TakeWaiting(AT, bound)
 
 
-@pytest.mark.parametrize("history", [PREFILL, ORPHANED])
-def test_a_history_that_stands_nowhere_is_made_fresh(history: list[Given]) -> None:
-    assert plan(SessionWords(name=NAME), lineage(*history), Reuse.LINEAGE) == MakeFresh(Reason.PREFILL, NAME)
+@pytest.mark.parametrize("reuse", Reuse)
+def test_an_answer_that_was_begun_for_the_site_is_made_fresh(reuse: Reuse) -> None:
+    words = SessionWords(issued=ISSUED, name=NAME, key=KEY)
+    assert plan(words, lineage(*PREFILL), reuse) == MakeFresh(Reason.PREFILL, NAME)
+
+
+def test_results_without_an_answer_before_them_are_made_fresh() -> None:
+    words = SessionWords(name=NAME)
+    assert plan(words, lineage(*ORPHANED), Reuse.LINEAGE) == MakeFresh(Reason.NO_MATCH, NAME)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def test_without_a_history_the_callers_word_counts(words: SessionWords, planned:
     assert plan(words, lineage(*OPENING), Reuse.LINEAGE) == planned
 
 
-@pytest.mark.parametrize("history", [OPENING, CONTINUED, PREFILL])
+@pytest.mark.parametrize("history", [OPENING, CONTINUED, ORPHANED])
 def test_with_key_reuse_the_key_has_one_session_whatever_the_history(history: list[Given]) -> None:
     words = SessionWords(issued=ISSUED, name=NAME, key=KEY)
     assert plan(words, lineage(*history), Reuse.KEY) == ContinueNamed(KEY, Reason.KEY)
