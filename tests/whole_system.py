@@ -206,7 +206,12 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
 
 @asynccontextmanager
 async def whole_system(
-    shape: Shape, redis_url: str, *, demo: DemoOptions | None = None, **settings: str
+    shape: Shape,
+    redis_url: str,
+    *,
+    demo: DemoOptions | None = None,
+    limit_s: float = _LIMIT_S,
+    **settings: str,
 ) -> AsyncIterator[WholeSystem]:
     """Runs a system; on the way out every process is drained.
 
@@ -214,11 +219,12 @@ async def whole_system(
         shape: one process or two.
         redis_url: the store.
         demo: of the demo site.
+        limit_s: for the whole block.
         settings: environment names and values, over those of the tests.
     """
     with _own_logging() as logged:
         async with trio.open_nursery() as nursery:
-            with trio.fail_after(_LIMIT_S):
+            with trio.fail_after(limit_s):
                 site: Demo = await nursery.start(serve_demo, demo or DemoOptions())
                 environ = {**defaults(site.url, redis_url), **settings}
                 processes = [RunningProcess(role) for role in _ROLES[shape]]

@@ -1,0 +1,230 @@
+"""Processes that die or are stopped in the middle of a stream: the log ends every run, and living edges every client."""
+
+import io
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from real_process import RealProcess, real_process
+from redis_server import RedisServer
+from whole_system import SECRET, SHARDS, WholeSystem, defaults, until
+from wire_client import Answer, WireClient
+
+from mix2api.demo import Demo, DemoOptions, serve_demo
+from mix2api.events.kinds import End, UpstreamChunk
+from mix2api.store.opening import open_store
+from mix2api.store.options import StoreOptions
+from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt
+
+_LIMIT_S = 60
+_ID = {"x-request-id": "died"}
+_ENDLESS = "[[chunks:100000]] [[pace:10]]"
+
+
+@asynccontextmanager
+async def demo_site() -> AsyncIterator[Demo]:
+    async with trio.open_nursery() as nursery:
+        with trio.fail_after(_LIMIT_S):
+            yield await nursery.start(serve_demo, DemoOptions())
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def eyes(demo: Demo, edge: RealProcess, options: StoreOptions) -> AsyncIterator[WholeSystem]:
+    """What the tests of whole systems see with, over real processes; waits until the edge listens."""
+    port = await edge.wait_port()
+    async with open_store(options) as store:
+        yield WholeSystem(client=WireClient(port), demo=demo, store=store, processes=[], logged=io.StringIO())
+
+
+def embedded(demo: Demo, directory: Path) -> dict[str, str]:
+    settings = defaults(demo.url, "")
+    return {**settings, "MIX2API_DATA_DIR": str(directory), "MIX2API_CHUNK_WINDOW_MS": "20"}
+
+
+def kept_in(directory: Path) -> StoreOptions:
+    return StoreOptions(data_dir=directory, secret=SECRET.encode(), shards=SHARDS, role="tests")
+
+
+def at(server: RedisServer) -> StoreOptions:
+    return StoreOptions(url=server.url, secret=SECRET.encode(), shards=SHARDS, role="tests")
+
+
+async def logged(system: WholeSystem, kind: ChunkKind) -> bool:
+    """Whether the log has such a chunk of the run already."""
+    digest = system.store.seal.digest("died", "request_id")
+    if not await system.store.log.runs_of_request(digest):
+        return False
+    events = (await system.run_of("died")).events
+    return any(isinstance(event, UpstreamChunk) and event.kind is kind for event in events)
+
+
+def failing_ending(answer: Answer) -> str:
+    """The `end_reason` that a broken stream was told, its three parts checked."""
+    error, terminal = answer.chunks()[-2:]
+    assert terminal["choices"][0]["finish_reason"] == "error"
+    assert terminal["error"] == error["error"]
+    assert answer.payloads()[-1] == "[DONE]"
+    reason: str = error["error"]["end_reason"]
+    return reason
+
+
+async def test_a_killed_server_ends_its_run_when_it_is_back(tmp_path: Path) -> None:
+    async with demo_site() as demo:
+        async with (
+            real_process("serve", embedded(demo, tmp_path)) as server,
+            eyes(demo, server, kept_in(tmp_path)) as system,
+        ):
+            async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
+                await asked.head()
+                await asked.read_until(lambda body: b"-00003" in body)
+                await until(lambda: logged(system, ChunkKind.TEXT))
+                await server.kill()
+            assert (await system.audit())["open"] == 1
+        await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
+        async with (
+            real_process("serve", embedded(demo, tmp_path)) as again,
+            eyes(demo, again, kept_in(tmp_path)) as system,
+        ):
+            end = (await system.ended_run_of("died")).end
+            assert (end.end_reason, end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
+            report = await system.check_log(runs=1)
+            assert report["by_end_reason"] == {"worker_lost": 1}
+            assert (await system.client.ask("hello")).finish_reason() == "stop"
+            await system.check_log(runs=2)
+
+
+@pytest.mark.parametrize(("prompt", "text_before"), [("[[hang]]", False), (_ENDLESS, True)])
+async def test_what_the_log_does_not_know_is_not_claimed(
+    *, prompt: str, text_before: bool, tmp_path: Path
+) -> None:
+    async with demo_site() as demo:
+        settings = {**embedded(demo, tmp_path), "MIX2API_CHUNK_WINDOW_MS": "60000"}
+        async with (
+            real_process("serve", settings) as server,
+            eyes(demo, server, kept_in(tmp_path)) as system,
+            system.client.asking(prompt, headers=_ID, stream=True) as asked,
+        ):
+            await until(lambda: logged(system, ChunkKind.OPEN))
+            if text_before:
+                await asked.head()
+                await asked.read_until(lambda body: b"-00003" in body)
+            await server.kill()
+        async with (
+            real_process("serve", settings) as again,
+            eyes(demo, again, kept_in(tmp_path)) as system,
+        ):
+            end = (await system.ended_run_of("died")).end
+            assert (end.end_reason, end.detail) == (EndReason.WORKER_LOST, Detail.BEFORE_OUTPUT)
+            await system.check_log(runs=1)
+
+
+async def test_a_living_edge_ends_the_stream_of_a_killed_worker(redis_server: RedisServer) -> None:
+    async with (
+        demo_site() as demo,
+        real_process("worker", relayed(demo, redis_server)) as worker,
+        real_process("edge", relayed(demo, redis_server)) as edge,
+        eyes(demo, edge, at(redis_server)) as system,
+    ):
+        await worker.wait_line("process.started")
+        async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
+            head = await asked.head()
+            await asked.read_until(lambda body: b"-00003" in body)
+            await until(lambda: logged(system, ChunkKind.TEXT))
+            await worker.kill()
+            answer = await asked.rest(head)
+        assert failing_ending(answer) == "worker_lost"
+        async with real_process("worker", relayed(demo, redis_server)):
+            run = await system.ended_run_of("died")
+            assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
+            await system.check_log(runs=1)
+            assert (await system.receipts())[run.run_id] == Receipt.ERROR_WRITTEN
+            await until(lambda: served(system))
+
+
+async def test_a_worker_that_slept_past_its_lease_is_fenced(redis_server: RedisServer) -> None:
+    async with (
+        demo_site() as demo,
+        real_process("worker", relayed(demo, redis_server)) as worker,
+        real_process("edge", relayed(demo, redis_server)) as edge,
+        eyes(demo, edge, at(redis_server)) as system,
+    ):
+        await worker.wait_line("process.started")
+        async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
+            head = await asked.head()
+            await asked.read_until(lambda body: b"-00003" in body)
+            await until(lambda: logged(system, ChunkKind.TEXT))
+            worker.signal(signal.SIGSTOP)
+            async with real_process("worker", relayed(demo, redis_server)):
+                run = await system.ended_run_of("died")
+                worker.signal(signal.SIGCONT)
+                answer = await asked.rest(head)
+                assert failing_ending(answer) == "worker_lost"
+                await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
+                assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
+                await system.check_log(runs=1)
+                await until(lambda: served(system))
+
+
+async def test_a_worker_ends_the_runs_of_a_killed_edge(redis_server: RedisServer) -> None:
+    async with (
+        demo_site() as demo,
+        real_process("worker", relayed(demo, redis_server)) as worker,
+        real_process("edge", relayed(demo, redis_server)) as edge,
+        eyes(demo, edge, at(redis_server)) as system,
+    ):
+        await worker.wait_line("process.started")
+        async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
+            await asked.head()
+            await asked.read_until(lambda body: b"-00003" in body)
+            await edge.kill()
+        run = await system.ended_run_of("died")
+        assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.EDGE_LOST)
+        await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
+        await system.check_log(runs=1)
+
+
+async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(tmp_path: Path) -> None:
+    async with demo_site() as demo:
+        settings = {**embedded(demo, tmp_path), "MIX2API_DRAIN_TIMEOUT_S": "20"}
+        async with real_process("serve", settings) as server:
+            client = WireClient(await server.wait_port())
+            async with client.asking("[[chunks:80]] [[pace:10]]", headers=_ID, stream=True) as asked:
+                head = await asked.head()
+                await asked.read_until(lambda body: b"-00003" in body)
+                server.signal(signal.SIGTERM)
+                await server.wait_line("process.draining")
+                answer = await asked.rest(head)
+            assert answer.finish_reason() == "stop"
+            assert await server.process.wait() == 0
+        async with open_store(kept_in(tmp_path)) as store:
+            system = WholeSystem(client=client, demo=demo, store=store, processes=[], logged=io.StringIO())
+            report = await system.check_log(runs=1)
+            assert report["done_coverage"] == 1.0
+            run = await system.run_of("died")
+            assert isinstance(run.events[-1], End)
+
+
+async def test_a_server_that_is_told_twice_stops_at_once(tmp_path: Path) -> None:
+    async with demo_site() as demo:
+        settings = {**embedded(demo, tmp_path), "MIX2API_DRAIN_TIMEOUT_S": "600"}
+        async with real_process("serve", settings) as server:
+            client = WireClient(await server.wait_port())
+            async with client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
+                await asked.head()
+                server.signal(signal.SIGINT)
+                await server.wait_line("process.draining")
+                server.signal(signal.SIGINT)
+                assert await server.process.wait() == 130
+            assert server.rest == []
+
+
+def relayed(demo: Demo, server: RedisServer) -> dict[str, str]:
+    return {**defaults(demo.url, server.url), "MIX2API_CHUNK_WINDOW_MS": "20"}
+
+
+async def served(system: WholeSystem) -> bool:
+    return (await system.client.ask("hello", stream=True)).finish_reason() == "stop"
