@@ -63,6 +63,13 @@ class EdgeConnection(TrioASGIHTTPConnection):
     closed here: a body's `__aexit__` alone would miss a cancellation between handler and body.
     """
 
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answers in the task that Hypercorn gave the request; one more task hears the client."""
+        request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.handle_messages, nursery, request, receive)
+            await self.handle_request(nursery, request, send)
+
     async def handle_messages(  # type: ignore[override]  # quart-trio gives it a nursery
         self, nursery: trio.Nursery, request: EdgeRequest, receive: ASGIReceiveCallable
     ) -> None:
