@@ -15,6 +15,7 @@ from mix2api.actors.run import Run
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded
 from mix2api.events.codec import UnreadableEvent
+from mix2api.sealing import UnsealError
 from mix2api.sessions.dispatch import Ended
 from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.resolution import Reason
@@ -186,10 +187,24 @@ class SessionActor:
             history = await self._env.log.history(self.session_id)
             start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
             state = fold((recorded.event for recorded in history.recorded), start)
-        except (UnreadableEvent, IllegalEvent) as fault:
+            self._check_seals(state)
+        except (UnreadableEvent, IllegalEvent, UnsealError) as fault:
             raise SessionMiss(Reason.SCHEMA_FALLBACK) from fault
         if state.stage is Stage.VACANT:
             raise SessionMiss(Reason.EXPIRED)
         if state.stage not in {Stage.WAITING, Stage.RETIRED}:
             raise SessionMiss(Reason.MOVED_ON)
         return state
+
+    def _check_seals(self, state: SessionState) -> None:
+        """Whether the upstream's ids can be had, before a run is accepted that needs them.
+
+        Raises:
+            UnsealError: damage, or another deployment's.
+        """
+        for sealed, purpose in (
+            (state.upstream_session, "upstream_session"),
+            (state.upstream_exchange, "upstream_exchange"),
+        ):
+            if sealed is not None:
+                self._env.seal.unseal(sealed, purpose)

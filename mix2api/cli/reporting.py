@@ -17,7 +17,7 @@ class Reporter:
         self._channel = channel
         self._upstream_host = upstream_host
         self.schema_fallbacks = 0
-        """Sessions that were a miss because their log could not be read."""
+        """Sessions that were a miss because their log, or what leads to them, could not be read."""
 
     def on_completed(self, completed: Completed) -> None:
         """An accepted run ended."""
@@ -70,8 +70,8 @@ class Reporter:
             "adapter.fault", error=fault.exception, at=fault.place, request_id=fault.request_id
         )
 
-    def on_schema_fallback(self, session_id: SessionId) -> None:
-        """A session could not be continued because this version cannot read its log."""
+    def on_schema_fallback(self, session_id: SessionId | None = None) -> None:
+        """A session could not be continued because this version cannot read its log, or what leads to it (None)."""
         self.schema_fallbacks += 1
         self._logger.warning("schema_fallback", session=session_id, count=self.schema_fallbacks)
 

@@ -136,6 +136,7 @@ class _Process:
             Reuse(settings.sessions.reuse.value),
             store.seal.digest(site_form(settings), "site"),
             draw_shard,
+            self.reporter.on_schema_fallback,
         )
 
     def dispatch(self) -> Dispatch:

@@ -5,7 +5,8 @@ the session's actor.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from functools import partial
+from typing import Final, assert_never
 
 import msgspec
 from attrs import frozen
@@ -18,11 +19,14 @@ from mix2api.sessions.resolution import (
     ContinueIssued,
     ContinueNamed,
     MakeFresh,
+    Plan,
     Reason,
     Reuse,
     SessionIndex,
     SessionWords,
     TakeWaiting,
+    UnreadableIndex,
+    name_of,
     plan,
 )
 from mix2api.vocabulary import Digest, SessionId, Shard
@@ -59,9 +63,10 @@ class Continuing:
         reuse: `MIX2API_SESSION_REUSE`.
         site: digest of the upstream kind, its base URL, credential and settings.
         draw_shard: a shard for a session that is made under a name.
+        on_schema_fallback: told where the index could not be read, which is a miss and never an error.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one process, handed down once
         self,
         index: SessionIndex,
         seal: Seal,
@@ -69,6 +74,7 @@ class Continuing:
         reuse: Reuse,
         site: Digest,
         draw_shard: Callable[[], Shard],
+        on_schema_fallback: Callable[[], None] = lambda: None,
     ) -> None:
         self._index = index
         self._seal = seal
@@ -76,6 +82,7 @@ class Continuing:
         self._reuse = reuse
         self._site = site
         self._draw_shard = draw_shard
+        self._on_schema_fallback = on_schema_fallback
         self._digester = seal.digester("lineage")
 
     async def find(
@@ -94,33 +101,33 @@ class Continuing:
         """
         isolation = self._kept_apart(isolation, headers)
         lineage = lineage_of(turn.messages, self._realm(turn, isolation), self._digester)
-        match plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse):
+        planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
+        made = partial(Found, lineage=lineage, isolation=isolation)
+        try:
+            return await self._follow(planned, made)
+        except UnreadableIndex:
+            self._on_schema_fallback()
+            return made(reason=Reason.SCHEMA_FALLBACK, bind=name_of(planned))
+
+    async def _follow(self, planned: Plan, made: Callable[..., Found]) -> Found:
+        match planned:
             case MakeFresh(reason, bind):
-                return Found(reason=reason, bind=bind, lineage=lineage, isolation=isolation)
+                return made(reason=reason, bind=bind)
             case TakeWaiting(at, bind):
                 session_id = await self._index.take(at)
-                return Found(
-                    session_id=session_id,
-                    reason=Reason.NO_MATCH if session_id is None else Reason.LINEAGE,
-                    taken=None if session_id is None else at,
-                    bind=bind,
-                    lineage=lineage,
-                    isolation=isolation,
-                )
+                if session_id is None:
+                    return made(reason=Reason.NO_MATCH, bind=bind)
+                return made(session_id=session_id, reason=Reason.LINEAGE, taken=at, bind=bind)
             case ContinueIssued(session_id):
-                return Found(session_id=session_id, reason=Reason.NAMED, lineage=lineage, isolation=isolation)
+                return made(session_id=session_id, reason=Reason.NAMED)
             case ContinueNamed(name, reason):
                 drawn = self._mint.session_id(self._draw_shard())
                 session_id = await self._index.claim(name, drawn)
-                claimed = session_id == drawn
-                return Found(
-                    session_id=session_id,
-                    claimed=claimed,
-                    reason=Reason.NEW_NAME if claimed else reason,
-                    bind=name,
-                    lineage=lineage,
-                    isolation=isolation,
-                )
+                if session_id == drawn:
+                    return made(session_id=drawn, claimed=True, reason=Reason.NEW_NAME, bind=name)
+                return made(session_id=session_id, reason=reason, bind=name)
+            case _:
+                assert_never(planned)
 
     def _kept_apart(self, isolation: Digest, headers: Mapping[bytes, bytes]) -> Digest:
         """The isolation key with the client's hints in it."""

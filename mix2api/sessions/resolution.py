@@ -91,6 +91,10 @@ class ContinueNamed:
 Plan = MakeFresh | TakeWaiting | ContinueIssued | ContinueNamed
 
 
+class UnreadableIndex(ValueError):
+    """What the index holds there leads to no session of ours. It has been taken out: the request goes on fresh."""
+
+
 class SessionIndex(Protocol):
     """Where sessions are looked up. An index: it may be wrong or empty, the session's own log is the truth."""
 
@@ -98,6 +102,7 @@ class SessionIndex(Protocol):
         """Takes a session that waits at this digest out of the index.
 
         Raises:
+            UnreadableIndex: damage.
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         ...
@@ -106,6 +111,7 @@ class SessionIndex(Protocol):
         """The session bound to a name; if there is none, the name is bound to this one.
 
         Raises:
+            UnreadableIndex: damage.
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         ...
@@ -127,3 +133,12 @@ def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
     if name is not None:
         return ContinueNamed(name, Reason.NAMED)
     return MakeFresh(Reason.NO_HISTORY)
+
+
+def name_of(planned: Plan) -> Digest | None:
+    """The name that is to lead to whichever session runs the turn."""
+    match planned:
+        case MakeFresh(bind=name) | TakeWaiting(bind=name) | ContinueNamed(name=name):
+            return name
+        case ContinueIssued():
+            return None

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from attrs import define, frozen
+from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.events.codec import UnreadableEvent, decode
@@ -74,7 +75,10 @@ class RedisEventLog:
         """
         shard = shard_of(session_id)
         call = HISTORY.call([self._keys.snapshot(shard, session_id), self._keys.log(shard, session_id)], [])
-        snapshot, entries = told(await run_scripts(self._link, [call]))[0]
+        replies = await run_scripts(self._link, [call])
+        if isinstance(replies[0], ResponseError) and is_damage(replies[0]):
+            raise UnreadableEvent("damaged")
+        snapshot, entries = told(replies)[0]
         return History(
             snapshot=None if snapshot is None else snapshot.partition(b" ")[2],
             recorded=tuple(_recorded(entry) for entry in entries),
@@ -166,6 +170,11 @@ def told(replies: list[Reply]) -> list[Reply]:
         if isinstance(reply, Exception):
             raise StoreUnavailable from reply
     return replies
+
+
+def is_damage(refusal: ResponseError) -> bool:
+    """Whether a command was refused for what stands in the key, and not for the state that the server is in."""
+    return any(word in str(refusal) for word in ("WRONGTYPE", "Invalid stream ID"))
 
 
 def _recorded(entry: list[Reply]) -> Recorded:

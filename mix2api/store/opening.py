@@ -9,6 +9,7 @@ from typing import Final
 import trio
 from attrs import evolve, frozen
 
+from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
@@ -124,7 +125,12 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
         post=Post(link=reading, keys=keys, seal=seal),
         mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),
         audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards),
-        sessions=RedisSessionIndex(link=reading, keys=keys, waiting_s=options.waiting_s),
+        sessions=RedisSessionIndex(
+            link=reading,
+            keys=keys,
+            waiting_s=options.waiting_s,
+            issued=Mint(seal, SystemClock()).issued,
+        ),
         vault=RedisVault(link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process),
         links=(reading, appending, leasing, mailing, waiting),
     )

@@ -51,6 +51,14 @@ local function judge(mode, run, expected)
   return 'a'
 end
 
+local function add(log, i)
+  local id = redis.pcall('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
+  if type(id) == 'string' then return id end
+  if not string.find(id.err, 'WRONGTYPE', 1, true) then error(id.err, 0) end
+  redis.call('DEL', log)
+  return redis.call('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
+end
+
 local function close(at, run, rest, log, snapshot, last)
   local session, started = string.match(rest, '^%S+ %S+ (%S+) (.*)$')
   local oldest = string.format('%.0f', tonumber(string.match(last, '^%d+')) - tonumber(retention))
@@ -81,7 +89,7 @@ while at <= #ARGV do
       local first, last = at + 6, nil
       if mode % 4 >= 2 then first = at + 9 end
       for i = first, after - 1, 3 do
-        last = redis.call('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
+        last = add(log, i)
       end
       if mode % 4 >= 2 then
         close(at + 6, run, rest, log, snapshot, last)
@@ -104,7 +112,8 @@ ARGV: our lease token (empty: none), our holder word, retention in ms, the commi
 a repeat), `1` if it may be a repeat; then the entries, each led by its number of arguments. An append's mode is a sum:
 1 opens, 2 closes, 4 has a snapshot; then run id, expected seq, seq due after it, the `open` value of an opening, if
 it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 8: an audit entry.
-Gives one letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order.
+What stands in a log's place and is no stream gives way: it told nothing, and the session's actor lives on. Gives one
+letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order.
 """
 
 HISTORY: Final = Script("""

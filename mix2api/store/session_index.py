@@ -1,10 +1,17 @@
-"""The look-up of sessions by history and by name, for whoever resolves a request. Written by commits, read here."""
+"""The look-up of sessions by history and by name, for whoever resolves a request. Written by commits, read here.
+
+What stands there and is no session id of ours (damage, another deployment's) is deleted and told as `UnreadableIndex`.
+"""
+
+from collections.abc import Callable
 
 from attrs import define
+from redis.exceptions import ResponseError
 
+from mix2api.sessions.resolution import UnreadableIndex
 from mix2api.store.keys import Keys
-from mix2api.store.link import RedisLink
-from mix2api.store.log import told
+from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.log import is_damage, told
 from mix2api.vocabulary import Digest, SessionId
 
 
@@ -16,28 +23,56 @@ class RedisSessionIndex:
         link: for short commands.
         keys: key names.
         waiting_s: how long a claimed name lasts without being used.
+        issued: the session id that a word is, None if this deployment did not issue it.
     """
 
     _link: RedisLink
     _keys: Keys
     _waiting_s: int
+    _issued: Callable[[str], SessionId | None]
 
     async def take(self, at: Digest) -> SessionId | None:
         """The session that came to wait there last: the likeliest to be warm.
 
         Raises:
+            UnreadableIndex: damage; it is gone now.
             StoreUnavailable: Redis does not answer; the session may have been taken out.
         """
-        (found,) = told(await self._link.execute(("RPOP", self._keys.lineage(at))))
-        return None if found is None else SessionId(found.decode())
+        key = self._keys.lineage(at)
+        found = await self._last_of(key, ("RPOP", key))
+        return None if found is None else self._session(found)
 
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         """The session bound to the name, ours if there was none.
 
         Raises:
+            UnreadableIndex: damage; the name is free now.
             StoreUnavailable: Redis does not answer; the name may have been bound.
         """
         key = self._keys.name(name)
         life_ms = self._waiting_s * 1000
-        _, bound = told(await self._link.execute(("SET", key, session_id, "NX", "PX", life_ms), ("GET", key)))
-        return session_id if bound is None else SessionId(bound.decode())
+        bound = await self._last_of(key, ("SET", key, session_id, "NX", "PX", life_ms), ("GET", key))
+        if bound is None:
+            return session_id
+        try:
+            return self._session(bound)
+        except UnreadableIndex:
+            await self._delete(key)
+            raise
+
+    async def _last_of(self, key: str, *commands: Command) -> Reply:
+        """The last command's reply; a key of the wrong type is deleted."""
+        replies = await self._link.execute(*commands)
+        if isinstance(replies[-1], ResponseError) and is_damage(replies[-1]):
+            await self._delete(key)
+            raise UnreadableIndex
+        return told(replies)[-1]
+
+    async def _delete(self, key: str) -> None:
+        told(await self._link.execute(("DEL", key)))
+
+    def _session(self, word: bytes) -> SessionId:
+        session_id = self._issued(word.decode("ascii", "replace"))
+        if session_id is None:
+            raise UnreadableIndex
+        return session_id
