@@ -29,7 +29,7 @@ UNATTRIBUTED: Final = Cause(EndReason.UNKNOWN)
 def cause_of(chunk: UpstreamChunk) -> Cause | None:
     """The cause that a chunk states, None if it states none."""
     if chunk.kind is ChunkKind.FINISH and chunk.finish_reason is not None:
-        return Cause(EndReason(chunk.finish_reason.value), None, chunk.finish_reason)
+        return Cause(EndReason(chunk.finish_reason.value), chunk.detail, chunk.finish_reason)
     if chunk.kind in {ChunkKind.ERROR, ChunkKind.CAUSE} and chunk.cause is not None:
         return Cause(chunk.cause, chunk.detail)
     return None
@@ -88,7 +88,7 @@ def context_after(cause: Cause, upstream_status: int | None, *, started: bool, c
         return Context.EXTENDED
     if not called:
         return Context.UNCHANGED
-    refused = cause.detail in {Detail.CONNECT, Detail.CONNECT_FAILED} or (
+    refused = cause.detail in {Detail.CONNECT, Detail.CONNECT_FAILED, Detail.LOGIN} or (
         cause.detail == Detail.STATUS and upstream_status in _REFUSED_BY_SITE
     )
     return Context.UNCHANGED if refused and not started else Context.UNKNOWN

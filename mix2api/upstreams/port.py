@@ -174,7 +174,7 @@ class UpstreamCall:
     """The site's session id when continuing, in clear."""
     exchange: str | None = field(default=None, repr=False)
     authorization: str | None = field(default=None, repr=False)
-    """The caller's credential, for `pass_through`."""
+    """The `authorization` header, where it is not the deployment's own: the caller's (`pass_through`) or the managed one."""
 
 
 class UpstreamStream(Protocol):
@@ -197,7 +197,7 @@ class Upstream(Protocol):
     """A kind of upstream, configured."""
 
     def open(self, call: UpstreamCall) -> AbstractAsyncContextManager[UpstreamStream]:
-        """Puts the turn. Entering connects and sends; nothing of the answer needs to have come yet.
+        """Puts the turn. Entering connects and sends, and may wait for the answer to begin; nothing needs to have come.
 
         Leaving after the last frame gives the connection back for reuse; leaving before that closes it at once.
         """

@@ -130,6 +130,7 @@ def test_some_details_have_a_status_of_their_own(
         (EndReason.TIMEOUT, Detail.IDLE, 200, True, True, Context.UNKNOWN),
         (EndReason.UPSTREAM_ERROR, Detail.STATUS, 429, False, True, Context.UNCHANGED),
         (EndReason.UPSTREAM_AUTH_ERROR, Detail.STATUS, 401, False, True, Context.UNCHANGED),
+        (EndReason.UPSTREAM_AUTH_ERROR, Detail.LOGIN, None, False, True, Context.UNCHANGED),
         (EndReason.UPSTREAM_ERROR, Detail.STATUS, 429, True, True, Context.UNKNOWN),
         (EndReason.UPSTREAM_ERROR, Detail.STATUS, 500, False, True, Context.UNKNOWN),
         (EndReason.UPSTREAM_ERROR, Detail.ERROR_FRAME, 200, True, True, Context.UNKNOWN),

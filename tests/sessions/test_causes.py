@@ -42,6 +42,8 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (fault(_ERROR, Detail.PROTOCOL, 200), _ERROR, Detail.PROTOCOL, 502, 200, _LOST),
     (fault(_AUTH, Detail.STATUS, 401), _AUTH, Detail.STATUS, 502, 200, _SAME),
     (fault(_AUTH, Detail.STATUS, 403), _AUTH, Detail.STATUS, 502, 200, _SAME),
+    (fault(_AUTH, Detail.LOGIN), _AUTH, Detail.LOGIN, 502, 200, _SAME),
+    (fault(_AUTH, Detail.ERROR_FRAME, 200), _AUTH, Detail.ERROR_FRAME, 502, 200, _LOST),
     (stop(EndReason.CLIENT_ABORT, Detail.HUNG_UP), EndReason.CLIENT_ABORT, Detail.HUNG_UP, 499, 499, _LOST),
     (stop(EndReason.CLIENT_ABORT, Detail.STALLED), EndReason.CLIENT_ABORT, Detail.STALLED, 499, 499, _LOST),
     (stop(EndReason.SUPERSEDED, None), EndReason.SUPERSEDED, None, 409, 200, _LOST),

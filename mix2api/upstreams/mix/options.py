@@ -19,6 +19,8 @@ class CredentialSource(StrEnum):
     """The deployment's own token."""
     PASS_THROUGH = "pass_through"  # noqa: S105 - a mode's name
     """The caller's."""
+    MANAGED = "managed"
+    """A token that is fetched and renewed (`mix2api.upstreams.credentials`)."""
     NONE = "none"
 
 

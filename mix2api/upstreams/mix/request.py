@@ -86,7 +86,7 @@ def _credential(call: UpstreamCall, options: MixOptions) -> str | None:
     match options.credential:
         case CredentialSource.STATIC:
             return f"Bearer {options.bearer_token}" if options.bearer_token else None
-        case CredentialSource.PASS_THROUGH:
+        case CredentialSource.PASS_THROUGH | CredentialSource.MANAGED:
             return call.authorization
         case CredentialSource.NONE:
             return None
