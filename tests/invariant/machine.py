@@ -1,0 +1,80 @@
+"""The state machine that hypothesis drives: what may happen to a crowd, and how often."""
+
+from collections.abc import Callable
+from typing import Final
+
+import trio
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+from invariant.crowd import CROWD, Crowd
+from invariant.sayings import Style
+from invariant.users import IMAGES, OPENINGS, Deed, Move
+from invariant.wishes import WISHES, Kind
+
+_DEEDS: Final = [*Deed, *[Deed.TALK] * 14, *[Deed.TWICE, Deed.COPY, Deed.FORK] * 2]
+"""Conversations have to become long before they can be mixed up."""
+_GOOD: Final = [wish for wish, kind in WISHES.items() if kind is Kind.GOOD]
+_WISHES: Final = [*WISHES, *[""] * 10, *_GOOD]
+_RESTARTS: Final = 40
+"""One step in so many replaces the processes, where chance is even."""
+
+_PLACES: Final = st.integers(0, 11)
+_MOVES: Final = st.builds(
+    Move,
+    who=st.integers(0, CROWD - 1),
+    deed=st.sampled_from(_DEEDS),
+    words=st.integers(0, len(OPENINGS) - 1),
+    marked=st.booleans(),
+    wish=st.sampled_from(_WISHES),
+    image=st.sampled_from([0] * 6 + list(range(1, len(IMAGES) + 1))),
+    place=_PLACES,
+    style=st.sampled_from(Style),
+    stream=st.booleans(),
+)
+_NEXT_TURNS: Final = st.builds(
+    Move,
+    who=st.integers(0, CROWD - 1),
+    deed=st.just(Deed.TALK),
+    words=st.integers(0, len(OPENINGS) - 1),
+    wish=st.sampled_from(_GOOD),
+    place=_PLACES,
+    style=st.sampled_from(Style),
+)
+
+
+def machine(make: Callable[[], Crowd], on_end: Callable[[Crowd], None]) -> type[RuleBasedStateMachine]:
+    """A machine whose examples each have a new crowd; to be run in a thread of trio's.
+
+    Args:
+        make: a crowd; called in trio's own thread.
+        on_end: told of every crowd that came to its end.
+    """
+
+    class CrowdMachine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.crowd = trio.from_thread.run_sync(make)
+
+        @rule(move=_MOVES)
+        def one_acts(self, move: Move) -> None:
+            trio.from_thread.run(self.crowd.moment, [move])
+
+        @rule(moves=st.lists(_MOVES, min_size=2, max_size=6, unique_by=lambda move: move.who))
+        def several_act_at_once(self, moves: list[Move]) -> None:
+            trio.from_thread.run(self.crowd.moment, moves)
+
+        @rule(moves=st.lists(_NEXT_TURNS, min_size=2, max_size=4, unique_by=lambda move: move.who))
+        def some_go_on(self, moves: list[Move]) -> None:
+            trio.from_thread.run(self.crowd.moment, moves)
+
+        @rule(place=st.integers(0, 1000), chance=st.integers(0, _RESTARTS))
+        def something_goes_wrong(self, place: int, chance: int) -> None:
+            if chance == _RESTARTS:
+                trio.from_thread.run(self.crowd.renew_processes)
+            else:
+                trio.from_thread.run_sync(self.crowd.forget, place)
+
+        def teardown(self) -> None:
+            on_end(self.crowd)
+
+    return CrowdMachine

@@ -1,0 +1,20 @@
+"""No two conversations ever share an upstream session, and each goes on in its own: many steps, drawn by chance.
+
+A failure names its seed: the same seed tells the same story again. With `Phase.shrink` among the phases of `run_trial`
+hypothesis makes it short.
+"""
+
+import pytest
+from invariant.trials import run_trial
+from redis_server import RedisServer
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_session_holds_what_its_one_user_typed_and_got(
+    number: int, redis_server: RedisServer
+) -> None:
+    totals = await run_trial(redis_server, number)
+    assert totals.steps >= 500
+    assert totals.users >= 20
+    # Not by never continuing anything.
+    assert totals.continued >= totals.steps // 4

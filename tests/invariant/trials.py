@@ -1,0 +1,110 @@
+"""Runs a crowd's machine over a whole system in one nursery, for one seed, and says what it came to."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Self
+
+import trio
+from attrs import define, field
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+from invariant.crowd import Crowd
+from invariant.machine import machine
+from redis_server import RedisServer
+from whole_system import RunningProcess, Shape, WholeSystem, defaults, whole_system
+
+from mix2api.cli.running import Role
+
+SETTINGS = {
+    # Nothing is told but faults: a line per request would cost more than the request's checks.
+    "MIX2API_LOG_LEVEL": "error",
+    # Of two dozen users' sessions most leave memory between their turns.
+    "MIX2API_ACTOR_IDLE_MAX": "6",
+    "MIX2API_CHUNK_WINDOW_MS": "20",
+    # A refusal is the turn's, not the retry's.
+    "UPSTREAM_RETRY_COUNT": "0",
+}
+
+
+@define
+class Totals:
+    """What all crowds of a run did."""
+
+    steps: int = 0
+    users: int = 0
+    """Who took part in the largest crowd."""
+    continued: int = 0
+    fresh: int = 0
+
+    def __iadd__(self, other: "Totals") -> Self:
+        self.steps += other.steps
+        self.users = max(self.users, other.users)
+        self.continued += other.continued
+        self.fresh += other.fresh
+        return self
+
+    def add(self, crowd: Crowd) -> None:
+        self.users = max(self.users, crowd.active)
+        self.steps += crowd.steps
+        self.continued += crowd.oracle.continued
+        self.fresh += crowd.oracle.fresh
+
+
+@define(eq=False)
+class _Processes:
+    """The system's one process, and those that come after it."""
+
+    system: WholeSystem
+    environ: dict[str, str]
+    nursery: trio.Nursery
+    ports: Sequence[int] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.ports = [self.system.client.port]
+
+    async def renew(self) -> Sequence[int]:
+        await self.system.stop()
+        process = RunningProcess(Role.SERVE)
+        started = await self.nursery.start(partial(process.run, self.environ))
+        self.system.processes[:] = [process]
+        self.ports = [int(started.url.rpartition(":")[2])]
+        return self.ports
+
+
+async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: int = 100) -> Totals:
+    """Has crowds act, one after the other.
+
+    Args:
+        redis: the store; it is not emptied between crowds, each has a key of its own.
+        number: the seed.
+        crowds: hypothesis' examples; its first one is the simplest of all: one user who says the same again and again.
+        rules: applied to each; a rule is one request or several, each of which counts as a step.
+
+    Raises:
+        CrossTalk, WrongReuse: the invariant does not hold.
+    """
+    totals = Totals()
+    async with (
+        whole_system(Shape.SERVE, redis.url, **SETTINGS) as system,
+        trio.open_nursery() as nursery,
+    ):
+        environ = {**defaults(system.demo.url, redis.url), **SETTINGS}
+        processes = _Processes(system, environ, nursery)
+
+        def crowd() -> Crowd:
+            return Crowd(system.demo, processes.ports, processes.renew)
+
+        kept = settings(
+            max_examples=crowds,
+            stateful_step_count=rules,
+            deadline=None,
+            database=None,
+            # Shrinking takes minutes; the seed brings the same story back, and who mends it may shrink it then.
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+        )
+        seeded = seed(number)(machine(crowd, totals.add))
+        await trio.to_thread.run_sync(partial(run_state_machine_as_test, seeded, settings=kept))
+        await system.stop()
+    return totals
