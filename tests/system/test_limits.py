@@ -8,7 +8,6 @@ import pytest
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 
-from mix2api.cli.running import Role
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 pytestmark = pytest.mark.parametrize("shape", Shape)
@@ -115,19 +114,6 @@ async def test_a_stopping_system_lets_its_streams_finish(shape: Shape, redis_ser
         await check_end(system, EndReason.STOP, None, 200)
         for process in system.processes:
             await process.ended.wait()
-
-
-async def test_an_edge_without_a_worker_says_so(shape: Shape, redis_server: RedisServer) -> None:
-    if shape is Shape.SERVE:
-        pytest.skip("one process cannot lose its other half")
-    async with whole_system(shape, redis_server.url) as system:
-        worker = system.process(Role.WORKER)
-        worker.stop.set()
-        await worker.ended.wait()
-        answer = await system.client.ask("hello", headers=_ID, stream=True)
-        assert (answer.status, answer.error()["code"]) == (503, "overloaded")
-        (line,) = system.log_lines()
-        assert (line["end_reason"], line["detail"]) == ("overloaded", "no_owner")
 
 
 @pytest.fixture
