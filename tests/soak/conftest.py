@@ -11,3 +11,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     named = [config.invocation_params.dir / argument.partition("::")[0] for argument in config.args]
     wanted = any(path.resolve().is_relative_to(_HERE) for path in named)
     return True if collection_path.suffix == ".py" and not wanted else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "soak: takes minutes; `make soak` runs it")
