@@ -70,7 +70,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "call arguments": {"messages": loop(arguments=f'{{"city":"{PLANT}"}}'), "tools": [tool()]},
     "tool result": {"messages": loop(result=PLANT), "tools": [tool()]},
     "part type": {"messages": [{"role": "user", "content": [{"type": PLANT}]}]},
-    "unmatched result": {"messages": [_USER, {"role": "tool", "tool_call_id": PLANT, "content": PLANT}]},
     "answer": said(f"[[say:{PLANT}]]"),
     "reasoning": said(f"[[reasoning:{PLANT}]]"),
     "called arguments": {**said(f'[[tools:weather{{"city":"{PLANT}"}}]]'), "tools": [tool()]},
@@ -101,6 +100,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "tool choice": {"tools": [tool()], "tool_choice": PLANT},
     "many": {"n": 2, "user": PLANT},
 }
+MISMATCHED = {"messages": [_USER, {"role": "tool", "tool_call_id": PLANT, "content": f"{PLANT} result"}]}
+"""The one refusal that quotes: it names the caller's own call id to him (FR17), and nowhere else, and nothing but that."""
 IN_FLIGHT = ("[[hang]]", "[[silent]]", "[[chunks:100000]] [[pace:20]]")
 
 
@@ -142,6 +143,9 @@ async def put_all(system: WholeSystem) -> list[bytes]:
             nursery.start_soon(lambda headers=headers, odd=number % 2 > 0: put({}, headers, stream=odd))
         for given in WRONG.values():
             nursery.start_soon(lambda given=given: put(given, {}, stream=True))
+    mismatch = await post(system, msgspec.json.encode({**ASK, **MISMATCHED}), {})
+    assert mismatch.error()["code"] == "tool_call_id_mismatch"
+    assert mismatch.body.count(PLANT.encode()) == 1
     broken = (f'{{"model": "{PLANT}", "messages"', f'"{PLANT}"', f"{PLANT}", f'{{"{PLANT}": ')
     failed += [(await post(system, text.encode(), {})).body for text in broken]
     assert len(failed) > len(WRONG)
