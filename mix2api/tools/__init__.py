@@ -1,4 +1,4 @@
-"""Tools between two worlds: what a client offered and calls, and how a site writes calls. No I/O.
+"""Tools between two worlds: what clients offer, call and answer, and how a site calls. No I/O.
 
-`recognition` finds calls in a site's text and is the front of `prose`, `heads`, `envelopes` and what they read with.
+`recognition` finds the calls that a site writes as text; `prose`, `heads`, `envelopes` and what they read with serve it.
 """

@@ -1,0 +1,242 @@
+"""Ordinary text: lets it flow, and finds the braces in it that may open an envelope.
+
+Where none may: in inline code, in a code block, and in JSON that is no envelope itself, where a brace stands as a value.
+A code block may *be* an envelope, if that is the first thing in it and its language is none or JSON's. White space that
+begins the answer and the opening line of such a block are held until it is known whether they belong to a call.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from mix2api.tools.loose_tokens import COLONS, COMMAS, QUOTES
+from mix2api.tools.pieces import Gathered
+
+_FENCE: Final = 3
+"""Backticks of a fence, at least; fewer are inline code."""
+_LANGUAGES: Final = ("", "json", "json5", "jsonc", "tool", "tool_call", "tool_calls", "tool_code")
+"""Of code blocks that may be envelopes."""
+
+_SPACE: Final = re.compile(r"[\s\ufeff]+")
+_BACKTICKS: Final = re.compile(r"`+")
+_OPEN_STOP: Final = re.compile(r"[{`]")
+_NESTED_STOP: Final = re.compile(r"[{}`\n]")
+_INLINE_STOP: Final = re.compile(r"[`\n]")
+_CODE_STOP: Final = re.compile(r"`")
+# What stands before a brace that is a value of other JSON, or quoted in it.
+_BEFORE_VALUE: Final = frozenset((*COLONS, *COMMAS, *(QUOTES.keys() - {"`"}), "{", "[", "("))
+
+
+class Prose:
+    """The text of one answer outside envelopes."""
+
+    def __init__(self, out: Gathered) -> None:
+        self._out = out
+        self._take: Callable[[str, int], int] = self._leading
+        self.calm: re.Pattern[str] | None = None
+        """If nothing is held: what text must be free of to be ordinary from end to end."""
+        self.candidate = False
+        """Whether the last character read was a brace that may open an envelope. Then `accept` or `reject` is due."""
+        self._held: list[str] = []
+        self._fenced = False
+        self._ticks = 0
+        self._closing = 0
+        self._language = ""
+        self._language_ended = False
+        self._depth = 0
+        self._last = ""
+        self._line_empty = False
+
+    def feed(self, text: str, position: int) -> int:
+        """Reads on from there up to a candidate, or to the end; gives where it stopped."""
+        while position < len(text) and not self.candidate:
+            position = self._take(text, position)
+        return position
+
+    def accept(self) -> bool:
+        """The candidate is an envelope: what was held is its own. Says whether it stands in a code block."""
+        self.candidate = False
+        self._held = []
+        return self._fenced
+
+    def reject(self, head: str) -> None:
+        """The candidate is none: all that was held flows, then `head`, the brace and what was read behind it."""
+        self.candidate = False
+        self._held.append(head)
+        self._release()
+        if self._fenced:
+            self._enter_code()
+        else:
+            self._depth += head.count("{")
+            self._last = head.rstrip()[-1]
+            self._line_empty = False
+            self._enter_text()
+
+    def resume(self, held: str, *, fenced: bool) -> None:
+        """After an envelope: `held` flows if ordinary text goes on, `fenced` if the code block has not ended."""
+        self._held = [held]
+        self._fenced = fenced
+        self._depth = 0
+        self._take = self._leading
+
+    def end(self) -> None:
+        """There is no more text: what is held was ordinary."""
+        self._release()
+
+    def _release(self) -> None:
+        for text in self._held:
+            self._out.plain(text)
+        self._held = []
+
+    def _enter_text(self) -> None:
+        self._fenced = False
+        self._take = self._nested if self._depth else self._open
+        self.calm = None if self._depth else _OPEN_STOP
+
+    def _enter_code(self) -> None:
+        self._take = self._code
+        self.calm = _CODE_STOP
+        self._closing = 0
+
+    def _hold(self, char: str) -> None:
+        """At a brace, or at the first backtick of a run."""
+        self.calm = None
+        if char == "{":
+            self.candidate = True
+        else:
+            self._held.append(char)
+            self._ticks = 1
+            self._take = self._backticks
+
+    def _leading(self, text: str, position: int) -> int:
+        space = _SPACE.match(text, position)
+        if space is not None:
+            self._held.append(space[0])
+            return space.end()
+        if text[position] in "{`":
+            self._hold(text[position])
+            return position + 1
+        self._release()
+        if self._fenced:
+            self._enter_code()
+        else:
+            self._enter_text()
+        return position
+
+    def _open(self, text: str, position: int) -> int:
+        stop = _OPEN_STOP.search(text, position)
+        end = len(text) if stop is None else stop.start()
+        self._out.plain(text[position:end])
+        if stop is None:
+            return end
+        self._hold(stop[0])
+        return end + 1
+
+    def _nested(self, text: str, position: int) -> int:
+        """Behind a brace that is not closed yet."""
+        stop = _NESTED_STOP.search(text, position)
+        end = len(text) if stop is None else stop.start()
+        self._see(text[position:end])
+        if stop is None:
+            return end
+        char = stop[0]
+        if char == "`" or (char == "{" and self._last not in _BEFORE_VALUE):
+            self._hold(char)
+            return end + 1
+        self._count(char)
+        self._see(char)
+        if not self._depth:
+            self._enter_text()
+        return end + 1
+
+    def _count(self, char: str) -> None:
+        if char == "{":
+            self._depth += 1
+        elif char == "}":
+            self._depth -= 1
+        elif self._line_empty:
+            # An empty line: whatever that brace was, this is another paragraph.
+            self._depth = 0
+
+    def _see(self, text: str) -> None:
+        self._out.plain(text)
+        solid = text.rstrip()
+        if solid:
+            self._last = solid[-1]
+            self._line_empty = False
+        if "\n" in text[len(solid) :]:
+            self._line_empty = True
+
+    def _backticks(self, text: str, position: int) -> int:
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            self._held.append(run[0])
+            self._ticks += len(run[0])
+            return run.end()
+        if self._ticks >= _FENCE:
+            self._depth = 0
+            self._language = ""
+            self._language_ended = False
+            self._take = self._fence
+        else:
+            self._release()
+            self._closing = 0
+            self._take = self._inline
+        return position
+
+    def _fence(self, text: str, position: int) -> int:
+        """Behind the backticks of a fence, up to the first character of what it encloses."""
+        char = text[position]
+        if char == "{" and self._language in _LANGUAGES:
+            self._fenced = True
+            self.candidate = True
+            return position + 1
+        if self._is_code(char):
+            self._release()
+            self._enter_code()
+            return position
+        self._held.append(char)
+        return position + 1
+
+    def _is_code(self, char: str) -> bool:
+        """Whether the block is no envelope: another language, or something else than a brace in it."""
+        if char.isspace():
+            self._language_ended = True
+            return self._language not in _LANGUAGES
+        self._language += char.lower()
+        return self._language_ended or not any(known.startswith(self._language) for known in _LANGUAGES)
+
+    def _code(self, text: str, position: int) -> int:
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            return self._closing_run(run)
+        if self._closing >= self._ticks:
+            self._enter_text()
+            return position
+        self._enter_code()
+        return self._flow(_CODE_STOP, text, position)
+
+    def _inline(self, text: str, position: int) -> int:
+        """Inline code ends with as many backticks as it began with, or with its line."""
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            return self._closing_run(run)
+        if self._closing == self._ticks or text[position] == "\n":
+            self._last = "`"
+            self._line_empty = False
+            self._enter_text()
+            return position
+        self._closing = 0
+        return self._flow(_INLINE_STOP, text, position)
+
+    def _closing_run(self, run: re.Match[str]) -> int:
+        self._out.plain(run[0])
+        self._closing += len(run[0])
+        self.calm = None
+        return run.end()
+
+    def _flow(self, until: re.Pattern[str], text: str, position: int) -> int:
+        stop = until.search(text, position)
+        end = len(text) if stop is None else stop.start()
+        self._out.plain(text[position:end])
+        return end

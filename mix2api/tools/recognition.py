@@ -1,0 +1,137 @@
+"""Finds the calls in a text that a site without native tool calls writes, while it is being written.
+
+    recogniser = Recogniser(frozenset({"read"}))
+    recogniser.feed('Let me look. {"tool_calls": [{"name": "read", "argum')   # Plain("Let me look. ")
+    recogniser.feed('ents": {"path": "/a"}}]}')   # CallBegan(0, "read"), CallArguments(0, '{"path": "/a"}'), CallEnded(0)
+
+Ordinary text flows at once. From a brace on that may open an envelope it is held, for as short as it can be; once it is
+one, arguments and final text stream, and nothing of the envelope itself gets out; if it is none, what was held flows, in
+order. How the text is cut into pieces changes nothing but the cut of the pieces that come out.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from mix2api.tools.envelopes import Envelope
+from mix2api.tools.heads import Head, Verdict
+from mix2api.tools.pieces import Broken, Gathered, Piece, Plain, Why
+from mix2api.tools.prose import Prose
+
+_SPACE: Final = re.compile(r"[\s\ufeff]+")
+_SURPLUS: Final = re.compile(r"[}\])]+")
+_BACKTICKS: Final = re.compile(r"`+")
+
+
+class Recogniser:
+    """One answer's."""
+
+    def __init__(self, offered: frozenset[str]) -> None:
+        self._offered = offered
+        self._out = Gathered()
+        self._prose = Prose(self._out)
+        self._take: Callable[[str, int], int] = self._read_prose
+        self._head = Head()
+        self._held: list[str] = []
+        """What the head has read, or white space behind an envelope."""
+        self._envelope = Envelope(offered, self._out)
+        self._fenced = False
+
+    def feed(self, text: str) -> list[Piece]:
+        """The next piece of the text; what it makes certain."""
+        calm = self._prose.calm
+        if text and calm is not None and calm.search(text) is None:
+            # The hot path: nearly every delta of nearly every answer.
+            self._out.spoken = True
+            return [Plain(text)]
+        position = 0
+        while position < len(text):
+            position = self._take(text, position)
+        return self._out.take()
+
+    def end(self) -> list[Piece]:
+        """There is no more text. To be asked once."""
+        if self._take == self._read_head:
+            self._end_head()
+        elif self._take == self._read_envelope:
+            self._envelope.end()
+        elif self._take == self._read_prose:
+            self._prose.end()
+        return self._out.take()
+
+    def _end_head(self) -> None:
+        if self._head.named:
+            self._out.put(Broken(Why.CUT))
+        else:
+            self._prose.reject("".join(self._held))
+
+    def _read_prose(self, text: str, position: int) -> int:
+        position = self._prose.feed(text, position)
+        if self._prose.candidate:
+            self._head = Head()
+            self._held = ["{"]
+            self._take = self._read_head
+        return position
+
+    def _read_head(self, text: str, position: int) -> int:
+        char = text[position]
+        match self._head.take(char):
+            case Verdict.MORE:
+                self._held.append(char)
+            case Verdict.NO:
+                self._prose.reject("".join(self._held))
+                self._take = self._read_prose
+                return position
+            case Verdict.YES:
+                self._begin_envelope("".join(self._held) + char)
+        return position + 1
+
+    def _begin_envelope(self, head: str) -> None:
+        self._fenced = self._prose.accept()
+        self._envelope = Envelope(self._offered, self._out)
+        self._envelope.feed(head)
+        self._take = self._read_envelope
+        if self._envelope.ended:
+            self._end_envelope()
+
+    def _read_envelope(self, text: str, position: int) -> int:
+        position = self._envelope.feed(text, position)
+        if self._envelope.ended:
+            self._end_envelope()
+        return position
+
+    def _end_envelope(self) -> None:
+        self._envelope.end()
+        self._held = []
+        self._take = self._read_behind
+
+    def _read_behind(self, text: str, position: int) -> int:
+        """Behind an envelope: surplus brackets and the end of its code block are its own."""
+        space = _SPACE.match(text, position)
+        if space is not None:
+            self._held.append(space[0])
+            return space.end()
+        surplus = _SURPLUS.match(text, position)
+        if surplus is not None:
+            return surplus.end()
+        if self._fenced and text[position] == "`":
+            self._take = self._read_closing
+            return position
+        self._prose.resume("".join(self._held) if self._out.spoken else "", fenced=self._fenced)
+        self._take = self._read_prose
+        return position
+
+    def _read_closing(self, text: str, position: int) -> int:
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            return run.end()
+        self._fenced = False
+        self._held = []
+        self._take = self._read_behind
+        return position
+
+
+def recognise(text: str, offered: frozenset[str]) -> list[Piece]:
+    """The same for a whole answer."""
+    recogniser = Recogniser(offered)
+    return recogniser.feed(text) + recogniser.end()
