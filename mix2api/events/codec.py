@@ -7,17 +7,14 @@ unknown kind or damaged bytes raise `UnreadableEvent`, which readers turn into a
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import msgspec
 from attrs import frozen
 from cattrs import BaseValidationError, Converter
 
-from mix2api.events.kinds import KIND_OF, KINDS, SCHEMA_VERSION, Event
-
-Upcast = Callable[[dict[str, Any]], dict[str, Any]]
-UPCASTS: Final[dict[tuple[str, int], Upcast]] = {}
-"""(kind, version) -> a pure function to the next version's fields. Empty while there is one version."""
+from mix2api.events.kinds import KIND_OF, KINDS, Event
+from mix2api.events.versions import CURRENT, Schema
 
 
 class UnreadableEvent(ValueError):
@@ -92,18 +89,26 @@ def _number(value: Any, _: Any) -> float:
 
 _converter = strict_converter()
 _json = msgspec.json.Encoder()
-_version = str(SCHEMA_VERSION).encode()
 _kind_bytes = {cls: name.encode() for cls, name in KIND_OF.items()}
 
 
-def encode(event: Event) -> Encoded:
-    """An event's entry, in the schema version of this code."""
-    return Encoded(
-        kind=_kind_bytes[type(event)], version=_version, data=_json.encode(_converter.unstructure(event))
-    )
+def encode(event: Event, version: int | None = None, schema: Schema = CURRENT) -> Encoded:
+    """An event's entry.
+
+    Args:
+        event: of any kind.
+        version: to be written, an older one if others cannot read the newest; None: the newest.
+        schema: this code's.
+    """
+    fields = _converter.unstructure(event)
+    if version is None:
+        version = schema.version
+    elif version != schema.version:
+        fields = schema.lowered(KIND_OF[type(event)], fields, version)
+    return Encoded(kind=_kind_bytes[type(event)], version=b"%d" % version, data=_json.encode(fields))
 
 
-def decode(kind: bytes, version: bytes, data: bytes) -> Event:
+def decode(kind: bytes, version: bytes, data: bytes, schema: Schema = CURRENT) -> Event:
     """The event of an entry.
 
     Raises:
@@ -112,13 +117,13 @@ def decode(kind: bytes, version: bytes, data: bytes) -> Event:
     cls = KINDS.get(kind.decode("ascii", "replace"))
     try:
         written_in = int(version)
-        if written_in > SCHEMA_VERSION:
+        if written_in > schema.version:
             raise UnreadableEvent("newer")
         if cls is None:
             raise UnreadableEvent("kind")
         fields = msgspec.json.decode(data, type=dict[str, Any])
-        for step in range(written_in, SCHEMA_VERSION):
-            fields = UPCASTS[kind.decode(), step](fields)
+        if written_in != schema.version:
+            fields = schema.raised(kind.decode(), fields, written_in)
         return _converter.structure(fields, cls)
     except UnreadableEvent:
         raise

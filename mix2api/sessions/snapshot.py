@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from mix2api.events.codec import UnreadableEvent, strict_converter
-from mix2api.events.kinds import SCHEMA_VERSION
+from mix2api.events.versions import CURRENT, SNAPSHOT, Schema
 from mix2api.sessions.state import SessionState
 
 
@@ -21,21 +21,24 @@ _decoder = msgspec.json.Decoder(_Document)
 
 
 def encode_snapshot(state: SessionState) -> bytes:
-    """The state as JSON, marked with the schema version."""
-    return msgspec.json.encode(_Document(v=SCHEMA_VERSION, state=_converter.unstructure(state)))
+    """The state as JSON, marked with this code's schema version.
+
+    There is no form for older readers: while there are any, the store leaves snapshots out and logs are folded whole.
+    """
+    return msgspec.json.encode(_Document(v=CURRENT.version, state=_converter.unstructure(state)))
 
 
-def decode_snapshot(data: bytes) -> SessionState:
-    """The state again.
+def decode_snapshot(data: bytes, schema: Schema = CURRENT) -> SessionState:
+    """The state again, also from an older version's snapshot.
 
     Raises:
         UnreadableEvent: newer or damaged: the session is a miss, as with an unreadable event.
     """
     try:
         document = _decoder.decode(data)
-        if document.v != SCHEMA_VERSION:
+        if document.v > schema.version:
             raise UnreadableEvent("newer")
-        return _converter.structure(document.state, SessionState)
+        return _converter.structure(schema.raised(SNAPSHOT, document.state, document.v), SessionState)
     except UnreadableEvent:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, msgspec.MsgspecError) as fault:

@@ -1,6 +1,5 @@
 """Events to entries and back: exact, additive, and damage is never anything but unreadable."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -9,9 +8,8 @@ from event_strategies import events
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.events import codec
 from mix2api.events.codec import Encoded, UnreadableEvent, decode, encode, strict_converter
-from mix2api.events.kinds import KIND_OF, KINDS, SCHEMA_VERSION, Event, SessionNote
+from mix2api.events.kinds import KIND_OF, KINDS, Event, SessionNote
 from mix2api.vocabulary import SessionWord
 
 NOTE = SessionNote(word=SessionWord.OPENED, why="no_history")
@@ -155,18 +153,6 @@ def _read_or_unreadable(kind: bytes, version: bytes, data: bytes) -> None:
     # What is read is whole: it can be written again and is the same.
     again = encode(event)
     assert decode(again.kind, again.version, again.data) == event
-
-
-def test_an_older_version_is_brought_up_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    def renamed(fields: dict[str, Any]) -> dict[str, Any]:
-        return {"why" if name == "reason" else name: value for name, value in fields.items()}
-
-    monkeypatch.setattr(codec, "SCHEMA_VERSION", SCHEMA_VERSION + 1)
-    steps: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {("session", 1): renamed}
-    monkeypatch.setattr(codec, "UPCASTS", steps)
-    assert decode(b"session", b"1", b'{"word":"opened","reason":"no_history"}') == NOTE
-    assert decode(b"session", b"2", encode(NOTE).data) == NOTE
-    assert why(b"end", b"1", b"{}") == "damaged"
 
 
 def test_numbers_are_numbers_and_whole_ones_are_floats_where_floats_are_wanted() -> None:

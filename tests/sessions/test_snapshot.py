@@ -1,10 +1,13 @@
 """A session's state as bytes and back."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from session_scripts import RUN, accept, chunk, good_run, state_after
 
 from mix2api.events.codec import UnreadableEvent
+from mix2api.events.versions import SNAPSHOT, Schema, unchanged
 from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.vocabulary import ChunkKind, Context, EndReason, Sealed
@@ -38,8 +41,8 @@ def test_fields_that_a_later_version_added_are_ignored() -> None:
     assert decode_snapshot(b'{"v":1,"later":1,"state":{"turns":3,"later":[]}}').turns == 3
 
 
-@pytest.mark.parametrize("version", [0, 2, 99])
-def test_another_version_is_a_miss(version: int) -> None:
+@pytest.mark.parametrize("version", [2, 99])
+def test_a_newer_version_is_a_miss(version: int) -> None:
     with pytest.raises(UnreadableEvent) as unreadable:
         decode_snapshot(msgspec.json.encode({"v": version, "state": {}}))
     assert unreadable.value.why == "newer"
@@ -54,6 +57,8 @@ def test_another_version_is_a_miss(version: int) -> None:
         b"\xff",
         b"{}",
         b'{"v":1}',
+        b'{"v":0,"state":{}}',
+        b'{"v":-1,"state":{}}',
         b'{"v":"1","state":{}}',
         b'{"v":1,"state":"waiting"}',
         b'{"v":1,"state":[]}',
@@ -70,3 +75,13 @@ def test_damage_is_a_miss_and_nothing_else(damage: bytes) -> None:
     with pytest.raises(UnreadableEvent) as unreadable:
         decode_snapshot(damage)
     assert unreadable.value.why == "damaged"
+
+
+def test_an_older_version_s_snapshot_is_brought_up() -> None:
+    def renamed(state: dict[str, Any]) -> dict[str, Any]:
+        return {"turns" if name == "runs" else name: value for name, value in state.items()}
+
+    schema = Schema(version=3, upcasts={(SNAPSHOT, 1): renamed, (SNAPSHOT, 2): unchanged}, downcasts={})
+    assert decode_snapshot(b'{"v":1,"state":{"runs":3}}', schema).turns == 3
+    assert decode_snapshot(b'{"v":2,"state":{"turns":3}}', schema).turns == 3
+    assert decode_snapshot(b'{"v":3,"state":{"turns":3}}', schema).turns == 3
