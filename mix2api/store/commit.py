@@ -4,14 +4,15 @@ from collections.abc import Callable
 from typing import Final
 
 import trio
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
-from mix2api.events.codec import Encoded, encode
+from mix2api.events.codec import Encoded
 from mix2api.events.kinds import Request, SessionNote
 from mix2api.events.log import Append, Outcome
 from mix2api.identity import shard_of
 from mix2api.store.keys import Keys
 from mix2api.store.link import Command
+from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import APPEND
 from mix2api.vocabulary import ProcessId, SessionWord, Shard
 
@@ -21,9 +22,9 @@ _CLOSES: Final = 2
 _HAS_SNAPSHOT: Final = 4
 _AUDIT: Final = 8
 _RUNS_PER_REQUEST_ID: Final = 100
+"""The latest that are found by one request id; a caller who always sends the same one must not grow a list."""
 _SESSIONS_PER_HISTORY: Final = 8
 """Waiting at the very same history under one realm: identical openings with identical answers."""
-"""The latest that are found by one request id; a caller who always sends the same one must not grow a list."""
 
 
 @define(eq=False)
@@ -37,17 +38,22 @@ class PendingAppend:
     """How many of the events have a `seq`."""
     size_bytes: int
     _on_withdraw: Callable[["PendingAppend"], None]
+    _schema: WrittenSchema
     skipped: int = 0
     """Events of the run that were dropped just before this append."""
     _outcome: Outcome | None = None
     _settled: trio.Event | None = None
 
     @classmethod
-    def of(cls, append: Append, on_withdraw: Callable[["PendingAppend"], None]) -> "PendingAppend":
+    def of(
+        cls, append: Append, on_withdraw: Callable[["PendingAppend"], None], schema: WrittenSchema
+    ) -> "PendingAppend":
         """Encodes the events, so that what cannot be encoded is told to the submitter."""
         if append.opening is not None and not any(isinstance(event, Request) for event in append.events):
             raise ValueError("an opening append carries its request")
-        encoded = [encode(event) for event in append.events]
+        if not schema.is_newest:
+            append = _without_snapshot(append)
+        encoded = [schema.encode(event) for event in append.events]
         return cls(
             append=append,
             shard=shard_of(append.session_id),
@@ -55,6 +61,7 @@ class PendingAppend:
             sequenced=sum(not isinstance(event, SessionNote) for event in append.events),
             size_bytes=sum(len(entry.data) for entry in encoded) + _extra_bytes(append),
             on_withdraw=on_withdraw,
+            schema=schema,
         )
 
     @property
@@ -130,7 +137,7 @@ class PendingAppend:
         if not self.skipped:
             return self.encoded
         gap = SessionNote(word=SessionWord.GAP, why="spool", count=self.skipped, run_id=self.append.run_id)
-        return [encode(gap), *self.encoded]
+        return [self._schema.encode(gap), *self.encoded]
 
 
 @define(eq=False)
@@ -270,6 +277,13 @@ class ShardCommit:
             ("LTRIM", key, -_RUNS_PER_REQUEST_ID, -1),
             ("PEXPIRE", key, retention_ms),
         ]
+
+
+def _without_snapshot(append: Append) -> Append:
+    """The append for a log that an older version reads too: it has no use for this one's folded states."""
+    if append.closing is None or append.closing.snapshot is None:
+        return append
+    return evolve(append, closing=evolve(append.closing, snapshot=None))
 
 
 def _open_value(append: Append) -> bytes:

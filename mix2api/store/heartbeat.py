@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from mix2api.errors import StoreUnavailable
-from mix2api.events.kinds import SCHEMA_VERSION
 from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
 from mix2api.store.link import RedisLink
 from mix2api.store.log import told
 from mix2api.store.options import StoreOptions
+from mix2api.store.schema import WrittenSchema
 from mix2api.vocabulary import ProcessId
 
 _BEATS_PER_LEASE: Final = 3
@@ -31,18 +31,19 @@ class ProcessFacts:
     schema_read: int
     """The highest schema version of events that it reads; writers use the lowest of all live processes."""
     schema_written: int
+    """The version in which it writes now."""
     channel: str
     weight: int
     role: str
 
     @classmethod
-    def of(cls, options: StoreOptions, seal: Seal) -> "ProcessFacts":
-        """Of this process."""
+    def of(cls, options: StoreOptions, seal: Seal, schema_read: int) -> "ProcessFacts":
+        """Of this process, before it has heard of others."""
         return cls(
             host=seal.digest(socket.gethostname(), "host"),
             version=options.version,
-            schema_read=SCHEMA_VERSION,
-            schema_written=SCHEMA_VERSION,
+            schema_read=schema_read,
+            schema_written=schema_read,
             channel=options.channel.value,
             weight=options.weight,
             role=options.role,
@@ -59,6 +60,7 @@ class Heartbeat:
         process: this one.
         facts: what the heartbeat says.
         lease_s: the leases' length; the heartbeat lasts twice as long.
+        schema: told of what the others read.
     """
 
     _link: RedisLink
@@ -66,17 +68,19 @@ class Heartbeat:
     process: ProcessId
     facts: ProcessFacts
     _lease_s: float
+    _schema: WrittenSchema = field(factory=WrittenSchema)
     _begun: bool = field(default=False, init=False)
 
     async def beat(self) -> None:
-        """Writes the heartbeat.
+        """Writes the heartbeat, and hears what the others read.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
+        await self.hear()
         self._begun = True
         key = self._keys.process(self.process)
-        facts = self.facts
+        facts = self.facts = evolve(self.facts, schema_written=self._schema.version)
         told(
             await self._link.execute(
                 ("MULTI",),
@@ -88,9 +92,34 @@ class Heartbeat:
                     *("channel", facts.channel, "weight", facts.weight),
                 ),
                 ("PEXPIRE", key, int(self._lease_s * _LEASES_PER_LIFE * 1000)),
+                ("SADD", self._keys.processes(), self.process),
                 ("EXEC",),
             )
         )
+
+    async def hear(self) -> None:
+        """Finds out in which schema version all live processes can read what is written.
+
+        Before the first beat it makes no difference to them that we are there: what we read is not asked.
+
+        Raises:
+            StoreUnavailable: Redis does not answer; the version stays as it was.
+        """
+        known = self._keys.processes()
+        (members,) = told(await self._link.execute(("SMEMBERS", known)))
+        others = [ProcessId(member.decode()) for member in members if member.decode() != self.process]
+        if not others:
+            self._schema.hear(())
+            return
+        replies = told(
+            await self._link.execute(
+                *(("HGET", self._keys.process(process), "schema_read") for process in others)
+            )
+        )
+        self._schema.hear(int(reply) for reply in replies if reply is not None)
+        gone = [process for process, reply in zip(others, replies, strict=True) if reply is None]
+        if gone:
+            told(await self._link.execute(("SREM", known, *gone)))
 
     async def keep(self) -> None:
         """Beats for ever; silent while Redis is away."""
@@ -108,7 +137,11 @@ class Heartbeat:
             StoreUnavailable: Redis does not answer; the heartbeat runs out by itself.
         """
         if self._begun:
-            told(await self._link.execute(("DEL", self._keys.process(self.process))))
+            told(
+                await self._link.execute(
+                    ("DEL", self._keys.process(self.process)), ("SREM", self._keys.processes(), self.process)
+                )
+            )
 
     async def alive(self, process: ProcessId) -> bool:
         """Whether that process has a heartbeat.

@@ -87,6 +87,10 @@ class Keys:
         """Hash with expiry: the heartbeat."""
         return f"{self.prefix}:process:{process}"
 
+    def processes(self) -> str:
+        """Set: the processes that have shown a heartbeat; of those that are gone, some may still stand there."""
+        return f"{self.prefix}:processes"
+
     def mail(self, process: ProcessId) -> str:
         """Stream: what other processes have for this one, sealed."""
         return f"{self.prefix}:mail:{process}"

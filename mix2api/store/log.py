@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
-from mix2api.events.codec import UnreadableEvent, decode
+from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import Append, History, OpenRun, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import AuditNote
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Leases
 from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import HISTORY, SEIZE, run_scripts
 from mix2api.store.writer import Holder, LogWriter
 from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
@@ -40,6 +41,7 @@ class RedisEventLog:
         keys: key names.
         holder: who writes.
         leases: of this process.
+        schema: of this process.
     """
 
     _link: RedisLink
@@ -47,6 +49,7 @@ class RedisEventLog:
     _keys: Keys
     _holder: Holder
     _leases: Leases
+    _schema: WrittenSchema = field(factory=WrittenSchema)
 
     @property
     def is_down(self) -> bool:
@@ -81,7 +84,7 @@ class RedisEventLog:
         snapshot, entries = told(replies)[0]
         return History(
             snapshot=None if snapshot is None else snapshot.partition(b" ")[2],
-            recorded=tuple(_recorded(entry) for entry in entries),
+            recorded=tuple(self._recorded(entry) for entry in entries),
         )
 
     async def records(self, session_id: SessionId, after: str = "") -> AsyncIterator[Recorded]:
@@ -100,7 +103,7 @@ class RedisEventLog:
             start = f"({after}" if after else "-"
             (entries,) = told(await self._link.execute(("XRANGE", key, start, "+", "COUNT", _PAGE)))
             for entry in entries:
-                recorded = _recorded(entry)
+                recorded = self._recorded(entry)
                 after = recorded.position
                 yield recorded
             if len(entries) < _PAGE:
@@ -159,6 +162,15 @@ class RedisEventLog:
         pairs = (value.decode().partition("@") for value in dict.fromkeys(values))
         return [(RunId(run), SessionId(session)) for run, _, session in pairs]
 
+    def _recorded(self, entry: list[Reply]) -> Recorded:
+        position, flat = entry
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        try:
+            event = self._schema.decode(fields.get(b"k", b""), fields.get(b"v", b""), fields.get(b"d", b""))
+        except UnreadableEvent as fault:
+            raise UnreadableEvent(fault.why, position.decode()) from fault
+        return Recorded(position=position.decode(), event=event)
+
 
 def told(replies: list[Reply]) -> list[Reply]:
     """The replies, none of them an error: a server that refuses to answer is as good as away.
@@ -175,16 +187,6 @@ def told(replies: list[Reply]) -> list[Reply]:
 def is_damage(refusal: ResponseError) -> bool:
     """Whether a command was refused for what stands in the key, and not for the state that the server is in."""
     return any(word in str(refusal) for word in ("WRONGTYPE", "Invalid stream ID"))
-
-
-def _recorded(entry: list[Reply]) -> Recorded:
-    position, flat = entry
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    try:
-        event = decode(fields.get(b"k", b""), fields.get(b"v", b""), fields.get(b"d", b""))
-    except UnreadableEvent as fault:
-        raise UnreadableEvent(fault.why, position.decode()) from fault
-    return Recorded(position=position.decode(), event=event)
 
 
 def _open_entry(run_id: bytes, value: bytes) -> OpenEntry:

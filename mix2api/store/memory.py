@@ -4,6 +4,7 @@ Several `MemoryEventLog`s over one `MemoryWorld` are several processes over one 
 """
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from attrs import define, evolve, field
 
@@ -13,7 +14,10 @@ from mix2api.events.log import Append, History, OpenRun, Outcome, Recorded, Tick
 from mix2api.identity import shard_of
 from mix2api.store.commit import PendingAppend
 from mix2api.store.log import OpenEntry
+from mix2api.store.schema import WrittenSchema
 from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
+
+_SCHEMA: Final = WrittenSchema()
 
 
 @define(eq=False)
@@ -92,7 +96,7 @@ class MemoryEventLog:
 
     def submit(self, append: Append) -> Ticket:
         """Writes at once, or spools while away."""
-        pending = PendingAppend.of(append, self._withdraw)
+        pending = PendingAppend.of(append, self._withdraw, _SCHEMA)
         if self._away:
             self._spool.append(pending)
         else:

@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
+from mix2api.events.versions import CURRENT, Schema
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.store.audit_stream import AuditStream
@@ -25,6 +26,7 @@ from mix2api.store.location import RedisLocation
 from mix2api.store.log import RedisEventLog
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
+from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.vault import RedisVault
@@ -93,8 +95,11 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
             raise fault
 
 
-def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> Store:
+def build_store(
+    location: RedisLocation, options: StoreOptions, seal: Seal, schema: Schema = CURRENT
+) -> Store:
     """Puts the parts together; nothing is connected and nothing runs yet."""
+    written = WrittenSchema(schema)
     keys = Keys(options.prefix)
     holder = Holder(process=Mint.process_id(), nonce=secrets.token_hex(4))
     link = partial(RedisLink, location, options.timeouts)
@@ -106,8 +111,8 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
         link=leasing, keys=keys, holder=holder.word, lease_s=options.lease_s, shards=options.shards
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
-    writer = LogWriter(appending, keys, holder, leases.token, life, options.spool)
-    log = RedisEventLog(link=reading, writer=writer, keys=keys, holder=holder, leases=leases)
+    writer = LogWriter(appending, keys, holder, leases.token, life, options.spool, written)
+    log = RedisEventLog(link=reading, writer=writer, keys=keys, holder=holder, leases=leases, schema=written)
     return Store(
         process=holder.process,
         seal=seal,
@@ -119,8 +124,9 @@ def build_store(location: RedisLocation, options: StoreOptions, seal: Seal) -> S
             link=leasing,
             keys=keys,
             process=holder.process,
-            facts=ProcessFacts.of(options, seal),
+            facts=ProcessFacts.of(options, seal, schema.version),
             lease_s=options.lease_s,
+            schema=written,
         ),
         post=Post(link=reading, keys=keys, seal=seal),
         mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),

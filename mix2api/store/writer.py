@@ -18,6 +18,7 @@ from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommi
 from mix2api.store.keys import Keys
 from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.options import SpoolLimits
+from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import run_scripts
 from mix2api.vocabulary import ProcessId, RunId, Shard
 
@@ -85,6 +86,7 @@ class LogWriter:
         lease_token: the token under which this process holds a shard; None if it does not.
         life: expiry of logs and look-ups.
         limits: of the spool.
+        schema: in which version events are written.
     """
 
     _link: RedisLink
@@ -93,6 +95,7 @@ class LogWriter:
     _lease_token: Callable[[Shard], str | None]
     _life: IndexLife
     _limits: SpoolLimits
+    _schema: WrittenSchema = field(factory=WrittenSchema)
     _pending: dict[PendingAppend | AuditNote, None] = field(factory=dict, init=False)
     _skipped: dict[RunId, int] = field(factory=dict, init=False)
     _unreported: int = field(default=0, init=False)
@@ -130,7 +133,7 @@ class LogWriter:
 
     def submit(self, append: Append) -> PendingAppend:
         """Takes an append; over the spool's limits its ticket says `DROPPED` at once."""
-        entry = PendingAppend.of(append, self._withdraw)
+        entry = PendingAppend.of(append, self._withdraw, self._schema)
         share = self._limits.droppable_share if append.droppable else 1.0
         if not self._has_room(entry.size_bytes, share):
             self._skip(entry)
