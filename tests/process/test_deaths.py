@@ -24,6 +24,14 @@ _ID = {"x-request-id": "died"}
 _ENDLESS = "[[chunks:100000]] [[pace:10]]"
 
 
+@pytest.fixture
+async def data_dir(tmp_path: Path) -> AsyncIterator[Path]:
+    """A data directory; a store that outlived its killed users is stopped by its last one, the test."""
+    yield tmp_path
+    async with open_store(kept_in(tmp_path)):
+        pass
+
+
 @asynccontextmanager
 async def demo_site() -> AsyncIterator[Demo]:
     async with trio.open_nursery() as nursery:
@@ -72,11 +80,11 @@ def failing_ending(answer: Answer) -> str:
     return reason
 
 
-async def test_a_killed_server_ends_its_run_when_it_is_back(tmp_path: Path) -> None:
+async def test_a_killed_server_ends_its_run_when_it_is_back(data_dir: Path) -> None:
     async with demo_site() as demo:
         async with (
-            real_process("serve", embedded(demo, tmp_path)) as server,
-            eyes(demo, server, kept_in(tmp_path)) as system,
+            real_process("serve", embedded(demo, data_dir)) as server,
+            eyes(demo, server, kept_in(data_dir)) as system,
         ):
             async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
                 await asked.head()
@@ -86,8 +94,8 @@ async def test_a_killed_server_ends_its_run_when_it_is_back(tmp_path: Path) -> N
             assert (await system.audit())["open"] == 1
         await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
         async with (
-            real_process("serve", embedded(demo, tmp_path)) as again,
-            eyes(demo, again, kept_in(tmp_path)) as system,
+            real_process("serve", embedded(demo, data_dir)) as again,
+            eyes(demo, again, kept_in(data_dir)) as system,
         ):
             end = (await system.ended_run_of("died")).end
             assert (end.end_reason, end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
@@ -99,13 +107,13 @@ async def test_a_killed_server_ends_its_run_when_it_is_back(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("prompt", "text_before"), [("[[hang]]", False), (_ENDLESS, True)])
 async def test_what_the_log_does_not_know_is_not_claimed(
-    *, prompt: str, text_before: bool, tmp_path: Path
+    *, prompt: str, text_before: bool, data_dir: Path
 ) -> None:
     async with demo_site() as demo:
-        settings = {**embedded(demo, tmp_path), "MIX2API_CHUNK_WINDOW_MS": "60000"}
+        settings = {**embedded(demo, data_dir), "MIX2API_CHUNK_WINDOW_MS": "60000"}
         async with (
             real_process("serve", settings) as server,
-            eyes(demo, server, kept_in(tmp_path)) as system,
+            eyes(demo, server, kept_in(data_dir)) as system,
             system.client.asking(prompt, headers=_ID, stream=True) as asked,
         ):
             await until(lambda: logged(system, ChunkKind.OPEN))
@@ -115,7 +123,7 @@ async def test_what_the_log_does_not_know_is_not_claimed(
             await server.kill()
         async with (
             real_process("serve", settings) as again,
-            eyes(demo, again, kept_in(tmp_path)) as system,
+            eyes(demo, again, kept_in(data_dir)) as system,
         ):
             end = (await system.ended_run_of("died")).end
             assert (end.end_reason, end.detail) == (EndReason.WORKER_LOST, Detail.BEFORE_OUTPUT)
@@ -187,9 +195,9 @@ async def test_a_worker_ends_the_runs_of_a_killed_edge(redis_server: RedisServer
         await system.check_log(runs=1)
 
 
-async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(tmp_path: Path) -> None:
+async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(data_dir: Path) -> None:
     async with demo_site() as demo:
-        settings = {**embedded(demo, tmp_path), "MIX2API_DRAIN_TIMEOUT_S": "20"}
+        settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_TIMEOUT_S": "20"}
         async with real_process("serve", settings) as server:
             client = WireClient(await server.wait_port())
             async with client.asking("[[chunks:80]] [[pace:10]]", headers=_ID, stream=True) as asked:
@@ -200,7 +208,7 @@ async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(tmp_path: P
                 answer = await asked.rest(head)
             assert answer.finish_reason() == "stop"
             assert await server.process.wait() == 0
-        async with open_store(kept_in(tmp_path)) as store:
+        async with open_store(kept_in(data_dir)) as store:
             system = WholeSystem(client=client, demo=demo, store=store, processes=[], logged=io.StringIO())
             report = await system.check_log(runs=1)
             assert report["done_coverage"] == 1.0
@@ -208,9 +216,9 @@ async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(tmp_path: P
             assert isinstance(run.events[-1], End)
 
 
-async def test_a_server_that_is_told_twice_stops_at_once(tmp_path: Path) -> None:
+async def test_a_server_that_is_told_twice_stops_at_once(data_dir: Path) -> None:
     async with demo_site() as demo:
-        settings = {**embedded(demo, tmp_path), "MIX2API_DRAIN_TIMEOUT_S": "600"}
+        settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_TIMEOUT_S": "600"}
         async with real_process("serve", settings) as server:
             client = WireClient(await server.wait_port())
             async with client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
