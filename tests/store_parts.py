@@ -9,6 +9,7 @@ import trio
 from mix2api.clock import SystemClock
 from mix2api.events.kinds import End, Event, Request, UpstreamChunk
 from mix2api.events.log import Append, Closing, Opening
+from mix2api.events.versions import CURRENT, Schema
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.store.location import RedisLocation
@@ -100,9 +101,11 @@ def closing_append(session: SessionId, run: RunId, seq: int, **closing: Any) -> 
 
 
 @asynccontextmanager
-async def running_store(url: str, **options: Any) -> AsyncIterator[Store]:
+async def running_store(url: str, schema: Schema = CURRENT, **options: Any) -> AsyncIterator[Store]:
     """A process's store at a server, its writer running, without checks and leases; nothing is drained at the end."""
-    store = build_store(RedisLocation.parse(url), StoreOptions(url=url, secret=SECRET, **options), SEAL)
+    store = build_store(
+        RedisLocation.parse(url), StoreOptions(url=url, secret=SECRET, **options), SEAL, schema
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.log.writer.run)
         try:

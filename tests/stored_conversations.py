@@ -17,6 +17,7 @@ from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.worker import Worker
 from mix2api.edge.continuing import Continuing
+from mix2api.events.versions import CURRENT, Schema
 from mix2api.sessions.dispatch import Accepted, Ended, Submission
 from mix2api.sessions.resolution import Reuse
 from mix2api.store.opening import Store
@@ -67,9 +68,10 @@ class Said:
 
 @define(eq=False, kw_only=True)
 class Conversations:
-    """One process over the store; all leases are its own."""
+    """One process over the store."""
 
     store: Store
+    shard: Shard
     site: Site = field(factory=Site)
     fallbacks: list[SessionId | None] = field(factory=list)
     """`schema_fallback`s counted."""
@@ -82,7 +84,7 @@ class Conversations:
             MINT,
             reuse,
             self.store.seal.digest("site", "site"),
-            lambda: SHARD,
+            lambda: self.shard,
             lambda: self.fallbacks.append(None),
         )
 
@@ -128,7 +130,7 @@ class Conversations:
     async def working(self) -> AsyncIterator[MemoryDispatch]:
         """A worker, for as long as the block is open."""
         environment = self.environment()
-        worker = Worker(environment, MINT, lambda: SHARD)
+        worker = Worker(environment, MINT, lambda: self.shard)
         async with trio.open_nursery() as nursery:
             await nursery.start(worker.live)
             yield MemoryDispatch(worker, environment)
@@ -155,9 +157,11 @@ def _raise(_: SessionId, fault: BaseException) -> None:
 
 
 @asynccontextmanager
-async def conversations(url: str, **options: Any) -> AsyncIterator[Conversations]:
-    """Conversations over the Redis at `url`; options are `ActorOptions`' own."""
+async def conversations(
+    url: str, *, schema: Schema = CURRENT, shard: Shard = SHARD, **options: Any
+) -> AsyncIterator[Conversations]:
+    """Conversations over the Redis at `url`, by a process that owns one shard; options are `ActorOptions`' own."""
     with trio.fail_after(LIMIT_S):
-        async with running_store(url) as store:
-            await store.leases.acquire([SHARD])
-            yield Conversations(store=store, options=options)
+        async with running_store(url, schema) as store:
+            await store.leases.acquire([shard])
+            yield Conversations(store=store, shard=shard, options=options)
