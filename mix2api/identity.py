@@ -55,6 +55,11 @@ class Mint:
         return RunId(f"run_{self._clock.now_ms():012x}{secrets.token_hex(8)}")
 
     @staticmethod
+    def call_id() -> str:
+        """An id for a tool call whose own cannot be kept: `call_` and 128 random bits as hex."""
+        return f"call_{secrets.token_hex(16)}"
+
+    @staticmethod
     def request_id() -> RequestId:
         """A request id for a caller who brought none."""
         return RequestId(f"req_{secrets.token_hex(12)}")

@@ -43,6 +43,12 @@ class ActorOptions:
     """New messages that a continued turn sends (`UPSTREAM_MESSAGES_MAX`); older ones are withheld."""
     message_max_chars: int = 8000
     """Characters of one of them (`UPSTREAM_MESSAGE_MAX_CHARS`)."""
+    tools_in_text: bool = False
+    """The site has no native tools: it is told of them in words, and its text is read for calls (`SEND_UPSTREAM_TOOLS`)."""
+    tool_result_max_chars: int = 20_000
+    """Characters of a tool result (`TOOL_RESULT_MAX_CHARS`)."""
+    system_prompt_max_chars: int = 10_000
+    """Characters of the leading instructions where tools are told in text (`SYSTEM_PROMPT_MAX_CHARS`)."""
     stall_s: float = 60.0
     """How long a run waits for a client that reads nothing (`MIX2API_CLIENT_STALL_S`)."""
 

@@ -10,6 +10,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instructions
 from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState, Stage
+from mix2api.tools.results import shortened_result
 from mix2api.wire.turn import Message, Turn
 
 
@@ -64,25 +65,65 @@ def unseen_messages(turn: Turn, state: SessionState, options: ActorOptions) -> U
 
     New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions,
     which the session has had. An assistant message with nothing in it is no answer, as it is none in the lineage: else
-    what stands before it would never be sent.
+    what stands before it would never be sent. Tool results have a limit of their own, on every session, and come before any
+    other cut; the results of the last answer are always sent, all of them: the site waits for each.
     """
     messages = turn.messages
+    leading = len(leading_instructions(messages))
     if state.upstream_session is None:
-        return Unseen(messages)
-    after = _after_last_answer(messages) or len(leading_instructions(messages))
+        limited = _instructions_limited(messages[:leading], turn, options)
+        sent = [*limited, *(_result_limited(message, options) for message in messages[leading:])]
+        return Unseen(sent, _changed(messages, sent))
+    after = _after_last_answer(messages) or leading
     new = [message for message in messages[after:] if message.role != "assistant"]
-    kept = [_shortened(message, options.message_max_chars) for message in new[-options.messages_max :]]
-    cut = sum(
-        1 for message, sent in zip(new[-options.messages_max :], kept, strict=True) if message is not sent
-    )
-    return Unseen(kept, len(new) - len(kept) + cut)
+    kept = _newest(new, options.messages_max)
+    sent = [_message_limited(message, options) for message in kept]
+    return Unseen(sent, len(new) - len(kept) + _changed(kept, sent))
 
 
-def _shortened(message: Message, limit: int) -> Message:
-    """The message, its text cut at the limit. Parts stay whole: half an image is none."""
+def _changed(messages: list[Message], sent: list[Message]) -> int:
+    return sum(before is not after for before, after in zip(messages, sent, strict=True))
+
+
+def _newest(messages: list[Message], limit: int) -> list[Message]:
+    """The last messages up to the limit, but never without the tool results that stand first."""
+    results = 0
+    while results < len(messages) and messages[results].role in RESULT_ROLES:
+        results += 1
+    room = max(0, limit - results)
+    return [*messages[:results], *messages[max(results, len(messages) - room) :]]
+
+
+def _message_limited(message: Message, options: ActorOptions) -> Message:
+    """The message within the limits of a continued turn. Parts stay whole: half an image is none."""
+    if message.role in RESULT_ROLES:
+        return _result_limited(message, options)
+    return _cut(message, options.message_max_chars)
+
+
+def _cut(message: Message, limit: int) -> Message:
+    """The message's beginning; its very self if it is no longer."""
     if isinstance(message.content, str) and len(message.content) > limit:
         return msgspec.structs.replace(message, content=message.content[:limit])
     return message
+
+
+def _result_limited(message: Message, options: ActorOptions) -> Message:
+    if message.role not in RESULT_ROLES:
+        return message
+    return shortened_result(message, options.tool_result_max_chars)
+
+
+def _instructions_limited(leading: list[Message], turn: Turn, options: ActorOptions) -> list[Message]:
+    """The system prompt; beside tools that are told in text, which take room of their own, a long one loses its end."""
+    if not (options.tools_in_text and turn.tools):
+        return leading
+    room = options.system_prompt_max_chars
+    limited: list[Message] = []
+    for message in leading:
+        limited.append(_cut(message, room))
+        room -= min(room, len(message.content) if isinstance(message.content, str) else 0)
+    return limited
 
 
 def tool_results(environment: Environment, submission: Submission) -> tuple[ToolResult, ...]:
@@ -100,18 +141,6 @@ def tool_results(environment: Environment, submission: Submission) -> tuple[Tool
         for message in messages[_after_last_answer(messages) :]
         if message.role in RESULT_ROLES
     )
-
-
-def offered_tools(turn: Turn) -> frozenset[str]:
-    """The names of the function tools that the client offered."""
-    names = (_tool_name(tool) for tool in turn.tools or ())
-    return frozenset(name for name in names if name is not None)
-
-
-def _tool_name(tool: dict[str, object]) -> str | None:
-    function = tool.get("function")
-    name = function.get("name") if isinstance(function, dict) else tool.get("name")
-    return name if isinstance(name, str) else None
 
 
 def _after_last_answer(messages: list[Message]) -> int:

@@ -10,8 +10,8 @@ import trio
 
 from mix2api.actors import refusals
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
-from mix2api.actors.request_facts import offered_tools, request_event, tool_results, unseen_messages
-from mix2api.actors.translation import Translation
+from mix2api.actors.request_facts import request_event, tool_results, unseen_messages
+from mix2api.actors.run_tools import result_ids, translation_of
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
 from mix2api.events.log import Append, Closing, Opening, Outcome, Ticket
@@ -74,9 +74,7 @@ class Run:
         self._concluded = False
         self._fenced = False
         self._last_ticket: Ticket | None = None
-        self._translation = Translation(
-            self._submission.run_id, offered_tools(self._submission.turn), environment.seal
-        )
+        self._translation = translation_of(self._submission, state, environment)
         self.state = state
 
     @property
@@ -212,13 +210,15 @@ class Run:
         seal = self._env.seal
         state = self.state
         session, exchange = state.upstream_session, state.upstream_exchange
+        messages = unseen_messages(self._submission.turn, state, self._env.options).messages
         asked = None if session is None else seal.unseal(session, "upstream_session")
         self._translation.expected_session = asked
         return UpstreamCall(
             run_id=self._submission.run_id,
             request_id=self._submission.request_id,
             turn=self._submission.turn,
-            messages=unseen_messages(self._submission.turn, state, self._env.options).messages,
+            messages=messages,
+            call_ids=result_ids(messages, state, seal),
             session=asked,
             exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
             authorization=self._submission.authorization,

@@ -1,17 +1,28 @@
 """An upstream's events as replies for the client and as entries for the log. No I/O.
 
 Deltas leave as they come; for the log the frames of one kind are counted together until `flush` or another kind.
-This is the hot path: one call per socket read, one loop turn per frame.
+This is the hot path: one call per socket read, one loop turn per frame. Where a site has no native tools, its text goes
+through a recogniser first; a turn without tools has none and pays nothing.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol, assert_never
 
-from mix2api.actors.tool_calls import ToolCalls
+from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
 from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
+from mix2api.tools.pieces import (
+    Broken,
+    CallArguments,
+    CallBegan,
+    CallEnded,
+    Dropped,
+    FinalText,
+    Piece,
+    Plain,
+)
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -41,13 +52,40 @@ _FINISHES: Final = {
 }
 
 
-class Translation:
-    """One run's."""
+_NOT_BEGUN: Final = -1
+"""The number of a call in the text that broke before it had one."""
+APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Please try again."
+"""Instead of a call that cannot be read. Never the raw text: it would teach both sides to speak the protocol."""
 
-    def __init__(self, run_id: RunId, offered: frozenset[str], seal: Seal) -> None:
+
+class CallReader(Protocol):
+    """Reads calls out of text (`mix2api.tools.recognition`)."""
+
+    def feed(self, text: str) -> list[Piece]:
+        """What is known of the text so far, in order."""
+        ...
+
+    def end(self) -> list[Piece]:
+        """What is left of it."""
+        ...
+
+
+class Translation:
+    """One run's.
+
+    Args:
+        run_id: whose.
+        seal: for digests and the site's ids.
+        rules: what may be called.
+        reader: of calls in the text; None where there are none to be read.
+    """
+
+    def __init__(self, run_id: RunId, seal: Seal, rules: CallRules, reader: CallReader | None = None) -> None:
         self._run_id = run_id
         self._seal = seal
-        self._tool_calls = ToolCalls(run_id, offered, seal)
+        self._reader = reader
+        self._tool_calls = ToolCalls(run_id, seal, rules)
+        self._unanswered = False
         self.replies: list[Reply] = []
         """For the client, in order; the caller takes them away."""
         self.commands: list[RecordChunk | RecordToolCall] = []
@@ -97,8 +135,11 @@ class Translation:
             if type(event) is Text:
                 text = event.text
                 self._count(ChunkKind.TEXT, text)
-                self._texts.append(text)
-                replies.append(TextDelta(text))
+                if self._reader is None:
+                    self._texts.append(text)
+                    replies.append(TextDelta(text))
+                else:
+                    self._read(self._reader.feed(text))
             else:
                 self._HANDLERS[type(event)](self, event)
                 if self.caused:
@@ -171,10 +212,39 @@ class Translation:
         self._count(ChunkKind.REASONING, event.text)
         self.replies.append(ReasoningDelta(event.text))
 
+    def _say(self, text: str) -> None:
+        self._texts.append(text)
+        self.replies.append(TextDelta(text))
+        self._unanswered = False
+
+    def _read(self, pieces: list[Piece]) -> None:
+        """What the recogniser made of text."""
+        for piece in pieces:
+            match piece:
+                case Plain(text) | FinalText(text):
+                    self._say(text)
+                case CallBegan(index, name, given_id):
+                    self.replies += self._tool_calls.began(index, name, given_id)
+                case CallArguments(index, text):
+                    self.replies += self._tool_calls.continued(index, text)
+                case CallEnded(index):
+                    self._tell(self._tool_calls.became_whole(index))
+                case Dropped():
+                    self._tool_calls.dropped += 1
+                case Broken(_, index):
+                    self._tool_calls.broke(_NOT_BEGUN if index is None else index)
+                    self._unanswered = True
+                case _:
+                    assert_never(piece)
+        self._heed_calls()
+
+    def _heed_calls(self) -> None:
+        self.faithful = self.faithful and not self._tool_calls.withheld
+
     def _tool_started(self, event: ToolInputStarted) -> None:
         self._count(ChunkKind.TOOL_INPUT, "")
         self.replies += self._tool_calls.started(event)
-        self.faithful = self.faithful and not self._tool_calls.refused
+        self._heed_calls()
 
     def _tool_delta(self, event: ToolInputDelta) -> None:
         self._count(ChunkKind.TOOL_INPUT, event.text)
@@ -184,8 +254,22 @@ class Translation:
         pieces, calls = self._tool_calls.available(event)
         self._count(ChunkKind.TOOL_INPUT, "".join(piece.arguments for piece in pieces))
         self.replies += pieces
-        self.faithful = self.faithful and not self._tool_calls.refused
+        self._heed_calls()
         self._tell(calls)
+
+    def _tool_broken(self, event: ToolInputBroken) -> None:
+        broken = self._tool_calls.broken
+        self._tool_calls.failed(event.call_id, event.name)
+        self._unanswered = self._unanswered or self._tool_calls.broken > broken
+        self._hidden(event)
+
+    def _tool_ran(self, event: ToolOutputSeen) -> None:
+        self._tool_calls.was_run(event.call_id)
+        self._hidden(event)
+
+    def _step_finished(self, event: StepFinished) -> None:
+        self._tool_calls.step_ended()
+        self._skip_one(event)
 
     def _tell(self, calls: list[ToolCall]) -> None:
         if calls:
@@ -213,12 +297,26 @@ class Translation:
         if event.reason == "error":
             self._failed(Failed("the upstream ended with an error"))
             return
-        self._tell(self._tool_calls.rest())
+        if self._reader is not None:
+            self._read(self._reader.end())
+        calls = self._tool_calls
+        self.replies += calls.close()
+        self._heed_calls()
+        due = calls.count and not calls.shown_half
+        if self._unanswered and not due:
+            self._say(APOLOGY)
+        self._tell(calls.rest())
         reason = _FINISHES.get(event.reason or "")
-        if reason is None or (event.reason == "stop" and self._tool_calls.count):
-            reason = FinishReason.TOOL_CALLS if self._tool_calls.count else FinishReason.STOP
-        self._single(ChunkKind.FINISH, finish_reason=reason, usage=self._usage)
+        if reason in {None, FinishReason.STOP}:
+            reason = FinishReason.TOOL_CALLS if due else FinishReason.STOP
+        self._single(ChunkKind.FINISH, finish_reason=reason, detail=self._remark(), usage=self._usage)
         self.caused = self.finished = True
+
+    def _remark(self) -> str | None:
+        """What a good ending hides."""
+        if self._tool_calls.broken:
+            return Detail.BROKEN_CALL.value
+        return Detail.DROPPED_CALL.value if self._tool_calls.dropped else None
 
     def _failed(self, event: Failed) -> None:
         self.upstream_says = event.message
@@ -240,9 +338,9 @@ class Translation:
         ToolInputStarted: _tool_started,
         ToolInputDelta: _tool_delta,
         ToolInputAvailable: _tool_available,
-        ToolInputBroken: _hidden,
-        ToolOutputSeen: _hidden,
-        StepFinished: _skip_one,
+        ToolInputBroken: _tool_broken,
+        ToolOutputSeen: _tool_ran,
+        StepFinished: _step_finished,
         UsageSeen: _usage_seen,
         Skipped: _skip,
         Finished: _finished,

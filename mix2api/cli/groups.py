@@ -11,9 +11,10 @@ from mix2api.sessions.canonical import canonical_json
 from mix2api.settings import InboundAuthMode, Settings, UpstreamAuthMode
 from mix2api.store.location import Timeouts as StoreTimeouts
 from mix2api.store.options import StoreOptions
+from mix2api.tools.instruction import InstructionPlace
 from mix2api.upstreams.http.client import HttpOptions
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
-from mix2api.upstreams.mix.options import CredentialSource, MixOptions
+from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
 from mix2api.vocabulary import ProcessId
 
 
@@ -49,6 +50,9 @@ def actor_options(settings: Settings) -> ActorOptions:
         session_ttl_s=settings.sessions.ttl_ms / 1000,
         messages_max=settings.sessions.messages_max,
         message_max_chars=settings.sessions.message_max_chars,
+        tools_in_text=not settings.site.send_tools,
+        tool_result_max_chars=settings.tools.result_max_chars,
+        system_prompt_max_chars=settings.tools.system_prompt_max_chars,
         stall_s=float(settings.listening.client_stall_s),
     )
 
@@ -74,10 +78,21 @@ def mix_options(settings: Settings) -> MixOptions:
         accept_language=site.accept_language,
         stream_tools=site.stream_tools,
         send_tools=site.send_tools,
+        tools=_tool_options(settings),
         context_in_query=site.context_in_query,
         query_max_chars=site.query_max_chars,
         credential=CredentialSource(settings.upstream_auth.mode.value),
         bearer_token=settings.upstream_auth.bearer_token,
+    )
+
+
+def _tool_options(settings: Settings) -> ToolOptions:
+    tools = settings.tools
+    return ToolOptions(
+        force_call=tools.force_call,
+        instruction=InstructionPlace(tools.instruction.value),
+        max_count=None if tools.keep_all else tools.max_count,
+        description_max_chars=tools.description_max_chars,
     )
 
 

@@ -8,7 +8,15 @@ from attrs import evolve as changed
 
 from mix2api.events.kinds import End, Event, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
 from mix2api.sessions.attribution import cause_of
-from mix2api.sessions.state import REMEMBERED_RUNS, VACANT, RunState, SessionState, Stage
+from mix2api.sessions.state import (
+    REMEMBERED_CALLS,
+    REMEMBERED_RUNS,
+    VACANT,
+    CalledTool,
+    RunState,
+    SessionState,
+    Stage,
+)
 from mix2api.sessions.transitions import TRANSITIONS, trigger_of
 from mix2api.vocabulary import ChunkKind, SessionWord
 
@@ -95,7 +103,7 @@ def _moved(
         return changed(state, stage=stage, run=changed(run, seq=event.seq))
     if isinstance(event, ToolCall):
         called = changed(run, seq=event.seq, tool_calls=(*run.tool_calls, event.index), had_output=True)
-        return changed(state, stage=stage, run=called)
+        return changed(state, stage=stage, run=called, calls=_remembered(state, event, called))
     if event.kind in CAUSE_KINDS and cause_of(event) is None:
         # A run that concludes without a cause could never be ended.
         raise IllegalEvent(f"{trigger_of(event)} without a cause")
@@ -106,6 +114,11 @@ def _moved(
         upstream_session=event.upstream_session or state.upstream_session,
         upstream_exchange=event.upstream_exchange or state.upstream_exchange,
     )
+
+
+def _remembered(state: SessionState, call: ToolCall, run: RunState) -> tuple[CalledTool, ...]:
+    known = CalledTool(tool_call_id=call.tool_call_id, upstream_call_id=call.upstream_call_id, name=call.name)
+    return (*state.calls, known)[-max(REMEMBERED_CALLS, len(run.tool_calls)) :]
 
 
 def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:

@@ -42,6 +42,21 @@ REMEMBERED_RUNS: Final = 8
 """Ended runs whose repeats are recognised: more than a session's queue can hold redelivered at once."""
 
 
+REMEMBERED_CALLS: Final = 32
+"""Calls whose ids are remembered: four rounds of eight. Those of the newest answer are, however many it had."""
+
+
+@frozen(kw_only=True)
+class CalledTool:
+    """A call that went to the client, as far as its result has to find back to the site."""
+
+    tool_call_id: str
+    """Digest of the id that the client has."""
+    upstream_call_id: Sealed | None = None
+    name: Digest
+    """Of the tool: legacy results name nothing else."""
+
+
 @frozen(kw_only=True)
 class RunState:
     """The run under way."""
@@ -91,6 +106,8 @@ class SessionState:
     """Whose it is."""
     context: Context | None = None
     waits_at: tuple[Digest, ...] = ()
+    calls: tuple[CalledTool, ...] = ()
+    """The last calls, newest last."""
     gaps: int = 0
     """Events known to be lost from its log."""
 

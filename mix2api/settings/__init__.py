@@ -1,6 +1,6 @@
 """Typed settings: read once by `mix2api.cli`, handed down as small frozen groups, never read elsewhere.
 
-`inbound`, `upstream` and `process` have what takes effect, `later` what is known and not served yet, `readers` the forms of values, `loading` the checks,
+`inbound`, `upstream`, `tools` and `process` have what takes effect, `later` what is known and not served yet, `readers` the forms of values, `loading` the checks,
 `showing` what an operator sees.
 """
 
@@ -11,6 +11,7 @@ from mix2api.settings.choices import (
     SessionKeyMode,
     SessionReuse,
     StoreMode,
+    ToolInstructionMode,
     UpstreamAuthMode,
     UpstreamKind,
 )
@@ -18,6 +19,7 @@ from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.loading import Settings, Source, load_settings
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.showing import EffectiveRow, effective, render_docs
+from mix2api.settings.tools import Tools
 from mix2api.settings.upstream import Network, Site, UpstreamAuth
 
 __all__ = [
@@ -39,6 +41,8 @@ __all__ = [
     "Source",
     "StoreMode",
     "Storing",
+    "ToolInstructionMode",
+    "Tools",
     "UpstreamAuth",
     "UpstreamAuthMode",
     "UpstreamKind",

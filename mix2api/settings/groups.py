@@ -9,6 +9,7 @@ from typing import Final
 
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
+from mix2api.settings.tools import Tools
 from mix2api.settings.upstream import Network, Site, UpstreamAuth
 
 GROUPS: Final[Mapping[str, type]] = {
@@ -19,6 +20,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "site": Site,
     "network": Network,
     "upstream_auth": UpstreamAuth,
+    "tools": Tools,
     "storing": Storing,
     "working": Working,
     "release": Release,

@@ -145,7 +145,7 @@ class Sessions:
             "UPSTREAM_MESSAGE_MAX_CHARS",
             Whole(1, 10_000_000),
             "8000",
-            "longest message that a continued turn sends; the rest is withheld",
+            "longest message that a continued turn sends, tool results apart; the rest is withheld",
             unit="characters",
         )
     )

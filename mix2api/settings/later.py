@@ -5,9 +5,7 @@ A row leaves this table for a field of a group (`mix2api.settings.groups`) when 
 
 from typing import Final
 
-from mix2api.settings.choices import ToolInstructionMode
 from mix2api.settings.readers import (
-    Choice,
     Flag,
     HttpUrl,
     JsonObject,
@@ -23,7 +21,6 @@ _CHARS: Final = Whole(1, 10_000_000)
 _TOKENS: Final = Whole(1, 100_000_000)
 _NO_DYNAMIC: Final = "requests cannot choose the upstream's base URL yet"
 _NO_MANAGED: Final = "tokens are not fetched yet (UPSTREAM_AUTH_MODE=managed)"
-_NO_TOOLS: Final = "tools are not turned into instructions yet"
 _NO_BUDGETS: Final = "tokens are not counted and nothing is trimmed yet"
 _NO_TRACES: Final = "no traces are taken yet"
 _NO_DEBUG_LINES: Final = "no such debugging lines are written yet"
@@ -85,48 +82,6 @@ LATER: Final[tuple[Setting, ...]] = (
         "true",
         "a turn of a dead process runs once more if its client has seen nothing",
         lack="nothing is run a second time yet, whatever stands here",
-    ),
-    Setting(
-        "FORCE_TOOL_CALL",
-        Flag(words=("0", "1", "true", "false")),
-        "0",
-        "a turn with tools must call one",
-        lack=_NO_TOOLS,
-    ),
-    Setting("TOOL_KEEP_ALL", Flag(), "true", "all tools are told to the site", lack=_NO_TOOLS),
-    Setting(
-        "TOOL_MAX_COUNT", Whole(1, 10_000), "15", "tools that are told to the site otherwise", lack=_NO_TOOLS
-    ),
-    Setting(
-        "TOOL_DESC_MAX_CHARS",
-        _CHARS,
-        "500",
-        "longest description of a tool",
-        unit="characters",
-        lack=_NO_TOOLS,
-    ),
-    Setting(
-        "SYSTEM_PROMPT_MAX_CHARS",
-        _CHARS,
-        "10000",
-        "longest system prompt beside tool instructions",
-        unit="characters",
-        lack=_NO_TOOLS,
-    ),
-    Setting(
-        "TOOL_INSTRUCTION_MODE",
-        Choice(ToolInstructionMode),
-        "both",
-        "where a site without native tools is told of them",
-        lack=_NO_TOOLS,
-    ),
-    Setting(
-        "TOOL_RESULT_MAX_CHARS",
-        _CHARS,
-        "20000",
-        "longest tool result that is sent",
-        unit="characters",
-        lack="tool results are sent whole",
     ),
     Setting("MODEL_PROFILE_JSON", JsonObject(), "", "profiles by model", lack=_NO_BUDGETS),
     Setting(

@@ -16,6 +16,7 @@ from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.later import LATER
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.setting import Setting, settings_of
+from mix2api.settings.tools import Tools
 from mix2api.settings.upstream import Network, Site, UpstreamAuth
 
 OURS: Final = "MIX2API_"
@@ -59,6 +60,7 @@ class Settings:
     site: Site = field(factory=Site)
     network: Network = field(factory=Network)
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
+    tools: Tools = field(factory=Tools)
     storing: Storing = field(factory=Storing)
     working: Working = field(factory=Working)
     release: Release = field(factory=Release)

@@ -130,6 +130,17 @@ def _mismatch(message: str) -> InvalidRequest:
     return InvalidRequest(message, param="messages", code=MISMATCH)
 
 
+def result_key(message: Message) -> str:
+    """What a result says of its call: the id, or `function <name>`, which no id can be; empty for other messages."""
+    match message.role:
+        case "tool":
+            return message.tool_call_id or ""
+        case "function":
+            return f"function {message.name or ''}"
+        case _:
+            return ""
+
+
 def shortened_result(message: Message, limit: int) -> Message:
     """The message with at most `limit` characters of text; its very self if it has no more.
 
@@ -168,3 +179,13 @@ def _shortened_parts(parts: list[dict[str, Any]], limit: int) -> list[dict[str, 
     kept = [part for part in parts if not _is_text(part)]
     first = next(place for place, part in enumerate(parts) if _is_text(part))
     return [*kept[:first], {"type": "text", "text": without_middle(text, limit)}, *kept[first:]]
+
+
+def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:
+    """What results may name (`result_key`) -> the called function's name, for all calls of a history."""
+    names: dict[str, str] = {}
+    for message in messages:
+        names.update({call.id: _name_of(call) for call in message.tool_calls or ()})
+        if message.function_call is not None:
+            names[f"function {message.function_call.name}"] = message.function_call.name
+    return names

@@ -4,7 +4,7 @@
 per piece that the socket gave, because one wake-up per frame costs eight times as much (`bench/RESULTS.md`).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -173,6 +173,8 @@ class UpstreamCall:
     session: str | None = field(default=None, repr=False)
     """The site's session id when continuing, in clear."""
     exchange: str | None = field(default=None, repr=False)
+    call_ids: Mapping[str, str] = field(factory=dict, repr=False)
+    """What a result names (`mix2api.tools.results.result_key`) -> the site's own id of that call, where it has another."""
     authorization: str | None = field(default=None, repr=False)
     """The `authorization` header, where it is not the deployment's own: the caller's (`pass_through`) or the managed one."""
 

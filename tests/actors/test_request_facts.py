@@ -1,12 +1,10 @@
 """What the log may know of a turn."""
 
-import pytest
-from actor_parts import CLOCK, MODEL, SEAL, bench, submission, turn
+from actor_parts import CLOCK, MODEL, SEAL, bench, submission
 
 from mix2api.actors.environment import ActorOptions
 from mix2api.actors.request_facts import (
     known_or_digest,
-    offered_tools,
     request_event,
     tool_results,
     unseen_messages,
@@ -98,21 +96,3 @@ async def test_tool_results_are_sizes_and_digests() -> None:
     ]
     assert [result.size_bytes for result in results[:2]] == [2, 0]
     assert results[0].digest == SEAL.digest("ü", "tool_result")
-
-
-@pytest.mark.parametrize(
-    ("tool", "name"),
-    [
-        ({"type": "function", "function": {"name": "a"}}, "a"),
-        ({"type": "function", "name": "flat"}, "flat"),
-        ({"type": "function", "function": {"name": 5}}, None),
-        ({"type": "function", "function": {}}, None),
-        ({"type": "custom"}, None),
-    ],
-)
-def test_a_tool_is_offered_by_its_name(tool: dict[str, object], name: str | None) -> None:
-    assert offered_tools(turn(tools=[tool])) == (frozenset() if name is None else frozenset({name}))
-
-
-def test_a_turn_without_tools_offers_none() -> None:
-    assert offered_tools(turn()) == frozenset()

@@ -1,12 +1,16 @@
 """From what a site says to replies and log entries."""
 
+from typing import Any
+
 import pytest
 from actor_parts import SEAL
 
+from mix2api.actors.tool_calls import CallRules
 from mix2api.actors.translation import Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -31,9 +35,14 @@ from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId
 USAGE = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3)
 
 
-def translated(*batches: list[UpstreamEvent], offered: str = "weather") -> Translation:
+def rules(**fields: Any) -> CallRules:
+    ids = CallIds(lambda: "call_drawn", lambda _: False)
+    return CallRules(**({"callable_names": frozenset({"weather"}), "ids": ids} | fields))
+
+
+def translated(*batches: list[UpstreamEvent], **fields: Any) -> Translation:
     """After these batches, 10 ms apart, and a flush."""
-    translation = Translation(RunId("run_1"), frozenset({offered}), SEAL)
+    translation = Translation(RunId("run_1"), SEAL, rules(**fields))
     for number, batch in enumerate(batches):
         translation.take(batch, 10 * number)
     translation.flush()
@@ -68,7 +77,7 @@ def test_another_kind_begins_another_entry() -> None:
 
 
 def test_there_is_something_to_log_until_it_was_flushed() -> None:
-    translation = Translation(RunId("run_1"), frozenset(), SEAL)
+    translation = Translation(RunId("run_1"), SEAL, rules())
     translation.take([Text("a")], 0)
     assert translation.has_unlogged
     translation.flush()

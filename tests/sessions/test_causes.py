@@ -76,5 +76,8 @@ def test_every_detail_of_a_run_that_was_accepted_is_in_the_table() -> None:
         Detail.BEFORE_OUTPUT,
         Detail.MID_STREAM,
         Detail.EDGE_LOST,
+        # Remarks of good endings, which the translation makes.
+        Detail.BROKEN_CALL,
+        Detail.DROPPED_CALL,
     }
     assert {row[2] for row in TABLE if isinstance(row[2], Detail)} == set(Detail) - elsewhere

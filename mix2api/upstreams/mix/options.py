@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from mix2api.tools.instruction import InstructionPlace
 from mix2api.wire.sse_frames import FRAME_LIMIT
 
 ANSWER_LIMIT = 32 * 1024 * 1024
@@ -22,6 +23,20 @@ class CredentialSource(StrEnum):
     MANAGED = "managed"
     """A token that is fetched and renewed (`mix2api.upstreams.credentials`)."""
     NONE = "none"
+
+
+@frozen(kw_only=True)
+class ToolOptions:
+    """How a site without native tools is told of them."""
+
+    force_call: bool = False
+    """`FORCE_TOOL_CALL`: for sites with native tools, too."""
+    instruction: InstructionPlace = InstructionPlace.BOTH
+    """`TOOL_INSTRUCTION_MODE`."""
+    max_count: int | None = None
+    """`TOOL_MAX_COUNT`; None: `TOOL_KEEP_ALL`."""
+    description_max_chars: int = 500
+    """`TOOL_DESC_MAX_CHARS`."""
 
 
 def _locale() -> MappingProxyType[str, Any]:
@@ -51,6 +66,7 @@ class MixOptions:
     """`MIX2API_UPSTREAM_STREAM_TOOLS`: off for sites whose tool calls in text only parse when whole."""
     send_tools: bool = False
     """`SEND_UPSTREAM_TOOLS`: the site knows native tool calls."""
+    tools: ToolOptions = field(factory=ToolOptions)
     context_in_query: bool = False
     """`INCLUDE_CONTEXT_IN_QUERY`: on a fresh session the query holds the earlier messages as text, too."""
     query_max_chars: int = 30_000

@@ -4,20 +4,25 @@ from typing import Any, assert_never
 
 import msgspec
 
+from mix2api.tools.choice import CallMode
+from mix2api.tools.offer import Offer, offer_of
 from mix2api.upstreams.mix.options import CredentialSource, MixOptions
+from mix2api.upstreams.mix.outgoing import outgoing_messages
+from mix2api.upstreams.mix.query import query_of
 from mix2api.upstreams.port import UpstreamCall
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import Turn
 
 
 def request_body(call: UpstreamCall, options: MixOptions) -> bytes:
     """The JSON body. The site's own fields win over sampling parameters of the same name."""
     turn = call.turn
+    offer = offer_of(turn, force=options.tools.force_call)
     body: dict[str, Any] = {
         **turn.sampling,
-        "request": _request_object(call, options),
+        "request": _request_object(call, options, offer),
         "is_personalized": options.is_personalized,
         "stream": turn.stream and (options.stream_tools or not turn.tools),
-        "messages": call.messages,
+        "messages": outgoing_messages(call, options, offer),
     }
     if call.session is not None:
         body["session_id"] = call.session
@@ -26,10 +31,21 @@ def request_body(call: UpstreamCall, options: MixOptions) -> bytes:
     if turn.max_tokens is not None:
         body["max_tokens"] = turn.max_tokens
     if options.send_tools and turn.tools:
-        body["tools"] = turn.tools
-        if turn.tool_choice is not None:
-            body["tool_choice"] = turn.tool_choice
+        body |= _native_tools(turn, offer)
     return msgspec.json.encode(body)
+
+
+def _native_tools(turn: Turn, offer: Offer) -> dict[str, Any]:
+    """The tools as the client gave them, and its choice; a call is demanded where the options do and it does not say."""
+    fields: dict[str, Any] = {"tools": turn.tools}
+    choice = turn.tool_choice
+    if choice in {None, CallMode.FREELY.value} and offer.choice.mode is CallMode.ALWAYS:
+        choice = CallMode.ALWAYS.value
+    if choice is not None:
+        fields["tool_choice"] = choice
+    if turn.parallel_tool_calls is not None:
+        fields["parallel_tool_calls"] = turn.parallel_tool_calls
+    return fields
 
 
 def request_headers(call: UpstreamCall, options: MixOptions) -> tuple[tuple[str, str], ...]:
@@ -54,27 +70,13 @@ def model_slug(model: str) -> str:
     return model.partition("/")[2] or model
 
 
-def query_of(call: UpstreamCall, options: MixOptions) -> str:
-    """The newest user text, with what was said before it if the options want that on a fresh session.
-
-    At most `query_max_chars` characters, and the last ones: the newest words are what the site searches for.
-    """
-    if options.context_in_query and call.session is None:
-        lines = [f"{message.role}: {text}" for message in call.turn.messages if (text := _text_of(message))]
-        query = "\n".join(lines)
-    else:
-        users = (message for message in reversed(call.turn.messages) if message.role == "user")
-        query = next((text for message in users if (text := _text_of(message))), "")
-    return query[-options.query_max_chars :]
-
-
-def _request_object(call: UpstreamCall, options: MixOptions) -> dict[str, Any]:
+def _request_object(call: UpstreamCall, options: MixOptions, offer: Offer) -> dict[str, Any]:
     request: dict[str, Any] = {
         "agent_slug": options.agent_slug,
         "model_slug": model_slug(call.turn.model),
         "locale": dict(options.locale),
         "modes": dict(options.modes),
-        "query": query_of(call, options),
+        "query": query_of(call, options, offer),
     }
     persona_id = call.turn.persona_id or options.persona_id
     if persona_id:
@@ -92,11 +94,3 @@ def _credential(call: UpstreamCall, options: MixOptions) -> str | None:
             return None
         case _:
             assert_never(options.credential)
-
-
-def _text_of(message: Message) -> str:
-    """A message's text; parts that are not text say nothing here."""
-    if message.content is None or isinstance(message.content, str):
-        return message.content or ""
-    texts = (part.get("text") for part in message.content if part.get("type") == "text")
-    return "\n".join(text for text in texts if isinstance(text, str))

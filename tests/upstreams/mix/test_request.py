@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from mix2api.upstreams.mix.options import CredentialSource, MixOptions
-from mix2api.upstreams.mix.request import model_slug, query_of, request_body, request_headers
+from mix2api.upstreams.mix.request import model_slug, request_body, request_headers
 from mix2api.upstreams.port import UpstreamCall
 from mix2api.vocabulary import RequestId, RunId
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn
@@ -110,7 +110,10 @@ def test_messages_keep_their_openai_form() -> None:
         ),
         Message(role="tool", tool_call_id="call_1", content="42"),
     ]
-    sent = body(call(Turn(model="m", messages=[HELLO, *messages]), messages=messages))
+    sent = body(
+        call(Turn(model="m", messages=[HELLO, *messages]), messages=messages),
+        evolve(OPTIONS, send_tools=True),
+    )
     assert sent["messages"][0]["role"] == "assistant"
     assert sent["messages"][0]["tool_calls"][0]["id"] == "call_1"
     assert sent["messages"][0]["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"a":1}'}
@@ -166,27 +169,29 @@ def test_the_query_is_the_newest_user_text_of_parts_too() -> None:
         model="m",
         messages=[HELLO, Message(role="user", content=parts), Message(role="assistant", content="a")],
     )
-    assert query_of(call(turn), OPTIONS) == "look\nhere"
+    assert body(call(turn), OPTIONS)["request"]["query"] == "look\nhere"
 
 
 def test_a_message_without_text_leaves_the_query_to_an_older_one() -> None:
     image = Message(role="user", content=[{"type": "image_url", "image_url": {}}])
-    assert query_of(call(Turn(model="m", messages=[HELLO, image])), OPTIONS) == "hello"
-    assert query_of(call(Turn(model="m", messages=[image])), OPTIONS) == ""
+    assert body(call(Turn(model="m", messages=[HELLO, image])), OPTIONS)["request"]["query"] == "hello"
+    assert body(call(Turn(model="m", messages=[image])), OPTIONS)["request"]["query"] == ""
 
 
 def test_context_stands_in_the_query_of_fresh_sessions_only() -> None:
     options = evolve(OPTIONS, context_in_query=True)
     turn = Turn(model="m", messages=[Message(role="system", content="be kind"), HELLO])
-    assert query_of(call(turn), options) == "system: be kind\nuser: hello"
-    assert query_of(call(turn, session="s"), options) == "hello"
-    assert query_of(call(turn), OPTIONS) == "hello"
+    assert body(call(turn), options)["request"]["query"] == "system: be kind\nuser: hello"
+    assert body(call(turn, session="s"), options)["request"]["query"] == "hello"
+    assert body(call(turn), OPTIONS)["request"]["query"] == "hello"
 
 
 def test_a_long_query_keeps_its_end() -> None:
     options = evolve(OPTIONS, query_max_chars=5)
     assert (
-        query_of(call(Turn(model="m", messages=[Message(role="user", content="0123456789")])), options)
+        body(call(Turn(model="m", messages=[Message(role="user", content="0123456789")])), options)[
+            "request"
+        ]["query"]
         == "56789"
     )
 

@@ -1,0 +1,64 @@
+"""What of a turn and its session decides about the calls of one run: the rules, the ids, the way back to the site's ids."""
+
+from collections.abc import Mapping
+
+from mix2api.actors.environment import Environment
+from mix2api.actors.tool_calls import CALL_ID, TOOL_NAME, CallRules
+from mix2api.actors.translation import Translation
+from mix2api.sealing import Seal
+from mix2api.sessions.dispatch import Submission
+from mix2api.sessions.state import SessionState
+from mix2api.tools.ids import CallIds, ids_in
+from mix2api.tools.offer import offer_of
+from mix2api.tools.results import result_key
+from mix2api.vocabulary import Digest
+from mix2api.wire.turn import Message
+
+
+def translation_of(submission: Submission, state: SessionState, environment: Environment) -> Translation:
+    """The translation of a run's answer, by what its turn offers and what its conversation has seen."""
+    turn = submission.turn
+    offer = offer_of(turn)
+    rules = CallRules(
+        callable_names=offer.callable_names,
+        ids=_call_ids(turn.messages, state, environment),
+        single=offer.single,
+        streamed=turn.stream,
+    )
+    return Translation(submission.run_id, environment.seal, rules)
+
+
+def _call_ids(messages: list[Message], state: SessionState, environment: Environment) -> CallIds:
+    """Unique among the calls of the request's history and those that the session remembers."""
+    seal = environment.seal
+    history = ids_in(messages)
+    remembered = {call.tool_call_id for call in state.calls}
+
+    def known(call_id: str) -> bool:
+        return call_id in history or seal.digest(call_id, CALL_ID) in remembered
+
+    return CallIds(environment.mint.call_id, known)
+
+
+def result_ids(messages: list[Message], state: SessionState, seal: Seal) -> Mapping[str, str]:
+    """The site's ids of the calls that these results answer, for a session that made those calls.
+
+    Returns:
+        Nothing for a fresh session: it is given the calls themselves, under the ids that the client knows.
+    """
+    if state.upstream_session is None or not state.calls:
+        return {}
+    # The newest of two with one name or id: that is the one whose result has not come yet.
+    by_id = {call.tool_call_id: call.upstream_call_id for call in state.calls}
+    by_name = {call.name: call.upstream_call_id for call in state.calls}
+    found: dict[str, str] = {}
+    for message in messages:
+        if message.role == "tool":
+            sealed = by_id.get(str(seal.digest(message.tool_call_id or "", CALL_ID)))
+        elif message.role == "function":
+            sealed = by_name.get(Digest(seal.digest(message.name or "", TOOL_NAME)))
+        else:
+            sealed = None
+        if sealed is not None:
+            found[result_key(message)] = seal.unseal(sealed, CALL_ID)
+    return found

@@ -1,0 +1,77 @@
+"""The group of tools: how a site is told of them, and how much of them and of their results it is sent."""
+
+# ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
+
+from typing import Final
+
+from attrs import frozen
+
+from mix2api.settings.choices import ToolInstructionMode
+from mix2api.settings.readers import Choice, Flag, Whole
+from mix2api.settings.setting import Setting, held
+
+_CHARS: Final = Whole(1, 10_000_000)
+
+
+@frozen(kw_only=True)
+class Tools:
+    """Tools of the clients.
+
+    What concerns instructions takes effect only without `SEND_UPSTREAM_TOOLS`: a site with native tools gets them unchanged.
+    """
+
+    force_call: bool = held(
+        Setting(
+            "FORCE_TOOL_CALL",
+            Flag(words=("0", "1", "true", "false")),
+            "0",
+            "a turn with tools must call one, where the caller leaves it open; not the turn that brings results",
+        )
+    )
+    keep_all: bool = held(
+        Setting("TOOL_KEEP_ALL", Flag(), "true", "instructions name all tools, not `TOOL_MAX_COUNT` of them")
+    )
+    max_count: int = held(
+        Setting(
+            "TOOL_MAX_COUNT",
+            Whole(1, 10_000),
+            "15",
+            "tools that instructions name without `TOOL_KEEP_ALL`: demanded, called before and mentioned ones first",
+        )
+    )
+    description_max_chars: int = held(
+        Setting(
+            "TOOL_DESC_MAX_CHARS",
+            _CHARS,
+            "500",
+            "longest description of a tool in instructions",
+            unit="characters",
+        )
+    )
+    system_prompt_max_chars: int = held(
+        Setting(
+            "SYSTEM_PROMPT_MAX_CHARS",
+            _CHARS,
+            "10000",
+            "longest system prompt beside tool instructions; the rest is withheld",
+            unit="characters",
+        )
+    )
+    instruction: ToolInstructionMode = held(
+        Setting(
+            "TOOL_INSTRUCTION_MODE",
+            Choice(ToolInstructionMode),
+            "both",
+            "where a site without native tools is told of them: in `query` (with the newest results), in a system message "
+            "of `messages`, in both, or nowhere",
+        )
+    )
+    result_max_chars: int = held(
+        Setting(
+            "TOOL_RESULT_MAX_CHARS",
+            _CHARS,
+            "20000",
+            "longest tool result that is sent; of a longer one both ends; comes before every other limit",
+            unit="characters",
+        )
+    )

@@ -1,0 +1,69 @@
+"""The text of `request.query`: what the user said last, and around it what a site without native tools has to be told. Pure.
+
+`QUERY_MAX_CHARS` bounds it. What gives way first are the results of tools, which stand in `messages` too; then the beginning
+of the user's text; the instruction last, and in a brief form before it is cut.
+"""
+
+from typing import Final
+
+from mix2api.tools.instruction import (
+    brief_standing,
+    for_now,
+    results_text,
+    selected,
+    standing,
+    text_of,
+)
+from mix2api.tools.offer import Offer
+from mix2api.tools.results import without_middle
+from mix2api.upstreams.mix.options import MixOptions
+from mix2api.upstreams.port import UpstreamCall
+
+_GAP: Final = "\n\n"
+_LEAST_RESULTS: Final = 200
+"""Characters: results that are cut to less say nothing, and are left to `messages`."""
+
+
+def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
+    """The newest user text, with what was said before it if the options want that on a fresh session.
+
+    At most `query_max_chars` characters; of the user's text the last ones: the newest words are what the site searches for.
+    """
+    limit = options.query_max_chars
+    said = _said(call, options)
+    if not _tells_tools(options, offer):
+        return said[-limit:]
+    instruction = _instruction(call, options, offer, max(limit // 2, limit - len(said) - len(_GAP)))
+    said = said[-max(1, limit - len(instruction) - len(_GAP)) :]
+    results = _results(call, options, limit - len(instruction) - len(said) - 2 * len(_GAP))
+    return _GAP.join(part for part in (instruction, said, results) if part)[:limit]
+
+
+def _tells_tools(options: MixOptions, offer: Offer) -> bool:
+    return bool(offer.functions) and not options.send_tools and options.tools.instruction.in_query
+
+
+def _said(call: UpstreamCall, options: MixOptions) -> str:
+    if options.context_in_query and call.session is None:
+        lines = [f"{message.role}: {text}" for message in call.messages if (text := text_of(message))]
+        return "\n".join(lines)
+    users = (message for message in reversed(call.turn.messages) if message.role == "user")
+    return next((text for message in users if (text := text_of(message))), "")
+
+
+def _instruction(call: UpstreamCall, options: MixOptions, offer: Offer, room: int) -> str:
+    tools = selected(offer, call.turn, options.tools.max_count)
+    now = for_now(offer)
+    whole = _GAP.join(part for part in (standing(tools, options.tools.description_max_chars), now) if part)
+    if len(whole) <= room:
+        return whole
+    return _GAP.join(part for part in (brief_standing(tools), now) if part)[:room]
+
+
+def _results(call: UpstreamCall, options: MixOptions, room: int) -> str:
+    if options.context_in_query and call.session is None:
+        return ""  # they stand in the context already
+    text = results_text(call.messages, call.turn.messages)
+    if len(text) <= room:
+        return text
+    return without_middle(text, room) if room >= _LEAST_RESULTS else ""
