@@ -7,9 +7,11 @@ from typing import Any, Final
 import msgspec
 import trio
 from attrs import define, field, frozen
-from invariant.oracle import Exchange, Oracle
+from invariant.exchanges import Exchange
+from invariant.oracle import Oracle
 from invariant.sayings import Call, Saying, Style, write
 from invariant.users import Asking, Move, User
+from invariant.waiting import Waiting
 from invariant.wishes import STREAMED, Kind, kind_of
 from wire_client import Answer, Conversation, WireClient
 
@@ -47,8 +49,10 @@ class Crowd:
     ports: Sequence[int]
     restart: Callable[[], Awaitable[Sequence[int]]]
     oracle: Oracle = field(init=False)
+    waiting: Waiting = field(factory=Waiting)
     users: list[User] = field(init=False)
     steps: int = 0
+    restarts: int = 0
     _token: str = field(factory=lambda: f"sk-{secrets.token_hex(8)}")
 
     def __attrs_post_init__(self) -> None:
@@ -69,7 +73,7 @@ class Crowd:
         """Lets users act at the same time, then judges.
 
         Raises:
-            CrossTalk, WrongReuse: see the oracle.
+            CrossTalk, WrongReuse: see `oracle` and `waiting`.
         """
         requests = [
             _Request(self.users[move.who], asking, move)
@@ -88,7 +92,9 @@ class Crowd:
                     nursery.start_soon(make, number, request)
             # What the site still says to an adapter that hung up enters its context, too.
             await self.demo.stats.wait_until(lambda stats: stats.open_streams == 0)
-        self.oracle.judge([exchanges[number] for number in range(len(requests))])
+        judged = [exchanges[number] for number in range(len(requests))]
+        self.oracle.judge(judged)
+        self.waiting.judge(judged)
         self._tell(requests, exchanges)
 
     def _tell(self, requests: Sequence[_Request], exchanges: dict[int, Exchange]) -> None:
@@ -114,6 +120,7 @@ class Crowd:
     async def renew_processes(self) -> None:
         """All processes are stopped and started again."""
         self.steps += 1
+        self.restarts += 1
         self.ports = await self.restart()
 
     async def _exchange(self, request: _Request) -> Exchange:

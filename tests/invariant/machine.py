@@ -1,7 +1,7 @@
 """The state machine that hypothesis drives: what may happen to a crowd, and how often."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import ClassVar, Final
 
 import trio
 from hypothesis import strategies as st
@@ -15,8 +15,7 @@ _DEEDS: Final = [*Deed, *[Deed.TALK] * 14, *[Deed.TWICE, Deed.COPY, Deed.FORK] *
 """Conversations have to become long before they can be mixed up."""
 _GOOD: Final = [wish for wish, kind in WISHES.items() if kind is Kind.GOOD]
 _WISHES: Final = [*WISHES, *[""] * 10, *_GOOD]
-_RESTARTS: Final = 40
-"""One step in so many replaces the processes, where chance is even."""
+_CALAMITIES: Final = ["restart", "forget", "forget", "forget", "nothing", "nothing"]
 
 _PLACES: Final = st.integers(0, 11)
 _MOVES: Final = st.builds(
@@ -42,39 +41,44 @@ _NEXT_TURNS: Final = st.builds(
 )
 
 
-def machine(make: Callable[[], Crowd], on_end: Callable[[Crowd], None]) -> type[RuleBasedStateMachine]:
-    """A machine whose examples each have a new crowd; to be run in a thread of trio's.
+class CrowdMachine(RuleBasedStateMachine):
+    """One crowd's story. To be run in a thread of trio's: the crowd lives in trio's own."""
+
+    make: ClassVar[Callable[[], Crowd]]
+    on_end: ClassVar[Callable[[Crowd], None]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.crowd = trio.from_thread.run_sync(self.make)
+
+    @rule(move=_MOVES)
+    def one_acts(self, move: Move) -> None:
+        trio.from_thread.run(self.crowd.moment, [move])
+
+    @rule(moves=st.lists(_MOVES, min_size=2, max_size=6, unique_by=lambda move: move.who))
+    def several_act_at_once(self, moves: list[Move]) -> None:
+        trio.from_thread.run(self.crowd.moment, moves)
+
+    @rule(moves=st.lists(_NEXT_TURNS, min_size=2, max_size=4, unique_by=lambda move: move.who))
+    def some_go_on(self, moves: list[Move]) -> None:
+        trio.from_thread.run(self.crowd.moment, moves)
+
+    @rule(place=st.integers(0, 1000), what=st.sampled_from(_CALAMITIES))
+    def something_goes_wrong(self, place: int, what: str) -> None:
+        if what == "restart":
+            trio.from_thread.run(self.crowd.renew_processes)
+        elif what == "forget":
+            trio.from_thread.run_sync(self.crowd.forget, place)
+
+    def teardown(self) -> None:
+        self.on_end(self.crowd)
+
+
+def machine(make: Callable[[], Crowd], on_end: Callable[[Crowd], None]) -> type[CrowdMachine]:
+    """A machine whose examples each have a new crowd.
 
     Args:
         make: a crowd; called in trio's own thread.
         on_end: told of every crowd that came to its end.
     """
-
-    class CrowdMachine(RuleBasedStateMachine):
-        def __init__(self) -> None:
-            super().__init__()
-            self.crowd = trio.from_thread.run_sync(make)
-
-        @rule(move=_MOVES)
-        def one_acts(self, move: Move) -> None:
-            trio.from_thread.run(self.crowd.moment, [move])
-
-        @rule(moves=st.lists(_MOVES, min_size=2, max_size=6, unique_by=lambda move: move.who))
-        def several_act_at_once(self, moves: list[Move]) -> None:
-            trio.from_thread.run(self.crowd.moment, moves)
-
-        @rule(moves=st.lists(_NEXT_TURNS, min_size=2, max_size=4, unique_by=lambda move: move.who))
-        def some_go_on(self, moves: list[Move]) -> None:
-            trio.from_thread.run(self.crowd.moment, moves)
-
-        @rule(place=st.integers(0, 1000), chance=st.integers(0, _RESTARTS))
-        def something_goes_wrong(self, place: int, chance: int) -> None:
-            if chance == _RESTARTS:
-                trio.from_thread.run(self.crowd.renew_processes)
-            else:
-                trio.from_thread.run_sync(self.crowd.forget, place)
-
-        def teardown(self) -> None:
-            on_end(self.crowd)
-
-    return CrowdMachine
+    return type("OneTrial", (CrowdMachine,), {"make": staticmethod(make), "on_end": staticmethod(on_end)})

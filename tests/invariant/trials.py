@@ -6,7 +6,7 @@ from typing import Self
 
 import trio
 from attrs import define, field
-from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from invariant.crowd import Crowd
 from invariant.machine import machine
@@ -35,19 +35,23 @@ class Totals:
     """Who took part in the largest crowd."""
     continued: int = 0
     fresh: int = 0
+    restarts: int = 0
+    """Of all processes."""
 
     def __iadd__(self, other: "Totals") -> Self:
         self.steps += other.steps
         self.users = max(self.users, other.users)
         self.continued += other.continued
         self.fresh += other.fresh
+        self.restarts += other.restarts
         return self
 
     def add(self, crowd: Crowd) -> None:
         self.users = max(self.users, crowd.active)
         self.steps += crowd.steps
-        self.continued += crowd.oracle.continued
-        self.fresh += crowd.oracle.fresh
+        self.continued += crowd.waiting.continued
+        self.fresh += crowd.waiting.fresh
+        self.restarts += crowd.restarts
 
 
 @define(eq=False)
@@ -103,6 +107,8 @@ async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: 
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
             print_blob=False,
+            # What failed is told by the oracle; hypothesis would list a thousand moves.
+            verbosity=Verbosity.quiet,
         )
         seeded = seed(number)(machine(crowd, totals.add))
         await trio.to_thread.run_sync(partial(run_state_machine_as_test, seeded, settings=kept))

@@ -173,7 +173,7 @@ class User:
         match deed:
             case Deed.FORK:
                 del line[at:]
-            case Deed.EDIT:
+            case Deed.EDIT if not (self.drops_text and line[at].calls):  # of that text nothing would arrive
                 line[at] = changed(line[at])
             case Deed.COMPACT:
                 del line[at : at + 2]
