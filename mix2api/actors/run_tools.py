@@ -10,6 +10,7 @@ from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState
 from mix2api.tools.ids import CallIds, ids_in
 from mix2api.tools.offer import offer_of
+from mix2api.tools.recognition import Recogniser
 from mix2api.tools.results import result_key
 from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
@@ -25,7 +26,9 @@ def translation_of(submission: Submission, state: SessionState, environment: Env
         single=offer.single,
         streamed=turn.stream,
     )
-    return Translation(submission.run_id, environment.seal, rules)
+    in_text = environment.options.tools_in_text and offer.functions
+    reader = Recogniser(rules.callable_names) if in_text else None
+    return Translation(submission.run_id, environment.seal, rules, reader)
 
 
 def _call_ids(messages: list[Message], state: SessionState, environment: Environment) -> CallIds:

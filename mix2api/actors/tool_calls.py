@@ -2,11 +2,12 @@
 
 Native calls and calls read out of text are told apart by their key alone: the site's id, or their number in the text.
 Only calls that the turn allows go out. One to another name is held until its step ends, because the site may be running
-it itself; if nobody ran it, it is dropped. What a call carried is told to the log once it is whole, in the order of the
-indexes: parallel calls may become whole in another.
+it itself; if nobody ran it, it is dropped.
 
-Where the client waits for one whole answer, calls are kept back until that answer ends: one that turns out to be broken
-is then never shown, which a stream cannot undo.
+Calls go out one after another, as OpenAI's own do: clients take a call for finished when the next one begins (the openai
+SDK parses its arguments then). So of calls that a site writes side by side the first streams and the others wait. Where
+the client waits for one whole answer, all wait for its end: a call that turns out to be broken is then never shown, which
+a stream cannot undo. What a call carried is told to the log once it is whole and out.
 """
 
 from typing import Final
@@ -32,45 +33,47 @@ class CallRules:
     callable_names: frozenset[str]
     ids: CallIds
     single: bool = False
-    """Only the first call goes out."""
+    """Only one call goes out."""
     streamed: bool = True
     """Pieces go out as they come; otherwise with `close`."""
 
 
 @define
 class _Call:
-    key: Key
     name: str
     call_id: str
     upstream_id: str | None
-    index: int
     pieces: list[str] = field(factory=list)
+    shown: int = -1
+    """Pieces that went out; -1 before its beginning did."""
+    index: int = -1
+    """From the moment on when it went out."""
     whole: bool = False
-    broken: bool = False
-    ran: bool = False
-    """The site ran it after all."""
+    spoilt: bool = False
+    """Broken, or run by the site after all: nothing that the client is to answer."""
 
     @property
     def arguments(self) -> str:
         """The text so far. Joined when asked for: a long input comes in thousands of pieces."""
         return "".join(self.pieces)
 
-    @property
-    def spoilt(self) -> bool:
-        """Whether it is nothing that the client is to answer."""
-        return self.broken or self.ran
-
 
 class ToolCalls:
-    """The calls of one run."""
+    """The calls of one run. What they give gathers in `pieces` and `events`; the caller takes it away."""
 
     def __init__(self, run_id: RunId, seal: Seal, rules: CallRules) -> None:
         self._run_id = run_id
         self._seal = seal
         self._rules = rules
         self._calls: dict[Key, _Call] = {}
-        self._held: set[Key] = set()
+        self._order: list[_Call] = []
         self._due = 0
+        self._out = 0
+        self._held: set[Key] = set()
+        self.pieces: list[ToolCallDelta] = []
+        """For the client, in order."""
+        self.events: list[ToolCall] = []
+        """For the log (`seq` 0), in the order of their indexes."""
         self.dropped = 0
         """Calls that nobody is to answer: to names that were not offered and that the site did not run, or one too many."""
         self.broken = 0
@@ -79,12 +82,12 @@ class ToolCalls:
     @property
     def count(self) -> int:
         """Calls that the client has to answer."""
-        return sum(not call.spoilt for call in self._calls.values())
+        return sum(not call.spoilt for call in self._order)
 
     @property
     def shown_half(self) -> bool:
-        """Whether the client has seen the beginning of a call that turned out to be broken."""
-        return self._rules.streamed and any(call.broken for call in self._calls.values())
+        """Whether the client has seen the beginning of a call that turned out to be nothing."""
+        return any(call.spoilt and not call.whole and call.shown >= 0 for call in self._order)
 
     @property
     def withheld(self) -> bool:
@@ -95,29 +98,31 @@ class ToolCalls:
         """The calls as the client has them, in their order."""
         return [
             MessageToolCall(id=call.call_id, function=FunctionCall(name=call.name, arguments=call.arguments))
-            for call in self._calls.values()
-            if self._rules.streamed or not call.spoilt
+            for call in self._order
+            if call.shown >= 0
         ]
 
     # --- native calls
 
-    def started(self, event: ToolInputStarted) -> list[ToolCallDelta]:
-        """The first piece of a call: its id and name."""
-        return self.began(event.call_id, event.name, event.call_id)
+    def started(self, event: ToolInputStarted) -> None:
+        """A call begins."""
+        self.began(event.call_id, event.name, event.call_id)
 
-    def delta(self, event: ToolInputDelta) -> list[ToolCallDelta]:
-        """A further piece of its arguments."""
-        return self.continued(event.call_id, event.text)
+    def delta(self, event: ToolInputDelta) -> None:
+        """A piece of its arguments."""
+        self.continued(event.call_id, event.text)
 
-    def available(self, event: ToolInputAvailable) -> tuple[list[ToolCallDelta], list[ToolCall]]:
-        """The whole call: what of it has not gone out yet, and the events (`seq` 0) that may now be told."""
-        pieces = self.began(event.call_id, event.name, event.call_id)
-        call = self._calls.get(event.call_id)
-        if call is None or call.whole:
-            return pieces, []
-        if not any(call.pieces):
-            pieces += self.continued(event.call_id, event.arguments)
-        return pieces, self.became_whole(event.call_id)
+    def available(self, event: ToolInputAvailable) -> None:
+        """The whole call, whether it had begun or not."""
+        self.began(event.call_id, event.name, event.call_id)
+        if not self.has_text(event.call_id):
+            self.continued(event.call_id, event.arguments)
+        self.became_whole(event.call_id)
+
+    def has_text(self, call_id: str) -> bool:
+        """Whether any of its arguments came before the whole call did."""
+        call = self._calls.get(call_id)
+        return call is not None and bool(call.pieces)
 
     def failed(self, call_id: str, name: str) -> None:
         """The site could not read this call; one to a name of its own is its own business."""
@@ -127,9 +132,7 @@ class ToolCalls:
     def was_run(self, call_id: str) -> None:
         """The site ran this call itself."""
         self._held.discard(call_id)
-        call = self._calls.get(call_id)
-        if call is not None:
-            call.ran = True
+        self._spoil(call_id)
 
     def step_ended(self) -> None:
         """What is still held was run by nobody."""
@@ -138,72 +141,92 @@ class ToolCalls:
 
     # --- any call
 
-    def began(self, key: Key, name: str, upstream_id: str | None) -> list[ToolCallDelta]:
-        """A call begins; `upstream_id` is the site's name for it."""
+    def began(self, key: Key, name: str, upstream_id: str | None) -> None:
+        """A call begins; `upstream_id` is the site's name for it. A call that is known is not begun again."""
         if key in self._calls or key in self._held:
-            return []
-        if name not in self._rules.callable_names:
+            return
+        if name not in self._rules.callable_names or (self._rules.single and self._taken()):
             self._held.add(key)
-            return []
-        if self._rules.single and self._calls:
-            self._held.add(key)
-            return []
-        call = _Call(key, name, self._rules.ids.give(upstream_id), upstream_id, len(self._calls))
+            return
+        call = _Call(name, self._rules.ids.give(upstream_id), upstream_id)
         self._calls[key] = call
-        return self._shown([_beginning(call)])
+        self._order.append(call)
+        self._flow()
 
-    def continued(self, key: Key, text: str) -> list[ToolCallDelta]:
+    def continued(self, key: Key, text: str) -> None:
         """A piece of its arguments."""
         call = self._calls.get(key)
-        if call is None or call.whole or call.broken:
-            return []
-        call.pieces.append(text)
-        return self._shown([ToolCallDelta(index=call.index, arguments=text)])
+        if call is not None and text and not (call.whole or call.spoilt):
+            call.pieces.append(text)
+            self._flow()
 
-    def became_whole(self, key: Key) -> list[ToolCall]:
-        """The events (`seq` 0) that may be told now that this call has come to its end."""
+    def became_whole(self, key: Key) -> None:
+        """It has come to its end."""
         call = self._calls.get(key)
-        if call is None or call.broken:
-            return []
-        call.whole = True
-        return self._told() if self._rules.streamed else []
+        if call is not None and not (call.whole or call.spoilt):
+            call.whole = True
+            self._flow()
 
     def broke(self, key: Key) -> None:
         """This call will never become whole, whether it has begun or not."""
         self.broken += 1
+        self._spoil(key)
+
+    def close(self) -> None:
+        """The answer is over and was good: all that still waits goes out. Once."""
+        self.step_ended()
+        for call in self._order[self._due :]:
+            self._show(call)
+        self.rest()
+
+    def rest(self) -> None:
+        """The answer is over: the log is told of what was whole and had to wait. Once."""
+        for call in self._order[self._due :]:
+            self._tell(call)
+        self._due = len(self._order)
+
+    def _taken(self) -> bool:
+        """Whether there is a call that the client has, or will get."""
+        return any(call.shown >= 0 or not call.spoilt for call in self._order)
+
+    def _spoil(self, key: Key) -> None:
         call = self._calls.get(key)
         if call is not None:
-            call.broken = True
+            call.spoilt = True
+            self._flow()
 
-    def close(self) -> list[ToolCallDelta]:
-        """The answer is over and was good: all that was kept back for it. To be asked before `rest`, once."""
-        self.step_ended()
-        if self._rules.streamed:
-            return []
-        pieces: list[ToolCallDelta] = []
-        for index, call in enumerate(call for call in self._calls.values() if not call.spoilt):
-            call.index = index
-            pieces += (_beginning(call), ToolCallDelta(index=index, arguments=call.arguments))
-        return pieces
-
-    def rest(self) -> list[ToolCall]:
-        """The events of whole calls that have not been told. To be asked once, at the end."""
-        waiting = list(self._calls.values())[self._due :]
-        self._due = len(self._calls)
-        return [self._event(call) for call in waiting if call.whole and not call.spoilt]
-
-    def _shown(self, pieces: list[ToolCallDelta]) -> list[ToolCallDelta]:
-        return pieces if self._rules.streamed else []
-
-    def _told(self) -> list[ToolCall]:
-        events = []
-        for call in list(self._calls.values())[self._due :]:
-            if not (call.whole or call.broken):
-                break
+    def _flow(self) -> None:
+        """Lets go out what may: the first call that is not over, and those before it."""
+        while self._rules.streamed and self._due < len(self._order):
+            call = self._order[self._due]
+            self._show(call)
+            if not (call.whole or call.spoilt):
+                return
+            self._tell(call)
             self._due += 1
-            if call.whole:
-                events.append(self._event(call))
-        return events
+
+    def _show(self, call: _Call) -> None:
+        """What of it has not gone out; nothing of a call that was spoilt before it came to that."""
+        if call.spoilt:
+            return
+        self._number(call)
+        if call.shown < 0:
+            call.shown = 0
+            self.pieces.append(ToolCallDelta(index=call.index, call_id=call.call_id, name=call.name))
+        if call.shown < len(call.pieces):
+            text = "".join(call.pieces[call.shown :])
+            call.shown = len(call.pieces)
+            self.pieces.append(ToolCallDelta(index=call.index, arguments=text))
+
+    def _number(self, call: _Call) -> None:
+        if call.index < 0:
+            call.index = self._out
+            self._out += 1
+
+    def _tell(self, call: _Call) -> None:
+        if call.whole and not call.spoilt:
+            self._number(call)
+            self.events.append(self._event(call))
 
     def _event(self, call: _Call) -> ToolCall:
         arguments = call.arguments
@@ -223,7 +246,3 @@ class ToolCalls:
 CALL_ID: Final = "tool_call_id"
 """The purpose under which call ids are digested and sealed."""
 TOOL_NAME: Final = "tool_name"
-
-
-def _beginning(call: _Call) -> ToolCallDelta:
-    return ToolCallDelta(index=call.index, call_id=call.call_id, name=call.name)

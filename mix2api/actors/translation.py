@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, assert_never
 
 from mix2api.actors.tool_calls import CallRules, ToolCalls
-from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
+from mix2api.events.kinds import UpstreamChunk, Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
 from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
@@ -23,6 +23,7 @@ from mix2api.tools.pieces import (
     Piece,
     Plain,
 )
+from mix2api.tools.strictness import strict_calls
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -84,6 +85,8 @@ class Translation:
         self._run_id = run_id
         self._seal = seal
         self._reader = reader
+        self._raw: list[str] = []
+        self._read_calls = 0
         self._tool_calls = ToolCalls(run_id, seal, rules)
         self._unanswered = False
         self.replies: list[Reply] = []
@@ -139,6 +142,7 @@ class Translation:
                     self._texts.append(text)
                     replies.append(TextDelta(text))
                 else:
+                    self._raw.append(text)
                     self._read(self._reader.feed(text))
             else:
                 self._HANDLERS[type(event)](self, event)
@@ -224,11 +228,12 @@ class Translation:
                 case Plain(text) | FinalText(text):
                     self._say(text)
                 case CallBegan(index, name, given_id):
-                    self.replies += self._tool_calls.began(index, name, given_id)
+                    self._tool_calls.began(index, name, given_id)
                 case CallArguments(index, text):
-                    self.replies += self._tool_calls.continued(index, text)
+                    self._tool_calls.continued(index, text)
                 case CallEnded(index):
-                    self._tell(self._tool_calls.became_whole(index))
+                    self._read_calls += 1
+                    self._tool_calls.became_whole(index)
                 case Dropped():
                     self._tool_calls.dropped += 1
                 case Broken(_, index):
@@ -236,45 +241,50 @@ class Translation:
                     self._unanswered = True
                 case _:
                     assert_never(piece)
-        self._heed_calls()
+            self._heed_calls()
 
     def _heed_calls(self) -> None:
-        self.faithful = self.faithful and not self._tool_calls.withheld
+        """Takes what the calls give, for the client and for the log."""
+        calls = self._tool_calls
+        if calls.pieces:
+            self.replies += calls.pieces
+            calls.pieces = []
+        if calls.events:
+            self.flush()
+            self.commands += [RecordToolCall(call) for call in calls.events]
+            calls.events = []
+        self.faithful = self.faithful and not calls.withheld
 
     def _tool_started(self, event: ToolInputStarted) -> None:
         self._count(ChunkKind.TOOL_INPUT, "")
-        self.replies += self._tool_calls.started(event)
+        self._tool_calls.started(event)
         self._heed_calls()
 
     def _tool_delta(self, event: ToolInputDelta) -> None:
         self._count(ChunkKind.TOOL_INPUT, event.text)
-        self.replies += self._tool_calls.delta(event)
+        self._tool_calls.delta(event)
+        self._heed_calls()
 
     def _tool_available(self, event: ToolInputAvailable) -> None:
-        pieces, calls = self._tool_calls.available(event)
-        self._count(ChunkKind.TOOL_INPUT, "".join(piece.arguments for piece in pieces))
-        self.replies += pieces
+        self._count(ChunkKind.TOOL_INPUT, "" if self._tool_calls.has_text(event.call_id) else event.arguments)
+        self._tool_calls.available(event)
         self._heed_calls()
-        self._tell(calls)
 
     def _tool_broken(self, event: ToolInputBroken) -> None:
         broken = self._tool_calls.broken
         self._tool_calls.failed(event.call_id, event.name)
         self._unanswered = self._unanswered or self._tool_calls.broken > broken
+        self._heed_calls()
         self._hidden(event)
 
     def _tool_ran(self, event: ToolOutputSeen) -> None:
         self._tool_calls.was_run(event.call_id)
+        self._heed_calls()
         self._hidden(event)
 
     def _step_finished(self, event: StepFinished) -> None:
         self._tool_calls.step_ended()
         self._skip_one(event)
-
-    def _tell(self, calls: list[ToolCall]) -> None:
-        if calls:
-            self.flush()
-            self.commands += [RecordToolCall(call) for call in calls]
 
     def _usage_seen(self, event: UsageSeen) -> None:
         self._frame += 1
@@ -299,13 +309,14 @@ class Translation:
             return
         if self._reader is not None:
             self._read(self._reader.end())
+            if self._read_calls and self._read_calls != strict_calls("".join(self._raw)):
+                self.faithful = False  # repaired: what the site holds is not what the client got
         calls = self._tool_calls
-        self.replies += calls.close()
+        calls.close()
         self._heed_calls()
         due = calls.count and not calls.shown_half
         if self._unanswered and not due:
             self._say(APOLOGY)
-        self._tell(calls.rest())
         reason = _FINISHES.get(event.reason or "")
         if reason in {None, FinishReason.STOP}:
             reason = FinishReason.TOOL_CALLS if due else FinishReason.STOP
@@ -326,7 +337,8 @@ class Translation:
         self._error(Detail.ABORTED)
 
     def _error(self, detail: Detail) -> None:
-        self._tell(self._tool_calls.rest())
+        self._tool_calls.rest()
+        self._heed_calls()
         self._single(ChunkKind.ERROR, cause=EndReason.UPSTREAM_ERROR, detail=detail.value, usage=self._usage)
         self.caused = True
 

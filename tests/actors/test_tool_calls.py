@@ -1,4 +1,4 @@
-"""Native tool calls: what the client gets of them, and what the log is told."""
+"""Tool calls: what the client gets of them, and what the log is told."""
 
 from itertools import count
 
@@ -6,6 +6,7 @@ import pytest
 from actor_parts import SEAL
 
 from mix2api.actors.tool_calls import CallRules, ToolCalls
+from mix2api.events.kinds import ToolCall
 from mix2api.sessions.dispatch import ToolCallDelta
 from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
@@ -25,94 +26,139 @@ def calls(*offered: str, single: bool = False, streamed: bool = True) -> ToolCal
     return ToolCalls(RUN, SEAL, rules)
 
 
+def pieces(made: ToolCalls) -> list[ToolCallDelta]:
+    """What has come since the last look."""
+    taken, made.pieces = made.pieces, []
+    return taken
+
+
+def told(made: ToolCalls) -> list[ToolCall]:
+    taken, made.events = made.events, []
+    return taken
+
+
+def start(made: ToolCalls, call_id: str = "c1", name: str = "weather") -> list[ToolCallDelta]:
+    made.started(ToolInputStarted(call_id, name))
+    return pieces(made)
+
+
+def more(made: ToolCalls, text: str, call_id: str = "c1") -> list[ToolCallDelta]:
+    made.delta(ToolInputDelta(call_id, text))
+    return pieces(made)
+
+
+def whole(
+    made: ToolCalls, call_id: str = "c1", name: str = "weather", arguments: str = "{}"
+) -> list[ToolCallDelta]:
+    made.available(ToolInputAvailable(call_id, name, arguments))
+    return pieces(made)
+
+
+def first(index: int, call_id: str, name: str = "weather") -> ToolCallDelta:
+    return ToolCallDelta(index=index, call_id=call_id, name=name)
+
+
+def further(index: int, arguments: str) -> ToolCallDelta:
+    return ToolCallDelta(index=index, arguments=arguments)
+
+
 def test_a_streamed_call_goes_out_as_it_comes() -> None:
     made = calls()
-    assert made.started(ToolInputStarted("c1", "weather")) == [
-        ToolCallDelta(index=0, call_id="call_c1", name="weather")
-    ]
-    assert made.delta(ToolInputDelta("c1", '{"city":')) == [ToolCallDelta(index=0, arguments='{"city":')]
-    assert made.delta(ToolInputDelta("c1", '"Ulm"}')) == [ToolCallDelta(index=0, arguments='"Ulm"}')]
-    pieces, (told,) = made.available(ToolInputAvailable("c1", "weather", '{"city":"Ulm"}'))
-    assert pieces == []
-    assert (told.index, told.argument_bytes) == (0, 14)
-    assert told.tool_call_id == SEAL.digest("call_c1", "tool_call_id")
-    assert told.digest == SEAL.digest('{"city":"Ulm"}', "tool_arguments")
-    assert told.upstream_call_id is not None
-    assert SEAL.unseal(told.upstream_call_id, "tool_call_id") == "c1"
+    assert start(made) == [first(0, "call_c1")]
+    assert more(made, '{"city":') == [further(0, '{"city":')]
+    assert more(made, '"Ulm"}') == [further(0, '"Ulm"}')]
+    assert told(made) == []
+    assert whole(made, arguments='{"city":"Ulm"}') == []
+    (event,) = told(made)
+    assert (event.index, event.argument_bytes) == (0, 14)
+    assert event.tool_call_id == SEAL.digest("call_c1", "tool_call_id")
+    assert event.digest == SEAL.digest('{"city":"Ulm"}', "tool_arguments")
+    assert event.upstream_call_id is not None
+    assert SEAL.unseal(event.upstream_call_id, "tool_call_id") == "c1"
 
 
 def test_a_call_without_deltas_goes_out_whole() -> None:
-    pieces, told = calls().available(ToolInputAvailable("c1", "weather", "{}"))
-    assert pieces == [
-        ToolCallDelta(index=0, call_id="call_c1", name="weather"),
-        ToolCallDelta(index=0, arguments="{}"),
-    ]
-    assert len(told) == 1
+    made = calls()
+    assert whole(made) == [first(0, "call_c1"), further(0, "{}")]
+    assert len(told(made)) == 1
 
 
 def test_empty_deltas_are_no_arguments() -> None:
     made = calls()
-    made.started(ToolInputStarted("c1", "weather"))
-    made.delta(ToolInputDelta("c1", ""))
-    pieces, _ = made.available(ToolInputAvailable("c1", "weather", "{}"))
-    assert pieces == [ToolCallDelta(index=0, arguments="{}")]
+    start(made)
+    assert more(made, "") == []
+    assert whole(made) == [further(0, "{}")]
 
 
 def test_nothing_is_told_twice() -> None:
     made = calls()
-    made.started(ToolInputStarted("c1", "weather"))
-    assert made.started(ToolInputStarted("c1", "weather")) == []
-    made.available(ToolInputAvailable("c1", "weather", "{}"))
-    assert made.available(ToolInputAvailable("c1", "weather", "{}")) == ([], [])
-    assert made.delta(ToolInputDelta("c1", "late")) == []
-    assert made.rest() == []
+    start(made)
+    assert start(made) == []
+    whole(made)
+    assert whole(made) == more(made, "late") == []
+    assert len(told(made)) == 1
+    made.rest()
+    assert told(made) == []
 
 
-def test_calls_to_tools_that_nobody_offered_stay_with_the_site() -> None:
-    made = calls("weather")
-    assert made.started(ToolInputStarted("c1", "shell")) == []
-    assert made.delta(ToolInputDelta("c1", "{")) == []
-    assert made.available(ToolInputAvailable("c1", "shell", "{}")) == ([], [])
-    assert (made.count, made.withheld) == (0, True)
-
-
-def test_parallel_calls_are_told_in_the_order_of_their_indexes() -> None:
-    """The second is whole first; the log counts calls by index, and would take the first for a repeat."""
+def test_calls_side_by_side_go_out_one_after_another() -> None:
+    """The openai SDK takes a call for finished when the next one begins, and parses its arguments."""
     made = calls()
-    made.started(ToolInputStarted("c1", "weather"))
-    made.started(ToolInputStarted("c2", "time"))
-    assert made.available(ToolInputAvailable("c2", "time", "{}"))[1] == []
-    assert [call.index for call in made.available(ToolInputAvailable("c1", "weather", "{}"))[1]] == [0, 1]
+    assert start(made, "c1") == [first(0, "call_c1")]
+    assert start(made, "c2", "time") == []
+    assert more(made, '{"b":', "c2") == []
+    assert more(made, '{"a":') == [further(0, '{"a":')]
+    assert more(made, "2}", "c2") == []
+    assert whole(made, "c2", "time") == []
+    assert told(made) == []
+    assert more(made, "1}") == [further(0, "1}")]
+    assert whole(made) == [first(1, "call_c2", "time"), further(1, '{"b":2}')]
+    assert [event.index for event in told(made)] == [0, 1]
     assert [call.function.name for call in made.given() if call.function] == ["weather", "time"]
 
 
-def test_what_waited_for_a_call_that_never_became_whole_is_told_at_the_end() -> None:
+def test_what_waited_for_a_call_that_never_became_whole_goes_out_at_the_end() -> None:
     made = calls()
-    made.started(ToolInputStarted("c1", "weather"))
-    assert made.available(ToolInputAvailable("c2", "time", "{}"))[1] == []
-    assert [call.index for call in made.rest()] == [1]
-    assert made.rest() == []
+    start(made)
+    assert whole(made, "c2", "time") == []
+    made.close()
+    assert pieces(made) == [first(1, "call_c2", "time"), further(1, "{}")]
+    assert [event.index for event in told(made)] == [1]
+    assert made.count == 2
+
+
+def test_an_answer_that_fails_tells_the_log_and_gives_the_client_nothing_more() -> None:
+    made = calls()
+    start(made)
+    whole(made, "c2", "time")
+    made.rest()
+    assert [event.index for event in told(made)] == [1]
+    assert pieces(made) == []
 
 
 @pytest.mark.parametrize("upstream_id", ["", "with space", "ü", "x" * 200, "\ud800", "old"])
 def test_an_id_that_cannot_be_kept_is_replaced(upstream_id: str) -> None:
     made = calls()
-    (piece,) = made.started(ToolInputStarted(upstream_id, "weather"))
-    assert piece.call_id == "call_drawn1"
-    _, (told,) = made.available(ToolInputAvailable(upstream_id, "weather", "{}"))
-    assert told.upstream_call_id is not None
-    assert SEAL.unseal(told.upstream_call_id, "tool_call_id") == upstream_id
+    assert whole(made, upstream_id)[0].call_id == "call_drawn1"
+    (event,) = told(made)
+    assert event.upstream_call_id is not None
+    assert SEAL.unseal(event.upstream_call_id, "tool_call_id") == upstream_id
 
 
 def test_two_calls_never_share_an_id() -> None:
     made = calls()
-    ids = [made.started(ToolInputStarted(each, "weather"))[0].call_id for each in ("call_a", "a")]
-    assert ids == ["call_a", "call_drawn1"]
+    assert [whole(made, each)[0].call_id for each in ("call_a", "a")] == ["call_a", "call_drawn1"]
+
+
+def test_calls_to_tools_that_nobody_offered_stay_with_the_site() -> None:
+    made = calls("weather")
+    assert start(made, name="shell") == more(made, "{") == whole(made, name="shell") == []
+    assert (made.count, made.withheld, told(made)) == (0, True, [])
 
 
 def test_a_held_call_that_the_site_ran_is_the_site_s_own() -> None:
     made = calls()
-    made.available(ToolInputAvailable("c1", "shell", "{}"))
+    whole(made, name="shell")
     made.was_run("c1")
     made.step_ended()
     assert (made.dropped, made.count) == (0, 0)
@@ -120,38 +166,62 @@ def test_a_held_call_that_the_site_ran_is_the_site_s_own() -> None:
 
 def test_a_held_call_that_nobody_ran_is_dropped_when_its_step_ends() -> None:
     made = calls()
-    made.available(ToolInputAvailable("c1", "shell", "{}"))
+    whole(made, name="shell")
     assert made.dropped == 0
     made.step_ended()
     made.step_ended()
     assert made.dropped == 1
 
 
-def test_a_call_that_the_site_ran_after_all_is_not_the_client_s_to_answer() -> None:
-    made = calls()
-    made.available(ToolInputAvailable("c1", "weather", "{}"))
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_call_that_the_site_ran_after_all_is_not_the_client_s_to_answer(*, streamed: bool) -> None:
+    made = calls(streamed=streamed)
+    whole(made)
     made.was_run("c1")
-    assert made.count == 0
+    made.close()
+    assert (made.count, made.shown_half) == (0, False)
+    assert bool(made.given()) is streamed
 
 
 def test_one_call_at_a_time_drops_the_others() -> None:
     made = calls(single=True)
-    assert made.started(ToolInputStarted("c1", "weather"))
-    assert made.started(ToolInputStarted("c2", "time")) == []
-    assert made.available(ToolInputAvailable("c2", "time", "{}")) == ([], [])
-    made.available(ToolInputAvailable("c1", "weather", "{}"))
+    assert start(made) == [first(0, "call_c1")]
+    assert start(made, "c2", "time") == whole(made, "c2", "time") == []
+    assert whole(made) == [further(0, "{}")]
     made.close()
     assert (made.count, made.dropped) == (1, 1)
 
 
+def test_one_call_at_a_time_may_come_after_one_that_broke_unseen() -> None:
+    made = calls(single=True, streamed=False)
+    start(made)
+    made.failed("c1", "weather")
+    whole(made, "c2", "time")
+    made.close()
+    assert pieces(made) == [first(0, "call_c2", "time"), further(0, "{}")]
+
+
 def test_a_broken_call_never_becomes_whole_and_stands_in_nobody_s_way() -> None:
     made = calls()
-    made.started(ToolInputStarted("c1", "weather"))
-    made.delta(ToolInputDelta("c1", '{"x":'))
+    start(made)
+    more(made, '{"x":')
+    whole(made, "c2", "time")
     made.failed("c1", "weather")
-    assert made.delta(ToolInputDelta("c1", "late")) == []
-    assert [call.index for call in made.available(ToolInputAvailable("c2", "time", "{}"))[1]] == [1]
+    assert pieces(made) == [first(1, "call_c2", "time"), further(1, "{}")]
+    assert more(made, "late") == whole(made) == []
+    assert [event.index for event in told(made)] == [1]
     assert (made.count, made.broken, made.shown_half) == (1, 1, True)
+
+
+def test_a_call_that_breaks_before_its_turn_is_never_shown() -> None:
+    made = calls()
+    start(made)
+    start(made, "c2", "time")
+    made.failed("c2", "time")
+    assert whole(made) == [further(0, "{}")]
+    whole(made, "c3", "time")
+    assert [event.index for event in told(made)] == [0, 1]
+    assert not made.shown_half
 
 
 def test_a_call_of_the_site_s_own_that_fails_is_not_broken() -> None:
@@ -162,42 +232,39 @@ def test_a_call_of_the_site_s_own_that_fails_is_not_broken() -> None:
 
 def test_a_whole_answer_gets_its_calls_at_the_end_in_the_order_in_which_they_began() -> None:
     made = calls(streamed=False)
-    assert made.started(ToolInputStarted("c1", "weather")) == []
-    assert made.available(ToolInputAvailable("c2", "time", "{}")) == ([], [])
-    assert made.delta(ToolInputDelta("c1", '{"a":')) == []
-    assert made.delta(ToolInputDelta("c1", "1}")) == []
-    assert made.available(ToolInputAvailable("c1", "weather", "{}")) == ([], [])
-    assert made.close() == [
-        ToolCallDelta(index=0, call_id="call_c1", name="weather"),
-        ToolCallDelta(index=0, arguments='{"a":1}'),
-        ToolCallDelta(index=1, call_id="call_c2", name="time"),
-        ToolCallDelta(index=1, arguments="{}"),
+    assert start(made) == whole(made, "c2", "time") == more(made, '{"a":') == more(made, "1}") == []
+    assert whole(made) == []
+    made.close()
+    assert pieces(made) == [
+        first(0, "call_c1"),
+        further(0, '{"a":1}'),
+        first(1, "call_c2", "time"),
+        further(1, "{}"),
     ]
-    assert [call.index for call in made.rest()] == [0, 1]
+    assert [event.index for event in told(made)] == [0, 1]
     assert [call.id for call in made.given()] == ["call_c1", "call_c2"]
 
 
 def test_a_whole_answer_never_shows_a_broken_call() -> None:
     made = calls(streamed=False)
-    made.started(ToolInputStarted("c1", "weather"))
-    made.delta(ToolInputDelta("c1", '{"x":'))
+    start(made)
+    more(made, '{"x":')
     made.failed("c1", "weather")
-    made.available(ToolInputAvailable("c2", "time", "{}"))
-    assert made.close() == [
-        ToolCallDelta(index=0, call_id="call_c2", name="time"),
-        ToolCallDelta(index=0, arguments="{}"),
-    ]
-    assert [(call.index, call.tool_call_id) for call in made.rest()] == [
-        (0, SEAL.digest("call_c2", "tool_call_id"))
-    ]
+    whole(made, "c2", "time")
+    made.close()
+    assert pieces(made) == [first(0, "call_c2", "time"), further(0, "{}")]
+    (event,) = told(made)
+    assert (event.index, event.tool_call_id) == (0, SEAL.digest("call_c2", "tool_call_id"))
     assert [call.id for call in made.given()] == ["call_c2"]
     assert not made.shown_half
 
 
 def test_a_call_of_the_text_is_told_by_its_number() -> None:
     made = calls()
-    assert made.began(0, "weather", None) == [ToolCallDelta(index=0, call_id="call_drawn1", name="weather")]
-    assert made.continued(0, "{}") == [ToolCallDelta(index=0, arguments="{}")]
-    (told,) = made.became_whole(0)
-    assert told.upstream_call_id is None
-    assert made.became_whole(7) == []
+    made.began(0, "weather", None)
+    made.continued(0, "{}")
+    made.became_whole(0)
+    made.became_whole(7)
+    assert pieces(made) == [first(0, "call_drawn1"), further(0, "{}")]
+    (event,) = told(made)
+    assert event.upstream_call_id is None

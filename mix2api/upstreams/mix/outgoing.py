@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from mix2api.sessions.canonical import leading_instructions
 from mix2api.tools.instruction import for_now, selected, standing, with_calls_in_text
+from mix2api.tools.legacy import modern_history
 from mix2api.tools.offer import Offer
 from mix2api.tools.results import names_of_calls, result_key
 from mix2api.upstreams.mix.options import MixOptions
@@ -16,14 +17,14 @@ from mix2api.wire.turn import Message
 def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> list[Message]:
     """The messages of a call.
 
-    A site with native tools gets OpenAI's form, but for the ids of calls that it made itself. One without gets calls as text
+    A site with native tools gets OpenAI's form, under its own ids the results of calls that it made itself. One without gets calls as text
     too, results with the tool's name, and the instruction, where the options want it, as a system message: the standing
     part once, on a fresh session, behind the system prompt; what holds for the next answer before what is new.
     """
-    messages = call.messages
+    messages = modern_history(call.messages)
     if options.send_tools:
         return [_with_site_id(message, call.call_ids) for message in messages]
-    names = names_of_calls(call.turn.messages)
+    names = names_of_calls(call.turn.messages) | names_of_calls(messages)
     told = [_in_text(message, names, call.call_ids) for message in messages]
     if not offer.functions or not options.tools.instruction.in_messages:
         return told
