@@ -160,6 +160,24 @@ class SessionWord(StrEnum):
     WARNING = "warning"
 
 
+class Retirement(StrEnum):
+    """What became of an operator's wish that a session be never continued."""
+
+    RETIRED = "retired"
+    ALREADY = "already"
+    """It was retired before."""
+    VACANT = "vacant"
+    """Nothing is known of it."""
+    UNREADABLE = "unreadable"
+    """Its log cannot be read: it is never continued anyway."""
+    BUSY = "busy"
+    """A lost process left a run in it that has not been ended yet."""
+    NOT_OWNER = "not_owner"
+    """The process that was asked does not hold its shard any more."""
+    UNAVAILABLE = "unavailable"
+    """The store did not answer in time; it may have been retired."""
+
+
 class Channel(StrEnum):
     """Release channel of a process (`MIX2API_CHANNEL`)."""
 

@@ -6,14 +6,16 @@ and log. It is the only writer of its session's log.
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from mix2api.actors import refusals
 from mix2api.actors.environment import QUEUE_LENGTH, Environment
+from mix2api.actors.retirement import retire
 from mix2api.actors.run import Run
 from mix2api.actors.turns import PendingTurn
-from mix2api.errors import Overloaded
+from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sealing import UnsealError
 from mix2api.sessions.dispatch import Ended
@@ -21,7 +23,7 @@ from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
-from mix2api.vocabulary import Detail, EndReason, SessionId
+from mix2api.vocabulary import Detail, EndReason, Retirement, SessionId
 
 
 class SessionMiss(Exception):
@@ -30,6 +32,14 @@ class SessionMiss(Exception):
     def __init__(self, why: Reason) -> None:
         super().__init__(why.value)
         self.why = why
+
+
+_MISSES: Final = {
+    Reason.SCHEMA_FALLBACK: Retirement.UNREADABLE,
+    Reason.EXPIRED: Retirement.VACANT,
+    Reason.MOVED_ON: Retirement.BUSY,
+}
+"""What the reasons for which a log cannot be gone on with mean to who wants it retired."""
 
 
 class SessionActor:
@@ -63,6 +73,7 @@ class SessionActor:
         self._taken: PendingTurn | None = None
         self._wake = trio.Event()
         self._closed = False
+        self._retiring: list[Callable[[Retirement], None]] = []
 
     def offer(self, turn: PendingTurn) -> None:
         """Puts a turn in the mailbox.
@@ -84,11 +95,18 @@ class SessionActor:
         Returns:
             The turns that still wait; none if it is idle.
         """
+        self._tell(Retirement.ALREADY if self.retired else Retirement.NOT_OWNER)
         left = list(self._mailbox)
         self._mailbox.clear()
         self._closed = True
         self._wake.set()
         return left
+
+    def retire(self, told: Callable[[Retirement], None]) -> None:
+        """Retires the session after the turn under way, before those that wait; `told` hears what became of it."""
+        self._retiring.append(told)
+        self.idle_since_ms = None
+        self._wake.set()
 
     def forget(self) -> None:
         """Another process may write to the session from now on: what is known of it has to be read again."""
@@ -123,6 +141,11 @@ class SessionActor:
     async def next_turn(self) -> PendingTurn | None:
         """The next turn that somebody still waits for; None when the actor was closed."""
         while not self._closed:
+            if self._retiring:
+                await self._retire()
+                continue
+            if self.retired:
+                return None
             if self._mailbox:
                 turn = self._mailbox.popleft()
                 if not turn.over:
@@ -168,6 +191,26 @@ class SessionActor:
             raise SessionMiss(Reason.MOVED_ON)
         if self._env.clock.now_ms() - state.ended_ms > self._env.options.session_ttl_s * 1000:
             raise SessionMiss(Reason.EXPIRED)
+
+    async def _retire(self) -> None:
+        try:
+            state = self._state if self._state is not None else await self._read()
+            retirement = await retire(self._env.log, self.session_id, state)
+        except SessionMiss as miss:
+            retirement = _MISSES[miss.why]
+        except StoreUnavailable:
+            retirement = Retirement.UNAVAILABLE
+        except Exception as fault:  # noqa: BLE001 - as in the supervisor of turns: it stays this session's own
+            self._env.on_fault(self.session_id, fault)
+            retirement = Retirement.UNAVAILABLE
+        if retirement is not Retirement.VACANT:
+            self._state = None  # the log alone knows: a note may stand there though nobody said so
+        self._tell(retirement)
+
+    def _tell(self, retirement: Retirement) -> None:
+        asked, self._retiring = self._retiring, []
+        for told in asked:
+            told(retirement)
 
     async def _run(self, turn: PendingTurn, state: SessionState) -> None:
         run = Run(self._env, self.session_id, state, turn, self._unlogged)

@@ -18,7 +18,7 @@ from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
-from mix2api.vocabulary import Detail, SessionId, Shard
+from mix2api.vocabulary import Detail, Retirement, SessionId, Shard
 
 Start = Callable[..., None]
 ENDING_S: Final = ACCEPT_LIMIT_S + 2 * END_LIMIT_S
@@ -81,6 +81,14 @@ class Worker:
         actor.offer(turn)
         self._runs += 1
         return actor.session_id
+
+    def retire(self, session_id: SessionId, told: Callable[[Retirement], None]) -> None:
+        """Has a session never continued again; `told` hears what became of it."""
+        if not self._accepting:
+            told(Retirement.NOT_OWNER)
+            return
+        actor = self._actors.get(session_id) or self._begin(session_id, None)
+        actor.retire(told)
 
     def lost(self, shard: Shard) -> None:
         """The shard is another process's: what is known of its sessions may not be true when it comes back."""

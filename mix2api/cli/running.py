@@ -43,7 +43,7 @@ from mix2api.errors import ConfigurationError, Overloaded, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.logs import configure_logging
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
-from mix2api.relay.messages import Hangup, HeadersLeft, ReplyBatch, WakeUp, decode_mail
+from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Retire, Retired, WakeUp, decode_mail
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Dispatch, Replies, Submission
 from mix2api.sessions.resolution import Reuse
@@ -52,7 +52,7 @@ from mix2api.store.leases import LeaseChange, Leases
 from mix2api.store.opening import Store, open_store
 from mix2api.upstreams.http.client import HttpClient
 from mix2api.upstreams.mix.mix import MixUpstream
-from mix2api.vocabulary import Detail, RunId, Shard
+from mix2api.vocabulary import Detail, ProcessId, Retirement, RunId, SessionId, Shard
 
 
 class Role(StrEnum):
@@ -138,6 +138,17 @@ class _Process:
             draw_shard,
             self.reporter.on_schema_fallback,
         )
+
+    def retire(self, session_id: SessionId, asked_by: ProcessId) -> None:
+        """Has a session retired, and who asked for it told."""
+
+        def told(retirement: Retirement) -> None:
+            self.outbox.put(asked_by, Retired(session_id, retirement))
+
+        if self.worker is None:
+            told(Retirement.NOT_OWNER)
+        else:
+            self.worker.retire(session_id, told)
 
     def dispatch(self) -> Dispatch:
         if self.worker is None or self.environment is None:
@@ -313,15 +324,22 @@ async def _read_mail(parts: _Process) -> None:
             except msgspec.MsgspecError:
                 parts.logger.warning("mail.unreadable", size_bytes=len(payload))
                 continue
-            match message:
-                case ReplyBatch():
-                    parts.relay.deliver(message)
-                case WakeUp(shard) if parts.inbox is not None:
-                    parts.inbox.wake(Shard(shard))
-                case Hangup(run_id, detail) if parts.inbox is not None:
-                    parts.inbox.hang_up(RunId(run_id), detail)
-                case HeadersLeft(run_id) if parts.inbox is not None:
-                    parts.inbox.headers_left(RunId(run_id))
+            _hand_over(parts, message)
+
+
+def _hand_over(parts: _Process, message: Mail) -> None:
+    """Gives mail to whom it concerns; what concerns a half that this process has not is passed over."""
+    match message:
+        case ReplyBatch():
+            parts.relay.deliver(message)
+        case WakeUp(shard) if parts.inbox is not None:
+            parts.inbox.wake(Shard(shard))
+        case Hangup(run_id, detail) if parts.inbox is not None:
+            parts.inbox.hang_up(RunId(run_id), detail)
+        case HeadersLeft(run_id) if parts.inbox is not None:
+            parts.inbox.headers_left(RunId(run_id))
+        case Retire(session_id, asked_by):
+            parts.retire(SessionId(session_id), ProcessId(asked_by))
 
 
 async def _serve(parts: _Process, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:

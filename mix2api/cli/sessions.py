@@ -1,4 +1,4 @@
-"""`mix2api sessions`: which sessions there were in a window, and what is known of one of them."""
+"""`mix2api sessions`: which sessions there were in a window, what is known of one of them, and retiring it."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ from attrs import define, frozen
 from mix2api.cli.durations import duration_ms, shown
 from mix2api.cli.finding import find
 from mix2api.cli.reading import read_store
+from mix2api.cli.retiring import retire_session
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import ConfigurationError
@@ -23,10 +24,11 @@ from mix2api.vocabulary import SessionId
 
 _NOT_FOUND: Final = 3
 _UNREADABLE: Final = 1
-_HELP: Final = "list the sessions of a window, or show one"
+_HELP: Final = "list the sessions of a window, show one, or have it never continued again"
 _EPILOG: Final = """\
 The list is made from the audit streams and the open runs: a session is listed while its last run is in the window.
-Exit codes: 0, 1 the session's log cannot be read, 2 wrong arguments or settings, 3 no such session.
+Exit codes: 0, 1 the session's log cannot be read or the session was not retired, 2 wrong arguments or settings,
+3 no such session.
 """
 _COLUMNS: Final = ("session", "state", "age", "idle", "turns", "last end_reason")
 
@@ -41,9 +43,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument(
-        "action", nargs="?", choices=("list", "show"), default="list", help="list is the default"
+        "action", nargs="?", choices=("list", "show", "retire"), default="list", help="list is the default"
     )
-    parser.add_argument("id", nargs="?", metavar="ID", help="show: a session, run or request id")
+    parser.add_argument("id", nargs="?", metavar="ID", help="show, retire: a session, run or request id")
     parser.add_argument(
         "--window",
         type=duration_ms,
@@ -73,13 +75,15 @@ class SessionsQuery:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command."""
     query = SessionsQuery(window_ms=arguments.window, limit=arguments.limit, as_json=arguments.json)
-    if (arguments.action == "show") != (arguments.id is not None):
-        raise ConfigurationError("sessions: `show ID` shows one, `list` takes no ID")
+    if (arguments.action != "list") != (arguments.id is not None):
+        raise ConfigurationError("sessions: `show ID` and `retire ID` take one, `list` takes no ID")
     word: str | None = arguments.id
 
     async def read(store: Store) -> int:
         if word is None:
             return await list_sessions(store, query, stdout(), SystemClock())
+        if arguments.action == "retire":
+            return await retire_session(store, word, stdout(), SystemClock())
         return await show_session(store, word, query, stdout(), SystemClock())
 
     return read_store(settings, "sessions", read)

@@ -5,11 +5,11 @@ that holds the run (`Outcome`). A `Ticket` tells when it is durable. Nobody bloc
 """
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import field, frozen
 
-from mix2api.events.kinds import Event
+from mix2api.events.kinds import Event, SessionNote
 from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId
 
 
@@ -61,6 +61,16 @@ class Append:
     closing: Closing | None = None
     droppable: bool = False
     """Chunk events: the first to go when the spool is full."""
+    remark: bool = False
+    """Notes between two runs: the shard's holder may write them. `run_id` and `first_seq` say nothing then."""
+
+
+def remark(session_id: SessionId, notes: tuple[SessionNote, ...]) -> Append:
+    """An append of notes that belong to no run."""
+    return Append(session_id=session_id, run_id=_NO_RUN, first_seq=0, events=notes, remark=True)
+
+
+_NO_RUN: Final = RunId("")
 
 
 class Ticket(Protocol):

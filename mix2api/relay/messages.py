@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from mix2api.sessions.dispatch import Accepted, Ended, ReasoningDelta, Submission, TextDelta, ToolCallDelta
 from mix2api.sessions.lineage import Lineage
-from mix2api.vocabulary import Digest, ProcessId, RequestId, RunId, SessionId
+from mix2api.vocabulary import Digest, ProcessId, RequestId, Retirement, RunId, SessionId
 from mix2api.wire.turn import Turn
 
 
@@ -100,11 +100,25 @@ class HeadersLeft(Struct, frozen=True, tag="headers"):
     run_id: str
 
 
-Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft
+class Retire(Struct, frozen=True, tag="retire"):
+    """To an owner: this session is never to be continued. The answer goes to `asked_by`."""
+
+    session_id: str
+    asked_by: str
+
+
+class Retired(Struct, frozen=True, tag="retired"):
+    """To who asked: what became of it."""
+
+    session_id: str
+    retirement: Retirement
+
+
+Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft | Retire | Retired
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
-    WakeUp | ReplyBatch | Hangup | HeadersLeft
+    WakeUp | ReplyBatch | Hangup | HeadersLeft | Retire | Retired
 )
 _turn: Final = msgspec.msgpack.Decoder(RelayedTurn)
 

@@ -21,6 +21,7 @@ _OPENS: Final = 1
 _CLOSES: Final = 2
 _HAS_SNAPSHOT: Final = 4
 _AUDIT: Final = 8
+_REMARKS: Final = 16
 _RUNS_PER_REQUEST_ID: Final = 100
 """The latest that are found by one request id; a caller who always sends the same one must not grow a list."""
 _SESSIONS_PER_HISTORY: Final = 8
@@ -112,7 +113,7 @@ class PendingAppend:
     def arguments(self) -> list[Argument]:
         """What the script is told, led by the number of arguments."""
         append = self.append
-        mode = _OPENS if append.opening is not None else 0
+        mode = _REMARKS if append.remark else _OPENS if append.opening is not None else 0
         closing: list[Argument] = []
         if append.closing is not None:
             mode |= _CLOSES | (_HAS_SNAPSHOT if append.closing.snapshot is not None else 0)

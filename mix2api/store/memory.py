@@ -172,6 +172,8 @@ class MemoryEventLog:
         return self.world.leases.get(shard_of(session_id)) == self.process
 
     def _write(self, append: Append) -> Outcome:
+        if append.remark:
+            return self._noted(append)
         entry = self.world.open.get(append.run_id)
         if entry is None:
             if append.opening is None or not self._holds(append.session_id):
@@ -181,10 +183,19 @@ class MemoryEventLog:
             return Outcome.FENCED
         elif append.first_seq < entry.run.next_seq:
             return Outcome.ALREADY
-        log = self.world.logs.setdefault(append.session_id, [])
-        log += [Recorded(position=self.world.position(), event=event) for event in append.events]
+        self._record(append)
         self._advance(append, entry)
         return Outcome.APPENDED
+
+    def _noted(self, append: Append) -> Outcome:
+        if not self._holds(append.session_id):
+            return Outcome.FENCED
+        self._record(append)
+        return Outcome.APPENDED
+
+    def _record(self, append: Append) -> None:
+        log = self.world.logs.setdefault(append.session_id, [])
+        log += [Recorded(position=self.world.position(), event=event) for event in append.events]
 
     def _opened(self, append: Append) -> OpenEntry:
         opening = append.opening

@@ -38,6 +38,7 @@ if ARGV[5] == '1' and number ~= '' then
 end
 
 local function judge(mode, run, expected)
+  if mode >= 16 then return token ~= '' and redis.call('GET', lease) == token and 'a' or 'f' end
   local entry = redis.call('HGET', open, run)
   if entry then
     local due, by, rest = string.match(entry, '^(%d+) (%S+) (.*)$')
@@ -81,7 +82,7 @@ while at <= #ARGV do
   else
     local log, snapshot, run = KEYS[key], nil, ARGV[at + 2]
     key = key + 1
-    if mode >= 4 then snapshot = KEYS[key]; key = key + 1 end
+    if mode % 8 >= 4 then snapshot = KEYS[key]; key = key + 1 end
     local verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
     verdicts[#verdicts + 1] = verdict
     if verdict == 'a' then
@@ -93,7 +94,7 @@ while at <= #ARGV do
       end
       if mode % 4 >= 2 then
         close(at + 6, run, rest, log, snapshot, last)
-      else
+      elseif mode < 16 then
         redis.call('HSET', open, run, ARGV[at + 4] .. ' ' .. holder .. ' ' .. rest)
       end
       if mode % 4 > 0 then redis.call('PEXPIRE', log, retention) end
@@ -111,7 +112,8 @@ return verdicts
 ARGV: our lease token (empty: none), our holder word, retention in ms, the commit's number (empty: `seq` alone tells
 a repeat), `1` if it may be a repeat; then the entries, each led by its number of arguments. An append's mode is a sum:
 1 opens, 2 closes, 4 has a snapshot; then run id, expected seq, seq due after it, the `open` value of an opening, if
-it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 8: an audit entry.
+it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
+runs, guarded by the lease alone. Mode 8: an audit entry.
 What stands in a log's place and is no stream gives way: it told nothing, and the session's actor lives on. Gives one
 letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order.
 """

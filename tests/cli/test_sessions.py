@@ -123,7 +123,7 @@ def test_listing_is_the_default() -> None:
     assert (given.action, given.id, given.limit, given.window) == ("list", None, 7, 86_400_000)
 
 
-@pytest.mark.parametrize("words", [["show"], ["list", "ses_1"]])
+@pytest.mark.parametrize("words", [["show"], ["retire"], ["list", "ses_1"]])
 def test_showing_wants_an_id_and_listing_none(words: list[str]) -> None:
     given = parsed(*words)
     with pytest.raises(ConfigurationError, match="show ID"):

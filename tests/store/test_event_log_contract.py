@@ -9,7 +9,7 @@ import trio
 from redis_server import RedisServer, binaries
 
 from mix2api.events.kinds import End, Request, SessionNote, UpstreamChunk
-from mix2api.events.log import Append, Outcome
+from mix2api.events.log import Append, Outcome, remark
 from mix2api.store.log import RedisEventLog
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
 from mix2api.store.opening import Store
@@ -264,3 +264,16 @@ async def test_an_opening_without_a_request_is_refused(processes: Processes) -> 
     opening = parts.opening_append(session, run).opening
     with pytest.raises(ValueError, match="carries its request"):
         log.submit(Append(session_id=session, run_id=run, first_seq=1, events=(), opening=opening))
+
+
+async def test_notes_between_runs_are_the_shard_holder_s_alone(processes: Processes) -> None:
+    holder, other = await processes.start(), await processes.start()
+    session, run = parts.new_session(), parts.new_run()
+    note = SessionNote(word=SessionWord.RETIRED, why="operator")
+    await outcome_of(holder, parts.opening_append(session, run))
+    await outcome_of(holder, parts.closing_append(session, run, 2))
+    assert await outcome_of(other, remark(session, (note,))) is Outcome.FENCED
+    assert await outcome_of(holder, remark(session, (note,))) is Outcome.APPENDED
+    kinds = [type(recorded.event) for recorded in (await holder.history(session)).recorded]
+    assert kinds == [Request, End, SessionNote]
+    assert await holder.open_runs(parts.SHARD) == []
