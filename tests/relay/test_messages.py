@@ -12,18 +12,22 @@ from mix2api.relay.messages import (
     Mail,
     RelayedTurn,
     ReplyBatch,
+    Retire,
+    Retired,
     WakeUp,
     decode_mail,
     decode_turn,
     encode,
 )
 from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, ReasoningDelta, TextDelta, ToolCallDelta
-from mix2api.vocabulary import Digest, EndReason, FinishReason
+from mix2api.vocabulary import Digest, EndReason, FinishReason, Retirement
 
 MAILS: list[Mail] = [
     WakeUp(7),
     Hangup("run", "hung_up"),
     HeadersLeft("run"),
+    Retire("ses", "p_1"),
+    Retired("ses", Retirement.ALREADY),
     ReplyBatch(
         "run",
         1,
