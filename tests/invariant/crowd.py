@@ -146,6 +146,7 @@ class Crowd:
             circumstances=(asking.with_tools, user.hint),
             history=asking.history,
             kind=kind,
+            switched=user.switched,
             got=_got(answer),
             finish=answer.finish_reason() if answer.status == 200 else None,
             status=answer.status,

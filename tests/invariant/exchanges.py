@@ -24,6 +24,8 @@ class Exchange:
     kind: Kind
     got: Saying
     """The answer as far as it came."""
+    switched: bool = False
+    """Whether the conversation's texts beside calls did not always reach the adapter."""
     finish: str | None = None
     status: int = 0
     """0 where the user left before there was one."""

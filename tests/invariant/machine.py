@@ -11,7 +11,7 @@ from invariant.sayings import Style
 from invariant.users import IMAGES, OPENINGS, Deed, Move
 from invariant.wishes import WISHES, Kind
 
-_DEEDS: Final = [*Deed, *[Deed.TALK] * 14, *[Deed.TWICE, Deed.COPY, Deed.FORK] * 2]
+_DEEDS: Final = [*Deed, *[Deed.TALK] * 14, *[Deed.TWICE, Deed.COPY, Deed.FORK, Deed.OTHER_GATEWAY] * 2]
 """Conversations have to become long before they can be mixed up."""
 _GOOD: Final = [wish for wish, kind in WISHES.items() if kind is Kind.GOOD]
 _WISHES: Final = [*WISHES, *[""] * 10, *_GOOD]

@@ -52,6 +52,8 @@ class Deed(StrEnum):
     OTHER_SYSTEM = "other_system"
     """The same conversation under another system prompt."""
     OTHER_TOOLS = "other_tools"
+    OTHER_GATEWAY = "other_gateway"
+    """Through one that drops the text beside calls, or no longer; from the end, or back from an older answer."""
 
 
 @frozen(kw_only=True)
@@ -94,6 +96,8 @@ class User:
     """What its client sends to mark a working session."""
     drops_text: bool = False
     """Whether the gateway before it drops the text beside tool calls."""
+    switched: bool = False
+    """Whether that has changed since the conversation began: then texts may be missing from where its session waits."""
     _said: int = 0
 
     @property
@@ -107,12 +111,13 @@ class User:
         match move.deed:
             case Deed.RETRY:
                 self._forget_answer()
-            case Deed.TALK | Deed.TWICE | Deed.THRICE | Deed.TITLE:
-                self._talk(move)
             case Deed.COPY:
-                other = others[move.place % len(others)]
-                self.line, self.prompt, self.with_tools = list(other.line), other.prompt, other.with_tools
-                self.hint, self.drops_text = other.hint, other.drops_text
+                self._copy(others[move.place % len(others)])
+                self._talk(move)
+            case Deed.OTHER_GATEWAY:
+                self._switch(move.place)
+                self._talk(move)
+            case Deed.TALK | Deed.TWICE | Deed.THRICE | Deed.TITLE:
                 self._talk(move)
             case _:
                 self._change_course(move)
@@ -143,6 +148,16 @@ class User:
             self.line.pop()
         if not self.line:
             self.line.append(user(OPENINGS[0]))
+
+    def _copy(self, other: "User") -> None:
+        self.line, self.prompt, self.with_tools = list(other.line), other.prompt, other.with_tools
+        self.hint, self.drops_text, self.switched = other.hint, other.drops_text, other.switched
+
+    def _switch(self, back: int) -> None:
+        self.drops_text, self.switched = not self.drops_text, True
+        answers = [at for at, said in enumerate(self.line) if said.role == "assistant"]
+        if answers:
+            del self.line[answers[-1 - back % min(4, len(answers))] + 1 :]
 
     def _talk(self, move: Move) -> None:
         last = self.line[-1] if self.line else None

@@ -24,6 +24,7 @@ class Waiting:
     fresh: int = 0
     _waiting: Counter[Place] = field(factory=Counter)
     _contested: set[Place] = field(factory=set)
+    """Where a request may be passed over though a session waits; it is never given a wrong one there, either."""
 
     def judge(self, moment: Sequence[Exchange]) -> None:
         """Takes from, and puts to, what waits. Requests of one moment may see each other's changes, or not.
@@ -43,6 +44,8 @@ class Waiting:
             if place is None or exchange.is_refused_by_us:
                 _check_fresh(exchange)
                 continue
+            if exchange.switched:
+                self._contested.add(place)
             arriving[place] += exchange.put_back
             taken[place] += exchange.took
             asked[place] += 1
