@@ -52,23 +52,24 @@ class Head:
 
     def _envelope(self) -> _Steps:
         char = yield from _solid()
-        while True:
-            key = yield from _envelope_key(char)
-            self.named = True
-            char = yield from _solid()
-            if key == FINAL_KEY and char in QUOTES and char != "`":
+        key = yield from _envelope_key(char)
+        self.named = True
+        char = yield from _solid()
+        if key == FINAL_KEY and char in QUOTES and char != "`":
+            return char
+        if key != FINAL_KEY and char in "[{(":
+            char = yield from _calls(char)
+            if char != "]":
                 return char
-            if key != FINAL_KEY and char in "[{(":
-                char = yield from _calls(char)
-                if char != "]":
-                    return char
-            else:
-                yield from _nothing(char)
-            char = yield from _solid()
-            if char == "}":
-                return char
-            _expect(char == ",")
-            char = yield from _solid()
+        else:
+            yield from _nothing(char)
+        char = yield from _solid()
+        if char == "}":
+            return char
+        _expect(char == ",")
+        char = yield from _solid()
+        # A second key of the protocol: whatever its value is, this is no ordinary text.
+        return (yield from _envelope_key(char))
 
 
 def _solid() -> _Steps:

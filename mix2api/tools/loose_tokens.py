@@ -167,7 +167,7 @@ class Tokens:
         """Whether a quote before this character (and white space) closed the string."""
         if char in _CLOSERS:
             return self._structure.has_open(char)
-        if char in COLONS:
+        if char in COLONS or char in _OPENERS:
             return self._in_key
         if char == "，":
             # Sentences go on like that after quoted words; only who quotes keys so also separates so.

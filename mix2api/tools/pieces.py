@@ -121,6 +121,7 @@ class Gathered:
         if run != self._run:
             self._close_run()
             self._run = run
+            self.spoken = self.spoken or run < 0
         self._texts.append(text)
 
     def _close_run(self) -> None:
@@ -134,6 +135,5 @@ class Gathered:
                 self._pieces.append(FinalText(text))
             case index:
                 self._pieces.append(CallArguments(index, text))
-        self.spoken = self.spoken or self._run < 0
         self._run = None
         self._texts = []

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mix2api.tools.loose_tokens import COLONS, COMMAS, QUOTES
+from mix2api.tools.loose_tokens import COLONS, COMMAS
 from mix2api.tools.pieces import Gathered
 
 _FENCE: Final = 3
@@ -23,8 +23,11 @@ _OPEN_STOP: Final = re.compile(r"[{`]")
 _NESTED_STOP: Final = re.compile(r"[{}`\n]")
 _INLINE_STOP: Final = re.compile(r"[`\n]")
 _CODE_STOP: Final = re.compile(r"`")
-# What stands before a brace that is a value of other JSON, or quoted in it.
-_BEFORE_VALUE: Final = frozenset((*COLONS, *COMMAS, *(QUOTES.keys() - {"`"}), "{", "[", "("))
+_CODE: Final = frozenset("=(")
+"""What stands before a brace that is code, though nothing marks it as such."""
+_CONTINUED: Final = frozenset((*COLONS, *COMMAS, *_CODE, "["))
+"""What ends a line of JSON or code that goes on with a brace on the next one."""
+_SENTENCE_ENDS: Final = frozenset(".!?。！？")  # noqa: RUF001 - Chinese sentences
 
 
 class Prose:
@@ -44,7 +47,8 @@ class Prose:
         self._language = ""
         self._language_ended = False
         self._depth = 0
-        self._last = ""
+        self.seen = ""
+        """The last ordinary text that was not white space; who takes calm text past `feed` puts it here."""
         self._line_empty = False
 
     def feed(self, text: str, position: int) -> int:
@@ -68,8 +72,7 @@ class Prose:
             self._enter_code()
         else:
             self._depth += head.count("{")
-            self._last = head.rstrip()[-1]
-            self._line_empty = False
+            self._see(head)
             self._enter_text()
 
     def resume(self, held: str, *, fenced: bool) -> None:
@@ -124,30 +127,43 @@ class Prose:
         return position
 
     def _open(self, text: str, position: int) -> int:
-        stop = _OPEN_STOP.search(text, position)
-        end = len(text) if stop is None else stop.start()
-        self._out.plain(text[position:end])
-        if stop is None:
+        end = self._flow(_OPEN_STOP, text, position)
+        if end == len(text):
             return end
-        self._hold(stop[0])
+        if text[end] == "{" and self._last in _CODE:
+            self._depth = 1
+            self._out.plain("{")
+            self._see("{")
+            self._enter_text()
+        else:
+            self._hold(text[end])
         return end + 1
 
     def _nested(self, text: str, position: int) -> int:
         """Behind a brace that is not closed yet."""
-        stop = _NESTED_STOP.search(text, position)
-        end = len(text) if stop is None else stop.start()
-        self._see(text[position:end])
-        if stop is None:
+        end = self._flow(_NESTED_STOP, text, position)
+        if end == len(text):
             return end
-        char = stop[0]
-        if char == "`" or (char == "{" and self._last not in _BEFORE_VALUE):
+        char = text[end]
+        if char == "`" or (char == "{" and self._begins_anew()):
             self._hold(char)
             return end + 1
         self._count(char)
+        self._out.plain(char)
         self._see(char)
         if not self._depth:
             self._enter_text()
         return end + 1
+
+    def _begins_anew(self) -> bool:
+        """Whether a brace here has nothing to do with the open one before it."""
+        if self._line_empty:
+            return self._last not in _CONTINUED
+        return self._last in _SENTENCE_ENDS
+
+    @property
+    def _last(self) -> str:
+        return self.seen.rstrip()[-1:]
 
     def _count(self, char: str) -> None:
         if char == "{":
@@ -159,10 +175,10 @@ class Prose:
             self._depth = 0
 
     def _see(self, text: str) -> None:
-        self._out.plain(text)
+        """Remembers what a brace behind this text is judged by."""
         solid = text.rstrip()
         if solid:
-            self._last = solid[-1]
+            self.seen = solid
             self._line_empty = False
         if "\n" in text[len(solid) :]:
             self._line_empty = True
@@ -211,6 +227,7 @@ class Prose:
         if run is not None:
             return self._closing_run(run)
         if self._closing >= self._ticks:
+            self._see("`")
             self._enter_text()
             return position
         self._enter_code()
@@ -222,8 +239,7 @@ class Prose:
         if run is not None:
             return self._closing_run(run)
         if self._closing == self._ticks or text[position] == "\n":
-            self._last = "`"
-            self._line_empty = False
+            self._see("`")
             self._enter_text()
             return position
         self._closing = 0
@@ -239,4 +255,5 @@ class Prose:
         stop = until.search(text, position)
         end = len(text) if stop is None else stop.start()
         self._out.plain(text[position:end])
+        self._see(text[position:end])
         return end

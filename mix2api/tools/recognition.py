@@ -43,6 +43,8 @@ class Recogniser:
         if text and calm is not None and calm.search(text) is None:
             # The hot path: nearly every delta of nearly every answer.
             self._out.spoken = True
+            if not text.isspace():
+                self._prose.seen = text
             return [Plain(text)]
         position = 0
         while position < len(text):

@@ -1,0 +1,81 @@
+"""The corpus of texts of sites, and what pieces are with the cuts between them forgotten."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from mix2api.tools.pieces import (
+    Broken,
+    CallArguments,
+    CallBegan,
+    CallEnded,
+    Dropped,
+    FinalText,
+    Piece,
+    Plain,
+)
+from mix2api.tools.recognition import Recogniser
+
+OFFERED = frozenset({"read", "write", "bash", "grep", "mcp__files__list"})
+_CORPUS = Path(__file__).parent / "data" / "tool_texts"
+
+
+@frozen
+class Case:
+    """A text and what must come of it, in the corpus's own words."""
+
+    says: str
+    site: str
+    gives: list[list[Any]]
+
+
+def corpus() -> list[Case]:
+    """All cases; their names are their file's and their own."""
+    return [
+        Case(f"{path.stem}: {each['says']}", each["site"], each["gives"])
+        for path in sorted(_CORPUS.glob("*.toml"))
+        for each in tomllib.loads(path.read_text("utf-8"))["case"]
+    ]
+
+
+def recognised(chunks: list[str], offered: frozenset[str] = OFFERED) -> list[list[Any]]:
+    """What comes of a text in these chunks."""
+    recogniser = Recogniser(offered)
+    pieces = [piece for chunk in chunks for piece in recogniser.feed(chunk)]
+    return meaning(pieces + recogniser.end())
+
+
+def meaning(pieces: list[Piece]) -> list[list[Any]]:
+    """Pieces in the corpus's words. A call stands where it begins; indexes must count up from 0."""
+    found: list[list[Any]] = []
+    calls: dict[int, list[Any]] = {}
+    for piece in pieces:
+        match piece:
+            case Plain(text) | FinalText(text):
+                assert text, "a piece without text"
+                word = "plain" if isinstance(piece, Plain) else "final"
+                if found and found[-1][0] == word:
+                    found[-1][1] += text
+                else:
+                    found.append([word, text])
+            case CallBegan(index, name, given_id):
+                assert index == len(calls)
+                calls[index] = ["begun", name, "", *([] if given_id is None else [given_id])]
+                found.append(calls[index])
+            case CallArguments(index, text):
+                assert text, "a piece without text"
+                assert calls[index][0] == "begun"
+                calls[index][2] += text
+            case CallEnded(index):
+                assert calls[index][0] == "begun"
+                calls[index][0] = "call"
+            case Broken(why, None):
+                found.append(["broken", str(why)])
+            case Broken(why, index):
+                assert index is not None
+                calls[index][:1] = ["broken", str(why)]
+            case Dropped():
+                found.append(["dropped"])
+    return found
