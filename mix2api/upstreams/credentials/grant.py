@@ -15,6 +15,7 @@ _BEARER: Final = re.compile(r"(?i)^bearer\s+")
 _SURELY_SECONDS: Final = 10**11
 """An expiry below it would be of 1973 in milliseconds; some endpoints mean seconds."""
 _LONGEST_LIFE_MS: Final = 365 * 86_400_000
+_LARGEST: Final = 10**15
 _JWT_PARTS: Final = 3
 
 
@@ -95,10 +96,12 @@ def _as_ms(moment: float | None) -> float | None:
 
 
 def _number(found: Any) -> float | None:
-    """A number, or text that is one; booleans are none."""
+    """A number, or text that is one; booleans are none, nor is what no clock will ever show."""
     if isinstance(found, str) and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", found):
         return float(found)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if isinstance(found, bool) or not isinstance(found, int | float) or abs(found) > _LARGEST:
+        return None
+    return float(found)
 
 
 def _jwt_exp(token: str) -> float | None:
