@@ -248,6 +248,7 @@ class SessionActor:
         for sealed, purpose in (
             (state.upstream_session, "upstream_session"),
             (state.upstream_exchange, "upstream_exchange"),
+            *((call.upstream_call_id, "tool_call_id") for call in state.calls),
         ):
             if sealed is not None:
                 self._env.seal.unseal(sealed, purpose)

@@ -143,7 +143,7 @@ async def show_session(store: Store, word: str, query: SessionsQuery, out: TextI
     if found is None or state == VACANT:
         print(f"no session is known by {word!r}", file=out)
         return _NOT_FOUND
-    facts = _facts(found.session_id, state)
+    facts = _facts(found.session_id, state, clock.now_ms())
     if query.as_json:
         print(json.dumps(facts), file=out)
     else:
@@ -191,13 +191,18 @@ def _stage(state: SessionState | None) -> str:
     return "expired" if state.stage is Stage.VACANT else state.stage.value
 
 
-def _facts(session_id: SessionId, state: SessionState | None) -> dict[str, Any]:
+def _facts(session_id: SessionId, state: SessionState | None, now_ms: int) -> dict[str, Any]:
     facts: dict[str, Any] = {"session": session_id, "state": _stage(state)}
     if state is None:
         return facts
     facts |= {
+        "age_ms": max(0, now_ms - state.opened_ms),
+        "idle_ms": max(0, now_ms - state.ended_ms) if state.run is None else 0,
         "turns": state.turns,
         "last_end_reason": state.last_end,
+        "last_reason": state.resolution_reason,
+        "isolation": state.isolation,
+        "realm": state.realm,
         "context": state.context,
         "upstream_session": "sealed" if state.upstream_session is not None else None,
         "upstream_exchange": "sealed" if state.upstream_exchange is not None else None,

@@ -79,7 +79,16 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
         began_ms=request.at_ms,
         waited_at=state.waits_at,
     )
-    return changed(state, stage=stage, run=run, waits_at=(), isolation=request.isolation or state.isolation)
+    return changed(
+        state,
+        stage=stage,
+        run=run,
+        waits_at=(),
+        opened_ms=state.opened_ms or request.at_ms,
+        isolation=request.isolation or state.isolation,
+        realm=request.realm or state.realm,
+        resolution_reason=request.resolution_reason,
+    )
 
 
 def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:

@@ -102,8 +102,14 @@ class SessionState:
     last_end: EndReason | None = None
     ended_ms: int = 0
     """Of the last end, Unix milliseconds."""
+    opened_ms: int = 0
+    """Of the first request, Unix milliseconds."""
     isolation: Digest | None = None
     """Whose it is."""
+    realm: Digest | None = None
+    """Of the last request: what had to be equal for it to be continued."""
+    resolution_reason: str | None = None
+    """Of the last request: why the session was made, or continued."""
     context: Context | None = None
     waits_at: tuple[Digest, ...] = ()
     calls: tuple[CalledTool, ...] = ()

@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from attrs import evolve
 from redis_server import RedisServer
 from session_scripts import accept, chunk, conclude, good_run, stop
 from stored_runs import append_raw, new_session, store_script, stored
@@ -15,7 +16,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.identity import Mint
 from mix2api.settings import load_settings
 from mix2api.store.opening import Store
-from mix2api.vocabulary import ChunkKind, RunId
+from mix2api.vocabulary import ChunkKind, Digest, RunId
 
 CLOCK = SystemClock()
 QUERY = SessionsQuery(window_ms=3_600_000)
@@ -89,8 +90,24 @@ async def test_one_session_is_shown_with_what_it_holds_but_no_ids_of_the_upstrea
         [run],
     )
     assert (facts["upstream_session"], facts["run"]) == ("sealed", None)
-    assert ["ended_runs", run] in [line.split() for line in table.splitlines()]
-    assert ["waits_at", "none"] in [line.split() for line in table.splitlines()]
+    rows = [line.split() for line in table.splitlines()]
+    assert all(row in rows for row in (["ended_runs", run], ["waits_at", "none"], ["isolation", "none"]))
+
+
+async def test_a_session_is_shown_with_its_fingerprints(redis_server: RedisServer) -> None:
+    isolation, realm, at = (Digest(letter * 32) for letter in "abc")
+    async with stored(redis_server.url) as store:
+        session, run = new_session(store), new_run(store)
+        began_ms = CLOCK.now_ms() - 60_000
+        said = {"isolation": isolation, "realm": realm, "resolution_reason": "named"}
+        *commands, concluding = good_run(run, at_ms=began_ms, **said)
+        await store_script(store, session, [*commands, evolve(concluding, waits_at=(at,))])
+        _, text = await shown(store, session, JSON)
+    facts = json.loads(text)
+    fingerprints = [facts[name] for name in ("isolation", "realm", "waits_at", "last_reason")]
+    assert fingerprints == [isolation, realm, [at], "named"]
+    assert 0 <= facts["idle_ms"] <= facts["age_ms"]
+    assert facts["age_ms"] >= 60_000
 
 
 async def test_a_session_under_way_names_its_run(redis_server: RedisServer) -> None:

@@ -289,13 +289,13 @@ def test_any_flipped_bit_in_a_log_is_answered(
             entry.d = bytes(data)
             rewrite(redis_server, log_of(said.session_id), log)
             after, history = await chat_on(talk, said, user())
-            # A bit may turn into another reading (a count, a time): then the session goes on with what it holds.
-            continued = after.session_id == said.session_id
-            assert (after.resolution == "continued") is continued
+            # A bit may turn into another reading (a count, a time, a field that nobody knows): then the session goes
+            # on with what it still has. What counts: the site gets the rest of its own session, or everything.
             call = talk.site.calls[-1]
-            assert (call.session, len(call.messages)) == (
-                ("site-1", 1) if continued else (None, len(history))
-            )
+            assert call.session in {None, "site-1"}
+            assert len(call.messages) == (len(history) if call.session is None else 1)
+            if call.session is not None:
+                assert (after.resolution, after.session_id) == ("continued", said.session_id)
 
     redis_server.command("FLUSHALL")
     trio.run(chat_after_flip)
