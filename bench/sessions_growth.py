@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from sessions_results import Cohort, Growth, Return, Shot, Wave
-from sessions_system import HISTORY, NAME, System
+from sessions_system import HISTORY, NAME, SETTLE_S, System
 from store import memory_by_kind, used_memory
 
 COHORTS = 20
 TURNS = 50
 WANTED = 10_000
+"""The goal's number; fewer where the time does not reach."""
 SHOTS_AT = (5, 25, 50)
 MARKS = (0.1, 0.5, 1.0)
 _FIRST, _FIRST_QUICK = 100, 20
@@ -37,25 +38,22 @@ class Sizes:
 
     def cohort(self, turn_s: float, left_s: float) -> int:
         """Sessions of one cohort, by the seconds that a turn takes."""
-        fitting = int(left_s * _SPARE / turn_s / TURNS)
+        fitting = int((left_s - COHORTS * SETTLE_S) * _SPARE / turn_s / TURNS)
         return max(
             4, min(WANTED, fitting) // COHORTS if self._sessions is None else self._sessions // COHORTS
         )
 
 
-async def measure_growth(
-    system_of: Callable[[int], System], sizes: Sizes, tell: Callable[[str], None]
-) -> Growth:
+async def measure_growth(system: System, sizes: Sizes, tell: Callable[[str], None]) -> Growth:
     """The whole part.
 
     Args:
-        system_of: the system, told how many idle actors it may keep.
+        system: with no sessions in it that count.
         sizes: how many sessions.
         tell: told of the progress.
     """
     begun = time.monotonic()
     numbers = iter(range(1_000_000))
-    system = system_of(sizes.first)
     warm = await _cohort(system, _next(numbers, sizes.first), HISTORY, 0)
     turn_s = sum(wave.wall_s for wave in warm.waves) / sum(wave.turns for wave in warm.waves)
     cold = await _cohort(system, _next(numbers, sizes.cold), HISTORY, 0, cold=True)

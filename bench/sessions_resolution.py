@@ -104,13 +104,16 @@ async def measure_trips(system: System) -> list[Trips]:
     async def told(says: str, turn_of: Callable[[int], Turn]) -> Trips:
         await continuing.find(turn_of(number), {}, ISOLATION, keyed=False)  # connects
         commands, reads = system.redis_counts()
+        led = 0
         for each in range(_RESOLUTIONS):
-            await continuing.find(turn_of(number + 1 + each), {}, ISOLATION, keyed=False)
+            found = await continuing.find(turn_of(number + 1 + each), {}, ISOLATION, keyed=False)
+            led += found.session_id is not None
         after, reads_after = system.redis_counts()
         grown = {name: calls - commands.get(name, 0) for name, calls in after.items()}
         return Trips(
             says=says,
             resolutions=_RESOLUTIONS,
+            found=led,
             reads=reads_after - reads,
             commands={name: calls for name, calls in sorted(grown.items()) if calls > 0 and name != "info"},
         )

@@ -25,6 +25,8 @@ class Trips(msgspec.Struct, frozen=True):
 
     says: str
     resolutions: int
+    found: int
+    """Of them, how many led to a session."""
     reads: int
     """Pieces that Redis read from its sockets: a round trip is one."""
     commands: dict[str, int]
@@ -40,9 +42,13 @@ class Sent(msgspec.Struct, frozen=True):
     head_bytes: int
     query_bytes: int
     """Of `request.query`, which repeats what the user said."""
-    extra_body_bytes: int
-    """The body's, beyond its own `messages`."""
-    resolution: str
+    tools_bytes: int
+    """Of the body's `tools`."""
+
+    @property
+    def beyond_bytes(self) -> int:
+        """All that went up, head and body, beyond the new messages."""
+        return self.head_bytes + self.body_bytes - self.new_bytes
 
 
 class Wave(msgspec.Struct, frozen=True):
@@ -55,6 +61,18 @@ class Wave(msgspec.Struct, frozen=True):
     redis_us: float
     wall_s: float
     not_continued: int
+
+    def __add__(self, other: "Wave") -> "Wave":
+        """Both together, under this one's turn."""
+        return Wave(
+            turn=self.turn,
+            turns=self.turns + other.turns,
+            resolve_us=self.resolve_us + other.resolve_us,
+            run_us=self.run_us + other.run_us,
+            redis_us=self.redis_us + other.redis_us,
+            wall_s=self.wall_s + other.wall_s,
+            not_continued=self.not_continued + other.not_continued,
+        )
 
 
 class Shot(msgspec.Struct, frozen=True):
@@ -112,6 +130,8 @@ class SessionResults(msgspec.Struct, frozen=True):
 
     begun: str
     quick: bool
+    asked: int | None
+    """Sessions, if a number was asked for."""
     seconds: float
     load: float
     """The machine's load average over a minute, at the beginning."""

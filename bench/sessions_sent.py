@@ -125,7 +125,7 @@ async def _measured(says: str, case: Any, demo: Demo, url: str) -> Sent:
     _, how = await trio.to_thread.run_sync(_post, url, [*before, answer, *new], extra)
     if not how.startswith("continued"):
         raise NotContinued(f"{says}: {how}")
-    return _sent(says, len(msgspec.json.encode(new)), demo.received[-1], how)
+    return _sent(says, len(msgspec.json.encode(new)), demo.received[-1])
 
 
 def _post(url: str, messages: Messages, extra: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -143,7 +143,7 @@ def _post(url: str, messages: Messages, extra: dict[str, Any]) -> tuple[dict[str
         connection.close()
 
 
-def _sent(says: str, new_bytes: int, received: Received, how: str) -> Sent:
+def _sent(says: str, new_bytes: int, received: Received) -> Sent:
     body = received.json
     head = sum(len(name) + len(value) + len(": \r\n") for name, value in received.headers.items())
     return Sent(
@@ -152,6 +152,5 @@ def _sent(says: str, new_bytes: int, received: Received, how: str) -> Sent:
         body_bytes=len(received.body),
         head_bytes=head + _LINE_BYTES,
         query_bytes=len(msgspec.json.encode(body["request"]["query"])),
-        extra_body_bytes=len(received.body) - len(msgspec.json.encode(body["messages"])),
-        resolution=how,
+        tools_bytes=len(msgspec.json.encode(body["tools"])) if "tools" in body else 0,
     )

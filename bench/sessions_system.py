@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import redis
 import trio
 from measure import cpu_ns
 from peers.product import store_pids
@@ -44,7 +43,7 @@ HISTORY, NAME = "history", "name"
 _AT_ONCE = 50
 """Turns resolved and run together: what a busy process has in flight, far below all limits."""
 _RESOLVERS = 4
-_SETTLE_S = 0.7
+SETTLE_S = 0.7
 """Longer than the worker's pulse (0.25 s, twice: what it evicts, and the windows of the log)."""
 _LEASE_S = 30.0
 """So long that hardly a renewal falls into a reading."""
@@ -135,7 +134,7 @@ class System:
         total = Wave(turn, 0, 0.0, 0.0, 0.0, 0.0, 0)
         self._last = {}
         for start in range(0, len(numbers), _AT_ONCE):
-            total = _together(total, await self._ask_some(numbers[start : start + _AT_ONCE], turn, kind))
+            total += await self._ask_some(numbers[start : start + _AT_ONCE], turn, kind)
         return total
 
     async def _ask_some(self, numbers: list[int], turn: int, kind: str) -> Wave:
@@ -147,13 +146,11 @@ class System:
             for _ in range(_RESOLVERS):
                 nursery.start_soon(self._resolve, waiting, submissions)
         resolved = time.process_time_ns()
-        missed = 0
         async with trio.open_nursery() as nursery:
             ended: list[bool] = []
             for number, submission in submissions:
                 nursery.start_soon(self._run, number, submission, ended)
         spent = time.process_time_ns()
-        missed = 0 if turn == 1 else ended.count(False)
         return Wave(
             turn=turn,
             turns=len(numbers),
@@ -161,7 +158,7 @@ class System:
             run_us=(spent - resolved) / 1000,
             redis_us=(self._redis_ns() - redis_begun) / 1000,
             wall_s=time.monotonic() - wall,
-            not_continued=missed,
+            not_continued=0 if turn == 1 else ended.count(False),
         )
 
     async def _resolve(
@@ -205,7 +202,7 @@ class System:
 
     async def settle(self) -> None:
         """Lets what is under way be written and what is idle for too long leave memory."""
-        await trio.sleep(_SETTLE_S)
+        await trio.sleep(SETTLE_S)
 
     async def shot(self, sessions: int, turn: int) -> Shot:
         """What is held now, and what the sessions of the last `ask` have in Redis."""
@@ -230,7 +227,7 @@ class System:
         """Calls by command, and pieces read from sockets, without those of this question itself."""
         stats, commands = self.client.info("stats"), self.client.info("commandstats")
         calls = {name.removeprefix("cmdstat_"): int(found["calls"]) for name, found in commands.items()}
-        # This client's own two questions a count; the second of them is counted by the next one.
+        # This client's own questions are not meant; the reads that a count makes itself are in both of two counts.
         return calls, int(stats["total_reads_processed"]) - calls.get("info", 0)
 
     def _redis_ns(self) -> int:
@@ -250,18 +247,6 @@ def _turn(number: int, turn: int, kind: str) -> Turn:
             model=MODEL, messages=only_new(number, turn), stream=True, session=f"conversation-{number}"
         )
     return Turn(model=MODEL, messages=history(number, turn), stream=True)
-
-
-def _together(one: Wave, other: Wave) -> Wave:
-    return Wave(
-        turn=one.turn,
-        turns=one.turns + other.turns,
-        resolve_us=one.resolve_us + other.resolve_us,
-        run_us=one.run_us + other.run_us,
-        redis_us=one.redis_us + other.redis_us,
-        wall_s=one.wall_s + other.wall_s,
-        not_continued=one.not_continued + other.not_continued,
-    )
 
 
 def _rss_kb() -> int:
@@ -286,6 +271,3 @@ async def running_system(data: Path, idle_max: int) -> AsyncIterator[System]:
             finally:
                 system.client.close()
                 nursery.cancel_scope.cancel()
-
-
-__all__ = ["HISTORY", "ISOLATION", "NAME", "System", "redis", "running_system"]
