@@ -24,11 +24,11 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench soak clients clean
+.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-sessions soak clients clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench soak clients clean'
+	@echo 'more: format lint types contracts tests coverage docs bench bench-sessions soak clients clean'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -93,6 +93,9 @@ docs: $(RUN_STAMP)
 
 bench: $(DEV_STAMP)
 	$(BIN)/python bench/run.py
+
+bench-sessions: $(DEV_STAMP)
+	$(BIN)/python bench/sessions.py
 
 soak: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m soak tests/soak
