@@ -1,6 +1,6 @@
 """Runs a crowd's machine over a whole system in one nursery, for one seed, and says what it came to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
 
@@ -21,6 +21,8 @@ SETTINGS = {
     # Of two dozen users' sessions most leave memory between their turns.
     "MIX2API_ACTOR_IDLE_MAX": "6",
     "MIX2API_CHUNK_WINDOW_MS": "20",
+    # The site has tools of its own: told of them in words, it would hold the adapter's words beside the users'.
+    "SEND_UPSTREAM_TOOLS": "true",
     # A refusal is the turn's, not the retry's.
     "UPSTREAM_RETRY_COUNT": "0",
 }
@@ -75,14 +77,45 @@ class _Processes:
         return self.ports
 
 
+async def run_machine(
+    make: Callable[[], Crowd], totals: Totals, number: int, *, crowds: int, rules: int
+) -> None:
+    """Drives one crowd after the other from a thread: hypothesis is synchronous.
+
+    Args:
+        make: a new crowd.
+        totals: takes what they did.
+        number: the seed.
+        crowds: hypothesis' examples; its first one is the simplest of all: one user who says the same again and again.
+        rules: applied to each; a rule is one request or several, each of which counts as a step.
+
+    Raises:
+        CrossTalk, WrongReuse: the invariant does not hold.
+    """
+    kept = settings(
+        max_examples=crowds,
+        stateful_step_count=rules,
+        deadline=None,
+        database=None,
+        # Shrinking takes minutes; the seed brings the same story back, and who mends it may shrink it then.
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+        # What failed is told by the oracle; hypothesis would list a thousand moves.
+        verbosity=Verbosity.quiet,
+    )
+    seeded = seed(number)(machine(make, totals.add))
+    await trio.to_thread.run_sync(partial(run_state_machine_as_test, seeded, settings=kept))
+
+
 async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: int = 100) -> Totals:
     """Has crowds act, one after the other.
 
     Args:
         redis: the store; it is not emptied between crowds, each has a key of its own.
         number: the seed.
-        crowds: hypothesis' examples; its first one is the simplest of all: one user who says the same again and again.
-        rules: applied to each; a rule is one request or several, each of which counts as a step.
+        crowds: as of `run_machine`.
+        rules: likewise.
 
     Raises:
         CrossTalk, WrongReuse: the invariant does not hold.
@@ -98,19 +131,6 @@ async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: 
         def crowd() -> Crowd:
             return Crowd(system.demo, processes.ports, processes.renew)
 
-        kept = settings(
-            max_examples=crowds,
-            stateful_step_count=rules,
-            deadline=None,
-            database=None,
-            # Shrinking takes minutes; the seed brings the same story back, and who mends it may shrink it then.
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-            print_blob=False,
-            # What failed is told by the oracle; hypothesis would list a thousand moves.
-            verbosity=Verbosity.quiet,
-        )
-        seeded = seed(number)(machine(crowd, totals.add))
-        await trio.to_thread.run_sync(partial(run_state_machine_as_test, seeded, settings=kept))
+        await run_machine(crowd, totals, number, crowds=crowds, rules=rules)
         await system.stop()
     return totals
