@@ -40,7 +40,7 @@ from mix2api.edge.app import EdgeParts, build_app
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.serving import GRACE_S, server_config
 from mix2api.errors import ConfigurationError, Overloaded, StoreUnavailable
-from mix2api.identity import Mint
+from mix2api.identity import Mint, shard_of
 from mix2api.logs import configure_logging
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
 from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Retire, Retired, WakeUp, decode_mail
@@ -91,16 +91,21 @@ class _Draw:
 
 @define(eq=False)
 class _NearestDispatch:
-    """Memory where this process owns shards, else through Redis to whoever does."""
+    """Memory where this process owns the session's shard, or any for a fresh one; else through Redis to whoever does."""
 
     _memory: MemoryDispatch
     _relay: RelayDispatch
     _leases: Leases
 
     async def submit(self, submission: Submission) -> Replies:
-        if self._leases.held:
+        if self._is_ours(submission.session_id):
             return await self._memory.submit(submission)
         return await self._relay.submit(submission)
+
+    def _is_ours(self, session_id: SessionId | None) -> bool:
+        if session_id is None:
+            return bool(self._leases.held)
+        return self._leases.token(shard_of(session_id)) is not None
 
 
 @define(eq=False, kw_only=True)
