@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from attrs import frozen
 
-from mix2api.vocabulary import Detail, EndReason
+from mix2api.vocabulary import TOO_MUCH_AT_ONCE, Detail, EndReason
 
 
 @frozen
@@ -102,7 +102,7 @@ class AuthenticationFailed(ClientVisibleError):
 
 
 class Overloaded(ClientVisibleError):
-    """One of our own limits; `detail` says which: 429 if too much came at once (`queue`), else 503.
+    """One of our own limits; `detail` says which: 429 if too much came at once (`TOO_MUCH_AT_ONCE`), else 503.
 
     The client may retry after `retry_after_s` seconds.
     """
@@ -115,7 +115,7 @@ class Overloaded(ClientVisibleError):
     def __init__(self, message: str, *, detail: Detail, retry_after_s: int = 1) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.detail = detail
-        if detail is Detail.QUEUE:
+        if detail in TOO_MUCH_AT_ONCE:
             self.status = 429
 
 

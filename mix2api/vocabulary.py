@@ -120,6 +120,10 @@ class Detail(StrEnum):
     """`client_abort`: the connection was closed by the client."""
 
 
+TOO_MUCH_AT_ONCE: Final = frozenset({Detail.QUEUE, Detail.DEADLINE})
+"""Details of `overloaded` that are the caller's pace, and so a 429: a full queue, and one that did not move in time."""
+
+
 class ChunkKind(StrEnum):
     """What an `upstream_chunk` event tells of."""
 

@@ -5,9 +5,9 @@ The words for runs that did end are in `mix2api.sessions.client_words`.
 
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.sessions.dispatch import Ended
-from mix2api.vocabulary import Detail, EndReason
+from mix2api.vocabulary import TOO_MUCH_AT_ONCE, Detail, EndReason
 
-_QUEUE_STATUS = 429
+_TOO_MUCH_STATUS = 429
 _UNAVAILABLE_STATUS = 503
 
 
@@ -16,7 +16,7 @@ def overloaded(detail: Detail, message: str, retry_after_s: int = 1) -> Ended:
     return Ended(
         end_reason=EndReason.OVERLOADED,
         detail=detail.value,
-        http_status=_QUEUE_STATUS if detail is Detail.QUEUE else _UNAVAILABLE_STATUS,
+        http_status=_TOO_MUCH_STATUS if detail in TOO_MUCH_AT_ONCE else _UNAVAILABLE_STATUS,
         message=message,
         error_type=Overloaded.type,
         error_code=Overloaded.code,

@@ -10,7 +10,15 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.events.kinds import UpstreamChunk
-from mix2api.vocabulary import SUCCESSES, ChunkKind, Context, Detail, EndReason, FinishReason
+from mix2api.vocabulary import (
+    SUCCESSES,
+    TOO_MUCH_AT_ONCE,
+    ChunkKind,
+    Context,
+    Detail,
+    EndReason,
+    FinishReason,
+)
 
 
 @frozen
@@ -63,7 +71,7 @@ _STATUS: Final[dict[EndReason, int]] = {
     EndReason.ADAPTER_ERROR: 500,
     EndReason.UNKNOWN: 500,
 }
-_QUEUE_STATUS: Final = 429
+_TOO_MUCH_STATUS: Final = 429
 _PASSED_ON: Final = frozenset({400, 404, 413, 422, 429, 503})
 """Upstream statuses that tell the client what to do; every other one is a bad gateway."""
 
@@ -72,8 +80,8 @@ def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool
     """The status that the client gets: 200 once headers have left, else by cause."""
     if headers_sent and cause.end_reason is not EndReason.CLIENT_ABORT:
         return 200
-    if cause.end_reason is EndReason.OVERLOADED and cause.detail == Detail.QUEUE:
-        return _QUEUE_STATUS
+    if cause.end_reason is EndReason.OVERLOADED and cause.detail in TOO_MUCH_AT_ONCE:
+        return _TOO_MUCH_STATUS
     if cause.end_reason is EndReason.UPSTREAM_ERROR and cause.detail == Detail.STATUS:
         return upstream_status if upstream_status in _PASSED_ON else _STATUS[cause.end_reason]
     return _STATUS[cause.end_reason]

@@ -106,7 +106,7 @@ async def test_a_turn_waits_until_its_deadline_and_no_longer() -> None:
         assert (told.end_reason, told.detail, told.http_status) == (
             EndReason.OVERLOADED,
             Detail.DEADLINE,
-            503,
+            429,
         )
         assert len(bench.requests()) == 1
 

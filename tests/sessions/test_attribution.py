@@ -98,7 +98,7 @@ def test_every_reason_has_its_status_before_headers_and_200_after(reason: EndRea
     ("reason", "detail", "upstream", "status"),
     [
         (EndReason.OVERLOADED, Detail.QUEUE, None, 429),
-        (EndReason.OVERLOADED, Detail.DEADLINE, None, 503),
+        (EndReason.OVERLOADED, Detail.DEADLINE, None, 429),
         (EndReason.UPSTREAM_ERROR, Detail.STATUS, 400, 400),
         (EndReason.UPSTREAM_ERROR, Detail.STATUS, 429, 429),
         (EndReason.UPSTREAM_ERROR, Detail.STATUS, 503, 503),
