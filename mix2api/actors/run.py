@@ -199,7 +199,7 @@ class Run:
         """The fault; where a session was continued that the site does not know, named for what it is."""
         translation = self._translation
         unknown = fault.detail is Detail.STATUS and fault.status in _UNKNOWN_SESSION
-        if translation.expected_session is None or not unknown:
+        if translation.expected_session is None or not (unknown or fault.detail is Detail.SESSION_LOST):
             return fault
         translation.lost_session = not translation.deltas
         return UpstreamFault(

@@ -113,9 +113,22 @@ def site_form(settings: Settings) -> bytes:
             site.personalized,
             site.persona_id,
             auth.mode.value,
-            auth.bearer_token,
+            account_form(settings).decode() if auth.mode is UpstreamAuthMode.MANAGED else auth.bearer_token,
         ]
     )
+
+
+def account_form(settings: Settings) -> bytes:
+    """What names the account that a managed credential is fetched for; secret, to be digested."""
+    auth = settings.upstream_auth
+    headers, body = dict(auth.token_headers or {}), dict(auth.token_body or {})
+    return canonical_json([token_url(settings), auth.token_method.value, headers, body, auth.token_field])
+
+
+def token_url(settings: Settings) -> str:
+    """The token endpoint: the one that is named, else below the site's base URL."""
+    auth = settings.upstream_auth
+    return auth.token_url or f"{settings.site.api_base}{auth.token_path}"
 
 
 def http_options(settings: Settings) -> HttpOptions:

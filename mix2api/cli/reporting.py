@@ -6,6 +6,7 @@ from mix2api.actors.environment import Completed
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.logs import RequestCompleted, log_request_completed
 from mix2api.redaction import place_of
+from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.vocabulary import Channel, SessionId
 
 
@@ -74,6 +75,19 @@ class Reporter:
         """A session could not be continued because this version cannot read its log, or what leads to it (None)."""
         self.schema_fallbacks += 1
         self._logger.warning("schema_fallback", session=session_id, count=self.schema_fallbacks)
+
+    def on_login(self, report: LoginReport) -> None:
+        """A token was fetched for the managed credential, or was not; never the token."""
+        if report.why is None:
+            self._logger.info("login.done", generation=report.generation, lives_s=report.lives_s)
+            return
+        self._logger.warning(
+            "login.failed",
+            generation=report.generation,
+            why=report.why.value,
+            status=report.status,
+            pause_ms=report.pause_ms,
+        )
 
     def on_actor_fault(self, session_id: SessionId, fault: BaseException) -> None:
         """An actor broke."""

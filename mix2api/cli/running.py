@@ -27,14 +27,13 @@ from mix2api.cli.collector import settle_collector
 from mix2api.cli.groups import (
     actor_options,
     edge_options,
-    http_options,
-    mix_options,
     site_form,
     store_options,
 )
 from mix2api.cli.health import ProcessHealth
 from mix2api.cli.plain_faults import plain_faults, why_of
 from mix2api.cli.reporting import Reporter
+from mix2api.cli.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.clock import SystemClock
 from mix2api.edge.app import EdgeParts, build_app
 from mix2api.edge.continuing import Continuing
@@ -50,8 +49,7 @@ from mix2api.sessions.resolution import Reuse
 from mix2api.settings import InboundAuthMode, Settings
 from mix2api.store.leases import LeaseChange, Leases
 from mix2api.store.opening import Store, open_store
-from mix2api.upstreams.http.client import HttpClient
-from mix2api.upstreams.mix.mix import MixUpstream
+from mix2api.upstreams.credentials.managed import ManagedCredential
 from mix2api.vocabulary import Detail, ProcessId, Retirement, RunId, SessionId, Shard
 
 
@@ -126,6 +124,7 @@ class _Process:
     environment: Environment | None = None
     inbox: Inbox | None = None
     recovery: Recovery | None = None
+    credential: ManagedCredential | None = None
 
     def continuing(self) -> Continuing:
         store, settings = self.store, self.settings
@@ -196,6 +195,8 @@ async def _run_parts(parts: _Process, stopping: trio.Event, task_status: trio.Ta
         nursery.start_soon(parts.store.heartbeat.keep)
         nursery.start_soon(parts.outbox.run)
         nursery.start_soon(_read_mail, parts)
+        if parts.credential is not None:
+            nursery.start_soon(parts.credential.keep)
         if parts.worker is not None:
             await _start_worker(parts, nursery)
         settle_collector()
@@ -243,12 +244,9 @@ async def _parts(
     if role is Role.EDGE:
         yield parts
         return
-    client = HttpClient(http_options(settings))
-    try:
-        _add_worker(parts, client)
+    with configured_upstream(settings, store.vault, store.seal, clock, reporter.on_login) as configured:
+        _add_worker(parts, configured)
         yield parts
-    finally:
-        client.close()
 
 
 def _warnings(settings: Settings) -> tuple[str, ...]:
@@ -260,13 +258,13 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
     return ()
 
 
-def _add_worker(parts: _Process, client: HttpClient) -> None:
+def _add_worker(parts: _Process, configured: ConfiguredUpstream) -> None:
     store, settings = parts.store, parts.settings
     environment = Environment(
         process=store.process,
         channel=settings.release.channel,
         log=store.log,
-        upstream=MixUpstream(mix_options(settings), client),
+        upstream=configured.upstream,
         clock=parts.clock,
         seal=store.seal,
         options=actor_options(settings),
@@ -278,6 +276,7 @@ def _add_worker(parts: _Process, client: HttpClient) -> None:
     )
     lease_s = float(settings.storing.lease_s)
     parts.environment = environment
+    parts.credential = configured.credential
     parts.worker = Worker(environment, parts.mint, _Draw(store.leases))
     parts.inbox = Inbox(environment, parts.worker, store.post, parts.outbox, store.heartbeat.alive, lease_s)
     parts.recovery = Recovery(environment, store.log, store.heartbeat.alive, lease_s)

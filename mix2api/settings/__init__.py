@@ -20,9 +20,12 @@ from mix2api.settings.loading import Settings, Source, load_settings
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.showing import EffectiveRow, effective, render_docs
 from mix2api.settings.tools import Tools
-from mix2api.settings.upstream import Network, Site, UpstreamAuth
+from mix2api.settings.upstream import Network, Site
+from mix2api.settings.upstream_auth import UpstreamAuth
+from mix2api.settings.upstream_base import DynamicBase
 
 __all__ = [
+    "DynamicBase",
     "EffectiveRow",
     "InboundAuth",
     "InboundAuthMode",

@@ -40,6 +40,14 @@ class UpstreamAuthMode(StrEnum):
     NONE = "none"
 
 
+class TokenMethod(StrEnum):
+    """How a token endpoint is asked (`UPSTREAM_TOKEN_METHOD`)."""
+
+    POST = "post"
+    GET = "get"
+    PUT = "put"
+
+
 class UpstreamKind(StrEnum):
     """What stands upstream (`MIX2API_UPSTREAM`)."""
 

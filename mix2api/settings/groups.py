@@ -10,7 +10,9 @@ from typing import Final
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.tools import Tools
-from mix2api.settings.upstream import Network, Site, UpstreamAuth
+from mix2api.settings.upstream import Network, Site
+from mix2api.settings.upstream_auth import UpstreamAuth
+from mix2api.settings.upstream_base import DynamicBase
 
 GROUPS: Final[Mapping[str, type]] = {
     "listening": Listening,
@@ -20,6 +22,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "site": Site,
     "network": Network,
     "upstream_auth": UpstreamAuth,
+    "dynamic_base": DynamicBase,
     "tools": Tools,
     "storing": Storing,
     "working": Working,

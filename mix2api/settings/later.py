@@ -5,77 +5,16 @@ A row leaves this table for a field of a group (`mix2api.settings.groups`) when 
 
 from typing import Final
 
-from mix2api.settings.readers import (
-    Flag,
-    HttpUrl,
-    JsonObject,
-    Names,
-    Share,
-    Text,
-    UrlPath,
-    Whole,
-)
+from mix2api.settings.readers import Flag, JsonObject, Share, Whole
 from mix2api.settings.setting import Setting
 
 _CHARS: Final = Whole(1, 10_000_000)
 _TOKENS: Final = Whole(1, 100_000_000)
-_NO_DYNAMIC: Final = "requests cannot choose the upstream's base URL yet"
-_NO_MANAGED: Final = "tokens are not fetched yet (UPSTREAM_AUTH_MODE=managed)"
 _NO_BUDGETS: Final = "tokens are not counted and nothing is trimmed yet"
 _NO_TRACES: Final = "no traces are taken yet"
 _NO_DEBUG_LINES: Final = "no such debugging lines are written yet"
 
 LATER: Final[tuple[Setting, ...]] = (
-    Setting(
-        "UPSTREAM_DYNAMIC_BASE_ENABLED",
-        Flag(),
-        "false",
-        "a request may choose the upstream's base URL",
-        refuses={True: "the address check that makes it safe is not built yet"},
-    ),
-    Setting("UPSTREAM_BASE_ALLOWLIST", Names(), "", "hosts that a request may choose", lack=_NO_DYNAMIC),
-    Setting("UPSTREAM_BASE_ALLOW_HTTP", Flag(), "false", "http too may be chosen", lack=_NO_DYNAMIC),
-    Setting(
-        "UPSTREAM_BASE_ALLOW_PRIVATE",
-        Flag(),
-        "false",
-        "private addresses too may be chosen",
-        lack=_NO_DYNAMIC,
-    ),
-    Setting("UPSTREAM_TOKEN_URL", HttpUrl(query=True), "", "token endpoint", lack=_NO_MANAGED),
-    Setting("UPSTREAM_TOKEN_PATH", UrlPath(), "/v2/token", "its path below the base URL", lack=_NO_MANAGED),
-    Setting("UPSTREAM_TOKEN_METHOD", Text(16), "POST", "its method", lack=_NO_MANAGED),
-    Setting(
-        "UPSTREAM_TOKEN_HEADERS_JSON", JsonObject(), "", "headers of the login", secret=True, lack=_NO_MANAGED
-    ),
-    Setting("UPSTREAM_TOKEN_BODY_JSON", JsonObject(), "", "body of the login", secret=True, lack=_NO_MANAGED),
-    Setting("UPSTREAM_TOKEN_FIELD", Text(128), "access_token", "where the token stands", lack=_NO_MANAGED),
-    Setting(
-        "UPSTREAM_TOKEN_EXPIRES_IN_FIELD", Text(128), "expires_in", "where its life stands", lack=_NO_MANAGED
-    ),
-    Setting(
-        "UPSTREAM_TOKEN_TIMEOUT_MS",
-        Whole(1, 600_000),
-        "10000",
-        "wait for the login",
-        unit="ms",
-        lack=_NO_MANAGED,
-    ),
-    Setting(
-        "UPSTREAM_TOKEN_EXPIRY_SKEW_MS",
-        Whole(0, 86_400_000),
-        "60000",
-        "how long before its expiry a token is renewed",
-        unit="ms",
-        lack=_NO_MANAGED,
-    ),
-    Setting(
-        "UPSTREAM_AUTH_RECOVERY_RETRY",
-        Whole(0, 5),
-        "1",
-        "retries after a token-invalid answer",
-        lack=_NO_MANAGED,
-    ),
     Setting(
         "MIX2API_RERUN",
         Flag(),

@@ -9,7 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
-from mix2api.settings.choices import InboundAuthMode, StoreMode
+from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
@@ -17,7 +17,9 @@ from mix2api.settings.later import LATER
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.setting import Setting, settings_of
 from mix2api.settings.tools import Tools
-from mix2api.settings.upstream import Network, Site, UpstreamAuth
+from mix2api.settings.upstream import Network, Site
+from mix2api.settings.upstream_auth import UpstreamAuth
+from mix2api.settings.upstream_base import DynamicBase
 
 OURS: Final = "MIX2API_"
 _LIKELY_TYPO: Final = 0.85
@@ -60,6 +62,7 @@ class Settings:
     site: Site = field(factory=Site)
     network: Network = field(factory=Network)
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
+    dynamic_base: DynamicBase = field(factory=DynamicBase)
     tools: Tools = field(factory=Tools)
     storing: Storing = field(factory=Storing)
     working: Working = field(factory=Working)
@@ -167,6 +170,14 @@ def _open_doors(settings: Settings) -> Iterator[str]:
     inbound = settings.inbound_auth
     if inbound.mode is InboundAuthMode.BEARER and inbound.bearer_token is None:
         yield "INBOUND_BEARER_TOKEN is not set: any bearer is accepted and only fingerprinted"
+    dynamic, upstream = settings.dynamic_base, settings.upstream_auth
+    if dynamic.enabled and upstream.sends_own and not dynamic.allowlist:
+        yield (
+            "UPSTREAM_BASE_ALLOWLIST is not set: requests that choose their upstream are refused, "
+            "because the deployment's credential would go wherever a caller says"
+        )
+    if dynamic.enabled and upstream.mode is UpstreamAuthMode.MANAGED and upstream.token_url is None:
+        yield "UPSTREAM_TOKEN_URL is not set: requests that choose their upstream are refused (UPSTREAM_AUTH_MODE=managed)"
 
 
 def _strangers(environ: Mapping[str, str], file: DotEnv) -> Iterator[str]:

@@ -282,6 +282,43 @@ class HeaderName:
         return text.lower()
 
 
+_FRAMING: Final = frozenset({"host", "content-length", "transfer-encoding", "accept-encoding", "connection"})
+"""Header fields that the HTTP client sets by itself."""
+
+
+@frozen
+class HeaderMap:
+    """HTTP header fields as a JSON object of texts."""
+
+    allowed: str = "a JSON object of header names and texts, without those that frame a request"
+
+    def read(self, text: str) -> Mapping[str, str]:
+        """The fields, their names in lower case."""
+        given = msgspec.json.decode(text, type=dict[str, str])
+        fields = {HeaderName().read(name): HeaderText().read(value) for name, value in given.items()}
+        if len(fields) != len(given) or _FRAMING & fields.keys():
+            raise ValueError("twice, or not to be set")
+        return fields
+
+
+_LABELS: Final = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*"
+_HOST_PATTERN: Final = re.compile(rf"(\*|(\*\.)?{_LABELS}|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?")
+
+
+@frozen
+class HostPatterns:
+    """Hosts by comma, with wildcards for whole labels at the front and with ports."""
+
+    allowed: str = "hosts separated by commas, each with or without a port: api.example.com, *.example.com, 10.0.0.1:8080, [::1], or *"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The patterns in lower case."""
+        patterns = tuple(pattern.lower() for pattern in Names().read(text))
+        if not all(map(_HOST_PATTERN.fullmatch, patterns)):
+            raise ValueError(text)
+        return patterns
+
+
 @frozen
 class KeyPrefix:
     """The first part of every key in Redis."""

@@ -1,4 +1,4 @@
-"""Groups of the upstream: what is asked of it, how long it may take, whose credential it gets."""
+"""Groups of the upstream: what is asked of it, and how long it may take."""
 
 # ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
 
@@ -9,7 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS, WAIT_MS
-from mix2api.settings.choices import UpstreamAuthMode, UpstreamKind
+from mix2api.settings.choices import UpstreamKind
 from mix2api.settings.readers import (
     Choice,
     Flag,
@@ -160,29 +160,3 @@ class Network:
     def first_byte_ms(self) -> int:
         """The wait for the answer's head, in ms, with the rule for 0 applied."""
         return self.first_byte_timeout_ms or self.idle_timeout_ms
-
-
-@frozen(kw_only=True)
-class UpstreamAuth:
-    """Whose credential goes upstream."""
-
-    mode: UpstreamAuthMode = held(
-        Setting(
-            "UPSTREAM_AUTH_MODE",
-            Choice(UpstreamAuthMode),
-            "static",
-            "`static`: `UPSTREAM_BEARER_TOKEN`; `pass_through`: the caller's own; `none`: no credential",
-            refuses={
-                UpstreamAuthMode.MANAGED: "fetching tokens is not built yet, and calls without one would all fail"
-            },
-        )
-    )
-    bearer_token: str | None = held(
-        Setting(
-            "UPSTREAM_BEARER_TOKEN",
-            HeaderText(),
-            "",
-            "credential for `static`; without it none is sent",
-            secret=True,
-        )
-    )

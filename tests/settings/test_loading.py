@@ -19,6 +19,7 @@ from mix2api.settings import (
     UpstreamAuthMode,
     load_settings,
 )
+from mix2api.settings.choices import TokenMethod
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.later import LATER
 from mix2api.settings.loading import KNOWN
@@ -28,6 +29,8 @@ from mix2api.vocabulary import Channel
 SECRET = "0123456789abcdef"
 CLOSED = {"INBOUND_BEARER_TOKEN": "t"}
 """So that the warning about the open door does not stand in every expectation."""
+
+ALLOWED = ("a.example", "*.b.example:8443")
 
 EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_HOST", "0.0.0.0", "listening.host", "0.0.0.0"),  # noqa: S104 - a value, nothing listens
@@ -74,6 +77,20 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_UPSTREAM_CA_FILE", "ca.pem", "network.ca_file", Path("ca.pem")),
     ("UPSTREAM_AUTH_MODE", "pass_through", "upstream_auth.mode", UpstreamAuthMode.PASS_THROUGH),
     ("UPSTREAM_BEARER_TOKEN", "u", "upstream_auth.bearer_token", "u"),
+    ("UPSTREAM_TOKEN_URL", "https://a.example/t?x=1", "upstream_auth.token_url", "https://a.example/t?x=1"),
+    ("UPSTREAM_TOKEN_PATH", "/login", "upstream_auth.token_path", "/login"),
+    ("UPSTREAM_TOKEN_METHOD", "GET", "upstream_auth.token_method", TokenMethod.GET),
+    ("UPSTREAM_TOKEN_HEADERS_JSON", '{"X-Key": "k"}', "upstream_auth.token_headers", {"x-key": "k"}),
+    ("UPSTREAM_TOKEN_BODY_JSON", '{"user": 1}', "upstream_auth.token_body", {"user": 1}),
+    ("UPSTREAM_TOKEN_FIELD", "data.token", "upstream_auth.token_field", "data.token"),
+    ("UPSTREAM_TOKEN_EXPIRES_IN_FIELD", "ttl", "upstream_auth.expires_in_field", "ttl"),
+    ("UPSTREAM_TOKEN_TIMEOUT_MS", "5", "upstream_auth.token_timeout_ms", 5),
+    ("UPSTREAM_TOKEN_EXPIRY_SKEW_MS", "0", "upstream_auth.expiry_skew_ms", 0),
+    ("UPSTREAM_AUTH_RECOVERY_RETRY", "2", "upstream_auth.recovery_retries", 2),
+    ("UPSTREAM_DYNAMIC_BASE_ENABLED", "true", "dynamic_base.enabled", True),
+    ("UPSTREAM_BASE_ALLOWLIST", "A.example, *.b.example:8443", "dynamic_base.allowlist", ALLOWED),
+    ("UPSTREAM_BASE_ALLOW_HTTP", "true", "dynamic_base.allow_http", True),
+    ("UPSTREAM_BASE_ALLOW_PRIVATE", "true", "dynamic_base.allow_private", True),
     ("SESSION_STORE_MODE", "memory", "storing.mode", StoreMode.MEMORY),
     ("REDIS_URL", "redis://r:1/2", "storing.url", "redis://r:1/2"),
     ("REDIS_CONNECT_TIMEOUT_MS", "10", "storing.connect_timeout_ms", 10),
@@ -186,8 +203,6 @@ def test_a_value_with_control_characters_cannot_write_to_the_terminal() -> None:
 
 
 REFUSED = [
-    ("UPSTREAM_AUTH_MODE", "managed"),
-    ("UPSTREAM_DYNAMIC_BASE_ENABLED", "true"),
     ("MIX2API_UPSTREAM", "openai"),
     ("MIX2API_UPSTREAM", "responses"),
     ("MIX2API_UPSTREAM", "opencode"),
@@ -251,6 +266,26 @@ def other_than_default(row: Setting) -> str:
         except ValueError:
             continue
     raise AssertionError(row.name)
+
+
+DYNAMIC = {**CLOSED, "UPSTREAM_DYNAMIC_BASE_ENABLED": "true"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "names"),
+    [
+        ({"UPSTREAM_BEARER_TOKEN": "u"}, ["UPSTREAM_BASE_ALLOWLIST"]),
+        ({"UPSTREAM_BEARER_TOKEN": "u", "UPSTREAM_BASE_ALLOWLIST": "a.example"}, []),
+        ({"UPSTREAM_AUTH_MODE": "none"}, []),
+        ({"UPSTREAM_AUTH_MODE": "managed"}, ["UPSTREAM_BASE_ALLOWLIST", "UPSTREAM_TOKEN_URL"]),
+        ({"UPSTREAM_AUTH_MODE": "managed", "UPSTREAM_TOKEN_URL": "http://t"}, ["UPSTREAM_BASE_ALLOWLIST"]),
+    ],
+)
+def test_a_choice_of_upstream_that_will_always_be_refused_is_warned_of(
+    environ: dict[str, str], names: list[str]
+) -> None:
+    warnings = load_settings({**DYNAMIC, **environ}, None).warnings
+    assert [warning.partition(" ")[0] for warning in warnings] == names
 
 
 def test_an_unknown_name_of_ours_is_warned_of_with_the_nearest_known_one() -> None:

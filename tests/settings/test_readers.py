@@ -8,8 +8,10 @@ from mix2api.settings.choices import StoreMode
 from mix2api.settings.readers import (
     Choice,
     Flag,
+    HeaderMap,
     HeaderName,
     HeaderText,
+    HostPatterns,
     HttpUrl,
     JsonObject,
     KeyPrefix,
@@ -47,11 +49,22 @@ READ: list[tuple[Reader[object], str, object]] = [
     (RedisUrl(), "unix:///run/r.sock?db=1", "unix:///run/r.sock?db=1"),
     (UrlPath(), "/v2/chats", "/v2/chats"),
     (HeaderName(), "X-Session-Key", "x-session-key"),
+    (HeaderMap(), '{"X-Key": "a b", "y": "1"}', {"x-key": "a b", "y": "1"}),
+    (HostPatterns(), "A.example, *.b.example:80,*", ("a.example", "*.b.example:80", "*")),
+    (HostPatterns(), "127.0.0.1:1,[::1],localhost", ("127.0.0.1:1", "[::1]", "localhost")),
     (KeyPrefix(), "mix2api:session", "mix2api"),
     (KeyPrefix(), "a.b-c_1", "a.b-c_1"),
     (Place(), "/a/b", Path("/a/b")),
 ]
 REFUSED: list[tuple[Reader[object], list[str]]] = [
+    (
+        HeaderMap(),
+        ["[]", '{"a": 1}', '{"a b": "c"}', '{"a": "b\\r\\nc"}', '{"Host": "x"}', '{"A": "1", "a": "2"}', "x"],
+    ),
+    (
+        HostPatterns(),
+        ["https://a.example", "a.*.example", "a..example", "a/b", "a:b", "-a.example", "*a.example"],
+    ),
     (Text(3), ["abcd", "a\nb", "\x1b"]),
     (HeaderText(), ["a\r\nb", "é", "a" * 8193]),
     (Secret(4), ["äx"]),

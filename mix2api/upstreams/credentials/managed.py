@@ -34,6 +34,8 @@ _ROUNDS: Final = 3
 """A caller waits for another process's login, for its right to run out, and for our own login at most."""
 _UNKNOWN_LIFE_MS: Final = 86_400_000
 """How long a token without expiry rests in the vault; in use it is until it is refused."""
+_TOLERATED: Final = 3
+"""New tokens that may be refused in a row before logins pause: two calls' worth, since sites do expire tokens by hand."""
 _FAREWELL_S: Final = 0.5
 _STORE_PAUSE_MS: Final = 1000
 
@@ -130,8 +132,13 @@ class ManagedCredential:
             self._refusals = 0
             self._distrusted_until_ms = -math.inf
 
-    def refused(self, token: Token) -> bool:
+    def refused(self, token: Token, *, again: bool = False) -> bool:
         """A site refused a token.
+
+        Args:
+            token: what it was.
+            again: the call had been refused with another one before. Then this one is kept: it is new, and the reason may be
+                the call itself.
 
         Returns:
             Whether it is worth while to try with another one. It is not where new tokens are refused, too: then the account
@@ -140,14 +147,22 @@ class ManagedCredential:
         generation = token.generation
         if self._token is None or generation != self._token.generation or generation == self._spent:
             return True
-        if generation != self._accepted:
-            now_ms = self._clock.monotonic_ms()
-            if now_ms < self._distrusted_until_ms:
-                return False
-            self._distrusted_until_ms = now_ms + pause_ms(self._refusals, self._draw())
-            self._refusals += 1
-        self._spent = generation
-        self._want()
+        if generation != self._accepted and not self._tolerates():
+            return False
+        if not again:
+            self._spent = generation
+            self._want()
+        return True
+
+    def _tolerates(self) -> bool:
+        """Counts the refusal of a new token. False: a pause after too many of them is not over."""
+        now_ms = self._clock.monotonic_ms()
+        if now_ms < self._distrusted_until_ms:
+            return False
+        self._refusals += 1
+        beyond = self._refusals - _TOLERATED
+        if beyond > 0:
+            self._distrusted_until_ms = now_ms + pause_ms(beyond - 1, self._draw())
         return True
 
     async def keep(self) -> None:

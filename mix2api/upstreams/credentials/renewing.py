@@ -81,7 +81,7 @@ class RenewingUpstream:
         Raises:
             UpstreamFault: it is not.
         """
-        worth_while = self._credential.refused(token)
+        worth_while = self._credential.refused(token, again=left < self._retries)
         if not left or not worth_while:
             raise UpstreamFault(
                 EndReason.UPSTREAM_AUTH_ERROR,

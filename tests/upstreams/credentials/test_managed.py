@@ -193,19 +193,24 @@ async def test_a_process_that_stops_in_a_login_lets_the_next_one_at_once() -> No
 
 async def test_new_tokens_that_are_refused_make_logins_seldom() -> None:
     async with kept_credential() as parts:
-        first = await parts.credential.token()
-        assert parts.credential.refused(first), "it may be an old one of another process"
-        second = await parts.credential.token()
-        assert not parts.credential.refused(second)
-        assert (await parts.credential.token()).value == "t2"
+        for _ in range(4):
+            assert parts.credential.refused(await parts.credential.token())
+        assert not parts.credential.refused(await parts.credential.token())
+        assert (await parts.credential.token()).value == "t5"
         parts.clock.turned_ms = 501
-        assert parts.credential.refused(second)
-        third = await parts.credential.token()
+        assert parts.credential.refused(await parts.credential.token())
         parts.clock.turned_ms += 501
-        assert not parts.credential.refused(third), "the pause has doubled"
-        parts.credential.accepted(third)
-        assert parts.credential.refused(third)
-        assert (await parts.credential.token()).value == "t4"
+        sixth = await parts.credential.token()
+        assert not parts.credential.refused(sixth), "the pause has doubled"
+        parts.credential.accepted(sixth)
+        assert parts.credential.refused(sixth)
+        assert (await parts.credential.token()).value == "t7"
+
+
+async def test_a_token_that_only_a_repeated_call_was_refused_with_is_kept() -> None:
+    async with kept_credential() as parts:
+        assert parts.credential.refused(await parts.credential.token(), again=True)
+        assert (await parts.credential.token()).value == "t1"
 
 
 @pytest.mark.parametrize(
