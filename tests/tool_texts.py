@@ -50,32 +50,43 @@ def recognised(chunks: list[str], offered: frozenset[str] = OFFERED) -> list[lis
 def meaning(pieces: list[Piece]) -> list[list[Any]]:
     """Pieces in the corpus's words. A call stands where it begins; indexes must count up from 0."""
     found: list[list[Any]] = []
-    calls: dict[int, list[Any]] = {}
+    calls: list[list[Any]] = []
     for piece in pieces:
         match piece:
-            case Plain(text) | FinalText(text):
-                assert text, "a piece without text"
-                word = "plain" if isinstance(piece, Plain) else "final"
-                if found and found[-1][0] == word:
-                    found[-1][1] += text
-                else:
-                    found.append([word, text])
-            case CallBegan(index, name, given_id):
-                assert index == len(calls)
-                calls[index] = ["begun", name, "", *([] if given_id is None else [given_id])]
-                found.append(calls[index])
-            case CallArguments(index, text):
-                assert text, "a piece without text"
-                assert calls[index][0] == "begun"
-                calls[index][2] += text
-            case CallEnded(index):
-                assert calls[index][0] == "begun"
-                calls[index][0] = "call"
-            case Broken(why, None):
-                found.append(["broken", str(why)])
-            case Broken(why, index):
-                assert index is not None
-                calls[index][:1] = ["broken", str(why)]
+            case Plain(text):
+                _say(found, "plain", text)
+            case FinalText(text):
+                _say(found, "final", text)
             case Dropped():
                 found.append(["dropped"])
+            case Broken(why, None):
+                found.append(["broken", str(why)])
+            case CallBegan(index, name, given_id):
+                assert index == len(calls)
+                calls.append(["begun", name, "", *([] if given_id is None else [given_id])])
+                found.append(calls[index])
+            case CallArguments() | CallEnded() | Broken():
+                _go_on(calls, piece)
     return found
+
+
+def _say(found: list[list[Any]], word: str, text: str) -> None:
+    assert text, "a piece without text"
+    if found and found[-1][0] == word:
+        found[-1][1] += text
+    else:
+        found.append([word, text])
+
+
+def _go_on(calls: list[list[Any]], piece: CallArguments | CallEnded | Broken) -> None:
+    assert piece.index is not None
+    call = calls[piece.index]
+    assert call[0] == "begun"
+    match piece:
+        case CallArguments(_, text):
+            assert text, "a piece without text"
+            call[2] += text
+        case CallEnded():
+            call[0] = "call"
+        case Broken(why):
+            call[:1] = ["broken", str(why)]

@@ -12,6 +12,8 @@ from mix2api.tools.envelopes import CALL_KEYS, FINAL_KEY
 from mix2api.tools.loose_tokens import COLONS, QUOTES
 
 _ENVELOPE_KEYS: Final = (*sorted(CALL_KEYS), FINAL_KEY)
+_QUOTES: Final = {opening: closing for opening, closing in QUOTES.items() if opening != "`"}
+"""Backticks behind a brace are Markdown's."""
 _LONGEST_KEY: Final = 32
 """Characters of a call's first key; those that mean something are shorter."""
 _NOTHING: Final = "null"
@@ -55,7 +57,7 @@ class Head:
         key = yield from _envelope_key(char)
         self.named = True
         char = yield from _solid()
-        if key == FINAL_KEY and char in QUOTES and char != "`":
+        if key == FINAL_KEY and char in _QUOTES:
             return char
         if key != FINAL_KEY and char in "[{(":
             char = yield from _calls(char)
@@ -86,7 +88,7 @@ def _expect(condition: bool) -> None:  # noqa: FBT001 - it reads like an asserti
 
 def _envelope_key(char: str) -> _Steps:
     """A key of an envelope, with its colon; refused with the first letter that differs."""
-    closing = QUOTES.get(char, "")
+    closing = _QUOTES.get(char, "")
     key = "" if closing else char
     _expect(any(known.startswith(key) for known in _ENVELOPE_KEYS))
     while (char := (yield)) != closing and (closing or not (char in COLONS or char.isspace())):
@@ -113,7 +115,7 @@ def _calls(bracket: str) -> _Steps:
 
 def _call_key(char: str) -> _Steps:
     """Any key: what a call begins with is not known, but it is a word."""
-    closing = QUOTES.get(char, "")
+    closing = _QUOTES.get(char, "")
     length = 0
     if closing:
         char = yield

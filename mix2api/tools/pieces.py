@@ -70,6 +70,7 @@ class Broken(Struct, frozen=True, gc=False):
 
 Piece = Plain | FinalText | CallBegan | CallArguments | CallEnded | Dropped | Broken
 
+# Runs of text that are no call's, beside the indexes of calls.
 _PLAIN: Final = -1
 _FINAL: Final = -2
 
@@ -128,12 +129,11 @@ class Gathered:
         if self._run is None:
             return
         text = "".join(self._texts)
-        match self._run:
-            case -1:
-                self._pieces.append(Plain(text))
-            case -2:
-                self._pieces.append(FinalText(text))
-            case index:
-                self._pieces.append(CallArguments(index, text))
+        if self._run == _PLAIN:
+            self._pieces.append(Plain(text))
+        elif self._run == _FINAL:
+            self._pieces.append(FinalText(text))
+        else:
+            self._pieces.append(CallArguments(self._run, text))
         self._run = None
         self._texts = []

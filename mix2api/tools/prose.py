@@ -36,8 +36,8 @@ class Prose:
     def __init__(self, out: Gathered) -> None:
         self._out = out
         self._take: Callable[[str, int], int] = self._leading
-        self.calm: re.Pattern[str] | None = None
-        """If nothing is held: what text must be free of to be ordinary from end to end."""
+        self.calm = ""
+        """If nothing is held: the one or two characters without which text is ordinary from end to end."""
         self.candidate = False
         """Whether the last character read was a brace that may open an envelope. Then `accept` or `reject` is due."""
         self._held: list[str] = []
@@ -94,16 +94,16 @@ class Prose:
     def _enter_text(self) -> None:
         self._fenced = False
         self._take = self._nested if self._depth else self._open
-        self.calm = None if self._depth else _OPEN_STOP
+        self.calm = "" if self._depth else "{`"
 
     def _enter_code(self) -> None:
         self._take = self._code
-        self.calm = _CODE_STOP
+        self.calm = "`"
         self._closing = 0
 
     def _hold(self, char: str) -> None:
         """At a brace, or at the first backtick of a run."""
-        self.calm = None
+        self.calm = ""
         if char == "{":
             self.candidate = True
         else:
@@ -248,7 +248,7 @@ class Prose:
     def _closing_run(self, run: re.Match[str]) -> int:
         self._out.plain(run[0])
         self._closing += len(run[0])
-        self.calm = None
+        self.calm = ""
         return run.end()
 
     def _flow(self, until: re.Pattern[str], text: str, position: int) -> int:

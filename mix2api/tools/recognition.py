@@ -40,7 +40,8 @@ class Recogniser:
     def feed(self, text: str) -> list[Piece]:
         """The next piece of the text; what it makes certain."""
         calm = self._prose.calm
-        if text and calm is not None and calm.search(text) is None:
+        # Looking for one character, twice, takes a tenth of the time that a pattern of both takes in long chunks.
+        if calm and text and calm[0] not in text and calm[-1] not in text:
             # The hot path: nearly every delta of nearly every answer.
             self._out.spoken = True
             if not text.isspace():
