@@ -9,7 +9,7 @@ from invariant.crowd import Crowd
 from invariant.trials import SETTINGS, Totals, run_machine
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
-from whole_system import defaults
+from whole_system import SHARDS, defaults, until
 from wire_client import Answer, WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
@@ -36,8 +36,29 @@ async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
                 real_process("serve", {**environ, "MIX2API_CHANNEL": "stable"}) as stable,
                 real_process("serve", {**environ, "MIX2API_CHANNEL": "canary"}) as canary,
             ):
-                yield Pair(demo, (stable, canary), (await stable.wait_port(), await canary.wait_port()))
+                ports = (await stable.wait_port(), await canary.wait_port())
+                await share_shards(redis, stable, canary)
+                yield Pair(demo, (stable, canary), ports)
         nursery.cancel_scope.cancel()
+
+
+async def share_shards(redis: RedisServer, *processes: RealProcess) -> None:
+    """Has each process own half of the shards, and know it: left alone, who comes first takes all."""
+    half = SHARDS // 2
+    first = (await processes[0].wait_line("process.started"))["process"]
+
+    async def given_away() -> bool:
+        keys = [f"mix2api:{{s{number:02x}}}:lease" for number in range(SHARDS)]
+        owners = [redis.command("GET", key) for key in keys]
+        firsts = [owner is not None and owner.decode().startswith(first) for owner in owners]
+        for number, key in enumerate(keys):
+            if firsts[number] != (number < half):
+                redis.command("DEL", key)
+        return sum(firsts) == half and firsts[:half] == [True] * half and None not in owners
+
+    await until(given_away)
+    for process in processes:
+        await process.wait_line("leases.changed", lambda line: line["held"] == half)
 
 
 async def ask(port: int, messages: list[dict[str, object]], request_id: str) -> Answer:
@@ -59,15 +80,24 @@ async def test_turns_that_alternate_between_stable_and_canary_are_one_upstream_s
         assert told == ["fresh; reason=no_history"] + ["continued; reason=lineage"] * 7
         (session,) = running.demo.sessions.values()
         assert session.messages == messages
-        # The session stays with the process that owns its shard, whichever edge its turns come to.
-        lines = [
-            (number, line)
-            for number, process in enumerate(running.processes)
-            for line in process.lines
-            if line["event"] == "request.completed"
-        ]
-        assert len(lines) == 8
-        assert len({number for number, _ in lines}) == 1
+        assert [await owner_of(running, f"r{turn}") for turn in range(8)] == [
+            await owner_of(running, "r0")
+        ] * 8
+
+
+async def owner_of(running: Pair, request_id: str) -> str:
+    """The channel of the process that ran a request: the one that owns the session's shard."""
+    found: list[str] = []
+    async with trio.open_nursery() as nursery:
+
+        async def look(process: RealProcess) -> None:
+            line = await process.wait_line("request.completed", lambda line: line["request_id"] == request_id)
+            found.append(line["channel"])
+            nursery.cancel_scope.cancel()
+
+        for process in running.processes:
+            nursery.start_soon(look, process)
+    return found[0]
 
 
 async def test_a_crowd_over_two_processes_shares_no_session(redis_server: RedisServer) -> None:
