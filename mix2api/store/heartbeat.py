@@ -6,12 +6,13 @@ from typing import Final
 
 import trio
 from attrs import define, evolve, field, frozen
+from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
 from mix2api.store.link import RedisLink
-from mix2api.store.log import told
+from mix2api.store.log import is_damage, told
 from mix2api.store.options import StoreOptions
 from mix2api.store.schema import WrittenSchema
 from mix2api.vocabulary import ProcessId
@@ -105,21 +106,29 @@ class Heartbeat:
         Raises:
             StoreUnavailable: Redis does not answer; the version stays as it was.
         """
-        known = self._keys.processes()
-        (members,) = told(await self._link.execute(("SMEMBERS", known)))
-        others = [ProcessId(member.decode()) for member in members if member.decode() != self.process]
+        others = await self._others()
         if not others:
             self._schema.hear(())
             return
-        replies = told(
-            await self._link.execute(
-                *(("HGET", self._keys.process(process), "schema_read") for process in others)
-            )
+        replies = await self._link.execute(
+            *(("HGET", self._keys.process(process), "schema_read") for process in others)
         )
-        self._schema.hear(int(reply) for reply in replies if reply is not None)
-        gone = [process for process, reply in zip(others, replies, strict=True) if reply is None]
+        # What is neither there nor a version is damage: no process that lives wrote it.
+        read = [int(reply) if isinstance(reply, bytes) and reply.isdigit() else None for reply in replies]
+        self._schema.hear(version for version in read if version is not None)
+        gone = [process for process, version in zip(others, read, strict=True) if version is None]
         if gone:
-            told(await self._link.execute(("SREM", known, *gone)))
+            told(await self._link.execute(("SREM", self._keys.processes(), *gone)))
+
+    async def _others(self) -> list[ProcessId]:
+        """The other processes that have shown a heartbeat. A set that is none is deleted: the next beats make it anew."""
+        known = self._keys.processes()
+        (members,) = await self._link.execute(("SMEMBERS", known))
+        if isinstance(members, ResponseError) and is_damage(members):
+            told(await self._link.execute(("DEL", known)))
+            return []
+        processes = [ProcessId(member.decode("ascii", "replace")) for member in told([members])[0]]
+        return [process for process in processes if process != self.process]
 
     async def keep(self) -> None:
         """Beats for ever; silent while Redis is away."""

@@ -131,6 +131,29 @@ async def test_processes_that_are_gone_are_forgotten(redis_server: RedisServer) 
     assert redis_server.command("EXISTS", known) == 0
 
 
+@pytest.mark.parametrize("damage", ["a set", "a heartbeat", "a version"])
+async def test_damage_holds_nobody_back(redis_server: RedisServer, damage: str) -> None:
+    async with living(redis_server, TODAY) as today:
+        keys = today.store.keys
+        other = ProcessId("p_other")
+        if damage == "a set":
+            redis_server.command("SET", keys.processes(), "mine")
+        else:
+            redis_server.command("SADD", keys.processes(), other, b"\xff")
+            redis_server.command(
+                *(
+                    ("SET", keys.process(other), "mine")
+                    if damage == "a heartbeat"
+                    else ("HSET", keys.process(other), "schema_read", "new")
+                )
+            )
+        await today.store.heartbeat.beat()
+        assert today.store.heartbeat.facts.schema_written == TODAY.version
+        await today.store.heartbeat.beat()
+        assert await today.store.heartbeat.alive(today.store.process)
+        assert today.store.process.encode() in redis_server.command("SMEMBERS", keys.processes())  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("reads", [1, 2])
 async def test_folded_states_are_left_out_while_an_older_version_reads_the_log(
     redis_server: RedisServer, reads: int
