@@ -62,6 +62,8 @@ class Completed:
     end: End
     chunks: int
     """Deltas given to the client."""
+    chosen_host: str | None = None
+    """Host and port of the upstream, if the request chose it itself."""
 
 
 @frozen(kw_only=True)

@@ -337,8 +337,13 @@ class Run:
         if not self.lost_session:
             self._turn.end(ended)
         if self._request is not None:
+            base = self._submission.turn.base
             completed = Completed(
-                session_id=self._session_id, request=self._request, end=end, chunks=self._translation.deltas
+                session_id=self._session_id,
+                request=self._request,
+                end=end,
+                chunks=self._translation.deltas,
+                chosen_host=None if base is None else base.host,
             )
             self._env.on_completed(completed)
 

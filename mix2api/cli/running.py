@@ -33,7 +33,7 @@ from mix2api.cli.groups import (
 from mix2api.cli.health import ProcessHealth
 from mix2api.cli.plain_faults import plain_faults, why_of
 from mix2api.cli.reporting import Reporter
-from mix2api.cli.upstream import ConfiguredUpstream, configured_upstream
+from mix2api.cli.upstream import ConfiguredUpstream, configured_upstream, upstream_bases
 from mix2api.clock import SystemClock
 from mix2api.edge.app import EdgeParts, build_app
 from mix2api.edge.continuing import Continuing
@@ -367,6 +367,7 @@ async def _serve(parts: _Process, stopping: trio.Event, task_status: trio.TaskSt
             seal=parts.store.seal,
             mint=parts.mint,
             clock=parts.clock,
+            bases=upstream_bases(parts.settings),
         )
     )
     config = server_config(

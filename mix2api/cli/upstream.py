@@ -1,4 +1,4 @@
-"""The configured upstream with what lives beside it: its connections, and the credential that is kept for it."""
+"""The configured upstream with what lives beside it: its connections, its credential, the choice that requests have."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -8,8 +8,10 @@ from attrs import evolve, frozen
 
 from mix2api.cli.groups import account_form, http_options, mix_options, token_url
 from mix2api.clock import Clock
+from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.sealing import Seal
 from mix2api.settings import Settings, UpstreamAuthMode
+from mix2api.upstreams.base_url import BaseUrlOptions, BaseUrls
 from mix2api.upstreams.credentials.grant import GrantFields
 from mix2api.upstreams.credentials.login import HttpLogin, LoginOptions
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential, ManagedOptions
@@ -49,6 +51,27 @@ def configured_upstream(
             credential = ManagedCredential(_managed_options(settings, seal), login, vault, clock, on_login)
             retries = settings.upstream_auth.recovery_retries
             yield ConfiguredUpstream(RenewingUpstream(mix, credential, retries), credential)
+
+
+def upstream_bases(settings: Settings) -> UpstreamBases:
+    """Which upstreams requests may choose."""
+    dynamic, auth = settings.dynamic_base, settings.upstream_auth
+    if not dynamic.enabled:
+        return OnlyTheConfigured()
+    refusal = ""
+    if auth.sends_own and not dynamic.allowlist:
+        refusal = "this server has no list of hosts that its credential may go to"
+    elif auth.mode is UpstreamAuthMode.MANAGED and auth.token_url is None:
+        refusal = "this server has no token endpoint of its own"
+    return BaseUrls(
+        BaseUrlOptions(
+            allowlist=dynamic.allowlist or ("*",),
+            allow_http=dynamic.allow_http,
+            allow_private=dynamic.allow_private,
+            refusal=refusal,
+            lookup_s=settings.network.connect_timeout_ms / 1000,
+        )
+    )
 
 
 def _login_options(settings: Settings) -> LoginOptions:

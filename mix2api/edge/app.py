@@ -7,7 +7,7 @@ hooks are not used, and its dispatch is overridden so that they cost nothing.
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 from quart import Response, websocket
 from quart.ctx import WebsocketContext
 from quart.sessions import NullSession, SessionInterface
@@ -29,6 +29,7 @@ from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.request_ids import request_id_of
+from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
@@ -57,6 +58,8 @@ class EdgeParts:
     seal: Seal
     mint: Mint
     clock: Clock
+    bases: UpstreamBases = field(factory=OnlyTheConfigured)
+    """Which upstreams a request may choose."""
 
 
 class _NoSessions(SessionInterface):
@@ -170,6 +173,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
             dispatch=parts.dispatch,
             authenticator=authenticator,
             continuing=parts.continuing,
+            bases=parts.bases,
             mint=parts.mint,
             clock=parts.clock,
             live=live,

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import msgspec
 import trio
 from attrs import frozen
 from quart import Response
@@ -17,6 +18,7 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import Refusals
 from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
 from mix2api.edge.responder import StreamBody, WholeBody
+from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import UnsupportedMediaType
 from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
@@ -25,8 +27,10 @@ from mix2api.vocabulary import SUCCESSES
 from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import decode_chat_request
 from mix2api.wire.error_answer import envelope
+from mix2api.wire.turn import AskedBase, Turn
 
 _EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
+_BASE_HEADER: Final = b"x-upstream-base-url"
 _UNBUFFERED: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
@@ -38,6 +42,7 @@ class ChatParts:
     dispatch: Dispatch
     authenticator: Authenticator
     continuing: Continuing
+    bases: UpstreamBases
     mint: Mint
     clock: Clock
     live: LiveDeliveries
@@ -106,10 +111,11 @@ class ChatEndpoint:
         caller = parts.authenticator.caller(given)
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
-        persona = given.get(b"x-persona-id")
-        turn = decode_chat_request(body, persona_id=persona.decode("latin1") if persona else None)
-        request.turn = turn
+        turn = request.turn = _turn_of(body, given)
         check_tools(turn)
+        if turn.asked_base is not None:
+            base = await parts.bases.chosen(turn.asked_base)
+            turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
         client = request.client
         authorization = given.get(b"authorization") if self._options.pass_authorization else None
         isolation = parts.authenticator.isolation(caller, turn.model, client, given.get(self._session_key))
@@ -190,6 +196,16 @@ def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:
     response = bytes_answer(run.request, WholeBody(run.delivery, body, receipt_of(ended)), status, headers)
     response.timeout = None  # A slow reader is the stall limit's business.
     return response
+
+
+def _turn_of(body: bytes, given: dict[bytes, bytes]) -> Turn:
+    """The turn; what headers say wins over the body."""
+    persona, base = given.get(b"x-persona-id"), given.get(_BASE_HEADER)
+    return decode_chat_request(
+        body,
+        persona_id=persona.decode("latin1") if persona else None,
+        asked_base=AskedBase(base.decode("latin1"), _BASE_HEADER.decode()) if base else None,
+    )
 
 
 def _check_media_type(given: dict[bytes, bytes]) -> None:

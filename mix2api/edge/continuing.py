@@ -30,7 +30,7 @@ from mix2api.sessions.resolution import (
     plan,
 )
 from mix2api.vocabulary import Digest, SessionId, Shard
-from mix2api.wire.turn import Turn
+from mix2api.wire.turn import ChosenBase, Turn
 
 _SESSION_HEADER: Final = b"x-session-id"
 _HINTS: Final = (b"x-session-affinity", b"x-claude-code-session-id", b"session-id", b"thread-id")
@@ -99,7 +99,7 @@ class Continuing:
         Raises:
             mix2api.errors.StoreUnavailable: the index does not answer.
         """
-        isolation = self._kept_apart(isolation, headers)
+        isolation = self._kept_apart(isolation, headers, turn.base)
         lineage = lineage_of(turn.messages, self._realm(turn, isolation), self._digester)
         planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
         made = partial(Found, lineage=lineage, isolation=isolation)
@@ -129,15 +129,18 @@ class Continuing:
             case _:
                 assert_never(planned)
 
-    def _kept_apart(self, isolation: Digest, headers: Mapping[bytes, bytes]) -> Digest:
-        """The isolation key with the client's hints in it."""
+    def _kept_apart(
+        self, isolation: Digest, headers: Mapping[bytes, bytes], base: ChosenBase | None
+    ) -> Digest:
+        """The isolation key with the client's hints in it, and with the upstream that it chose: names stay within that, too."""
         hints = [headers[name].decode("latin1") for name in _HINTS if headers.get(name)]
         said = headers.get(_SESSION_HEADER, b"").decode("latin1")
         if said and said != _NEW and self._mint.issued(said) is None:
             hints.append(said)
-        if not hints:
+        if not hints and base is None:
             return isolation
-        return self._seal.digest(msgspec.json.encode([isolation, sorted(set(hints))]), "isolation")
+        apart = [isolation, sorted(set(hints)), *([] if base is None else [base.url])]
+        return self._seal.digest(msgspec.json.encode(apart), "isolation")
 
     def _words(
         self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool

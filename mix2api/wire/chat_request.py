@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from mix2api.errors import InvalidRequest
 from mix2api.wire.request_fields import allowed_at
 from mix2api.wire.tool_fields import tool_choice_of, tools_of, wrong_value
-from mix2api.wire.turn import Message, Turn
+from mix2api.wire.turn import AskedBase, Message, Turn
 
 MAX_NESTING: Final = 128
 """Levels of objects and lists inside content parts, tools and formats. JSON schemas in use have fewer than 20; whoever
@@ -27,6 +27,7 @@ _Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 _Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Object = dict[str, Any]
 _Name = Annotated[str, Meta(max_length=256)]
+_Url = Annotated[str, Meta(max_length=2048)]
 
 
 class _StreamOptions(Struct):
@@ -77,6 +78,8 @@ class _Body(Struct):
     user: str | None = None
     persona_id: str | None = None
     session_id: _Name | None = None
+    upstream_base_url: _Url | None = None
+    upstream_api_base: _Url | None = None
 
 
 SAMPLING_FIELDS: Final = (
@@ -99,12 +102,15 @@ _PATH: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _NEEDS_CONTENT: Final = frozenset({"system", "developer", "user"})
 
 
-def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
+def decode_chat_request(
+    body: bytes, *, persona_id: str | None = None, asked_base: AskedBase | None = None
+) -> Turn:
     """The turn that a body asks for.
 
     Args:
         body: the request body as it came, already within the size limit.
         persona_id: the header's, which wins over the body's.
+        asked_base: likewise.
 
     Raises:
         InvalidRequest: what is wrong, where (`param`), and what is allowed; nothing of the body is quoted.
@@ -128,7 +134,14 @@ def decode_chat_request(body: bytes, *, persona_id: str | None = None) -> Turn:
         legacy_functions=asked.tools is None and asked.functions is not None,
         persona_id=persona_id or asked.persona_id,
         session=asked.session_id or (asked.metadata.session_id if asked.metadata is not None else None),
+        asked_base=asked_base or _asked_base(asked),
     )
+
+
+def _asked_base(asked: _Body) -> AskedBase | None:
+    if asked.upstream_base_url:
+        return AskedBase(asked.upstream_base_url, "upstream_base_url")
+    return AskedBase(asked.upstream_api_base, "upstream_api_base") if asked.upstream_api_base else None
 
 
 def _decode(body: bytes) -> _Body:

@@ -105,6 +105,18 @@ EXTENSION_FIELDS: Final = (
         "a string of at most 256 characters",
         "names the session; `new` forces a fresh one",
     ),
+    RequestField(
+        "upstream_base_url",
+        Treatment.HONOURED,
+        "a string of at most 2048 characters",
+        "chooses the upstream, where that is enabled; the header `x-upstream-base-url` wins over it",
+    ),
+    RequestField(
+        "upstream_api_base",
+        Treatment.HONOURED,
+        "a string of at most 2048 characters",
+        "`upstream_base_url` wins over it",
+    ),
 )
 """Fields of ours that OpenAI's reference does not have."""
 

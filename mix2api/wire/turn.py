@@ -40,6 +40,25 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refusal: str | None = None
 
 
+class AskedBase(Struct, frozen=True):
+    """The upstream's base URL that a request asks for, unchecked."""
+
+    url: str
+    param: str
+    """Where it stood: the header's or the field's name."""
+
+
+class ChosenBase(Struct, frozen=True, kw_only=True):
+    """The upstream's base URL that a request chose, checked by the edge."""
+
+    url: str
+    """Normalised: scheme, host, port if it is not the scheme's own, path without its last slash."""
+    host: str
+    """Host and port as in `url`, for the log."""
+    addresses: tuple[str, ...]
+    """What the host resolved to when it was checked: nothing else is connected to. Never empty."""
+
+
 class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One validated chat request."""
 
@@ -59,3 +78,7 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     persona_id: str | None = None
     session: str | None = None
     """The body's word for its session (`session_id`, else `metadata.session_id`): a name, one of our ids, or `new`."""
+    asked_base: AskedBase | None = None
+    """Until the edge has checked it."""
+    base: ChosenBase | None = None
+    """None: the configured upstream."""

@@ -1,6 +1,7 @@
 """One TCP or TLS connection, and how it is made. Knows no HTTP and no deadlines: the call's scope has those."""
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from mix2api.upstreams.http.origin import Origin
 
 _READ_SIZE: Final = 65536
 """Bytes per read: a loopback socket gives that much at once, and one wake-up for it is the cheapest."""
+_GIVES_WAY_S: Final = 2.0
+"""After so long without an answer an address gives way to the next: longer than a handshake around the world."""
 
 Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
@@ -79,11 +82,13 @@ class Dialer:
     async def dial(self, origin: Origin) -> Connection:
         """Connects: both address families are tried by turns (RFC 8305), Nagle's delay is off.
 
+        Where an origin has addresses, they alone are tried, one after the other; TLS still asks for the host.
+
         Raises:
             UpstreamFault: `connect_failed`; nothing of a request has left.
         """
         try:
-            stream = await trio.open_tcp_stream(origin.host, origin.port)
+            stream = await _connected(origin)
         except OSError:
             raise faults.connect_failed() from None
         if origin.scheme == "http":
@@ -108,6 +113,13 @@ class Dialer:
         if self._context is None:
             self._context = _client_context(None)
         return self._context
+
+
+async def _connected(origin: Origin) -> trio.SocketStream:
+    for address in origin.addresses[:-1]:
+        with suppress(OSError), trio.move_on_after(_GIVES_WAY_S):
+            return await trio.open_tcp_stream(address, origin.port)
+    return await trio.open_tcp_stream(origin.addresses[-1] if origin.addresses else origin.host, origin.port)
 
 
 def _client_context(ca_file: Path | None) -> ssl.SSLContext:

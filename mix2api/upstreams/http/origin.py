@@ -17,6 +17,8 @@ class Origin:
     host: str
     """A name, in IDNA's ASCII form, or an address; IPv6 without brackets."""
     port: int
+    addresses: tuple[str, ...] = ()
+    """The only ones that may be connected to, in the order in which they are tried; none: what the host resolves to."""
 
     @property
     def host_header(self) -> str:

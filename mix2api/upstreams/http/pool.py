@@ -3,6 +3,7 @@
 How many connections are *in use* is not limited here: the worker limits runs, and each run has one.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
@@ -45,6 +46,7 @@ class IdlePool(Generic[PooledT]):
         self._now = now
         self._idle: dict[Origin, deque[tuple[float, PooledT]]] = {}
         """By origin, the longest idle first, each with the moment since when."""
+        self._sweep_at = -math.inf
         self._closed = False
 
     def take(self, origin: Origin) -> PooledT | None:
@@ -63,6 +65,7 @@ class IdlePool(Generic[PooledT]):
         if self._closed or not self._keep_alive.enabled:
             connection.close()
             return
+        self._sweep_all()
         idle = self._swept(connection.origin)
         idle.append((self._now(), connection))
         if len(idle) > self._keep_alive.max_idle_per_origin:
@@ -80,6 +83,16 @@ class IdlePool(Generic[PooledT]):
     def idle_count(self) -> int:
         """Connections kept now, over all origins."""
         return sum(len(idle) for idle in self._idle.values())
+
+    def _sweep_all(self) -> None:
+        """Closes what has expired at origins that nobody asks for any more; looks once in the time that it takes."""
+        now = self._now()
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + self._keep_alive.idle_expiry_s
+        for origin in list(self._idle):
+            if not self._swept(origin):
+                del self._idle[origin]
 
     def _swept(self, origin: Origin) -> deque[tuple[float, PooledT]]:
         idle = self._idle.setdefault(origin, deque())

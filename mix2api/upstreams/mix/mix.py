@@ -5,13 +5,14 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import trio
+from attrs import evolve
 
 from mix2api.clock import Clock, SystemClock
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.client import HttpClient
 from mix2api.upstreams.http.exchange import Exchange
 from mix2api.upstreams.http.head import AnswerHead, HttpRequest
-from mix2api.upstreams.http.origin import split_url
+from mix2api.upstreams.http.origin import Origin, split_url
 from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
 from mix2api.upstreams.mix.options import MixOptions
 from mix2api.upstreams.mix.refusal import REFUSAL_BODY_LIMIT, refusal_fault
@@ -19,6 +20,7 @@ from mix2api.upstreams.mix.request import request_body, request_headers
 from mix2api.upstreams.mix.transcript import Transcript
 from mix2api.upstreams.port import Opened, UpstreamCall, UpstreamEvent, UpstreamFault
 from mix2api.wire.sse_frames import FrameTooLong, SseFrames
+from mix2api.wire.turn import ChosenBase
 
 _SUCCESSES: Final = range(200, 300)
 _REFUSAL_BODY_S: Final = 2.0
@@ -41,8 +43,7 @@ class MixUpstream:
         self._options = options
         self._client = client
         self._clock = clock if clock is not None else SystemClock()
-        self._origin, base_path = split_url(options.base_url)
-        self._path = base_path + options.chat_path
+        self._place = split_url(options.base_url)
 
     @asynccontextmanager
     async def open(self, call: UpstreamCall) -> AsyncIterator["MixStream"]:
@@ -54,14 +55,23 @@ class MixUpstream:
         Raises:
             UpstreamFault: no connection.
         """
+        origin, base_path = self._place if call.turn.base is None else _place_of(call.turn.base)
         request = HttpRequest(
-            origin=self._origin,
-            path=self._path,
+            origin=origin,
+            path=base_path + self._options.chat_path,
             headers=request_headers(call, self._options),
             body=request_body(call, self._options),
         )
         async with self._client.send(request) as exchange:
             yield MixStream(exchange, call, self._options, self._clock)
+
+
+def _place_of(base: ChosenBase) -> tuple[Origin, str]:
+    """Where a chosen base URL leads: to the addresses that were checked, never to what its host resolves to now."""
+    if not base.addresses:
+        raise ValueError("a chosen base URL comes with the addresses that were checked")
+    origin, path = split_url(base.url)
+    return evolve(origin, addresses=base.addresses), path
 
 
 class MixStream:
