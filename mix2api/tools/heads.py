@@ -94,9 +94,10 @@ def _envelope_key(char: str) -> _Steps:
     while (char := (yield)) != closing and (closing or not (char in COLONS or char.isspace())):
         key += char
         _expect(any(known.startswith(key) for known in _ENVELOPE_KEYS))
+    _expect(key in _ENVELOPE_KEYS)
     if closing or char.isspace():
         char = yield from _solid()
-    _expect(key in _ENVELOPE_KEYS and char in COLONS)
+    _expect(char in COLONS)
     return key
 
 

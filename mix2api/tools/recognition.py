@@ -78,15 +78,14 @@ class Recogniser:
 
     def _read_head(self, text: str, position: int) -> int:
         char = text[position]
-        match self._head.take(char):
-            case Verdict.MORE:
-                self._held.append(char)
-            case Verdict.NO:
-                self._prose.reject("".join(self._held))
-                self._take = self._read_prose
-                return position
-            case Verdict.YES:
-                self._begin_envelope("".join(self._held) + char)
+        verdict = self._head.take(char)
+        if verdict is Verdict.NO:
+            self._prose.reject("".join(self._held))
+            self._take = self._read_prose
+            return position
+        self._held.append(char)
+        if verdict is Verdict.YES:
+            self._begin_envelope("".join(self._held))
         return position + 1
 
     def _begin_envelope(self, head: str) -> None:

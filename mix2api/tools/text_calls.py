@@ -23,7 +23,8 @@ class TextCall:
         self._out = out
         self._name: str | None = None
         self._given_id: str | None = None
-        self._index: int | None = None
+        self._begun = False
+        self._index = 0
         self._dropped = False
         self._flawed = False
         self._arguments = _Arguments.MISSING
@@ -39,7 +40,7 @@ class TextCall:
         if self._name is None and name.strip():
             self._name = name.strip()
             if self._arguments is not _Arguments.MISSING:
-                self._begin()
+                self._begin(self._name)
 
     def given_id(self, given_id: str) -> None:
         """What the site calls the call. Too late once the client has been told one."""
@@ -50,16 +51,16 @@ class TextCall:
         """Their first bracket or quote."""
         self._arguments = _Arguments.UNDER_WAY
         if self._name is not None:
-            self._begin()
+            self._begin(self._name)
 
     def arguments(self, text: str) -> None:
         """Strict JSON text of them."""
         if self._dropped or self._flawed:
             return
-        if self._index is None:
-            self._waiting.append(text)
-        else:
+        if self._begun:
             self._out.arguments(self._index, text)
+        else:
+            self._waiting.append(text)
 
     def flaw(self) -> None:
         """They cannot be read as an object."""
@@ -76,10 +77,10 @@ class TextCall:
         if self._dropped:
             return
         why = self._fault(cut=cut)
-        if why is not None:
-            self._out.put(Broken(why, self._index))
-        elif self._index is not None:
+        if why is None:
             self._out.put(CallEnded(self._index))
+        else:
+            self._out.put(Broken(why, self._index if self._begun else None))
 
     def _begin_without(self, *, cut: bool) -> None:
         """A call without arguments has empty ones, but not if they might have been cut off."""
@@ -96,11 +97,12 @@ class TextCall:
             return Why.NO_NAME
         return Why.ARGUMENTS if self._flawed else None
 
-    def _begin(self) -> None:
-        if self._name not in self._offered:
+    def _begin(self, name: str) -> None:
+        if name not in self._offered:
             self._drop()
-        elif not self._flawed and self._name is not None:
-            self._index = self._out.begin(self._name, self._given_id)
+        elif not self._flawed:
+            self._begun = True
+            self._index = self._out.begin(name, self._given_id)
             for text in self._waiting:
                 self._out.arguments(self._index, text)
             self._waiting = []

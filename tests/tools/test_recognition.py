@@ -12,8 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tool_texts import OFFERED, meaning, recognised
 
+from mix2api.tools.instruction import calls_text
 from mix2api.tools.pieces import CallArguments, CallBegan, CallEnded, FinalText, Plain
 from mix2api.tools.recognition import Recogniser, recognise
+from mix2api.wire.turn import FunctionCall, MessageToolCall
 
 _ORDINARY = [
     *"{}[]()\"'`:,\n\\ ax1.=：，“”",  # noqa: RUF001 - marks that models write
@@ -103,6 +105,20 @@ def test_calls_that_are_written_are_read_again(
     written = _envelope(texts, as_strings=as_strings, indent=None)
     wanted = [["call", name, arguments, f"c{number}"] for number, (name, arguments) in enumerate(texts)]
     assert recognised(_cut(written, places)) == wanted
+
+
+@given(_calls, _places)
+def test_calls_that_the_product_writes_down_for_the_site_are_read_again(
+    calls: list[tuple[str, dict[str, Any]]], places: list[int]
+) -> None:
+    # Sites write as their history is written.
+    texts = [(name, json.dumps(arguments)) for name, arguments in calls]
+    history = [
+        MessageToolCall(id=f"call_{number}", function=FunctionCall(name, arguments))
+        for number, (name, arguments) in enumerate(texts)
+    ]
+    wanted = [["call", name, arguments, f"call_{number}"] for number, (name, arguments) in enumerate(texts)]
+    assert recognised(_cut(calls_text(history), places)) == wanted
 
 
 @given(_calls, _texts(_ORDINARY), st.sampled_from(["", "json", "JSON"]))
