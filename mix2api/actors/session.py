@@ -144,8 +144,6 @@ class SessionActor:
             if self._retiring:
                 await self._retire()
                 continue
-            if self.retired:
-                return None
             if self._mailbox:
                 turn = self._mailbox.popleft()
                 if not turn.over:

@@ -236,7 +236,7 @@ def test_texts_beside_calls_are_kept_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", ["[" * 100_000, '{"a":1e999}', '{"a":"\ud800"}', "nul", "1" * 5000, '{"a":1}x']
+    "arguments", ["[" * 100_000, '{"a":1e999}', '{"a":"\ud800"}', "nul", "1" * 400, "1" * 5000, '{"a":1}x']
 )
 def test_arguments_that_are_no_usable_json_count_as_they_stand(arguments: str) -> None:
     assert canonical_arguments(f" {arguments}\n") == canonical_arguments(arguments)

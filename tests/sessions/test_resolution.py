@@ -12,6 +12,7 @@ from mix2api.sessions.resolution import (
     Reuse,
     SessionWords,
     TakeWaiting,
+    name_of,
     plan,
 )
 from mix2api.vocabulary import Digest, SessionId
@@ -80,3 +81,17 @@ def test_without_a_history_the_callers_word_counts(words: SessionWords, planned:
 def test_with_key_reuse_the_key_has_one_session_whatever_the_history(history: list[Given]) -> None:
     words = SessionWords(issued=ISSUED, name=NAME, key=KEY)
     assert plan(words, lineage(*history), Reuse.KEY) == ContinueNamed(KEY, Reason.KEY)
+
+
+@pytest.mark.parametrize(
+    ("planned", "name"),
+    [
+        (MakeFresh(Reason.ASKED_NEW, NAME), NAME),
+        (MakeFresh(Reason.NO_HISTORY), None),
+        (TakeWaiting(AT, NAME), NAME),
+        (ContinueNamed(NAME, Reason.NAMED), NAME),
+        (ContinueIssued(ISSUED), None),
+    ],
+)
+def test_the_name_goes_to_whichever_session_runs_the_turn(planned: Plan, name: Digest | None) -> None:
+    assert name_of(planned) == name
