@@ -1,4 +1,4 @@
-"""Decides, character by character, whether a brace in ordinary text opens an envelope.
+"""Decides, character by character, whether a brace in ordinary text opens an enclosure.
 
 It says no with the first character that cannot stand there, so that text is held for as short as it can be; it says yes
 when a call's first member or the text of a `final` begins. A call without any member is one too: a broken one.
@@ -8,10 +8,10 @@ from collections.abc import Generator
 from enum import StrEnum, auto
 from typing import Final
 
-from mix2api.tools.envelopes import CALL_KEYS, FINAL_KEY
+from mix2api.tools.enclosures import CALL_KEYS, FINAL_KEY
 from mix2api.tools.loose_tokens import COLONS, QUOTES
 
-_ENVELOPE_KEYS: Final = (*sorted(CALL_KEYS), FINAL_KEY)
+_ENCLOSURE_KEYS: Final = (*sorted(CALL_KEYS), FINAL_KEY)
 _QUOTES: Final = {opening: closing for opening, closing in QUOTES.items() if opening != "`"}
 """Backticks behind a brace are Markdown's."""
 _LONGEST_KEY: Final = 32
@@ -38,8 +38,8 @@ class Head:
 
     def __init__(self) -> None:
         self.named = False
-        """Whether a key of an envelope and its colon have been read: what comes is no ordinary text any more."""
-        self._steps = self._envelope()
+        """Whether a key of an enclosure and its colon have been read: what comes is no ordinary text any more."""
+        self._steps = self._enclosure()
         next(self._steps)
 
     def take(self, char: str) -> Verdict:
@@ -52,9 +52,9 @@ class Head:
             return Verdict.NO
         return Verdict.MORE
 
-    def _envelope(self) -> _Steps:
+    def _enclosure(self) -> _Steps:
         char = yield from _solid()
-        key = yield from _envelope_key(char)
+        key = yield from _enclosure_key(char)
         self.named = True
         char = yield from _solid()
         if key == FINAL_KEY and char in _QUOTES:
@@ -71,7 +71,7 @@ class Head:
         _expect(char == ",")
         char = yield from _solid()
         # A second key of the protocol: whatever its value is, this is no ordinary text.
-        return (yield from _envelope_key(char))
+        return (yield from _enclosure_key(char))
 
 
 def _solid() -> _Steps:
@@ -86,15 +86,15 @@ def _expect(condition: bool) -> None:  # noqa: FBT001 - it reads like an asserti
         raise _NoHeadError
 
 
-def _envelope_key(char: str) -> _Steps:
-    """A key of an envelope, with its colon; refused with the first letter that differs."""
+def _enclosure_key(char: str) -> _Steps:
+    """A key of an enclosure, with its colon; refused with the first letter that differs."""
     closing = _QUOTES.get(char, "")
     key = "" if closing else char
-    _expect(any(known.startswith(key) for known in _ENVELOPE_KEYS))
+    _expect(any(known.startswith(key) for known in _ENCLOSURE_KEYS))
     while (char := (yield)) != closing and (closing or not (char in COLONS or char.isspace())):
         key += char
-        _expect(any(known.startswith(key) for known in _ENVELOPE_KEYS))
-    _expect(key in _ENVELOPE_KEYS)
+        _expect(any(known.startswith(key) for known in _ENCLOSURE_KEYS))
+    _expect(key in _ENCLOSURE_KEYS)
     if closing or char.isspace():
         char = yield from _solid()
     _expect(char in COLONS)

@@ -1,7 +1,7 @@
-"""Ordinary text: lets it flow, and finds the braces in it that may open an envelope.
+"""Ordinary text: lets it flow, and finds the braces in it that may open an enclosure.
 
-Where none may: in inline code, in a code block, and in JSON that is no envelope itself, where a brace stands as a value.
-A code block may *be* an envelope, if that is the first thing in it and its language is none or JSON's. White space that
+Where none may: in inline code, in a code block, and in JSON that is no enclosure itself, where a brace stands as a value.
+A code block may *be* an enclosure, if that is the first thing in it and its language is none or JSON's. White space that
 begins the answer and the opening line of such a block are held until it is known whether they belong to a call.
 """
 
@@ -15,7 +15,7 @@ from mix2api.tools.pieces import Gathered
 _FENCE: Final = 3
 """Backticks of a fence, at least; fewer are inline code."""
 _LANGUAGES: Final = ("", "json", "json5", "jsonc", "tool", "tool_call", "tool_calls", "tool_code")
-"""Of code blocks that may be envelopes."""
+"""Of code blocks that may be enclosures."""
 
 _SPACE: Final = re.compile(r"[\s\ufeff]+")
 _BACKTICKS: Final = re.compile(r"`+")
@@ -31,7 +31,7 @@ _SENTENCE_ENDS: Final = frozenset(".!?。！？")  # noqa: RUF001 - Chinese sent
 
 
 class Prose:
-    """The text of one answer outside envelopes."""
+    """The text of one answer outside enclosures."""
 
     def __init__(self, out: Gathered) -> None:
         self._out = out
@@ -39,7 +39,7 @@ class Prose:
         self.calm = ""
         """If nothing is held: the one or two characters without which text is ordinary from end to end."""
         self.candidate = False
-        """Whether the last character read was a brace that may open an envelope. Then `accept` or `reject` is due."""
+        """Whether the last character read was a brace that may open an enclosure. Then `accept` or `reject` is due."""
         self._held: list[str] = []
         self._fenced = False
         self._ticks = 0
@@ -58,7 +58,7 @@ class Prose:
         return position
 
     def accept(self) -> bool:
-        """The candidate is an envelope: what was held is its own. Says whether it stands in a code block."""
+        """The candidate is an enclosure: what was held is its own. Says whether it stands in a code block."""
         self.candidate = False
         self._held = []
         return self._fenced
@@ -76,7 +76,7 @@ class Prose:
             self._enter_text()
 
     def resume(self, held: str, *, fenced: bool) -> None:
-        """After an envelope: `held` flows if ordinary text goes on, `fenced` if the code block has not ended."""
+        """After an enclosure: `held` flows if ordinary text goes on, `fenced` if the code block has not ended."""
         self._held = [held]
         self._fenced = fenced
         self._depth = 0
@@ -215,7 +215,7 @@ class Prose:
         return position + 1
 
     def _is_code(self, char: str) -> bool:
-        """Whether the block is no envelope: another language, or something else than a brace in it."""
+        """Whether the block is no enclosure: another language, or something else than a brace in it."""
         if char.isspace():
             self._language_ended = True
             return self._language not in _LANGUAGES

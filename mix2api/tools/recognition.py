@@ -4,8 +4,8 @@
     recogniser.feed('Let me look. {"tool_calls": [{"name": "read", "argum')   # Plain("Let me look. ")
     recogniser.feed('ents": {"path": "/a"}}]}')   # CallBegan(0, "read"), CallArguments(0, '{"path": "/a"}'), CallEnded(0)
 
-Ordinary text flows at once. From a brace on that may open an envelope it is held, for as short as it can be; once it is
-one, arguments and final text stream, and nothing of the envelope itself gets out; if it is none, what was held flows, in
+Ordinary text flows at once. From a brace on that may open an enclosure it is held, for as short as it can be; once it is
+one, arguments and final text stream, and nothing of the enclosure itself gets out; if it is none, what was held flows, in
 order. How the text is cut into pieces changes nothing but the cut of the pieces that come out.
 """
 
@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from mix2api.tools.envelopes import Envelope
+from mix2api.tools.enclosures import Enclosure
 from mix2api.tools.heads import Head, Verdict
 from mix2api.tools.pieces import Broken, Gathered, Piece, Plain, Why
 from mix2api.tools.prose import Prose
@@ -33,8 +33,8 @@ class Recogniser:
         self._take: Callable[[str, int], int] = self._read_prose
         self._head = Head()
         self._held: list[str] = []
-        """What the head has read, or white space behind an envelope."""
-        self._envelope = Envelope(offered, self._out)
+        """What the head has read, or white space behind an enclosure."""
+        self._enclosure = Enclosure(offered, self._out)
         self._fenced = False
 
     def feed(self, text: str) -> list[Piece]:
@@ -56,8 +56,8 @@ class Recogniser:
         """There is no more text. To be asked once."""
         if self._take == self._read_head:
             self._end_head()
-        elif self._take == self._read_envelope:
-            self._envelope.end()
+        elif self._take == self._read_enclosure:
+            self._enclosure.end()
         elif self._take == self._read_prose:
             self._prose.end()
         return self._out.take()
@@ -85,30 +85,30 @@ class Recogniser:
             return position
         self._held.append(char)
         if verdict is Verdict.YES:
-            self._begin_envelope("".join(self._held))
+            self._begin_enclosure("".join(self._held))
         return position + 1
 
-    def _begin_envelope(self, head: str) -> None:
+    def _begin_enclosure(self, head: str) -> None:
         self._fenced = self._prose.accept()
-        self._envelope = Envelope(self._offered, self._out)
-        self._envelope.feed(head)
-        self._take = self._read_envelope
-        if self._envelope.ended:
-            self._end_envelope()
+        self._enclosure = Enclosure(self._offered, self._out)
+        self._enclosure.feed(head)
+        self._take = self._read_enclosure
+        if self._enclosure.ended:
+            self._end_enclosure()
 
-    def _read_envelope(self, text: str, position: int) -> int:
-        position = self._envelope.feed(text, position)
-        if self._envelope.ended:
-            self._end_envelope()
+    def _read_enclosure(self, text: str, position: int) -> int:
+        position = self._enclosure.feed(text, position)
+        if self._enclosure.ended:
+            self._end_enclosure()
         return position
 
-    def _end_envelope(self) -> None:
-        self._envelope.end()
+    def _end_enclosure(self) -> None:
+        self._enclosure.end()
         self._held = []
         self._take = self._read_behind
 
     def _read_behind(self, text: str, position: int) -> int:
-        """Behind an envelope: surplus brackets and the end of its code block are its own."""
+        """Behind an enclosure: surplus brackets and the end of its code block are its own."""
         space = _SPACE.match(text, position)
         if space is not None:
             self._held.append(space[0])

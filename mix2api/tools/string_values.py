@@ -1,4 +1,4 @@
-"""Where the strings of an envelope go: decoded as they come, collected to a word, or read as arguments once more.
+"""Where the strings of an enclosure go: decoded as they come, collected to a word, or read as arguments once more.
 
 Each is told `text` and `escape` any number of times and `end_string` once.
 """

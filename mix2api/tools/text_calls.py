@@ -1,4 +1,4 @@
-"""One call as an envelope tells it, member by member, in any order: what goes to the client of it, and when.
+"""One call as an enclosure tells it, member by member, in any order: what goes to the client of it, and when.
 
 A call begins once its name is known to be offered *and* its arguments begin, so that an id between the two is not lost;
 arguments that stand before the name wait for it.

@@ -1,4 +1,4 @@
-"""How early a brace is known to open an envelope, and how early not to."""
+"""How early a brace is known to open an enclosure, and how early not to."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def _read(text: str) -> tuple[Verdict, str]:
         '"tool_calls": [ ] , final:',
     ],
 )
-def test_an_envelope_is_known_by_its_first_call_or_text(decisive: str) -> None:
+def test_an_enclosure_is_known_by_its_first_call_or_text(decisive: str) -> None:
     assert _read(decisive + " and more") == (Verdict.YES, decisive)
 
 
@@ -71,7 +71,7 @@ def test_an_envelope_is_known_by_its_first_call_or_text(decisive: str) -> None:
         '"tool_call": {' + "a" * 33,
     ],
 )
-def test_what_is_no_envelope_is_known_with_the_first_wrong_character(decisive: str) -> None:
+def test_what_is_no_enclosure_is_known_with_the_first_wrong_character(decisive: str) -> None:
     assert _read(decisive + "...") == (Verdict.NO, decisive)
 
 

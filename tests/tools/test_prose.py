@@ -1,4 +1,4 @@
-"""Where an envelope may begin in ordinary text."""
+"""Where an enclosure may begin in ordinary text."""
 
 import pytest
 

@@ -87,7 +87,7 @@ def test_a_whole_call_has_an_object_for_arguments(text: str) -> None:
             assert isinstance(json.loads(found[2]), dict)
 
 
-def _envelope(calls: list[tuple[str, str]], *, as_strings: bool, indent: int | None) -> str:
+def _enclosure(calls: list[tuple[str, str]], *, as_strings: bool, indent: int | None) -> str:
     """Calls as a site writes them; arguments are JSON text."""
     written = [
         {"id": f"c{number}", "name": name, "arguments": arguments if as_strings else json.loads(arguments)}
@@ -102,7 +102,7 @@ def test_calls_that_are_written_are_read_again(
     calls: list[tuple[str, dict[str, Any]]], places: list[int], *, as_strings: bool
 ) -> None:
     texts = [(name, json.dumps(arguments, ensure_ascii=as_strings)) for name, arguments in calls]
-    written = _envelope(texts, as_strings=as_strings, indent=None)
+    written = _enclosure(texts, as_strings=as_strings, indent=None)
     wanted = [["call", name, arguments, f"c{number}"] for number, (name, arguments) in enumerate(texts)]
     assert recognised(_cut(written, places)) == wanted
 
@@ -126,7 +126,7 @@ def test_calls_in_a_code_block_behind_prose_are_read_again(
     calls: list[tuple[str, dict[str, Any]]], prose: str, language: str
 ) -> None:
     assume("final" not in prose and "tool_call" not in prose and "`" not in prose and prose.strip())
-    written = _envelope(
+    written = _enclosure(
         [(name, json.dumps(arguments)) for name, arguments in calls], as_strings=False, indent=2
     )
     found = recognised([f"{prose}\n\n```{language}\n{written}\n```\n"])
@@ -208,7 +208,7 @@ _GROWING: dict[str, Callable[[int], str]] = {
         '{"tool_call": {"arguments": {"a": "' + "x\\n" * n + '"}, "name": "read"}}'
     ),
     "calls": lambda n: '{"tool_calls": [' + '{"name": "read"},' * n,
-    "envelopes": lambda n: '{"tool_call": {"name": "read"}} ' * n,
+    "enclosures": lambda n: '{"tool_call": {"name": "read"}} ' * n,
     "surplus brackets": lambda n: '{"tool_call": {"name": "read"}}' + "} " * n,
 }
 

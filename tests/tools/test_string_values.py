@@ -1,4 +1,4 @@
-"""What strings of an envelope mean."""
+"""What strings of an enclosure mean."""
 
 import json
 

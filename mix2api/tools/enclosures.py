@@ -1,9 +1,9 @@
-"""Reads one envelope, the object in which a site writes calls or its final answer, and tells it as pieces.
+"""Reads one enclosure, the object in which a site writes calls or its final answer, and tells it as pieces.
 
     {"tool_calls": [{"name", "arguments", "id"?}]}   {"tool_call": {…}}   {"final": "…"}
 
 Also what is seen instead: OpenAI's `function` around name and arguments, other words for arguments, arguments as a JSON
-string. Members that are none of these are read over, so that nothing of an envelope gets out.
+string. Members that are none of these are read over, so that nothing of an enclosure gets out.
 """
 
 from enum import StrEnum, auto
@@ -24,9 +24,9 @@ _NOTHING: Final = frozenset({"null", "None", "undefined"})
 
 
 class _Level(StrEnum):
-    """What a container of the envelope is."""
+    """What a container of the enclosure is."""
 
-    ENVELOPE = auto()
+    ENCLOSURE = auto()
     CALLS = auto()
     CALL = auto()
     FUNCTION = auto()
@@ -34,7 +34,7 @@ class _Level(StrEnum):
     OTHER = auto()
 
 
-class Envelope:
+class Enclosure:
     """One of them; the `Reader` of its own tokens."""
 
     def __init__(self, offered: frozenset[str], out: Gathered) -> None:
@@ -55,7 +55,7 @@ class Envelope:
         return self._tokens.ended
 
     def feed(self, text: str, position: int = 0) -> int:
-        """Reads on from there; gives where the envelope ended, or the text."""
+        """Reads on from there; gives where the enclosure ended, or the text."""
         return self._tokens.feed(text, position)
 
     def end(self) -> None:
@@ -79,10 +79,10 @@ class Envelope:
     def _level_of(self, bracket: str) -> _Level:
         match self._levels[-1] if self._levels else None:
             case None:
-                return _Level.ENVELOPE
+                return _Level.ENCLOSURE
             case _Level.ARGUMENTS:
                 return _Level.ARGUMENTS
-            case _Level.ENVELOPE if self._key in CALL_KEYS:
+            case _Level.ENCLOSURE if self._key in CALL_KEYS:
                 return _Level.CALLS if bracket == "[" else _Level.CALL
             case _Level.CALLS if bracket == "{":
                 return _Level.CALL
@@ -127,7 +127,7 @@ class Envelope:
     def _value(self) -> Decoded | Nowhere:
         """Where the value of the member goes whose key was read last."""
         level = self._levels[-1]
-        if level is _Level.ENVELOPE and self._key == FINAL_KEY:
+        if level is _Level.ENCLOSURE and self._key == FINAL_KEY:
             return Decoded(self._out.final)
         if level not in {_Level.CALL, _Level.FUNCTION} or self._call is None:
             return Nowhere()

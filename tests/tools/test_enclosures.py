@@ -1,26 +1,26 @@
-"""What an envelope tells, and where it ends."""
+"""What an enclosure tells, and where it ends."""
 
-from mix2api.tools.envelopes import Envelope
+from mix2api.tools.enclosures import Enclosure
 from mix2api.tools.pieces import Broken, CallArguments, CallBegan, CallEnded, FinalText, Gathered, Piece, Why
 
 
 def _read(text: str) -> tuple[list[Piece], str, bool]:
-    """The pieces, the text behind the envelope, and whether it ended before the text did."""
+    """The pieces, the text behind the enclosure, and whether it ended before the text did."""
     out = Gathered()
-    envelope = Envelope(frozenset({"read"}), out)
-    end = envelope.feed(text)
-    ended = envelope.ended
-    envelope.end()
+    enclosure = Enclosure(frozenset({"read"}), out)
+    end = enclosure.feed(text)
+    ended = enclosure.ended
+    enclosure.end()
     return out.take(), text[end:], ended
 
 
-def test_an_envelope_ends_with_its_bracket() -> None:
+def test_an_enclosure_ends_with_its_bracket() -> None:
     pieces, behind, ended = _read('{"tool_call": {"name": "read"}} and {"final": "x"}')
     assert pieces == [CallBegan(0, "read"), CallArguments(0, "{}"), CallEnded(0)]
     assert (behind, ended) == (' and {"final": "x"}', True)
 
 
-def test_an_envelope_without_its_bracket_ends_with_the_text() -> None:
+def test_an_enclosure_without_its_bracket_ends_with_the_text() -> None:
     assert _read('{"tool_call": {"name": "read"}') == (
         [CallBegan(0, "read"), CallArguments(0, "{}"), CallEnded(0)],
         "",
@@ -30,16 +30,16 @@ def test_an_envelope_without_its_bracket_ends_with_the_text() -> None:
 
 def test_a_call_is_told_before_the_next_one_begins() -> None:
     out = Gathered()
-    envelope = Envelope(frozenset({"read"}), out)
-    envelope.feed('{"tool_calls": [{"name": "read"},')
+    enclosure = Enclosure(frozenset({"read"}), out)
+    enclosure.feed('{"tool_calls": [{"name": "read"},')
     assert out.take() == [CallBegan(0, "read"), CallArguments(0, "{}"), CallEnded(0)]
-    envelope.feed(' {"name": "read", "arguments": {"a')
+    enclosure.feed(' {"name": "read", "arguments": {"a')
     assert out.take() == [CallBegan(1, "read"), CallArguments(1, '{"a')]
-    envelope.end()
+    enclosure.end()
     assert out.take() == [Broken(Why.CUT, 1)]
 
 
-def test_only_the_envelopes_own_final_is_text() -> None:
+def test_only_the_enclosures_own_final_is_text() -> None:
     pieces, _, _ = _read(
         '{"other": {"final": "a"}, "final": "b", "tool_call": {"final": "c", "name": "read"}}'
     )
