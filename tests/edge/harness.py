@@ -19,6 +19,7 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.edge.serving import server_config
+from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, Reply, TextDelta
@@ -176,7 +177,9 @@ class Client:
 
 
 @asynccontextmanager
-async def running_edge(dispatch: ScriptedDispatch | None = None, **options: Any) -> AsyncIterator[Edge]:
+async def running_edge(
+    dispatch: ScriptedDispatch | None = None, *, bases: UpstreamBases | None = None, **options: Any
+) -> AsyncIterator[Edge]:
     """Serves until the block is left; then the server stops at once."""
     dispatch = dispatch or ScriptedDispatch(HELLO)
     watcher = Watcher()
@@ -199,6 +202,7 @@ async def running_edge(dispatch: ScriptedDispatch | None = None, **options: Any)
             seal=seal,
             mint=Mint(seal, clock),
             clock=clock,
+            bases=bases or OnlyTheConfigured(),
         )
     )
     config = server_config(["127.0.0.1:0"], drain_s=0, on_fault=watcher.on_fault)

@@ -21,10 +21,11 @@ from edge.harness import (
 )
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import InvalidRequest, Overloaded, StoreUnavailable
 from mix2api.sessions.dispatch import Ended, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.settings.choices import InboundAuthMode
 from mix2api.vocabulary import Detail, EndReason, FinishReason, Receipt
+from mix2api.wire.turn import AskedBase, ChosenBase
 
 OVERLOADED = Ended(
     end_reason=EndReason.OVERLOADED,
@@ -89,6 +90,38 @@ async def test_the_submission_says_all_that_the_worker_needs() -> None:
     assert submission.body_bytes == len(msgspec.json.encode(ASK))
     assert submission.authorization == f"Bearer {TOKEN}"
     assert submission.session_id is None
+
+
+class _Bases:
+    """Lets one host be chosen."""
+
+    async def chosen(self, asked: AskedBase) -> ChosenBase:
+        if "good" not in asked.url:
+            raise InvalidRequest("not that one", param=asked.param, code="upstream_base_refused")
+        return ChosenBase(url=asked.url, host="good", addresses=("8.8.8.8",))
+
+
+async def test_a_chosen_upstream_goes_with_the_turn_once_it_is_checked() -> None:
+    async with running_edge(bases=_Bases()) as edge:
+        await edge.chat({"x-upstream-base-url": "https://good"}, upstream_base_url="https://bad")
+        turn = (await edge.dispatch.next_run()).submission.turn
+    assert turn.base == ChosenBase(url="https://good", host="good", addresses=("8.8.8.8",))
+    assert turn.asked_base is None
+
+
+async def test_an_upstream_that_may_not_be_chosen_is_400_with_its_place() -> None:
+    async with running_edge(bases=_Bases()) as edge:
+        answer = await edge.chat(upstream_api_base="https://bad")
+        assert (answer.status, answer.error()["param"]) == (400, "upstream_api_base")
+        assert edge.dispatch.waiting == 0
+
+
+async def test_as_it_ships_no_upstream_may_be_chosen() -> None:
+    async with running_edge() as edge:
+        answer = await edge.chat({"x-upstream-base-url": "https://planted"})
+        assert (answer.status, answer.error()["param"]) == (400, "x-upstream-base-url")
+        assert answer.error()["code"] == "upstream_base_refused"
+        assert "planted" not in answer.body.decode()
 
 
 async def test_the_callers_credential_stays_here_unless_it_is_to_be_passed_on() -> None:

@@ -15,7 +15,7 @@ from mix2api.sessions.lineage import answered
 from mix2api.sessions.resolution import Reason, Reuse, UnreadableIndex
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.vocabulary import Digest, SessionId, Shard
-from mix2api.wire.turn import Turn
+from mix2api.wire.turn import ChosenBase, Turn
 
 SEAL = Seal(b"the secret of these tests")
 MINT = Mint(SEAL, SystemClock())
@@ -319,3 +319,34 @@ async def test_an_index_that_is_away_is_not_taken_for_an_empty_one() -> None:
     with pytest.raises(StoreUnavailable):
         await place.find(*CONTINUED)
     assert place.fallbacks == 0
+
+
+# --- chosen upstreams
+
+
+def _base(url: str) -> ChosenBase:
+    return ChosenBase(url=url, host="x", addresses=("8.8.8.8",))
+
+
+async def test_a_history_continues_only_at_the_upstream_where_it_was_made() -> None:
+    place = Place()
+    session = await place.waiting(*OPENING, base=_base("https://a"))
+    assert (await place.find(*CONTINUED)).reason is Reason.NO_MATCH
+    assert (await place.find(*CONTINUED, base=_base("https://b"))).reason is Reason.NO_MATCH
+    assert (await place.find(*CONTINUED, base=_base("https://a"))).session_id == session
+
+
+async def test_a_name_is_another_session_s_at_another_upstream() -> None:
+    place = Place()
+    sessions = [
+        (await place.find(user("one"), session="1", base=base)).session_id
+        for base in (None, _base("https://a"), _base("https://b"), None, _base("https://a"))
+    ]
+    assert sessions[:2] == sessions[3:]
+    assert len(set(sessions)) == 3
+
+
+async def test_a_session_s_own_id_does_not_lead_to_another_upstream() -> None:
+    place = Place()
+    here, there = await place.find(user("one")), await place.find(user("one"), base=_base("https://a"))
+    assert here.isolation != there.isolation, "its actor refuses another isolation key"

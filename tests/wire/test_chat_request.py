@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mix2api.errors import InvalidRequest
 from mix2api.wire.chat_request import MAX_NESTING, SAMPLING_FIELDS, decode_chat_request
 from mix2api.wire.request_fields import REQUEST_FIELDS
-from mix2api.wire.turn import FunctionCall, Turn
+from mix2api.wire.turn import AskedBase, FunctionCall, Turn
 
 CAPTURES = sorted((Path(__file__).parent.parent / "data" / "captures").glob("*.json"))
 USER = {"role": "user", "content": "hi"}
@@ -79,6 +79,16 @@ def test_usage_is_included_only_if_asked_for() -> None:
 def test_the_headers_persona_wins_over_the_bodys() -> None:
     assert decode_chat_request(body(persona_id="body")).persona_id == "body"
     assert decode_chat_request(body(persona_id="body"), persona_id="header").persona_id == "header"
+
+
+def test_the_asked_upstream_is_the_first_of_header_and_two_fields() -> None:
+    both = body(upstream_base_url="https://a", upstream_api_base="https://b")
+    header = AskedBase("https://h", "x-upstream-base-url")
+    assert decode_chat_request(both, asked_base=header).asked_base == header
+    assert decode_chat_request(both).asked_base == AskedBase("https://a", "upstream_base_url")
+    only = decode_chat_request(body(upstream_base_url="", upstream_api_base="https://b"))
+    assert only.asked_base == AskedBase("https://b", "upstream_api_base")
+    assert decode_chat_request(body(upstream_base_url=None)).asked_base is None
 
 
 def test_unknown_fields_are_ignored_everywhere() -> None:
@@ -198,6 +208,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("function_call", {"function_call": "required"}),
     ("function_call.name", {"function_call": {}}),
     ("persona_id", {"persona_id": 5}),
+    ("upstream_base_url", {"upstream_base_url": 5}),
+    ("upstream_api_base", {"upstream_api_base": "x" * 2049}),
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from attrs import frozen
+from attrs import evolve, frozen
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -625,7 +625,7 @@ async def test_the_wait_before_a_further_attempt_is_within_the_total_limit() -> 
 
 @frozen
 class Certificate:
-    """A server's self-made certificate for 127.0.0.1, as files."""
+    """A server's self-made certificate for 127.0.0.1 and site.example, as files."""
 
     cert_file: Path
     key_file: Path
@@ -634,6 +634,9 @@ class Certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(self.cert_file, self.key_file)
         return context
+
+
+_HOSTS = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("site.example")]
 
 
 @pytest.fixture
@@ -649,7 +652,7 @@ def certificate(tmp_path: Path) -> Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_HOSTS), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -673,6 +676,25 @@ async def test_tls_with_a_trusted_certificate_is_used_and_kept(certificate: Cert
             assert await body_from(client, server.url) == HUGE
         assert (server.accepted, client.idle_connections) == (1, 1)
         client.close()
+
+
+async def test_tls_to_a_checked_address_asks_for_the_host_s_name(certificate: Certificate) -> None:
+    asked: list[str | None] = []
+    context = certificate.server_context()
+    context.sni_callback = lambda _socket, name, _context: asked.append(name)
+    async with serving([closing(head() + b"hello")], context) as server:
+        client = HttpClient(HttpOptions(ca_file=certificate.cert_file))
+        origin = Origin("https", "site.example", server.port, ("127.0.0.1",))
+        request = HttpRequest(origin=origin, path="/", headers=(), body=b"")
+        async with client.send(request) as exchange:
+            assert (await exchange.head()).status == 200
+            assert await exchange.receive() == b"hello"
+        other = HttpRequest(origin=evolve(origin, host="other.example"), path="/", headers=(), body=b"")
+        with pytest.raises(UpstreamFault) as raised:
+            async with client.send(other):
+                pass
+    assert raised.value.detail is Detail.CONNECT_FAILED
+    assert asked == ["site.example", "other.example"]
 
 
 async def test_tls_closed_without_a_farewell_ends_a_body_without_framing(certificate: Certificate) -> None:

@@ -100,3 +100,15 @@ def test_a_closed_pool_closes_what_it_has_and_what_comes_later() -> None:
     assert before.closed
     assert after.closed
     assert pool.idle_count == 0
+
+
+def test_connections_of_origins_that_nobody_asks_for_any_more_are_closed_in_time() -> None:
+    pool, watch = pool_of(KeepAlive(idle_expiry_s=10))
+    forgotten, asked = Line(THERE), Line()
+    pool.give_back(forgotten)
+    watch.now = 11
+    pool.give_back(asked)
+    assert (forgotten.closed, asked.closed, pool.idle_count) == (True, False, 1)
+    watch.now = 15
+    pool.give_back(Line(THERE))
+    assert pool.idle_count == 2, "it looks no oftener than connections expire"

@@ -1,11 +1,13 @@
 """The whole `mix` upstream against real loopback servers: every form of answer, every way to fail."""
 
+import msgspec
 import pytest
 import trio
 import trio.testing
 from attrs import evolve
 from upstreams.loopback import LAST_CHUNK, SSE_HEAD, Connection, Serve, Server, chunked, head, serving
 from upstreams.mix.recorded import CASES, expected, recording
+from upstreams.names import resolving
 
 from mix2api.upstreams.http.client import HttpClient, HttpOptions
 from mix2api.upstreams.http.limits import Timeouts
@@ -23,7 +25,7 @@ from mix2api.upstreams.port import (
     UpstreamFault,
 )
 from mix2api.vocabulary import Detail, EndReason, RequestId, RunId
-from mix2api.wire.turn import Message, Turn
+from mix2api.wire.turn import ChosenBase, Message, Turn
 
 START = b'data: {"type":"start","messageMetadata":{"sessionId":"s","exchangeId":"x"}}\n\n'
 HI = b'data: {"type":"text-delta","id":"t","delta":"hi"}\n\n'
@@ -524,3 +526,37 @@ async def test_closing_a_stream_from_another_task_ends_its_read_and_the_connecti
             with pytest.raises(trio.ClosedResourceError):
                 await anext(batches)
         await hung_up.wait()
+
+
+def chosen_call(base: ChosenBase) -> UpstreamCall:
+    asked = call()
+    return evolve(asked, turn=msgspec.structs.replace(asked.turn, base=base))
+
+
+async def test_a_chosen_base_is_connected_to_at_its_checked_address_under_its_own_name() -> None:
+    asked: list[bytes] = []
+
+    async def serve(connection: Connection) -> None:
+        asked.append(await connection.request())
+        await connection.send(SSE_HEAD + chunked(START + HI + FINISH + DONE) + LAST_CHUNK)
+        await connection.wait_hung_up()
+
+    async with serving([serve]) as server:
+        upstream, client = upstream_at("http://configured.invalid", MixOptions(base_url="", chat_path="/c"))
+        base = ChosenBase(url=f"http://site.example:{server.port}/api", host="", addresses=("127.0.0.1",))
+        # Were the name looked up again (DNS rebinding), it would lead where nobody listens.
+        with resolving({"site.example": ["127.0.0.9"]}) as names:
+            async with upstream.open(chosen_call(base)) as answer:
+                events = [event async for batch in answer for event in batch]
+            assert names.asked == []
+        client.close()
+    assert events[-1] == Finished("stop")
+    assert asked[0].startswith(b"POST /api/c HTTP/1.1\r\nhost: site.example:%d\r\n" % server.port)
+
+
+async def test_a_chosen_base_without_checked_addresses_is_never_connected_to() -> None:
+    upstream, client = upstream_at("http://configured.invalid")
+    with pytest.raises(ValueError, match="checked"):
+        async with upstream.open(chosen_call(ChosenBase(url="http://x", host="x", addresses=()))):
+            pass
+    client.close()
