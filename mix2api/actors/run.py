@@ -134,7 +134,7 @@ class Run:
         opening = Opening(
             edge=self._submission.edge,
             request_digest=self._env.seal.digest(request.request_id, "request_id"),
-            summary=request_summary(request),
+            summary=request_summary(request, results),
             bind=self._submission.bind,
         )
         events, state = self._decided([AcceptTurn(request=request, results=results)])
@@ -281,7 +281,7 @@ class Run:
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
         closing = Closing(
-            summary=end_summary(end),
+            summary=end_summary(end, self._translation.called),
             snapshot=snapshot,
             # A turn that runs again is done with when its second run is.
             inbox_entry=None if self._translation.lost_session else self._turn.inbox_entry,

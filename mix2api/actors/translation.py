@@ -104,6 +104,8 @@ class Translation:
         """Whether the client gets all that the site keeps of this answer."""
         self.upstream_says = ""
         """The text of an `error` frame, for the client only."""
+        self.called: list[str] = []
+        """Digests of the ids of the calls that the log was told of."""
         self.deltas = 0
         """Pieces that went to the client."""
         self._frame = 0
@@ -252,6 +254,7 @@ class Translation:
         if calls.events:
             self.flush()
             self.commands += [RecordToolCall(call) for call in calls.events]
+            self.called += [call.tool_call_id for call in calls.events]
             calls.events = []
         self.faithful = self.faithful and not calls.withheld
 

@@ -26,6 +26,8 @@ _EPILOG: Final = """\
 A run belongs to the window if it ended in it or is still open. coverage: runs that ended with a known reason, of all
 that nobody is still running. done_coverage: streams whose ending was written (the edges' receipts say so), of all
 whose client stayed; an edge that died between an ending and its receipt makes it read too low.
+loop_closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all that ended
+in tool_calls; a client that is still at work, or that never comes back, leaves its loop open.
 Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
 """
 
@@ -137,6 +139,7 @@ def _document(report: AuditReport, query: AuditQuery) -> dict[str, Any]:
         **asdict(report.total),
         "unreadable": report.unreadable,
         "refused": report.refused,
+        "server_side_tool_executions": report.server_side_tool_executions,
         "groups": [{"by": dict(group.by), **asdict(group.figures)} for group in report.groups],
     }
 
@@ -154,6 +157,11 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("refused", str(report.refused)),
         ("coverage", _percent(total.coverage)),
         ("[DONE] coverage", _percent(total.done_coverage)),
+        ("tool loops", str(total.tool_loops)),
+        ("results returned", str(total.tool_loops_returned)),
+        ("closed", str(total.tool_loops_closed)),
+        ("loop closure", _percent(total.loop_closure)),
+        ("server-side tool executions", str(report.server_side_tool_executions)),
     ]
     print_table(("figure", "value"), rows, out)
     if total.by_end_reason:
@@ -169,12 +177,18 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         print_table([*query.by, *_CELLS], groups, out)
 
 
-_CELLS: Final = ("requests", "ended", "open", "orphans", "unknown", "coverage", "[DONE]")
+_CELLS: Final = ("requests", "ended", "open", "orphans", "unknown", "coverage", "[DONE]", "loops", "closed")
 
 
 def _cells(figures: Figures) -> list[str]:
     counts = (figures.requests, figures.ended, figures.open, figures.orphans, figures.unknown)
-    return [*map(str, counts), _percent(figures.coverage), _percent(figures.done_coverage)]
+    shares = (figures.coverage, figures.done_coverage)
+    return [
+        *map(str, counts),
+        *map(_percent, shares),
+        str(figures.tool_loops),
+        _percent(figures.loop_closure),
+    ]
 
 
 def _value(value: object) -> str:

@@ -12,8 +12,12 @@ from typing import Final
 from attrs import define, field, frozen
 
 from mix2api.projections.summary import EndSummary, RequestSummary, read_end_summary, read_request_summary
+from mix2api.projections.tool_loops import LoopFigures, ToolLoops
 from mix2api.vocabulary import EndReason, Receipt
 
+SERVER_SIDE_TOOL_EXECUTIONS: Final = 0
+"""Tools that this program ran. It has no code that runs one, and so no event that could tell of it: calls leave with the
+answer, results come with a request. What a site runs itself is the site's."""
 Value = str | int | bool | None
 """Of a dimension. None: the run did not get so far (an open run has no `end_reason`)."""
 
@@ -51,6 +55,12 @@ class Figures:
 
     An edge that died between the ending and its receipt makes this read too low.
     """
+    tool_loops: int = 0
+    """See `LoopFigures`, for this and the next two."""
+    tool_loops_returned: int = 0
+    tool_loops_closed: int = 0
+    loop_closure: float | None = None
+    """Closed loops of all loops. One whose results the client has not brought yet, or never will, is not closed."""
     by_end_reason: Mapping[str, int]
     """Only reasons that occurred, in the order of `EndReason`."""
 
@@ -74,6 +84,7 @@ class AuditReport:
     """Requests refused while the store was away. They were never accepted and count for nothing else."""
     groups: tuple[Group, ...]
     """The largest first; empty unless dimensions were asked for."""
+    server_side_tool_executions: int = SERVER_SIDE_TOOL_EXECUTIONS
 
 
 @define
@@ -109,6 +120,7 @@ class Tally:
     """Runs that wait for their receipt. None: not a stream whose client stayed, so the receipt counts for nothing."""
     _early: dict[str, str] = field(factory=dict, init=False)
     """Receipts that came before their run's end."""
+    _loops: ToolLoops = field(factory=ToolLoops, init=False)
     _unreadable: int = field(default=0, init=False)
     _refused: int = field(default=0, init=False)
 
@@ -119,7 +131,10 @@ class Tally:
         if asked is None or ended is None:
             self._unreadable += 1
             return
-        counts = self._counts_of(asked, ended)
+        key = self._key_of(asked, ended)
+        counts = self._counts_of(key)
+        self._loops.add_calls(key, ended.calls)
+        self._loops.add_results((call for call, _ in asked.results), ended.end_reason)
         counts.by_end_reason[ended.end_reason] = counts.by_end_reason.get(ended.end_reason, 0) + 1
         stayed = asked.stream and ended.end_reason is not EndReason.CLIENT_ABORT
         counts.stayed += stayed
@@ -151,7 +166,8 @@ class Tally:
         if asked is None:
             self._unreadable += 1
             return
-        counts = self._counts_of(asked, None)
+        counts = self._counts_of(self._key_of(asked, None))
+        self._loops.add_results((call for call, _ in asked.results), None)
         if alive:
             counts.running += 1
         else:
@@ -163,24 +179,29 @@ class Tally:
 
     def report(self) -> AuditReport:
         """The figures so far."""
-        total = _Counts()
+        total, loops = _Counts(), self._loops.figures()
         for counts in self._groups.values():
             total.add(counts)
         groups = [
-            Group(by=dict(zip(self.by, key, strict=True)), figures=_figures(counts))
+            Group(
+                by=dict(zip(self.by, key, strict=True)),
+                figures=_figures(counts, loops.get(key, LoopFigures())),
+            )
             for key, counts in self._groups.items()
             if self.by
         ]
         groups.sort(key=lambda group: (-group.figures.requests, *map(str, group.by.values())))
         return AuditReport(
-            total=_figures(total, unreadable=self._unreadable),
+            total=_figures(total, sum(loops.values(), LoopFigures()), unreadable=self._unreadable),
             unreadable=self._unreadable,
             refused=self._refused,
             groups=tuple(groups),
         )
 
-    def _counts_of(self, request: RequestSummary, end: EndSummary | None) -> _Counts:
-        key = tuple([_VALUE_OF[dimension](request, end) for dimension in self.by])
+    def _key_of(self, request: RequestSummary, end: EndSummary | None) -> _Key:
+        return tuple([_VALUE_OF[dimension](request, end) for dimension in self.by])
+
+    def _counts_of(self, key: _Key) -> _Counts:
         counts = self._groups.get(key)
         if counts is None:
             counts = self._groups[key] = _Counts()
@@ -203,7 +224,7 @@ _VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], V
 }
 
 
-def _figures(counts: _Counts, *, unreadable: int = 0) -> Figures:
+def _figures(counts: _Counts, loops: LoopFigures, *, unreadable: int = 0) -> Figures:
     ended = sum(counts.by_end_reason.values())
     unknown = counts.by_end_reason.get(EndReason.UNKNOWN, 0)
     return Figures(
@@ -214,6 +235,10 @@ def _figures(counts: _Counts, *, unreadable: int = 0) -> Figures:
         unknown=unknown,
         coverage=_share(ended - unknown, ended + counts.orphans + unreadable),
         done_coverage=_share(counts.done, counts.stayed),
+        tool_loops=loops.tool_loops,
+        tool_loops_returned=loops.tool_loops_returned,
+        tool_loops_closed=loops.tool_loops_closed,
+        loop_closure=loops.closure,
         by_end_reason={
             reason.value: counts.by_end_reason[reason]
             for reason in EndReason

@@ -5,12 +5,13 @@ the run ends. Arrays, because an audit reads millions: a third of the bytes of o
 version stands first; fields may be added at the end, with a default, and old readers skip them.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from mix2api.events.kinds import End, Request, Usage
+from mix2api.events.kinds import End, Request, ToolResult, Usage
 from mix2api.vocabulary import Channel, EndReason, FinishReason
 
 SUMMARY_VERSION: Final = 1
@@ -32,6 +33,8 @@ class RequestSummary(Struct, frozen=True, array_like=True):
     """The configured name, else `#<digest>/<length>`."""
     attempt: int
     channel: Channel
+    results: tuple[tuple[str, str], ...] = ()
+    """Tool results that came with it: digests of the call's id and of the result."""
 
 
 class TokenCounts(Struct, frozen=True, array_like=True):
@@ -68,6 +71,8 @@ class EndSummary(Struct, frozen=True, array_like=True):
     total_ms: int
     frames: int
     usage: TokenCounts | None
+    calls: tuple[str, ...] = ()
+    """Of a run that ended in `tool_calls`: digests of the ids of its calls."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -78,9 +83,9 @@ _end_decoder = msgspec.json.Decoder(EndSummary)
 _UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-def request_summary(request: Request) -> bytes:
+def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> bytes:
     """The first half of a run's audit entry."""
-    return _encoder.encode(
+    return _encoded(
         RequestSummary(
             version=SUMMARY_VERSION,
             at_ms=request.at_ms,
@@ -91,13 +96,19 @@ def request_summary(request: Request) -> bytes:
             model=request.model,
             attempt=request.attempt,
             channel=request.channel,
+            results=tuple((result.tool_call_id, str(result.digest)) for result in results),
         )
     )
 
 
-def end_summary(end: End) -> bytes:
-    """The second half of a run's audit entry."""
-    return _encoder.encode(
+def end_summary(end: End, calls: Iterable[str] = ()) -> bytes:
+    """The second half of a run's audit entry.
+
+    Args:
+        end: the event.
+        calls: `tool_call_id` of the run's `tool_call` events; they count if it ended in `tool_calls`.
+    """
+    return _encoded(
         EndSummary(
             version=SUMMARY_VERSION,
             end_reason=end.end_reason,
@@ -109,8 +120,15 @@ def end_summary(end: End) -> bytes:
             total_ms=end.total_ms,
             frames=end.frames,
             usage=None if end.usage is None else TokenCounts.of(end.usage),
+            calls=tuple(calls) if end.end_reason is EndReason.TOOL_CALLS else (),
         )
     )
+
+
+def _encoded(summary: RequestSummary | EndSummary) -> bytes:
+    """The array; without its last field where that says nothing, as with most runs."""
+    fields = msgspec.structs.astuple(summary)
+    return _encoder.encode(fields if fields[-1] else fields[:-1])
 
 
 def read_request_summary(data: bytes) -> RequestSummary | None:

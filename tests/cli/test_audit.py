@@ -56,9 +56,14 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "unknown": 0,
         "coverage": 1.0,
         "done_coverage": 0.5,
+        "tool_loops": 0,
+        "tool_loops_returned": 0,
+        "tool_loops_closed": 0,
+        "loop_closure": None,
         "by_end_reason": {"stop": 2, "client_abort": 1},
         "unreadable": 0,
         "refused": 0,
+        "server_side_tool_executions": 0,
         "groups": [],
     }
 
@@ -84,7 +89,8 @@ async def test_people_get_tables(redis_server: RedisServer) -> None:
     assert ["requests", "4"] in lines
     assert ["coverage", "100.00", "%"] in lines
     assert ["stop", "2", "66.66", "%"] in lines
-    assert ["false", "none", "1", "0", "1", "0", "0", "none", "none"] in lines
+    assert ["server-side", "tool", "executions", "0"] in lines
+    assert ["false", "none", "1", "0", "1", "0", "0", "none", "none", "0", "none"] in lines
 
 
 async def test_an_orphan_lowers_the_coverage_and_fails_the_audit(redis_server: RedisServer) -> None:

@@ -1,8 +1,9 @@
 """The two halves of an audit entry."""
 
 import pytest
+from attrs import evolve
 
-from mix2api.events.kinds import End, Request, Usage
+from mix2api.events.kinds import End, Request, ToolResult, Usage
 from mix2api.projections.summary import (
     EndSummary,
     RequestSummary,
@@ -12,7 +13,7 @@ from mix2api.projections.summary import (
     read_request_summary,
     request_summary,
 )
-from mix2api.vocabulary import Channel, EndReason, FinishReason, ProcessId, RequestId, RunId
+from mix2api.vocabulary import Channel, Digest, EndReason, FinishReason, ProcessId, RequestId, RunId
 
 REQUEST = Request(
     run_id=RunId("run_1"),
@@ -94,8 +95,25 @@ def test_an_end_without_usage_has_none() -> None:
 
 
 def test_fields_that_a_later_version_added_are_skipped() -> None:
-    assert read_request_summary(REQUEST_BYTES[:-1] + b',{"later":1}]') is not None
-    assert read_end_summary(END_BYTES[:-1] + b',"later"]') is not None
+    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],{"later":1}]') is not None
+    assert read_end_summary(END_BYTES[:-1] + b',[],"later"]') is not None
+
+
+def test_results_and_calls_stand_at_the_end_where_there_are_any() -> None:
+    result = ToolResult(run_id=REQUEST.run_id, seq=2, tool_call_id="c1", size_bytes=1, digest=Digest("d1"))
+    asked = request_summary(REQUEST, [result])
+    assert asked == REQUEST_BYTES[:-1] + b',[["c1","d1"]]]'
+    read = read_request_summary(asked)
+    assert read is not None
+    assert read.results == (("c1", "d1"),)
+    called = evolve(END, end_reason=EndReason.TOOL_CALLS)
+    ended = read_end_summary(end_summary(called, ["c1", "c2"]))
+    assert ended is not None
+    assert ended.calls == ("c1", "c2")
+
+
+def test_calls_of_an_answer_that_did_not_end_in_them_are_no_loop() -> None:
+    assert end_summary(END, ["c1"]) == END_BYTES
 
 
 @pytest.mark.parametrize(

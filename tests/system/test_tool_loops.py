@@ -108,6 +108,8 @@ async def test_loops_close(shape: Shape, directive: str, redis_server: RedisServ
         assert len(system.demo.sessions) == loops
         report = await system.check_log(runs=loops * (ROUNDS + 1))
         assert report["by_end_reason"] == {"stop": loops, "tool_calls": loops * ROUNDS}
+        assert (report["tool_loops"], report["loop_closure"]) == (loops * ROUNDS, 1.0)
+        assert report["server_side_tool_executions"] == 0
 
 
 async def looped(system: WholeSystem, text: str, *, stream: bool) -> Loop:
