@@ -134,6 +134,14 @@ def _run(wave: Wave) -> float:
     return (wave.run_us + wave.redis_us) / wave.turns
 
 
+def _own(wave: Wave) -> float:
+    return (wave.resolve_us + wave.run_us) / wave.turns
+
+
+def _redis(wave: Wave) -> float:
+    return wave.redis_us / wave.turns
+
+
 def _resolve(wave: Wave) -> float:
     return wave.resolve_us / wave.turns
 
@@ -274,6 +282,18 @@ def _by_number(growth: Growth) -> str:
         "actors",
         "Redis kB a session since the last mark",
     )
+    return _table(head, rows) + "\n\n" + _by_cohort(growth)
+
+
+def _by_cohort(growth: Growth) -> str:
+    """Every cohort in its order: what is a trend and what is noise."""
+    rows = []
+    for kind in (HISTORY, NAME):
+        cohorts = _of_kind(growth, kind)
+        for says, of in (("process", _own), ("Redis", _redis)):
+            series = (f"{median(map(of, cohort.waves[1:])):.0f}" for cohort in cohorts)
+            rows.append((f"by {kind}, {says}", *series))
+    head = ("CPU µs a turn, cohort after cohort", *(str(place + 1) for place in range(COHORTS // 2)))
     return _table(head, rows)
 
 
