@@ -72,6 +72,7 @@ def test_sessions_reads_the_store_that_the_settings_name(
     assert run(redis_server, "sessions", "--json") == 0
     assert json.loads(capsys.readouterr().out)["sessions"][0]["session"] == session
     assert run(redis_server, "sessions", "show", session) == 0
+    assert run(redis_server, "sessions", "retire", session) == 0
     assert session in capsys.readouterr().out
 
 
