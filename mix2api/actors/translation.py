@@ -8,8 +8,9 @@ through a recogniser first; a turn without tools has none and pays nothing.
 from collections.abc import Callable
 from typing import Any, Final, Protocol, assert_never
 
+from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.tool_calls import CallRules, ToolCalls
-from mix2api.events.kinds import UpstreamChunk, Usage
+from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
 from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
@@ -51,8 +52,6 @@ _FINISHES: Final = {
     "length": FinishReason.LENGTH,
     "content-filter": FinishReason.CONTENT_FILTER,
 }
-
-
 _NOT_BEGUN: Final = -1
 """The number of a call in the text that broke before it had one."""
 APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Please try again."
@@ -82,17 +81,15 @@ class Translation:
     """
 
     def __init__(self, run_id: RunId, seal: Seal, rules: CallRules, reader: CallReader | None = None) -> None:
-        self._run_id = run_id
         self._seal = seal
         self._reader = reader
         self._raw: list[str] = []
         self._read_calls = 0
+        self._tally = ChunkTally(run_id)
         self._tool_calls = ToolCalls(run_id, seal, rules)
-        self._unanswered = False
+        self._broken_at: int | None = None
         self.replies: list[Reply] = []
         """For the client, in order; the caller takes them away."""
-        self.commands: list[RecordChunk | RecordToolCall] = []
-        """For the log, in order; the caller takes them away."""
         self.caused = False
         """Whether the upstream's own words end the run; nothing is read after that."""
         self.finished = False
@@ -108,16 +105,7 @@ class Translation:
         """Digests of the ids of the calls that the log was told of."""
         self.deltas = 0
         """Pieces that went to the client."""
-        self._frame = 0
-        self._at_ms = 0
-        self._status: int | None = None
         self._usage: Usage | None = None
-        self._skipped = 0
-        self._kind: ChunkKind | None = None
-        self._first_frame = 0
-        self._last_frame = 0
-        self._first_ms = 0
-        self._size = 0
         self._texts: list[str] = []
 
     def answer(self, *, legacy: bool = False) -> Message:
@@ -133,13 +121,14 @@ class Translation:
 
     def take(self, batch: list[UpstreamEvent], at_ms: int) -> None:
         """Translates a batch that came `at_ms` after the run began."""
-        self._at_ms = at_ms
+        self._tally.at_ms = at_ms
+        count = self._tally.count
         replies = self.replies
         before = len(replies)
         for event in batch:
             if type(event) is Text:
                 text = event.text
-                self._count(ChunkKind.TEXT, text)
+                count(ChunkKind.TEXT, text)
                 if self._reader is None:
                     self._texts.append(text)
                     replies.append(TextDelta(text))
@@ -153,59 +142,30 @@ class Translation:
         self.deltas += len(replies) - before
 
     @property
+    def commands(self) -> list[RecordChunk | RecordToolCall]:
+        """For the log, in order; the caller takes them away."""
+        return self._tally.commands
+
+    @property
     def has_unlogged(self) -> bool:
         """Whether `flush` would add something."""
-        return self._kind is not None
+        return self._tally.has_unlogged
 
     def flush(self) -> None:
         """Puts the deltas counted so far into `commands`."""
-        kind, self._kind = self._kind, None
-        if kind is not None:
-            self._chunk(
-                kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=self._size
-            )
-
-    def _count(self, kind: ChunkKind, text: str) -> None:
-        if kind is not self._kind:
-            self.flush()
-            self._kind, self._first_frame, self._first_ms, self._size = kind, self._frame + 1, self._at_ms, 0
-        self._frame += 1
-        self._last_frame = self._frame
-        self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-    def _single(self, kind: ChunkKind, **facts: Any) -> None:
-        """An entry of its own for one frame."""
-        self.flush()
-        self._frame += 1
-        self._chunk(kind, self._frame, self._frame, at_ms=self._at_ms, **facts)
-
-    def _chunk(self, kind: ChunkKind, first_frame: int, last_frame: int, **facts: Any) -> None:
-        chunk = UpstreamChunk(
-            run_id=self._run_id,
-            seq=0,
-            kind=kind,
-            first_frame=first_frame,
-            last_frame=last_frame,
-            frames=last_frame - first_frame + 1,
-            upstream_status=self._status,
-            skipped=self._skipped,
-            **facts,
-        )
-        self._status = None
-        self._skipped = 0
-        self.commands.append(RecordChunk(chunk))
+        self._tally.flush()
 
     def _opened(self, event: Opened) -> None:
-        self._status = event.status
+        self._tally.status = event.status
 
     def _ids(self, event: Started | IdsSeen) -> None:
         if self.expected_session is not None and event.session not in {None, self.expected_session}:
             self.faithful = False
-            if not self.deltas and self._kind is None:
+            if not self.deltas and not self._tally.has_unlogged:
                 self.lost_session = True
                 self._error(Detail.SESSION_LOST)
                 return
-        self._single(
+        self._tally.single(
             ChunkKind.START,
             upstream_session=self._sealed(event.session, "upstream_session"),
             upstream_exchange=self._sealed(event.exchange, "upstream_exchange"),
@@ -215,13 +175,12 @@ class Translation:
         return None if upstream_id is None else self._seal.seal(upstream_id, purpose)
 
     def _reasoning(self, event: Reasoning) -> None:
-        self._count(ChunkKind.REASONING, event.text)
+        self._tally.count(ChunkKind.REASONING, event.text)
         self.replies.append(ReasoningDelta(event.text))
 
     def _say(self, text: str) -> None:
         self._texts.append(text)
         self.replies.append(TextDelta(text))
-        self._unanswered = False
 
     def _read(self, pieces: list[Piece]) -> None:
         """What the recogniser made of text."""
@@ -240,7 +199,7 @@ class Translation:
                     self._tool_calls.dropped += 1
                 case Broken(_, index):
                     self._tool_calls.broke(_NOT_BEGUN if index is None else index)
-                    self._unanswered = True
+                    self._broken_at = len(self._texts)
                 case _:
                     assert_never(piece)
             self._heed_calls()
@@ -252,31 +211,33 @@ class Translation:
             self.replies += calls.pieces
             calls.pieces = []
         if calls.events:
-            self.flush()
-            self.commands += [RecordToolCall(call) for call in calls.events]
+            self._tally.tell_calls(calls.events)
             self.called += [call.tool_call_id for call in calls.events]
             calls.events = []
         self.faithful = self.faithful and not calls.withheld
 
     def _tool_started(self, event: ToolInputStarted) -> None:
-        self._count(ChunkKind.TOOL_INPUT, "")
+        self._tally.count(ChunkKind.TOOL_INPUT, "")
         self._tool_calls.started(event)
         self._heed_calls()
 
     def _tool_delta(self, event: ToolInputDelta) -> None:
-        self._count(ChunkKind.TOOL_INPUT, event.text)
+        self._tally.count(ChunkKind.TOOL_INPUT, event.text)
         self._tool_calls.delta(event)
         self._heed_calls()
 
     def _tool_available(self, event: ToolInputAvailable) -> None:
-        self._count(ChunkKind.TOOL_INPUT, "" if self._tool_calls.has_text(event.call_id) else event.arguments)
+        self._tally.count(
+            ChunkKind.TOOL_INPUT, "" if self._tool_calls.has_text(event.call_id) else event.arguments
+        )
         self._tool_calls.available(event)
         self._heed_calls()
 
     def _tool_broken(self, event: ToolInputBroken) -> None:
         broken = self._tool_calls.broken
         self._tool_calls.failed(event.call_id, event.name)
-        self._unanswered = self._unanswered or self._tool_calls.broken > broken
+        if self._tool_calls.broken > broken:
+            self._broken_at = len(self._texts)
         self._heed_calls()
         self._hidden(event)
 
@@ -290,16 +251,14 @@ class Translation:
         self._skip_one(event)
 
     def _usage_seen(self, event: UsageSeen) -> None:
-        self._frame += 1
+        self._tally.hear()
         self._usage = event.usage
 
     def _skip(self, event: Skipped) -> None:
-        self._frame += event.frames
-        self._skipped += event.frames
+        self._tally.skip(event.frames)
 
     def _skip_one(self, _: UpstreamEvent) -> None:
-        self._frame += 1
-        self._skipped += 1
+        self._tally.skip()
 
     def _hidden(self, event: UpstreamEvent) -> None:
         """The site keeps something that the client never sees."""
@@ -318,13 +277,17 @@ class Translation:
         calls.close()
         self._heed_calls()
         due = calls.count and not calls.shown_half
-        if self._unanswered and not due:
+        if not due and self._owes_apology():
             self._say(APOLOGY)
         reason = _FINISHES.get(event.reason or "")
         if reason in {None, FinishReason.STOP}:
             reason = FinishReason.TOOL_CALLS if due else FinishReason.STOP
-        self._single(ChunkKind.FINISH, finish_reason=reason, detail=self._remark(), usage=self._usage)
+        self._tally.single(ChunkKind.FINISH, finish_reason=reason, detail=self._remark(), usage=self._usage)
         self.caused = self.finished = True
+
+    def _owes_apology(self) -> bool:
+        """Whether a call broke and the site said nothing more."""
+        return self._broken_at is not None and not "".join(self._texts[self._broken_at :]).strip()
 
     def _remark(self) -> str | None:
         """What a good ending hides."""
@@ -342,7 +305,9 @@ class Translation:
     def _error(self, detail: Detail) -> None:
         self._tool_calls.rest()
         self._heed_calls()
-        self._single(ChunkKind.ERROR, cause=EndReason.UPSTREAM_ERROR, detail=detail.value, usage=self._usage)
+        self._tally.single(
+            ChunkKind.ERROR, cause=EndReason.UPSTREAM_ERROR, detail=detail.value, usage=self._usage
+        )
         self.caused = True
 
     _HANDLERS: Final[dict[type[Any], Callable[["Translation", Any], None]]] = {

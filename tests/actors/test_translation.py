@@ -1,16 +1,20 @@
 """From what a site says to replies and log entries."""
 
+from itertools import count
 from typing import Any
 
 import pytest
 from actor_parts import SEAL
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mix2api.actors.tool_calls import CallRules
-from mix2api.actors.translation import Translation
+from mix2api.actors.translation import APOLOGY, Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.tools.ids import CallIds
+from mix2api.tools.recognition import Recogniser
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -189,3 +193,205 @@ def test_whole_calls_are_told_before_the_ending(ending: UpstreamEvent) -> None:
     )
     assert [call.index for call in tool_calls(translation)] == [1]
     assert not isinstance(translation.commands[-2], RecordChunk)
+
+
+# --- calls that are not the client's, and calls that break
+
+
+def test_a_call_that_nobody_runs_is_dropped_with_a_remark() -> None:
+    translation = translated(
+        [Text("a"), ToolInputAvailable("c", "shell", "{}"), StepFinished(), Finished("tool-calls")]
+    )
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
+    assert not translation.faithful
+
+
+def test_a_call_that_the_site_runs_itself_is_no_remark() -> None:
+    translation = translated(
+        [ToolInputAvailable("c", "shell", "{}"), ToolOutputSeen("c"), StepFinished()],
+        [Text("a"), Finished("stop")],
+    )
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, None)
+    assert (translation.replies, translation.faithful) == ([TextDelta("a")], False)
+
+
+def test_a_broken_call_is_an_apology() -> None:
+    translation = translated([ToolInputBroken("c", "weather"), Finished("tool-calls")])
+    assert translation.replies == [TextDelta(APOLOGY)]
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.BROKEN_CALL)
+    assert not translation.faithful
+
+
+def test_a_call_that_breaks_in_the_middle_of_a_stream_is_never_completed() -> None:
+    translation = translated(
+        [ToolInputStarted("c", "weather"), ToolInputDelta("c", '{"x":'), ToolInputBroken("c", "weather")],
+        [Finished("tool-calls")],
+    )
+    assert translation.replies == [
+        ToolCallDelta(index=0, call_id="call_c", name="weather"),
+        ToolCallDelta(index=0, arguments='{"x":'),
+        TextDelta(APOLOGY),
+    ]
+    assert chunks(translation)[-1].finish_reason is FinishReason.STOP
+    assert tool_calls(translation) == []
+
+
+def test_good_calls_beside_a_broken_one_are_still_to_be_answered() -> None:
+    translation = translated(
+        [ToolInputAvailable("c1", "weather", "{}"), ToolInputBroken("c2", "weather"), Finished("tool-calls")]
+    )
+    assert not any(isinstance(reply, TextDelta) for reply in translation.replies)
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail) == (FinishReason.TOOL_CALLS, Detail.BROKEN_CALL)
+
+
+def test_a_site_that_goes_on_after_a_broken_call_needs_no_apology() -> None:
+    translation = translated([ToolInputBroken("c", "weather"), Text("never mind"), Finished("stop")])
+    assert translation.replies == [TextDelta("never mind")]
+
+
+# --- calls in text
+
+
+def read(*texts: str, streamed: bool = True) -> Translation:
+    """After a text in these pieces, and its finish."""
+    translation = Translation(
+        RunId("run_1"), SEAL, rules(streamed=streamed), Recogniser(frozenset({"weather"}))
+    )
+    translation.take([Text(text) for text in texts], 0)
+    translation.take([Finished("stop")], 1)
+    return translation
+
+
+def test_a_call_in_text_is_a_call() -> None:
+    translation = read("Let me look. ", '{"tool_calls":[{"name":"weather","argum', 'ents":{"city":"Ulm"}}]}')
+    assert translation.replies[:2] == [
+        TextDelta("Let me look. "),
+        ToolCallDelta(index=0, call_id="call_drawn", name="weather"),
+    ]
+    assert "".join(reply.arguments for reply in translation.replies if isinstance(reply, ToolCallDelta)) == (
+        '{"city":"Ulm"}'
+    )
+    (call,) = tool_calls(translation)
+    assert call.upstream_call_id is None
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail, translation.faithful) == (
+        FinishReason.TOOL_CALLS,
+        None,
+        True,
+    )
+
+
+def test_a_call_that_had_to_be_repaired_leaves_a_session_that_nobody_knows() -> None:
+    translation = read("{tool_call: (name: weather, arguments: (city:Ulm}}")
+    assert chunks(translation)[-1].finish_reason is FinishReason.TOOL_CALLS
+    assert not translation.faithful
+
+
+def test_a_final_answer_in_json_is_the_answer() -> None:
+    translation = read('{"final": "It is ', 'raining."}')
+    assert "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)) == (
+        "It is raining."
+    )
+    assert chunks(translation)[-1].finish_reason is FinishReason.STOP
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_call_without_a_name_is_an_apology(*, streamed: bool) -> None:
+    translation = read('{"tool_calls":[{"arguments":{}}]}\n', streamed=streamed)
+    assert "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)).strip() == (
+        APOLOGY
+    )
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.BROKEN_CALL)
+
+
+def test_a_call_in_text_that_nobody_offered_is_dropped() -> None:
+    translation = read('{"tool_calls":[{"name":"shell","arguments":{}}]}')
+    assert translation.replies == []
+    finish = chunks(translation)[-1]
+    assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
+
+
+def test_ordinary_text_is_what_it_was() -> None:
+    translation = read("a {", "b", "} c")
+    assert "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)) == "a {b} c"
+    assert translation.faithful
+
+
+# --- streamed and whole
+
+PARTS: st.SearchStrategy[UpstreamEvent] = st.one_of(
+    st.text(max_size=5).map(Text),
+    st.just(StepFinished()),
+    st.sampled_from(["c1", "c2", "c3"]).flatmap(
+        lambda call_id: st.sampled_from(
+            [
+                ToolInputStarted(call_id, "weather"),
+                ToolInputDelta(call_id, '{"a":'),
+                ToolInputDelta(call_id, "1}"),
+                ToolInputAvailable(call_id, "weather", '{"b":2}'),
+                ToolInputAvailable(f"x{call_id}", "shell", "{}"),
+                ToolOutputSeen(f"x{call_id}"),
+            ]
+        )
+    ),
+    st.sampled_from(
+        [
+            '{"tool_calls":[{"name":"weather","arguments":{"a":[1,{}]}}]}',
+            '{"final": "yes"}',
+            '{"tool_call":{"name":"shell"}}',
+            '```json\n{"a": 1}\n```',
+            "{",
+            '"tool_calls":[{"name": "weather"}]}',
+        ]
+    ).map(Text),
+)
+
+
+def assembled(translation: Translation) -> tuple[str, dict[int, list[str]]]:
+    """What a client makes of the replies: text, and id, name, arguments by index."""
+    text, calls = "", {}
+    for reply in translation.replies:
+        match reply:
+            case TextDelta():
+                text += reply.text
+            case ToolCallDelta():
+                call: list[str] = calls.setdefault(reply.index, ["", "", ""])
+                call[0] += reply.call_id or ""
+                call[1] += reply.name or ""
+                call[2] += reply.arguments
+            case _:
+                pass
+    return text, calls
+
+
+@given(
+    parts=st.lists(PARTS, max_size=12),
+    in_text=st.booleans(),
+    single=st.booleans(),
+    reason=st.sampled_from(["stop", "tool-calls", "length"]),
+)
+def test_streamed_and_whole_are_the_same_message(
+    *, parts: list[UpstreamEvent], in_text: bool, single: bool, reason: str
+) -> None:
+    made = []
+    for streamed in (True, False):
+        numbers = count(1)
+        ids = CallIds(lambda numbers=numbers: f"call_drawn{next(numbers)}", lambda _: False)
+        reader = Recogniser(frozenset({"weather"})) if in_text else None
+        translation = Translation(
+            RunId("run_1"), SEAL, rules(ids=ids, streamed=streamed, single=single), reader
+        )
+        for part in parts:
+            translation.take([part], 0)
+        translation.take([Finished(reason)], 1)
+        made.append(translation)
+    streaming, whole = made
+    # A stream cannot take back the beginning of a call that breaks later; a whole answer never shows it (ADR 0011).
+    if not streaming._tool_calls.shown_half:
+        assert assembled(streaming) == assembled(whole)
+        assert chunks(streaming)[-1].finish_reason == chunks(whole)[-1].finish_reason
