@@ -1,0 +1,23 @@
+"""Which calls were written strictly."""
+
+import pytest
+
+from mix2api.tools.strictness import strict_calls
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        ("no call", 0),
+        ('{"tool_calls":[{"name":"f"},{"name":"g"}]}', 2),
+        ('so: {"tool_call": {"name":"f"}} and { "tool_calls" : [ {"name":"f"} ] }.', 2),
+        ('{"tool_calls":[{"name":"f","arguments":{"x":"{\\"tool_call\\": 1}"}}]}', 1),
+        ("{'tool_calls':[{'name':'f'}]}", 0),
+        ("{tool_call: (name: f)}", 0),
+        ('{"tool_calls":[{"name":"f"}', 0),
+        ('{"tool_calls":' + "[" * 100_000, 0),
+        ('{"tool_call":{}} {"tool_call":', 1),
+    ],
+)
+def test_only_valid_json_counts(text: str, calls: int) -> None:
+    assert strict_calls(text) == calls
