@@ -5,7 +5,7 @@ calls, split in two or with `null` for nothing. What they cannot change without 
 rule is one function below. Fields are length-prefixed, so that no two histories run together to the same bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -51,11 +51,12 @@ def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
     return b"".join(map(_field, sorted(canonical_json(tool) for tool in tools or ())))
 
 
-def pieces(messages: list[Message]) -> Iterator[Piece]:
+def pieces(messages: list[Message]) -> list[Piece]:
     """The normal form of a history, leading instructions left out, piece by piece.
 
     Adjacent answers are one piece, and so are adjacent tool results; an answer with nothing in it is not there.
     """
+    found: list[Piece] = []
     answers: list[Message] = []
     results: list[Message] = []
     for message in messages[len(leading_instructions(messages)) :]:
@@ -64,46 +65,54 @@ def pieces(messages: list[Message]) -> Iterator[Piece]:
             answers.append(message)
             continue
         if answers:
-            yield from _answered(results, answers)
+            _end_answer(answers, results, found)
         if role in RESULT_ROLES:
             results.append(message)
             continue
         if results:
-            yield _results_piece(results)
-        yield Piece(role, _TAGS[role] + _content(message))
-    yield from _answered(results, answers)
-    if results:
-        yield _results_piece(results)
+            _end_results(results, found)
+        found.append(Piece(role, _TAGS[role] + _content(message)))
+    _end_answer(answers, results, found)
+    _end_results(results, found)
+    return found
 
 
-def _answered(results: list[Message], answers: list[Message]) -> Iterator[Piece]:
-    """The tool results so far and the answer after them; nothing yet if the answer is empty. Takes what it gives."""
+def _end_answer(answers: list[Message], results: list[Message], found: list[Piece]) -> None:
+    """Moves the tool results so far and the answer after them to `found`; an empty answer ends nothing."""
     piece = answer_piece(answers)
     answers.clear()
-    if piece is None:
-        return
+    if piece is not None:
+        _end_results(results, found)
+        found.append(piece)
+
+
+def _end_results(results: list[Message], found: list[Piece]) -> None:
+    """Moves a run of tool results to `found`, in the order of their ids: clients send parallel ones as they come."""
     if results:
-        yield _results_piece(results)
-    yield piece
-
-
-def _results_piece(results: list[Message]) -> Piece:
-    """A run of tool results, in the order of their ids: clients send those of parallel calls as they come. Takes them."""
-    body = b"r" + b"".join(map(_field, sorted(_result(message) for message in results)))
-    results.clear()
-    return Piece("result", body)
+        body = b"r" + b"".join(map(_field, sorted(_result(message) for message in results)))
+        found.append(Piece("result", body))
+        results.clear()
 
 
 def answer_piece(answers: list[Message]) -> Piece | None:
     """Adjacent assistant messages as one; None if there is nothing in them."""
+    if len(answers) == 1 and _is_plain(answers[0]):  # the usual answer, by the shortest way
+        text = _text(_without_thought(str(answers[0].content)))
+        return Piece("assistant", b"a%b%b" % (_field(text), _PLAIN)) if text else None
     text, others = _answer_content(answers)
-    calls = b"".join(_field(_call(call)) for message in answers for call in _calls(message))
-    refusal = _text("".join(message.refusal or "" for message in answers))
+    calls = b"".join([_field(_call(call)) for message in answers for call in _calls(message)])
+    refusal = b"".join([_text(message.refusal) for message in answers if message.refusal])
     if not (text or others or calls or refusal):
         return None
     spoken = b"" if calls else text
     body = b"a%b%b%b%b" % (_field(spoken), _field(others), _field(refusal), calls)
     return Piece("assistant", body, text if calls else b"")
+
+
+def _is_plain(message: Message) -> bool:
+    """Whether an answer is text and nothing else."""
+    nothing_else = not (message.tool_calls or message.refusal) and message.function_call is None
+    return nothing_else and type(message.content) is str
 
 
 def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
@@ -118,6 +127,8 @@ def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
 
 
 def _content(message: Message) -> bytes:
+    if type(message.content) is str:
+        return _field(_text(message.content))
     text, others = _split(message.content)
     return _field(_text(text)) + others
 
@@ -216,7 +227,10 @@ def _float(value: int) -> float | str:
 def _text(text: str) -> bytes:
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    return text.strip().encode("utf-8", "surrogatepass")
+    try:
+        return text.strip().encode()
+    except UnicodeEncodeError:  # half a surrogate pair, as models write them now and then
+        return text.strip().encode("utf-8", "surrogatepass")
 
 
 def _without_thought(text: str) -> str:
@@ -230,3 +244,7 @@ def _without_thought(text: str) -> str:
 
 def _field(data: bytes) -> bytes:
     return b"%d:%b" % (len(data), data)
+
+
+_PLAIN: Final = _field(b"") + _field(b"")
+"""What stands behind an answer's text: no other parts, no refusal."""

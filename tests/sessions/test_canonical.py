@@ -16,6 +16,7 @@ from mix2api.sessions.canonical import (
     pieces,
     tools_form,
 )
+from mix2api.wire.turn import Message
 
 History = list[Given]
 
@@ -41,6 +42,7 @@ SAME: dict[str, tuple[History, History]] = {
     "line ends": ([user("a\r\nb")], [user("a\nb")]),
     "white space at both ends": ([user(), answer("  hello\n")], [user(), answer("hello")]),
     "a part of text": ([user("hi")], [user([text("hi")])]),
+    "an answer as a part of text": ([user(), answer("a")], [user(), answer([text("a")])]),
     "parts of text joined": ([user("hello world")], [user([text("hello "), text("world")])]),
     "parts of text of other names": ([user([text("a", "input_text")])], [user([text("a", "output_text")])]),
     "cache marks on text": ([user("a")], [user([text("a", cache_control={"type": "ephemeral"})])]),
@@ -227,6 +229,12 @@ def test_an_answer_with_nothing_in_it_is_none() -> None:
     assert answer_piece(messages(answer(None), answer("<think>x</think> "))) is None
     assert answer_piece(messages(answer(None, refusal="no"))) is not None
     assert answer_piece(messages(answer([IMAGE]))) is not None
+
+
+def test_half_a_surrogate_pair_is_a_text_like_any_other() -> None:
+    halves = [answer_piece([Message(role="assistant", content=each)]) for each in ("\ud800", "\ud801")]
+    assert halves[0] is not None
+    assert halves[0] != halves[1]
 
 
 def test_texts_beside_calls_are_kept_apart() -> None:
