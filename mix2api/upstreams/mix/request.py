@@ -39,7 +39,8 @@ def _native_tools(turn: Turn, offer: Offer) -> dict[str, Any]:
     """The tools as the client gave them, and its choice; a call is demanded where the options do and it does not say."""
     fields: dict[str, Any] = {"tools": turn.tools}
     choice = turn.tool_choice
-    if choice in {None, CallMode.FREELY.value} and offer.choice.mode is CallMode.ALWAYS:
+    is_open = choice is None or choice == CallMode.FREELY.value
+    if is_open and offer.choice.mode is CallMode.ALWAYS:
         choice = CallMode.ALWAYS.value
     if choice is not None:
         fields["tool_choice"] = choice

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from attrs import evolve
 
-from mix2api.upstreams.mix.options import CredentialSource, MixOptions
+from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
 from mix2api.upstreams.mix.request import model_slug, request_body, request_headers
 from mix2api.upstreams.port import UpstreamCall
 from mix2api.vocabulary import RequestId, RunId
@@ -129,6 +129,28 @@ def test_tools_go_up_only_where_the_site_knows_them() -> None:
     assert "tool_choice" not in body(
         call(Turn(model="m", messages=[HELLO], tools=[TOOL])), evolve(OPTIONS, send_tools=True)
     )
+
+
+def test_tools_go_up_unchanged_with_all_that_was_said_of_them() -> None:
+    tools = [
+        {"type": "function", "function": {"name": "f", "parameters": {"x": [1.0, None]}, "strict": True}},
+        {"type": "mcp", "server_label": "x", "headers": {"a": "b"}},
+        {"type": "web_search", "user_location": None},
+    ]
+    turn = Turn(model="m", messages=[HELLO], tools=tools, parallel_tool_calls=False)
+    sent = body(call(turn), evolve(OPTIONS, send_tools=True))
+    assert (sent["tools"], sent["parallel_tool_calls"]) == (tools, False)
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"), [(None, "required"), ("auto", "required"), ("none", "none"), (TOOL, TOOL)]
+)
+def test_a_call_is_demanded_where_the_operator_does_and_the_caller_leaves_it_open(
+    choice: Any, sent: Any
+) -> None:
+    turn = Turn(model="m", messages=[HELLO], tools=[TOOL, {"type": "mcp"}], tool_choice=choice)
+    options = evolve(OPTIONS, send_tools=True, tools=ToolOptions(force_call=True))
+    assert body(call(turn), options)["tool_choice"] == sent
 
 
 @pytest.mark.parametrize(
