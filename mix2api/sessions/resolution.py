@@ -5,7 +5,7 @@ client sends the same one with title requests, sub-agents and its main run at on
 """
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from attrs import frozen
 
@@ -142,3 +142,5 @@ def name_of(planned: Plan) -> Digest | None:
             return name
         case ContinueIssued():
             return None
+        case _:
+            assert_never(planned)

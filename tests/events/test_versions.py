@@ -46,6 +46,10 @@ def test_what_tomorrow_writes_for_today_is_whole_when_tomorrow_reads_it() -> Non
     assert read(encode(END, TODAY.version, TOMORROW), TOMORROW) == END
 
 
+def test_the_newest_version_needs_no_cast() -> None:
+    assert encode(END, TOMORROW.version, TOMORROW) == encode(END, None, TOMORROW)
+
+
 def test_what_tomorrow_writes_for_itself_is_a_miss_today() -> None:
     with pytest.raises(UnreadableEvent) as unreadable:
         read(encode(END, None, TOMORROW), TODAY)
