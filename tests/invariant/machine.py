@@ -46,6 +46,8 @@ class CrowdMachine(RuleBasedStateMachine):
 
     make: ClassVar[Callable[[], Crowd]]
     on_end: ClassVar[Callable[[Crowd], None]]
+    faults: ClassVar[list[AssertionError]]
+    """What failed, first things first: what hypothesis repeats need not fail again, where requests race."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,15 +55,15 @@ class CrowdMachine(RuleBasedStateMachine):
 
     @rule(move=_MOVES)
     def one_acts(self, move: Move) -> None:
-        trio.from_thread.run(self.crowd.moment, [move])
+        self._let_act([move])
 
     @rule(moves=st.lists(_MOVES, min_size=2, max_size=6, unique_by=lambda move: move.who))
     def several_act_at_once(self, moves: list[Move]) -> None:
-        trio.from_thread.run(self.crowd.moment, moves)
+        self._let_act(moves)
 
     @rule(moves=st.lists(_NEXT_TURNS, min_size=2, max_size=4, unique_by=lambda move: move.who))
     def some_go_on(self, moves: list[Move]) -> None:
-        trio.from_thread.run(self.crowd.moment, moves)
+        self._let_act(moves)
 
     @rule(place=st.integers(0, 1000), what=st.sampled_from(_CALAMITIES))
     def something_goes_wrong(self, place: int, what: str) -> None:
@@ -70,15 +72,26 @@ class CrowdMachine(RuleBasedStateMachine):
         elif what == "forget":
             trio.from_thread.run_sync(self.crowd.forget, place)
 
+    def _let_act(self, moves: list[Move]) -> None:
+        try:
+            trio.from_thread.run(self.crowd.moment, moves)
+        except AssertionError as fault:
+            self.faults.append(fault)
+            raise
+
     def teardown(self) -> None:
         self.on_end(self.crowd)
 
 
-def machine(make: Callable[[], Crowd], on_end: Callable[[Crowd], None]) -> type[CrowdMachine]:
+def machine(
+    make: Callable[[], Crowd], on_end: Callable[[Crowd], None], faults: list[AssertionError]
+) -> type[CrowdMachine]:
     """A machine whose examples each have a new crowd.
 
     Args:
         make: a crowd; called in trio's own thread.
         on_end: told of every crowd that came to its end.
+        faults: takes what the judges find.
     """
-    return type("OneTrial", (CrowdMachine,), {"make": staticmethod(make), "on_end": staticmethod(on_end)})
+    own = {"make": staticmethod(make), "on_end": staticmethod(on_end), "faults": faults}
+    return type("OneTrial", (CrowdMachine,), own)

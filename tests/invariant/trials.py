@@ -104,8 +104,13 @@ async def run_machine(
         # What failed is told by the oracle; hypothesis would list a thousand moves.
         verbosity=Verbosity.quiet,
     )
-    seeded = seed(number)(machine(make, totals.add))
-    await trio.to_thread.run_sync(partial(run_state_machine_as_test, seeded, settings=kept))
+    faults: list[AssertionError] = []
+    seeded = seed(number)(machine(make, totals.add, faults))
+    try:
+        await trio.to_thread.run_sync(partial(run_state_machine_as_test, seeded, settings=kept))
+    finally:
+        if faults:
+            raise faults[0]
 
 
 async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: int = 100) -> Totals:
