@@ -12,7 +12,6 @@ from mix2api.tools.ids import CallIds, ids_in
 from mix2api.tools.offer import offer_of
 from mix2api.tools.recognition import Recogniser
 from mix2api.tools.results import result_key
-from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
 
 
@@ -59,7 +58,7 @@ def result_ids(messages: list[Message], state: SessionState, seal: Seal) -> Mapp
         if message.role == "tool":
             sealed = by_id.get(str(seal.digest(message.tool_call_id or "", CALL_ID)))
         elif message.role == "function":
-            sealed = by_name.get(Digest(seal.digest(message.name or "", TOOL_NAME)))
+            sealed = by_name.get(seal.digest(message.name or "", TOOL_NAME))
         else:
             sealed = None
         if sealed is not None:
