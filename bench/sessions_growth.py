@@ -54,7 +54,7 @@ async def measure_growth(system: System, sizes: Sizes, tell: Callable[[str], Non
     """
     begun = time.monotonic()
     numbers = iter(range(1_000_000))
-    warm = await _cohort(system, _next(numbers, sizes.first), HISTORY, 0)
+    await _cohort(system, _next(numbers, sizes.first), HISTORY, 0)
     turn_s = (time.monotonic() - begun) / (sizes.first * TURNS)
     cold = await _cohort(system, _next(numbers, sizes.cold), HISTORY, 0, cold=True)
     size = sizes.cohort(turn_s, sizes.budget_s - (time.monotonic() - begun))
