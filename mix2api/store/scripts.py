@@ -174,7 +174,7 @@ end
 CLAIM: Final = Script(
     _VAULT
     + """
-local spent, process, life = ARGV[1], ARGV[2], ARGV[3]
+local spent, process, nonce, life = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local kept = redis.pcall('HMGET', value, 'g', 'd')
 if kept.err then redis.call('DEL', value) end
 if kept[1] and kept[1] ~= spent then return {'kept', kept[1], kept[2]} end
@@ -185,13 +185,14 @@ if left > 0 and string.match(redis.call('GET', lock), '^[^:]*') ~= process then
   local last = redis.call('XREVRANGE', news, '+', '-', 'COUNT', 1)[1]
   return {'held', left, last and last[1] or '0-0'}
 end
-local generation = process .. ':' .. redis.call('INCR', fence)
+local generation = process .. ':' .. nonce .. ':' .. redis.call('INCR', fence)
 redis.call('SET', lock, generation, 'PX', life)
 return {'granted', generation, tonumber(redis.call('GET', failures) or 0)}
 """
 )
-"""ARGV: the generation that is spent (empty: none is known), our process, ms that a right lasts. Gives what
-`mix2api.vault.Claim` says. A right of our own that stands is granted anew: the reply that told us of it was lost.
+"""ARGV: the generation that is spent (empty: none is known), our process, a nonce (a flushed server counts from 1 again), ms
+that a right lasts. Gives what `mix2api.vault.Claim` says. A right of our own that stands is granted anew: the reply that told
+us of it was lost.
 """
 
 PUBLISH: Final = Script(

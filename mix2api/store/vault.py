@@ -4,6 +4,8 @@ All keys of a credential carry one hash tag. A value is authenticated with the k
 put in another credential's place; what does not open counts as not there.
 """
 
+import secrets
+
 from attrs import define
 
 from mix2api.errors import StoreUnavailable
@@ -23,8 +25,8 @@ class RedisVault:
 
     Args:
         link: for short commands.
-        waiting: a connection of its own for the blocking read, with reply timeouts above `BLOCK_MS`; its thread starts
-            with the first wait, so that it costs nothing where no process waits for another.
+        waiting: a connection of its own for the blocking read, with reply timeouts above `BLOCK_MS`; it is made with the first
+            wait, so that it costs nothing where no process waits for another.
         keys: key names.
         seal: the deployment's.
         process: in whose name rights are held.
@@ -39,7 +41,8 @@ class RedisVault:
     async def claim(self, name: Digest, spent: str | None, life_ms: int) -> Claim:
         """The newest value, or who is to fetch one; one round trip."""
         keys = self._keys.vault(name)
-        kind, *said = await self._run(CLAIM.call(list(keys), [spent or "", self._process, life_ms]))
+        arguments: list[str | bytes | int] = [spent or "", self._process, secrets.token_hex(4), life_ms]
+        kind, *said = await self._run(CLAIM.call(list(keys), arguments))
         match kind:
             case b"kept":
                 generation, sealed = said[0].decode(), said[1]

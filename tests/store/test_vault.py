@@ -71,10 +71,14 @@ async def test_a_store_that_refuses_to_answer_is_away(redis_server: RedisServer)
             await store.vault.claim(NAME, None, LIFE_MS)
 
 
-async def test_after_a_flush_everything_is_had_anew(redis_server: RedisServer) -> None:
+async def test_after_a_flush_everything_is_had_anew_under_another_generation(
+    redis_server: RedisServer,
+) -> None:
     async with parts.running_store(redis_server.url) as store:
         right = await store.vault.claim(NAME, None, LIFE_MS)
         assert isinstance(right, Granted)
         await store.vault.publish(NAME, right.generation, b"value", LIFE_MS)
         redis_server.command("FLUSHALL")
-        assert isinstance(await store.vault.claim(NAME, right.generation, LIFE_MS), Granted)
+        again = await store.vault.claim(NAME, right.generation, LIFE_MS)
+        assert isinstance(again, Granted)
+        assert again.generation != right.generation, "or the new value would be taken for the spent one"

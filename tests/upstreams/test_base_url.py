@@ -133,7 +133,8 @@ async def test_the_list_of_hosts_is_kept_to(pattern: str, url: str, *, allowed: 
         ["10.0.0.1"],
         ["169.254.169.254"],
         ["::ffff:127.0.0.1"],
-        ["8.8.8.8", "10.0.0.1"],
+        ["1.1.1.1", "10.0.0.1"],
+        ["2606:4700::1111", "10.0.0.1"],
     ],
 )
 async def test_a_host_with_a_private_address_is_refused_unless_allowed(addresses: list[str]) -> None:
