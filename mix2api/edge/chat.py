@@ -19,7 +19,7 @@ from mix2api.edge.refusals import Refusals
 from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
 from mix2api.edge.responder import StreamBody, WholeBody
 from mix2api.edge.upstream_bases import UpstreamBases
-from mix2api.errors import UnsupportedMediaType
+from mix2api.errors import ClientVisibleError, UnsupportedMediaType
 from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
 from mix2api.tools.checks import check_tools
@@ -94,7 +94,11 @@ class ChatEndpoint:
             mix2api.errors.ClientVisibleError: refused, nothing was submitted.
         """
         submission = await self._submission(request)
-        replies = await self._parts.dispatch.submit(submission)
+        try:
+            replies = await self._parts.dispatch.submit(submission)
+        except ClientVisibleError:
+            await self._parts.continuing.put_back(submission.taken, submission.session_id)
+            raise
         request.delivery = Delivery(replies, self._parts.live)
         run = _Run(
             request=request,
@@ -142,7 +146,7 @@ class ChatEndpoint:
         with trio.move_on_after(self._options.early_headers_ms / 1000):
             held = await _first_output(run.delivery)
         if held and isinstance(held[0], Ended) and held[0].end_reason not in SUCCESSES:
-            return self._failed(run, held[0])
+            return await self._failed(run, held[0])
         run.delivery.replies.headers_sent()
         renderer = StreamRenderer(
             run.frame(),
@@ -167,11 +171,13 @@ class ChatEndpoint:
             replies = await run.delivery.take()
             ended = collect(answer, replies)
         if ended.end_reason not in SUCCESSES:
-            return self._failed(run, ended)
+            return await self._failed(run, ended)
         return _written(run, answer.finish(finish_reason_of(ended), ended.usage), ended, 200)
 
-    def _failed(self, run: _Run, ended: Ended) -> Response:
+    async def _failed(self, run: _Run, ended: Ended) -> Response:
         self._report_unaccepted(run, ended)
+        if run.delivery.accepted is None:
+            await self._parts.continuing.put_back(run.submission.taken, run.submission.session_id)
         return _written(run, envelope(error_of(ended)), ended, ended.http_status)
 
     def _report_unaccepted(self, run: _Run, ended: Ended) -> None:

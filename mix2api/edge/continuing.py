@@ -5,12 +5,14 @@ the session's actor.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final, assert_never
 
 import msgspec
 from attrs import frozen
 
+from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import instructions_form, tools_form
@@ -128,6 +130,12 @@ class Continuing:
                 return made(session_id=session_id, reason=reason, bind=name)
             case _:
                 assert_never(planned)
+
+    async def put_back(self, at: Digest | None, session_id: SessionId | None) -> None:
+        """For a turn that never began: the session that was taken for it waits again. Never fails."""
+        if at is not None and session_id is not None:
+            with suppress(StoreUnavailable):
+                await self._index.put_back(at, session_id)
 
     def _kept_apart(
         self, isolation: Digest, headers: Mapping[bytes, bytes], base: ChosenBase | None

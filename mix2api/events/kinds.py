@@ -82,6 +82,8 @@ class ToolResult:
     tool_call_id: str
     size_bytes: int
     digest: Digest
+    channel: Channel = Channel.STABLE
+    """Of the process that wrote it; set by the store."""
 
 
 @frozen(kw_only=True)
@@ -113,6 +115,8 @@ class UpstreamChunk:
     usage: Usage | None = None
     skipped: int = 0
     """Frames of unknown or ignored types among these."""
+    channel: Channel = Channel.STABLE
+    """Of the process that wrote it; set by the store."""
 
 
 @frozen(kw_only=True)
@@ -127,6 +131,8 @@ class ToolCall:
     index: int
     argument_bytes: int
     digest: Digest
+    channel: Channel = Channel.STABLE
+    """Of the process that wrote it; set by the store."""
 
 
 @frozen(kw_only=True)
@@ -146,6 +152,8 @@ class End:
     frames: int = 0
     context: Context = Context.UNKNOWN
     waits_at: tuple[Digest, ...] = field(factory=tuple)
+    channel: Channel = Channel.STABLE
+    """Of the process that wrote it; set by the store."""
 
 
 @frozen(kw_only=True)
@@ -158,6 +166,8 @@ class SessionNote:
     count: int = 0
     run_id: RunId | None = None
     process: ProcessId | None = None
+    channel: Channel = Channel.STABLE
+    """Of the process that wrote it; set by the store."""
 
 
 RunEvent = Request | ToolResult | UpstreamChunk | ToolCall | End

@@ -107,6 +107,14 @@ class SessionIndex(Protocol):
         """
         ...
 
+    async def put_back(self, at: Digest, session_id: SessionId) -> None:
+        """Puts a session back where it was taken, because its turn never began.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer; the session's next turn is fresh.
+        """
+        ...
+
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         """The session bound to a name; if there is none, the name is bound to this one.
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
@@ -17,7 +17,7 @@ from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import HISTORY, SEIZE, run_scripts
 from mix2api.store.writer import Holder, LogWriter
-from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
+from mix2api.vocabulary import Channel, Digest, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
 
 _PAGE: Final = 500
 """Entries a round trip when a whole log is read: some 150 kB."""
@@ -42,6 +42,7 @@ class RedisEventLog:
         holder: who writes.
         leases: of this process.
         schema: of this process.
+        channel: of this process; stands in every event that it writes.
     """
 
     _link: RedisLink
@@ -50,6 +51,7 @@ class RedisEventLog:
     _holder: Holder
     _leases: Leases
     _schema: WrittenSchema = field(factory=WrittenSchema)
+    _channel: Channel = Channel.STABLE
 
     @property
     def is_down(self) -> bool:
@@ -58,7 +60,13 @@ class RedisEventLog:
 
     def submit(self, append: Append) -> Ticket:
         """Hands an append over; appends of one run are written in the order of their submission."""
-        return self.writer.submit(append)
+        return self.writer.submit(self._marked(append))
+
+    def _marked(self, append: Append) -> Append:
+        """The append with this process's channel in its events; `stable` is the default and needs no mark."""
+        if self._channel is Channel.STABLE:
+            return append
+        return evolve(append, events=tuple(evolve(event, channel=self._channel) for event in append.events))
 
     def receipt(self, session_id: SessionId, run_id: RunId, request_id: RequestId, receipt: Receipt) -> None:
         """Records what the edge knows of the ending; never waits, never fails (a full spool drops it)."""

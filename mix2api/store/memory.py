@@ -54,6 +54,10 @@ class MemorySessionIndex:
         waiting = self.world.waiting.get(at)
         return waiting.pop() if waiting else None
 
+    async def put_back(self, at: Digest, session_id: SessionId) -> None:
+        """Has the session wait there again."""
+        self.world.waiting.setdefault(at, []).append(session_id)
+
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         """The session bound to the name, this one if there was none."""
         return self.world.names.setdefault(name, session_id)

@@ -112,7 +112,15 @@ def build_store(
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
     writer = LogWriter(appending, keys, holder, leases.token, life, options.spool, written)
-    log = RedisEventLog(link=reading, writer=writer, keys=keys, holder=holder, leases=leases, schema=written)
+    log = RedisEventLog(
+        link=reading,
+        writer=writer,
+        keys=keys,
+        holder=holder,
+        leases=leases,
+        schema=written,
+        channel=options.channel,
+    )
     return Store(
         process=holder.process,
         seal=seal,

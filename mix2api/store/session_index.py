@@ -42,6 +42,15 @@ class RedisSessionIndex:
         found = await self._last_of(key, ("RPOP", key))
         return None if found is None else self._session(found)
 
+    async def put_back(self, at: Digest, session_id: SessionId) -> None:
+        """Has the session wait there again, for as long as one that has just ended.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        key = self._keys.lineage(at)
+        told(await self._link.execute(("RPUSH", key, session_id), ("PEXPIRE", key, self._waiting_s * 1000)))
+
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         """The session bound to the name, ours if there was none.
 

@@ -23,7 +23,7 @@ from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, Reply, TextDelta
-from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.resolution import Reuse, SessionIndex
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.vocabulary import EndReason, FinishReason, ProcessId, Shard
 
@@ -178,7 +178,11 @@ class Client:
 
 @asynccontextmanager
 async def running_edge(
-    dispatch: ScriptedDispatch | None = None, *, bases: UpstreamBases | None = None, **options: Any
+    dispatch: ScriptedDispatch | None = None,
+    *,
+    index: SessionIndex | None = None,
+    bases: UpstreamBases | None = None,
+    **options: Any,
 ) -> AsyncIterator[Edge]:
     """Serves until the block is left; then the server stops at once."""
     dispatch = dispatch or ScriptedDispatch(HELLO)
@@ -192,7 +196,7 @@ async def running_edge(
             health=watcher,
             observer=watcher,
             continuing=Continuing(
-                MemorySessionIndex(),
+                index or MemorySessionIndex(),
                 seal,
                 Mint(seal, clock),
                 Reuse.LINEAGE,

@@ -1,0 +1,66 @@
+"""A session that was taken for a turn which never began waits again."""
+
+import pytest
+from attrs import define, field
+from edge.harness import running_edge
+
+from mix2api.edge.scripted_dispatch import ScriptedDispatch
+from mix2api.errors import Overloaded
+from mix2api.sessions.dispatch import Ended
+from mix2api.vocabulary import Detail, Digest, EndReason, SessionId
+
+HISTORY = [
+    {"role": "user", "content": "one"},
+    {"role": "assistant", "content": "two"},
+    {"role": "user", "content": "three"},
+]
+SESSION = SessionId("ses_0001abcdefghijklmnopqrstuv_0123456789abcdef")
+
+
+@define
+class OneWaits:
+    """An index in which a session waits at every history."""
+
+    taken: list[Digest] = field(factory=list)
+    back: list[tuple[Digest, SessionId]] = field(factory=list)
+
+    async def take(self, at: Digest) -> SessionId | None:
+        self.taken.append(at)
+        return SESSION
+
+    async def put_back(self, at: Digest, session_id: SessionId) -> None:
+        self.back.append((at, session_id))
+
+    async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
+        raise AssertionError(name, session_id)
+
+
+REFUSED = Ended(
+    end_reason=EndReason.OVERLOADED, detail=Detail.QUEUE.value, http_status=429, error_code="overloaded"
+)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "dispatch",
+    [
+        lambda: ScriptedDispatch(refusal=Overloaded("full", detail=Detail.QUEUE)),
+        lambda: ScriptedDispatch([REFUSED]),
+    ],
+    ids=["at the door", "in the queue"],
+)
+async def test_a_turn_that_was_refused_puts_its_session_back(dispatch: object, *, stream: bool) -> None:
+    index = OneWaits()
+    async with running_edge(dispatch(), index=index) as edge:  # type: ignore[operator]
+        answer = await edge.chat(messages=HISTORY, stream=stream)
+    assert answer.status in {429, 503}
+    assert index.back == [(at, SESSION) for at in index.taken]
+    assert len(index.back) == 1
+
+
+async def test_a_turn_that_began_does_not() -> None:
+    index = OneWaits()
+    async with running_edge(index=index) as edge:
+        answer = await edge.chat(messages=HISTORY)
+    assert answer.status == 200
+    assert (len(index.taken), index.back) == (1, [])
