@@ -1,9 +1,13 @@
-"""What the log may know of a turn."""
+"""What the log may know of a turn, and what of it is sent."""
 
+from typing import Any
+
+import pytest
 from actor_parts import CLOCK, MODEL, SEAL, bench, submission
 
 from mix2api.actors.environment import ActorOptions
 from mix2api.actors.request_facts import (
+    Unseen,
     known_or_digest,
     request_event,
     tool_results,
@@ -96,3 +100,54 @@ async def test_tool_results_are_sizes_and_digests() -> None:
     ]
     assert [result.size_bytes for result in results[:2]] == [2, 0]
     assert results[0].digest == SEAL.digest("ü", "tool_result")
+
+
+def tool(content: Any, call_id: str = "call_1") -> Message:
+    return Message(role="tool", tool_call_id=call_id, content=content)
+
+
+def test_tool_results_have_a_limit_of_their_own_on_every_session() -> None:
+    limits = ActorOptions(tool_result_max_chars=100, message_max_chars=5)
+    history = [said("user", "a long question"), said("assistant"), tool("r" * 500)]
+    fresh = unseen_messages(Turn(model=MODEL, messages=history), VACANT, limits)
+    held = unseen_messages(Turn(model=MODEL, messages=history), HELD, limits)
+    assert [len(str(message.content)) for message in fresh.messages] == [15, 5, 100]
+    assert [len(str(message.content)) for message in held.messages] == [100]
+    assert (fresh.withheld, held.withheld) == (1, 1)
+
+
+def test_no_result_of_the_last_answer_is_left_out_whatever_the_limit() -> None:
+    results = [tool("r", f"call_{number}") for number in range(5)]
+    new = [*results, said("user", "first"), said("user", "second")]
+    turn = Turn(model=MODEL, messages=[said("assistant"), *new])
+    few = unseen_messages(turn, HELD, ActorOptions(messages_max=2))
+    some = unseen_messages(turn, HELD, ActorOptions(messages_max=6))
+    assert few.messages == results
+    assert [message.content for message in some.messages] == [*"rrrrr", "second"]
+    assert (few.withheld, some.withheld) == (2, 1)
+
+
+TOOLS = [{"type": "function", "function": {"name": "read"}}]
+
+
+def test_a_long_system_prompt_gives_way_to_tools_that_are_told_in_words() -> None:
+    parts = Message(role="system", content=[{"type": "text", "text": "p" * 20}])
+    leading = [said("system", "a" * 8), said("developer", "b" * 8), parts, said("system", "c" * 8)]
+    turn = Turn(model=MODEL, messages=[*leading, said("user", "d" * 20)], tools=TOOLS)
+    limits = ActorOptions(tools_in_text=True, system_prompt_max_chars=10)
+    unseen = unseen_messages(turn, VACANT, limits)
+    assert [message.content for message in unseen.messages] == [
+        "a" * 8,
+        "bb",
+        parts.content,
+        "",
+        "d" * 20,
+    ]
+    assert unseen.withheld == 2
+
+
+@pytest.mark.parametrize(("in_text", "tools"), [(False, TOOLS), (True, None)])
+def test_otherwise_the_system_prompt_is_whole(*, in_text: bool, tools: list[dict[str, Any]] | None) -> None:
+    turn = Turn(model=MODEL, messages=[said("system", "a" * 50), said("user")], tools=tools)
+    limits = ActorOptions(tools_in_text=in_text, system_prompt_max_chars=10)
+    assert unseen_messages(turn, VACANT, limits) == Unseen(turn.messages)

@@ -82,3 +82,11 @@ def test_required_may_be_for_a_tool_that_is_no_function() -> None:
 )
 def test_a_rule_allows_names(choice: Choice, *, allowed: bool) -> None:
     assert choice.allows("read") is allowed
+
+
+def test_without_a_choice_ids_and_results_are_checked_all_the_same() -> None:
+    check_tools(turn(None))
+    asked = turn(None)
+    asked.messages.append(Message(role="tool", tool_call_id="call_1"))
+    with pytest.raises(InvalidRequest, match="no tool call before it"):
+        check_tools(asked)
