@@ -112,6 +112,8 @@ def site_form(settings: Settings) -> bytes:
             dict(site.modes),
             site.personalized,
             site.persona_id,
+            site.send_tools,
+            settings.tools.instruction.value,
             auth.mode.value,
             account_form(settings).decode() if auth.mode is UpstreamAuthMode.MANAGED else auth.bearer_token,
         ]

@@ -1,7 +1,5 @@
 """Group of the base URL that a request may choose."""
 
-
-
 from attrs import frozen
 
 from mix2api.settings.readers import Flag, HostPatterns

@@ -1,11 +1,16 @@
 """Results and the calls that they answer: what is accepted, what is refused, and how long results are cut."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.errors import InvalidRequest
+from mix2api.tools.checks import check_tools
 from mix2api.tools.results import check_results, shortened_result, without_middle
+from mix2api.wire.chat_request import decode_chat_request
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
 
 USER = Message(role="user", content="go")
@@ -137,3 +142,12 @@ def test_the_text_of_parts_becomes_one_part_and_other_parts_stay_whole() -> None
     assert len(cut.content[1]["text"]) == 200
     whole = Message(role="tool", tool_call_id="a", content=parts)
     assert shortened_result(whole, 600) is whole
+
+
+CAPTURES = sorted((Path(__file__).parent.parent / "data" / "captures").glob("*.json"))
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_what_real_clients_send_is_accepted(capture: Path) -> None:
+    sent = msgspec.json.decode(capture.read_bytes())["body"]
+    check_tools(decode_chat_request(msgspec.json.encode(sent)))
