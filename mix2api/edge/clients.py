@@ -16,6 +16,7 @@ _BY_USER_AGENT: Final = (
     (b"pydantic-ai/", ClientName.PYDANTIC_AI),
     (b"new-api", ClientName.NEW_API),
     (b"ai-sdk/", ClientName.AI_SDK),
+    (b"ai-sdk-provider-utils/", ClientName.AI_SDK),
     (b"openai/python", ClientName.OPENAI_PYTHON),
     (b"asyncopenai/python", ClientName.OPENAI_PYTHON),
     (b"openai/js", ClientName.OPENAI_NODE),

@@ -38,3 +38,7 @@ def test_a_name_that_is_not_on_the_list_is_not_believed(said: bytes) -> None:
 def test_all_others_are_other() -> None:
     assert client_of(None, None) is ClientName.OTHER
     assert client_of(None, b"Mozilla/5.0") is ClientName.OTHER
+
+
+def test_the_seventh_ai_sdk_is_known_too() -> None:
+    assert client_of(None, b"ai/7.0.173 ai-sdk-provider-utils/5.0.81 node.js/22") is ClientName.AI_SDK
