@@ -15,8 +15,9 @@ from attrs import define, field, frozen
 from wire_client import WireClient
 
 from mix2api.cli.audit import AuditQuery, audit
+from mix2api.cli.parts import Role
 from mix2api.cli.replay import ReplayQuery, replay
-from mix2api.cli.running import Role, Started, run_process
+from mix2api.cli.running import Started, run_process
 from mix2api.clock import SystemClock
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.events.kinds import End, Event, UpstreamChunk

@@ -1,0 +1,92 @@
+"""The edge of a process: it listens until the process is told to stop, and drains before it closes."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import trio
+from hypercorn.trio import serve as hypercorn_serve
+
+from mix2api.cli.groups import edge_options
+from mix2api.cli.parts import Parts
+from mix2api.cli.plain_faults import why_of
+from mix2api.cli.upstream import upstream_bases
+from mix2api.edge.app import EdgeApp, EdgeParts, build_app
+from mix2api.edge.serving import server_config
+from mix2api.errors import ConfigurationError
+
+
+async def listen(
+    parts: Parts,
+    stopping: trio.Event,
+    drain: Callable[[], Awaitable[None]],
+    *,
+    task_status: trio.TaskStatus[str],
+) -> None:
+    """Serves until told to stop; reports its URL once it listens.
+
+    Args:
+        parts: of the process.
+        stopping: set when the process is to stop.
+        drain: is run beside the server, which goes on with the streams that it has.
+        task_status: of `nursery.start`.
+
+    Raises:
+        ConfigurationError: the address cannot be listened on.
+    """
+    await parts.health.look()
+    config = server_config(
+        [_address(parts)],
+        drain_s=float(parts.settings.working.drain_timeout_s),
+        on_fault=parts.reporter.on_fault,
+    )
+    async with trio.open_nursery() as nursery:
+
+        async def until_stopping() -> None:
+            await stopping.wait()
+            parts.health.draining = True
+            nursery.start_soon(drain)
+
+        nursery.start_soon(parts.health.watch, float(parts.settings.storing.lease_s))
+        nursery.start_soon(parts.relay.watch)
+        serve = partial(hypercorn_serve, _app(parts), config, shutdown_trigger=until_stopping)
+        binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serve)
+        parts.logger.info("edge.listening", url=binds[0])
+        task_status.started(binds[0])
+
+
+def _app(parts: Parts) -> EdgeApp:
+    return build_app(
+        EdgeParts(
+            options=edge_options(parts.settings, parts.store.process),
+            dispatch=parts.dispatch(),
+            health=parts.health,
+            observer=parts.reporter,
+            continuing=parts.continuing(),
+            seal=parts.store.seal,
+            mint=parts.mint,
+            clock=parts.clock,
+            bases=upstream_bases(parts.settings),
+        )
+    )
+
+
+def _address(parts: Parts) -> str:
+    listening = parts.settings.listening
+    host = f"[{listening.host}]" if ":" in listening.host else listening.host
+    return f"{host}:{listening.port}"
+
+
+async def _closing(
+    closed: Callable[[], None],
+    serve: Callable[..., object],
+    *,
+    task_status: trio.TaskStatus[list[str]],
+) -> None:
+    """Serves; what else runs for the edge ends with it."""
+    try:
+        await serve(task_status=task_status)  # type: ignore[misc]
+    except* OSError as faults:  # of binding: what connections raise stays with them
+        raise ConfigurationError(
+            f"MIX2API_HOST, PORT: the address cannot be listened on ({why_of(faults)}): name another"
+        ) from None
+    closed()

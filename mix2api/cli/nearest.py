@@ -1,0 +1,53 @@
+"""What a process does itself: fresh sessions on its own shards, turns of its own sessions through memory."""
+
+from attrs import define, field
+
+from mix2api.actors.memory_dispatch import MemoryDispatch
+from mix2api.errors import Overloaded
+from mix2api.identity import Mint, shard_of
+from mix2api.relay.dispatch import RelayDispatch
+from mix2api.sessions.dispatch import Replies, Submission
+from mix2api.store.leases import Leases
+from mix2api.vocabulary import Detail, SessionId, Shard
+
+
+@define(eq=False)
+class OwnShards:
+    """Draws a shard of this process's own for a fresh session."""
+
+    _leases: Leases
+    _held: tuple[Shard, ...] = field(default=(), init=False)
+    _of: frozenset[Shard] = field(default=frozenset(), init=False)
+
+    def __call__(self) -> Shard:
+        """A shard that this process holds.
+
+        Raises:
+            Overloaded: it holds none.
+        """
+        held = self._leases.held
+        if held != self._of:
+            self._of, self._held = held, tuple(held)
+        if not self._held:
+            raise Overloaded("this process owns no shard", detail=Detail.NO_OWNER)
+        return Mint.draw_one(self._held)
+
+
+@define(eq=False)
+class NearestDispatch:
+    """Memory where this process owns the session's shard, or any for a fresh one; else through Redis to whoever does."""
+
+    _memory: MemoryDispatch
+    _relay: RelayDispatch
+    _leases: Leases
+
+    async def submit(self, submission: Submission) -> Replies:
+        """Hands a turn to who runs it. What that raises is raised here."""
+        if self._is_ours(submission.session_id):
+            return await self._memory.submit(submission)
+        return await self._relay.submit(submission)
+
+    def _is_ours(self, session_id: SessionId | None) -> bool:
+        if session_id is None:
+            return bool(self._leases.held)
+        return self._leases.token(shard_of(session_id)) is not None
