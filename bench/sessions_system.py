@@ -121,6 +121,7 @@ class System:
             model_names=frozenset({MODEL}),
             on_completed=lambda _: None,
             mint=self.mint,
+            reclaim=_never_reclaimed,
             on_schema_fallback=lambda _: None,
             on_fault=_raise,
         )
@@ -232,6 +233,10 @@ class System:
 
     def _redis_ns(self) -> int:
         return sum(cpu_ns(self._server).values())
+
+
+async def _never_reclaimed(_: SessionId) -> bool:
+    return False
 
 
 async def _live(

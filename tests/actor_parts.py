@@ -16,7 +16,7 @@ from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.worker import Worker
 from mix2api.errors import Overloaded
 from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
-from mix2api.identity import Mint
+from mix2api.identity import Mint, shard_of
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Ended, ReasoningDelta, Replies, Reply, Submission, TextDelta
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
@@ -182,6 +182,10 @@ def bench(
     completed: list[Completed] = []
     faults: list[tuple[SessionId, BaseException]] = []
     fallbacks: list[SessionId] = []
+
+    async def reclaim(session: SessionId) -> bool:
+        return log.world.leases.setdefault(shard_of(session), PROCESS) == PROCESS
+
     fields: dict[str, Any] = {
         "process": PROCESS,
         "channel": Channel.STABLE,
@@ -192,6 +196,7 @@ def bench(
         "options": ActorOptions(**options),
         "model_names": frozenset({MODEL}),
         "mint": MINT,
+        "reclaim": reclaim,
         "on_schema_fallback": fallbacks.append,
         "on_completed": completed.append,
         "on_fault": lambda session, fault: faults.append((session, fault)),
@@ -206,6 +211,11 @@ def bench(
 
     worker = Worker(environment, MINT, draw)
     return Bench(log, upstream, environment, worker, completed, faults, shards)
+
+
+async def never_reclaimed(_: SessionId) -> bool:
+    """The shard is another's."""
+    return False
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
-from actor_parts import CLOCK, EDGE, MODEL, all_of, ended, text_of
+from actor_parts import CLOCK, EDGE, MODEL, all_of, ended, never_reclaimed, text_of
 from attrs import define, field, frozen
 from histories import Given, answer, messages
 from store_parts import MINT, running_store
@@ -99,6 +99,7 @@ class Conversations:
             options=ActorOptions(**self.options),
             model_names=frozenset({MODEL}),
             mint=MINT,
+            reclaim=never_reclaimed,
             on_completed=lambda _: None,
             on_schema_fallback=self.fallbacks.append,
             on_fault=_raise,

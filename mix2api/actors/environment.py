@@ -1,6 +1,6 @@
 """What every actor of a process is given: ports, limits, and whom to tell."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from attrs import frozen
@@ -79,6 +79,8 @@ class Environment:
     options: ActorOptions
     model_names: frozenset[str]
     """The configured models: only these names stand in events in clear."""
+    reclaim: Callable[[SessionId], Awaitable[bool]]
+    """Takes the lease of a session's shard again if nobody has it; gives whether we hold it now. Never raises `StoreUnavailable`."""
     on_completed: Callable[[Completed], None]
     mint: Mint
     """For a run that is begun again."""

@@ -41,6 +41,10 @@ _BACKLOG: Final = 2000
 _DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
 
 
+class Unowned(Exception):
+    """The run was not accepted: this process does not hold the session's shard. Nothing of it is in the log."""
+
+
 class Run:
     """The processing of one turn. Made by the session's actor, used once.
 
@@ -88,6 +92,9 @@ class Run:
         Returns:
             The session's state after it; the state before it if the run was never accepted; None where another
             process has written to the session, so that its log alone knows.
+
+        Raises:
+            Unowned: nothing was written, and the client was told nothing.
         """
         self._turn.run = self
         before = self.state
@@ -128,7 +135,11 @@ class Run:
     # --- accepting
 
     async def _accept(self) -> bool:
-        """Makes the run durable. False: it is not in the log, and its client has been told."""
+        """Makes the run durable. False: it is not in the log, and its client has been told.
+
+        Raises:
+            Unowned: it is not in the log, and its client waits.
+        """
         request = self._request = request_event(self._env, self._turn, self.state)
         results = tool_results(self._env, self._submission)
         opening = Opening(
@@ -144,8 +155,10 @@ class Run:
             outcome = await ticket.wait()
         if outcome is None:
             return await self._accept_late(ticket)
+        if outcome is Outcome.FENCED:
+            return self._refuse_unowned()
         if outcome not in _DURABLE:
-            return self._refuse(outcome)
+            return self._refuse_for_store()
         self._turn.session_id = self._session_id
         accepted = Accepted(
             self._session_id, request.resolution, request.resolution_reason, self._submission.run_id
@@ -159,18 +172,20 @@ class Run:
         self._turn.end(refusals.store_away())
         ticket.withdraw()
         outcome = await ticket.wait()
-        if outcome is Outcome.FENCED:
-            # Our lease ran out meanwhile. The client was told of the store, and so it counts.
-            self._env.log.refused(1)
-        return outcome in _DURABLE or self._refuse(outcome)
+        self._fenced = outcome is Outcome.FENCED  # our lease ran out meanwhile: what we know may be old
+        return outcome in _DURABLE or self._refuse_for_store()
 
-    def _refuse(self, outcome: Outcome) -> bool:
-        if outcome is Outcome.FENCED:
-            self._fenced = True
-            self._turn.end(refusals.not_owner())
-        else:
-            self._env.log.refused(1)
-            self._turn.end(refusals.store_away())
+    def _refuse_unowned(self) -> bool:
+        self._fenced = True
+        if self._stop is None:
+            self._turn.run = None
+            raise Unowned
+        self._turn.end(refusals.not_owner())
+        return False
+
+    def _refuse_for_store(self) -> bool:
+        self._env.log.refused(1)
+        self._turn.end(refusals.store_away())
         return False
 
     # --- calling

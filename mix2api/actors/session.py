@@ -13,7 +13,7 @@ import trio
 from mix2api.actors import refusals
 from mix2api.actors.environment import QUEUE_LENGTH, Environment
 from mix2api.actors.retirement import retire
-from mix2api.actors.run import Run
+from mix2api.actors.run import Run, Unowned
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
@@ -109,8 +109,12 @@ class SessionActor:
         self._wake.set()
 
     def forget(self) -> None:
-        """Another process may write to the session from now on: what is known of it has to be read again."""
-        self._state = None
+        """Another process may write to the session from now on: what is known of it has to be read again.
+
+        Of a session that was not begun nobody else knows.
+        """
+        if self._state is not VACANT:
+            self._state = None
         self._stale = True
 
     def drain(self) -> None:
@@ -162,15 +166,40 @@ class SessionActor:
             SessionMiss: the session cannot be continued and the turn has not begun.
             StoreUnavailable: the session's log cannot be read now and the turn has not begun.
         """
-        self._taken, self._stale = turn, False
+        self._taken = turn
         try:
-            state = self._state if self._state is not None else await self._read()
-            if turn.over:
-                return  # its client left, or the process is draining
-            self._check(turn, state)
-            await self._run(turn, state)
+            await self._begin_owned(turn)
+        except Unowned:
+            self._state = None
+            turn.end(refusals.not_owner())
         finally:
             self._taken = None
+
+    async def _begin_owned(self, turn: PendingTurn) -> None:
+        """Runs the turn; a lease that went unnoticed (it ran out while we slept, the store was emptied) is taken again.
+
+        Raises:
+            Unowned: the shard is another's; the turn has not begun.
+        """
+        try:
+            await self._begin(turn)
+        except Unowned:
+            if not await self._env.reclaim(self.session_id):
+                raise
+            await self._begin(turn)
+
+    async def _begin(self, turn: PendingTurn) -> None:
+        """Runs the turn.
+
+        Raises:
+            Unowned: the shard is not ours; the turn has not begun.
+        """
+        self._stale = False
+        state = self._state if self._state is not None else await self._read()
+        if turn.over:
+            return  # its client left, or the process is draining
+        self._check(turn, state)
+        await self._run(turn, state)
 
     def _check(self, turn: PendingTurn, state: SessionState) -> None:
         """Whether this turn may continue this session. What the index said is confirmed here.
@@ -215,6 +244,9 @@ class SessionActor:
         self._state = None  # should it break, the log alone knows
         try:
             after = await run.perform()
+        except Unowned:
+            self._state = state if state.stage is Stage.VACANT else None
+            raise
         finally:
             self._unlogged.discard(run)
         if not self._stale:

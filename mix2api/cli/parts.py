@@ -20,15 +20,17 @@ from mix2api.cli.reporting import Reporter
 from mix2api.cli.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.clock import SystemClock
 from mix2api.edge.continuing import Continuing
-from mix2api.identity import Mint
+from mix2api.errors import StoreUnavailable
+from mix2api.identity import Mint, shard_of
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Dispatch
 from mix2api.sessions.resolution import Reuse
 from mix2api.settings import InboundAuthMode, Settings
+from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store
 from mix2api.upstreams.credentials.managed import ManagedCredential
-from mix2api.vocabulary import Shard
+from mix2api.vocabulary import SessionId, Shard
 
 
 class Role(StrEnum):
@@ -84,6 +86,30 @@ class Parts:
             draw_shard,
             self.reporter.on_schema_fallback,
         )
+
+    def on_lease_change(self, change: LeaseChange) -> None:
+        """What this process knows of shards that it lost is forgotten, the inboxes of those that it gained are read."""
+        if self.half is None or change == LeaseChange():
+            return
+        self.logger.info(
+            "leases.changed",
+            gained=len(change.gained),
+            lost=len(change.lost),
+            held=len(self.store.leases.held),
+        )
+        for shard in change.lost:
+            self.half.inbox.lost(shard)
+        for shard in change.gained:
+            self.half.inbox.wake(shard)
+
+    async def reclaim(self, session_id: SessionId) -> bool:
+        """Takes the lease of a session's shard if nobody has it; gives whether this process holds it now."""
+        shard = shard_of(session_id)
+        try:
+            self.on_lease_change(await self.store.leases.acquire([shard]))
+        except StoreUnavailable:
+            return False
+        return self.store.leases.token(shard) is not None
 
     def dispatch(self) -> Dispatch:
         """Takes each request to who runs it."""
@@ -160,6 +186,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         options=actor_options(settings),
         model_names=frozenset(settings.listening.models),
         mint=parts.mint,
+        reclaim=parts.reclaim,
         on_completed=parts.reporter.on_completed,
         on_schema_fallback=parts.reporter.on_schema_fallback,
         on_fault=parts.reporter.on_actor_fault,

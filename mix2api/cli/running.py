@@ -21,7 +21,6 @@ from mix2api.errors import StoreUnavailable
 from mix2api.logs import configure_logging
 from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Retire, Retired, WakeUp, decode_mail
 from mix2api.settings import Settings
-from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import open_store
 from mix2api.vocabulary import ProcessId, Retirement, RunId, SessionId, Shard
 
@@ -81,22 +80,12 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
 
 async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -> None:
     leases = parts.store.leases
-
-    def on_change(change: LeaseChange) -> None:
-        parts.logger.info(
-            "leases.changed", gained=len(change.gained), lost=len(change.lost), held=len(leases.held)
-        )
-        for shard in change.lost:
-            half.inbox.lost(shard)
-        for shard in change.gained:
-            half.inbox.wake(shard)
-
     if half.credential is not None:
         nursery.start_soon(half.credential.keep)
-    on_change(await leases.acquire())
+    parts.on_lease_change(await leases.acquire())
     await nursery.start(half.worker.live)
     nursery.start_soon(half.inbox.run)
-    nursery.start_soon(leases.keep, on_change)
+    nursery.start_soon(leases.keep, parts.on_lease_change)
     nursery.start_soon(_recover, parts, half)
 
 

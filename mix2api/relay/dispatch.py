@@ -39,6 +39,11 @@ _SILENT_PERIODS: Final = 4
 expire, its taker another to be sure, and the recovery's `end` a third to be found."""
 
 
+_ASKED_PER_PERIOD: Final = 50
+_ASKED_FOR_OWNER: Final = 25
+"""Half a period: leases are taken three times in one. Longer would keep clients waiting where no worker lives at all."""
+
+
 class Inboxes(Protocol):
     """The store's inboxes, as far as an edge needs them."""
 
@@ -145,9 +150,7 @@ class RelayDispatch:
 
     async def _put(self, submission: Submission, session_id: SessionId) -> Replies:
         shard = shard_of(session_id)
-        owner = await self._inboxes.lease_owner(shard)
-        if owner is None:
-            raise Overloaded("no worker owns the session's shard; try again", detail=Detail.NO_OWNER)
+        owner = await self._owner(shard)
         run = self._enter(submission, session_id, owner)
         try:
             turn = RelayedTurn.of(submission, session_id, run.deadline_ms)
@@ -158,6 +161,20 @@ class RelayDispatch:
             raise
         self._outbox.put(owner, WakeUp(shard))
         return run.replies
+
+    async def _owner(self, shard: Shard) -> ProcessId:
+        """The shard's owner. One that lost its lease with an emptied store, or is handing over, is waited for.
+
+        Raises:
+            Overloaded: nobody took the shard in time.
+        """
+        wait_s = self._options.period_s / _ASKED_PER_PERIOD
+        for _ in range(_ASKED_FOR_OWNER):
+            owner = await self._inboxes.lease_owner(shard)
+            if owner is not None:
+                return owner
+            await trio.sleep(wait_s)
+        raise Overloaded("no worker owns the session's shard; try again", detail=Detail.NO_OWNER)
 
     def _enter(self, submission: Submission, session_id: SessionId, owner: ProcessId) -> _RemoteRun:
         run_id = submission.run_id

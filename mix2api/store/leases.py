@@ -4,7 +4,7 @@ A lease is a string `<process>:<nonce>:<epoch>` with expiry; the epoch counts ho
 process believes does not matter: the append script compares the token.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import trio
@@ -18,11 +18,17 @@ from mix2api.vocabulary import Shard
 
 _RENEWALS_PER_LEASE: Final = 3
 """Two may fail before a shard is lost."""
+_UNBROKEN: Final = (0, 1)
+"""By how much the epoch of a shard grows that nobody else had: extended, or run out and taken again."""
 
 
 @frozen
 class LeaseChange:
-    """What a renewal brought."""
+    """What a renewal brought.
+
+    A shard that was in other hands in between, or whose store was emptied, is both lost and gained: what its old owner
+    knew of it may not be true any more.
+    """
 
     gained: frozenset[Shard] = frozenset()
     lost: frozenset[Shard] = frozenset()
@@ -59,7 +65,8 @@ class Leases:
     async def acquire(self, shards: Iterable[Shard] | None = None) -> LeaseChange:
         """Takes what is free among these shards (all, if none are named) and extends what is ours.
 
-        A lease of ours that ran out unnoticed is taken again, if nobody else was faster.
+        A lease of ours that ran out unnoticed is taken again, if nobody else was faster; nothing has changed if nobody
+        had it in between.
 
         Raises:
             StoreUnavailable: Redis does not answer; nothing is known to have changed.
@@ -71,7 +78,7 @@ class Leases:
             for shard in asked
         ]
         replies = await run_scripts(self._link, calls)
-        before = self.held
+        before = dict(self._tokens)
         for shard, reply in zip(asked, replies, strict=True):
             if isinstance(reply, Exception):
                 raise StoreUnavailable from reply
@@ -79,7 +86,7 @@ class Leases:
                 self._tokens.pop(shard, None)
             else:
                 self._tokens[shard] = reply.decode()
-        return LeaseChange(gained=self.held - before, lost=before - self.held)
+        return _change(before, self._tokens)
 
     async def renew(self) -> LeaseChange:
         """Extends what is ours; `lost` is what another has by now.
@@ -130,3 +137,19 @@ class Leases:
                 if change != LeaseChange():
                     on_change(change)
             await trio.sleep(self._lease_s / _RENEWALS_PER_LEASE)
+
+
+def _change(before: Mapping[Shard, str], after: Mapping[Shard, str]) -> LeaseChange:
+    broken = {
+        shard
+        for shard, token in after.items()
+        if shard in before and _epoch(token) - _epoch(before[shard]) not in _UNBROKEN
+    }
+    return LeaseChange(
+        gained=frozenset((after.keys() - before.keys()) | broken),
+        lost=frozenset((before.keys() - after.keys()) | broken),
+    )
+
+
+def _epoch(token: str) -> int:
+    return int(token.rpartition(":")[2])

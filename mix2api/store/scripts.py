@@ -140,14 +140,22 @@ return 1
 ACQUIRE: Final = Script("""
 local token = redis.call('GET', KEYS[1])
 if not token then
-  token = ARGV[1] .. ':' .. redis.call('INCR', KEYS[2])
+  if redis.call('INCR', KEYS[2]) == 1 then
+    local now = redis.call('TIME')
+    redis.call('SET', KEYS[2], string.format('%.0f', now[1] * 1000000 + now[2]))
+  end
+  token = ARGV[1] .. ':' .. redis.call('GET', KEYS[2])
 elseif string.sub(token, 1, #ARGV[1] + 1) ~= ARGV[1] .. ':' then
   return false
 end
 redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
 return token
 """)
-"""KEYS: lease, epoch. ARGV: our holder word, ms. Takes what is free, extends what is ours; nil if another has it."""
+"""KEYS: lease, epoch. ARGV: our holder word, ms. Takes what is free, extends what is ours; nil if another has it.
+
+A counter begins at the server's clock, in microseconds: one that was emptied does not count again what it has counted, so
+that nobody takes a shard for one that was never out of his hands.
+"""
 
 RELEASE: Final = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -11,6 +11,7 @@ from actor_parts import (
     GOOD,
     OTHER,
     PROCESS,
+    SHARD,
     Bench,
     all_of,
     end_of,
@@ -547,7 +548,7 @@ async def test_an_end_that_found_no_room_is_not_acknowledged() -> None:
 
 async def test_a_run_of_a_shard_that_went_elsewhere_is_not_begun() -> None:
     async with working(GOOD) as bench:
-        bench.world.leases.clear()
+        bench.world.leases[SHARD] = OTHER
         told = ended(await bench.ask())
         assert (told.end_reason, told.detail, told.http_status) == (
             EndReason.OVERLOADED,

@@ -330,6 +330,69 @@ async def test_a_refused_acceptance_makes_nothing_be_believed() -> None:
         assert reasons(bench)[-1] == "retired"
 
 
+# --- leases lost unnoticed
+
+
+async def test_a_lease_that_went_unnoticed_is_taken_again_for_the_turn_that_finds_out() -> None:
+    async with working(GOOD, GOOD) as bench:
+        bench.world.leases.clear()
+        session = await first_turn(bench)
+        bench.world.leases.clear()
+        await bench.ask(next_turn(session))
+        assert reasons(bench) == ["no_history", "named"], "what stands in the log is still known"
+        assert len(bench.ends()) == 2
+        assert set(bench.world.logs) == {session}
+
+
+async def test_after_the_store_was_emptied_a_conversation_goes_on_in_a_fresh_session() -> None:
+    async with working(GOOD, GOOD) as bench:
+        session = await first_turn(bench)
+        bench.world.leases.clear()
+        bench.world.logs.clear()
+        assert ended(await bench.ask(next_turn(session))).end_reason is EndReason.STOP
+        assert (session in bench.world.logs, reasons(bench)) == (False, ["expired"])
+
+
+async def test_a_fresh_session_is_begun_as_what_it_is_also_where_the_whole_shard_is_to_be_forgotten() -> None:
+    async with working(GOOD) as bench:
+
+        async def reclaim(_: SessionId) -> bool:
+            bench.worker.lost(SHARD)
+            bench.world.leases[SHARD] = PROCESS
+            return True
+
+        object.__setattr__(bench.environment, "reclaim", reclaim)
+        bench.world.leases.clear()
+        await first_turn(bench)
+        assert reasons(bench) == ["no_history"]
+
+
+async def test_a_client_that_left_while_its_lease_was_looked_for_is_not_served() -> None:
+    async with working(GOOD) as bench:
+
+        async def reclaim(_: SessionId) -> bool:
+            replies.abort(Detail.HUNG_UP)
+            bench.world.leases[SHARD] = PROCESS
+            return True
+
+        object.__setattr__(bench.environment, "reclaim", reclaim)
+        bench.world.leases.clear()
+        replies = await bench.submit()
+        assert (await end_of(replies)).end_reason is EndReason.CLIENT_ABORT
+        assert (bench.world.logs, bench.upstream.calls) == ({}, [])
+
+
+async def test_a_shard_that_is_lost_again_at_once_is_not_fought_for() -> None:
+    async with working(GOOD) as bench:
+
+        async def reclaim(_: SessionId) -> bool:
+            return True
+
+        object.__setattr__(bench.environment, "reclaim", reclaim)
+        bench.world.leases[SHARD] = OTHER
+        assert ended(await bench.ask()).detail == Detail.NO_OWNER
+
+
 # --- the site's own loss
 
 

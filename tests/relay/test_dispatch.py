@@ -165,6 +165,18 @@ async def test_a_shard_without_an_owner_takes_nothing() -> None:
     assert (made.inboxes.put, made.relay.count) == ([], 0)
 
 
+async def test_an_owner_that_takes_its_lease_again_is_waited_for() -> None:
+    made = edge()
+    owners = dict(made.inboxes.owners)
+    made.inboxes.owners.clear()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.submit)
+        await trio.testing.wait_all_tasks_blocked()
+        assert made.inboxes.put == []
+        made.inboxes.owners.update(owners)
+    assert len(made.inboxes.put) == 1
+
+
 async def test_without_the_store_a_turn_is_refused_and_counted() -> None:
     made = edge()
     made.inboxes.away = True

@@ -38,7 +38,7 @@ async def test_a_token_names_process_and_epoch_and_epochs_grow(redis_server: Red
             assert process == store.process
             epochs.append(int(epoch))
             await store.leases.release()
-        assert epochs == [1, 2, 3]
+        assert epochs == [epochs[0], epochs[0] + 1, epochs[0] + 2]
         assert redis_server.command("PTTL", store.keys.epoch(parts.SHARD)) == -1, "it never expires"
 
 
@@ -70,6 +70,30 @@ async def test_a_lease_that_ran_out_is_taken_again_under_a_new_epoch(redis_serve
         redis_server.command("DEL", store.keys.lease(parts.SHARD))
         assert await store.leases.renew() == LeaseChange()
         assert store.leases.token(parts.SHARD) != first
+
+
+async def test_a_shard_that_was_in_other_hands_in_between_is_both_lost_and_gained(
+    redis_server: RedisServer,
+) -> None:
+    async with parts.running_store(redis_server.url) as store, parts.running_store(redis_server.url) as other:
+        await store.leases.acquire([Shard(1), Shard(2)])
+        redis_server.command("DEL", store.keys.lease(Shard(1)))  # as if it had run out
+        await other.leases.acquire([Shard(1)])
+        await other.leases.release()
+        one = frozenset({Shard(1)})
+        assert await store.leases.renew() == LeaseChange(gained=one, lost=one)
+
+
+async def test_in_an_emptied_store_every_shard_is_both_lost_and_gained(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        first = store.leases.token(parts.SHARD)
+        await store.leases.release()
+        await store.leases.acquire([parts.SHARD])
+        redis_server.command("FLUSHALL")
+        one = frozenset({parts.SHARD})
+        assert await store.leases.renew() == LeaseChange(gained=one, lost=one)
+        assert store.leases.token(parts.SHARD) != first, "an old token is worth nothing"
 
 
 async def test_everybody_sees_which_shards_have_an_owner(redis_server: RedisServer) -> None:
