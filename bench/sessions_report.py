@@ -75,7 +75,7 @@ def _goals(results: SessionResults) -> str:
         beyond = sent.beyond_bytes
         rows.append(
             (
-                f"sent beyond new messages: {sent.says}",
+                f"sent beyond new messages and `tools`: {sent.says}",
                 f"{_BEYOND_BYTES:,} B",
                 f"{beyond:,} B",
                 _verdict(met=beyond <= _BEYOND_BYTES),
@@ -223,19 +223,19 @@ def _sent(sent: list[Sent]) -> str:
         (
             each.says,
             f"{each.new_bytes:,}",
+            f"{each.tools_bytes:,}",
             f"{each.beyond_bytes:,}",
             f"{each.query_bytes:,}",
-            f"{each.tools_bytes:,}",
-            f"{each.beyond_bytes - each.query_bytes - each.tools_bytes:,}",
+            f"{each.beyond_bytes - each.query_bytes:,}",
             f"{each.head_bytes:,}",
         )
         for each in sent
     ]
-    head = ("new messages", "their bytes", "beyond them", "`query`", "`tools`", "all else", "of it the head")
+    head = ("new messages", "their bytes", "`tools`", "beyond both", "`query`", "all else", "of it the head")
     return (
-        "Bytes of the request as the demo site received it, head and body. `query` repeats the user's words and, where "
-        "tools are told in text, describes the tools again; `tools` are the site's own.\n\n"
-        + _table(head, rows)
+        "Bytes of the request as the demo site received it, head and body. `query` repeats the end of the user's words and, "
+        "where tools are told in text, reminds of them. A site with tools of its own gets them with each turn, as the client "
+        "does: it keeps messages only.\n\n" + _table(head, rows)
     )
 
 

@@ -43,12 +43,12 @@ class Sent(msgspec.Struct, frozen=True):
     query_bytes: int
     """Of `request.query`, which repeats what the user said."""
     tools_bytes: int
-    """Of the body's `tools`."""
+    """Of the body's `tools`, as the client gave them."""
 
     @property
     def beyond_bytes(self) -> int:
-        """All that went up, head and body, beyond the new messages."""
-        return self.head_bytes + self.body_bytes - self.new_bytes
+        """All that went up, head and body, beyond the new messages and the client's `tools`, which the site does not keep."""
+        return self.head_bytes + self.body_bytes - self.new_bytes - self.tools_bytes
 
 
 class Wave(msgspec.Struct, frozen=True):

@@ -63,7 +63,7 @@ class Tools:
             Choice(ToolInstructionMode),
             "both",
             "where a site without native tools is told of them: in `query` (with the newest results), in a system message "
-            "of `messages`, in both, or nowhere",
+            "of `messages`, in both, or nowhere; what stands in `messages` is not told again on a continued session",
         )
     )
     result_max_chars: int = held(

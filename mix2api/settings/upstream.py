@@ -87,7 +87,13 @@ class Site:
         )
     )
     query_max_chars: int = held(
-        Setting("QUERY_MAX_CHARS", Whole(1, 10_000_000), "30000", "longest `query`", unit="characters")
+        Setting(
+            "QUERY_MAX_CHARS",
+            Whole(1, 10_000_000),
+            "30000",
+            "longest `query`; on a continued session it is 1,200 bytes at most, unless tools are told in it",
+            unit="characters",
+        )
     )
 
 

@@ -43,6 +43,10 @@ Put several calls into the one list. Use only names from the list. Arguments mus
 Never invent a result. When you need no tool, answer with {"final": "<your answer>"} or in plain text.
 Tools, one a line:
 """
+_REMINDER: Final = """\
+To call tools, answer with one JSON object and nothing else: {"tool_calls": [{"name": "<tool>", "arguments": {}}]}
+Your tools, with the parameters that you were told: """
+_AND_MORE_BYTES: Final = 20
 _NO_CALL: Final = "Do not call any tool in your next answer: answer in plain text."
 _MUST_CALL: Final = "Your next answer must be a tool call."
 _ONE_CALL: Final = "Make at most one tool call in your next answer."
@@ -63,6 +67,17 @@ def standing(tools: Sequence[FunctionTool], description_max_chars: int) -> str:
 def brief_standing(tools: Sequence[FunctionTool]) -> str:
     """The same with names of parameters only, for where the whole does not fit."""
     return _FORM + "\n".join(f"{tool.name}({', '.join(_parameter_names(tool))})" for tool in tools)
+
+
+def reminder(tools: Sequence[FunctionTool], limit_bytes: int) -> str:
+    """The form and the tools' names, for a site that was told all of it before: as many names as there is room for."""
+    told = _REMINDER
+    for place, tool in enumerate(tools):
+        more = f"{', ' if place else ''}{tool.name}"
+        if len(told.encode()) + len(more.encode()) > limit_bytes - _AND_MORE_BYTES:
+            return f"{told} and {len(tools) - place} more."
+        told += more
+    return f"{told}."
 
 
 def _line(tool: FunctionTool, description_max_chars: int) -> str:

@@ -19,7 +19,8 @@ def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> 
 
     A site with native tools gets OpenAI's form, under its own ids the results of calls that it made itself. One without gets calls as text
     too, results with the tool's name, and the instruction, where the options want it, as a system message: the standing
-    part once, on a fresh session, behind the system prompt; what holds for the next answer before what is new.
+    part once, on a fresh session, behind the system prompt; what holds for the next answer before what is new. Where not
+    all tools are told the choice differs from turn to turn, and each turn tells its own.
     """
     messages = modern_history(call.messages)
     if options.send_tools:
@@ -32,9 +33,19 @@ def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> 
     return [*told[:place], *_instructions(call, options, offer), *told[place:]]
 
 
+def is_told(call: UpstreamCall, options: MixOptions, offer: Offer) -> bool:
+    """Whether the site has the tools in the messages that it keeps of this session: its tools are always the same."""
+    tools = options.tools
+    return (
+        call.session is not None
+        and tools.instruction.in_messages
+        and (tools.max_count is None or len(offer.functions) <= tools.max_count)
+    )
+
+
 def _instructions(call: UpstreamCall, options: MixOptions, offer: Offer) -> list[Message]:
     parts = [for_now(offer)]
-    if call.session is None:
+    if not is_told(call, options, offer):
         tools = selected(offer, call.turn, options.tools.max_count)
         parts.insert(0, standing(tools, options.tools.description_max_chars))
     return [Message(role="system", content=part) for part in parts if part]

@@ -1,7 +1,8 @@
 """The text of `request.query`: what the user said last, and around it what a site without native tools has to be told. Pure.
 
-`QUERY_MAX_CHARS` bounds it. What gives way first are the results of tools, which stand in `messages` too; then the beginning
-of the user's text; the instruction last, and in a brief form before it is cut.
+On a continued session the site has what was said in the `messages` that it keeps, and the query is only for its search: a few
+hundred bytes. Else `QUERY_MAX_CHARS` bounds it. What gives way first are the results of tools, which stand in `messages` too;
+then the beginning of the user's text; the instruction last, and in a brief form before it is cut.
 """
 
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from mix2api.tools.instruction import (
     brief_standing,
     for_now,
+    reminder,
     results_text,
     selected,
     standing,
@@ -17,11 +19,16 @@ from mix2api.tools.instruction import (
 from mix2api.tools.offer import Offer
 from mix2api.tools.results import without_middle
 from mix2api.upstreams.mix.options import MixOptions
+from mix2api.upstreams.mix.outgoing import is_told
 from mix2api.upstreams.port import UpstreamCall
 
 _GAP: Final = "\n\n"
 _LEAST_RESULTS: Final = 200
 """Characters: results that are cut to less say nothing, and are left to `messages`."""
+_SEARCH_BYTES: Final = 1200
+"""Of the query on a continued session. Head and other fields take some 550: together they stay below 2 kB."""
+_REMINDER_BYTES: Final = 700
+"""Of it, where tools are told in words: the form of a call and some thirty names."""
 
 
 def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
@@ -29,14 +36,34 @@ def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
 
     At most `query_max_chars` characters; of the user's text the last ones: the newest words are what the site searches for.
     """
+    tells = _tells_tools(options, offer)
+    if call.session is not None and call.messages and (not tells or is_told(call, options, offer)):
+        return _for_search(call, options, offer if tells else None)
     limit = options.query_max_chars
     said = _said(call, options)
-    if not _tells_tools(options, offer):
+    if not tells:
         return said[-limit:]
     instruction = _instruction(call, options, offer, max(limit // 2, limit - len(said) - len(_GAP)))
     said = said[-max(1, limit - len(instruction) - len(_GAP)) :]
     results = _results(call, options, limit - len(instruction) - len(said) - 2 * len(_GAP))
     return _GAP.join(part for part in (instruction, said, results) if part)[:limit]
+
+
+def _for_search(call: UpstreamCall, options: MixOptions, offer: Offer | None) -> str:
+    reminded = ""
+    if offer is not None:
+        parts = (reminder(offer.functions, _REMINDER_BYTES), for_now(offer))
+        reminded = _head(_GAP.join(part for part in parts if part), _REMINDER_BYTES)
+    said = _tail(_said(call, options), _SEARCH_BYTES - len(reminded.encode()) - len(_GAP))
+    return _GAP.join(part for part in (reminded, said) if part)[-options.query_max_chars :]
+
+
+def _head(text: str, limit_bytes: int) -> str:
+    return text.encode()[:limit_bytes].decode(errors="ignore")
+
+
+def _tail(text: str, limit_bytes: int) -> str:
+    return text.encode()[-limit_bytes:].decode(errors="ignore")
 
 
 def _tells_tools(options: MixOptions, offer: Offer) -> bool:

@@ -86,6 +86,17 @@ def test_a_continued_session_in_words_is_not_told_again() -> None:
     assert (result.role, result.name, result.tool_call_id) == ("tool", "read", "call_legacy-1")
 
 
+def test_where_not_all_tools_are_told_each_turn_tells_its_own() -> None:
+    told = {"type": "function", "function": {"name": "write", "description": "writes a file"}}
+    options = evolve(TEXT, tools=ToolOptions(instruction=InstructionPlace.MESSAGES, max_count=1))
+    wanted = Message(role="user", content="now write")
+    system, user = sent(
+        [HELLO, Message(role="assistant", content="x"), wanted], options, new=1, tools=[*TOOLS, told]
+    )
+    assert "writes a file" in str(system.content)
+    assert user == wanted
+
+
 def test_what_holds_for_the_next_answer_stands_before_what_is_new() -> None:
     now, hello = sent([HELLO, Message(role="assistant", content="x"), HELLO], TEXT, new=1, tool_choice="none")
     assert (now.role, now.content) == (

@@ -18,6 +18,7 @@ HELLO = Message(role="user", content="hello")
 CALL = Message(
     role="assistant", tool_calls=[MessageToolCall(id="call_1", function=FunctionCall("read", "{}"))]
 )
+ANSWER = Message(role="assistant", content="hi")
 RESULT = Message(role="tool", tool_call_id="call_1", content="the file")
 TOOL = {"type": "function", "function": {"name": "read", "description": "reads " * 20}}
 
@@ -50,7 +51,10 @@ def test_the_instruction_comes_first_and_then_what_the_user_said() -> None:
 
 def test_results_come_last() -> None:
     assert query(HELLO, CALL, RESULT).endswith("\n\nhello\n\nResult of read (call_1):\nthe file")
-    assert query(HELLO, CALL, RESULT, session="s").endswith("Result of read (call_1):\nthe file")
+    options = with_tools(instruction=InstructionPlace.QUERY)
+    assert query(HELLO, CALL, RESULT, options=options, session="s").endswith(
+        "Result of read (call_1):\nthe file"
+    )
 
 
 def test_what_holds_for_the_next_answer_is_in_it() -> None:
@@ -129,3 +133,53 @@ def test_an_instruction_that_does_not_fit_is_told_in_brief() -> None:
 def test_no_limit_is_too_small() -> None:
     for limit in (1, 2, 5, 50):
         assert len(query(HELLO, CALL, RESULT, options=with_tools(limit))) <= limit
+
+
+# --- a continued session: the site has the messages
+
+
+@pytest.mark.parametrize("tools", [None, [TOOL]], ids=["no tools", "tools"])
+@pytest.mark.parametrize("letter", ["a", "\u4f60", "\U0001f600"])
+def test_a_continued_session_s_query_is_short_whatever_the_user_said(
+    letter: str, tools: list[dict[str, Any]] | None
+) -> None:
+    asked = query(Message(role="user", content=letter * 7000 + "?"), session="s", tools=tools)
+    assert asked.endswith(f"{letter}?"), "the newest words"
+    assert len(asked.encode()) <= 1200
+
+
+def test_a_continued_session_is_reminded_of_the_form_and_of_the_names() -> None:
+    asked = query(HELLO, CALL, RESULT, session="s")
+    assert '{"tool_calls": [{"name": "<tool>"' in asked
+    assert asked.endswith("that you were told: read.\n\nhello"), "results go up in the messages"
+
+
+def test_of_many_tools_it_is_told_how_many_there_are_more() -> None:
+    tools = [{"type": "function", "function": {"name": f"tool_number_{number}"}} for number in range(128)]
+    asked = query(HELLO, CALL, HELLO, session="s", tools=tools)
+    assert "tool_number_0, tool_number_1" in asked
+    shown = asked.count("tool_number_")
+    assert f" and {128 - shown} more." in asked
+    assert len(asked.encode()) <= 1200
+
+
+def test_what_holds_for_the_next_answer_stands_in_the_reminder() -> None:
+    assert "must be a tool call" in query(HELLO, CALL, HELLO, session="s", tool_choice="required")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [with_tools(instruction=InstructionPlace.QUERY), with_tools(max_count=1)],
+    ids=["the site was told nowhere else", "a choice differs from turn to turn"],
+)
+def test_a_continued_session_is_told_all_again_where_it_may_not_know(options: MixOptions) -> None:
+    tools = [TOOL, {"type": "function", "function": {"name": "write", "description": "writes a file"}}]
+    wanted = Message(role="user", content="now write")
+    asked = query(HELLO, ANSWER, wanted, session="s", options=options, tools=tools)
+    assert "writes a file" in asked
+
+
+def test_without_messages_the_query_is_all_that_the_site_keeps() -> None:
+    turn = Turn(model="m", messages=[Message(role="user", content="a" * 7000)])
+    call = UpstreamCall(run_id=RunId("r"), request_id=RequestId("q"), turn=turn, messages=[], session="s")
+    assert len(query_of(call, OPTIONS, offer_of(turn))) == 7000
