@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: from a request to a submitted turn, and from its replies to an answer."""
 
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -94,10 +95,13 @@ class ChatEndpoint:
             mix2api.errors.ClientVisibleError: refused, nothing was submitted.
         """
         submission = await self._submission(request)
+        if submission.taken is not None and submission.session_id is not None:
+            put_back = self._parts.continuing.put_back
+            request.give_back = partial(put_back, submission.taken, submission.session_id)
         try:
             replies = await self._parts.dispatch.submit(submission)
         except ClientVisibleError:
-            await self._parts.continuing.put_back(submission.taken, submission.session_id)
+            await request.give_session_back()
             raise
         request.delivery = Delivery(replies, self._parts.live)
         run = _Run(
@@ -176,8 +180,7 @@ class ChatEndpoint:
 
     async def _failed(self, run: _Run, ended: Ended) -> Response:
         self._report_unaccepted(run, ended)
-        if run.delivery.accepted is None:
-            await self._parts.continuing.put_back(run.submission.taken, run.submission.session_id)
+        await run.request.give_session_back()  # before the answer: its client may ask again at once
         return _written(run, envelope(error_of(ended)), ended, ended.http_status)
 
     def _report_unaccepted(self, run: _Run, ended: Ended) -> None:

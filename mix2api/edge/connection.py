@@ -1,5 +1,8 @@
 """One HTTP request on its connection: Quart's request with what we know of it, and how its end is noticed."""
 
+from collections.abc import Awaitable, Callable
+from typing import Final
+
 import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 from quart.asgi import ASGIHTTPConnection
@@ -13,6 +16,9 @@ from mix2api.edge.request_ids import request_id_of
 from mix2api.vocabulary import ClientName, Detail, RequestId
 from mix2api.wire.turn import Turn
 
+_GIVE_BACK_S: Final = 0.5
+"""For the one command that it is. After it the session is lost to its conversation, which goes on in a fresh one."""
+
 
 class EdgeRequest(TrioRequest):
     """A request, with its headers as plain bytes: Quart's own mapping searches all of them at every look."""
@@ -23,6 +29,8 @@ class EdgeRequest(TrioRequest):
     """Set once a turn was handed to the worker."""
     turn: Turn | None = None
     """Set once the body was understood."""
+    give_back: Callable[[], Awaitable[None]] | None = None
+    """Set while a session was taken for it: puts that back to where it waited."""
     hung_up = False
     """A disconnect message came. It also comes after every answer that was sent whole."""
     started_ms: float = 0
@@ -48,6 +56,17 @@ class EdgeRequest(TrioRequest):
         """Closes its delivery, if there is one (`Delivery.close`); only the first call has an effect."""
         if self.delivery is not None:
             self.delivery.close(cause)
+
+    async def give_session_back(self) -> None:
+        """Puts the session back, if its turn was not accepted; only the first call has an effect."""
+        give_back, self.give_back = self.give_back, None
+        if give_back is not None and not self.was_accepted:
+            await give_back()
+
+    @property
+    def was_accepted(self) -> bool:
+        """Whether its turn began."""
+        return self.delivery is not None and self.delivery.accepted is not None
 
     @property
     def client(self) -> ClientName:
@@ -91,3 +110,6 @@ class EdgeConnection(TrioASGIHTTPConnection):
             raise
         finally:
             request.end_delivery(Detail.EDGE_LOST)
+            if request.give_back is not None and not request.was_accepted:
+                with trio.move_on_after(_GIVE_BACK_S, shield=True):
+                    await request.give_session_back()

@@ -131,11 +131,10 @@ class Continuing:
             case _:
                 assert_never(planned)
 
-    async def put_back(self, at: Digest | None, session_id: SessionId | None) -> None:
+    async def put_back(self, at: Digest, session_id: SessionId) -> None:
         """For a turn that never began: the session that was taken for it waits again. Never fails."""
-        if at is not None and session_id is not None:
-            with suppress(StoreUnavailable):
-                await self._index.put_back(at, session_id)
+        with suppress(StoreUnavailable):
+            await self._index.put_back(at, session_id)
 
     def _kept_apart(
         self, isolation: Digest, headers: Mapping[bytes, bytes], base: ChosenBase | None

@@ -26,14 +26,15 @@ class Delivery:
         self.writing = False
         """The last piece has not been taken by the kernel yet."""
         self.accepted: Accepted | None = None
-        """The worker's word that the run is in the log; the last one before headers leave, for a turn may run twice."""
+        """The worker's word that the run is in the log; the last one before headers leave, for a turn may run twice; else
+        the first one after."""
         self._left_in_turn: int | None = None
         live.add(self)
 
     async def take(self) -> list[Reply]:
         """The replies that are pending; none after a nudge. Cancelled, it has taken none."""
         replies = await self.replies.take()
-        if not self.writes:
+        if self.accepted is None or not self.writes:
             for reply in replies:
                 if isinstance(reply, Accepted):
                     self.accepted = reply

@@ -1,8 +1,9 @@
 """A session that was taken for a turn which never began waits again."""
 
 import pytest
+import trio
 from attrs import define, field
-from edge.harness import running_edge
+from edge.harness import ACCEPTED, STOPPED, Client, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.errors import Overloaded
@@ -23,6 +24,7 @@ class OneWaits:
 
     taken: list[Digest] = field(factory=list)
     back: list[tuple[Digest, SessionId]] = field(factory=list)
+    _came_back: trio.Event = field(factory=trio.Event)
 
     async def take(self, at: Digest) -> SessionId | None:
         self.taken.append(at)
@@ -30,6 +32,10 @@ class OneWaits:
 
     async def put_back(self, at: Digest, session_id: SessionId) -> None:
         self.back.append((at, session_id))
+        self._came_back.set()
+
+    async def wait_back(self) -> None:
+        await self._came_back.wait()
 
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         raise AssertionError(name, session_id)
@@ -64,3 +70,41 @@ async def test_a_turn_that_began_does_not() -> None:
         answer = await edge.chat(messages=HISTORY)
     assert answer.status == 200
     assert (len(index.taken), index.back) == (1, [])
+
+
+async def first_piece(client: Client) -> bytes:
+    """What goes out early, so that a disconnect is noticed."""
+    await client.head()
+    return await client.piece()
+
+
+async def test_one_that_was_refused_after_early_headers_puts_its_session_back() -> None:
+    index, dispatch = OneWaits(), ScriptedDispatch()
+    async with running_edge(dispatch, index=index, early_headers_ms=1) as edge, edge.connect() as client:
+        await client.ask_chat(messages=HISTORY, stream=True)
+        run = await dispatch.next_run()
+        assert b"keep-alive" in await first_piece(client)
+        run.say(REFUSED)
+        await index.wait_back()
+    assert index.back == [(at, SESSION) for at in index.taken]
+
+
+async def test_one_whose_client_leaves_before_it_began_puts_its_session_back() -> None:
+    index, dispatch = OneWaits(), ScriptedDispatch()
+    async with running_edge(dispatch, index=index) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(messages=HISTORY, stream=True)
+            await dispatch.next_run()
+        await index.wait_back()
+    assert index.back == [(at, SESSION) for at in index.taken]
+
+
+async def test_one_that_begins_after_early_headers_keeps_its_session() -> None:
+    index, dispatch = OneWaits(), ScriptedDispatch()
+    async with running_edge(dispatch, index=index, early_headers_ms=1) as edge, edge.connect() as client:
+        await client.ask_chat(messages=HISTORY, stream=True)
+        run = await dispatch.next_run()
+        assert b"keep-alive" in await first_piece(client)
+        run.say(ACCEPTED, STOPPED)
+        await run.wait_settled()
+    assert (len(index.taken), index.back, edge.watcher.refused) == (1, [], [])
