@@ -9,7 +9,8 @@ from invariant.crowd import Crowd
 from invariant.trials import SETTINGS, Totals, run_machine
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
-from whole_system import SHARDS, defaults, until
+from shared_shards import share_shards
+from whole_system import defaults
 from wire_client import Answer, WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
@@ -40,25 +41,6 @@ async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
                 await share_shards(redis, stable, canary)
                 yield Pair(demo, (stable, canary), ports)
         nursery.cancel_scope.cancel()
-
-
-async def share_shards(redis: RedisServer, *processes: RealProcess) -> None:
-    """Has each process own half of the shards, and know it: left alone, who comes first takes all."""
-    half = SHARDS // 2
-    first = (await processes[0].wait_line("process.started"))["process"]
-
-    async def given_away() -> bool:
-        keys = [f"mix2api:{{s{number:02x}}}:lease" for number in range(SHARDS)]
-        owners = [redis.command("GET", key) for key in keys]
-        firsts = [owner is not None and owner.decode().startswith(first) for owner in owners]
-        for number, key in enumerate(keys):
-            if firsts[number] != (number < half):
-                redis.command("DEL", key)
-        return sum(firsts) == half and firsts[:half] == [True] * half and None not in owners
-
-    await until(given_away)
-    for process in processes:
-        await process.wait_line("leases.changed", lambda line: line["held"] == half)
 
 
 async def ask(port: int, messages: list[dict[str, object]], request_id: str) -> Answer:
