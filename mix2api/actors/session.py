@@ -165,28 +165,19 @@ class SessionActor:
         Raises:
             SessionMiss: the session cannot be continued and the turn has not begun.
             StoreUnavailable: the session's log cannot be read now and the turn has not begun.
+            Unowned: the session's shard is another process's and the turn has not begun.
         """
         self._taken = turn
         try:
-            await self._begin_owned(turn)
-        except Unowned:
-            self._state = None
-            turn.end(refusals.not_owner())
-        finally:
-            self._taken = None
-
-    async def _begin_owned(self, turn: PendingTurn) -> None:
-        """Runs the turn; a lease that went unnoticed (it ran out while we slept, the store was emptied) is taken again.
-
-        Raises:
-            Unowned: the shard is another's; the turn has not begun.
-        """
-        try:
             await self._begin(turn)
         except Unowned:
+            # The lease went unnoticed: it ran out while we slept, or the store was emptied.
             if not await self._env.reclaim(self.session_id):
+                self._state = None
                 raise
             await self._begin(turn)
+        finally:
+            self._taken = None
 
     async def _begin(self, turn: PendingTurn) -> None:
         """Runs the turn.

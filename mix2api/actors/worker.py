@@ -11,7 +11,7 @@ from attrs import frozen
 
 from mix2api.actors import refusals
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, Environment
-from mix2api.actors.run import Run
+from mix2api.actors.run import Run, Unowned
 from mix2api.actors.session import SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
@@ -164,6 +164,10 @@ class Worker:
         except SessionMiss as miss:
             self._redirect(actor, turn, miss.why)
             return
+        except Unowned:
+            if self._moves(actor, turn):
+                return
+            turn.end(refusals.not_owner())
         except StoreUnavailable:
             self._env.log.refused(1)
             turn.end(refusals.store_away())
@@ -178,6 +182,19 @@ class Worker:
             self._env.on_schema_fallback(actor.session_id)
         turn.resolution_reason = why.value
         self._fresh(self._mint.session_id(shard_of(actor.session_id))).offer(turn)
+
+    def _moves(self, actor: SessionActor, turn: PendingTurn) -> bool:
+        """Whether the turn, which may be run anywhere, went to another shard of this process's own."""
+        if turn.submission.session_id is not None or turn.inbox_entry is not None:
+            return False
+        try:
+            shard = self._draw_shard()
+        except Overloaded:
+            return False
+        if shard == shard_of(actor.session_id):
+            return False
+        self._fresh(self._mint.session_id(shard)).offer(turn)
+        return True
 
     def _ended_one(self) -> None:
         self._runs -= 1

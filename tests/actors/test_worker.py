@@ -6,6 +6,8 @@ import trio.testing
 from actor_parts import (
     BEGINNING,
     GOOD,
+    OTHER,
+    SHARD,
     bench,
     end_of,
     ended,
@@ -62,6 +64,34 @@ async def test_a_session_is_replaced_without_a_shard_to_draw() -> None:
         assert ended(await made.ask(submission(session_id=session_id(Shard(3))))).end_reason is EndReason.STOP
         (made_session,) = made.world.logs
         assert made_session.startswith("ses_0003")
+
+
+async def test_a_turn_whose_shard_turns_out_to_be_another_s_is_run_on_one_that_is_not() -> None:
+    async with working(GOOD) as made:
+        made.world.leases[SHARD] = OTHER
+        made.shards[:] = [SHARD, Shard(2)]
+
+        async def reclaim(_: SessionId) -> bool:
+            made.shards.remove(SHARD)
+            return False
+
+        object.__setattr__(made.environment, "reclaim", reclaim)
+        assert ended(await made.ask()).end_reason is EndReason.STOP
+        (made_session,) = made.world.logs
+        assert made_session.startswith("ses_0002")
+        assert made.worker.statistics().runs == 0
+
+
+async def test_a_turn_of_a_shard_that_is_another_s_is_refused_where_no_shard_is_left() -> None:
+    async with working(GOOD) as made:
+        made.world.leases[SHARD] = OTHER
+
+        async def reclaim(_: SessionId) -> bool:
+            made.shards.clear()
+            return False
+
+        object.__setattr__(made.environment, "reclaim", reclaim)
+        assert ended(await made.ask()).detail == Detail.NO_OWNER
 
 
 async def test_the_edge_may_have_drawn_the_session() -> None:
