@@ -43,16 +43,19 @@ class Crowd:
         demo: the site; emptied by the first crowd that uses it.
         ports: where the processes listen; each request goes to the one that its move's place chooses.
         restart: replaces the processes by new ones; gives their ports.
+        empty: empties the store under them.
     """
 
     demo: Demo
     ports: Sequence[int]
     restart: Callable[[], Awaitable[Sequence[int]]]
+    empty: Callable[[], None]
     oracle: Oracle = field(init=False)
     waiting: Waiting = field(factory=Waiting)
     users: list[User] = field(init=False)
     steps: int = 0
     restarts: int = 0
+    emptied: int = 0
     _token: str = field(factory=lambda: f"sk-{secrets.token_hex(8)}")
 
     def __attrs_post_init__(self) -> None:
@@ -116,6 +119,14 @@ class Crowd:
         self.steps += 1
         if self.demo.sessions:
             self.demo.site.forget(list(self.demo.sessions)[place % len(self.demo.sessions)])
+
+    def empty_store(self) -> None:
+        """The store forgets everything: every session is over, and nobody waits anywhere."""
+        self.steps += 1
+        self.emptied += 1
+        self.empty()
+        self.oracle.give_all_up()
+        self.waiting.forget()
 
     async def renew_processes(self) -> None:
         """All processes are stopped and started again."""

@@ -15,7 +15,7 @@ _DEEDS: Final = [*Deed, *[Deed.TALK] * 14, *[Deed.TWICE, Deed.COPY, Deed.FORK, D
 """Conversations have to become long before they can be mixed up."""
 _GOOD: Final = [wish for wish, kind in WISHES.items() if kind is Kind.GOOD]
 _WISHES: Final = [*WISHES, *[""] * 10, *_GOOD]
-_CALAMITIES: Final = ["restart", "forget", "forget", "forget", "nothing", "nothing"]
+_CALAMITIES: Final = [*["restart"] * 2, *["forget"] * 6, "empty", *["nothing"] * 3]
 
 _PLACES: Final = st.integers(0, 11)
 _MOVES: Final = st.builds(
@@ -71,6 +71,8 @@ class CrowdMachine(RuleBasedStateMachine):
             trio.from_thread.run(self.crowd.renew_processes)
         elif what == "forget":
             trio.from_thread.run_sync(self.crowd.forget, place)
+        elif what == "empty":
+            trio.from_thread.run_sync(self.crowd.empty_store)
 
     def _let_act(self, moves: list[Move]) -> None:
         try:

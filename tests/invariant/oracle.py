@@ -38,6 +38,10 @@ class Oracle:
         """Somebody wrote the saying down like this."""
         self._forms.setdefault(saying, set()).add(tuple(fingerprint(message) for message in written))
 
+    def give_all_up(self) -> None:
+        """Nobody may continue what there is."""
+        self._over.update(self.demo.sessions)
+
     def judge(self, moment: Sequence[Exchange]) -> None:
         """Checks all that came of requests that were made at the same time.
 

@@ -16,5 +16,7 @@ async def test_a_session_holds_what_its_one_user_typed_and_got(
     totals = await run_trial(redis_server, number)
     assert totals.steps >= 500
     assert totals.users >= 20
+    assert totals.restarts > 0
+    assert totals.emptied > 0
     # Not by never continuing anything.
     assert totals.continued >= totals.steps // 4

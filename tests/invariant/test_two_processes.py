@@ -1,10 +1,11 @@
 """Two real `serve` processes, a stable and a canary one, over one Redis: turns come to either, in any order."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import trio
-from attrs import frozen
+from attrs import define
 from invariant.crowd import Crowd
 from invariant.trials import SETTINGS, Totals, run_machine
 from real_process import RealProcess, real_process
@@ -15,16 +16,33 @@ from wire_client import Answer, WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
 
-_LIMIT_S = 60
+_LIMIT_S = 120
+_CHANNELS = ("stable", "canary")
 
 
-@frozen
+_KILLED_AT_MOST = 4
+"""A start takes a second."""
+
+
+@define(eq=False)
 class Pair:
     """The two processes and the site behind them."""
 
     demo: Demo
-    processes: Sequence[RealProcess]
-    ports: Sequence[int]
+    processes: list[RealProcess]
+    ports: list[int]
+    _start: Callable[[str], Awaitable[RealProcess]]
+    killed: int = 0
+
+    async def lose_one(self) -> Sequence[int]:
+        """Kill -9 of one of them, in turns; another comes in its place, and the other one takes its shards."""
+        if self.killed < _KILLED_AT_MOST:
+            place = self.killed % 2
+            self.killed += 1
+            await self.processes[place].kill()
+            self.processes[place] = await self._start(_CHANNELS[place])
+            self.ports[place] = await self.processes[place].wait_port()
+        return self.ports
 
 
 @asynccontextmanager
@@ -33,13 +51,17 @@ async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
         with trio.fail_after(_LIMIT_S):
             demo: Demo = await nursery.start(serve_demo, DemoOptions())
             environ = {**defaults(demo.url, redis.url), **SETTINGS, "MIX2API_LOG_LEVEL": "info"}
-            async with (
-                real_process("serve", {**environ, "MIX2API_CHANNEL": "stable"}) as stable,
-                real_process("serve", {**environ, "MIX2API_CHANNEL": "canary"}) as canary,
-            ):
-                ports = (await stable.wait_port(), await canary.wait_port())
-                await share_shards(redis, stable, canary)
-                yield Pair(demo, (stable, canary), ports)
+            async with AsyncExitStack() as stack:
+
+                async def start(channel: str) -> RealProcess:
+                    return await stack.enter_async_context(
+                        real_process("serve", {**environ, "MIX2API_CHANNEL": channel})
+                    )
+
+                processes = [await start(channel) for channel in _CHANNELS]
+                ports = [await process.wait_port() for process in processes]
+                await share_shards(redis, *processes)
+                yield Pair(demo, processes, ports, start)
         nursery.cancel_scope.cancel()
 
 
@@ -86,12 +108,13 @@ async def test_a_crowd_over_two_processes_shares_no_session(redis_server: RedisS
     totals = Totals()
     async with pair(redis_server) as running:
 
-        async def renew() -> Sequence[int]:
-            return running.ports  # Deaths of processes have tests of their own.
-
         def crowd() -> Crowd:
-            return Crowd(running.demo, running.ports, renew)
+            return Crowd(
+                running.demo, running.ports, running.lose_one, partial(redis_server.command, "FLUSHALL")
+            )
 
         await run_machine(crowd, totals, 1, crowds=4, rules=60)
     assert totals.steps >= 200
+    assert running.killed > 0
+    assert totals.emptied > 0
     assert totals.continued >= totals.steps // 4

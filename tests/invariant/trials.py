@@ -39,6 +39,8 @@ class Totals:
     fresh: int = 0
     restarts: int = 0
     """Of all processes."""
+    emptied: int = 0
+    """Times that the store was emptied."""
 
     def __iadd__(self, other: "Totals") -> Self:
         self.steps += other.steps
@@ -46,6 +48,7 @@ class Totals:
         self.continued += other.continued
         self.fresh += other.fresh
         self.restarts += other.restarts
+        self.emptied += other.emptied
         return self
 
     def add(self, crowd: Crowd) -> None:
@@ -54,6 +57,7 @@ class Totals:
         self.continued += crowd.waiting.continued
         self.fresh += crowd.waiting.fresh
         self.restarts += crowd.restarts
+        self.emptied += crowd.emptied
 
 
 @define(eq=False)
@@ -134,7 +138,7 @@ async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: 
         processes = _Processes(system, environ, nursery)
 
         def crowd() -> Crowd:
-            return Crowd(system.demo, processes.ports, processes.renew)
+            return Crowd(system.demo, processes.ports, processes.renew, partial(redis.command, "FLUSHALL"))
 
         await run_machine(crowd, totals, number, crowds=crowds, rules=rules)
         await system.stop()

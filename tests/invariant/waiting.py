@@ -26,6 +26,10 @@ class Waiting:
     _contested: set[Place] = field(factory=set)
     """Where a request may be passed over though a session waits; it is never given a wrong one there, either."""
 
+    def forget(self) -> None:
+        """Nobody waits."""
+        self._waiting.clear()
+
     def judge(self, moment: Sequence[Exchange]) -> None:
         """Takes from, and puts to, what waits. Requests of one moment may see each other's changes, or not.
 
