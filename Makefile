@@ -102,6 +102,7 @@ soak: $(DEV_STAMP)
 
 clients: $(DEV_STAMP)
 	tests/clients/run.sh
+	tests/clients/run.sh loops
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

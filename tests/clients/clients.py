@@ -3,20 +3,22 @@
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import trio
 from asks import Ask, Kind, Seen
 from attrs import define, field, frozen
 from cases import Failure
+from loops import LoopAsk, LoopSeen
 
 from mix2api.vocabulary import ClientName
 
 HERE: Final = Path(__file__).parent
+_Seen = TypeVar("_Seen", Seen, LoopSeen)
 _ASK_LIMIT_S: Final = 30
 """For one ask: the slowest waits a second for its second try."""
 
@@ -97,19 +99,19 @@ class ClientProgram:
     _process: trio.Process
     _read: bytearray = field(factory=bytearray)
 
-    async def see(self, ask: Ask) -> Seen:
+    async def see(self, ask: Ask | LoopAsk, of: type[_Seen]) -> _Seen:
         """Has it do one thing. A program that says nothing, or ended, is a finding like any other."""
         try:
             with trio.fail_after(_ASK_LIMIT_S):
-                return await self._exchange(msgspec.json.encode(ask))
+                return msgspec.json.decode(await self._exchange(msgspec.json.encode(ask)), type=of)
         except trio.TooSlowError:
             # Whatever it says later would be taken for an answer to the next ask.
             self._process.kill()
-            return Seen(complaints=[f"the client hangs: no answer within {_ASK_LIMIT_S} s"])
+            return of(complaints=[f"the client hangs: no answer within {_ASK_LIMIT_S} s"])
         except (EOFError, trio.BrokenResourceError):
-            return Seen(complaints=["the client's program has ended"])
+            return of(complaints=["the client's program has ended"])
 
-    async def _exchange(self, ask: bytes) -> Seen:
+    async def _exchange(self, ask: bytes) -> bytes:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -121,15 +123,15 @@ class ClientProgram:
             self._read += data
         line = bytes(self._read[:end])
         del self._read[: end + 1]
-        return msgspec.json.decode(line, type=Seen)
+        return line
 
 
 @asynccontextmanager
-async def running_client(client: Client, errors: Path) -> AsyncIterator[ClientProgram]:
-    """Its program, from here to the end of the block.
+async def running_program(command: Sequence[str], errors: Path) -> AsyncIterator[ClientProgram]:
+    """A client's program, from here to the end of the block.
 
     Args:
-        client: which one.
+        command: its words.
         errors: file for what it writes to stderr.
     """
     environ = {
@@ -139,7 +141,7 @@ async def running_client(client: Client, errors: Path) -> AsyncIterator[ClientPr
     }
     with errors.open("ab") as stderr:
         process = await trio.lowlevel.open_process(
-            list(client.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environ
+            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environ
         )
     try:
         yield ClientProgram(process)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from asks import Ask
+from asks import Ask, Seen
 from audits import Expected, audit_findings
 from cases import CASES, Case
-from clients import CLIENTS, Client, ClientProgram, running_client
+from clients import CLIENTS, Client, ClientProgram, running_program
 from judging import findings, log_findings
 from report import Report
 from rich.console import Console
@@ -76,7 +76,7 @@ class _Trials:
     async def run(self, clients: list[Client], cases: list[Case]) -> None:
         """One after another: what the site and the log count then belongs to one trial."""
         for client in clients:
-            async with running_client(client, self._directory / "clients.log") as program:
+            async with running_program(client.command, self._directory / "clients.log") as program:
                 for case in cases:
                     if case.kind in client.kinds and not self._system.ended():
                         self._expected.add(case, client)
@@ -91,7 +91,7 @@ class _Trials:
     async def _try(self, case: Case, client: Client, program: ClientProgram) -> list[str]:
         ask = _ask(case, client, self._system.url)
         left = await self._system.cut_by_client()
-        seen = await program.see(ask)
+        seen = await program.see(ask, Seen)
         found = list(findings(case, client, ask, seen))
         if case.cut:
             try:

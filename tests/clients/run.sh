@@ -1,5 +1,6 @@
 #!/bin/sh
-# The client trials: installs the clients from npm once, then runs them all. `make clients` calls it; `--help` works.
+# The client trials: installs the clients once, then runs them all. `make clients` calls it; `run.sh --help` and
+# `run.sh loops --help` say how to run a part.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,4 +19,16 @@ if ! cmp -s "$here/package-lock.json" "$installed"; then
   cp "$here/package-lock.json" "$installed"
 fi
 
-PYTHONPATH="$here:$here/.." PYTHONDONTWRITEBYTECODE=1 exec "$python" "$here/run.py" "$@"
+trials=run.py
+if [ "${1-}" = loops ]; then
+  shift
+  trials=run_loops.py
+  installed="$here/.agents/.installed"
+  if ! cmp -s "$here/agents.txt" "$installed"; then
+    "$python" -m venv --clear "$here/.agents"
+    "$here/.agents/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$here/agents.txt"
+    cp "$here/agents.txt" "$installed"
+  fi
+fi
+
+PYTHONPATH="$here:$here/.." PYTHONDONTWRITEBYTECODE=1 exec "$python" "$here/$trials" "$@"

@@ -141,15 +141,18 @@ def _counts(site: str, query: str) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def running_system(shape: Shape, directory: Path) -> AsyncIterator[System]:
+async def running_system(
+    shape: Shape, directory: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[System]:
     """The processes of one shape.
 
     Args:
         shape: which.
         directory: empty; their home, data and log. Its path is short: it holds sockets.
+        settings: of the product, beside those that every trial has.
     """
     async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
-        environ = _environ(directory)
+        environ = _environ(directory) | (settings or {})
         site_process = await stack.enter_async_context(
             _process(environ, "demo-upstream", "--port", "0", "--pace-ms", "0", pipe="stdout")
         )

@@ -6,16 +6,26 @@ from typing import Any
 
 import msgspec
 from asks import Ask, Seen, SeenCall
+from loops import LoopAsk, LoopSeen
 
 
 def answer_asks(see: Callable[[Ask], Seen]) -> None:
     """Answers every ask on stdin, one after another; a program that breaks says so and goes on."""
-    decode, encode = msgspec.json.Decoder(Ask).decode, msgspec.json.Encoder().encode
+    _answer(see, Ask, Seen)
+
+
+def answer_loops(see: Callable[[LoopAsk], LoopSeen]) -> None:
+    """The same for loops."""
+    _answer(see, LoopAsk, LoopSeen)
+
+
+def _answer(see: Callable[[Any], Any], of: type[Any], broken: type[Any]) -> None:
+    decode, encode = msgspec.json.Decoder(of).decode, msgspec.json.Encoder().encode
     for line in sys.stdin.buffer:
         try:
             seen = see(decode(line))
         except Exception as fault:  # noqa: BLE001  # whatever breaks is one finding, not the end of all trials
-            seen = Seen(complaints=[f"the program broke: {fault!r}"])
+            seen = broken(complaints=[f"the program broke: {fault!r}"])
         sys.stdout.buffer.write(encode(seen) + b"\n")
         sys.stdout.buffer.flush()
 
