@@ -57,6 +57,9 @@ _NOT_BEGUN: Final = -1
 APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Please try again."
 """Instead of a call that cannot be read. Never the raw text: it would teach both sides to speak the protocol."""
 
+NOT_THERE: Final = "Sorry, I tried to call a tool that is not available here."
+"""Instead of nothing at all, where every call was dropped: an empty answer looks like a fault of the connection."""
+
 
 class CallReader(Protocol):
     """Reads calls out of text (`mix2api.tools.recognition`)."""
@@ -277,17 +280,21 @@ class Translation:
         calls.close()
         self._heed_calls()
         due = calls.count and not calls.shown_half
-        if not due and self._owes_apology():
-            self._say(APOLOGY)
+        if not due:
+            self._apologise()
         reason = _FINISHES.get(event.reason or "")
         if reason in {None, FinishReason.STOP}:
             reason = FinishReason.TOOL_CALLS if due else FinishReason.STOP
         self._tally.single(ChunkKind.FINISH, finish_reason=reason, detail=self._remark(), usage=self._usage)
         self.caused = self.finished = True
 
-    def _owes_apology(self) -> bool:
-        """Whether a call broke and the site said nothing more."""
-        return self._broken_at is not None and not "".join(self._texts[self._broken_at :]).strip()
+    def _apologise(self) -> None:
+        """Where a call broke, or calls were dropped, and the site said nothing more."""
+        if self._broken_at is not None:
+            if not "".join(self._texts[self._broken_at :]).strip():
+                self._say(APOLOGY)
+        elif self._tool_calls.dropped and not "".join(self._texts).strip():
+            self._say(NOT_THERE)
 
     def _remark(self) -> str | None:
         """What a good ending hides."""

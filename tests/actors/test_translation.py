@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.actors.tool_calls import CallRules
-from mix2api.actors.translation import APOLOGY, Translation
+from mix2api.actors.translation import APOLOGY, NOT_THERE, Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
@@ -178,11 +178,11 @@ def test_a_call_is_streamed_and_told_once_it_is_whole() -> None:
     assert translation.deltas == 3
 
 
-def test_a_tool_that_nobody_offered_gives_the_client_nothing() -> None:
+def test_a_tool_that_nobody_offered_gives_the_client_no_call() -> None:
     translation = translated(
         [ToolInputAvailable("c", "shell", "{}"), ToolInputBroken("c", "shell"), Finished("tool-calls")]
     )
-    assert (translation.replies, translation.deltas) == ([], 0)
+    assert translation.replies == [TextDelta(NOT_THERE)]
     assert tool_calls(translation) == []
 
 
@@ -311,9 +311,17 @@ def test_a_call_without_a_name_is_an_apology(*, streamed: bool) -> None:
 
 def test_a_call_in_text_that_nobody_offered_is_dropped() -> None:
     translation = read('{"tool_calls":[{"name":"shell","arguments":{}}]}')
-    assert translation.replies == []
+    assert translation.replies == [TextDelta(NOT_THERE)]
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
+
+
+def test_where_the_site_said_something_beside_a_dropped_call_nothing_is_added() -> None:
+    translation = read('I look. {"tool_calls":[{"name":"shell","arguments":{}}]}')
+    assert (
+        "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)).strip()
+        == "I look."
+    )
 
 
 def test_ordinary_text_is_what_it_was() -> None:
