@@ -10,7 +10,7 @@ from mix2api.cli.finding import find
 from mix2api.clock import Clock
 from mix2api.events.codec import UnreadableEvent
 from mix2api.identity import shard_of
-from mix2api.relay.messages import Retire, Retired, decode_mail, encode
+from mix2api.relay.messages import Retire, Retired, decode_mail, encode_mail
 from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT
@@ -87,7 +87,7 @@ async def _retire(store: Store, session_id: SessionId) -> Retirement:
 
 async def _asked(store: Store, session_id: SessionId, owner: ProcessId) -> Retirement:
     """What the owner made of it. Waits for its answer as long as the caller does."""
-    await store.post.mail(owner, encode(Retire(session_id, store.process)))
+    await store.post.mail(owner, encode_mail(Retire(session_id, store.process)))
     while True:
         for payload in await store.mail.take():
             try:

@@ -16,7 +16,7 @@ from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request
 from mix2api.events.log import EventLog
 from mix2api.identity import Mint, shard_of
-from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, WakeUp, encode
+from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, WakeUp, encode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.client_words import ended_reply
@@ -154,7 +154,7 @@ class RelayDispatch:
         run = self._enter(submission, session_id, owner)
         try:
             turn = RelayedTurn.of(submission, session_id, run.deadline_ms)
-            await self._inboxes.put_inbox(shard, encode(turn), run.deadline_ms)
+            await self._inboxes.put_inbox(shard, encode_turn(turn), run.deadline_ms)
         except BaseException:
             # It may be there all the same, and nobody is left to take its replies.
             self._hang_up(run.run_id, Detail.EDGE_LOST)

@@ -1,4 +1,7 @@
-"""What processes say to each other through Redis, as msgpack. Content is in here: the post seals every payload."""
+"""What processes say to each other through Redis. Content is in here: the post seals every payload.
+
+Mail goes as msgpack, turns as JSON: what a client wrote may hold integers of any size, and msgpack ends at 64 bits.
+"""
 
 from typing import Final
 
@@ -120,12 +123,18 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
     WakeUp | ReplyBatch | Hangup | HeadersLeft | Retire | Retired
 )
-_turn: Final = msgspec.msgpack.Decoder(RelayedTurn)
+_turn_encoder: Final = msgspec.json.Encoder()
+_turn: Final = msgspec.json.Decoder(RelayedTurn)
 
 
-def encode(message: Mail | RelayedTurn) -> bytes:
+def encode_mail(message: Mail) -> bytes:
     """A message's bytes, to be sealed."""
     return _encoder.encode(message)
+
+
+def encode_turn(turn: RelayedTurn) -> bytes:
+    """An inbox entry's bytes, to be sealed."""
+    return _turn_encoder.encode(turn)
 
 
 def decode_mail(data: bytes) -> Mail:

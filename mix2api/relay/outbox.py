@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import trio
 
 from mix2api.errors import StoreUnavailable
-from mix2api.relay.messages import Mail, encode
+from mix2api.relay.messages import Mail, encode_mail
 from mix2api.vocabulary import ProcessId
 
 _QUEUED: Final = 20_000
@@ -76,7 +76,7 @@ class Outbox:
     async def _post_to(self, process: ProcessId) -> bool:
         messages = self._queued.pop(process)
         try:
-            await self._post.mail(process, *(encode(message) for message in messages))
+            await self._post.mail(process, *(encode_mail(message) for message in messages))
         except StoreUnavailable:
             self._queued[process] = messages + self._queued.get(process, [])
             return False

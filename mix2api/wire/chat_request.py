@@ -183,6 +183,10 @@ def _refusal(fault: str) -> InvalidRequest:
         return _required(f"{path}.{missing[1]}" if path else missing[1])
     if not path:
         return InvalidRequest("The body must be a JSON object.", code="invalid_json")
+    if fault.startswith("Number out of range"):
+        return InvalidRequest(
+            f"Invalid value for '{path}': numbers end at 1.8e308.", param=path, code="invalid_value"
+        )
     return wrong_value(path)
 
 

@@ -29,7 +29,7 @@ from mix2api.actors.inbox import Inbox
 from mix2api.errors import StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import Append, History, Ticket
-from mix2api.relay.messages import Mail, RelayedTurn, ReplyBatch, decode_mail, encode
+from mix2api.relay.messages import Mail, RelayedTurn, ReplyBatch, decode_mail, encode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Accepted, Reply
 from mix2api.store.memory import MemoryEventLog
@@ -121,7 +121,7 @@ def relayed(*, session: SessionId | None = None, late_ms: int = 0, **fields: Any
     """A turn as it travels; for a fresh session unless one is named."""
     of = submission(session_id=session, **fields)
     deadline_ms = CLOCK.now_ms() + 10_000 - late_ms
-    return of.run_id, encode(RelayedTurn.of(of, session or session_id(), deadline_ms))
+    return of.run_id, encode_turn(RelayedTurn.of(of, session or session_id(), deadline_ms))
 
 
 @asynccontextmanager
@@ -416,7 +416,7 @@ async def test_a_turn_that_waits_for_its_session_goes_with_its_edge() -> None:
         await there.bench.upstream.wait_calls(1)
         (session,) = there.bench.world.logs
         of = submission(session_id=session)
-        there.post.put(encode(RelayedTurn.of(of, session, CLOCK.now_ms() + 500_000)))
+        there.post.put(encode_turn(RelayedTurn.of(of, session, CLOCK.now_ms() + 500_000)))
         there.inbox.wake(SHARD)
         await trio.testing.wait_all_tasks_blocked()
         there.alive.clear()

@@ -17,7 +17,8 @@ from mix2api.relay.messages import (
     WakeUp,
     decode_mail,
     decode_turn,
-    encode,
+    encode_mail,
+    encode_turn,
 )
 from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Digest, EndReason, FinishReason, Retirement
@@ -49,7 +50,7 @@ MAILS: list[Mail] = [
 
 @pytest.mark.parametrize("mail", MAILS, ids=lambda mail: type(mail).__name__)
 def test_mail_comes_out_as_it_went_in(mail: Mail) -> None:
-    assert decode_mail(encode(mail)) == mail
+    assert decode_mail(encode_mail(mail)) == mail
 
 
 @pytest.mark.parametrize(
@@ -64,12 +65,21 @@ def test_mail_comes_out_as_it_went_in(mail: Mail) -> None:
 def test_a_turn_comes_out_as_it_went_in(fields: dict[str, Any]) -> None:
     of = submission(turn("one", "two", tools=[{"name": "x"}], max_tokens=4), **fields)
     relayed = RelayedTurn.of(of, of.session_id or session_id(), 123)
-    assert decode_turn(encode(relayed)) == relayed
-    assert decode_turn(encode(relayed)).submission() == of
+    assert decode_turn(encode_turn(relayed)) == relayed
+    assert decode_turn(encode_turn(relayed)).submission() == of
     assert relayed.fresh is (of.session_id is None)
 
 
-@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81\xa4type\xa5other", encode(WakeUp(1))[:-1]])
+def test_numbers_of_any_size_survive() -> None:
+    schema = {"maximum": 10**30, "minimum": -(10**30), "multipleOf": 1e22, "default": -0.0}
+    of = submission(
+        turn("one", tools=[{"type": "function", "function": {"name": "x", "parameters": schema}}])
+    )
+    relayed = RelayedTurn.of(of, session_id(), 123)
+    assert decode_turn(encode_turn(relayed)).turn.tools == of.turn.tools
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x81\xa4type\xa5other", encode_mail(WakeUp(1))[:-1]])
 def test_damage_and_other_versions_are_told(data: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         decode_mail(data)

@@ -337,3 +337,11 @@ def test_any_bytes_are_a_turn_or_a_refusal(given: bytes) -> None:
 @given(st.binary(max_size=6))
 def test_any_bytes_inside_a_string_are_a_turn_or_a_refusal(inside: bytes) -> None:
     turn_or_refusal(b'{"model":"m","messages":[{"role":"user","content":"' + inside + b'"}]}')
+
+
+def test_a_number_that_nobody_can_hold_is_told_as_what_it_is() -> None:
+    body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","parameters":{"maximum":1e400}}]}'
+    with pytest.raises(InvalidRequest) as refused:
+        decode_chat_request(body)
+    assert refused.value.message.endswith("numbers end at 1.8e308.")
+    assert str(refused.value.param).startswith("tools[0]")

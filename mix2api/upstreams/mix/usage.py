@@ -1,6 +1,6 @@
 """Token counts in all the spellings that sites use: the AI SDK's, OpenAI's Chat form, OpenAI's Responses form.
 
-A count that is missing, negative or no whole number is as good as none: figures must not fail a turn.
+A count that is missing, negative, absurdly large or no whole number is as good as none: figures must not fail a turn.
 """
 
 from typing import Any, Final
@@ -10,6 +10,8 @@ from msgspec import Raw
 
 from mix2api.events.kinds import Usage
 
+_ABSURD: Final = 2**53
+"""What JavaScript clients cannot count any more."""
 _Paths = tuple[tuple[str, ...], ...]
 
 _PROMPT: Final[_Paths] = (("inputTokens",), ("prompt_tokens",), ("input_tokens",))
@@ -56,6 +58,6 @@ def _first(said: Any, paths: _Paths) -> int | None:
 def _count_at(said: Any, path: tuple[str, ...]) -> int | None:
     for key in path:
         said = said.get(key) if isinstance(said, dict) else None
-    if isinstance(said, int) and not isinstance(said, bool) and said >= 0:
+    if isinstance(said, int) and not isinstance(said, bool) and 0 <= said < _ABSURD:
         return said
     return None

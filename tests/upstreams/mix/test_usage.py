@@ -52,6 +52,7 @@ def test_one_side_is_enough() -> None:
         '{"inputTokens":null}',
         '{"inputTokens":"11"}',
         '{"inputTokens":-1}',
+        '{"inputTokens":100000000000000000000}',
         '{"inputTokens":1.5}',
         '{"inputTokens":true}',
     ],
