@@ -4,13 +4,13 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
-from hypercorn.trio import serve as hypercorn_serve
 
 from mix2api.cli.groups import edge_options
 from mix2api.cli.parts import Parts
 from mix2api.cli.plain_faults import why_of
 from mix2api.cli.upstream import upstream_bases
 from mix2api.edge.app import EdgeApp, EdgeParts, build_app
+from mix2api.edge.server import serve
 from mix2api.edge.serving import server_config
 from mix2api.errors import ConfigurationError
 
@@ -48,8 +48,8 @@ async def listen(
 
         nursery.start_soon(parts.health.watch, float(parts.settings.storing.lease_s))
         nursery.start_soon(parts.relay.watch)
-        serve = partial(hypercorn_serve, _app(parts), config, shutdown_trigger=until_stopping)
-        binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serve)
+        serving = partial(serve, _app(parts), config, shutdown_trigger=until_stopping)
+        binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
         parts.logger.info("edge.listening", url=binds[0])
         task_status.started(binds[0])
 

@@ -8,34 +8,30 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from attrs import field, frozen
-from quart import Response, websocket
-from quart.ctx import WebsocketContext
+from quart import Response
 from quart.sessions import NullSession, SessionInterface
 from quart.wrappers import BaseRequestWebsocket
 from quart_trio import QuartTrio
-from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
 from mix2api.clock import Clock
-from mix2api.edge.answers import JSON, error_answer
+from mix2api.edge.answers import error_answer
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import ChatEndpoint, ChatParts
-from mix2api.edge.connection import EdgeConnection, EdgeRequest
+from mix2api.edge.connection import EdgeRequest
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import LiveDeliveries, Patience
 from mix2api.edge.health import HealthEndpoints, HealthSource
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
-from mix2api.edge.request_ids import request_id_of
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Dispatch
 from mix2api.vocabulary import Detail
-from mix2api.wire.error_answer import envelope
 
 _Handler = Callable[..., Awaitable[Response]]
 
@@ -74,7 +70,6 @@ class _NoSessions(SessionInterface):
 class EdgeApp(QuartTrio):
     """Quart, with the request handed to the handlers and every error answered in the envelope."""
 
-    asgi_http_class = EdgeConnection
     request_class = EdgeRequest
     session_interface: SessionInterface = _NoSessions()  # type: ignore[assignment]  # Quart names its default
 
@@ -112,13 +107,6 @@ class EdgeApp(QuartTrio):
             self._refusals.fault(told)
             place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
             return await self._refuse(request, AdapterError(f"The adapter failed{place}."))
-
-    async def full_dispatch_websocket(self, _: WebsocketContext | None = None) -> Response:
-        """There are no websockets here; Quart would answer with a page."""
-        request_id = request_id_of((websocket.headers.get("x-request-id") or "").encode())
-        return Response(
-            envelope(_no_route().body()), 404, Headers([("x-request-id", request_id)]), content_type=JSON
-        )
 
     def _route(self, request: EdgeRequest) -> None:
         """Finds the rule of the request's path and method, or why there is none."""
@@ -189,9 +177,4 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     app.route_to("/health", "GET", health.summary)
     app.route_to("/health/live", "GET", health.live)
     app.route_to("/health/ready", "GET", health.ready)
-
-    @app.before_serving
-    async def _watch() -> None:
-        app.nursery.start_soon(live.watch)
-
     return app

@@ -103,7 +103,7 @@ class ChatEndpoint:
         except ClientVisibleError:
             await request.give_session_back()
             raise
-        request.delivery = Delivery(replies, self._parts.live)
+        request.delivery = Delivery(replies, self._parts.live, request.line)
         run = _Run(
             request=request,
             submission=submission,
@@ -164,9 +164,7 @@ class ChatEndpoint:
             on_fault=self._parts.refusals.fault,
         )
         headers = Headers([("x-request-id", run.request.request_id), *run.headers(), *_UNBUFFERED])
-        response = Response(body, 200, headers, content_type=_EVENT_STREAM)
-        response.timeout = None  # Quart would cut the stream after 60 s, silently.
-        return response
+        return Response(body, 200, headers, content_type=_EVENT_STREAM)
 
     async def _whole(self, run: _Run) -> Response:
         answer = WholeAnswer(run.frame())
@@ -202,9 +200,7 @@ def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:
     if ended.retry_after_s is not None:
         headers.append(("retry-after", str(ended.retry_after_s)))
     headers.append(("content-length", str(len(body))))
-    response = bytes_answer(run.request, WholeBody(run.delivery, body, receipt_of(ended)), status, headers)
-    response.timeout = None  # A slow reader is the stall limit's business.
-    return response
+    return bytes_answer(run.request, WholeBody(run.delivery, body, receipt_of(ended)), status, headers)
 
 
 def _turn_of(body: bytes, given: dict[bytes, bytes]) -> Turn:

@@ -1,17 +1,17 @@
 """One HTTP request on its connection: Quart's request with what we know of it, and how its end is noticed."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+from hypercorn.logging import Logger
+from hypercorn.typing import ASGIReceiveEvent, ASGISendCallable, HTTPScope
 from quart.asgi import ASGIHTTPConnection
-from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers import TrioRequest
 
 from mix2api.edge.bodies import LimitedBody
 from mix2api.edge.clients import client_of
-from mix2api.edge.delivery import Delivery
+from mix2api.edge.delivery import Delivery, Line
 from mix2api.edge.request_ids import request_id_of
 from mix2api.vocabulary import ClientName, Detail, RequestId
 from mix2api.wire.turn import Turn
@@ -25,6 +25,8 @@ class EdgeRequest(TrioRequest):
 
     body_class = LimitedBody
     body: LimitedBody
+    line: Line
+    """Its connection."""
     delivery: Delivery | None = None
     """Set once a turn was handed to the worker."""
     turn: Turn | None = None
@@ -74,37 +76,66 @@ class EdgeRequest(TrioRequest):
         return client_of(self.given.get(b"x-client"), self.given.get(b"user-agent"))
 
 
-class EdgeConnection(TrioASGIHTTPConnection):
-    """Runs one request beside the task that hears the client.
+class EdgeConnection(ASGIHTTPConnection):
+    """One request and its answer, in a task of its own; what the client sends comes by `put`, from the connection's reader.
 
     A client's abort reaches the handler, or the body that is being sent, as `trio.Cancelled`. So does the server's own
     stop; only a disconnect message is evidence that the client left. Whatever happens and wherever, the delivery is
     closed here: a body's `__aexit__` alone would miss a cancellation between handler and body.
+
+    Args:
+        app: answers the request.
+        scope: of ASGI.
+        send: takes the answer's messages; None for the end.
+        log: the server's.
+        broken: set once a write to the client has failed.
     """
 
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        """Answers in the task that Hypercorn gave the request; one more task hears the client."""
-        request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.handle_messages, nursery, request, receive)
-            await self.handle_request(nursery, request, send)
-
-    async def handle_messages(  # type: ignore[override]  # quart-trio gives it a nursery
-        self, nursery: trio.Nursery, request: EdgeRequest, receive: ASGIReceiveCallable
+    def __init__(
+        self, app: Any, scope: HTTPScope, send: ASGISendCallable, log: Logger, broken: trio.Event
     ) -> None:
-        """Feeds the body, then waits for the disconnect."""
-        await ASGIHTTPConnection.handle_messages(self, request, receive)
-        request.hung_up = True
-        if request.delivery is not None:
-            request.delivery.disconnected()
-        nursery.cancel_scope.cancel()
+        super().__init__(app, scope)
+        self._send = send
+        self._log = log
+        self._broken = broken
+        self._cancel = trio.CancelScope()
+        self._request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
+        self._request.line = self
 
-    async def handle_request(  # type: ignore[override]
-        self, nursery: trio.Nursery, request: EdgeRequest, send: ASGISendCallable
-    ) -> None:
-        """Handler, headers and body."""
+    @property
+    def is_broken(self) -> bool:
+        """Whether a write to the client has failed."""
+        return self._broken.is_set()
+
+    def cut(self) -> None:
+        """Gives the request up. A write that waits is cancelled, and the connection closed for it (`mix2api.edge.server`)."""
+        self._cancel.cancel()
+
+    async def put(self, message: ASGIReceiveEvent) -> None:
+        """A piece of the request's body, or that the client has gone (which is also said after every whole answer)."""
+        request = self._request
+        if message["type"] == "http.request":
+            request.body.append(message["body"])
+            if not message["more_body"]:
+                request.body.set_complete()
+        elif message["type"] == "http.disconnect":
+            request.hung_up = True
+            self.cut()
+
+    async def run(self) -> None:
+        """Handler, headers and body. Never raises, unless it is cancelled from outside."""
         try:
-            await super().handle_request(nursery, request, send)
+            with self._cancel:
+                await self._answer(self._request)
+        except Exception:  # noqa: BLE001 - the application answers its own faults: this one is the server's
+            await self._log.exception("request")
+        finally:
+            await self._send(None)  # type: ignore[arg-type]  # Hypercorn's word for the end
+
+    async def _answer(self, request: EdgeRequest) -> None:
+        try:
+            response = await self.app.handle_request(request)
+            await self._send_response(self._send, response)
         except trio.Cancelled:
             request.end_delivery(Detail.HUNG_UP if request.hung_up else Detail.DRAIN)
             raise

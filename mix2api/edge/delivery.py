@@ -6,6 +6,7 @@ hears of that, and no receipt is given.
 """
 
 import math
+from typing import Protocol
 
 import trio
 from attrs import frozen
@@ -14,12 +15,26 @@ from mix2api.sessions.dispatch import Accepted, Replies, Reply
 from mix2api.vocabulary import Detail, Receipt
 
 
+class Line(Protocol):
+    """The client's connection, as far as a delivery is concerned."""
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a write has failed."""
+        ...
+
+    def cut(self) -> None:
+        """Closes it, a write that waits for the client included."""
+        ...
+
+
 class Delivery:
     """One run's way to its client."""
 
-    def __init__(self, replies: Replies, live: "LiveDeliveries") -> None:
+    def __init__(self, replies: Replies, live: "LiveDeliveries", line: Line) -> None:
         self.replies = replies
         self._live = live
+        self._line = line
         self._over = False
         self.writes = 0
         """Pieces handed to the server so far."""
@@ -28,7 +43,6 @@ class Delivery:
         self.accepted: Accepted | None = None
         """The worker's word that the run is in the log; the last one before headers leave, for a turn may run twice; else
         the first one after."""
-        self._left_in_turn: int | None = None
         live.add(self)
 
     async def take(self) -> list[Reply]:
@@ -45,25 +59,12 @@ class Delivery:
         self.writes += 1
         self.writing = True
 
-    def disconnected(self) -> None:
-        """The server's disconnect message came."""
-        self._left_in_turn = self._live.turns.number
+    def confirm(self, receipt: Receipt) -> None:
+        """The server has handed the ending to the kernel, or its connection is broken.
 
-    async def confirm(self, receipt: Receipt) -> None:
-        """The server has taken the ending; whether the kernel has, too, shows within this turn of the loop.
-
-        Hypercorn swallows a broken send and puts a disconnect message instead, which its reader has seen by the end of
-        the turn in which the send came back. A client that read the ending and closed comes later by one turn at
-        least: its end of file is found by the next poll. So a plain look at "disconnected?" a moment later would take
-        every client that closes at once for one that left too early.
+        A client that read the ending may have closed by now: that is no evidence against the receipt.
         """
-        returned_in_turn = self._live.turns.number
-        await trio.lowlevel.cancel_shielded_checkpoint()
-        left_in_turn = self._left_in_turn
-        if left_in_turn is not None and left_in_turn <= returned_in_turn:
-            self._settle(Receipt.CLIENT_LEFT)
-        else:
-            self._settle(receipt)
+        self._settle(Receipt.CLIENT_LEFT if self._line.is_broken else receipt)
 
     def close(self, cause: Detail) -> None:
         """The connection is done with this answer. Without effect after `confirm`.
@@ -80,10 +81,11 @@ class Delivery:
             self._end()
 
     def give_up(self) -> None:
-        """The client takes nothing any more. The server's write stays where it is: it cannot be cancelled."""
+        """The client takes nothing any more: its connection is closed."""
         if not self._over:
             self.replies.abort(Detail.STALLED)
             self._settle(Receipt.CLIENT_LEFT)
+            self._line.cut()
 
     def _settle(self, receipt: Receipt) -> None:
         if not self._over:
@@ -111,17 +113,6 @@ class Patience:
         return max(1, math.ceil(limit_s / self.check_s))
 
 
-class LoopTurns(trio.abc.Instrument):
-    """Numbers the turns of trio's loop: what happened in one turn happened without a poll in between."""
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002  # trio's signature
-        """A turn ends."""
-        self.number += 1
-
-
 class LiveDeliveries:
     """All answers under way, looked at once in a while: for clients that stopped reading, and for long silences.
 
@@ -130,8 +121,6 @@ class LiveDeliveries:
     """
 
     def __init__(self, patience: Patience) -> None:
-        self.turns = LoopTurns()
-        """Counts while `watch` runs."""
         self._check_s = patience.check_s
         self._stall_passes = patience.passes(patience.stall_s)
         self._silent_passes = patience.passes(patience.keepalive_s)
@@ -163,10 +152,6 @@ class LiveDeliveries:
 
     async def watch(self) -> None:
         """Looks at every interval, until cancelled."""
-        trio.lowlevel.add_instrument(self.turns)
-        try:
-            while True:
-                await trio.sleep(self._check_s)
-                self.look()
-        finally:
-            trio.lowlevel.remove_instrument(self.turns)
+        while True:
+            await trio.sleep(self._check_s)
+            self.look()

@@ -59,7 +59,7 @@ class StreamBody(ResponseBody):
         self._delivery.writing = False
         receipt = self._renderer.receipt
         if receipt is not None:
-            await self._delivery.confirm(receipt)
+            self._delivery.confirm(receipt)
             raise StopAsyncIteration
         try:
             piece = await self._piece()
@@ -118,7 +118,7 @@ class WholeBody(ResponseBody):
         body, self._body = self._body, None
         if body is None:
             self._delivery.writing = False
-            await self._delivery.confirm(self._receipt)
+            self._delivery.confirm(self._receipt)
             raise StopAsyncIteration
         self._delivery.handed_over()
         return body

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import h11
-import hypercorn.trio
 import msgspec
 import trio
 from attrs import define, evolve, field, frozen
@@ -18,6 +17,7 @@ from mix2api.edge.health import Health
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
+from mix2api.edge.server import serve
 from mix2api.edge.serving import server_config
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.identity import Mint
@@ -211,7 +211,7 @@ async def running_edge(
     )
     config = server_config(["127.0.0.1:0"], drain_s=0, on_fault=watcher.on_fault)
     async with trio.open_nursery() as nursery:
-        binds = await nursery.start(partial(hypercorn.trio.serve, app, config))
+        binds = await nursery.start(partial(serve, app, config, shutdown_trigger=trio.sleep_forever))
         port = int(binds[0].rpartition(":")[2])
         with trio.fail_after(20):
             yield Edge(app, dispatch, watcher, port, nursery.cancel_scope)

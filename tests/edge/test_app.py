@@ -46,11 +46,12 @@ async def test_unknown_routes_and_methods_get_the_envelope(
     assert refused.http_status == status
 
 
-async def test_a_websocket_is_told_that_there_is_none() -> None:
-    upgrade = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+async def test_a_request_to_upgrade_is_answered_as_if_it_did_not_ask_for_it(protocol: str) -> None:
+    upgrade = {"connection": "upgrade", "upgrade": protocol, "sec-websocket-version": "13"}
     upgrade |= {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==", "content-length": ""}
     async with running_edge() as edge:
-        answer = await edge.send("GET", "/v1/chat/completions", headers=upgrade)
+        answer = await edge.send("GET", "/nowhere", headers=upgrade)
     assert (answer.status, answer.error()["code"]) == (404, "not_found")
     assert answer.headers["x-request-id"]
 

@@ -369,6 +369,8 @@ async def test_a_client_that_reads_nothing_does_not_hold_the_worker() -> None:
         assert await run.wait_aborted() is Detail.STALLED
         assert await run.wait_settled() is Receipt.CLIENT_LEFT
         assert len(edge.app.live) == 0
+        with pytest.raises(h11.RemoteProtocolError, match="without sending complete message body"):
+            await client.answer()  # what the buffers held, and then the end of the connection
 
 
 async def test_a_reply_that_cannot_be_rendered_still_ends_the_stream() -> None:

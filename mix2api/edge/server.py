@@ -1,0 +1,289 @@
+"""The edge's HTTP server: Hypercorn's settings, sockets and HTTP/1.1, on connections of our own (ADR 15).
+
+A connection is one task that reads, and one more for each request that is being answered. The head of an answer leaves with
+the first piece of its body, in one write.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+import h11
+import trio
+from attrs import define, field
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState, LifespanState
+from hypercorn.utils import parse_socket_addr, repr_socket_addr
+
+from mix2api.edge.app import EdgeApp
+from mix2api.edge.connection import EdgeConnection
+
+_READ_BYTES: Final = 2**16
+_VERSIONS: Final = frozenset({b"1.0", b"1.1"})
+_VERSION_NOT_SUPPORTED: Final = 505
+
+
+async def serve(
+    app: EdgeApp,
+    config: Config,
+    *,
+    shutdown_trigger: Callable[[], Awaitable[None]],
+    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves until the trigger returns, then finishes what runs, within the configured grace; idle connections close at once.
+
+    Args:
+        app: answers.
+        config: `mix2api.edge.serving.server_config`.
+        shutdown_trigger: returns when no more connections are to be taken.
+        task_status: reports the URLs of the sockets.
+
+    Raises:
+        OSError: an address cannot be listened on.
+    """
+    sockets = config.create_sockets().insecure_sockets
+    for socket in sockets:
+        socket.listen(config.backlog)
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(socket)) for socket in sockets]
+    server = _Server(app, config)
+    async with trio.open_nursery() as watching:
+        watching.start_soon(app.live.watch)
+        async with trio.open_nursery() as answering:
+            async with trio.open_nursery() as accepting:
+                accept = partial(
+                    trio.serve_listeners, server.serve_connection, listeners, handler_nursery=answering
+                )
+                accepting.start_soon(accept)
+                task_status.started(
+                    [f"http://{repr_socket_addr(socket.family, socket.getsockname())}" for socket in sockets]
+                )
+                await shutdown_trigger()
+                accepting.cancel_scope.cancel()
+            await server.stop()
+            answering.cancel_scope.deadline = trio.current_time() + config.graceful_timeout
+        watching.cancel_scope.cancel()
+
+
+@define(eq=False)
+class _Server:
+    """What all connections have in common."""
+
+    app: EdgeApp
+    config: Config
+    context: WorkerContext = field(factory=lambda: WorkerContext(None))
+    connections: "set[_Connection]" = field(factory=set)
+
+    async def serve_connection(self, stream: trio.SocketStream) -> None:
+        """One connection to its end. A fault of ours in here is told, and costs this connection only."""
+        connection = _Connection(self, stream)
+        self.connections.add(connection)
+        try:
+            await connection.run()
+        except Exception:  # noqa: BLE001 - the supervisor of connections
+            await self.config.log.exception("connection")
+        finally:
+            self.connections.discard(connection)
+
+    async def stop(self) -> None:
+        """Connections close: idle ones now, the others when their answer is out."""
+        await self.context.terminated.set()
+        for connection in list(self.connections):
+            connection.close_if_idle()
+
+
+class _Connection:
+    """A client's connection."""
+
+    def __init__(self, server: _Server, stream: trio.SocketStream) -> None:
+        self._server = server
+        self._stream = stream
+        self._sending = trio.Lock()
+        """The reader answers, too: what cannot be read, and `expect: 100-continue`."""
+        self._reading = trio.CancelScope()
+        """Has a deadline while no request is under way."""
+        self._is_idle = True
+        self._broken = trio.Event()
+        self._protocol: _Protocol
+
+    async def run(self) -> None:
+        """Reads to the end of the connection; what is still being answered then is told that the client has gone."""
+        server, socket = self._server, self._stream.socket
+        try:
+            client = parse_socket_addr(socket.family, socket.getpeername())
+            here = parse_socket_addr(socket.family, socket.getsockname())
+        except OSError:
+            self._close()  # it has gone already
+            return
+        try:
+            async with trio.open_nursery() as nursery:
+                self._protocol = _Protocol(
+                    server.app,  # type: ignore[arg-type]  # of ours; only `_Requests` calls it
+                    server.config,
+                    server.context,
+                    _Requests(server.app, nursery, self._broken),  # type: ignore[arg-type]
+                    ConnectionState(LifespanState()),
+                    ssl=False,
+                    client=client,
+                    server=here,
+                    send=self._take,
+                )
+                self._rest()
+                await self._read()
+        finally:
+            self._close()
+
+    def close_if_idle(self) -> None:
+        """Closes it unless a request is under way."""
+        if self._is_idle:
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        with self._reading:
+            while True:
+                try:
+                    data = await self._stream.receive_some(_READ_BYTES)
+                except (trio.ClosedResourceError, trio.BrokenResourceError):
+                    break
+                await self._protocol.handle(RawData(bytes(data)))
+                if not data:
+                    break
+        await self._protocol.handle(Closed())
+
+    async def _take(self, event: Event) -> None:
+        """What the protocol has for the client."""
+        if isinstance(event, RawData):
+            await self._send(event.data)
+        elif isinstance(event, Closed):
+            self._close()
+            await self._protocol.handle(Closed())
+        elif isinstance(event, Updated):
+            if event.idle:
+                self._rest()
+            else:
+                self._is_idle = False
+                self._reading.deadline = math.inf
+
+    def _rest(self) -> None:
+        self._is_idle = True
+        self._reading.deadline = trio.current_time() + self._server.config.keep_alive_timeout
+
+    async def _send(self, data: bytes) -> None:
+        try:
+            self._sending.acquire_nowait()
+        except trio.WouldBlock:
+            await self._sending.acquire()
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._broken.set()
+        except trio.Cancelled:
+            # The client has gone, or takes nothing, or the server stops: half of a piece may be out.
+            self._stream.socket.close()
+            raise
+        finally:
+            self._sending.release()
+        if self._broken.is_set():
+            await self._protocol.handle(Closed())
+
+    def _close(self) -> None:
+        """Says that nothing more comes, and lets go."""
+        socket = self._stream.socket
+        if socket.fileno() >= 0:
+            with suppress(OSError):
+                socket.shutdown(trio.socket.SHUT_WR)
+            socket.close()
+
+
+class _Protocol(H11Protocol):
+    """Hypercorn's HTTP/1.1, and nothing else: requests to upgrade are answered as if they did not ask for it."""
+
+    _head = b""
+    """Of the answer, until something of its body is there."""
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """What an answer has for the client."""
+        if isinstance(event, Response):
+            self._head += self._bytes(
+                h11.Response(status_code=event.status_code, headers=self._headers(event))
+            )
+        elif isinstance(event, Body):
+            await self._send_body(h11.Data(data=event.data))
+        elif isinstance(event, EndBody):
+            await self._send_body(h11.EndOfMessage())
+        elif isinstance(event, StreamClosed):
+            await self._maybe_recycle()
+
+    def _headers(self, response: Response) -> list[tuple[bytes, bytes]]:
+        headers = [*response.headers, *self.config.response_headers("h11")]
+        if self.context.terminated.is_set():
+            headers.append((b"connection", b"close"))
+        return headers
+
+    async def _send_body(self, event: h11.Data | h11.EndOfMessage) -> None:
+        head, self._head = self._head, b""
+        data = head + self._bytes(event)
+        if data:
+            await self.send(RawData(data))
+
+    def _bytes(self, event: Any) -> bytes:
+        try:
+            return self.connection.send(event) or b""
+        except h11.LocalProtocolError:
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return b""  # the client broke the protocol, and has been told
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Hypercorn's own begins HTTP/2 here, if it is asked to."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        if request.http_version not in _VERSIONS:
+            await self._send_error_response(_VERSION_NOT_SUPPORTED)
+            await self.send(Closed())
+            return
+        stream = self.stream = HTTPStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        await stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                headers=list(request.headers),
+                http_version=request.http_version.decode(),
+                method=request.method.decode("ascii").upper(),
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+
+
+class _Requests:
+    """Starts a task for each request; what the client sends reaches it without a channel between them."""
+
+    def __init__(self, app: EdgeApp, nursery: trio.Nursery, broken: trio.Event) -> None:
+        self._app = app
+        self._nursery = nursery
+        self._broken = broken
+
+    async def spawn_app(
+        self, _: Any, config: Config, scope: Any, send: Any
+    ) -> Callable[[Any], Awaitable[None]]:
+        """As Hypercorn's `TaskGroup` has it: gives what takes the request's messages."""
+        connection = EdgeConnection(self._app, scope, send, config.log, self._broken)
+        self._nursery.start_soon(connection.run)
+        return connection.put
