@@ -79,6 +79,7 @@ class Run:
         self._fenced = False
         self._last_ticket: Ticket | None = None
         self._translation = translation_of(self._submission, state, environment)
+        self._realm_before = state.realm
         self.state = state
 
     @property
@@ -228,6 +229,7 @@ class Run:
         messages = unseen_messages(self._submission.turn, state, self._env.options).messages
         asked = None if session is None else seal.unseal(session, "upstream_session")
         self._translation.expected_session = asked
+        lineage = self._submission.lineage
         return UpstreamCall(
             run_id=self._submission.run_id,
             request_id=self._submission.request_id,
@@ -236,6 +238,7 @@ class Run:
             call_ids=result_ids(messages, state, seal),
             session=asked,
             exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
+            same_realm=lineage is not None and lineage.realm == self._realm_before,
             authorization=self._submission.authorization,
         )
 

@@ -114,6 +114,7 @@ def site_form(settings: Settings) -> bytes:
             site.persona_id,
             site.send_tools,
             settings.tools.instruction.value,
+            None if settings.tools.keep_all else settings.tools.max_count,
             auth.mode.value,
             account_form(settings).decode() if auth.mode is UpstreamAuthMode.MANAGED else auth.bearer_token,
         ]

@@ -173,6 +173,8 @@ class UpstreamCall:
     session: str | None = field(default=None, repr=False)
     """The site's session id when continuing, in clear."""
     exchange: str | None = field(default=None, repr=False)
+    same_realm: bool = False
+    """Whether the session's turn before was of this turn's realm: a session that a name continues may have had other tools."""
     call_ids: Mapping[str, str] = field(factory=dict, repr=False)
     """What a result names (`mix2api.tools.results.result_key`) -> the site's own id of that call, where it has another."""
     authorization: str | None = field(default=None, repr=False)

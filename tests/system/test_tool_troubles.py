@@ -236,3 +236,18 @@ async def test_calls_and_results_are_in_the_log_by_digest(redis_server: RedisSer
         (told,) = [event for event in events if isinstance(event, ToolResult)]
         assert called.tool_call_id == told.tool_call_id
         assert "read" not in str(events)
+
+
+async def test_a_named_session_is_told_of_tools_that_it_did_not_have_before(
+    redis_server: RedisServer,
+) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url) as system:
+        for name in ("alpha", "beta", "beta"):
+            tool = {"type": "function", "function": {"name": name, "description": f"does {name}"}}
+            answer = await system.client.ask("hello", session_id="mine", tools=[tool])
+            assert answer.status == 200
+        assert answer.headers["x-mix2api-session"] == "continued; reason=named"
+        told = [b"does alpha" in each.body for each in system.demo.received]
+        assert told == [True, False, False]
+        told = [b"does beta" in each.body for each in system.demo.received]
+        assert told == [False, True, False], "once, when they are new to it"

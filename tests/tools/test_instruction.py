@@ -13,6 +13,7 @@ from mix2api.tools.instruction import (
     brief_standing,
     calls_text,
     for_now,
+    reminder,
     results_text,
     selected,
     standing,
@@ -186,3 +187,11 @@ def test_a_legacy_result_is_told_by_its_name() -> None:
 def test_the_places_of_an_instruction(place: str, *, in_query: bool, in_messages: bool) -> None:
     told = InstructionPlace(place)
     assert (told.in_query, told.in_messages) == (in_query, in_messages)
+
+
+def test_a_reminder_has_as_many_names_as_there_is_room_for() -> None:
+    tools = [FunctionTool(name=f"tool_{number}", description=None, parameters=None) for number in range(100)]
+    assert reminder(tools[:2], 700).endswith(" that you were told: tool_0, tool_1.")
+    told = reminder(tools, 400)
+    assert len(told.encode()) <= 400
+    assert told.endswith(f" and {100 - told.count(' tool_')} more.")

@@ -34,10 +34,11 @@ def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> 
 
 
 def is_told(call: UpstreamCall, options: MixOptions, offer: Offer) -> bool:
-    """Whether the site has the tools in the messages that it keeps of this session: its tools are always the same."""
+    """Whether the site has this turn's tools in the messages that it keeps of this session: within a realm they are the same."""
     tools = options.tools
     return (
         call.session is not None
+        and call.same_realm
         and tools.instruction.in_messages
         and (tools.max_count is None or len(offer.functions) <= tools.max_count)
     )

@@ -1,11 +1,13 @@
 """The text of `request.query`: what the user said last, and around it what a site without native tools has to be told. Pure.
 
-On a continued session the site has what was said in the `messages` that it keeps, and the query is only for its search: a few
-hundred bytes. Else `QUERY_MAX_CHARS` bounds it. What gives way first are the results of tools, which stand in `messages` too;
+On a continued session the site has what was said in the `messages` that it keeps, and the query is only for its search: some
+1,200 bytes. Else `QUERY_MAX_CHARS` bounds it. What gives way first are the results of tools, which stand in `messages` too;
 then the beginning of the user's text; the instruction last, and in a brief form before it is cut.
 """
 
 from typing import Final
+
+import msgspec
 
 from mix2api.tools.instruction import (
     brief_standing,
@@ -29,6 +31,11 @@ _SEARCH_BYTES: Final = 1200
 """Of the query on a continued session. Head and other fields take some 550: together they stay below 2 kB."""
 _REMINDER_BYTES: Final = 700
 """Of it, where tools are told in words: the form of a call and some thirty names."""
+_NOW_BYTES: Final = 200
+"""Of that, for what holds for the next answer."""
+_LARGEST: Final = 6
+"""Bytes of a character in JSON, at most: a control character's."""
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
@@ -50,20 +57,30 @@ def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
 
 
 def _for_search(call: UpstreamCall, options: MixOptions, offer: Offer | None) -> str:
-    reminded = ""
-    if offer is not None:
-        parts = (reminder(offer.functions, _REMINDER_BYTES), for_now(offer))
-        reminded = _head(_GAP.join(part for part in parts if part), _REMINDER_BYTES)
-    said = _tail(_said(call, options), _SEARCH_BYTES - len(reminded.encode()) - len(_GAP))
+    reminded = "" if offer is None else _reminder(offer)
+    said = _last(_said(call, options), _SEARCH_BYTES - _size(reminded) - _size(_GAP))
     return _GAP.join(part for part in (reminded, said) if part)[-options.query_max_chars :]
 
 
-def _head(text: str, limit_bytes: int) -> str:
-    return text.encode()[:limit_bytes].decode(errors="ignore")
+def _reminder(offer: Offer) -> str:
+    """The form, the names, and what holds for the next answer, unless that is long: it stands in the messages, too."""
+    now = for_now(offer)
+    if _size(now) > _NOW_BYTES:
+        now = ""
+    names = reminder(offer.functions, _REMINDER_BYTES - _size(now))
+    return _GAP.join(part for part in (names, now) if part)
 
 
-def _tail(text: str, limit_bytes: int) -> str:
-    return text.encode()[-limit_bytes:].decode(errors="ignore")
+def _size(text: str) -> int:
+    """Bytes as JSON, without the quotes."""
+    return len(_encode(text)) - 2
+
+
+def _last(text: str, limit_bytes: int) -> str:
+    kept = text[-limit_bytes:]
+    while (surplus := _size(kept) - limit_bytes) > 0:
+        kept = kept[-(-surplus // _LARGEST) :]
+    return kept
 
 
 def _tells_tools(options: MixOptions, offer: Offer) -> bool:

@@ -32,6 +32,7 @@ def sent(
     *,
     new: int | None = None,
     ids: dict[str, str] | None = None,
+    same_realm: bool = True,
     **fields: Any,
 ) -> list[Message]:
     """What goes up of a history: all of it on a fresh session, else the last `new` messages."""
@@ -42,6 +43,7 @@ def sent(
         turn=turn,
         messages=history if new is None else history[-new:],
         session=None if new is None else "s",
+        same_realm=same_realm,
         call_ids=ids or {},
     )
     return outgoing_messages(call, options, offer_of(turn))
@@ -84,6 +86,11 @@ def test_a_fresh_session_in_words_is_told_behind_the_system_prompt() -> None:
 def test_a_continued_session_in_words_is_not_told_again() -> None:
     (result,) = sent(HISTORY, TEXT, new=1)
     assert (result.role, result.name, result.tool_call_id) == ("tool", "read", "call_legacy-1")
+
+
+def test_a_session_that_a_name_continues_is_told_of_other_tools_than_it_had() -> None:
+    system, _ = sent(HISTORY, TEXT, new=1, same_realm=False)
+    assert '"name":"read"' in str(system.content)
 
 
 def test_where_not_all_tools_are_told_each_turn_tells_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from attrs import evolve
 
@@ -24,7 +25,11 @@ TOOL = {"type": "function", "function": {"name": "read", "description": "reads "
 
 
 def query(
-    *messages: Message, options: MixOptions = OPTIONS, session: str | None = None, **fields: Any
+    *messages: Message,
+    options: MixOptions = OPTIONS,
+    session: str | None = None,
+    same_realm: bool = True,
+    **fields: Any,
 ) -> str:
     asked = list(messages) or [HELLO]
     turn = Turn(**({"model": "m", "messages": asked, "tools": [TOOL]} | fields))
@@ -34,6 +39,7 @@ def query(
         turn=turn,
         messages=asked if session is None else asked[-1:],
         session=session,
+        same_realm=same_realm,
     )
     return query_of(call, options, offer_of(turn))
 
@@ -139,13 +145,13 @@ def test_no_limit_is_too_small() -> None:
 
 
 @pytest.mark.parametrize("tools", [None, [TOOL]], ids=["no tools", "tools"])
-@pytest.mark.parametrize("letter", ["a", "\u4f60", "\U0001f600"])
+@pytest.mark.parametrize("letter", ["a", '"', "\n", "\x01", "\u4f60", "\U0001f600"])
 def test_a_continued_session_s_query_is_short_whatever_the_user_said(
     letter: str, tools: list[dict[str, Any]] | None
 ) -> None:
     asked = query(Message(role="user", content=letter * 7000 + "?"), session="s", tools=tools)
     assert asked.endswith(f"{letter}?"), "the newest words"
-    assert len(asked.encode()) <= 1200
+    assert 1100 <= len(msgspec.json.encode(asked)) <= 1202
 
 
 def test_a_continued_session_is_reminded_of_the_form_and_of_the_names() -> None:
@@ -177,6 +183,22 @@ def test_a_continued_session_is_told_all_again_where_it_may_not_know(options: Mi
     wanted = Message(role="user", content="now write")
     asked = query(HELLO, ANSWER, wanted, session="s", options=options, tools=tools)
     assert "writes a file" in asked
+
+
+def test_a_session_that_a_name_continues_is_told_of_other_tools_than_it_had() -> None:
+    asked = query(HELLO, CALL, HELLO, session="s", same_realm=False)
+    assert "You can use the tools listed below" in asked
+
+
+def test_what_holds_for_the_next_answer_is_whole_or_left_to_the_messages() -> None:
+    tools = [{"type": "function", "function": {"name": f"{number}" * 30}} for number in range(100, 228)]
+    asked = query(HELLO, CALL, HELLO, session="s", tools=tools, tool_choice="required")
+    assert "\n\nYour next answer must be a tool call.\n\nhello" in asked
+    allowed = {"mode": "required", "tools": tools}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    asked = query(HELLO, CALL, HELLO, session="s", tools=tools, tool_choice=choice)
+    assert "Your next answer" not in asked
+    assert len(msgspec.json.encode(asked)) <= 1202
 
 
 def test_without_messages_the_query_is_all_that_the_site_keeps() -> None:
