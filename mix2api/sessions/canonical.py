@@ -122,7 +122,7 @@ def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
     for message in answers:
         text, parts = _split(message.content)
         texts.append(_without_thought(text))
-        others += parts
+        others += b"".join([_field(part) for _, part in parts])  # no places: an answer may come in two
     return _text("".join(texts)), others
 
 
@@ -130,21 +130,28 @@ def _content(message: Message) -> bytes:
     if type(message.content) is str:
         return _field(_text(message.content))
     text, others = _split(message.content)
-    return _field(_text(text)) + others
+    placed = b"".join([_field(b"%d" % place) + _field(part) for place, part in others])
+    return _field(_text(text)) + placed
 
 
-def _split(content: str | list[dict[str, Any]] | None) -> tuple[str, bytes]:
-    """Joined text, and the normal forms of the parts that are not text."""
+def _split(content: str | list[dict[str, Any]] | None) -> tuple[str, list[tuple[int, bytes]]]:
+    """Joined text, and the normal forms of the parts that are not text with their places in it.
+
+    A place is the number of characters before the part, white space left out: that is what clients change.
+    """
     if content is None or isinstance(content, str):
-        return content or "", b""
+        return content or "", []
     texts: list[str] = []
-    others = b""
+    others: list[tuple[int, bytes]] = []
+    place = counted = 0
     for part in content:
         kind, text = part.get("type"), part.get("text")
         if kind in _TEXTS and isinstance(text, str):
             texts.append(text)
         elif kind not in _THOUGHTS:
-            others += _field(_part(part))
+            place += sum(len(word) for each in texts[counted:] for word in each.split())
+            counted = len(texts)
+            others.append((place, _part(part)))
     return "".join(texts), others
 
 

@@ -91,7 +91,8 @@ def _parsed(asked: AskedBase) -> tuple[Origin, str]:
         origin, path = split_url(asked.url)
     except ValueError:
         raise _refused(
-            asked, "it must be an http(s) URL with a host, without user, query and fragment"
+            asked,
+            "it must be an http(s) URL with a host and perhaps a port from 1 to 65535, without user, query and fragment",
         ) from None
     host = origin.host.rstrip(".").lower()
     if ":" not in host and _NAME.fullmatch(host) is None:

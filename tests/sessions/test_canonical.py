@@ -44,6 +44,10 @@ SAME: dict[str, tuple[History, History]] = {
     "a part of text": ([user("hi")], [user([text("hi")])]),
     "an answer as a part of text": ([user(), answer("a")], [user(), answer([text("a")])]),
     "parts of text joined": ([user("hello world")], [user([text("hello "), text("world")])]),
+    "white space around an image": (
+        [user([text("a\r\n"), IMAGE, text(" b")])],
+        [user([text(" a\n"), IMAGE, text(" b ")])],
+    ),
     "parts of text of other names": ([user([text("a", "input_text")])], [user([text("a", "output_text")])]),
     "cache marks on text": ([user("a")], [user([text("a", cache_control={"type": "ephemeral"})])]),
     "cache marks on other parts": (
@@ -142,6 +146,7 @@ OTHER: dict[str, tuple[History, History]] = {
     "an image": ([user([IMAGE])], [user([OTHER_IMAGE])]),
     "an image more": ([user([text("a"), IMAGE])], [user([text("a")])]),
     "two images' order": ([user([IMAGE, OTHER_IMAGE])], [user([OTHER_IMAGE, IMAGE])]),
+    "an image's place in the text": ([user([text("a"), IMAGE, text("b")])], [user([text("a"), text("b"), IMAGE])]),
     "an image as text": ([user([IMAGE])], [user(IMAGE["image_url"]["url"])]),  # type: ignore[index]
     "a file": ([user([FILE])], [user([{"type": "file", "file": {"file_id": "file-2"}}])]),
     "a sound": ([user([AUDIO])], [user([{"type": "input_audio", "input_audio": {"data": "UklGRh==", "format": "wav"}}])]),

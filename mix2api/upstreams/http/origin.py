@@ -38,5 +38,7 @@ def split_url(url: str) -> tuple[Origin, str]:
         raise ValueError("a base URL starts with http:// or https:// and names a host")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError("a base URL has no user, query or fragment")
+    if parts.port == 0:
+        raise ValueError("a base URL's port is between 1 and 65535")
     host = parts.hostname.encode("idna").decode("ascii")
     return Origin(parts.scheme, host, parts.port or _DEFAULT_PORTS[parts.scheme]), parts.path.rstrip("/")

@@ -37,6 +37,7 @@ def test_a_url_gives_origin_path_and_host_field(url: str, origin: Origin, path: 
         "http://a?q",
         "http://a#f",
         "http://a:99999",
+        "http://a:0",
         "http://[1",
         f"http://{'x' * 70}.example",
         "http://a..example",
