@@ -9,36 +9,29 @@ from typing import Final
 import trio
 
 from mix2api.actors import refusals
-from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
-from mix2api.actors.request_facts import request_event, tool_results, unseen_messages
-from mix2api.actors.run_tools import result_ids, translation_of
+from mix2api.actors.acceptance import DURABLE, Acceptance, accept
+from mix2api.actors.environment import END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
+from mix2api.actors.request_facts import request_event
+from mix2api.actors.run_record import RunRecord
+from mix2api.actors.run_tools import translation_of
 from mix2api.actors.turns import PendingTurn
-from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
-from mix2api.events.log import Append, Closing, Opening, Outcome, Ticket
-from mix2api.projections.summary import end_summary, request_summary
+from mix2api.actors.upstream_turn import fault_chunk, fault_seen, upstream_call
+from mix2api.events.kinds import End, UpstreamChunk
+from mix2api.events.log import Closing, Outcome, Ticket
+from mix2api.projections.summary import end_summary
 from mix2api.sessions.client_words import ended_reply
-from mix2api.sessions.commands import (
-    AcceptTurn,
-    Command,
-    ConcludeRun,
-    RecordChunk,
-    RetireSession,
-    StopRun,
-)
+from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.dispatch import Accepted
-from mix2api.sessions.evolve import evolve, fold
+from mix2api.sessions.evolve import fold
 from mix2api.sessions.lineage import answered
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
 from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
 
-_UNKNOWN_SESSION: Final = frozenset({404, 410})
-"""What a site answers to a session id that it does not know."""
 _BACKLOG: Final = 2000
 """Replies that may wait for a slow client before the upstream is read no further: ten times a usual answer's burst."""
-_DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
 
 
 class Unowned(Exception):
@@ -74,13 +67,12 @@ class Run:
         self._interrupt = trio.CancelScope()
         self._stop: StopRun | None = None
         self._fault: UpstreamFault | None = None
-        self._request: Request | None = None
         self._concluded = False
         self._fenced = False
-        self._last_ticket: Ticket | None = None
-        self._translation = translation_of(self._submission, state, environment)
         self._realm_before = state.realm
-        self.state = state
+        self._request = request_event(environment, turn, state)
+        self._translation = translation_of(self._submission, state, environment)
+        self._record = RunRecord(environment.log, session_id, self._submission.run_id, state)
 
     @property
     def lost_session(self) -> bool:
@@ -98,14 +90,14 @@ class Run:
             Unowned: nothing was written, and the client was told nothing.
         """
         self._turn.run = self
-        before = self.state
+        before = self._record.state
         if not await self._accept():
             return None if self._fenced else before
         if self._stop is None:
             await self._call()
         if not self._concluded:
             await self._conclude()
-        return None if self._fenced else self.state
+        return None if self._fenced else self._record.state
 
     def stop(self, end_reason: EndReason, detail: str | None) -> None:
         """Ends the run with that cause, now, unless a cause stands already."""
@@ -133,61 +125,30 @@ class Run:
         self._env.on_fault(self._session_id, fault)
         self.stop(EndReason.ADAPTER_ERROR, type(fault).__name__)
 
-    # --- accepting
-
     async def _accept(self) -> bool:
         """Makes the run durable. False: it is not in the log, and its client has been told.
 
         Raises:
             Unowned: it is not in the log, and its client waits.
         """
-        request = self._request = request_event(self._env, self._turn, self.state)
-        results = tool_results(self._env, self._submission)
-        opening = Opening(
-            edge=self._submission.edge,
-            request_digest=self._env.seal.digest(request.request_id, "request_id"),
-            summary=request_summary(request, results),
-            bind=self._submission.bind,
-        )
-        events, state = self._decided([AcceptTurn(request=request, results=results)])
-        ticket = self._submit(events, state, opening=opening)
-        outcome = None
-        with trio.move_on_after(ACCEPT_LIMIT_S):
-            outcome = await ticket.wait()
-        if outcome is None:
-            return await self._accept_late(ticket)
-        if outcome is Outcome.FENCED:
-            return self._refuse_unowned()
-        if outcome not in _DURABLE:
-            return self._refuse_for_store()
-        self._turn.session_id = self._session_id
-        accepted = Accepted(
-            self._session_id, request.resolution, request.resolution_reason, self._submission.run_id
-        )
-        self._turn.replies.put([accepted])
+        acceptance = await accept(self._env, self._turn, self._request, self._record, self._too_late)
+        if acceptance is Acceptance.FENCED:
+            self._fenced = True
+            if self._stop is None:
+                self._turn.run = None
+                raise Unowned
+            self._turn.end(refusals.not_owner())
+        if acceptance is not Acceptance.ACCEPTED:
+            return False
+        if not self._turn.over:  # else it came too late, and its client knows
+            request = self._request
+            self._turn.session_id = self._session_id
+            told = Accepted(self._session_id, request.resolution, request.resolution_reason, request.run_id)
+            self._turn.replies.put([told])
         return True
 
-    async def _accept_late(self, ticket: Ticket) -> bool:
-        """The store did not answer in time: the client is told so now; what the store did shows later."""
+    def _too_late(self) -> None:
         self.stop(EndReason.UNAVAILABLE, None)
-        self._turn.end(refusals.store_away())
-        ticket.withdraw()
-        outcome = await ticket.wait()
-        self._fenced = outcome is Outcome.FENCED  # our lease ran out meanwhile: what we know may be old
-        return outcome in _DURABLE or self._refuse_for_store()
-
-    def _refuse_unowned(self) -> bool:
-        self._fenced = True
-        if self._stop is None:
-            self._turn.run = None
-            raise Unowned
-        self._turn.end(refusals.not_owner())
-        return False
-
-    def _refuse_for_store(self) -> bool:
-        self._env.log.refused(1)
-        self._turn.end(refusals.store_away())
-        return False
 
     # --- calling
 
@@ -212,35 +173,16 @@ class Run:
             self._blame(fault)
 
     def _as_seen(self, fault: UpstreamFault) -> UpstreamFault:
-        """The fault; where a session was continued that the site does not know, named for what it is."""
         translation = self._translation
-        unknown = fault.detail is Detail.STATUS and fault.status in _UNKNOWN_SESSION
-        if translation.expected_session is None or not (unknown or fault.detail is Detail.SESSION_LOST):
-            return fault
-        translation.lost_session = not translation.deltas
-        return UpstreamFault(
-            EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, fault.message, status=fault.status
-        )
+        seen = fault_seen(fault, continued=translation.expected_session is not None)
+        if seen.detail is Detail.SESSION_LOST:
+            translation.lost_session = not translation.deltas
+        return seen
 
     def _upstream_call(self) -> UpstreamCall:
-        seal = self._env.seal
-        state = self.state
-        session, exchange = state.upstream_session, state.upstream_exchange
-        messages = unseen_messages(self._submission.turn, state, self._env.options).messages
-        asked = None if session is None else seal.unseal(session, "upstream_session")
-        self._translation.expected_session = asked
-        lineage = self._submission.lineage
-        return UpstreamCall(
-            run_id=self._submission.run_id,
-            request_id=self._submission.request_id,
-            turn=self._submission.turn,
-            messages=messages,
-            call_ids=result_ids(messages, state, seal),
-            session=asked,
-            exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
-            same_realm=lineage is not None and lineage.realm == self._realm_before,
-            authorization=self._submission.authorization,
-        )
+        call = upstream_call(self._env, self._submission, self._record.state, self._realm_before)
+        self._translation.expected_session = call.session
+        return call
 
     async def _listen(self, stream: UpstreamStream) -> None:
         translation = self._translation
@@ -291,11 +233,11 @@ class Run:
             run_id=self._submission.run_id,
             at_ms=self._at_ms(),
             headers_sent=self._turn.replies.committed
-            or (self._submission.turn.stream and self._had_output()),
+            or (self._submission.turn.stream and self._translation.deltas > 0),
             waits_at=self._waits_at(),
             faithful=self._translation.faithful,
         )
-        events, state = self._decided([*commands, conclude])
+        events, state = self._record.decided([*commands, conclude])
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
         closing = Closing(
@@ -305,7 +247,7 @@ class Run:
             inbox_entry=None if self._translation.lost_session else self._turn.inbox_entry,
             waits_at=end.waits_at,
         )
-        return end, self._submit(events, state, closing=closing)
+        return end, self._record.submit(events, state, closing=closing)
 
     def _waits_at(self) -> tuple[Digest, ...]:
         """The history that ends with what the client was given."""
@@ -315,55 +257,41 @@ class Run:
         answer = self._translation.answer(legacy=self._submission.turn.legacy_functions)
         return answered(lineage, answer, self._env.seal.digester("lineage"))
 
-    def _had_output(self) -> bool:
-        return self._translation.deltas > 0
-
     def _causes(self) -> list[Command]:
         """What ends the run, if the upstream's own frames do not."""
         if self._translation.caused:
             return []
         if self._fault is not None:
-            return [RecordChunk(self._fault_chunk(self._fault))]
+            return [RecordChunk(fault_chunk(self._submission.run_id, self._fault, self._at_ms()))]
         return [self._stop or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
-
-    def _fault_chunk(self, fault: UpstreamFault) -> UpstreamChunk:
-        return UpstreamChunk(
-            run_id=self._submission.run_id,
-            seq=0,
-            kind=ChunkKind.ERROR,
-            at_ms=self._at_ms(),
-            upstream_status=fault.status,
-            cause=fault.end_reason,
-            detail=fault.detail.value,
-        )
 
     def _finish(self, end: End, outcome: Outcome | None) -> None:
         if outcome is Outcome.FENCED:
             self._fenced = True
             self._turn.end(refusals.taken_over())
             return
-        if outcome not in _DURABLE:
+        if outcome not in DURABLE:
             # The client saw an ending that the log may never know: nothing may be built on it.
-            self.state = fold(decide(self.state, RetireSession(why="end_unacked")), self.state)
+            state = self._record.state
+            self._record.state = fold(decide(state, RetireSession(why="end_unacked")), state)
         fault = self._fault
         ended = ended_reply(
             end,
             upstream_says=self._translation.upstream_says or (fault.message if fault is not None else ""),
             retry_after_s=None if fault is None else fault.retry_after_s,
-            acked=outcome in _DURABLE,
+            acked=outcome in DURABLE,
         )
         if not self.lost_session:
             self._turn.end(ended)
-        if self._request is not None:
-            base = self._submission.turn.base
-            completed = Completed(
-                session_id=self._session_id,
-                request=self._request,
-                end=end,
-                chunks=self._translation.deltas,
-                chosen_host=None if base is None else base.host,
-            )
-            self._env.on_completed(completed)
+        base = self._submission.turn.base
+        completed = Completed(
+            session_id=self._session_id,
+            request=self._request,
+            end=end,
+            chunks=self._translation.deltas,
+            chosen_host=None if base is None else base.host,
+        )
+        self._env.on_completed(completed)
 
     # --- logging
 
@@ -377,57 +305,7 @@ class Run:
         self._log(self._translated())
 
     def _log(self, commands: list[Command]) -> None:
-        events, state = self._decided(commands)
-        if not events:
-            self._hear()
-            return
-        self._hear()
-        self._last_ticket = self._submit(events, state, droppable=all(_is_delta(event) for event in events))
-        self._unlogged.add(self)
-
-    def _hear(self) -> None:
-        """Whether the run is still ours: another process that took it over ended it in the log."""
-        if self._last_ticket is not None and self._last_ticket.outcome is Outcome.FENCED:
+        if self._record.fenced:
             self.stop(EndReason.WORKER_LOST, Detail.FENCED)
-
-    def _decided(self, commands: list[Command]) -> tuple[tuple[Event, ...], SessionState]:
-        """What follows from commands: the events in order, and the state after them. Nothing is changed yet."""
-        state = self.state
-        decided: list[Event] = []
-        for command in commands:
-            for event in decide(state, command):
-                state = evolve(state, event)
-                decided.append(event)
-        return tuple(decided), state
-
-    def _submit(
-        self,
-        events: tuple[Event, ...],
-        state: SessionState,
-        *,
-        opening: Opening | None = None,
-        closing: Closing | None = None,
-        droppable: bool = False,
-    ) -> Ticket:
-        """Hands events to the log; only then is the state theirs, so that a fault leaves no hole in the numbers."""
-        first = next(event for event in events if not isinstance(event, SessionNote))
-        ticket = self._env.log.submit(
-            Append(
-                session_id=self._session_id,
-                run_id=self._submission.run_id,
-                first_seq=first.seq,
-                events=events,
-                opening=opening,
-                closing=closing,
-                droppable=droppable,
-            )
-        )
-        self.state = state
-        return ticket
-
-
-_DELTAS: Final = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
-
-
-def _is_delta(event: Event) -> bool:
-    return isinstance(event, UpstreamChunk) and event.kind in _DELTAS
+        if self._record.note(commands):
+            self._unlogged.add(self)

@@ -1,0 +1,63 @@
+"""What a run asks of the upstream, and how it reads what goes wrong there."""
+
+from typing import Final
+
+from mix2api.actors.environment import Environment
+from mix2api.actors.request_facts import unseen_messages
+from mix2api.actors.run_tools import result_ids
+from mix2api.events.kinds import UpstreamChunk
+from mix2api.sessions.dispatch import Submission
+from mix2api.sessions.state import SessionState
+from mix2api.upstreams.port import UpstreamCall, UpstreamFault
+from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, RunId
+
+_UNKNOWN_SESSION: Final = frozenset({404, 410})
+"""What a site answers to a session id that it does not know."""
+
+
+def upstream_call(
+    environment: Environment, submission: Submission, state: SessionState, realm_before: Digest | None
+) -> UpstreamCall:
+    """The call for a turn that has been accepted.
+
+    Args:
+        environment: for the seal, and the limits of what is sent.
+        submission: the turn.
+        state: the session with the turn in it.
+        realm_before: the realm of the session's last turn.
+    """
+    seal = environment.seal
+    session, exchange, lineage = state.upstream_session, state.upstream_exchange, submission.lineage
+    messages = unseen_messages(submission.turn, state, environment.options).messages
+    return UpstreamCall(
+        run_id=submission.run_id,
+        request_id=submission.request_id,
+        turn=submission.turn,
+        messages=messages,
+        call_ids=result_ids(messages, state, seal),
+        session=None if session is None else seal.unseal(session, "upstream_session"),
+        exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
+        same_realm=lineage is not None and lineage.realm == realm_before,
+        authorization=submission.authorization,
+    )
+
+
+def fault_seen(fault: UpstreamFault, *, continued: bool) -> UpstreamFault:
+    """The fault; of a session that was continued and that the site does not know, named for what it is."""
+    unknown = fault.detail is Detail.STATUS and fault.status in _UNKNOWN_SESSION
+    if not continued or not (unknown or fault.detail is Detail.SESSION_LOST):
+        return fault
+    return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, fault.message, status=fault.status)
+
+
+def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int) -> UpstreamChunk:
+    """The fault as the log keeps it."""
+    return UpstreamChunk(
+        run_id=run_id,
+        seq=0,
+        kind=ChunkKind.ERROR,
+        at_ms=at_ms,
+        upstream_status=fault.status,
+        cause=fault.end_reason,
+        detail=fault.detail.value,
+    )
