@@ -214,18 +214,17 @@ class Run:
 
     async def _conclude(self) -> None:
         """Writes the cause and the `end`, then lets the ending leave. Nothing interrupts it; it has its own limit."""
-        with trio.CancelScope(shield=True):
-            try:
-                self._translation.flush()
-                end, ticket = self._write_end([*self._translated(), *self._causes()])
-            except Exception as fault:  # noqa: BLE001 - what was said cannot be recorded; that it ended can
-                self._env.on_fault(self._session_id, fault)
-                stop = self._stop or self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
-                end, ticket = self._write_end([stop])
-            self._concluded = True
-            outcome = None
-            with trio.move_on_after(END_LIMIT_S):
-                outcome = await ticket.wait()
+        try:
+            self._translation.flush()
+            end, ticket = self._write_end([*self._translated(), *self._causes()])
+        except Exception as fault:  # noqa: BLE001 - what was said cannot be recorded; that it ended can
+            self._env.on_fault(self._session_id, fault)
+            stop = self._stop or self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
+            end, ticket = self._write_end([stop])
+        self._concluded = True
+        outcome = None
+        with trio.move_on_after(END_LIMIT_S, shield=True):
+            outcome = await ticket.wait()
         self._finish(end, outcome)
 
     def _write_end(self, commands: list[Command]) -> tuple[End, Ticket]:

@@ -143,10 +143,11 @@ class RedisLink:
             self._finished.set()
 
     async def _next_jobs(self) -> list[_Job]:
-        wait_s = (
-            max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000 if self._down else float("inf")
-        )
-        with trio.move_on_after(wait_s):
+        if self._down:
+            wait_s = max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000
+            with trio.move_on_after(wait_s):
+                await self._work.wait()
+        else:
             await self._work.wait()
         jobs, self._jobs = self._jobs[:_JOBS_PER_TRIP], self._jobs[_JOBS_PER_TRIP:]
         if not self._jobs:

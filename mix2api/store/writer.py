@@ -159,8 +159,9 @@ class LogWriter:
         """Writes for ever."""
         while True:
             await self._work.wait()
-            with trio.move_on_after(_WINDOW_S):
-                await self._urgent.wait()
+            if not self._urgent.is_set():
+                with trio.move_on_after(_WINDOW_S):
+                    await self._urgent.wait()
             # What waits here can still be withdrawn; what was sent cannot.
             await self._link.wait_up()
             self._work = trio.Event()

@@ -126,6 +126,8 @@ class Exchange:
 
     async def drain(self) -> None:
         """Gives the body's end the chance to come: within `drain_s`, and only if the caller is satisfied."""
+        if self._body is not None and self._body.done and not self._pending:
+            return  # it came with the last word
         if self.satisfied and self._connection is not None:
             with suppress(UpstreamFault), trio.move_on_after(self.drain_s):
                 for _ in range(_DRAIN_READS):
