@@ -42,6 +42,8 @@ class PendingAppend:
     _schema: WrittenSchema
     skipped: int = 0
     """Events of the run that were dropped just before this append."""
+    unwanted: bool = False
+    """It was asked to be withdrawn."""
     _outcome: Outcome | None = None
     _settled: trio.Event | None = None
 
@@ -85,6 +87,7 @@ class PendingAppend:
 
     def withdraw(self) -> None:
         """Asks that it not be written; without effect once it was sent."""
+        self.unwanted = True
         if self._outcome is None:
             self._on_withdraw(self)
 

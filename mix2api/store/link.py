@@ -21,7 +21,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.store.location import RedisLocation, Timeouts
 from mix2api.store.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
 
-__all__ = ["Command", "RedisLink", "Reply"]
+__all__ = ["Command", "NotSent", "RedisLink", "Reply"]
 
 Command = tuple[str | bytes | int, ...]
 
@@ -34,6 +34,10 @@ _LONGEST_PAUSE_MS: Final = 1000.0
 """Between attempts to connect, doubling: a restarted server is found within a second, and a dead one costs nothing."""
 
 
+class NotSent(StoreUnavailable):
+    """There was no connection: the commands have not been run and will not be."""
+
+
 @define(eq=False)
 class _Job:
     """Commands on their way and the task that waits; `task` is None once nobody waits."""
@@ -41,6 +45,8 @@ class _Job:
     packed: bytes
     count: int
     task: trio.lowlevel.Task | None
+    sent: bool = False
+    """Something of it may have left."""
     result: outcome.Outcome[list[Reply]] | None = None
 
 
@@ -80,11 +86,12 @@ class RedisLink:
         """Sends commands in one round trip and gives their replies, error replies as exceptions in the list.
 
         Raises:
-            StoreUnavailable: not connected, or the connection broke: the commands may or may not have been run.
+            NotSent: not connected.
+            StoreUnavailable: the connection broke: the commands may or may not have been run.
         """
         if self._closing:
             await trio.lowlevel.checkpoint()
-            raise StoreUnavailable
+            raise NotSent
         job = _Job(_packed(commands), len(commands), trio.lowlevel.current_task())
         self._start()
         self._jobs.append(job)
@@ -158,6 +165,8 @@ class RedisLink:
         try:
             wire = await self._connected()
             if jobs and wire is not None:
+                for job in jobs:
+                    job.sent = True
                 self._sent_at_ms = self._clock.monotonic_ms()
                 replies = await wire.round_trip(
                     b"".join([job.packed for job in jobs]), sum(job.count for job in jobs)
@@ -210,7 +219,8 @@ class RedisLink:
         for job in jobs:
             task, job.task = job.task, None
             if task is not None:
-                trio.lowlevel.reschedule(task, job.result or outcome.Error(StoreUnavailable()))
+                unanswered = StoreUnavailable() if job.sent else NotSent()
+                trio.lowlevel.reschedule(task, job.result or outcome.Error(unanswered))
 
 
 def _packed(commands: tuple[Command, ...]) -> bytes:

@@ -9,7 +9,8 @@ from typing import Final
 from attrs import field, frozen
 from redis.exceptions import NoScriptError
 
-from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.errors import StoreUnavailable
+from mix2api.store.link import Command, NotSent, RedisLink, Reply
 
 
 @frozen
@@ -242,13 +243,17 @@ async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:
     Such a command had no effect, so the second run is the first. Other commands may stand among them.
 
     Raises:
+        NotSent: there is no connection; no command has been run.
         StoreUnavailable: the connection broke; the commands may or may not have been run.
     """
     replies = await link.execute(*commands)
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
         loads: list[Command] = [("SCRIPT", "LOAD", script.text) for script in ALL]
-        again = await link.execute(*loads, *(commands[place] for place in unknown))
+        try:
+            again = await link.execute(*loads, *(commands[place] for place in unknown))
+        except NotSent:
+            raise StoreUnavailable from None  # the other commands have been run
         for place, reply in zip(unknown, again[len(loads) :], strict=True):
             replies[place] = reply
     return replies

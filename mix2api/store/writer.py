@@ -16,7 +16,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.events.log import Append, Outcome
 from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommit, verdicts_of
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.options import SpoolLimits
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import run_scripts
@@ -242,6 +242,10 @@ class LogWriter:
         while commits:
             try:
                 replies = await run_scripts(self._link, self._commands(commits))
+            except NotSent:
+                commits = self._put_back(commits)
+                await self._link.wait_up()
+                continue
             except StoreUnavailable:
                 self._count("repeats")
                 for commit in commits:
@@ -252,6 +256,18 @@ class LogWriter:
             self._refused = bool(commits)
             if commits:
                 await trio.sleep(_PAUSE_S)
+
+    def _put_back(self, commits: list[ShardCommit]) -> list[ShardCommit]:
+        """Has the entries of commits that no server has seen wait again, where they can be withdrawn; gives the others."""
+        unseen = [entry for commit in commits if not commit.repeat for entry in commit.entries]
+        if unseen:
+            self._pending = dict.fromkeys([*unseen, *self._pending])
+            self._work.set()
+            self._urgent.set()
+        for entry in unseen:
+            if isinstance(entry, PendingAppend) and entry.unwanted:
+                self._withdraw(entry)
+        return [commit for commit in commits if commit.repeat]
 
     def _commands(self, commits: list[ShardCommit]) -> list[Command]:
         life = self._life

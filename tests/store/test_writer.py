@@ -227,6 +227,25 @@ async def test_a_withdrawn_append_is_not_written_and_leaves_a_gap_note(own_serve
         assert await events_of(store, session) == [parts.request(run), gap, parts.chunk(run, 4)]
 
 
+async def test_what_found_no_server_can_be_withdrawn(own_server: RedisServer) -> None:
+    async with parts.running_store(own_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        own_server.kill()
+        refused = store.log.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+        kept = store.log.submit(parts.chunks_append(session, run, 2))
+        with trio.fail_after(5):
+            await store.links[1].wait_down()
+            refused.withdraw()
+            assert await refused.wait() is Outcome.DROPPED
+        own_server.start()
+        with trio.fail_after(10):
+            assert await kept.wait() is Outcome.APPENDED
+        assert [run_of.run_id for run_of in await store.log.open_runs(parts.SHARD)] == [run]
+        assert store.log.writer.statistics().repeats == 0
+
+
 async def test_what_was_written_cannot_be_withdrawn(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
         await store.leases.acquire([parts.SHARD])
