@@ -67,6 +67,8 @@ class Run:
         self._interrupt = trio.CancelScope()
         self._stop: StopRun | None = None
         self._fault: UpstreamFault | None = None
+        self._refused = False
+        """Its client was told that the store is away, and the edge has reported that; the log has the run nevertheless."""
         self._concluded = False
         self._fenced = False
         self._realm_before = state.realm
@@ -148,6 +150,7 @@ class Run:
         return True
 
     def _too_late(self) -> None:
+        self._refused = True
         self.stop(EndReason.UNAVAILABLE, None)
 
     # --- calling
@@ -282,6 +285,8 @@ class Run:
         )
         if not self.lost_session:
             self._turn.end(ended)
+        if self._refused:
+            return
         base = self._submission.turn.base
         completed = Completed(
             session_id=self._session_id,

@@ -483,6 +483,7 @@ async def test_a_request_that_was_logged_after_all_is_ended_as_unavailable() -> 
         await until(lambda: bool(bench.ends()))
         check_one_end(bench, EndReason.UNAVAILABLE)
         assert (bench.upstream.calls, bench.refused()) == ([], 0)
+        assert bench.completed == [], "the edge has reported it"
 
 
 async def test_a_request_that_was_fenced_after_all_counts_as_refused() -> None:
