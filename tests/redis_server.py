@@ -54,7 +54,11 @@ class RedisServer:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         output = self._process.stdout
         assert output is not None
-        _wait_for_line(output, b"eady to accept connections")
+        try:
+            _wait_for_line(output, b"eady to accept connections")
+        except RuntimeError:
+            self._reap()
+            raise
 
     def stop(self) -> None:
         """Ends the server, paused or not, and waits for its end. Safe to call twice."""

@@ -3,9 +3,13 @@
 import datetime as dt
 import ipaddress
 import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -67,22 +71,44 @@ async def test_a_unix_url_with_a_database(redis_server: RedisServer) -> None:
     assert await answer(redis_server.url, "GET", "where") is None
 
 
-async def test_tls_with_a_certificate_that_is_checked(tmp_path: Path) -> None:
-    certificate, key = make_certificate(tmp_path)
-    port = free_port()
-    tls = ("--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key))
-    server = RedisServer(
-        tmp_path, arguments=(*tls, "--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no")
-    )
-    server.start()
-    try:
+@asynccontextmanager
+async def tls_before(server: RedisServer, directory: Path) -> AsyncIterator[tuple[int, Path]]:
+    """Ends TLS on a port before the server, for not every redis-server is built with it; gives port and certificate."""
+    certificate, key = make_certificate(directory)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    async def forward(
+        source: trio.abc.ReceiveStream, sink: trio.abc.SendStream, over: trio.CancelScope
+    ) -> None:
+        async for data in source:
+            await sink.send_all(data)
+        over.cancel()
+
+    async def serve(client: trio.SSLStream[trio.SocketStream]) -> None:
+        with suppress(trio.BrokenResourceError):  # the client trusts nobody here
+            async with client, await trio.open_unix_socket(server.socket_path) as redis:
+                await client.do_handshake()
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(forward, client, redis, nursery.cancel_scope)
+                    nursery.start_soon(forward, redis, client, nursery.cancel_scope)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_ssl_over_tcp_listeners(
+            0, context, host="127.0.0.1", https_compatible=True
+        )
+        nursery.start_soon(trio.serve_listeners, serve, listeners)
+        yield listeners[0].transport_listener.socket.getsockname()[1], certificate
+        nursery.cancel_scope.cancel()
+
+
+async def test_tls_with_a_certificate_that_is_checked(redis_server: RedisServer, tmp_path: Path) -> None:
+    async with tls_before(redis_server, tmp_path) as (port, certificate):
         base = f"rediss://127.0.0.1:{port}/0"
         assert await answer(f"{base}?ssl_ca_certs={certificate}", "PING") == b"PONG"
         assert await answer(f"{base}?ssl_cert_reqs=none", "PING") == b"PONG"
         with pytest.raises(StoreUnavailable):
             await answer(base, "PING")
-    finally:
-        server.stop()
 
 
 @pytest.mark.parametrize(
