@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from attrs import define, field, frozen
+from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal, UnsealError
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink
-from mix2api.store.log import told
+from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.log import is_damage, told
 from mix2api.vocabulary import ProcessId, Shard
 
 _INBOX_LIFE_MS: Final = 3_600_000
@@ -60,10 +61,11 @@ class Post:
         """
         key = self._keys.inbox(shard)
         sealed = self._seal.seal_bytes(payload, key.encode())
-        added, _ = told(
-            await self._link.execute(
-                ("XADD", key, "*", "p", sealed, "t", deadline_ms), ("PEXPIRE", key, _INBOX_LIFE_MS)
-            )
+        added, _ = await _firmly(
+            self._link,
+            key,
+            ("XADD", key, "*", "p", sealed, "t", deadline_ms),
+            ("PEXPIRE", key, _INBOX_LIFE_MS),
         )
         entry_id: str = added.decode()
         return entry_id
@@ -75,7 +77,7 @@ class Post:
             StoreUnavailable: Redis does not answer.
         """
         key = self._keys.inbox(shard)
-        (entries,) = told(await self._link.execute(("XRANGE", key, f"({after}", "+", "COUNT", _PAGE)))
+        (entries,) = await _firmly(self._link, key, ("XRANGE", key, f"({after}", "+", "COUNT", _PAGE))
         found, foreign = [], []
         for entry_id, fields in entries:
             try:
@@ -95,7 +97,8 @@ class Post:
         """
         ids = tuple(entry_ids)
         if ids:
-            told(await self._link.execute(("XDEL", self._keys.inbox(shard), *ids)))
+            key = self._keys.inbox(shard)
+            await _firmly(self._link, key, ("XDEL", key, *ids))
 
     async def mail(self, process: ProcessId, *payloads: bytes) -> None:
         """Sends to a process, in order, in one round trip.
@@ -117,7 +120,7 @@ class Post:
             )
             for payload in payloads
         ]
-        told(await self._link.execute(*commands, ("PEXPIRE", key, _MAIL_LIFE_MS)))
+        await _firmly(self._link, key, *commands, ("PEXPIRE", key, _MAIL_LIFE_MS))
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:
         """Who holds the shard; None if nobody does.
@@ -165,7 +168,7 @@ class MailReader:
         delete: list[Command] = [("XDEL", key, *self._read)] if self._read else []
         read: Command = ("XREAD", "COUNT", _PAGE, "BLOCK", BLOCK_MS, "STREAMS", key, self._last)
         try:
-            replies = told(await self._link.execute(*delete, read))
+            replies = await _firmly(self._link, key, *delete, read)
         except StoreUnavailable:
             return []
         entries = replies[-1][0][1] if replies[-1] else []
@@ -180,3 +183,18 @@ class MailReader:
         except UnsealError:
             self.foreign += 1
             return None
+
+
+async def _firmly(link: RedisLink, key: str, *commands: Command) -> list[Reply]:
+    """The replies to commands on one key; what stands there and is of another type gives way first.
+
+    It was no mail of ours, and would keep its reader deaf for ever. None of the commands had an effect then: but for the
+    expiry all of them fail alike.
+
+    Raises:
+        StoreUnavailable: one of the commands was refused, or may or may not have been run.
+    """
+    replies = await link.execute(*commands)
+    if isinstance(replies[0], ResponseError) and is_damage(replies[0]):
+        replies = (await link.execute(("DEL", key), *commands))[1:]
+    return told(replies)

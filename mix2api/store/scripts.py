@@ -29,18 +29,35 @@ class Script:
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
 
-APPEND: Final = Script("""
+_FIRMLY: Final = """
+local function firmly(command, key, ...)
+  local reply = redis.pcall(command, key, ...)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err, 0) end
+  redis.call('DEL', key)
+  return redis.call(command, key, ...)
+end
+"""
+"""Runs a command; what stands in its key and is of another type, so that it told nothing, gives way first."""
+
+APPEND: Final = Script(
+    _FIRMLY
+    + """
 local lease, open, audit, inbox, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, holder, retention, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 if ARGV[5] == '1' and number ~= '' then
-  local known, verdicts = string.match(redis.call('GET', ledger) or '', '^(%d+) (%a*)$')
+  local known, verdicts = string.match(firmly('GET', ledger) or '', '^(%d+) (%a*)$')
   if known == number then return verdicts end
 end
 
+local function leased()
+  return token ~= '' and redis.pcall('GET', lease) == token
+end
+
 local function judge(mode, run, expected)
-  if mode >= 16 then return token ~= '' and redis.call('GET', lease) == token and 'a' or 'f' end
-  local entry = redis.call('HGET', open, run)
+  if mode >= 16 then return leased() and 'a' or 'f' end
+  local entry = firmly('HGET', open, run)
   if entry then
     local due, by, rest = string.match(entry, '^(%d+) (%S+) (.*)$')
     if by ~= holder then return 'f' end
@@ -49,25 +66,17 @@ local function judge(mode, run, expected)
     if expected > due then return 'o' end
     return 'a', rest
   end
-  if mode % 2 == 0 or token == '' or redis.call('GET', lease) ~= token then return 'f' end
+  if mode % 2 == 0 or not leased() then return 'f' end
   return 'a'
-end
-
-local function add(log, i)
-  local id = redis.pcall('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
-  if type(id) == 'string' then return id end
-  if not string.find(id.err, 'WRONGTYPE', 1, true) then error(id.err, 0) end
-  redis.call('DEL', log)
-  return redis.call('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
 end
 
 local function close(at, run, rest, log, snapshot, last)
   local session, started = string.match(rest, '^%S+ %S+ (%S+) (.*)$')
   local oldest = string.format('%.0f', tonumber(string.match(last, '^%d+')) - tonumber(retention))
-  redis.call('XADD', audit, 'MINID', '~', oldest, '*',
-             'k', 'run', 'r', run, 's', session, 'a', started, 'e', ARGV[at])
+  firmly('XADD', audit, 'MINID', '~', oldest, '*',
+         'k', 'run', 'r', run, 's', session, 'a', started, 'e', ARGV[at])
   redis.call('HDEL', open, run)
-  if ARGV[at + 1] ~= '' then redis.call('XDEL', inbox, ARGV[at + 1]) end
+  if ARGV[at + 1] ~= '' then firmly('XDEL', inbox, ARGV[at + 1]) end
   if snapshot then
     redis.call('SET', snapshot, last .. ' ' .. ARGV[at + 2], 'PX', retention)
     redis.call('XTRIM', log, 'MAXLEN', '~', 10000)
@@ -78,7 +87,7 @@ local verdicts, at, key = {}, 6, 6
 while at <= #ARGV do
   local after, mode = at + tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   if mode == 8 then
-    redis.call('XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
+    firmly('XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
     verdicts[#verdicts + 1] = 'a'
   else
     local log, snapshot, run = KEYS[key], nil, ARGV[at + 2]
@@ -91,7 +100,7 @@ while at <= #ARGV do
       local first, last = at + 6, nil
       if mode % 4 >= 2 then first = at + 9 end
       for i = first, after - 1, 3 do
-        last = add(log, i)
+        last = firmly('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
       end
       if mode % 4 >= 2 then
         close(at + 6, run, rest, log, snapshot, last)
@@ -107,7 +116,8 @@ end
 verdicts = table.concat(verdicts)
 if number ~= '' then redis.call('SET', ledger, number .. ' ' .. verdicts, 'PX', retention) end
 return verdicts
-""")
+"""
+)
 """One commit of one shard. KEYS: lease, open, audit, inbox, ledger, then each append's log (and snapshot).
 
 ARGV: our lease token (empty: none), our holder word, retention in ms, the commit's number (empty: `seq` alone tells
@@ -115,8 +125,8 @@ a repeat), `1` if it may be a repeat; then the entries, each led by its number o
 1 opens, 2 closes, 4 has a snapshot; then run id, expected seq, seq due after it, the `open` value of an opening, if
 it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
 runs, guarded by the lease alone. Mode 8: an audit entry.
-What stands in a log's place and is no stream gives way: it told nothing, and the session's actor lives on. Gives one
-letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order.
+What stands in a key's place and is of another type gives way, or a foreign write would refuse a shard's requests for
+ever; in the lease's place it is nobody's lease (`ACQUIRE` takes it away). Gives one letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order.
 """
 
 HISTORY: Final = Script("""
@@ -139,9 +149,14 @@ return 1
 """KEYS: lease, open. ARGV: our lease token, run id, the process it is taken from, our holder word. Gives 1 if it is ours."""
 
 ACQUIRE: Final = Script("""
-local token = redis.call('GET', KEYS[1])
+local token = redis.pcall('GET', KEYS[1])
+if type(token) == 'table' or token and not string.find(token, '^[^:]+:[^:]+:%d+$') then
+  redis.call('DEL', KEYS[1])
+  token = false
+end
 if not token then
-  if redis.call('INCR', KEYS[2]) == 1 then
+  local epoch = redis.pcall('INCR', KEYS[2])
+  if type(epoch) == 'table' or epoch == 1 then
     local now = redis.call('TIME')
     redis.call('SET', KEYS[2], string.format('%.0f', now[1] * 1000000 + now[2]))
   end
@@ -154,7 +169,8 @@ return token
 """)
 """KEYS: lease, epoch. ARGV: our holder word, ms. Takes what is free, extends what is ours; nil if another has it.
 
-A counter begins at the server's clock, in microseconds: one that was emptied does not count again what it has counted, so
+A lease of another form or type is nobody's: no process wrote it, and without expiry it would keep its shard for ever.
+A counter begins at the server's clock, in microseconds: one that was emptied or is no number does not count again what it has counted, so
 that nobody takes a shard for one that was never out of his hands.
 """
 

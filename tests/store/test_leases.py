@@ -96,6 +96,22 @@ async def test_in_an_emptied_store_every_shard_is_both_lost_and_gained(redis_ser
         assert store.leases.token(parts.SHARD) != first, "an old token is worth nothing"
 
 
+@pytest.mark.parametrize("foreign", [("SET", "junk"), ("RPUSH", "junk"), ("HSET", "field", "junk")])
+@pytest.mark.parametrize("kind", ["lease", "epoch"])
+async def test_what_no_process_wrote_keeps_no_shard(
+    redis_server: RedisServer, kind: str, foreign: tuple[str, ...]
+) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        key = store.keys.lease(parts.SHARD) if kind == "lease" else store.keys.epoch(parts.SHARD)
+        command, *words = foreign
+        redis_server.command(command, key, *words)
+        assert await store.leases.acquire([parts.SHARD]) == LeaseChange(gained=frozenset({parts.SHARD}))
+        token = store.leases.token(parts.SHARD)
+        assert token is not None
+        assert int(token.rpartition(":")[2]) > 0
+        assert redis_server.command("PTTL", store.keys.lease(parts.SHARD)) > 0
+
+
 async def test_everybody_sees_which_shards_have_an_owner(redis_server: RedisServer) -> None:
     async with (
         parts.running_store(redis_server.url, shards=3) as store,

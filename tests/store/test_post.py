@@ -65,6 +65,39 @@ async def test_what_another_deployment_sealed_is_dropped(redis_server: RedisServ
             await link.aclose()
 
 
+async def test_what_is_of_another_type_gives_way_to_inbox_and_mail(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        inbox, mail = store.keys.inbox(parts.SHARD), store.keys.mail(store.process)
+        redis_server.command("SET", inbox, "foreign")
+        entry = await store.post.put_inbox(parts.SHARD, b"command", 1)
+        assert [each.entry_id for each in await store.post.read_inbox(parts.SHARD)] == [entry]
+        redis_server.command("SET", mail, "foreign")
+        await store.post.mail(store.process, b"one", b"two")
+        assert await take(store, 2) == [b"one", b"two"]
+        for key in (inbox, mail):
+            redis_server.command("DEL", key)
+            redis_server.command("HSET", key, "foreign", "words")
+        assert await store.post.read_inbox(parts.SHARD) == []
+        await store.post.delete_inbox(parts.SHARD, [entry])
+
+
+async def test_a_reader_takes_another_type_out_of_its_way(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store, trio.open_nursery() as nursery:
+        key = store.keys.mail(store.process)
+        redis_server.command("SET", key, "foreign")
+        taken: list[bytes] = []
+
+        async def read() -> None:
+            taken.extend(await take(store, 1))
+
+        nursery.start_soon(read)
+        with trio.fail_after(10):
+            while redis_server.command("EXISTS", key):
+                await trio.lowlevel.checkpoint()
+        await store.post.mail(store.process, b"heard")
+    assert taken == [b"heard"]
+
+
 async def test_mail_sealed_for_one_process_cannot_be_replayed_to_another(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
         other = ProcessId("p_0123456789ab")

@@ -296,12 +296,49 @@ async def test_a_full_redis_is_away_until_it_has_room(own_server: RedisServer) -
 async def test_a_script_that_fails_drops_its_shard_s_appends_and_no_others(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
         await store.leases.acquire([Shard(1), Shard(2)])
-        redis_server.command("SET", store.keys.open(Shard(1)), "not a hash")
-        broken = store.log.submit(parts.opening_append(parts.new_session(Shard(1)), parts.new_run()))
+        exhausted = parts.new_session(Shard(1))
+        last = "18446744073709551615-18446744073709551615"
+        redis_server.command("XADD", store.keys.log(Shard(1), exhausted), last, "no", "room")
+        broken = store.log.submit(parts.opening_append(exhausted, parts.new_run()))
         sound = store.log.submit(parts.opening_append(parts.new_session(Shard(2)), parts.new_run()))
         assert await broken.wait() is Outcome.DROPPED
         assert await sound.wait() is Outcome.APPENDED
         assert not store.is_down
+
+
+@pytest.mark.parametrize("kind", ["open", "audit", "inbox", "log"])
+async def test_what_is_of_another_type_gives_way_to_a_run(redis_server: RedisServer, kind: str) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        keys = {
+            "open": store.keys.open(parts.SHARD),
+            "audit": store.keys.audit(parts.SHARD),
+            "inbox": store.keys.inbox(parts.SHARD),
+            "log": store.keys.log(parts.SHARD, session),
+        }
+        redis_server.command("SET", keys[kind], "foreign")
+        opened = store.log.submit(parts.opening_append(session, run))
+        assert await opened.wait() is Outcome.APPENDED
+        ended = store.log.submit(parts.closing_append(session, run, 2, inbox_entry="1-1"))
+        assert await ended.wait() is Outcome.APPENDED
+        assert redis_server.command("TYPE", keys[kind]) in {b"stream", b"none"}
+        assert await store.log.open_runs(parts.SHARD) == []
+
+
+async def test_another_type_in_the_lease_s_place_fences_until_it_is_taken_again(
+    redis_server: RedisServer,
+) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        key = store.keys.lease(parts.SHARD)
+        redis_server.command("DEL", key)
+        redis_server.command("RPUSH", key, "foreign")
+        refused = store.log.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+        assert await refused.wait() is Outcome.FENCED
+        await store.leases.acquire([parts.SHARD])
+        accepted = store.log.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+        assert await accepted.wait() is Outcome.APPENDED
 
 
 async def test_logs_snapshots_and_indexes_expire_by_retention(redis_server: RedisServer) -> None:
