@@ -123,13 +123,16 @@ class Post:
         await _firmly(self._link, key, *commands, ("PEXPIRE", key, _MAIL_LIFE_MS))
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:
-        """Who holds the shard; None if nobody does.
+        """Who holds the shard; None if nobody does, as where another type stands.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        (token,) = told(await self._link.execute(("GET", self._keys.lease(shard))))
-        return None if token is None else ProcessId(token.decode().partition(":")[0])
+        (token,) = await self._link.execute(("GET", self._keys.lease(shard)))
+        if token is None or (isinstance(token, ResponseError) and is_damage(token)):
+            return None
+        (token,) = told([token])
+        return ProcessId(token.decode("ascii", "replace").partition(":")[0])
 
 
 @define(eq=False, kw_only=True)

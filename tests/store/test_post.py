@@ -165,3 +165,12 @@ async def test_a_shard_s_owner_is_known_to_everybody(redis_server: RedisServer) 
         assert await other.post.lease_owner(parts.SHARD) is None
         await store.leases.acquire([parts.SHARD])
         assert await other.post.lease_owner(parts.SHARD) == store.process
+
+
+async def test_what_no_process_wrote_is_no_owner_we_know(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        key = store.keys.lease(parts.SHARD)
+        redis_server.command("RPUSH", key, "foreign")
+        assert await store.post.lease_owner(parts.SHARD) is None
+        redis_server.command("SET", key, b"\xff\xfe")
+        assert await store.post.lease_owner(parts.SHARD) not in {None, store.process}
