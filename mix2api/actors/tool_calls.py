@@ -105,7 +105,10 @@ class ToolCalls:
     # --- native calls
 
     def started(self, event: ToolInputStarted) -> None:
-        """A call begins."""
+        """A call begins. Sites repeat ids: one that begins after its namesake became whole is another call."""
+        namesake = self._calls.get(event.call_id)
+        if namesake is not None and namesake.whole:
+            del self._calls[event.call_id]
         self.began(event.call_id, event.name, event.call_id)
 
     def delta(self, event: ToolInputDelta) -> None:

@@ -268,3 +268,22 @@ def test_a_call_of_the_text_is_told_by_its_number() -> None:
     assert pieces(made) == [first(0, "call_drawn1"), further(0, "{}")]
     (event,) = told(made)
     assert event.upstream_call_id is None
+
+
+def test_an_id_that_the_site_gives_again_names_another_call() -> None:
+    made = calls()
+    start(made)
+    whole(made, arguments='{"city":"Ulm"}')
+    (begun,) = start(made, name="time")
+    assert (begun.index, begun.name) == (1, "time")
+    assert begun.call_id not in {None, "call_c1"}
+    assert whole(made, name="time", arguments='{"zone":1}') == [further(1, '{"zone":1}')]
+    assert [call.function.arguments for call in made.given()] == ['{"city":"Ulm"}', '{"zone":1}']
+    assert [event.index for event in told(made)] == [0, 1]
+
+
+def test_a_beginning_that_is_told_twice_is_one_call() -> None:
+    made = calls()
+    start(made)
+    assert start(made) == []
+    assert made.count == 1
