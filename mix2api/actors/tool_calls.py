@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 
 from mix2api.events.kinds import ToolCall
 from mix2api.sealing import Seal
+from mix2api.sessions.canonical import canonical_arguments
 from mix2api.sessions.dispatch import ToolCallDelta
 from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
@@ -56,6 +57,11 @@ class _Call:
     def arguments(self) -> str:
         """The text so far. Joined when asked for: a long input comes in thousands of pieces."""
         return "".join(self.pieces)
+
+    def says(self, event: ToolInputAvailable) -> bool:
+        """Whether this is what the call has said already."""
+        same = canonical_arguments(self.arguments) == canonical_arguments(event.arguments)
+        return same and self.name == event.name
 
 
 class ToolCalls:
@@ -106,8 +112,7 @@ class ToolCalls:
 
     def started(self, event: ToolInputStarted) -> None:
         """A call begins. Sites repeat ids: one that begins after its namesake became whole is another call."""
-        namesake = self._calls.get(event.call_id)
-        if namesake is not None and namesake.whole:
+        if self._is_whole(event.call_id):
             del self._calls[event.call_id]
         self.began(event.call_id, event.name, event.call_id)
 
@@ -116,7 +121,9 @@ class ToolCalls:
         self.continued(event.call_id, event.text)
 
     def available(self, event: ToolInputAvailable) -> None:
-        """The whole call, whether it had begun or not."""
+        """The whole call, whether it had begun or not. Told once more it is the same; with other words, another call."""
+        if self._is_whole(event.call_id) and not self._calls[event.call_id].says(event):
+            del self._calls[event.call_id]
         self.began(event.call_id, event.name, event.call_id)
         if not self.has_text(event.call_id):
             self.continued(event.call_id, event.arguments)
@@ -126,6 +133,10 @@ class ToolCalls:
         """Whether any of its arguments came before the whole call did."""
         call = self._calls.get(call_id)
         return call is not None and bool(call.pieces)
+
+    def _is_whole(self, call_id: str) -> bool:
+        call = self._calls.get(call_id)
+        return call is not None and call.whole
 
     def failed(self, call_id: str, name: str) -> None:
         """The site could not read this call; one to a name of its own is its own business."""
@@ -146,7 +157,7 @@ class ToolCalls:
 
     def began(self, key: Key, name: str, upstream_id: str | None) -> None:
         """A call begins; `upstream_id` is the site's name for it. A call that is known is not begun again."""
-        if key in self._calls or key in self._held:
+        if key in self._calls:
             return
         if name not in self._rules.callable_names or (self._rules.single and self._taken()):
             self._held.add(key)

@@ -287,3 +287,30 @@ def test_a_beginning_that_is_told_twice_is_one_call() -> None:
     start(made)
     assert start(made) == []
     assert made.count == 1
+
+
+def test_a_whole_call_with_a_used_id_and_other_words_is_another_call() -> None:
+    made = calls()
+    assert whole(made, arguments='{"city":"Ulm"}') == [first(0, "call_c1"), further(0, '{"city":"Ulm"}')]
+    (begun, said) = whole(made, arguments='{"city":"Bonn"}')
+    assert (begun.index, said) == (1, further(1, '{"city":"Bonn"}'))
+    assert begun.call_id not in {None, "call_c1"}
+    (begun, _) = whole(made, name="time", arguments='{"city":"Bonn"}')
+    assert (begun.index, begun.name) == (2, "time")
+
+
+def test_a_whole_call_that_is_told_twice_is_one_call_however_it_is_written() -> None:
+    made = calls()
+    start(made)
+    more(made, '{"city": "Ulm", "n": 1.0}')
+    assert whole(made, arguments='{"city":"Ulm","n":1}') == []
+    assert whole(made, arguments='{"n":1,"city":"Ulm"}') == []
+    assert made.count == 1
+
+
+def test_an_offered_call_under_the_id_of_one_that_is_held_goes_out() -> None:
+    made = calls()
+    assert start(made, name="foreign") == []
+    assert start(made) == [first(0, "call_c1")]
+    made.step_ended()
+    assert (made.count, made.dropped) == (1, 1)
