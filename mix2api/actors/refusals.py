@@ -62,7 +62,7 @@ def taken_over() -> Ended:
         end_reason=EndReason.WORKER_LOST,
         detail=Detail.FENCED.value,
         http_status=503,
-        message="another process took this request over",
+        message="this process lost the request: another took it over, or the event log was emptied",
         error_code="worker_lost",
         retry_after_s=1,
     )
