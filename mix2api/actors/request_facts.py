@@ -4,6 +4,7 @@ import msgspec
 from attrs import frozen
 
 from mix2api.actors.environment import ActorOptions, Environment
+from mix2api.actors.logged_calls import of_result
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
@@ -130,15 +131,17 @@ def tool_results(environment: Environment, submission: Submission) -> tuple[Tool
     """The tool results that came with this turn (`seq` 0)."""
     seal = environment.seal
     messages = submission.turn.messages
+    after = _after_last_answer(messages)
+    history = messages[:after]
     return tuple(
         ToolResult(
             run_id=submission.run_id,
             seq=0,
-            tool_call_id=str(seal.digest(message.tool_call_id or message.name or "", "tool_call_id")),
+            tool_call_id=of_result(message, history, submission.isolation, seal),
             size_bytes=len(text := _text(message)),
             digest=seal.digest(text, "tool_result"),
         )
-        for message in messages[_after_last_answer(messages) :]
+        for message in messages[after:]
         if message.role in RESULT_ROLES
     )
 

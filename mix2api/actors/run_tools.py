@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from mix2api.actors.environment import Environment
-from mix2api.actors.tool_calls import CALL_ID, TOOL_NAME, CallRules
+from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
+from mix2api.actors.tool_calls import TOOL_NAME, CallRules
 from mix2api.actors.translation import Translation
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Submission
@@ -12,22 +13,28 @@ from mix2api.tools.ids import CallIds, ids_in
 from mix2api.tools.offer import offer_of
 from mix2api.tools.recognition import Recogniser
 from mix2api.tools.results import result_key
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import FunctionCall, Message
 
 
 def translation_of(submission: Submission, state: SessionState, environment: Environment) -> Translation:
     """The translation of a run's answer, by what its turn offers and what its conversation has seen."""
-    turn = submission.turn
+    turn, seal = submission.turn, environment.seal
+
+    def place(call: FunctionCall) -> str:
+        answer = Message(role="assistant", function_call=call)
+        return by_place([*turn.messages, answer], submission.isolation, seal)
+
     offer = offer_of(turn)
     rules = CallRules(
         callable_names=offer.callable_names,
         ids=_call_ids(turn.messages, state, environment),
         single=offer.single,
         streamed=turn.stream,
+        place=place if turn.legacy_functions else None,
     )
     in_text = environment.options.tools_in_text and offer.functions
     reader = Recogniser(rules.callable_names) if in_text else None
-    return Translation(submission.run_id, environment.seal, rules, reader)
+    return Translation(submission.run_id, seal, rules, reader)
 
 
 def _call_ids(messages: list[Message], state: SessionState, environment: Environment) -> CallIds:
@@ -37,7 +44,7 @@ def _call_ids(messages: list[Message], state: SessionState, environment: Environ
     remembered = {call.tool_call_id for call in state.calls}
 
     def known(call_id: str) -> bool:
-        return call_id in history or seal.digest(call_id, CALL_ID) in remembered
+        return call_id in history or by_id(call_id, seal) in remembered
 
     return CallIds(environment.mint.call_id, known)
 
@@ -51,14 +58,14 @@ def result_ids(messages: list[Message], state: SessionState, seal: Seal) -> Mapp
     if state.upstream_session is None or not state.calls:
         return {}
     # The newest of two with one name or id: that is the one whose result has not come yet.
-    by_id = {call.tool_call_id: call.upstream_call_id for call in state.calls}
-    by_name = {call.name: call.upstream_call_id for call in state.calls}
+    ids = {call.tool_call_id: call.upstream_call_id for call in state.calls}
+    names = {call.name: call.upstream_call_id for call in state.calls}
     found: dict[str, str] = {}
     for message in messages:
         if message.role == "tool":
-            sealed = by_id.get(str(seal.digest(message.tool_call_id or "", CALL_ID)))
+            sealed = ids.get(by_id(message.tool_call_id or "", seal))
         elif message.role == "function":
-            sealed = by_name.get(seal.digest(message.name or "", TOOL_NAME))
+            sealed = names.get(seal.digest(message.name or "", TOOL_NAME))
         else:
             sealed = None
         if sealed is not None:

@@ -10,10 +10,12 @@ the client waits for one whole answer, all wait for its end: a call that turns o
 a stream cannot undo. What a call carried is told to the log once it is whole and out.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from attrs import define, field, frozen
 
+from mix2api.actors.logged_calls import CALL_ID, by_id
 from mix2api.events.kinds import ToolCall
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import canonical_arguments
@@ -37,6 +39,8 @@ class CallRules:
     """Only one call goes out."""
     streamed: bool = True
     """Pieces go out as they come; otherwise with `close`."""
+    place: Callable[[FunctionCall], str] | None = None
+    """Of a legacy caller, who is told no ids: the digest by which the log knows a call."""
 
 
 @define
@@ -248,7 +252,7 @@ class ToolCalls:
         return ToolCall(
             run_id=self._run_id,
             seq=0,
-            tool_call_id=str(self._seal.digest(call.call_id, CALL_ID)),
+            tool_call_id=self._known_by(call),
             upstream_call_id=None if upstream_id is None else self._seal.seal(upstream_id, CALL_ID),
             name=self._seal.digest(call.name, TOOL_NAME),
             index=call.index,
@@ -256,7 +260,11 @@ class ToolCalls:
             digest=self._seal.digest(arguments, "tool_arguments"),
         )
 
+    def _known_by(self, call: _Call) -> str:
+        place = self._rules.place
+        if place is None:
+            return by_id(call.call_id, self._seal)
+        return place(FunctionCall(call.name, call.arguments))
 
-CALL_ID: Final = "tool_call_id"
-"""The purpose under which call ids are digested and sealed."""
+
 TOOL_NAME: Final = "tool_name"

@@ -70,6 +70,7 @@ async def test_a_legacy_caller_s_loop_closes(
         assert len(system.demo.sessions) == 1
         report = await system.check_log(runs=3)
         assert report["by_end_reason"] == {"stop": 1, "tool_calls": 2}
+        assert (report["tool_loops"], report["loop_closure"]) == (2, 1.0)
 
 
 def legacy_loop(url: str, text: str, *, stream: bool) -> tuple[str, int]:
