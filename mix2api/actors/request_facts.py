@@ -87,12 +87,15 @@ def _changed(messages: list[Message], sent: list[Message]) -> int:
 
 
 def _newest(messages: list[Message], limit: int) -> list[Message]:
-    """The last messages up to the limit, but never without the tool results that stand first."""
-    results = 0
-    while results < len(messages) and messages[results].role in RESULT_ROLES:
-        results += 1
-    room = max(0, limit - results)
-    return [*messages[:results], *messages[max(results, len(messages) - room) :]]
+    """The last messages up to the limit, but never without a tool result, wherever it stands among them."""
+    room = limit - sum(message.role in RESULT_ROLES for message in messages)
+    kept: list[Message] = []
+    for message in reversed(messages):
+        is_result = message.role in RESULT_ROLES
+        if is_result or room > 0:
+            kept.append(message)
+            room -= not is_result
+    return kept[::-1]
 
 
 def _message_limited(message: Message, options: ActorOptions) -> Message:

@@ -127,6 +127,19 @@ def test_no_result_of_the_last_answer_is_left_out_whatever_the_limit() -> None:
     assert (few.withheld, some.withheld) == (2, 1)
 
 
+def test_results_between_notes_are_not_left_out_either() -> None:
+    new = [said("system", "a"), tool("1"), said("system", "b"), tool("2", "call_2"), said("user", "c")]
+    turn = Turn(model=MODEL, messages=[said("assistant"), *new])
+    kept = {
+        limit: "".join(
+            str(message.content)
+            for message in unseen_messages(turn, HELD, ActorOptions(messages_max=limit)).messages
+        )
+        for limit in (1, 3, 4, 5)
+    }
+    assert kept == {1: "12", 3: "12c", 4: "1b2c", 5: "a1b2c"}
+
+
 TOOLS = [{"type": "function", "function": {"name": "read"}}]
 
 
