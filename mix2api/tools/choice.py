@@ -78,8 +78,13 @@ def _allowed(asked: dict[str, Any]) -> Choice:
     mode = inner.get("mode", CallMode.FREELY) if isinstance(inner, dict) else None
     if not isinstance(tools, list) or mode not in {CallMode.FREELY, CallMode.ALWAYS}:
         raise _refused("`allowed_tools` needs `mode` (auto or required) and a list of `tools`")
-    names = (_name(tool) for tool in tools)
-    return Choice(CallMode(mode), frozenset(name for name in names if name is not None))
+    names = [_name(tool) for tool in tools]
+    functions = frozenset(name for name in names if name is not None)
+    if None in names and not functions:
+        mode = (
+            CallMode.FREELY
+        )  # what may be demanded is a tool of another type, and those are the site's business
+    return Choice(CallMode(mode), functions)
 
 
 def _name(tool: Any) -> str | None:

@@ -41,6 +41,20 @@ def turn(choice: Any, tools: list[dict[str, Any]] | None = TOOLS) -> Turn:
             },
             Choice(CallMode.FREELY, frozenset()),
         ),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "required", "tools": [{"type": "mcp", "server_label": "x"}]},
+            },
+            Choice(CallMode.FREELY, frozenset()),
+        ),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "required", "tools": [{"type": "mcp"}, READ]},
+            },
+            Choice(CallMode.ALWAYS, frozenset({"read"})),
+        ),
         ({"type": "custom", "custom": {"name": "grep"}}, Choice(CallMode.FREELY)),
         ({"type": "mcp", "server_label": "x"}, Choice(CallMode.FREELY)),
     ],
@@ -57,6 +71,7 @@ def test_every_form_of_choice_is_one_rule(asked: Any, meant: Choice) -> None:
         ("required", None),
         ("required", []),
         ({"type": "allowed_tools", "allowed_tools": {"mode": "never", "tools": []}}, TOOLS),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}, TOOLS),
         ({"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}, TOOLS),
         ({"type": "allowed_tools", "allowed_tools": 5}, TOOLS),
     ],
