@@ -5,12 +5,14 @@ no functions are not in it: they are passed on and never called.
 """
 
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 from attrs import evolve, field, frozen
 
 from mix2api.tools.choice import CallMode, Choice, choice_of
-from mix2api.wire.turn import Turn
+from mix2api.tools.results import result_key
+from mix2api.wire.turn import Message, Turn
 
 
 @frozen
@@ -56,13 +58,19 @@ def offer_of(turn: Turn, *, force: bool = False) -> Offer:
     """
     functions = _functions(turn)
     choice = choice_of(turn, frozenset(functions))
-    if force and functions and choice.mode is CallMode.FREELY and turn.messages[-1].role == "user":
+    if force and functions and choice.mode is CallMode.FREELY and _asks(turn.messages):
         choice = evolve(choice, mode=CallMode.ALWAYS)
     return Offer(
         functions=tuple(functions.values()),
         choice=choice,
         single=turn.legacy_functions or turn.parallel_tool_calls is False,
     )
+
+
+def _asks(messages: list[Message]) -> bool:
+    """Whether a user spoke since the last answer, and no results came: agents put reminders and notes behind either."""
+    new = list(takewhile(lambda message: message.role != "assistant", reversed(messages)))
+    return any(message.role == "user" for message in new) and not any(map(result_key, new))
 
 
 def _functions(turn: Turn) -> dict[str, FunctionTool]:

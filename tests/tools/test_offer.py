@@ -9,6 +9,8 @@ from mix2api.tools.offer import NO_OFFER, FunctionTool, offer_of
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn
 
 USER = Message(role="user", content="x")
+NOTE = Message(role="system", content="a reminder")
+ANSWER = Message(role="assistant", content="done")
 RESULT = Message(role="tool", tool_call_id="c", content="1")
 CALL = Message(role="assistant", tool_calls=[MessageToolCall(id="c", function=FunctionCall("read"))])
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
@@ -68,7 +70,11 @@ def test_some_callers_get_one_call_at_a_time(fields: dict[str, Any], *, single: 
     [
         (turn(tools=[function("f")]), CallMode.ALWAYS),
         (turn(tools=[function("f")], tool_choice="none"), CallMode.NEVER),
+        (turn(USER, NOTE, tools=[function("f")]), CallMode.ALWAYS),
+        (turn(USER, CALL, RESULT, ANSWER, USER, tools=[function("f")]), CallMode.ALWAYS),
         (turn(USER, CALL, RESULT, tools=[function("f")]), CallMode.FREELY),
+        (turn(USER, CALL, RESULT, USER, tools=[function("f")]), CallMode.FREELY),
+        (turn(USER, ANSWER, tools=[function("f")]), CallMode.FREELY),
         (turn(), CallMode.FREELY),
     ],
 )
