@@ -12,6 +12,7 @@ from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instr
 from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.tools.results import shortened_result
+from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message, Turn
 
 
@@ -19,7 +20,8 @@ def request_event(environment: Environment, turn: PendingTurn, state: SessionSta
     """The `request` event of a turn (`seq` 0)."""
     submission = turn.submission
     content = submission.turn
-    new = unseen_messages(content, state, environment.options)
+    other_realm = is_other_realm(submission, state.realm)
+    new = unseen_messages(content, state, environment.options, other_realm=other_realm)
     continued = state.stage is not Stage.VACANT
     return Request(
         run_id=submission.run_id,
@@ -61,11 +63,18 @@ class Unseen:
     """Messages of the turn that it will not get, or not whole."""
 
 
-def unseen_messages(turn: Turn, state: SessionState, options: ActorOptions) -> Unseen:
+def is_other_realm(submission: Submission, realm: Digest | None) -> bool:
+    """Whether a turn is of another realm than that of its session's turn before: a name may lead anywhere."""
+    return submission.lineage is not None and submission.lineage.realm != realm
+
+
+def unseen_messages(
+    turn: Turn, state: SessionState, options: ActorOptions, *, other_realm: bool = False
+) -> Unseen:
     """What the upstream session has not been sent: all on a fresh one, else what is new, within limits.
 
-    New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions,
-    which the session has had. An assistant message with nothing in it is no answer, as it is none in the lineage: else
+    New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions.
+    Those the session has had, unless the turn is of another realm: then they may be others, and go up too. An assistant message with nothing in it is no answer, as it is none in the lineage: else
     what stands before it would never be sent. Tool results have a limit of their own, on every session, and come before any
     other cut; the results of the last answer are always sent, all of them: the site waits for each.
     """
@@ -79,7 +88,11 @@ def unseen_messages(turn: Turn, state: SessionState, options: ActorOptions) -> U
     new = [message for message in messages[after:] if message.role != "assistant"]
     kept = _newest(new, options.messages_max)
     sent = [_message_limited(message, options) for message in kept]
-    return Unseen(sent, len(new) - len(kept) + _changed(kept, sent))
+    withheld = len(new) - len(kept) + _changed(kept, sent)
+    if other_realm:
+        limited = _instructions_limited(messages[:leading], turn, options)
+        return Unseen([*limited, *sent], withheld + _changed(messages[:leading], limited))
+    return Unseen(sent, withheld)
 
 
 def _changed(messages: list[Message], sent: list[Message]) -> int:

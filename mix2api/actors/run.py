@@ -24,7 +24,8 @@ from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireS
 from mix2api.sessions.decide import decide
 from mix2api.sessions.dispatch import Accepted
 from mix2api.sessions.evolve import fold
-from mix2api.sessions.lineage import answered
+from mix2api.sessions.lineage import answered, kept_for
+from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
@@ -252,12 +253,22 @@ class Run:
         return end, self._record.submit(events, state, closing=closing)
 
     def _waits_at(self) -> tuple[Digest, ...]:
-        """The history that ends with what the client was given."""
-        lineage = self._submission.lineage
+        """The history that ends with what the client was given.
+
+        A session that a name or an id led to, and not the history, waits there only for who says that word again: it was
+        begun by requests of which this one tells nothing.
+        """
+        submission, request = self._submission, self._request
+        lineage = submission.lineage
         if lineage is None or not self._translation.finished:
             return ()
-        answer = self._translation.answer(legacy=self._submission.turn.legacy_functions)
-        return answered(lineage, answer, self._env.seal.digester("lineage"))
+        digester = self._env.seal.digester("lineage")
+        answer = self._translation.answer(legacy=submission.turn.legacy_functions)
+        waits_at = answered(lineage, answer, digester)
+        if request.resolution == "fresh" or request.resolution_reason == Reason.LINEAGE:
+            return waits_at
+        word = submission.bind or self._session_id
+        return tuple(kept_for(word, at, digester) for at in waits_at)
 
     def _causes(self) -> list[Command]:
         """What ends the run, if the upstream's own frames do not."""

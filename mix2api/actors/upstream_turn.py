@@ -3,7 +3,7 @@
 from typing import Final
 
 from mix2api.actors.environment import Environment
-from mix2api.actors.request_facts import unseen_messages
+from mix2api.actors.request_facts import is_other_realm, unseen_messages
 from mix2api.actors.run_tools import result_ids
 from mix2api.events.kinds import UpstreamChunk
 from mix2api.sessions.dispatch import Submission
@@ -27,17 +27,18 @@ def upstream_call(
         realm_before: the realm of the session's last turn.
     """
     seal = environment.seal
-    session, exchange, lineage = state.upstream_session, state.upstream_exchange, submission.lineage
-    messages = unseen_messages(submission.turn, state, environment.options).messages
+    session, exchange = state.upstream_session, state.upstream_exchange
+    other_realm = is_other_realm(submission, realm_before)
+    unseen = unseen_messages(submission.turn, state, environment.options, other_realm=other_realm)
     return UpstreamCall(
         run_id=submission.run_id,
         request_id=submission.request_id,
         turn=submission.turn,
-        messages=messages,
-        call_ids=result_ids(messages, state, seal),
+        messages=unseen.messages,
+        call_ids=result_ids(unseen.messages, state, seal),
         session=None if session is None else seal.unseal(session, "upstream_session"),
         exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
-        same_realm=lineage is not None and lineage.realm == realm_before,
+        same_realm=submission.lineage is not None and not other_realm,
         authorization=submission.authorization,
     )
 

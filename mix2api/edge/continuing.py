@@ -16,7 +16,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import instructions_form, tools_form
-from mix2api.sessions.lineage import Lineage, lineage_of
+from mix2api.sessions.lineage import Lineage, kept_for, lineage_of
 from mix2api.sessions.resolution import (
     ContinueIssued,
     ContinueNamed,
@@ -90,7 +90,7 @@ class Continuing:
     async def find(
         self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
     ) -> Found:
-        """The session for a turn: at most one round trip to the index.
+        """The session for a turn: one round trip to the index at most; where a named history is not found, one more for each name.
 
         Args:
             turn: what was asked.
@@ -115,11 +115,8 @@ class Continuing:
         match planned:
             case MakeFresh(reason, bind):
                 return made(reason=reason, bind=bind)
-            case TakeWaiting(at, bind):
-                session_id = await self._index.take(at)
-                if session_id is None:
-                    return made(reason=Reason.NO_MATCH, bind=bind)
-                return made(session_id=session_id, reason=Reason.LINEAGE, taken=at, bind=bind)
+            case TakeWaiting():
+                return await self._take(planned, made)
             case ContinueIssued(session_id):
                 return made(session_id=session_id, reason=Reason.NAMED)
             case ContinueNamed(name, reason):
@@ -130,6 +127,18 @@ class Continuing:
                 return made(session_id=session_id, reason=reason, bind=name)
             case _:
                 assert_never(planned)
+
+    async def _take(self, planned: TakeWaiting, made: Callable[..., Found]) -> Found:
+        made = partial(made, bind=planned.bind)
+        session_id = await self._index.take(planned.at)
+        if session_id is not None:
+            return made(session_id=session_id, reason=Reason.LINEAGE, taken=planned.at)
+        for word in planned.words:
+            kept = kept_for(word, planned.at, self._digester)
+            session_id = await self._index.take(kept)
+            if session_id is not None:
+                return made(session_id=session_id, reason=Reason.NAMED, taken=kept)
+        return made(reason=Reason.NO_MATCH)
 
     async def put_back(self, at: Digest, session_id: SessionId) -> None:
         """For a turn that never began: the session that was taken for it waits again. Never fails."""

@@ -20,6 +20,7 @@ Digester = Callable[[bytes], Digest]
 _PIECE: Final = b"\0"
 _BESIDE: Final = b"\1"
 _BOTH: Final = b"\2"
+_WORD: Final = b"\3"
 """What a digest is of: digests before it are of one length, so that nothing else can read the same."""
 _NOTHING: Final = Digest("")
 _HISTORY: Final = frozenset({"assistant", "result"})
@@ -75,6 +76,15 @@ def answered(lineage: Lineage, answer: Message, digester: Digester) -> tuple[Dig
         return ()
     head, beside = _chained(lineage.head, lineage.beside, piece, digester)
     return tuple(dict.fromkeys((_whole(head, beside, digester), head)))
+
+
+def kept_for(word: str, at: Digest, digester: Digester) -> Digest:
+    """The digest at which a session waits for that history from whoever names the session by that word as well.
+
+    A session that went on by a name or an id holds what the request did not carry. The history of that request alone
+    must not lead there: somebody else may have the same one.
+    """
+    return digester(b"%b%b%b" % (at.encode(), _WORD, word.encode()))
 
 
 def _chained(head: Digest, beside: Digest, piece: Piece, digester: Digester) -> tuple[Digest, Digest]:

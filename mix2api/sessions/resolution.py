@@ -71,6 +71,9 @@ class TakeWaiting:
 
     at: Digest
     bind: Digest | None = None
+    words: tuple[str, ...] = ()
+    """What the request calls its session. Before it gets a fresh one: the one that waits for who says this with this
+    history (`mix2api.sessions.lineage.kept_for`)."""
 
 
 @frozen
@@ -135,7 +138,9 @@ def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
     if reuse is Reuse.KEY and words.key is not None:
         return ContinueNamed(words.key, Reason.KEY)
     if lineage.has_history:
-        return MakeFresh(Reason.NO_MATCH, name) if lineage.at is None else TakeWaiting(lineage.at, name)
+        if lineage.at is None:
+            return MakeFresh(Reason.NO_MATCH, name)
+        return TakeWaiting(lineage.at, name, tuple(word for word in (name, words.issued) if word is not None))
     if words.issued is not None:
         return ContinueIssued(words.issued)
     if name is not None:

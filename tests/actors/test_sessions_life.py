@@ -293,6 +293,54 @@ async def test_a_name_whose_session_retired_leads_to_a_fresh_one_from_then_on() 
         assert how(await ask(bench, user(), session="mine")) == ("continued", "named")
 
 
+async def test_what_a_named_session_holds_goes_to_nobody_who_has_its_last_question_alone() -> None:
+    async with working(*[GOOD] * 3) as bench:
+        await ask(bench, user("a secret"), session="mine")
+        assert how(await ask(bench, *ONE, session="mine")) == ("continued", "named")
+        assert how(await ask(bench, *TWO)) == ("fresh", "no_match")
+
+
+async def test_nor_what_a_session_holds_that_its_id_led_to() -> None:
+    async with working(*[GOOD] * 3) as bench:
+        await ask(bench, user("a secret"))
+        (session,) = bench.world.logs
+        assert how(await ask(bench, *ONE, session=session)) == ("continued", "named")
+        assert how(await ask(bench, *TWO)) == ("fresh", "no_match")
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+async def test_who_says_the_name_again_goes_on_with_the_history_since_then(*, by_id: bool) -> None:
+    async with working(*[GOOD] * 5) as bench:
+        word = "mine"
+        await ask(bench, user("before"), session=word)
+        if by_id:
+            (word,) = bench.world.logs
+        await ask(bench, *ONE, session=word)
+        assert how(await ask(bench, *TWO, session=word)) == ("continued", "named")
+        assert how(await ask(bench, *THREE, session=word)) == ("continued", "named")
+        assert [[message.content for message in call.messages] for call in bench.upstream.calls] == [
+            ["before"],
+            ["one"],
+            ["two"],
+            ["three"],
+        ]
+        assert how(await ask(bench, *THREE, session=word)) == ("fresh", "no_match"), "it has moved on"
+
+
+async def test_a_named_session_is_told_of_instructions_that_it_did_not_have_before() -> None:
+    async with working(*[GOOD] * 4) as bench:
+        for words in ("be brief", "be brief", "be verbose"):
+            await ask(bench, {"role": "system", "content": words}, user("hi"), session="mine")
+        await ask(bench, user("hi"), session="mine")
+        assert [[message.content for message in call.messages] for call in bench.upstream.calls] == [
+            ["be brief", "hi"],
+            ["hi"],
+            ["be verbose", "hi"],
+            ["hi"],
+        ]
+        assert [request.messages_new for request in bench.requests()] == [2, 1, 2, 1]
+
+
 async def test_new_leaves_the_named_session_for_a_fresh_one() -> None:
     async with working(GOOD, GOOD) as bench:
         await ask(bench, user(), session="mine")

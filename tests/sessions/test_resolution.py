@@ -36,19 +36,19 @@ def test_new_beats_everything(history: list[Given], reuse: Reuse) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "bound"),
+    ("words", "bound", "said"),
     [
-        (SessionWords(), None),
-        (SessionWords(issued=ISSUED), None),
-        (SessionWords(name=NAME), NAME),
-        (SessionWords(key=KEY), KEY),
-        (SessionWords(issued=ISSUED, name=NAME, key=KEY), NAME),
+        (SessionWords(), None, ()),
+        (SessionWords(issued=ISSUED), None, (ISSUED,)),
+        (SessionWords(name=NAME), NAME, (NAME,)),
+        (SessionWords(key=KEY), KEY, (KEY,)),
+        (SessionWords(issued=ISSUED, name=NAME, key=KEY), NAME, (NAME, ISSUED)),
     ],
 )
 def test_a_history_beats_names_which_go_to_the_session_that_it_finds(
-    words: SessionWords, bound: Digest | None
+    words: SessionWords, bound: Digest | None, said: tuple[str, ...]
 ) -> None:
-    assert plan(words, lineage(*CONTINUED), Reuse.LINEAGE) == TakeWaiting(AT, bound)
+    assert plan(words, lineage(*CONTINUED), Reuse.LINEAGE) == TakeWaiting(AT, bound, said)
 
 
 @pytest.mark.parametrize("reuse", Reuse)
