@@ -51,7 +51,7 @@ class LimitedBody(TrioBody):
         self._drained.set()
 
     async def read(self, timeout_s: float) -> bytes:
-        """The whole body.
+        """The whole body, once: it is not kept beside what is made of it, for as long as the answer takes.
 
         Raises:
             BodyTooLarge: over the limit.
@@ -64,7 +64,9 @@ class LimitedBody(TrioBody):
             raise BodyTooLarge(f"The body is too large: at most {self._limit} bytes are accepted.")
         if not self._settled.is_set():
             raise RequestTimeout("The body did not arrive in time.")
-        return bytes(self._data)
+        data = bytes(self._data)
+        self._drop()
+        return data
 
     async def drain(self, limit_s: float) -> None:
         """Throws away what is there and what still comes, within bounds. For every answer that refuses."""

@@ -68,6 +68,7 @@ class HttpClient:
         with trio.CancelScope() as scope:
             watch = Watch(scope, self._services.timeouts.total_or_inf)
             exchange = Exchange(self._services, request, watch)
+            del request  # the exchange lets go of it in time
             try:
                 await exchange.start()
                 yield exchange

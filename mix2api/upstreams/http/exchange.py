@@ -47,7 +47,9 @@ class Exchange:
 
     def __init__(self, services: Services, request: HttpRequest, watch: Watch) -> None:
         self._services = services
-        self._request = request
+        self._origin = request.origin
+        self._request: HttpRequest | None = request
+        """None once the answer's head is here: it is not sent again, and may be long."""
         self._watch = watch
         self._first_byte_at = 0.0
         self._attempts = 0
@@ -68,7 +70,7 @@ class Exchange:
         while True:
             self._attempts += 1
             try:
-                return await self._put(self._services.pool.take(self._request.origin))
+                return await self._put(self._services.pool.take(self._origin))
             except UpstreamFault as fault:
                 pause = self._pause_before_next(None)
                 if fault.detail is not Detail.CONNECT_FAILED or pause is None:
@@ -163,6 +165,8 @@ class Exchange:
         return self._connection
 
     async def _put(self, idle: Connection | None) -> None:
+        if self._request is None:
+            raise trio.ClosedResourceError("the call has its answer")
         connection = self._connection = idle if idle is not None else await self._dial()
         self._reader = HeadReader()
         request = self._reader.encode(self._request)
@@ -174,7 +178,7 @@ class Exchange:
     async def _dial(self) -> Connection:
         try:
             with self._watch.until(trio.current_time() + self._services.timeouts.connect, Detail.CONNECT):
-                return await self._services.dialer.dial(self._request.origin)
+                return await self._services.dialer.dial(self._origin)
         except UpstreamFault as fault:
             # An earlier attempt may have been read before its connection closed.
             fault.taken = self._watch.sent
@@ -199,6 +203,7 @@ class Exchange:
 
     def _begin_body(self, head: AnswerHead) -> AnswerHead:
         self._head = head
+        self._request = None
         self._watch.status = head.status
         self._body = body_of(head)
         self._pending = self._body.feed(self._reader.rest)

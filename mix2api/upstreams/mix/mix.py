@@ -56,13 +56,15 @@ class MixUpstream:
             UpstreamFault: no connection.
         """
         origin, base_path = self._place if call.turn.base is None else _place_of(call.turn.base)
-        request = HttpRequest(
-            origin=origin,
-            path=base_path + self._options.chat_path,
-            headers=request_headers(call, self._options),
-            body=request_body(call, self._options),
+        sending = self._client.send(
+            HttpRequest(
+                origin=origin,
+                path=base_path + self._options.chat_path,
+                headers=request_headers(call, self._options),
+                body=request_body(call, self._options),
+            )
         )
-        async with self._client.send(request) as exchange:
+        async with sending as exchange:
             yield MixStream(exchange, call, self._options, self._clock)
 
 
