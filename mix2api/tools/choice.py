@@ -76,14 +76,16 @@ def _allowed(asked: dict[str, Any]) -> Choice:
     inner = asked.get(_ALLOWED, asked)
     tools = inner.get("tools") if isinstance(inner, dict) else None
     mode = inner.get("mode", CallMode.FREELY) if isinstance(inner, dict) else None
-    if not isinstance(tools, list) or mode not in {CallMode.FREELY, CallMode.ALWAYS}:
+    if not isinstance(tools, list) or mode not in (
+        CallMode.FREELY,
+        CallMode.ALWAYS,
+    ):  # no set: it may be a list
         raise _refused("`allowed_tools` needs `mode` (auto or required) and a list of `tools`")
     names = [_name(tool) for tool in tools]
     functions = frozenset(name for name in names if name is not None)
     if None in names and not functions:
-        mode = (
-            CallMode.FREELY
-        )  # what may be demanded is a tool of another type, and those are the site's business
+        # What may be demanded is a tool of another type, and that is between client and site.
+        return Choice(CallMode.FREELY, functions)
     return Choice(CallMode(mode), functions)
 
 

@@ -72,6 +72,7 @@ def test_every_form_of_choice_is_one_rule(asked: Any, meant: Choice) -> None:
         ("required", []),
         ({"type": "allowed_tools", "allowed_tools": {"mode": "never", "tools": []}}, TOOLS),
         ({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}, TOOLS),
+        ({"type": "allowed_tools", "allowed_tools": {"mode": ["auto"], "tools": []}}, TOOLS),
         ({"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}, TOOLS),
         ({"type": "allowed_tools", "allowed_tools": 5}, TOOLS),
     ],
