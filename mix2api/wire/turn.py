@@ -18,11 +18,11 @@ class FunctionCall(Struct, frozen=True):
     arguments: str = ""
 
 
-class MessageToolCall(Struct, frozen=True, kw_only=True):
-    """One entry of an assistant message's `tool_calls`."""
+class MessageToolCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One entry of an assistant message's `tool_calls`. What it does not have is not written: sites refuse `"custom": null`."""
 
     id: str
-    type: str = "function"
+    type: str = field(default_factory=lambda: "function")  # a factory's value is written, unlike a default
     function: FunctionCall | None = None
     custom: dict[str, Any] | None = None
 

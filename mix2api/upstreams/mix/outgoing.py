@@ -22,7 +22,7 @@ def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> 
     part once, on a fresh session, behind the system prompt; what holds for the next answer before what is new. Where not
     all tools are told the choice differs from turn to turn, and each turn tells its own.
     """
-    messages = modern_history(call.messages)
+    messages = [_with_content(message) for message in modern_history(call.messages)]
     if options.send_tools:
         return [_with_site_id(message, call.call_ids) for message in messages]
     names = names_of_calls(call.turn.messages) | names_of_calls(messages)
@@ -59,6 +59,13 @@ def _in_text(message: Message, names: Mapping[str, str], call_ids: Mapping[str, 
     if name and message.name is None:
         message = replace(message, name=name)
     return _with_site_id(message, call_ids)
+
+
+def _with_content(message: Message) -> Message:
+    """A result of nothing is an empty text: clients write null, too, and OpenAI's form wants a content."""
+    if message.content is None and result_key(message):
+        return replace(message, content="")
+    return message
 
 
 def _with_site_id(message: Message, call_ids: Mapping[str, str]) -> Message:

@@ -44,7 +44,9 @@ def _native_tools(turn: Turn, offer: Offer) -> dict[str, Any]:
         choice = CallMode.ALWAYS.value
     if choice is not None:
         fields["tool_choice"] = choice
-    if turn.parallel_tool_calls is not None:
+    if offer.single:
+        fields["parallel_tool_calls"] = False  # legacy callers, too: a second call would be dropped
+    elif turn.parallel_tool_calls is not None:
         fields["parallel_tool_calls"] = turn.parallel_tool_calls
     return fields
 

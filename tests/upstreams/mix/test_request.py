@@ -115,8 +115,8 @@ def test_messages_keep_their_openai_form() -> None:
         evolve(OPTIONS, send_tools=True),
     )
     assert sent["messages"][0]["role"] == "assistant"
-    assert sent["messages"][0]["tool_calls"][0]["id"] == "call_1"
-    assert sent["messages"][0]["tool_calls"][0]["function"] == {"name": "f", "arguments": '{"a":1}'}
+    (made,) = sent["messages"][0]["tool_calls"]
+    assert made == {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}
     assert sent["messages"][1] == {"role": "tool", "tool_call_id": "call_1", "content": "42"}
     assert sent["request"]["query"] == "hello"
 
@@ -140,6 +140,32 @@ def test_tools_go_up_unchanged_with_all_that_was_said_of_them() -> None:
     turn = Turn(model="m", messages=[HELLO], tools=tools, parallel_tool_calls=False)
     sent = body(call(turn), evolve(OPTIONS, send_tools=True))
     assert (sent["tools"], sent["parallel_tool_calls"]) == (tools, False)
+
+
+def test_a_call_of_a_tool_that_is_no_function_goes_up_as_it_came() -> None:
+    made = {"id": "call_1", "type": "custom", "custom": {"name": "grep", "input": "x"}}
+    message = Message(role="assistant", tool_calls=[msgspec.convert(made, MessageToolCall)])
+    turn = Turn(model="m", messages=[HELLO, message, Message(role="tool", tool_call_id="call_1")])
+    _, called, result = body(call(turn))["messages"]
+    assert called["tool_calls"] == [made]
+    assert result == {"role": "tool", "tool_call_id": "call_1", "name": "grep", "content": ""}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent"),
+    [
+        ({}, None),
+        ({"parallel_tool_calls": True}, True),
+        ({"legacy_functions": True}, False),
+        ({"legacy_functions": True, "parallel_tool_calls": True}, False),
+    ],
+)
+def test_a_site_is_told_of_callers_that_can_take_but_one_call(
+    fields: dict[str, Any],
+    sent: bool | None,  # noqa: FBT001
+) -> None:
+    turn = Turn(model="m", messages=[HELLO], tools=[TOOL], **fields)
+    assert body(call(turn), evolve(OPTIONS, send_tools=True)).get("parallel_tool_calls") is sent
 
 
 @pytest.mark.parametrize(
