@@ -39,16 +39,17 @@ def _tool(index: int, tool: _Object) -> _Object:
     function = tool.get(_FUNCTION)
     if isinstance(function, dict):
         check_name(function, f"tools[{index}].function.name")
-        return tool if kind == _FUNCTION else {"type": _FUNCTION, **_without_type(tool)}
+        return tool if kind == _FUNCTION else {**tool, "type": _FUNCTION}
     if function is None and isinstance(tool.get("name"), str) and tool["name"]:
-        return {"type": _FUNCTION, _FUNCTION: _without_type(tool)}
+        return {"type": _FUNCTION, _FUNCTION: _bare(tool)}
     if kind == _FUNCTION or function is not None:
         raise wrong_value(f"tools[{index}].function")
     return tool  # neither type nor name: a placeholder of somebody's, kept as it is
 
 
-def _without_type(tool: _Object) -> _Object:
-    return {name: value for name, value in tool.items() if name != "type"}
+def _bare(tool: _Object) -> _Object:
+    """What a function without a wrapper says of itself."""
+    return {name: value for name, value in tool.items() if name not in {"type", _FUNCTION}}
 
 
 def tool_choice_of(
