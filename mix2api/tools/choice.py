@@ -76,10 +76,7 @@ def _allowed(asked: dict[str, Any]) -> Choice:
     inner = asked.get(_ALLOWED, asked)
     tools = inner.get("tools") if isinstance(inner, dict) else None
     mode = inner.get("mode", CallMode.FREELY) if isinstance(inner, dict) else None
-    if not isinstance(tools, list) or mode not in (
-        CallMode.FREELY,
-        CallMode.ALWAYS,
-    ):  # no set: it may be a list
+    if not (isinstance(tools, list) and isinstance(mode, str) and mode in {CallMode.FREELY, CallMode.ALWAYS}):
         raise _refused("`allowed_tools` needs `mode` (auto or required) and a list of `tools`")
     names = [_name(tool) for tool in tools]
     functions = frozenset(name for name in names if name is not None)
