@@ -4,9 +4,12 @@ Order is everything here (ADR 0002): `request` is durable before the upstream is
 leaves. The first cause wins: frames are taken in the order of the wire, and `stop` counts at the moment it is called.
 """
 
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Final
 
 import trio
+from attrs import evolve as changed
 
 from mix2api.actors import refusals
 from mix2api.actors.acceptance import DURABLE, Acceptance, accept
@@ -16,6 +19,8 @@ from mix2api.actors.run_record import RunRecord
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.upstream_turn import fault_chunk, fault_seen, upstream_call
+from mix2api.errors import StoreUnavailable
+from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, UpstreamChunk
 from mix2api.events.log import Closing, Outcome, Ticket
 from mix2api.projections.summary import end_summary
@@ -229,14 +234,35 @@ class Run:
         outcome = None
         with trio.move_on_after(END_LIMIT_S, shield=True):
             outcome = await ticket.wait()
-        self._finish(end, outcome)
+        if outcome is Outcome.FENCED:
+            await self._lose(end)
+        else:
+            self._finish(end, outcome)
+
+    async def _lose(self, end: End) -> None:
+        """The log is another's or was emptied: the client must not see a finish. Who took the run over reports it."""
+        self._fenced = True
+        ended = refusals.taken_over()
+        self._turn.end(ended)
+        lost = end
+        if end.end_reason is not EndReason.CLIENT_ABORT:
+            status = HTTPStatus.OK if self._headers_sent else ended.http_status
+            word, detail = ended.end_reason, ended.detail
+            lost = changed(end, end_reason=word, detail=detail, http_status=status, finish_reason=None)
+        with trio.move_on_after(END_LIMIT_S, shield=True), suppress(StoreUnavailable, UnreadableEvent):
+            if await self._record.is_forgotten():
+                self._report(lost)
+
+    @property
+    def _headers_sent(self) -> bool:
+        streamed = self._submission.turn.stream and self._translation.deltas > 0
+        return self._turn.replies.committed or streamed
 
     def _write_end(self, commands: list[Command]) -> tuple[End, Ticket]:
         conclude = ConcludeRun(
             run_id=self._submission.run_id,
             at_ms=self._at_ms(),
-            headers_sent=self._turn.replies.committed
-            or (self._submission.turn.stream and self._translation.deltas > 0),
+            headers_sent=self._headers_sent,
             waits_at=self._waits_at(),
             faithful=self._translation.faithful,
         )
@@ -279,10 +305,6 @@ class Run:
         return [self._stop or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
 
     def _finish(self, end: End, outcome: Outcome | None) -> None:
-        if outcome is Outcome.FENCED:
-            self._fenced = True
-            self._turn.end(refusals.taken_over())
-            return
         if outcome not in DURABLE:
             # The client saw an ending that the log may never know: nothing may be built on it.
             state = self._record.state
@@ -296,8 +318,10 @@ class Run:
         )
         if not self.lost_session:
             self._turn.end(ended)
-        if self._refused:
-            return
+        if not self._refused:
+            self._report(end)
+
+    def _report(self, end: End) -> None:
         base = self._submission.turn.base
         completed = Completed(
             session_id=self._session_id,

@@ -35,6 +35,16 @@ class RunRecord:
         """Whether the log is known to be another's: a process that took the run over ended it there."""
         return self._last is not None and self._last.outcome is Outcome.FENCED
 
+    async def is_forgotten(self) -> bool:
+        """Whether a fenced run is no longer in the log: that was emptied, and nobody else will ever report the run.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+            mix2api.events.codec.UnreadableEvent: what is there now cannot be read.
+        """
+        history = await self._log.history(self._session_id)
+        return all(recorded.event.run_id != self._run_id for recorded in history.recorded)
+
     def note(self, commands: list[Command]) -> bool:
         """Logs what follows from commands, waiting for nothing. False: nothing did.
 

@@ -593,6 +593,32 @@ async def test_a_finish_is_not_shown_for_a_run_that_was_taken_over() -> None:
         assert (told.end_reason, told.detail) == (EndReason.WORKER_LOST, Detail.FENCED)
 
 
+@pytest.mark.parametrize(("stream", "status"), [(True, 200), (False, 503)])
+async def test_a_run_that_an_emptied_store_forgot_is_reported_by_who_ran_it(
+    *, stream: bool, status: int
+) -> None:
+    finish = trio.Event()
+    script: Script = [BEGINNING, [Text("a")], Wait(finish), [Finished("stop")]]
+    async with working(script) as bench:
+        replies = await bench.submit(submission(turn("hi", stream=stream)))
+        await until(lambda: bool(bench.upstream.streams))
+        await trio.testing.wait_all_tasks_blocked()
+        bench.world.open.clear()
+        bench.world.logs.clear()
+        finish.set()
+        told = await end_of(replies)
+        assert (told.end_reason, told.detail) == (EndReason.WORKER_LOST, Detail.FENCED)
+        await until(lambda: bool(bench.completed))
+        (completed,) = bench.completed
+        end = completed.end
+        assert (end.end_reason, end.detail, end.http_status, end.finish_reason) == (
+            EndReason.WORKER_LOST,
+            Detail.FENCED,
+            status,
+            None,
+        )
+
+
 # --- coalescing, backlog
 
 

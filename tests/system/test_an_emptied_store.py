@@ -2,7 +2,7 @@
 
 import pytest
 from redis_server import RedisServer
-from whole_system import Shape, whole_system
+from whole_system import Shape, until, whole_system
 
 from mix2api.vocabulary import EndReason
 
@@ -82,5 +82,13 @@ async def test_a_stream_whose_run_is_forgotten_ends_as_lost(redis_server: RedisS
         assert answer.payloads()[-1] == "[DONE]"
         assert answer.finish_reason() == "error"
         assert answer.chunks()[-1]["error"]["end_reason"] == EndReason.WORKER_LOST
+        request_id = answer.headers["x-request-id"]
+
+        async def reported() -> bool:
+            return any(line["request_id"] == request_id for line in system.log_lines())
+
+        await until(reported)
+        (line,) = (line for line in system.log_lines() if line["request_id"] == request_id)
+        assert (line["end_reason"], line["detail"], line["http_status"]) == ("worker_lost", "fenced", 200)
         assert (await system.client.ask("hello")).status == 200
         await system.check_log(runs=1)
