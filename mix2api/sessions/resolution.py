@@ -130,13 +130,16 @@ class SessionIndex(Protocol):
 
 def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
     """What is to be done for a request."""
-    name = words.name or words.key
+    by_key = reuse is Reuse.KEY and words.key is not None
+    name = (
+        words.key if by_key else words.name or words.key
+    )  # where the key decides, no name is ever looked up
     if words.new:
         return MakeFresh(Reason.ASKED_NEW, name)
     if lineage.prefill:
         return MakeFresh(Reason.PREFILL, name)
-    if reuse is Reuse.KEY and words.key is not None:
-        return ContinueNamed(words.key, Reason.KEY)
+    if by_key and name is not None:
+        return ContinueNamed(name, Reason.KEY)
     if lineage.has_history:
         if lineage.at is None:
             return MakeFresh(Reason.NO_MATCH, name)

@@ -21,6 +21,9 @@ NAME = Digest("a" * 32)
 KEY = Digest("b" * 32)
 ISSUED = SessionId("ses_0001abcdefghijklmnopqrstuv_0123456789abcdef")
 
+BOUND = {Reuse.LINEAGE: NAME, Reuse.KEY: KEY}
+"""What a fresh session takes over: a name that is never looked up would lead the next request back to the old one."""
+
 OPENING = [user()]
 CONTINUED = [user(), answer(), user()]
 PREFILL = [user(), answer("so, ")]
@@ -32,7 +35,7 @@ AT = lineage(*CONTINUED).at or Digest("")
 @pytest.mark.parametrize("reuse", Reuse)
 def test_new_beats_everything(history: list[Given], reuse: Reuse) -> None:
     words = SessionWords(new=True, issued=ISSUED, name=NAME, key=KEY)
-    assert plan(words, lineage(*history), reuse) == MakeFresh(Reason.ASKED_NEW, NAME)
+    assert plan(words, lineage(*history), reuse) == MakeFresh(Reason.ASKED_NEW, BOUND[reuse])
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_a_history_beats_names_which_go_to_the_session_that_it_finds(
 @pytest.mark.parametrize("reuse", Reuse)
 def test_an_answer_that_was_begun_for_the_site_is_made_fresh(reuse: Reuse) -> None:
     words = SessionWords(issued=ISSUED, name=NAME, key=KEY)
-    assert plan(words, lineage(*PREFILL), reuse) == MakeFresh(Reason.PREFILL, NAME)
+    assert plan(words, lineage(*PREFILL), reuse) == MakeFresh(Reason.PREFILL, BOUND[reuse])
 
 
 def test_results_without_an_answer_before_them_are_made_fresh() -> None:
