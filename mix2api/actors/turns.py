@@ -56,7 +56,7 @@ class PendingTurn:
     def run_again(self, run_id: RunId) -> None:
         """The site lost the session before the client saw anything: the turn goes on as another run.
 
-        The client stays with the first run's id; its receipts go to the run that answers it.
+        The client is told the run that answers it, unless its headers have left, and its receipts go there.
         """
         if self.session_id is not None:
             first = self.submission

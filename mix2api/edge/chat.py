@@ -24,7 +24,7 @@ from mix2api.errors import ClientVisibleError, UnsupportedMediaType
 from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
 from mix2api.tools.checks import check_tools
-from mix2api.vocabulary import SUCCESSES
+from mix2api.vocabulary import SUCCESSES, RunId
 from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import decode_chat_request
 from mix2api.wire.error_answer import envelope
@@ -59,9 +59,15 @@ class _Run:
     delivery: Delivery
     created_s: int
 
+    @property
+    def run_id(self) -> RunId:
+        """Of the run that answers, as far as is known: the turn may have run again."""
+        accepted = self.delivery.accepted
+        return RunId(accepted.run_id) if accepted is not None and accepted.run_id else self.submission.run_id
+
     def headers(self) -> list[tuple[str, str]]:
         """Beside `x-request-id`. The session's id is there unless headers left before it was accepted."""
-        known = [("x-mix2api-run-id", str(self.submission.run_id))]
+        known = [("x-mix2api-run-id", str(self.run_id))]
         accepted = self.delivery.accepted
         if accepted is None:
             return known
@@ -72,7 +78,7 @@ class _Run:
         """What is the same in every chunk."""
         turn = self.submission.turn
         return AnswerFrame(
-            run_id=self.submission.run_id,
+            run_id=self.run_id,
             created_s=self.created_s,
             model=turn.model,
             legacy_functions=turn.legacy_functions,
@@ -167,11 +173,10 @@ class ChatEndpoint:
         return Response(body, 200, headers, content_type=_EVENT_STREAM)
 
     async def _whole(self, run: _Run) -> Response:
-        answer = WholeAnswer(run.frame())
-        ended: Ended | None = None
-        while ended is None:
+        replies = await _first_output(run.delivery)
+        answer = WholeAnswer(run.frame())  # now, because a turn whose output has begun does not run again
+        while (ended := collect(answer, replies)) is None:
             replies = await run.delivery.take()
-            ended = collect(answer, replies)
         if ended.end_reason not in SUCCESSES:
             return await self._failed(run, ended)
         return _written(run, answer.finish(finish_reason_of(ended), ended.usage), ended, 200)
