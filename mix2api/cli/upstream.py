@@ -11,7 +11,7 @@ from mix2api.clock import Clock
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.sealing import Seal
 from mix2api.settings import Settings, UpstreamAuthMode
-from mix2api.upstreams.base_url import BaseUrlOptions, BaseUrls
+from mix2api.upstreams.base_url import BaseUrlOptions, BaseUrls, CheckedUpstream
 from mix2api.upstreams.credentials.grant import GrantFields
 from mix2api.upstreams.credentials.login import HttpLogin, LoginOptions
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential, ManagedOptions
@@ -42,35 +42,38 @@ def configured_upstream(
         ConfigurationError: a setting that it needs is not there.
     """
     with closing(HttpClient(http_options(settings))) as client:
-        mix = MixUpstream(mix_options(settings), client)
+        mix, bases = MixUpstream(mix_options(settings), client), _base_options(settings)
         if settings.upstream_auth.mode is not UpstreamAuthMode.MANAGED:
-            yield ConfiguredUpstream(mix)
+            yield ConfiguredUpstream(CheckedUpstream(mix, bases))
             return
         with closing(HttpClient(_login_http_options(settings))) as login_client:
             login = HttpLogin(_login_options(settings), login_client, clock)
             credential = ManagedCredential(_managed_options(settings, seal), login, vault, clock, on_login)
             retries = settings.upstream_auth.recovery_retries
-            yield ConfiguredUpstream(RenewingUpstream(mix, credential, retries), credential)
+            renewing = RenewingUpstream(mix, credential, retries)
+            yield ConfiguredUpstream(CheckedUpstream(renewing, bases), credential)
 
 
 def upstream_bases(settings: Settings) -> UpstreamBases:
     """Which upstreams requests may choose."""
+    return BaseUrls(_base_options(settings)) if settings.dynamic_base.enabled else OnlyTheConfigured()
+
+
+def _base_options(settings: Settings) -> BaseUrlOptions:
     dynamic, auth = settings.dynamic_base, settings.upstream_auth
-    if not dynamic.enabled:
-        return OnlyTheConfigured()
     refusal = ""
-    if auth.sends_own and not dynamic.allowlist:
+    if not dynamic.enabled:
+        refusal = "this server's upstream cannot be chosen"
+    elif auth.sends_own and not dynamic.allowlist:
         refusal = "this server has no list of hosts that its credential may go to"
     elif auth.mode is UpstreamAuthMode.MANAGED and auth.token_url is None:
         refusal = "this server has no token endpoint of its own"
-    return BaseUrls(
-        BaseUrlOptions(
-            allowlist=dynamic.allowlist or ("*",),
-            allow_http=dynamic.allow_http,
-            allow_private=dynamic.allow_private,
-            refusal=refusal,
-            lookup_s=settings.network.connect_timeout_ms / 1000,
-        )
+    return BaseUrlOptions(
+        allowlist=dynamic.allowlist or ("*",),
+        allow_http=dynamic.allow_http,
+        allow_private=dynamic.allow_private,
+        refusal=refusal,
+        lookup_s=settings.network.connect_timeout_ms / 1000,
     )
 
 

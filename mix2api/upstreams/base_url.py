@@ -2,9 +2,11 @@
 
 A name is resolved once. Its addresses are checked here and travel with the turn, and the connection goes to one of them,
 with the name kept for TLS and `host`: a name that changes its address after the check (DNS rebinding) changes nothing.
+The edge checks, because it answers the caller; the worker checks again, because the credential is its own.
 """
 
 import re
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import trio
@@ -13,6 +15,7 @@ from attrs import frozen
 from mix2api.errors import InvalidRequest
 from mix2api.upstreams.addresses import is_public, is_somewhere
 from mix2api.upstreams.http.origin import Origin, split_url
+from mix2api.upstreams.port import Upstream, UpstreamCall, UpstreamStream
 from mix2api.wire.turn import AskedBase, ChosenBase
 
 _URL: Final = re.compile(r"[!-~]{1,2048}")
@@ -33,6 +36,10 @@ class BaseUrlOptions:
     refusal: str = ""
     """Why nothing at all may be chosen; empty if something may."""
     lookup_s: float = 10.0
+
+
+class BaseNotAllowed(Exception):
+    """An edge let a request choose what the worker's own settings do not allow: the two are to be the same."""
 
 
 class BaseUrls:
@@ -56,14 +63,11 @@ class BaseUrls:
         if options.refusal:
             raise _refused(asked, options.refusal)
         origin, path = _parsed(asked)
-        if origin.scheme == "http" and not options.allow_http:
-            raise _refused(asked, "it must begin with https://")
-        if not any(_matches(origin, pattern) for pattern in options.allowlist):
-            raise _refused(asked, "its host is not on the list of those that may be chosen")
+        objection = _objection(origin, options)
+        if objection:
+            raise _refused(asked, objection)
         addresses = await self._addresses(origin)
-        wanted = is_somewhere if options.allow_private else is_public
-        # One bad address is enough: a name that leads to both sides is not to be trusted with either.
-        if not addresses or not all(map(wanted, addresses)):
+        if not _are_allowed(addresses, options):
             raise _refused(asked, "its host has no address that may be connected to")
         host = origin.host_header
         return ChosenBase(url=f"{origin.scheme}://{host}{path}", host=host, addresses=addresses)
@@ -82,6 +86,50 @@ class BaseUrls:
             places = {(families.index(family), str(address[0])) for family, _, _, _, address in found}
             return tuple(address for _, address in sorted(places))
         return ()
+
+
+class CheckedUpstream:
+    """The port `mix2api.upstreams.port.Upstream` around another one, which only gets calls that may go where they want.
+
+    Args:
+        inner: puts the calls.
+        options: what the worker's deployment allows.
+    """
+
+    def __init__(self, inner: Upstream, options: BaseUrlOptions) -> None:
+        self._inner = inner
+        self._options = options
+
+    def open(self, call: UpstreamCall) -> AbstractAsyncContextManager[UpstreamStream]:
+        """Puts the call.
+
+        Raises:
+            BaseNotAllowed: it chose an upstream that it may not have from here. Nothing was sent.
+        """
+        if call.turn.base is not None:
+            self._check(call.turn.base)
+        return self._inner.open(call)
+
+    def _check(self, base: ChosenBase) -> None:
+        origin, _ = split_url(base.url)
+        objection = self._options.refusal or _objection(origin, self._options)
+        if objection or not _are_allowed(base.addresses, self._options):
+            raise BaseNotAllowed
+
+
+def _objection(origin: Origin, options: BaseUrlOptions) -> str:
+    """Why a place may not be chosen, whatever its addresses; empty if it may."""
+    if origin.scheme == "http" and not options.allow_http:
+        return "it must begin with https://"
+    if not any(_matches(origin, pattern) for pattern in options.allowlist):
+        return "its host is not on the list of those that may be chosen"
+    return ""
+
+
+def _are_allowed(addresses: tuple[str, ...], options: BaseUrlOptions) -> bool:
+    """Whether a host may be connected to. One bad address is enough: a name that leads to both sides gets neither."""
+    wanted = is_somewhere if options.allow_private else is_public
+    return bool(addresses) and all(map(wanted, addresses))
 
 
 def _parsed(asked: AskedBase) -> tuple[Origin, str]:

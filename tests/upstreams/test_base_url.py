@@ -4,11 +4,15 @@ from typing import Any
 
 import pytest
 import trio
+from msgspec.structs import replace
 from upstreams.names import Names, resolving
 
 from mix2api.errors import InvalidRequest
-from mix2api.upstreams.base_url import BaseUrlOptions, BaseUrls
-from mix2api.wire.turn import AskedBase, ChosenBase
+from mix2api.upstreams.base_url import BaseNotAllowed, BaseUrlOptions, BaseUrls, CheckedUpstream
+from mix2api.upstreams.port import Opened, UpstreamCall
+from mix2api.upstreams.scripted import ScriptedUpstream
+from mix2api.vocabulary import RequestId, RunId
+from mix2api.wire.turn import AskedBase, ChosenBase, Turn
 
 PUBLIC = {"api.example": ["8.8.8.8"], "site.example": ["2606:4700::1111", "8.8.4.4", "8.8.8.8"]}
 
@@ -174,3 +178,39 @@ async def test_a_name_that_is_never_answered_is_refused_in_time() -> None:
 
 async def test_where_nothing_may_be_chosen_it_says_why() -> None:
     assert "because it is so" in await refused("https://8.8.8.8", refusal="because it is so")
+
+
+# --- checked once more, by who has the credential
+
+CHOSEN = ChosenBase(url="https://api.example/v1", host="api.example", addresses=("8.8.8.8",))
+
+
+def a_call(base: ChosenBase | None) -> UpstreamCall:
+    turn = Turn(model="m", messages=[], base=base)
+    return UpstreamCall(run_id=RunId("r"), request_id=RequestId("q"), turn=turn, messages=[])
+
+
+@pytest.mark.parametrize("base", [None, CHOSEN])
+async def test_a_call_that_may_go_where_it_wants_is_put(base: ChosenBase | None) -> None:
+    inner = ScriptedUpstream([[[Opened(200)]]])
+    async with CheckedUpstream(inner, BaseUrlOptions(allowlist=("*.example",))).open(a_call(base)):
+        assert inner.calls == [a_call(base)]
+
+
+@pytest.mark.parametrize(
+    ("base", "options"),
+    [
+        (CHOSEN, {"refusal": "nothing may be chosen"}),
+        (CHOSEN, {"allowlist": ("other.example",)}),
+        (replace(CHOSEN, url="http://api.example"), {}),
+        (replace(CHOSEN, addresses=("8.8.8.8", "127.0.0.1")), {}),
+        (replace(CHOSEN, addresses=()), {"allow_private": True}),
+    ],
+)
+def test_what_an_edge_with_other_settings_let_pass_is_not_put(
+    base: ChosenBase, options: dict[str, Any]
+) -> None:
+    inner = ScriptedUpstream([])
+    with pytest.raises(BaseNotAllowed):
+        CheckedUpstream(inner, BaseUrlOptions(**options)).open(a_call(base))
+    assert inner.calls == []
