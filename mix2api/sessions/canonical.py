@@ -120,7 +120,7 @@ def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
     texts: list[str] = []
     others = b""
     for message in answers:
-        text, parts = _split(message.content)
+        text, parts = _split(message.content, left_out=_THOUGHTS)
         texts.append(_without_thought(text))
         others += b"".join([_field(part) for _, part in parts])  # no places: an answer may come in two
     return _text("".join(texts)), others
@@ -134,10 +134,13 @@ def _content(message: Message) -> bytes:
     return _field(_text(text)) + placed
 
 
-def _split(content: str | list[dict[str, Any]] | None) -> tuple[str, list[tuple[int, bytes]]]:
+def _split(
+    content: str | list[dict[str, Any]] | None, left_out: frozenset[str] = frozenset()
+) -> tuple[str, list[tuple[int, bytes]]]:
     """Joined text, and the normal forms of the parts that are not text with their places in it.
 
-    A place is the number of characters before the part, white space left out: that is what clients change.
+    Kinds of parts that are `left_out` do not count: an answer's thoughts, which clients drop; whoever else writes such a
+    part means it. A place is the number of characters before the part, white space left out: that is what clients change.
     """
     if content is None or isinstance(content, str):
         return content or "", []
@@ -148,7 +151,7 @@ def _split(content: str | list[dict[str, Any]] | None) -> tuple[str, list[tuple[
         kind, text = part.get("type"), part.get("text")
         if kind in _TEXTS and isinstance(text, str):
             texts.append(text)
-        elif kind not in _THOUGHTS:
+        elif kind not in left_out:
             place += sum(len(word) for each in texts[counted:] for word in each.split())
             counted = len(texts)
             others.append((place, _part(part)))

@@ -140,6 +140,10 @@ OTHER: dict[str, tuple[History, History]] = {
     "a message twice": ([user("a")], [user("a"), user("a")]),
     "an empty message of the user": ([user("a")], [user("a"), user("")]),
     "a thought that is not the answer's": ([user("<think>x</think>a")], [user("a")]),
+    "a thought as a user's part": (
+        [user([{"type": "thinking", "thinking": "x"}, text("a")])],
+        [user([text("a")])],
+    ),
     "a second thought": ([user(), answer("<think>x</think><think>y</think>a")], [user(), answer("a")]),
     "a thought further down": ([user(), answer("a<think>x</think>")], [user(), answer("a")]),
     "a thought without an end": ([user(), answer("<think>a")], [user(), answer("a")]),
