@@ -132,8 +132,11 @@ class ChatEndpoint:
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
         client = request.client
         authorization = given.get(b"authorization") if self._options.pass_authorization else None
-        isolation = parts.authenticator.isolation(caller, turn.model, client, given.get(self._session_key))
-        found = await parts.continuing.find(turn, given, isolation, keyed=self._session_key in given)
+        key = (
+            given.get(self._session_key) or None
+        )  # empty: a gateway's template, which would be everybody's one name
+        isolation = parts.authenticator.isolation(caller, turn.model, client, key)
+        found = await parts.continuing.find(turn, given, isolation, keyed=key is not None)
         return Submission(
             run_id=parts.mint.run_id(),
             request_id=request.request_id,

@@ -151,6 +151,14 @@ async def test_every_answer_is_for_the_key_that_asked() -> None:
     assert isolations[0] != isolations[2]
 
 
+async def test_an_empty_session_key_names_nothing() -> None:
+    async with running_edge() as edge:
+        await edge.chat({"x-session-key": ""})
+        await edge.chat()
+        empty, without = [(await edge.dispatch.next_run()).submission for _ in range(2)]
+    assert (empty.reason, empty.bind, empty.isolation) == ("no_history", None, without.isolation)
+
+
 @pytest.mark.parametrize("size", [2_000, 10_000_000])
 @pytest.mark.parametrize("declared", [True, False])
 async def test_a_body_over_the_limit_is_answered_with_413_that_the_client_can_read(
