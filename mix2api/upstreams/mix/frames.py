@@ -223,8 +223,23 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
 
 
 def input_text(raw: Raw) -> str:
-    """A tool call's input as JSON text; a call without one has no arguments."""
-    return str(raw, "utf-8") or "{}"
+    """A tool call's input as JSON text; a call without one has no arguments, and an object given as a string is that object."""
+    text = str(raw, "utf-8")
+    if text.startswith('"'):
+        text = _object_in(raw) or text
+    return "{}" if text in _NO_INPUT else text
+
+
+_NO_INPUT: Final = frozenset({"", "null", '""'})
+
+
+def _object_in(raw: Raw) -> str | None:
+    """The text of the JSON object that a JSON string holds; None if it holds anything else."""
+    try:
+        text: str = msgspec.json.decode(raw)
+        return text if isinstance(msgspec.json.decode(text), dict) else None
+    except NOT_JSON:
+        return None
 
 
 def error_text(raw: Raw) -> str | None:

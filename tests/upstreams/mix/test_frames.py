@@ -114,3 +114,21 @@ def test_a_frame_that_cannot_be_read_is_refused(frame: bytes) -> None:
 def test_halves_of_characters_become_replacement_characters() -> None:
     frame = rb'{"type":"text-delta","delta":"a\ud83d \\ud83d \ud83d\ude42 \ude42"}'
     assert events_of(frame) == [Text("a\ufffd \\ud83d \U0001f642 \ufffd")]
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments"),
+    [
+        ("null", "{}"),
+        ('""', "{}"),
+        (r'"{\"a\": 1.0}"', '{"a": 1.0}'),
+        (r'" {}"', " {}"),
+        ('"a word"', '"a word"'),
+        (r'"[1]"', '"[1]"'),
+        (r'"{\"a\": "', r'"{\"a\": "'),
+        ("[1]", "[1]"),
+    ],
+)
+def test_no_input_is_an_empty_object_and_one_in_a_string_is_itself(given: str, arguments: str) -> None:
+    frame = f'{{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":{given}}}'
+    assert events_of(frame.encode()) == [ToolInputAvailable("c", "n", arguments)]
