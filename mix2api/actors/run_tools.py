@@ -32,9 +32,14 @@ def translation_of(submission: Submission, state: SessionState, environment: Env
         streamed=turn.stream,
         place=place if turn.legacy_functions else None,
     )
-    in_text = environment.options.tools_in_text and offer.functions
+    # Who sees calls in the history that it is given, as such a site does, writes some itself, offered or not.
+    in_text = environment.options.tools_in_text and (offer.functions or _has_calls(turn.messages))
     reader = Recogniser(rules.callable_names) if in_text else None
     return Translation(submission.run_id, seal, rules, reader)
+
+
+def _has_calls(messages: list[Message]) -> bool:
+    return any(message.tool_calls or message.function_call for message in messages)
 
 
 def _call_ids(messages: list[Message], state: SessionState, environment: Environment) -> CallIds:

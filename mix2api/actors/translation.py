@@ -2,7 +2,7 @@
 
 Deltas leave as they come; for the log the frames of one kind are counted together until `flush` or another kind.
 This is the hot path: one call per socket read, one loop turn per frame. Where a site has no native tools, its text goes
-through a recogniser first; a turn without tools has none and pays nothing.
+through a recogniser first; a conversation without tools has none and pays nothing.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 from actor_parts import BEGINNING, SEAL, Bench, ended, submission, text_of, turn, working
 
 from mix2api.actors.run_tools import result_ids
-from mix2api.actors.translation import APOLOGY
+from mix2api.actors.translation import APOLOGY, NOT_THERE
 from mix2api.events.kinds import ToolCall, ToolResult
 from mix2api.sessions.dispatch import Accepted, Reply, Submission, ToolCallDelta
 from mix2api.sessions.state import CalledTool, SessionState
@@ -133,6 +133,24 @@ async def test_text_is_not_read_where_nothing_is_to_be_called(
     content = turn(**({"tools": TOOLS} | fields))
     async with working([BEGINNING, [Text(IN_TEXT)], [Finished("stop")]], **options) as bench:
         assert text_of(await bench.ask(submission(content))) == IN_TEXT
+
+
+LEGACY = Message(role="assistant", function_call=FunctionCall("read", "{}"))
+LEGACY_RESULT = Message(role="function", name="read", content="done")
+
+
+@pytest.mark.parametrize("history", [[called("call_x"), result("call_x")], [LEGACY, LEGACY_RESULT]])
+@pytest.mark.parametrize(
+    ("said", "shown"), [(IN_TEXT, NOT_THERE), ('{"final": "done"}', "done"), ("done", "done")]
+)
+async def test_a_site_that_is_given_calls_in_text_is_read_even_if_the_request_has_no_tools(
+    said: str, shown: str, history: list[Message]
+) -> None:
+    content = turn(messages=[USER, *history], tools=None)
+    async with working(script(Text(said)), tools_in_text=True) as bench:
+        replies = await bench.ask(submission(content))
+        assert (text_of(replies), call_ids(replies)) == (shown, [])
+        assert ended(replies).finish_reason is FinishReason.STOP
 
 
 async def test_a_legacy_caller_gets_one_call() -> None:
