@@ -10,12 +10,11 @@ from typing import Any, Final
 
 import msgspec
 
-from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
+from mix2api.wire.turn import TEXT_PARTS, FunctionCall, Message, MessageToolCall
 
 _LEADING: Final = frozenset({"system", "developer"})
 RESULT_ROLES: Final = frozenset({"tool", "function"})
 _TAGS: Final = {"user": b"u", "system": b"s", "developer": b"s"}
-_TEXTS: Final = frozenset({"text", "input_text", "output_text"})
 _THOUGHTS: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 _IMAGES: Final = frozenset({"image_url", "input_image"})
 _EXACT_INTEGERS: Final = 2**53
@@ -149,7 +148,7 @@ def _split(
     place = counted = 0
     for part in content:
         kind, text = part.get("type"), part.get("text")
-        if kind in _TEXTS and isinstance(text, str):
+        if kind in TEXT_PARTS and isinstance(text, str):
             texts.append(text)
         elif kind not in left_out:
             place += sum(len(word) for each in texts[counted:] for word in each.split())

@@ -12,7 +12,7 @@ import msgspec
 from attrs import define, field, frozen
 
 from mix2api.errors import InvalidRequest
-from mix2api.wire.turn import Message, MessageToolCall
+from mix2api.wire.turn import TEXT_PARTS, Message, MessageToolCall
 
 MISMATCH: Final = "tool_call_id_mismatch"
 _QUOTED_IDS: Final = 20
@@ -166,7 +166,7 @@ def without_middle(text: str, limit: int) -> str:
 
 
 def _is_text(part: dict[str, Any]) -> bool:
-    return part.get("type") == "text" and isinstance(part.get("text"), str)
+    return part.get("type") in TEXT_PARTS and isinstance(part.get("text"), str)
 
 
 def _text_chars(parts: list[dict[str, Any]]) -> int:
@@ -178,7 +178,7 @@ def _shortened_parts(parts: list[dict[str, Any]], limit: int) -> list[dict[str, 
     text = "\n".join(part["text"] for part in parts if _is_text(part))
     kept = [part for part in parts if not _is_text(part)]
     first = next(place for place, part in enumerate(parts) if _is_text(part))
-    return [*kept[:first], {"type": "text", "text": without_middle(text, limit)}, *kept[first:]]
+    return [*kept[:first], parts[first] | {"text": without_middle(text, limit)}, *kept[first:]]
 
 
 def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:

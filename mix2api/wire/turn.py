@@ -4,11 +4,14 @@ Structs, not attrs, because they are also the sealed payload between processes (
 this module may be logged or written to Redis in clear.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct, field
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+
+TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text"})
+"""Types of content parts that are text: gateways in front pass the names of OpenAI's Responses through."""
 
 
 class FunctionCall(Struct, frozen=True):

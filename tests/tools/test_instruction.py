@@ -195,3 +195,13 @@ def test_a_reminder_has_as_many_names_as_there_is_room_for() -> None:
     told = reminder(tools, 400)
     assert len(told.encode()) <= 400
     assert told.endswith(f" and {100 - told.count(' tool_')} more.")
+
+
+def test_a_message_s_text_is_its_text_parts_whatever_they_are_called() -> None:
+    parts = [
+        {"type": "input_text", "text": "a"},
+        {"type": "image_url", "image_url": {"url": "data:,"}, "text": "no"},
+        {"type": "text", "text": "b"},
+        {"type": "output_text", "text": 5},
+    ]
+    assert text_of(Message(role="user", content=parts)) == "a\nb"

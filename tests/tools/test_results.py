@@ -144,6 +144,13 @@ def test_the_text_of_parts_becomes_one_part_and_other_parts_stay_whole() -> None
     assert shortened_result(whole, 600) is whole
 
 
+def test_texts_by_the_names_of_another_interface_have_the_same_limit() -> None:
+    parts = [{"type": "input_text", "text": "x" * 300}, {"type": "text", "text": "y" * 300}]
+    cut = shortened_result(Message(role="tool", tool_call_id="a", content=parts), 200)
+    assert isinstance(cut.content, list)
+    assert [(part["type"], len(part["text"])) for part in cut.content] == [("input_text", 200)]
+
+
 CAPTURES = sorted((Path(__file__).parent.parent / "data" / "captures").glob("*.json"))
 
 
