@@ -68,6 +68,8 @@ def _check_offered(turn: Turn, choice: Choice, offered: frozenset[str]) -> None:
     if not turn.tools:
         raise _refused("it demands a call, and there are no `tools`")
     if choice.names is not None and not choice.names & offered:
+        if turn.legacy_functions:
+            raise _refused("it demands a function that is not in `functions`", "function_call")
         raise _refused("it demands a function that is not in `tools`")
 
 
@@ -94,7 +96,5 @@ def _name(tool: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _refused(why: str) -> InvalidRequest:
-    return InvalidRequest(
-        f"Invalid value for 'tool_choice': {why}.", param="tool_choice", code="invalid_value"
-    )
+def _refused(why: str, param: str = "tool_choice") -> InvalidRequest:
+    return InvalidRequest(f"Invalid value for '{param}': {why}.", param=param, code="invalid_value")

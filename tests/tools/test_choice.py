@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from mix2api.errors import InvalidRequest
 from mix2api.tools.checks import check_tools
@@ -81,6 +82,14 @@ def test_a_choice_that_cannot_be_honoured_is_refused(asked: Any, tools: list[dic
     with pytest.raises(InvalidRequest) as refused:
         check_tools(turn(asked, tools))
     assert (refused.value.param, refused.value.status) == ("tool_choice", 400)
+
+
+def test_a_legacy_caller_is_told_in_its_own_words() -> None:
+    asked = structs.replace(turn({"type": "function", "function": {"name": "delete"}}), legacy_functions=True)
+    with pytest.raises(InvalidRequest) as refused:
+        check_tools(asked)
+    assert refused.value.param == "function_call"
+    assert "`functions`" in str(refused.value)
 
 
 def test_required_may_be_for_a_tool_that_is_no_function() -> None:
