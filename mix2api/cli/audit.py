@@ -23,10 +23,13 @@ from mix2api.store.opening import Store
 _TOO_LOW: Final = 1
 _HELP: Final = "count how runs ended, and for how many that is known"
 _EPILOG: Final = """\
-A run belongs to the window if it ended in it or is still open. coverage: runs that ended with a known reason, of all
-that nobody is still running. done_coverage: streams whose ending was written (the edges' receipts say so), of all
-whose client stayed; an edge that died between an ending and its receipt makes it read too low.
-loop_closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all that ended
+A run belongs to the window if it ended in it or is still open. requests: accepted runs; what was refused before it
+began has only its log line. orphans: open runs of processes that are gone. unknown: ended without a known reason.
+unreadable: damaged entries. refused: requests refused because Redis was away.
+coverage: runs that ended with a known reason, of all that nobody is still running.
+[DONE] coverage: streams whose ending was written (the edges' receipts say so), of all whose client stayed; an edge that
+died between an ending and its receipt makes it read too low.
+loop closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all that ended
 in tool_calls; a client that is still at work, or that never comes back, leaves its loop open.
 Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
 """

@@ -35,8 +35,10 @@ _BROKEN: Final = frozenset({Flag.DIFFERENCE, Flag.ILLEGAL, Flag.MISSING, Flag.UN
 """Flags of a log that is not as it should be. A gap, a trimmed log and what they hide are told of and no fault."""
 _HELP: Final = "show what happened in a session, from its event log"
 _EPILOG: Final = """\
-Times are milliseconds since the first entry shown, on the store's clock. Every run's end_reason is computed again from
-its events and compared with the recorded one. Of a run or request id only that run's rows are shown.
++ms: milliseconds since the first entry shown, on the store's clock; at_ms: since the run began, on its process's (of a
+request: the time of day). flags: what is wrong with a row; facts: the event's fields, see mix2api/events/kinds.py.
+Every run's end_reason is computed again from its events and compared with the recorded one. Of a run or request id only
+that run's rows are shown. A request that was refused before it began has no events, only its log line.
 Exit codes: 0, 1 an attribution differs or the log is damaged, 2 wrong arguments or settings, 3 nothing found.
 """
 _COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "flags", "facts")
@@ -87,7 +89,11 @@ async def replay(store: Store, query: ReplayQuery, out: TextIO, clock: Clock) ->
         rows = [row async for row in reader.rows()]
         if reader.seen:
             return await _show(reader, rows, query, out)
-    print(f"nothing is known of {query.word!r} (any more: the log is kept for the retention time)", file=out)
+    print(
+        f"nothing is known of {query.word!r}: it was refused before it began (then its log line is all), "
+        "or is older than MIX2API_RETENTION_S",
+        file=out,
+    )
     return _NOT_FOUND
 
 
