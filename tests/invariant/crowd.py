@@ -20,6 +20,8 @@ from mix2api.demo import Demo
 CROWD: Final = 24
 _MODEL: Final = "mix/qwen-3-235b-instruct"
 _LIMIT_S: Final = 30
+_OPENED: Final = 2
+"""Messages of a conversation that has just begun: a question and its answer."""
 _TOOLS: Final = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
     for name in ("look", "read")
@@ -56,6 +58,7 @@ class Crowd:
     steps: int = 0
     restarts: int = 0
     emptied: int = 0
+    named: int = 0
     _token: str = field(factory=lambda: f"sk-{secrets.token_hex(8)}")
 
     def __attrs_post_init__(self) -> None:
@@ -120,6 +123,28 @@ class Crowd:
         if self.demo.sessions:
             self.demo.site.forget(list(self.demo.sessions)[place % len(self.demo.sessions)])
 
+    async def name_a_session(self, place: int) -> None:
+        """Somebody with the same key says something under a name, and then, under that name, what a user has just opened with.
+
+        Of these sessions nobody's history tells all.
+        """
+        openers = [user for user in self.users if len(user.line) == _OPENED and _goes_well(user)]
+        if not openers:
+            return
+        user = openers[place % len(openers)]
+        self.steps += 2
+        self.named += 1
+        headers = {"x-session-affinity": user.hint} if user.hint else {}
+        tools = {"tools": _TOOLS} if user.with_tools else {}
+        client = WireClient(self.ports[place % len(self.ports)], self._token)
+        leading = () if user.prompt is None else (user.prompt,)
+        for said in (Saying(role="user", text="what nobody else may read"), user.line[0]):
+            messages = [each for saying in (*leading, said) for each in write(saying, Style.PLAIN)]
+            name = f"{self._token}-{self.named}"
+            answer = await client.ask("", headers=headers, messages=messages, session_id=name, **tools)
+            assert answer.status == 200, answer.body
+        self.oracle.give_up_changed()
+
     def empty_store(self) -> None:
         """The store forgets everything: every session is over, and nobody waits anywhere."""
         self.steps += 1
@@ -171,6 +196,12 @@ class Crowd:
         messages = write(saying, request.move.style, drops_text=request.user.drops_text)
         self.oracle.learn(saying, messages)
         return messages
+
+
+def _goes_well(user: User) -> bool:
+    """Whether the first question is one that the site just answers, in the session that it is asked in."""
+    loses = any(word in user.line[0].text for word in ("[[forget", "[[swap"))
+    return not loses and kind_of(user.line[:1], with_tools=user.with_tools) is Kind.GOOD
 
 
 def _so_far(conversation: Conversation, head: Any) -> Answer:

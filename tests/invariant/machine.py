@@ -1,7 +1,7 @@
 """The state machine that hypothesis drives: what may happen to a crowd, and how often."""
 
-from collections.abc import Callable
-from typing import ClassVar, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Final
 
 import trio
 from hypothesis import strategies as st
@@ -15,7 +15,7 @@ _DEEDS: Final = [*Deed, *[Deed.TALK] * 14, *[Deed.TWICE, Deed.COPY, Deed.FORK, D
 """Conversations have to become long before they can be mixed up."""
 _GOOD: Final = [wish for wish, kind in WISHES.items() if kind is Kind.GOOD]
 _WISHES: Final = [*WISHES, *[""] * 10, *_GOOD]
-_CALAMITIES: Final = [*["restart"] * 2, *["forget"] * 6, "empty", *["nothing"] * 3]
+_CALAMITIES: Final = [*["restart"] * 2, *["forget"] * 6, "empty", *["name"] * 10, *["nothing"] * 3]
 
 _PLACES: Final = st.integers(0, 11)
 _MOVES: Final = st.builds(
@@ -73,10 +73,15 @@ class CrowdMachine(RuleBasedStateMachine):
             trio.from_thread.run_sync(self.crowd.forget, place)
         elif what == "empty":
             trio.from_thread.run_sync(self.crowd.empty_store)
+        elif what == "name":
+            self._judged(self.crowd.name_a_session, place)
 
     def _let_act(self, moves: list[Move]) -> None:
+        self._judged(self.crowd.moment, moves)
+
+    def _judged(self, act: Callable[..., Awaitable[None]], *given: Any) -> None:
         try:
-            trio.from_thread.run(self.crowd.moment, moves)
+            trio.from_thread.run(act, *given)
         except AssertionError as fault:
             self.faults.append(fault)
             raise

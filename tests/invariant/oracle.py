@@ -42,6 +42,10 @@ class Oracle:
         """Nobody may continue what there is."""
         self._over.update(self.demo.sessions)
 
+    def give_up_changed(self) -> None:
+        """Nobody may continue what has changed since the last judgement: it holds more than anybody's history tells."""
+        self._over.update(session.id for session in self._changed())
+
     def judge(self, moment: Sequence[Exchange]) -> None:
         """Checks all that came of requests that were made at the same time.
 

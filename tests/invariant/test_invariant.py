@@ -18,5 +18,6 @@ async def test_a_session_holds_what_its_one_user_typed_and_got(
     assert totals.users >= 20
     assert totals.restarts > 0
     assert totals.emptied > 0
+    assert totals.named > 0
     # Not by never continuing anything.
     assert totals.continued >= totals.steps // 4

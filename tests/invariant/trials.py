@@ -41,6 +41,8 @@ class Totals:
     """Of all processes."""
     emptied: int = 0
     """Times that the store was emptied."""
+    named: int = 0
+    """Sessions that somebody named, and brought to where a user's own stands."""
 
     def __iadd__(self, other: "Totals") -> Self:
         self.steps += other.steps
@@ -49,6 +51,7 @@ class Totals:
         self.fresh += other.fresh
         self.restarts += other.restarts
         self.emptied += other.emptied
+        self.named += other.named
         return self
 
     def add(self, crowd: Crowd) -> None:
@@ -58,6 +61,7 @@ class Totals:
         self.fresh += crowd.waiting.fresh
         self.restarts += crowd.restarts
         self.emptied += crowd.emptied
+        self.named += crowd.named
 
 
 @define(eq=False)
