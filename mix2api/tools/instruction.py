@@ -4,7 +4,7 @@ What is told has two parts: what always holds (`standing`: the form of a call, t
 only (`for_now`: whether one must be called, and which). The form is the one that `mix2api.tools.recognition` reads.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -173,12 +173,13 @@ def with_calls_in_text(message: Message) -> Message:
     return msgspec.structs.replace(message, content=content)
 
 
-def results_text(messages: list[Message], history: list[Message]) -> str:
+def results_text(messages: list[Message], history: list[Message], site_ids: Mapping[str, str]) -> str:
     """The results that are the newest messages, in words; empty if the newest message is none.
 
     Args:
         messages: what is sent, shortened already.
         history: the request's, which has the calls and so the tools' names.
+        site_ids: what results name (`result_key`) -> the site's own id of that call, as `messages` has it.
     """
     names = names_of_calls(history)
     told: list[str] = []
@@ -187,5 +188,5 @@ def results_text(messages: list[Message], history: list[Message]) -> str:
         if not key:
             break
         name = names.get(key) or message.name or key
-        told.append(f"Result of {name} ({key}):\n{text_of(message)}")
+        told.append(f"Result of {name} ({site_ids.get(key, key)}):\n{text_of(message)}")
     return "\n\n".join(reversed(told))

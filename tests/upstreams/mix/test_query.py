@@ -29,6 +29,7 @@ def query(
     options: MixOptions = OPTIONS,
     session: str | None = None,
     same_realm: bool = True,
+    call_ids: dict[str, str] | None = None,
     **fields: Any,
 ) -> str:
     asked = list(messages) or [HELLO]
@@ -40,6 +41,7 @@ def query(
         messages=asked if session is None else asked[-1:],
         session=session,
         same_realm=same_realm,
+        call_ids=call_ids or {},
     )
     return query_of(call, options, offer_of(turn))
 
@@ -53,6 +55,12 @@ def test_the_instruction_comes_first_and_then_what_the_user_said() -> None:
     assert told.startswith("You can use the tools")
     assert '"name":"read"' in told
     assert told.endswith("\n\nhello")
+
+
+def test_a_result_has_the_id_that_the_messages_have_it_under() -> None:
+    options = with_tools(instruction=InstructionPlace.QUERY)
+    told = query(HELLO, CALL, RESULT, options=options, session="s", call_ids={"call_1": "legacy-1"})
+    assert told.endswith("\n\nhello\n\nResult of read (legacy-1):\nthe file")
 
 
 def test_results_come_last() -> None:
