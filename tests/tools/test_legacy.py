@@ -1,5 +1,7 @@
 """Histories of legacy callers in today's form."""
 
+import pytest
+
 from mix2api.tools.legacy import modern_history
 from mix2api.tools.results import check_results
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
@@ -31,7 +33,36 @@ def test_calls_and_results_get_the_same_id() -> None:
     check_results(made)
 
 
-def test_a_result_of_a_call_with_an_id_stays_as_it_is() -> None:
-    called = Message(role="assistant", tool_calls=[MessageToolCall(id="c", function=FunctionCall("g"))])
-    history = [USER, asks("f"), told("f"), called, told("g")]
-    assert modern_history(history)[-1] is history[-1]
+def calls(*ids: str) -> Message:
+    made = [MessageToolCall(id=each, function=FunctionCall("g")) for each in ids]
+    return Message(role="assistant", tool_calls=made)
+
+
+def by_id(call_id: str) -> Message:
+    return Message(role="tool", tool_call_id=call_id, content="1")
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [by_id("c1"), told("g"), told("g")],
+        [told("g"), told("g"), by_id("c3")],
+        [told("g"), by_id("c2"), told("g")],
+    ],
+)
+def test_a_result_by_name_of_a_call_with_an_id_gets_that_id(results: list[Message]) -> None:
+    made = modern_history([USER, asks("f"), told("f"), calls("c1", "c2", "c3"), *results])[4:]
+    assert [message.role for message in made] == ["tool"] * 3
+    assert sorted(message.tool_call_id or "" for message in made) == ["c1", "c2", "c3"]
+
+
+def test_an_id_that_is_made_is_not_one_of_the_history_s() -> None:
+    history = [USER, calls("call_legacy_1"), told("g"), asks("f"), told("f")]
+    ids = [message.tool_call_id for message in modern_history(history) if message.role == "tool"]
+    assert ids == ["call_legacy_1", "call_legacy_2"]
+
+
+def test_a_result_whose_call_is_not_there_stays_as_it_is() -> None:
+    """A continued session is sent the new messages only."""
+    (result,) = modern_history([told("f")])
+    assert result == told("f")
