@@ -31,7 +31,7 @@ from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Dispatch
-from mix2api.vocabulary import Detail
+from mix2api.vocabulary import Detail, RequestId
 
 _Handler = Callable[..., Awaitable[Response]]
 
@@ -81,6 +81,10 @@ class EdgeApp(QuartTrio):
         self.url_map.merge_slashes = False
         self.live = live
         """All answers under way."""
+        self.stall_limit_s = parts.options.stall_limit_s
+        """How long an answer that is no delivery may wait to be taken by its client."""
+        self._adapter = self.url_map.bind("edge")
+        """One for all requests. Quart makes one of every request's `host`, and fails at some: no route here depends on it."""
         self._handlers: dict[str, _Handler] = {}
         self._clock = parts.clock
         self._drain_s = parts.options.drain_s
@@ -108,13 +112,15 @@ class EdgeApp(QuartTrio):
             place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
             return await self._refuse(request, AdapterError(f"The adapter failed{place}."))
 
+    def refuse_unread(self, error: ClientVisibleError) -> RequestId:
+        """Reports what never became a request; gives the id that its answer bears."""
+        return self._refusals.unread(error)
+
     def _route(self, request: EdgeRequest) -> None:
         """Finds the rule of the request's path and method, or why there is none."""
-        adapter = self.create_url_adapter(request)
         try:
-            if adapter is not None:
-                rule, found = adapter.match(return_rule=True)
-                request.url_rule, request.view_args = rule, dict(found)  # type: ignore[assignment]  # Quart's own kind
+            rule, found = self._adapter.match(request.path, request.method, return_rule=True)
+            request.url_rule, request.view_args = rule, dict(found)  # type: ignore[assignment]  # Quart's own kind
         except HTTPException as fault:
             request.routing_exception = fault
 

@@ -1,5 +1,6 @@
 """One HTTP request on its connection: Quart's request with what we know of it, and how its end is noticed."""
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -98,6 +99,7 @@ class EdgeConnection(ASGIHTTPConnection):
         self._send = send
         self._log = log
         self._broken = broken
+        self._stall_limit_s: float = app.stall_limit_s
         self._cancel = trio.CancelScope()
         self._request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
         self._request.line = self
@@ -135,7 +137,10 @@ class EdgeConnection(ASGIHTTPConnection):
     async def _answer(self, request: EdgeRequest) -> None:
         try:
             response = await self.app.handle_request(request)
-            await self._send_response(self._send, response)
+            # `LiveDeliveries` looks after deliveries; other answers are few, and a scope of their own costs little.
+            limit_s = self._stall_limit_s if request.delivery is None else math.inf
+            with trio.move_on_after(limit_s):
+                await self._send_response(self._send, response)
         except trio.Cancelled:
             request.end_delivery(Detail.HUNG_UP if request.hung_up else Detail.DRAIN)
             raise

@@ -9,8 +9,9 @@ from attrs import frozen
 from mix2api.clock import Clock
 from mix2api.edge.connection import EdgeRequest
 from mix2api.errors import ClientVisibleError, Overloaded
+from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Ended
-from mix2api.vocabulary import EndReason, RequestId, RunId
+from mix2api.vocabulary import ClientName, EndReason, RequestId, RunId
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Any word may stand in a request line; only these stand in a report."""
@@ -108,6 +109,22 @@ class Refusals:
                 param=error.param,
             )
         )
+
+    def unread(self, error: ClientVisibleError) -> RequestId:
+        """Something that cannot be read as a request was answered with an error. Gives it an id."""
+        request_id = Mint.request_id()
+        self._observer.on_refused(
+            RefusedRequest(
+                request_id=request_id,
+                method="other",
+                route="none",
+                client=ClientName.OTHER.value,
+                end_reason=error.end_reason,
+                http_status=error.status,
+                reject_reason=error.error_code,
+            )
+        )
+        return request_id
 
     def unaccepted(self, request: EdgeRequest, run_id: RunId, ended: Ended) -> None:
         """A submitted turn ended before the log knew of it."""

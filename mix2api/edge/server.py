@@ -8,27 +8,19 @@ import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-import h11
 import trio
 from attrs import define, field
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
-from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
-from hypercorn.protocol.http_stream import HTTPStream
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState, LifespanState
 from hypercorn.utils import parse_socket_addr, repr_socket_addr
 
 from mix2api.edge.app import EdgeApp
-from mix2api.edge.connection import EdgeConnection
+from mix2api.edge.protocol import Link, Protocol, Requests
 
 _READ_BYTES: Final = 2**16
-_VERSIONS: Final = frozenset({b"1.0", b"1.1"})
-_VERSION_NOT_SUPPORTED: Final = 505
 
 
 async def serve(
@@ -85,6 +77,8 @@ class _Server:
         """One connection to its end. A fault of ours in here is told, and costs this connection only."""
         connection = _Connection(self, stream)
         self.connections.add(connection)
+        if self.context.terminated.is_set():  # taken in the turn in which the server was told to stop
+            connection.close_if_idle()
         try:
             await connection.run()
         except Exception:  # noqa: BLE001 - the supervisor of connections
@@ -111,7 +105,7 @@ class _Connection:
         """Has a deadline while no request is under way."""
         self._is_idle = True
         self._broken = trio.Event()
-        self._protocol: _Protocol
+        self._protocol: Protocol
 
     async def run(self) -> None:
         """Reads to the end of the connection; what is still being answered then is told that the client has gone."""
@@ -124,16 +118,17 @@ class _Connection:
             return
         try:
             async with trio.open_nursery() as nursery:
-                self._protocol = _Protocol(
-                    server.app,  # type: ignore[arg-type]  # of ours; only `_Requests` calls it
-                    server.config,
-                    server.context,
-                    _Requests(server.app, nursery, self._broken),  # type: ignore[arg-type]
-                    ConnectionState(LifespanState()),
-                    ssl=False,
-                    client=client,
-                    server=here,
-                    send=self._take,
+                self._protocol = Protocol(
+                    Link(
+                        app=server.app,
+                        config=server.config,
+                        context=server.context,
+                        requests=Requests(server.app, nursery, self._broken),
+                        client=client,
+                        here=here,
+                        send=self._take,
+                        receive=self._receive,
+                    )
                 )
                 self._rest()
                 await self._read()
@@ -146,16 +141,16 @@ class _Connection:
             self._reading.cancel()
 
     async def _read(self) -> None:
-        with self._reading:
+        with self._reading, suppress(trio.ClosedResourceError, trio.BrokenResourceError):
             while True:
-                try:
-                    data = await self._stream.receive_some(_READ_BYTES)
-                except (trio.ClosedResourceError, trio.BrokenResourceError):
-                    break
-                await self._protocol.handle(RawData(bytes(data)))
-                if not data:
-                    break
+                await self._protocol.handle(RawData(await self._receive(_READ_BYTES)))
         await self._protocol.handle(Closed())
+
+    async def _receive(self, limit: int) -> bytes:
+        data = await self._stream.receive_some(limit)
+        if not data:
+            raise trio.BrokenResourceError  # half a connection is none: nobody could tell it from a client that left
+        return bytes(data)
 
     async def _take(self, event: Event) -> None:
         """What the protocol has for the client."""
@@ -200,90 +195,3 @@ class _Connection:
             with suppress(OSError):
                 socket.shutdown(trio.socket.SHUT_WR)
             socket.close()
-
-
-class _Protocol(H11Protocol):
-    """Hypercorn's HTTP/1.1, and nothing else: requests to upgrade are answered as if they did not ask for it."""
-
-    _head = b""
-    """Of the answer, until something of its body is there."""
-
-    async def stream_send(self, event: StreamEvent) -> None:
-        """What an answer has for the client."""
-        if isinstance(event, Response):
-            self._head += self._bytes(
-                h11.Response(status_code=event.status_code, headers=self._headers(event))
-            )
-        elif isinstance(event, Body):
-            await self._send_body(h11.Data(data=event.data))
-        elif isinstance(event, EndBody):
-            await self._send_body(h11.EndOfMessage())
-        elif isinstance(event, StreamClosed):
-            await self._maybe_recycle()
-
-    def _headers(self, response: Response) -> list[tuple[bytes, bytes]]:
-        headers = [*response.headers, *self.config.response_headers("h11")]
-        if self.context.terminated.is_set():
-            headers.append((b"connection", b"close"))
-        return headers
-
-    async def _send_body(self, event: h11.Data | h11.EndOfMessage) -> None:
-        head, self._head = self._head, b""
-        data = head + self._bytes(event)
-        if data:
-            await self.send(RawData(data))
-
-    def _bytes(self, event: Any) -> bytes:
-        try:
-            return self.connection.send(event) or b""
-        except h11.LocalProtocolError:
-            if self.connection.their_state is not h11.ERROR:
-                raise
-            return b""  # the client broke the protocol, and has been told
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        """Hypercorn's own begins HTTP/2 here, if it is asked to."""
-
-    async def _create_stream(self, request: h11.Request) -> None:
-        if request.http_version not in _VERSIONS:
-            await self._send_error_response(_VERSION_NOT_SUPPORTED)
-            await self.send(Closed())
-            return
-        stream = self.stream = HTTPStream(
-            self.app,
-            self.config,
-            self.context,
-            self.task_group,
-            self.ssl,
-            self.client,
-            self.server,
-            self.stream_send,
-            STREAM_ID,
-        )
-        await stream.handle(
-            Request(
-                stream_id=STREAM_ID,
-                headers=list(request.headers),
-                http_version=request.http_version.decode(),
-                method=request.method.decode("ascii").upper(),
-                raw_path=request.target,
-                state=self.connection_state,
-            )
-        )
-
-
-class _Requests:
-    """Starts a task for each request; what the client sends reaches it without a channel between them."""
-
-    def __init__(self, app: EdgeApp, nursery: trio.Nursery, broken: trio.Event) -> None:
-        self._app = app
-        self._nursery = nursery
-        self._broken = broken
-
-    async def spawn_app(
-        self, _: Any, config: Config, scope: Any, send: Any
-    ) -> Callable[[Any], Awaitable[None]]:
-        """As Hypercorn's `TaskGroup` has it: gives what takes the request's messages."""
-        connection = EdgeConnection(self._app, scope, send, config.log, self._broken)
-        self._nursery.start_soon(connection.run)
-        return connection.put

@@ -1,0 +1,184 @@
+"""What HTTP/1.1 the edge takes, byte by byte: targets, framing, pipelining, and what it refuses before there is a request."""
+
+import struct
+
+import msgspec
+import pytest
+import trio
+import trio.testing
+from edge.harness import ACCEPTED, ASK, STOPPED, TOKEN, Client, Edge, running_edge
+
+from mix2api.edge.scripted_dispatch import ScriptedDispatch
+from mix2api.sessions.dispatch import TextDelta
+from mix2api.vocabulary import Detail, EndReason, Receipt
+
+ALIVE = b"GET /health/live HTTP/1.1\r\nhost: edge\r\n\r\n"
+LAST = b"GET /health/live HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\r\n"
+POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: edge\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n"
+
+
+def chat(*headers: bytes, stream: bool = False) -> bytes:
+    body = msgspec.json.encode(ASK | {"stream": stream})
+    given = [b"authorization: Bearer " + TOKEN.encode(), b"content-length: %d" % len(body), *headers]
+    return POST + b"".join(header + b"\r\n" for header in given) + b"\r\n" + body
+
+
+async def told(edge: Edge, data: bytes) -> bytes:
+    """All that the edge answers until it closes."""
+    async with edge.connect() as client:
+        await client.stream.send_all(data)
+        return await rest_of(client)
+
+
+async def rest_of(client: Client) -> bytes:
+    return b"".join([piece async for piece in client.stream])
+
+
+async def settled_tasks() -> int:
+    await trio.testing.wait_all_tasks_blocked()
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+async def until_as_few_tasks_as(before: int) -> None:
+    """The harness bounds the wait."""
+    while await settled_tasks() > before:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"GET\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nhost: edge\r\n\r\n", 400),
+        (b"GET http://[ HTTP/1.1\r\nhost: edge\r\n\r\n", 400),
+        (b"HEAD http://[ HTTP/1.0\r\nhost: edge\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: edge\r\nx: a\0b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: edge\r\nx: " + b"a" * 100_000, 431),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+        (POST + b"content-length: 5\r\ncontent-length: 6\r\n\r\n12345", 400),
+        (POST + b"content-length: 5\r\n" + CHUNKED + b"\r\n0\r\n\r\n" + ALIVE, 400),
+        (b"POST / HTTP/1.0\r\n" + CHUNKED + b"\r\n0\r\n\r\n", 400),
+        (POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (POST + CHUNKED + b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\nzz\r\n", 400),
+    ],
+)
+async def test_what_cannot_be_read_gets_the_envelope_and_a_line_and_the_connection_closes(
+    data: bytes, status: int
+) -> None:
+    async with running_edge() as edge:
+        told_whole = await told(edge, data)
+        (refused,) = edge.watcher.refused
+        assert edge.watcher.faults == []
+        assert edge.dispatch.waiting == 0
+    head, _, body = told_whole.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"x-request-id: " + refused.request_id.encode() in head
+    assert told_whole.count(b"\r\nx-request-id: ") == 1
+    if not data.startswith(b"HEAD"):
+        assert msgspec.json.decode(body)["error"]["code"] == "malformed_http"
+    assert (refused.http_status, refused.end_reason) == (status, EndReason.INVALID_REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://elsewhere/health/live", 200),
+        (b"http://elsewhere/health/live?x", 200),
+        (b"http://elsewhere", 405),
+        (b"?x", 405),
+        (b"*", 404),
+        (b"edge:443", 404),
+        (b"/%ff%00%0a", 404),
+    ],
+)
+async def test_every_form_of_a_target_is_routed_by_its_path(target: bytes, status: int) -> None:
+    async with running_edge() as edge:
+        said = await told(edge, b"GET " + target + b" HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\r\n")
+        assert edge.watcher.faults == []
+    assert said.startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("host", [b"", b"..", b"x" * 5000, b"\xff", b"a b", b"[::1", b"x:99999999"])
+async def test_no_host_is_a_fault_of_ours(host: bytes) -> None:
+    async with running_edge() as edge:
+        said = await told(edge, LAST.replace(b"host: edge", b"host: " + host))
+        assert edge.watcher.faults == []
+    assert said.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        chat() + chat() + LAST,
+        b"\r\n\r\n" + chat() + b"\r\n" + chat() + b"\r\n\r\n" + LAST + b"\r\n",
+        chat(b"upgrade: h2c", b"connection: upgrade") + chat(b"expect: 100-continue") + LAST + ALIVE,
+    ],
+)
+async def test_requests_that_come_at_once_are_answered_in_order(data: bytes) -> None:
+    async with running_edge() as edge:
+        said = (await told(edge, data)).replace(b"HTTP/1.1 100 ", b"")
+        assert edge.watcher.refused == []
+    assert [part[:4] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200 "] * 3
+    assert said.index(b"Hello there") < said.rindex(b"Hello there") < said.index(b"alive")
+
+
+async def test_what_comes_after_the_last_request_does_not_end_its_answer() -> None:
+    async with running_edge(ScriptedDispatch([ACCEPTED, TextDelta("a")])) as edge, edge.connect() as client:
+        await client.stream.send_all(chat(b"connection: close", stream=True) + b"\r\n")
+        run = await edge.dispatch.next_run()
+        await client.stream.send_all(b"\r\nmore" + ALIVE)
+        run.say(STOPPED)
+        assert (await rest_of(client)).endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+        assert await run.wait_settled() is Receipt.WRITTEN
+
+
+@pytest.mark.parametrize("ahead", [b"", ALIVE, ALIVE * 1000])
+@pytest.mark.parametrize("upgrade", [(), (b"upgrade: h2c", b"connection: upgrade")])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_is_noticed_whatever_it_has_sent_ahead(
+    ahead: bytes, upgrade: tuple[bytes, ...], *, stream: bool
+) -> None:
+    async with running_edge(ScriptedDispatch([ACCEPTED])) as edge:
+        before = await settled_tasks()
+        async with edge.connect() as client:
+            await client.stream.send_all(chat(*upgrade, stream=stream) + ahead)
+            run = await edge.dispatch.next_run()
+        assert await run.wait_aborted() is Detail.HUNG_UP
+        assert await run.wait_settled() is Receipt.CLIENT_LEFT
+        await until_as_few_tasks_as(before)
+
+
+async def test_a_reset_that_a_write_meets_first_frees_a_connection_with_requests_ahead() -> None:
+    async with running_edge(ScriptedDispatch([ACCEPTED, TextDelta("a")])) as edge:
+        before = await settled_tasks()
+        async with edge.connect() as client:
+            await client.stream.send_all(chat(stream=True) + ALIVE * 2000)
+            run = await edge.dispatch.next_run()
+            await client.stream.receive_some()
+            client.stream.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.stream.socket.close()
+            run.say(STOPPED)
+        assert await run.wait_settled() is Receipt.CLIENT_LEFT
+        await until_as_few_tasks_as(before)
+
+
+async def test_a_stalled_client_with_requests_ahead_is_let_go_whole() -> None:
+    async with running_edge(ScriptedDispatch(), stall_limit_s=0.02, check_s=0.01) as edge:
+        before = await settled_tasks()
+        async with edge.connect() as client:
+            await client.stream.send_all(chat(stream=True) + ALIVE)
+            run = await edge.dispatch.next_run()
+            run.say(ACCEPTED, TextDelta("x" * 20_000_000))
+            assert await run.wait_aborted() is Detail.STALLED
+            await until_as_few_tasks_as(before)
+
+
+async def test_a_client_that_never_reads_small_answers_is_let_go_too() -> None:
+    async with running_edge(stall_limit_s=0.02) as edge:
+        before = await settled_tasks()
+        async with edge.connect() as client:
+            with pytest.raises(trio.BrokenResourceError):
+                await client.stream.send_all(ALIVE * 1_000_000)
+            await until_as_few_tasks_as(before)
