@@ -27,8 +27,8 @@ _RESOLUTIONS = 200
 class _NoIndex:
     """An index that answers at once and has nothing: what is left is the pure part."""
 
-    async def take(self, at: Digest) -> SessionId | None:
-        del at
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        del places
 
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         del name

@@ -90,7 +90,7 @@ class Continuing:
     async def find(
         self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
     ) -> Found:
-        """The session for a turn: one round trip to the index at most; where a named history is not found, one more for each name.
+        """The session for a turn: at most one round trip to the index.
 
         Args:
             turn: what was asked.
@@ -130,15 +130,13 @@ class Continuing:
 
     async def _take(self, planned: TakeWaiting, made: Callable[..., Found]) -> Found:
         made = partial(made, bind=planned.bind)
-        session_id = await self._index.take(planned.at)
-        if session_id is not None:
-            return made(session_id=session_id, reason=Reason.LINEAGE, taken=planned.at)
-        for word in planned.words:
-            kept = kept_for(word, planned.at, self._digester)
-            session_id = await self._index.take(kept)
-            if session_id is not None:
-                return made(session_id=session_id, reason=Reason.NAMED, taken=kept)
-        return made(reason=Reason.NO_MATCH)
+        kept = (kept_for(word, planned.at, self._digester) for word in planned.words)
+        taken = await self._index.take(planned.at, *kept)
+        if taken is None:
+            return made(reason=Reason.NO_MATCH)
+        at, session_id = taken
+        reason = Reason.LINEAGE if at == planned.at else Reason.NAMED
+        return made(session_id=session_id, reason=reason, taken=at)
 
     async def put_back(self, at: Digest, session_id: SessionId) -> None:
         """For a turn that never began: the session that was taken for it waits again. Never fails."""

@@ -101,8 +101,8 @@ class UnreadableIndex(ValueError):
 class SessionIndex(Protocol):
     """Where sessions are looked up. An index: it may be wrong or empty, the session's own log is the truth."""
 
-    async def take(self, at: Digest) -> SessionId | None:
-        """Takes a session that waits at this digest out of the index.
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        """Takes a session that waits at the first of these digests at which one does, and says at which.
 
         Raises:
             UnreadableIndex: damage.

@@ -49,10 +49,13 @@ class MemorySessionIndex:
 
     world: MemoryWorld = field(factory=MemoryWorld)
 
-    async def take(self, at: Digest) -> SessionId | None:
-        """Takes the session that came to wait there last out of the index."""
-        waiting = self.world.waiting.get(at)
-        return waiting.pop() if waiting else None
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        """Takes the session that came last to the first of these digests where any waits, and says where."""
+        for at in places:
+            waiting = self.world.waiting.get(at)
+            if waiting:
+                return at, waiting.pop()
+        return None
 
     async def put_back(self, at: Digest, session_id: SessionId) -> None:
         """Has the session wait there again."""

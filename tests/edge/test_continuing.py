@@ -285,8 +285,8 @@ async def test_with_key_reuse_everything_of_a_caller_goes_to_one_session() -> No
 
 
 class Damaged(MemorySessionIndex):
-    async def take(self, at: Digest) -> SessionId | None:
-        del at
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        del places
         raise UnreadableIndex
 
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
@@ -295,8 +295,8 @@ class Damaged(MemorySessionIndex):
 
 
 class Away(MemorySessionIndex):
-    async def take(self, at: Digest) -> SessionId | None:
-        del at
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        del places
         raise StoreUnavailable
 
 

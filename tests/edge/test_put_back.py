@@ -26,9 +26,9 @@ class OneWaits:
     back: list[tuple[Digest, SessionId]] = field(factory=list)
     _came_back: trio.Event = field(factory=trio.Event)
 
-    async def take(self, at: Digest) -> SessionId | None:
-        self.taken.append(at)
-        return SESSION
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        self.taken.append(places[0])
+        return places[0], SESSION
 
     async def put_back(self, at: Digest, session_id: SessionId) -> None:
         self.back.append((at, session_id))

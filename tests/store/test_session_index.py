@@ -35,9 +35,9 @@ async def test_a_session_waits_at_each_of_its_digests_until_it_is_taken(redis_se
     async with conversations(redis_server.url) as talk:
         index = talk.store.sessions
         session = await ended(talk.store, AT, OTHER_AT)
-        assert await index.take(AT) == session
+        assert await index.take(AT) == (AT, session)
         assert await index.take(AT) is None
-        assert await index.take(OTHER_AT) == session
+        assert await index.take(OTHER_AT) == (OTHER_AT, session)
 
 
 async def test_the_session_that_came_last_is_taken_first_and_at_most_eight_wait(
@@ -46,14 +46,24 @@ async def test_the_session_that_came_last_is_taken_first_and_at_most_eight_wait(
     async with conversations(redis_server.url) as talk:
         sessions = [await ended(talk.store, AT) for _ in range(10)]
         taken = [await talk.store.sessions.take(AT) for _ in range(9)]
-        assert taken == [*reversed(sessions[2:]), None]
+        assert taken == [*((AT, session) for session in reversed(sessions[2:])), None]
+
+
+async def test_of_several_places_the_first_where_one_waits_is_taken_from(redis_server: RedisServer) -> None:
+    async with conversations(redis_server.url) as talk:
+        index = talk.store.sessions
+        nowhere = Digest("e" * 32)
+        first, other = await ended(talk.store, AT), await ended(talk.store, OTHER_AT)
+        assert await index.take(nowhere, AT, OTHER_AT) == (AT, first)
+        assert await index.take(nowhere, AT, OTHER_AT) == (OTHER_AT, other), "it was left there"
+        assert await index.take(nowhere, AT, OTHER_AT) is None
 
 
 async def test_a_session_that_comes_back_stands_there_once(redis_server: RedisServer) -> None:
     async with conversations(redis_server.url) as talk:
         session = await ended(talk.store, AT)
         await ended(talk.store, AT, session=session)
-        assert await talk.store.sessions.take(AT) == session
+        assert await talk.store.sessions.take(AT) == (AT, session)
         assert await talk.store.sessions.take(AT) is None
 
 
@@ -93,7 +103,7 @@ async def test_of_many_claims_at_once_one_wins(redis_server: RedisServer) -> Non
 async def test_of_many_takes_at_once_one_gets_the_session(redis_server: RedisServer) -> None:
     async with conversations(redis_server.url) as talk, parts.running_store(redis_server.url) as other:
         session = await ended(talk.store, AT)
-        taken: list[SessionId | None] = []
+        taken: list[tuple[Digest, SessionId] | None] = []
 
         async def take(store: Store) -> None:
             taken.append(await store.sessions.take(AT))
@@ -101,7 +111,7 @@ async def test_of_many_takes_at_once_one_gets_the_session(redis_server: RedisSer
         async with trio.open_nursery() as nursery:
             for store in (talk.store, other) * 10:
                 nursery.start_soon(take, store)
-        assert taken.count(session) == 1
+        assert taken.count((AT, session)) == 1
         assert taken.count(None) == 19
 
 
@@ -120,13 +130,13 @@ async def test_what_is_damaged_is_told_once_and_gone(redis_server: RedisServer) 
             with pytest.raises(UnreadableIndex):
                 await look_up()
         assert await index.take(AT) is None
-        assert await index.take(OTHER_AT) == session
+        assert await index.take(OTHER_AT) == (OTHER_AT, session)
         assert await index.claim(NAME, session) == session
 
 
 async def test_the_index_says_when_redis_is_away() -> None:
     async with parts.running_store("unix:///nowhere/redis.sock") as store:
-        calls: list[Callable[[], Awaitable[SessionId | None]]] = [
+        calls: list[Callable[[], Awaitable[object]]] = [
             lambda: store.sessions.take(AT),
             lambda: store.sessions.claim(NAME, parts.new_session()),
         ]
@@ -151,7 +161,7 @@ class CountedLink(RedisLink):
     ("opening", "session", "commands"),
     [
         (False, None, 1),
-        (False, "mine", 1),
+        (False, "mine", 2),
         (False, "new", 0),
         (True, None, 0),
         (True, "mine", 2),
