@@ -178,7 +178,7 @@ class WholeSystem:
 
         await until(all_ended)
         recorded = await self.runs()
-        assert len({run.run_id for run in recorded}) == len(recorded) == runs
+        assert len({run.run_id for run in recorded}) == len(recorded) == runs, recorded
         for run in recorded:
             end = run.end
             assert run.recomputed == Cause(end.end_reason, end.detail, end.finish_reason), run

@@ -16,6 +16,7 @@ from mix2api.demo import Demo, DemoOptions, serve_demo
 
 PROCESSES, REQUESTS = 4, 500
 _LIMIT_S = 120
+_TOO_SLOW = 503
 
 
 @frozen
@@ -31,6 +32,8 @@ class Deployment:
 
         async def ask(client: WireClient, number: int) -> None:
             answer = await client.ask(f"question {number}", stream=bool(number % 2))
+            while answer.status == _TOO_SLOW:  # nothing was begun: a slow machine's store took over half a second
+                answer = await client.ask(f"question {number}", stream=bool(number % 2))
             answers[answer.status, None if answer.status == 200 else answer.error()["code"]] += 1
 
         async with trio.open_nursery() as nursery:
