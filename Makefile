@@ -86,6 +86,8 @@ coverage:
 docs: $(RUN_STAMP)
 	$(BIN)/mix2api settings --docs > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/python -m mix2api.sessions.diagram > docs/session.md.new
+	mv docs/session.md.new docs/session.md
 	$(BIN)/python -c 'import pathlib, re; from mix2api.wire.request_fields import request_fields_table as table; \
 	  path = pathlib.Path("README.md"); \
 	  path.write_text(re.sub(r"(?s)(<!-- request-fields -->).*(<!-- /request-fields -->)", \

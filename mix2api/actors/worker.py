@@ -73,7 +73,7 @@ class Worker:
             raise Overloaded("this process is stopping; try again", detail=Detail.DRAIN)
         if self._runs >= self._env.options.max_concurrency:
             raise Overloaded(
-                f"{self._runs} requests are being served already; try again",
+                f"this process serves {self._runs} at once and no more; try again",
                 detail=Detail.QUEUE,
                 retry_after_s=1,
             )

@@ -7,7 +7,9 @@ from typing import Any
 
 import trio
 
+from mix2api.cli.plain_faults import why_of
 from mix2api.demo import Demo, DemoOptions, directive_help, serve_demo
+from mix2api.errors import ConfigurationError
 from mix2api.settings import Settings
 
 
@@ -46,7 +48,13 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
     except ValueError as fault:
         print(f"mix2api: demo-upstream: {fault.args[0]}", file=sys.stderr)
         return 2
-    trio.run(_serve, options)
+    try:
+        trio.run(_serve, options)
+    except* OSError as faults:
+        why = why_of(faults)
+        raise ConfigurationError(
+            f"--host, --port: the address cannot be listened on ({why}): name another"
+        ) from None
     return 0
 
 

@@ -184,3 +184,5 @@ def _keys(settings: Settings) -> tuple[InboundKey, ...]:
         return parse_keys(path.read_text(encoding="utf-8"))
     except OSError as fault:
         raise ConfigurationError(f"INBOUND_KEYS_FILE: {path} cannot be read: {fault.strerror}") from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigurationError(f"INBOUND_KEYS_FILE: {path} is not UTF-8") from fault

@@ -71,6 +71,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
         nursery.start_soon(parts.store.heartbeat.keep)
         nursery.start_soon(parts.outbox.run)
         nursery.start_soon(_read_mail, parts)
+        nursery.start_soon(_tell_of_store, parts)
         if parts.half is not None:
             await _start_worker(parts, parts.half, nursery)
         settle_collector()
@@ -99,6 +100,16 @@ async def _recover(parts: Parts, half: WorkerHalf) -> None:
         except StoreUnavailable:
             half.recovery.forget_absences()
         await trio.sleep(parts.settings.storing.lease_s / _SWEEPS_PER_LEASE)
+
+
+async def _tell_of_store(parts: Parts) -> None:
+    """Logs that Redis went away and came back, also while nobody asks anything: hearts beat all the time."""
+    beating = parts.store.beating
+    while True:
+        await beating.wait_down()
+        parts.logger.warning("store.away")
+        await beating.wait_up()
+        parts.logger.warning("store.back")
 
 
 async def _read_mail(parts: Parts) -> None:

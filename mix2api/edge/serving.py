@@ -1,7 +1,4 @@
-"""Hypercorn's settings for the edge, and its log, which has no words of its own here.
-
-Serve with `hypercorn.trio.serve(app, config, shutdown_trigger=...)`: one process, supervised from outside.
-"""
+"""Hypercorn's settings for the edge (`mix2api.edge.server`), and its log, which has no words of its own here."""
 
 import sys
 from typing import Any, Final

@@ -58,9 +58,14 @@ class Store:
     links: tuple[RedisLink, ...]
 
     @property
+    def beating(self) -> RedisLink:
+        """The connection of leases and heartbeats: the one that is used all the time."""
+        return self.links[2]
+
+    @property
     def is_down(self) -> bool:
-        """Whether appends would have to wait for Redis to come back. Never waits."""
-        return self.log.is_down
+        """Whether appends would have to wait for Redis to come back, as far as anything has shown. Never waits."""
+        return self.log.is_down or self.beating.is_down
 
 
 @asynccontextmanager

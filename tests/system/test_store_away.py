@@ -65,6 +65,24 @@ async def test_nothing_is_accepted_while_the_store_is_away(
         await until(lambda: both_are_counted(system))
 
 
+@pytest.mark.parametrize("killed", [False, True], ids=["paused", "killed"])
+@pytest.mark.parametrize("shape", Shape)
+async def test_a_store_that_goes_away_is_told_though_nobody_asks(
+    *, shape: Shape, killed: bool, server: RedisServer
+) -> None:
+    async with whole_system(shape, server.url) as system:
+        go_away(server, killed=killed)
+        await until(lambda: degraded(system))
+        await until(lambda: logged(system, "store.away"))
+        come_back(server, killed=killed)
+        await until(lambda: logged(system, "store.back"))
+        await until(lambda: served(system))
+
+
+async def logged(system: WholeSystem, event: str) -> bool:
+    return bool(system.log_lines(event))
+
+
 async def degraded(system: WholeSystem) -> bool:
     health = await system.client.get("/health")
     return health.status == 503 and any(part["part"] == "event_log" for part in health.json()["failing"])

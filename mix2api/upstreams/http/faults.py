@@ -22,7 +22,7 @@ def timed_out(limit: Detail, *, sent: bool, status: int | None) -> UpstreamFault
     return UpstreamFault(
         EndReason.TIMEOUT,
         limit,
-        f"the upstream took too long ({limit.value} limit)",
+        "",
         status=status,
         taken=sent,
     )
