@@ -153,9 +153,9 @@ async def process_parts(
         logger=logger,
         outbox=outbox,
         relay=relay,
-        health=ProcessHealth(store, _warnings(settings)),
+        health=ProcessHealth(store, _open_doors(settings)),
     )
-    for warning in (*settings.warnings, *_warnings(settings)):
+    for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)
     if role is Role.EDGE:
         yield parts
@@ -165,7 +165,8 @@ async def process_parts(
         yield parts
 
 
-def _warnings(settings: Settings) -> tuple[str, ...]:
+def _open_doors(settings: Settings) -> tuple[str, ...]:
+    """What `/health` warns of for as long as the process lives; the log has said it at the start."""
     auth = settings.inbound_auth
     if auth.mode is InboundAuthMode.BEARER and not auth.bearer_token:
         return ("INBOUND_BEARER_TOKEN is empty: any bearer token is accepted",)

@@ -170,6 +170,8 @@ def _open_doors(settings: Settings) -> Iterator[str]:
     inbound = settings.inbound_auth
     if inbound.mode is InboundAuthMode.BEARER and inbound.bearer_token is None:
         yield "INBOUND_BEARER_TOKEN is not set: any bearer is accepted and only fingerprinted"
+    if inbound.mode is InboundAuthMode.NONE:
+        yield "INBOUND_AUTH_MODE is none: everybody is served"
     dynamic, upstream = settings.dynamic_base, settings.upstream_auth
     if dynamic.enabled and upstream.sends_own and not dynamic.allowlist:
         yield (

@@ -151,6 +151,12 @@ def test_without_anything_all_stands_at_the_defaults() -> None:
     )
 
 
+def test_a_door_that_stands_open_is_warned_of() -> None:
+    assert load_settings({"INBOUND_AUTH_MODE": "none"}, None).warnings == (
+        "INBOUND_AUTH_MODE is none: everybody is served",
+    )
+
+
 def test_names_are_known_once_and_defaults_are_good() -> None:
     rows = [one for group in GROUPS.values() for one in settings_of(group).values()] + list(LATER)
     assert len(rows) == len(KNOWN)
