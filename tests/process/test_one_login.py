@@ -32,7 +32,8 @@ class Deployment:
 
         async def ask(client: WireClient, number: int) -> None:
             answer = await client.ask(f"question {number}", stream=bool(number % 2))
-            while answer.status == _TOO_SLOW:  # nothing was begun: a slow machine's store took over half a second
+            # Nothing was begun then: a slow machine's store took more than half a second.
+            while answer.status == _TOO_SLOW:
                 answer = await client.ask(f"question {number}", stream=bool(number % 2))
             answers[answer.status, None if answer.status == 200 else answer.error()["code"]] += 1
 
