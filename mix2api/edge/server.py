@@ -77,8 +77,6 @@ class _Server:
         """One connection to its end. A fault of ours in here is told, and costs this connection only."""
         connection = _Connection(self, stream)
         self.connections.add(connection)
-        if self.context.terminated.is_set():  # taken in the turn in which the server was told to stop
-            connection.close_if_idle()
         try:
             await connection.run()
         except Exception:  # noqa: BLE001 - the supervisor of connections

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import h11
@@ -101,6 +100,10 @@ class Edge:
     dispatch: ScriptedDispatch
     watcher: Watcher
     port: int
+    stopping: trio.Event
+    """Tells the server to stop, if it is set."""
+    stopped: trio.Event
+    """The server has ended by itself."""
     hard_stop: trio.CancelScope
     """Cancels the server as its grace running out does."""
 
@@ -182,9 +185,10 @@ async def running_edge(
     *,
     index: SessionIndex | None = None,
     bases: UpstreamBases | None = None,
+    drain_s: float = 0,
     **options: Any,
 ) -> AsyncIterator[Edge]:
-    """Serves until the block is left; then the server stops at once."""
+    """Serves until the block is left; then the server stops at once. `drain_s` matters only if it is told to stop before."""
     dispatch = dispatch or ScriptedDispatch(HELLO)
     watcher = Watcher()
     seal = Seal(SECRET)
@@ -209,10 +213,16 @@ async def running_edge(
             bases=bases or OnlyTheConfigured(),
         )
     )
-    config = server_config(["127.0.0.1:0"], drain_s=0, on_fault=watcher.on_fault)
+    stopping, stopped = trio.Event(), trio.Event()
+    config = server_config(["127.0.0.1:0"], drain_s=drain_s, on_fault=watcher.on_fault)
+
+    async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
+        await serve(app, config, shutdown_trigger=stopping.wait, task_status=task_status)
+        stopped.set()
+
     async with trio.open_nursery() as nursery:
-        binds = await nursery.start(partial(serve, app, config, shutdown_trigger=trio.sleep_forever))
+        binds = await nursery.start(served)
         port = int(binds[0].rpartition(":")[2])
         with trio.fail_after(20):
-            yield Edge(app, dispatch, watcher, port, nursery.cancel_scope)
+            yield Edge(app, dispatch, watcher, port, stopping, stopped, nursery.cancel_scope)
         nursery.cancel_scope.cancel()
