@@ -112,9 +112,9 @@ class EdgeApp(QuartTrio):
             place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
             return await self._refuse(request, AdapterError(f"The adapter failed{place}."))
 
-    def refuse_unread(self, error: ClientVisibleError) -> RequestId:
-        """Reports what never became a request; gives the id that its answer bears."""
-        return self._refusals.unread(error)
+    def refuse_unread(self, error: ClientVisibleError, request: EdgeRequest | None) -> RequestId:
+        """Reports what could not be read (`Refusals.unread`)."""
+        return self._refusals.unread(error, request)
 
     def _route(self, request: EdgeRequest) -> None:
         """Finds the rule of the request's path and method, or why there is none."""

@@ -34,6 +34,8 @@ class EdgeRequest(TrioRequest):
     """Set once the body was understood."""
     give_back: Callable[[], Awaitable[None]] | None = None
     """Set while a session was taken for it: puts that back to where it waited."""
+    was_refused = False
+    """Its canonical line is written: it ended at the edge."""
     hung_up = False
     """A disconnect message came. It also comes after every answer that was sent whole."""
     started_ms: float = 0
@@ -101,8 +103,8 @@ class EdgeConnection(ASGIHTTPConnection):
         self._broken = broken
         self._stall_limit_s: float = app.stall_limit_s
         self._cancel = trio.CancelScope()
-        self._request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
-        self._request.line = self
+        self.request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
+        self.request.line = self
 
     @property
     def is_broken(self) -> bool:
@@ -115,7 +117,7 @@ class EdgeConnection(ASGIHTTPConnection):
 
     async def put(self, message: ASGIReceiveEvent) -> None:
         """A piece of the request's body, or that the client has gone (which is also said after every whole answer)."""
-        request = self._request
+        request = self.request
         if message["type"] == "http.request":
             request.body.append(message["body"])
             if not message["more_body"]:
@@ -128,7 +130,7 @@ class EdgeConnection(ASGIHTTPConnection):
         """Handler, headers and body. Never raises, unless it is cancelled from outside."""
         try:
             with self._cancel:
-                await self._answer(self._request)
+                await self._answer(self.request)
         except Exception:  # noqa: BLE001 - the application answers its own faults: this one is the server's
             await self._log.exception("request")
         finally:

@@ -17,7 +17,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 
 from mix2api.edge.app import EdgeApp
-from mix2api.edge.connection import EdgeConnection
+from mix2api.edge.connection import EdgeConnection, EdgeRequest
 from mix2api.errors import InvalidRequest
 from mix2api.wire.error_answer import envelope
 
@@ -90,6 +90,7 @@ class Protocol(H11Protocol):
             send=link.send,
         )
         self._edge = link.app
+        self._requests = link.requests
         self.connection: _Http = _Http(self.config.h11_max_incomplete_size)
         self.can_read = _ReadAhead(self, link.receive)  # type: ignore[assignment]  # has what Hypercorn calls
 
@@ -114,6 +115,7 @@ class Protocol(H11Protocol):
         elif isinstance(event, EndBody):
             await self._send_body(h11.EndOfMessage())
         elif isinstance(event, StreamClosed):
+            self._requests.current = None
             await self._maybe_recycle()
 
     def _headers(self, response: Response) -> list[tuple[bytes, bytes]]:
@@ -139,9 +141,10 @@ class Protocol(H11Protocol):
     async def _send_error_response(self, status_code: int) -> None:
         """What cannot be read gets the envelope as well, and its canonical line: nobody else would tell of it."""
         error = NotHttp(status_code)
+        request_id = self._edge.refuse_unread(error, self._requests.current)
         body = envelope(error.body())
         headers = [
-            (b"x-request-id", self._edge.refuse_unread(error).encode()),
+            (b"x-request-id", request_id.encode()),
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
             (b"connection", b"close"),
@@ -287,11 +290,14 @@ class Requests:
         self._app = app
         self._nursery = nursery
         self._broken = broken
+        self.current: EdgeRequest | None = None
+        """Of which something may still come. Let go with its answer: an idle connection is not to hold a conversation."""
 
     async def spawn_app(
         self, _: Any, config: Config, scope: Any, send: Any
     ) -> Callable[[Any], Awaitable[None]]:
         """As Hypercorn's `TaskGroup` has it: gives what takes the request's messages."""
         connection = EdgeConnection(self._app, scope, send, config.log, self._broken)
+        self.current = connection.request
         self._nursery.start_soon(connection.run)
         return connection.put

@@ -98,6 +98,7 @@ class Refusals:
 
     def refused(self, request: EdgeRequest, error: ClientVisibleError) -> None:
         """A request was answered with an error before any turn was submitted, or because it could not be."""
+        request.was_refused = True
         detail = error.detail.value if isinstance(error, Overloaded) else None
         self._observer.on_refused(
             self._report(
@@ -110,8 +111,17 @@ class Refusals:
             )
         )
 
-    def unread(self, error: ClientVisibleError) -> RequestId:
-        """Something that cannot be read as a request was answered with an error. Gives it an id."""
+    def unread(self, error: ClientVisibleError, request: EdgeRequest | None) -> RequestId:
+        """Something that cannot be read was answered with an error. Gives the id of that answer.
+
+        Args:
+            error: the answer.
+            request: of which it was the body; None where there is no request yet.
+        """
+        if request is not None:
+            if not request.was_refused:
+                self.refused(request, error)
+            return request.request_id
         request_id = Mint.request_id()
         self._observer.on_refused(
             RefusedRequest(

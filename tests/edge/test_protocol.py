@@ -82,6 +82,24 @@ async def test_what_cannot_be_read_gets_the_envelope_and_a_line_and_the_connecti
 
 
 @pytest.mark.parametrize(
+    ("token", "status", "code"), [(TOKEN, 400, "malformed_http"), ("none", 401, "invalid_api_key")]
+)
+async def test_a_body_that_breaks_the_framing_leaves_one_line_of_its_request(
+    token: str, status: int, code: str
+) -> None:
+    head = POST + CHUNKED + b"x-request-id: mine\r\nauthorization: Bearer " + token.encode() + b"\r\n\r\n"
+    async with running_edge() as edge, edge.connect() as client:
+        await client.stream.send_all(head + b"1\r\n{\r\n")
+        await trio.testing.wait_all_tasks_blocked()
+        await client.stream.send_all(b"zz\r\n")
+        said = await rest_of(client)
+        (refused,) = edge.watcher.refused
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nx-request-id: mine\r\n" in said
+    assert (refused.request_id, refused.http_status, refused.reject_reason) == ("mine", status, code)
+
+
+@pytest.mark.parametrize(
     ("target", "status"),
     [
         (b"http://elsewhere/health/live", 200),
