@@ -185,10 +185,10 @@ async def running_edge(
     *,
     index: SessionIndex | None = None,
     bases: UpstreamBases | None = None,
-    drain_s: float = 0,
+    stop_within_s: float = 0,
     **options: Any,
 ) -> AsyncIterator[Edge]:
-    """Serves until the block is left; then the server stops at once. `drain_s` matters only if it is told to stop before."""
+    """Serves until the block is left; then the server stops at once. `stop_within_s` matters only if it is told to stop before."""
     dispatch = dispatch or ScriptedDispatch(HELLO)
     watcher = Watcher()
     seal = Seal(SECRET)
@@ -214,7 +214,7 @@ async def running_edge(
         )
     )
     stopping, stopped = trio.Event(), trio.Event()
-    config = server_config(["127.0.0.1:0"], drain_s=drain_s, on_fault=watcher.on_fault)
+    config = server_config(["127.0.0.1:0"], drain_s=stop_within_s, on_fault=watcher.on_fault)
 
     async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
         await serve(app, config, shutdown_trigger=stopping.wait, task_status=task_status)

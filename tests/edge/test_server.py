@@ -17,7 +17,7 @@ _HOUR_S = 3600
 
 @pytest.mark.parametrize("sent", [b"", b"GET /hea", b"GET / HTTP/1.1\r\nx: y\r\n"])
 async def test_connections_without_a_whole_head_close_as_soon_as_the_server_stops(sent: bytes) -> None:
-    async with running_edge(drain_s=_HOUR_S) as edge, edge.connect() as fresh, edge.connect() as used:
+    async with running_edge(stop_within_s=_HOUR_S) as edge, edge.connect() as fresh, edge.connect() as used:
         await used.ask("GET", "/health/live")
         await used.answer()
         for client in (fresh, used):
@@ -31,7 +31,7 @@ async def test_connections_without_a_whole_head_close_as_soon_as_the_server_stop
 
 async def test_an_answer_under_way_goes_on_while_the_server_stops_and_then_its_connection_closes() -> None:
     dispatch = ScriptedDispatch([ACCEPTED, TextDelta("a")])
-    async with running_edge(dispatch, drain_s=_HOUR_S) as edge, edge.connect() as client:
+    async with running_edge(dispatch, stop_within_s=_HOUR_S) as edge, edge.connect() as client:
         await client.ask_chat(stream=True)
         await client.head()
         run = await edge.dispatch.next_run()
@@ -45,7 +45,10 @@ async def test_an_answer_under_way_goes_on_while_the_server_stops_and_then_its_c
 
 
 async def test_an_answer_that_begins_while_the_server_stops_says_that_it_is_the_last() -> None:
-    async with running_edge(ScriptedDispatch([ACCEPTED]), drain_s=_HOUR_S) as edge, edge.connect() as client:
+    async with (
+        running_edge(ScriptedDispatch([ACCEPTED]), stop_within_s=_HOUR_S) as edge,
+        edge.connect() as client,
+    ):
         await client.ask_chat()
         run = await edge.dispatch.next_run()
         edge.stopping.set()
@@ -58,7 +61,7 @@ async def test_an_answer_that_begins_while_the_server_stops_says_that_it_is_the_
 
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_connection_that_comes_as_the_server_stops_does_not_hold_it(turns: int) -> None:
-    async with running_edge(drain_s=_HOUR_S) as edge:
+    async with running_edge(stop_within_s=_HOUR_S) as edge:
         await trio.testing.wait_all_tasks_blocked()
         with socket.create_connection(("127.0.0.1", edge.port)):  # no turn of the loop goes by in here
             for _ in range(turns):
