@@ -66,3 +66,11 @@ def test_a_result_whose_call_is_not_there_stays_as_it_is() -> None:
     """A continued session is sent the new messages only."""
     (result,) = modern_history([told("f")])
     assert result == told("f")
+
+
+def test_a_call_that_is_no_function_s_and_its_result_stay_as_they_are() -> None:
+    custom = Message(
+        role="assistant", tool_calls=[MessageToolCall(id="c9", type="custom", custom={"name": "p"})]
+    )
+    history = [asks("f"), told("f"), custom, by_id("c9")]
+    assert modern_history(history)[2:] == [custom, by_id("c9")]
