@@ -73,10 +73,11 @@ def unseen_messages(
 ) -> Unseen:
     """What the upstream session has not been sent: all on a fresh one, else what is new, within limits.
 
-    New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions.
-    Those the session has had, unless the turn is of another realm: then they may be others, and go up too. An assistant message with nothing in it is no answer, as it is none in the lineage: else
-    what stands before it would never be sent. Tool results have a limit of their own, on every session, and come before any
-    other cut; the results of the last answer are always sent, all of them: the site waits for each.
+    New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions. Those
+    the session has had, unless the turn is of another realm: then they may be others, and go up too. An assistant message
+    with nothing in it is no answer, as it is none in the lineage: else what stands before it would never be sent. Tool
+    results have a limit of their own, on every session, and come before any other cut; the results of the last answer are
+    always sent, all of them: the site waits for each.
     """
     messages = turn.messages
     leading = len(leading_instructions(messages))

@@ -26,7 +26,7 @@ from mix2api.relay.dispatch import RelayDispatch, RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Dispatch
 from mix2api.sessions.resolution import Reuse
-from mix2api.settings import InboundAuthMode, Settings
+from mix2api.settings import Settings, open_doors
 from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store
 from mix2api.upstreams.credentials.managed import ManagedCredential
@@ -153,7 +153,7 @@ async def process_parts(
         logger=logger,
         outbox=outbox,
         relay=relay,
-        health=ProcessHealth(store, _open_doors(settings)),
+        health=ProcessHealth(store, tuple(open_doors(settings))),
     )
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)
@@ -163,16 +163,6 @@ async def process_parts(
     with configured_upstream(settings, store.vault, store.seal, clock, reporter.on_login) as configured:
         parts.half = _worker_half(parts, configured)
         yield parts
-
-
-def _open_doors(settings: Settings) -> tuple[str, ...]:
-    """What `/health` warns of for as long as the process lives; the log has said it at the start."""
-    auth = settings.inbound_auth
-    if auth.mode is InboundAuthMode.BEARER and not auth.bearer_token:
-        return ("INBOUND_BEARER_TOKEN is empty: any bearer token is accepted",)
-    if auth.mode is InboundAuthMode.NONE:
-        return ("INBOUND_AUTH_MODE is none: everybody is served",)
-    return ()
 
 
 def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:

@@ -132,9 +132,8 @@ class ChatEndpoint:
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
         client = request.client
         authorization = given.get(b"authorization") if self._options.pass_authorization else None
-        key = (
-            given.get(self._session_key) or None
-        )  # empty: a gateway's template, which would be everybody's one name
+        # An empty one comes from a gateway's template: it would be everybody's one name.
+        key = given.get(self._session_key) or None
         isolation = parts.authenticator.isolation(caller, turn.model, client, key)
         found = await parts.continuing.find(turn, given, isolation, keyed=key is not None)
         return Submission(

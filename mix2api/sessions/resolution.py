@@ -131,9 +131,8 @@ class SessionIndex(Protocol):
 def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
     """What is to be done for a request."""
     by_key = reuse is Reuse.KEY and words.key is not None
-    name = (
-        words.key if by_key else words.name or words.key
-    )  # where the key decides, no name is ever looked up
+    # Where the key decides, no name is ever looked up.
+    name = words.key if by_key else words.name or words.key
     if words.new:
         return MakeFresh(Reason.ASKED_NEW, name)
     if lineage.prefill:

@@ -16,7 +16,7 @@ from mix2api.settings.choices import (
     UpstreamKind,
 )
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
-from mix2api.settings.loading import Settings, Source, load_settings
+from mix2api.settings.loading import Settings, Source, load_settings, open_doors
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.showing import EffectiveRow, effective, render_docs
 from mix2api.settings.tools import Tools
@@ -52,5 +52,6 @@ __all__ = [
     "Working",
     "effective",
     "load_settings",
+    "open_doors",
     "render_docs",
 ]

@@ -107,7 +107,13 @@ def load_settings(
     problems += _contradictions(settings, given)
     if problems:
         raise ConfigurationError("\n".join(problems))
-    warnings = (*file.remarks, *_strangers(environ, file), *_lacks_of(values, given), *_open_doors(settings))
+    warnings = (
+        *file.remarks,
+        *_strangers(environ, file),
+        *_lacks_of(values, given),
+        *open_doors(settings),
+        *_closed_doors(settings),
+    )
     return attrs.evolve(settings, given=given, warnings=warnings)
 
 
@@ -166,12 +172,17 @@ def _lacks_of(values: Mapping[str, object], given: Mapping[str, Given]) -> Itera
             yield f"{name}={setting.shown(one.text)} is accepted, but {setting.lack}"
 
 
-def _open_doors(settings: Settings) -> Iterator[str]:
+def open_doors(settings: Settings) -> Iterator[str]:
+    """What of these settings lets everybody in, a line each: for the log at the start, and for `/health` ever after."""
     inbound = settings.inbound_auth
     if inbound.mode is InboundAuthMode.BEARER and inbound.bearer_token is None:
         yield "INBOUND_BEARER_TOKEN is not set: any bearer is accepted and only fingerprinted"
     if inbound.mode is InboundAuthMode.NONE:
         yield "INBOUND_AUTH_MODE is none: everybody is served"
+
+
+def _closed_doors(settings: Settings) -> Iterator[str]:
+    """What is enabled, and yet always refused."""
     dynamic, upstream = settings.dynamic_base, settings.upstream_auth
     if dynamic.enabled and upstream.sends_own and not dynamic.allowlist:
         yield (

@@ -126,7 +126,8 @@ a repeat), `1` if it may be a repeat; then the entries, each led by its number o
 it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
 runs, guarded by the lease alone. Mode 8: an audit entry.
 What stands in a key's place and is of another type gives way, or a foreign write would refuse a shard's requests for
-ever; in the lease's place it is nobody's lease (`ACQUIRE` takes it away). Gives one letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order.
+ever; in the lease's place it is nobody's lease (`ACQUIRE` takes it away). Gives one letter per entry: `a` appended,
+`r` stood there, `f` fenced, `o` out of order.
 """
 
 HISTORY: Final = Script("""
@@ -170,8 +171,8 @@ return token
 """KEYS: lease, epoch. ARGV: our holder word, ms. Takes what is free, extends what is ours; nil if another has it.
 
 A lease of another form or type is nobody's: no process wrote it, and without expiry it would keep its shard for ever.
-A counter begins at the server's clock, in microseconds: one that was emptied or is no number does not count again what it has counted, so
-that nobody takes a shard for one that was never out of his hands.
+A counter begins at the server's clock, in microseconds: one that was emptied or is no number does not count again what
+it has counted, so that nobody takes a shard for one that was never out of his hands.
 """
 
 RELEASE: Final = Script("""

@@ -18,7 +18,7 @@ def connect_failed() -> UpstreamFault:
 
 
 def timed_out(limit: Detail, *, sent: bool, status: int | None) -> UpstreamFault:
-    """A limit of `Timeouts` passed; `sent`: a byte of the request may have left."""
+    """A limit of `Timeouts` passed; `sent`: a byte of the request may have left. Reason and detail say all there is to say."""
     return UpstreamFault(
         EndReason.TIMEOUT,
         limit,
