@@ -12,16 +12,15 @@ from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instr
 from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.tools.results import shortened_result
-from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message, Turn
 
 
-def request_event(environment: Environment, turn: PendingTurn, state: SessionState) -> Request:
+def request_event(
+    environment: Environment, turn: PendingTurn, state: SessionState, unseen: "Unseen"
+) -> Request:
     """The `request` event of a turn (`seq` 0)."""
     submission = turn.submission
     content = submission.turn
-    other_realm = is_other_realm(submission, state.realm)
-    new = unseen_messages(content, state, environment.options, other_realm=other_realm)
     continued = state.stage is not Stage.VACANT
     return Request(
         run_id=submission.run_id,
@@ -34,8 +33,8 @@ def request_event(environment: Environment, turn: PendingTurn, state: SessionSta
         stream=content.stream,
         tools_present=bool(content.tools),
         messages_all=len(content.messages),
-        messages_new=len(new.messages),
-        messages_withheld=new.withheld,
+        messages_new=len(unseen.messages),
+        messages_withheld=unseen.withheld,
         body_bytes=submission.body_bytes,
         output_budget=content.max_tokens,
         isolation=submission.isolation,
@@ -61,11 +60,14 @@ class Unseen:
     messages: list[Message]
     withheld: int = 0
     """Messages of the turn that it will not get, or not whole."""
+    other_realm: bool = False
+    """The turn is of another realm than its session's turn before: a name may lead anywhere."""
 
 
-def is_other_realm(submission: Submission, realm: Digest | None) -> bool:
-    """Whether a turn is of another realm than that of its session's turn before: a name may lead anywhere."""
-    return submission.lineage is not None and submission.lineage.realm != realm
+def unseen_of(submission: Submission, state: SessionState, options: ActorOptions) -> Unseen:
+    """What a turn's session, as it stands before the turn, is to be sent."""
+    other_realm = submission.lineage is not None and submission.lineage.realm != state.realm
+    return unseen_messages(submission.turn, state, options, other_realm=other_realm)
 
 
 def unseen_messages(
@@ -84,7 +86,7 @@ def unseen_messages(
     if state.upstream_session is None:
         limited = _instructions_limited(messages[:leading], turn, options)
         sent = [*limited, *(_result_limited(message, options) for message in messages[leading:])]
-        return Unseen(sent, _changed(messages, sent))
+        return Unseen(sent, _changed(messages, sent), other_realm)
     after = _after_last_answer(messages) or leading
     new = [message for message in messages[after:] if message.role != "assistant"]
     kept = _newest(new, options.messages_max)
@@ -92,7 +94,7 @@ def unseen_messages(
     withheld = len(new) - len(kept) + _changed(kept, sent)
     if other_realm:
         limited = _instructions_limited(messages[:leading], turn, options)
-        return Unseen([*limited, *sent], withheld + _changed(messages[:leading], limited))
+        return Unseen([*limited, *sent], withheld + _changed(messages[:leading], limited), other_realm)
     return Unseen(sent, withheld)
 
 

@@ -14,7 +14,7 @@ from attrs import evolve as changed
 from mix2api.actors import refusals
 from mix2api.actors.acceptance import DURABLE, Acceptance, accept
 from mix2api.actors.environment import END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
-from mix2api.actors.request_facts import request_event
+from mix2api.actors.request_facts import request_event, unseen_of
 from mix2api.actors.run_record import RunRecord
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.turns import PendingTurn
@@ -77,8 +77,8 @@ class Run:
         """Its client was told that the store is away, and the edge has reported that; the log has the run nevertheless."""
         self._concluded = False
         self._fenced = False
-        self._realm_before = state.realm
-        self._request = request_event(environment, turn, state)
+        self._unseen = unseen_of(self._submission, state, environment.options)
+        self._request = request_event(environment, turn, state, self._unseen)
         self._translation = translation_of(self._submission, state, environment)
         self._record = RunRecord(environment.log, session_id, self._submission.run_id, state)
 
@@ -189,7 +189,7 @@ class Run:
         return seen
 
     def _upstream_call(self) -> UpstreamCall:
-        call = upstream_call(self._env, self._submission, self._record.state, self._realm_before)
+        call = upstream_call(self._env, self._submission, self._record.state, self._unseen)
         self._translation.expected_session = call.session
         return call
 

@@ -3,33 +3,31 @@
 from typing import Final
 
 from mix2api.actors.environment import Environment
-from mix2api.actors.request_facts import is_other_realm, unseen_messages
+from mix2api.actors.request_facts import Unseen
 from mix2api.actors.run_tools import result_ids
 from mix2api.events.kinds import UpstreamChunk
 from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault
-from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, RunId
+from mix2api.vocabulary import ChunkKind, Detail, EndReason, RunId
 
 _UNKNOWN_SESSION: Final = frozenset({404, 410})
 """What a site answers to a session id that it does not know."""
 
 
 def upstream_call(
-    environment: Environment, submission: Submission, state: SessionState, realm_before: Digest | None
+    environment: Environment, submission: Submission, state: SessionState, unseen: Unseen
 ) -> UpstreamCall:
     """The call for a turn that has been accepted.
 
     Args:
-        environment: for the seal, and the limits of what is sent.
+        environment: for the seal.
         submission: the turn.
         state: the session with the turn in it.
-        realm_before: the realm of the session's last turn.
+        unseen: what of it is sent.
     """
     seal = environment.seal
     session, exchange = state.upstream_session, state.upstream_exchange
-    other_realm = is_other_realm(submission, realm_before)
-    unseen = unseen_messages(submission.turn, state, environment.options, other_realm=other_realm)
     return UpstreamCall(
         run_id=submission.run_id,
         request_id=submission.request_id,
@@ -38,7 +36,7 @@ def upstream_call(
         call_ids=result_ids(unseen.messages, state, seal),
         session=None if session is None else seal.unseal(session, "upstream_session"),
         exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
-        same_realm=submission.lineage is not None and not other_realm,
+        same_realm=submission.lineage is not None and not unseen.other_realm,
         authorization=submission.authorization,
     )
 

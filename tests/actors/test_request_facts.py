@@ -12,9 +12,11 @@ from mix2api.actors.request_facts import (
     request_event,
     tool_results,
     unseen_messages,
+    unseen_of,
 )
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.codec import encode
+from mix2api.events.kinds import Request
 from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.vocabulary import Sealed
@@ -35,11 +37,15 @@ def pending(of: Submission) -> PendingTurn:
     return PendingTurn(submission=of, deadline_ms=0, log=bench([]).log)
 
 
+def requested(of: Submission, state: SessionState) -> Request:
+    return request_event(bench([]).environment, pending(of), state, unseen_of(of, state, OPTIONS))
+
+
 async def test_a_request_carries_counts_and_no_content() -> None:
     content = Turn(
         model="secret-model", messages=[said("user", "secret")], tools=[{"name": "x"}], max_tokens=9
     )
-    event = request_event(bench([]).environment, pending(submission(content)), VACANT)
+    event = requested(submission(content), VACANT)
     assert (event.messages_all, event.messages_new, event.body_bytes) == (1, 1, 100)
     assert (event.tools_present, event.stream, event.output_budget) == (True, False, 9)
     assert (event.resolution, event.at_ms) == ("fresh", CLOCK.now_ms())
@@ -47,7 +53,7 @@ async def test_a_request_carries_counts_and_no_content() -> None:
 
 
 async def test_a_configured_model_stands_in_clear() -> None:
-    event = request_event(bench([]).environment, pending(submission()), VACANT)
+    event = requested(submission(), VACANT)
     assert event.model == MODEL
 
 
@@ -57,9 +63,7 @@ def test_a_foreign_word_is_a_digest_and_a_length() -> None:
 
 
 async def test_a_continued_session_is_told_as_such() -> None:
-    event = request_event(
-        bench([]).environment, pending(submission(Turn(model=MODEL, messages=HISTORY))), HELD
-    )
+    event = requested(submission(Turn(model=MODEL, messages=HISTORY)), HELD)
     assert (event.resolution, event.messages_all, event.messages_new) == ("continued", 4, 1)
 
 
