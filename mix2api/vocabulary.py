@@ -118,6 +118,18 @@ class Detail(StrEnum):
     """`stop`, `tool_calls`: the site called a tool that the client had not offered, or one more than it allowed."""
     HUNG_UP = "hung_up"
     """`client_abort`: the connection was closed by the client."""
+    TOO_LARGE = "too_large"
+    """`upstream_error`: an answer, a frame, a head or an id of the site is over its bound in bytes."""
+    TOO_MANY = "too_many"
+    """`upstream_error`: the site sent more calls, frames without content or interim answers than a run may have."""
+    SILENT = "silent"
+    """`timeout`: the site sent bytes, but no content, for the limit of silence."""
+    CONNECTIONS = "connections"
+    """`overloaded`: as many clients are connected as the process takes."""
+    DESCRIPTORS = "descriptors"
+    """`overloaded`: the process has no file descriptor left."""
+    BUSY = "busy"
+    """`overloaded`: the process was too busy to make the request durable in time; the store answers."""
 
 
 TOO_MUCH_AT_ONCE: Final = frozenset({Detail.QUEUE, Detail.DEADLINE})
