@@ -1,6 +1,11 @@
-"""The buffer between a run and the one reader of its replies: takes all that is pending, never blocks the writer."""
+"""Between a run and the one reader of its replies: a buffer that never blocks the writer, and the reader's end of it.
 
-from collections.abc import Callable
+The reader's end refers to the buffer and to the writer, and neither refers to the reader's end. A finished turn is
+therefore no reference cycle: its content is gone as soon as the reader lets go.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import trio
 
@@ -9,25 +14,11 @@ from mix2api.vocabulary import Detail, Receipt
 
 
 class ReplyBuffer:
-    """In-process form of `mix2api.sessions.dispatch.Replies`, written by whoever runs the turn.
+    """The writer's end: what whoever runs the turn has for the reader."""
 
-    Args:
-        on_abort: told once when the reader gives up.
-        on_settle: told once what became of the ending.
-        on_headers: told when status 200 has left.
-    """
-
-    def __init__(
-        self,
-        on_abort: Callable[[Detail], None],
-        on_settle: Callable[[Receipt], None],
-        on_headers: Callable[[], None] | None = None,
-    ) -> None:
+    def __init__(self) -> None:
         self._pending: list[Reply] = []
         self._ready = trio.Event()
-        self._on_abort: Callable[[Detail], None] | None = on_abort
-        self._on_settle: Callable[[Receipt], None] | None = on_settle
-        self._on_headers = on_headers
         self._taken = trio.Event()
         self.committed = False
         """Whether status 200 has left."""
@@ -63,6 +54,41 @@ class ReplyBuffer:
     def headers_sent(self) -> None:
         """Status 200 has left."""
         self.committed = True
+
+
+class ReplyReader:
+    """In-process form of `mix2api.sessions.dispatch.Replies`: the reader's end.
+
+    Args:
+        buffer: what is read.
+        on_abort: told once when the reader gives up.
+        on_settle: told once what became of the ending.
+        on_headers: told when status 200 has left.
+    """
+
+    def __init__(
+        self,
+        buffer: ReplyBuffer,
+        on_abort: Callable[[Detail], None],
+        on_settle: Callable[[Receipt], None],
+        on_headers: Callable[[], None] | None = None,
+    ) -> None:
+        self._buffer = buffer
+        self._on_abort: Callable[[Detail], None] | None = on_abort
+        self._on_settle: Callable[[Receipt], None] | None = on_settle
+        self._on_headers = on_headers
+
+    def take(self) -> Coroutine[Any, Any, list[Reply]]:
+        """Waits for at least one reply, or a nudge, and gives all that are pending."""
+        return self._buffer.take()
+
+    def nudge(self) -> None:
+        """Wakes the reader though there may be nothing: its `take` then gives an empty list."""
+        self._buffer.nudge()
+
+    def headers_sent(self) -> None:
+        """Status 200 has left."""
+        self._buffer.headers_sent()
         if self._on_headers is not None:
             self._on_headers()
 

@@ -1,11 +1,13 @@
 """The buffer between a run and its reader."""
 
+import weakref
+
 import pytest
 import trio
 import trio.testing
 from attrs import define, field
 
-from mix2api.replies import ReplyBuffer
+from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import TextDelta
 from mix2api.vocabulary import Detail, Receipt
 
@@ -16,12 +18,14 @@ class Heard:
 
     words: list[str] = field(factory=list)
 
-    def buffer(self) -> ReplyBuffer:
-        return ReplyBuffer(self.words.append, self.words.append, lambda: self.words.append("headers"))
+    def reader(self) -> ReplyReader:
+        return ReplyReader(
+            ReplyBuffer(), self.words.append, self.words.append, lambda: self.words.append("headers")
+        )
 
 
 async def test_all_that_is_pending_is_taken_at_once_and_in_order() -> None:
-    buffer = Heard().buffer()
+    buffer = ReplyBuffer()
     buffer.put([TextDelta("a"), TextDelta("b")])
     buffer.put([TextDelta("c")])
     assert buffer.backlog == 3
@@ -30,7 +34,7 @@ async def test_all_that_is_pending_is_taken_at_once_and_in_order() -> None:
 
 
 async def test_a_reader_waits_for_the_next_reply() -> None:
-    buffer = Heard().buffer()
+    buffer = ReplyBuffer()
     async with trio.open_nursery() as nursery:
         taken = []
         nursery.start_soon(lambda: _take_into(buffer, taken))
@@ -45,7 +49,7 @@ async def _take_into(buffer: ReplyBuffer, taken: list[object]) -> None:
 
 
 async def test_a_nudge_wakes_the_reader_with_nothing() -> None:
-    buffer = Heard().buffer()
+    buffer = ReplyBuffer()
     buffer.nudge()
     assert await buffer.take() == []
     with trio.move_on_after(0):
@@ -54,7 +58,7 @@ async def test_a_nudge_wakes_the_reader_with_nothing() -> None:
 
 
 async def test_a_reader_that_is_cancelled_has_taken_nothing() -> None:
-    buffer = Heard().buffer()
+    buffer = ReplyBuffer()
     buffer.put([TextDelta("a")])
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -64,7 +68,7 @@ async def test_a_reader_that_is_cancelled_has_taken_nothing() -> None:
 
 
 async def test_the_writer_can_wait_until_all_was_taken() -> None:
-    buffer = Heard().buffer()
+    buffer = ReplyBuffer()
     await buffer.wait_taken()  # nothing to wait for
     buffer.put([TextDelta("a")])
     async with trio.open_nursery() as nursery:
@@ -76,23 +80,39 @@ async def test_the_writer_can_wait_until_all_was_taken() -> None:
 
 def test_an_abort_and_a_receipt_are_told_once() -> None:
     heard = Heard()
-    buffer = heard.buffer()
+    reader = heard.reader()
     for _ in range(2):
-        buffer.abort(Detail.HUNG_UP)
-        buffer.settle(Receipt.CLIENT_LEFT)
+        reader.abort(Detail.HUNG_UP)
+        reader.settle(Receipt.CLIENT_LEFT)
     assert heard.words == [Detail.HUNG_UP, Receipt.CLIENT_LEFT]
 
 
-def test_headers_commit_the_answer() -> None:
+def test_headers_that_have_left_are_told_to_the_writer() -> None:
     heard = Heard()
-    buffer = heard.buffer()
-    assert not buffer.committed
-    buffer.headers_sent()
-    assert buffer.committed
+    reader = heard.reader()
+    reader.headers_sent()
     assert heard.words == ["headers"]
 
 
 def test_not_everybody_wants_to_hear_of_headers() -> None:
-    buffer = ReplyBuffer(lambda _: None, lambda _: None)
-    buffer.headers_sent()
+    buffer = ReplyBuffer()
+    assert not buffer.committed
+    ReplyReader(buffer, lambda _: None, lambda _: None).headers_sent()
     assert buffer.committed
+
+
+async def test_the_reader_takes_what_is_in_the_buffer() -> None:
+    buffer = ReplyBuffer()
+    reader = ReplyReader(buffer, lambda _: None, lambda _: None)
+    buffer.put([TextDelta("a")])
+    assert await reader.take() == [TextDelta("a")]
+    reader.nudge()
+    assert await reader.take() == []
+
+
+def test_a_writer_that_is_let_go_with_its_reader_is_no_cycle() -> None:
+    heard = Heard()
+    reader = heard.reader()
+    gone = weakref.ref(heard)
+    del heard, reader
+    assert gone() is None

@@ -98,7 +98,7 @@ class Inbox:
         cause = Detail(detail) if detail in _DETAILS else Detail.HUNG_UP
         relayed = self._running.get(run_id)
         if relayed is not None:
-            relayed.turn.replies.abort(cause)
+            relayed.turn.abort(cause)
             return
         self._early[run_id] = cause
         if len(self._early) > _EARLY:
@@ -174,7 +174,7 @@ class Inbox:
         self._running[run_id] = _Relayed(turn, turn.submission.edge)
         nursery.start_soon(self._forward, turn, shard_of(SessionId(relayed.session_id)), entry)
         if run_id in self._early:
-            turn.replies.abort(self._early.pop(run_id))
+            turn.abort(self._early.pop(run_id))
             return
         if left_ms <= 0:
             turn.end(refusals.expired())
@@ -218,10 +218,14 @@ class Inbox:
             except StoreUnavailable:
                 absent.clear()
                 continue
-            for relayed in list(self._running.values()):
-                if relayed.edge in gone and relayed.edge in absent:
-                    relayed.turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
+            self._stop_runs_of(gone & absent)
             absent = gone
+
+    def _stop_runs_of(self, edges: set[ProcessId]) -> None:
+        """A function of its own: a loop variable of the watch would refer to the last turn until the next look."""
+        for relayed in list(self._running.values()):
+            if relayed.edge in edges:
+                relayed.turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
 
 
 def _is_another_s(turn: PendingTurn, ended: Ended | None) -> bool:

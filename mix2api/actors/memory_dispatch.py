@@ -25,4 +25,4 @@ class MemoryDispatch:
             log=self._env.log,
         )
         self._worker.submit(turn)
-        return turn.replies
+        return turn.reader()

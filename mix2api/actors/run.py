@@ -98,6 +98,12 @@ class Run:
             Unowned: nothing was written, and the client was told nothing.
         """
         self._turn.run = self
+        try:
+            return await self._perform()
+        finally:
+            self._turn.run = None  # run and turn refer to each other only for as long as the run lasts
+
+    async def _perform(self) -> SessionState | None:
         before = self._record.state
         if not await self._accept():
             return None if self._fenced else before
@@ -183,7 +189,7 @@ class Run:
 
     def _as_seen(self, fault: UpstreamFault) -> UpstreamFault:
         translation = self._translation
-        seen = fault_seen(fault, continued=translation.expected_session is not None)
+        seen = fault_seen(fault, continued=translation.expected_session is not None).again()
         if seen.detail is Detail.SESSION_LOST:
             translation.lost_session = not translation.deltas
         return seen

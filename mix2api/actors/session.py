@@ -149,9 +149,9 @@ class SessionActor:
                 await self._retire()
                 continue
             if self._mailbox:
-                turn = self._mailbox.popleft()
-                if not turn.over:
-                    return turn
+                if not self._mailbox[0].over:
+                    return self._mailbox.popleft()
+                self._mailbox.popleft()
                 self._on_left()
                 continue
             self.idle_since_ms = self._env.clock.monotonic_ms()

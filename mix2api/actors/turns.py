@@ -6,7 +6,7 @@ from attrs import define, evolve, field
 
 from mix2api.actors.refusals import given_up
 from mix2api.events.log import EventLog
-from mix2api.replies import ReplyBuffer
+from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import Ended, Submission
 from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
 
@@ -47,10 +47,9 @@ class PendingTurn:
     attempt: int = 1
     over: bool = False
     """Its last reply has been put; nothing more is to be done for it unless a run is under way."""
-    replies: ReplyBuffer = field(init=False)
+    replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
 
     def __attrs_post_init__(self) -> None:
-        self.replies = ReplyBuffer(self._abort, self._settle)
         self.resolution_reason = self.resolution_reason or self.submission.reason
 
     def run_again(self, run_id: RunId) -> None:
@@ -78,7 +77,12 @@ class PendingTurn:
         else:
             self.run.stop(end_reason, detail)
 
-    def _abort(self, detail: Detail) -> None:
+    def reader(self) -> ReplyReader:
+        """The end of the replies that the reader holds. The turn does not refer to it, so the two are no cycle."""
+        return ReplyReader(self.replies, self.abort, self._settle)
+
+    def abort(self, detail: Detail) -> None:
+        """The reader gave up, for a cause that it names."""
         self.stop(_ABORTS.get(detail, EndReason.WORKER_LOST), detail)
 
     def _settle(self, receipt: Receipt) -> None:

@@ -148,15 +148,24 @@ class Worker:
     async def _serve(self, actor: SessionActor) -> None:
         """An actor's life. The turns that it cannot take are not lost: they go to fresh sessions."""
         try:
-            while (turn := await actor.next_turn()) is not None:
-                await self._take(actor, turn)
-                if actor.retired:
-                    break
+            while await self._serve_next(actor) and not actor.retired:
+                pass
         finally:
             if self._actors.get(actor.session_id) is actor:
                 del self._actors[actor.session_id]
         for turn in actor.close():
             self._redirect(actor, turn, Reason.RETIRED)
+
+    async def _serve_next(self, actor: SessionActor) -> bool:
+        """Waits for a turn and takes it; gives False once the actor was closed.
+
+        A function of its own, so that no variable of the task refers to the last turn while the actor is idle.
+        """
+        turn = await actor.next_turn()
+        if turn is None:
+            return False
+        await self._take(actor, turn)
+        return True
 
     async def _take(self, actor: SessionActor, turn: PendingTurn) -> None:
         try:
@@ -205,9 +214,13 @@ class Worker:
         """One timer for all sessions: logs held deltas, refuses what waited too long, evicts the idle."""
         while True:
             await trio.sleep(self._env.options.chunk_window_s)
-            for run in list(self._unlogged):
-                run.flush()
+            self._flush()
             self._sweep()
+
+    def _flush(self) -> None:
+        """A function of its own: a loop variable of `_pulse` would refer to the last run until the next one."""
+        for run in list(self._unlogged):
+            run.flush()
 
     def _sweep(self) -> None:
         now_ms = self._env.clock.monotonic_ms()

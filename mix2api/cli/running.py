@@ -114,13 +114,18 @@ async def _tell_of_store(parts: Parts) -> None:
 
 async def _read_mail(parts: Parts) -> None:
     while True:
-        for payload in await parts.store.mail.take():
-            try:
-                message = decode_mail(payload)
-            except msgspec.MsgspecError:
-                parts.logger.warning("mail.unreadable", size_bytes=len(payload))
-                continue
-            _hand_over(parts, message)
+        _deliver(parts, await parts.store.mail.take())
+
+
+def _deliver(parts: Parts, payloads: list[bytes]) -> None:
+    """A function of its own: a loop variable of the reader would refer to the last replies until the next mail."""
+    for payload in payloads:
+        try:
+            message = decode_mail(payload)
+        except msgspec.MsgspecError:
+            parts.logger.warning("mail.unreadable", size_bytes=len(payload))
+            continue
+        _hand_over(parts, message)
 
 
 def _hand_over(parts: Parts, message: Mail) -> None:

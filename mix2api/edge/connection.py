@@ -103,8 +103,10 @@ class EdgeConnection(ASGIHTTPConnection):
         self._broken = broken
         self._stall_limit_s: float = app.stall_limit_s
         self._cancel = trio.CancelScope()
-        self.request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
-        self.request.line = self
+        request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
+        request.line = self
+        self.request: EdgeRequest | None = request
+        """None once it was answered: the request refers to its connection, and the two are to be no cycle."""
 
     @property
     def is_broken(self) -> bool:
@@ -118,6 +120,8 @@ class EdgeConnection(ASGIHTTPConnection):
     async def put(self, message: ASGIReceiveEvent) -> None:
         """A piece of the request's body, or that the client has gone (which is also said after every whole answer)."""
         request = self.request
+        if request is None:
+            return
         if message["type"] == "http.request":
             request.body.append(message["body"])
             if not message["more_body"]:
@@ -127,13 +131,15 @@ class EdgeConnection(ASGIHTTPConnection):
             self.cut()
 
     async def run(self) -> None:
-        """Handler, headers and body. Never raises, unless it is cancelled from outside."""
+        """Handler, headers and body, once. Never raises, unless it is cancelled from outside."""
         try:
             with self._cancel:
-                await self._answer(self.request)
+                if self.request is not None:
+                    await self._answer(self.request)
         except Exception:  # noqa: BLE001 - the application answers its own faults: this one is the server's
             await self._log.exception("request")
         finally:
+            self.request = None
             await self._send(None)  # type: ignore[arg-type]  # Hypercorn's word for the end
 
     async def _answer(self, request: EdgeRequest) -> None:

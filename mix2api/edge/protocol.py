@@ -115,8 +115,22 @@ class Protocol(H11Protocol):
         elif isinstance(event, EndBody):
             await self._send_body(h11.EndOfMessage())
         elif isinstance(event, StreamClosed):
-            self._requests.current = None
             await self._maybe_recycle()
+
+    async def _close_stream(self) -> None:
+        """The answer is out, or the client has gone. Nothing of the request may stay with an idle connection.
+
+        Hypercorn's stream and the request's task refer to each other: that cycle is cut here.
+        """
+        self._requests.current = None
+        stream = self.stream
+        await super()._close_stream()
+        if isinstance(stream, HTTPStream):
+            stream.app_put = None  # type: ignore[assignment]  # Hypercorn itself compares it with None
+
+    def let_go(self) -> None:
+        """Cuts the protocol's own cycle. To be called once, when the connection is over and nothing is handled any more."""
+        del self.can_read
 
     def _headers(self, response: Response) -> list[tuple[bytes, bytes]]:
         headers = [*response.headers, *self.config.response_headers("h11")]
@@ -230,7 +244,13 @@ class _Http(h11.Connection):
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         """The next thing that the client said."""
-        return h11.NEED_DATA if self.their_state is h11.MUST_CLOSE else super().next_event()
+        if self.their_state is h11.MUST_CLOSE:
+            return h11.NEED_DATA
+        try:
+            return super().next_event()
+        except h11.RemoteProtocolError as fault:
+            # h11 raises such a fault from one of its own methods: the fault refers to a frame that refers to the fault.
+            raise fault.with_traceback(None) from None
 
     def rest(self) -> "_Http":
         """A connection that goes on behind the empty lines that stand before the next request; itself, if there are none."""

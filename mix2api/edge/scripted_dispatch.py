@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import trio
 
 from mix2api.errors import ClientVisibleError
-from mix2api.replies import ReplyBuffer
+from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import Reply, Submission
 from mix2api.vocabulary import Detail, Receipt
 
@@ -18,9 +18,13 @@ class ScriptedRun:
         self.submission = submission
         self.aborts: list[Detail] = []
         self.receipts: list[Receipt] = []
-        self.replies = ReplyBuffer(self._abort, self._settle)
+        self.replies = ReplyBuffer()
         self._aborted = trio.Event()
         self._settled = trio.Event()
+
+    def reader(self) -> ReplyReader:
+        """What the edge is given."""
+        return ReplyReader(self.replies, self._abort, self._settle)
 
     def say(self, *replies: Reply) -> None:
         """Gives replies to the edge."""
@@ -63,7 +67,7 @@ class ScriptedDispatch:
         # Unbounded: a test that submits must never wait for the one that looks.
         self._arrive, self._arrived = trio.open_memory_channel[ScriptedRun](math.inf)
 
-    async def submit(self, submission: Submission) -> ReplyBuffer:
+    async def submit(self, submission: Submission) -> ReplyReader:
         """Takes a turn.
 
         Raises:
@@ -76,7 +80,7 @@ class ScriptedDispatch:
             run.say(*self._replies)
         if self._keep:
             self._arrive.send_nowait(run)
-        return run.replies
+        return run.reader()
 
     async def next_run(self) -> ScriptedRun:
         """The next turn that was submitted, in order."""

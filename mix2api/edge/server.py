@@ -132,6 +132,12 @@ class _Connection:
                 await self._read()
         finally:
             self._close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Cuts the cycle between connection and protocol: nothing is said on the connection any more."""
+        self._protocol.let_go()
+        del self._protocol
 
     def close_if_idle(self) -> None:
         """Closes it unless a request is under way."""

@@ -18,7 +18,7 @@ from mix2api.events.log import EventLog
 from mix2api.identity import Mint, shard_of
 from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, WakeUp, encode_turn
 from mix2api.relay.outbox import Outbox
-from mix2api.replies import ReplyBuffer
+from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
@@ -160,7 +160,12 @@ class RelayDispatch:
             self._hang_up(run.run_id, Detail.EDGE_LOST)
             raise
         self._outbox.put(owner, WakeUp(shard))
-        return run.replies
+        return ReplyReader(
+            run.replies,
+            lambda detail: self._hang_up(run.run_id, detail),
+            lambda receipt: self._settle(run, receipt),
+            lambda: self._outbox.put(run.owner, HeadersLeft(run.run_id)),
+        )
 
     async def _owner(self, shard: Shard) -> ProcessId:
         """The shard's owner. One that lost its lease with an emptied store, or is handing over, is waited for.
@@ -185,11 +190,7 @@ class RelayDispatch:
             session_id=session_id,
             owner=owner,
             deadline_ms=self._clock.now_ms() + int(self._options.queue_timeout_s * 1000),
-            replies=ReplyBuffer(
-                lambda detail: self._hang_up(run_id, detail),
-                lambda receipt: self._settle(run, receipt),
-                lambda: self._outbox.put(run.owner, HeadersLeft(run_id)),
-            ),
+            replies=ReplyBuffer(),
             heard_ms=self._clock.monotonic_ms(),
         )
         self._runs[run_id] = run
@@ -227,9 +228,10 @@ class RelayDispatch:
         while True:
             await trio.sleep(self._options.period_s)
             silent_since = self._clock.monotonic_ms() - self._options.period_s * 1000
-            for run in list(self._runs.values()):
-                if run.heard_ms <= silent_since and run.run_id in self._runs:
-                    await self._look_up(run)
+            silent = [run_id for run_id, run in self._runs.items() if run.heard_ms <= silent_since]
+            for run_id in silent:
+                if run_id in self._runs:
+                    await self._look_up(self._runs[run_id])
 
     async def _look_up(self, run: _RemoteRun) -> None:
         try:

@@ -160,6 +160,21 @@ class UpstreamFault(Exception):
         self.retry_after_s = retry_after_s
         self.taken = taken
 
+    def again(self) -> "UpstreamFault":
+        """A fault that says the same and was never raised.
+
+        A raised exception refers to the frames that it passed, and these refer to the call's content. Whoever keeps a
+        fault therefore keeps such a copy, and raises a further one.
+        """
+        return UpstreamFault(
+            self.end_reason,
+            self.detail,
+            self.message,
+            status=self.status,
+            retry_after_s=self.retry_after_s,
+            taken=self.taken,
+        )
+
 
 @frozen(kw_only=True)
 class UpstreamCall:

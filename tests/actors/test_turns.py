@@ -38,7 +38,7 @@ async def test_of_two_endings_the_first_is_told() -> None:
 
 async def test_a_client_that_leaves_before_it_began_ends_the_turn() -> None:
     turn = pending()
-    turn.replies.abort(Detail.HUNG_UP)
+    turn.reader().abort(Detail.HUNG_UP)
     assert turn.over
     assert ended(await replies_of(turn)).end_reason is EndReason.CLIENT_ABORT
 
@@ -46,7 +46,7 @@ async def test_a_client_that_leaves_before_it_began_ends_the_turn() -> None:
 def test_a_run_under_way_is_stopped_instead() -> None:
     turn, run = pending(), Stops()
     turn.run = run
-    turn.replies.abort(Detail.STALLED)
+    turn.reader().abort(Detail.STALLED)
     turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
     assert not turn.over
     assert run.causes == [
@@ -59,7 +59,7 @@ def test_a_run_under_way_is_stopped_instead() -> None:
 def test_a_receipt_needs_an_accepted_run(session: SessionId | None) -> None:
     log = MemoryEventLog(PROCESS)
     turn = PendingTurn(submission=submission(), deadline_ms=0, log=log, session_id=session)
-    turn.replies.settle(Receipt.WRITTEN)
+    turn.reader().settle(Receipt.WRITTEN)
     assert len(log.world.audit) == (0 if session is None else 1)
 
 

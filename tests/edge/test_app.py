@@ -7,7 +7,7 @@ import pytest
 from edge.harness import ACCEPTED, ASK, TOKEN, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.replies import ReplyBuffer
+from mix2api.replies import ReplyReader
 from mix2api.sessions.dispatch import Submission
 from mix2api.vocabulary import EndReason
 
@@ -15,7 +15,7 @@ from mix2api.vocabulary import EndReason
 class BrokenDispatch(ScriptedDispatch):
     """A worker with a fault of ours; the exception quotes what must not leave."""
 
-    async def submit(self, submission: Submission) -> ReplyBuffer:
+    async def submit(self, submission: Submission) -> ReplyReader:
         raise KeyError(f"secret of {submission.turn.model}")
 
 

@@ -4,7 +4,7 @@ from edge.harness import ACCEPTED, STOPPED
 
 from mix2api.edge.delivery import Delivery, LiveDeliveries, Patience
 from mix2api.edge.scripted_dispatch import ScriptedDispatch, ScriptedRun
-from mix2api.replies import ReplyBuffer
+from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import TextDelta
 from mix2api.vocabulary import Detail, Receipt
 
@@ -26,10 +26,11 @@ class Told:
     def __init__(self, *, stall_s: float = 3, keepalive_s: float = 2) -> None:
         self.aborts: list[Detail] = []
         self.receipts: list[Receipt] = []
-        self.buffer = ReplyBuffer(self.aborts.append, self.receipts.append)
+        self.buffer = ReplyBuffer()
+        reader = ReplyReader(self.buffer, self.aborts.append, self.receipts.append)
         self.live = LiveDeliveries(Patience(stall_s=stall_s, keepalive_s=keepalive_s, check_s=1))
         self.line = Wire()
-        self.delivery = Delivery(self.buffer, self.live, self.line)
+        self.delivery = Delivery(reader, self.live, self.line)
 
 
 async def test_what_was_written_is_told_once() -> None:

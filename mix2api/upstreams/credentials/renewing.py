@@ -120,7 +120,7 @@ class RenewedStream:
         if self._held:
             return self._held.pop()
         if self._opening.fault is not None:
-            raise self._opening.fault
+            raise self._opening.fault.again()
         if self._opening.is_over:
             raise StopAsyncIteration
         return await anext(self._rest)
@@ -143,5 +143,5 @@ async def _opening_of(answer: AsyncIterator[list[UpstreamEvent]]) -> _Opening:
                 elif type(event) not in PRELUDE:
                     return _Opening(batches, refusal=refusal_of_event(event, status))
     except UpstreamFault as fault:
-        return _Opening(batches, fault, refusal=refusal_of_fault(fault))
+        return _Opening(batches, fault.again(), refusal=refusal_of_fault(fault))
     return _Opening(batches, is_over=True)

@@ -75,8 +75,8 @@ class HttpClient:
                 await exchange.drain()
             finally:
                 exchange.release()
-        if scope.cancelled_caught and watch.fault is not None:
-            raise watch.fault
+        if scope.cancelled_caught and watch.passed is not None:
+            raise watch.fault()
 
     @property
     def idle_connections(self) -> int:

@@ -88,7 +88,9 @@ class HeadReader:
                     return None
                 if isinstance(event, h11.Response):
                     return _answer_head(event)
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as fault:
+            # h11 raises such a fault from one of its own methods: the fault refers to a frame that refers to the fault.
+            fault.__traceback__ = None
             raise MalformedHead from None
 
     @property

@@ -24,7 +24,7 @@ class Watch:
         total_s: seconds for the whole call from now on; infinity for none.
     """
 
-    __slots__ = ("_limit", "_scope", "_total_at", "fault", "sent", "status")
+    __slots__ = ("_limit", "_scope", "_total_at", "passed", "sent", "status")
 
     def __init__(self, scope: trio.CancelScope, total_s: float) -> None:
         self._scope = scope
@@ -34,8 +34,12 @@ class Watch:
         """A byte of the request may have left."""
         self.status: int | None = None
         """Of the answer, once its head has come."""
-        self.fault: UpstreamFault | None = None
+        self.passed: Detail | None = None
         """The limit that passed, if one did; nothing can be waited for any more."""
+
+    def fault(self) -> UpstreamFault:
+        """A fault that names the passed limit. A new one each time: a kept one would keep the frames that raised it."""
+        return faults.timed_out(self.passed or self._limit, sent=self.sent, status=self.status)
 
     def until(self, at: float, limit: Detail) -> Self:
         """Limits the wait inside the `with` block.
@@ -64,6 +68,5 @@ class Watch:
         """
         self._scope.deadline = math.inf
         if self._scope.cancel_called:
-            limit = Detail.TOTAL if trio.current_time() >= self._total_at else self._limit
-            self.fault = faults.timed_out(limit, sent=self.sent, status=self.status)
-            raise self.fault from None
+            self.passed = Detail.TOTAL if trio.current_time() >= self._total_at else self._limit
+            raise self.fault() from None

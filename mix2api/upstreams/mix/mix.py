@@ -134,7 +134,7 @@ class MixStream:
                 return events
         self._over = True
         if transcript.fault is not None:
-            raise transcript.fault
+            raise transcript.fault.again()
         raise StopAsyncIteration
 
     async def _read_frames(self, transcript: Transcript) -> list[UpstreamEvent]:

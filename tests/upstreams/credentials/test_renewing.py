@@ -163,7 +163,7 @@ async def test_a_fault_comes_after_what_was_held_back() -> None:
     async with kept_credential() as parts:
         told = await tried(parts, [[[Opened(200), Started("s", "x")], Raise(cut)]])
         assert told.batches == [[Opened(200), Started("s", "x")]]
-        assert told.fault is cut
+        assert told.verdict == (cut.end_reason, cut.detail, cut.taken)
 
 
 async def test_a_call_that_cannot_connect_says_so() -> None:

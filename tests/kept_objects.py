@@ -1,0 +1,82 @@
+"""What of finished requests is still in memory: objects that hold content, and exceptions that hold frames.
+
+Only objects that nobody refers to any more are gone without the garbage collector, so a test switches it off first:
+what is found afterwards is either referred to or part of a cycle.
+"""
+
+import gc
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+import h11
+from hypercorn.protocol.http_stream import HTTPStream
+from quart import Response
+
+from mix2api.actors.run import Run
+from mix2api.actors.translation import Translation
+from mix2api.actors.turns import PendingTurn
+from mix2api.edge.chat import _Run
+from mix2api.edge.connection import EdgeConnection, EdgeRequest
+from mix2api.edge.bodies import LimitedBody
+from mix2api.edge.delivery import Delivery
+from mix2api.edge.protocol import Protocol
+from mix2api.edge.rendering import StreamRenderer
+from mix2api.edge.responder import StreamBody, WholeBody
+from mix2api.edge.server import _Connection
+from mix2api.relay.messages import RelayedTurn
+from mix2api.replies import ReplyBuffer
+from mix2api.sessions.dispatch import Submission
+from mix2api.upstreams.http.exchange import Exchange
+from mix2api.upstreams.http.head import HttpRequest
+from mix2api.upstreams.mix.mix import MixStream
+from mix2api.upstreams.port import UpstreamCall
+from mix2api.wire.chat_answer import ChunkWriter, WholeAnswer
+from mix2api.wire.turn import Message, Turn
+
+HOLDERS: tuple[type[Any], ...] = (
+    ChunkWriter,
+    Delivery,
+    EdgeConnection,
+    EdgeRequest,
+    Exchange,
+    HTTPStream,
+    HttpRequest,
+    LimitedBody,
+    Message,
+    MixStream,
+    PendingTurn,
+    Protocol,
+    RelayedTurn,
+    ReplyBuffer,
+    Response,
+    Run,
+    StreamBody,
+    StreamRenderer,
+    Submission,
+    Translation,
+    Turn,
+    UpstreamCall,
+    WholeAnswer,
+    WholeBody,
+    _Connection,
+    _Run,
+)
+"""The types of ours, and of the libraries under us, that a request's or an answer's content passes through."""
+
+
+def kept() -> Counter[str]:
+    """How many objects there are of each of these types, and exceptions that hold frames."""
+    tracked = gc.get_objects()
+    # A struct of strings alone is not tracked by the collector: it is found where a tracked object refers to it.
+    untracked = {id(each): each for each in gc.get_referents(*tracked) if isinstance(each, Message)}
+    found = Counter(type(each).__name__ for each in tracked if isinstance(each, HOLDERS))
+    found.update(type(each).__name__ for each in untracked.values() if not gc.is_tracked(each))
+    found.update(
+        type(each).__name__
+        for each in tracked
+        if isinstance(each, BaseException) and each.__traceback__ is not None
+    )
+    return found
