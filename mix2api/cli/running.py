@@ -13,6 +13,7 @@ from attrs import frozen
 
 from mix2api.cli.collector import settle_collector
 from mix2api.cli.groups import store_options
+from mix2api.cli.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.cli.listening import listen
 from mix2api.cli.parts import Parts, Role, WorkerHalf, process_parts
 from mix2api.cli.plain_faults import plain_faults
@@ -75,8 +76,22 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
         if parts.half is not None:
             await _start_worker(parts, parts.half, nursery)
         settle_collector()
+        nursery.start_soon(_keep_heap, parts)
         await _until_stopped(parts, stopping, task_status)
         nursery.cancel_scope.cancel()
+
+
+async def _keep_heap(parts: Parts) -> None:
+    """Gives memory back after bursts, where the system can."""
+    trim = trimmer()
+    if trim is None:
+        return
+
+    def runs() -> int:
+        half = parts.half
+        return parts.relay.count + (0 if half is None else half.worker.statistics().runs)
+
+    await HeapKeeper(trim=trim, resident=resident_bytes, runs=runs).keep()
 
 
 async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -> None:
