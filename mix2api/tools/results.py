@@ -59,6 +59,8 @@ class _OpenCalls:
 
     waiting: Counter[_Call] = field(factory=Counter)
     names: dict[_Call, str] = field(factory=dict)
+    by_name: dict[str, dict[_Call, None]] = field(factory=dict)
+    """A function's name -> its calls in `waiting`, the oldest first: a history may hold thousands."""
     answered: set[_Call] = field(factory=set)
 
     def ask(self, message: Message) -> None:
@@ -69,8 +71,11 @@ class _OpenCalls:
             self._wait(_Call(name, legacy=True), name)
 
     def _wait(self, call: _Call, name: str) -> None:
+        if self.waiting[call]:
+            del self.by_name[self.names[call]][call]
         self.waiting[call] += 1
         self.names[call] = name
+        self.by_name.setdefault(name, {})[call] = None
 
     def answer(self, call: _Call) -> None:
         if not self.waiting[call]:
@@ -80,8 +85,8 @@ class _OpenCalls:
     def answer_legacy(self, name: str) -> None:
         """A result by name: of the legacy call, else of any waiting call of that function."""
         legacy = _Call(name, legacy=True)
-        waiting = [call for call, count in self.waiting.items() if count and self.names[call] == name]
-        self.answer(legacy if self.waiting[legacy] or not waiting else waiting[0])
+        oldest = next(iter(self.by_name.get(name, ())), legacy)
+        self.answer(legacy if self.waiting[legacy] else oldest)
 
     def close(self, when: str) -> None:
         unanswered = list(self.waiting.elements())
@@ -95,6 +100,7 @@ class _OpenCalls:
         self.waiting[call] -= 1
         if not self.waiting[call]:
             del self.waiting[call]
+            del self.by_name[self.names[call]][call]
         self.answered.add(call)
 
     def _unasked(self, call: _Call) -> InvalidRequest:
