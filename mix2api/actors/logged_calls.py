@@ -5,6 +5,7 @@ the function: it is known by its place, the history that it ends. That is seeded
 such clients leave `functions` out of the request that brings the last result.
 """
 
+from functools import cached_property
 from typing import Final
 
 from mix2api.sealing import Seal
@@ -32,22 +33,42 @@ def by_place(history: list[Message], isolation: Digest, seal: Seal) -> str:
     return str(lineage_of(history, isolation, seal.digester(CALL_ID)).head)
 
 
-def of_result(result: Message, history: list[Message], isolation: Digest, seal: Seal) -> str:
-    """The call that a result answers.
+class AnsweredCalls:
+    """The calls that the results behind one history answer.
+
+    The history is read at most once, however many results name nothing but a function: it may hold thousands of calls.
 
     Args:
-        result: of role `tool` or `function`.
         history: what stands before the results, up to and including the last answer.
         isolation: digest of who asks.
-        seal: for the digest.
+        seal: for the digests.
     """
-    if result.tool_call_id is not None and result.role == "tool":
-        return by_id(result.tool_call_id, seal)
-    name = result.name or ""
-    for message in reversed(history):
-        if message.function_call is not None and message.function_call.name == name:
-            return by_place(history, isolation, seal)
-        for call in message.tool_calls or ():
-            if call.function is not None and call.function.name == name:
-                return by_id(call.id, seal)
-    return by_id(name, seal)
+
+    def __init__(self, history: list[Message], isolation: Digest, seal: Seal) -> None:
+        self._history = history
+        self._isolation = isolation
+        self._seal = seal
+
+    def of(self, result: Message) -> str:
+        """The call that a result of role `tool` or `function` answers."""
+        if result.tool_call_id is not None and result.role == "tool":
+            return by_id(result.tool_call_id, self._seal)
+        name = result.name or ""
+        call_id = self._newest.get(name, name)
+        return self._place if call_id is None else by_id(call_id, self._seal)
+
+    @cached_property
+    def _newest(self) -> dict[str, str | None]:
+        """A function's name -> the id of its newest call; None where that is a legacy one."""
+        newest: dict[str, str | None] = {}
+        for message in reversed(self._history):
+            if message.function_call is not None:
+                newest.setdefault(message.function_call.name, None)
+            for call in message.tool_calls or ():
+                if call.function is not None:
+                    newest.setdefault(call.function.name, call.id)
+        return newest
+
+    @cached_property
+    def _place(self) -> str:
+        return by_place(self._history, self._isolation, self._seal)

@@ -4,7 +4,7 @@ import msgspec
 from attrs import frozen
 
 from mix2api.actors.environment import ActorOptions, Environment
-from mix2api.actors.logged_calls import of_result
+from mix2api.actors.logged_calls import AnsweredCalls
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
@@ -151,12 +151,12 @@ def tool_results(environment: Environment, submission: Submission) -> tuple[Tool
     seal = environment.seal
     messages = submission.turn.messages
     after = _after_last_answer(messages)
-    history = messages[:after]
+    answered = AnsweredCalls(messages[:after], submission.isolation, seal)
     return tuple(
         ToolResult(
             run_id=submission.run_id,
             seq=0,
-            tool_call_id=of_result(message, history, submission.isolation, seal),
+            tool_call_id=answered.of(message),
             size_bytes=len(text := _text(message)),
             digest=seal.digest(text, "tool_result"),
         )

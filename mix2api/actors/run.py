@@ -205,18 +205,36 @@ class Run:
             if self._stop is not None:
                 return  # it came in the same turn of the loop as the cause that stands, and after it
             translation.take(batch, self._at_ms())
-            if translation.replies:
-                self._turn.replies.put(translation.replies)
-                translation.replies = []
+            self._pass_on()
+            if translation.has_more:
+                await self._go_on()
             if translation.caused:
                 return
-            if translation.commands:
-                self._log_translated()
-            if translation.has_unlogged:
-                self._unlogged.add(self)
             if self._turn.replies.backlog > _BACKLOG:
                 await self._wait_for_client()
         raise UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.TRUNCATED, "the answer broke off")
+
+    async def _go_on(self) -> None:
+        """Translates what is left of a large batch, in portions: other tasks run between them."""
+        while self._translation.has_more and not self._translation.caused:
+            await trio.lowlevel.checkpoint()
+            if self._stop is not None:
+                return
+            self._translation.go_on()
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""
+        translation = self._translation
+        if translation.replies:
+            self._turn.replies.put(translation.replies)
+            translation.replies = []
+        if translation.caused:
+            return
+        if translation.commands:
+            self._log_translated()
+        if translation.has_unlogged:
+            self._unlogged.add(self)
 
     async def _wait_for_client(self) -> None:
         with trio.move_on_after(self._env.options.stall_s):

@@ -25,6 +25,10 @@ from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInput
 from mix2api.vocabulary import RunId
 from mix2api.wire.turn import FunctionCall, MessageToolCall
 
+CALLS_MAX: Final = 1000
+"""Calls that a site may ask for in one answer. Agents are seen to ask for 20; a thousand `ToolCall` events are 300 kB of log,
+and what is kept of each call (the session's state, the client's next request) is paid for again in every later turn."""
+
 Key = str | int
 """The site's id of a native call; the number of a call in the text."""
 
@@ -56,6 +60,8 @@ class _Call:
     whole: bool = False
     spoilt: bool = False
     """Broken, or run by the site after all: nothing that the client is to answer."""
+    canonical: bytes | None = None
+    """The normal form of the whole arguments, from the first time on that they were compared: sites repeat calls."""
 
     @property
     def arguments(self) -> str:
@@ -64,8 +70,11 @@ class _Call:
 
     def says(self, event: ToolInputAvailable) -> bool:
         """Whether this is what the call has said already."""
-        same = canonical_arguments(self.arguments) == canonical_arguments(event.arguments)
-        return same and self.name == event.name
+        if self.name != event.name:
+            return False
+        if self.canonical is None:
+            self.canonical = canonical_arguments(self.arguments)
+        return self.canonical == canonical_arguments(event.arguments)
 
 
 class ToolCalls:
@@ -80,6 +89,13 @@ class ToolCalls:
         self._due = 0
         self._out = 0
         self._held: set[Key] = set()
+        self._begun = 0
+        self._live = 0
+        """Calls that are not spoilt."""
+        self._shown_spoilt = 0
+        """Spoilt calls that the client has seen."""
+        self._half = 0
+        """Those of them of which it has not seen the end."""
         self.pieces: list[ToolCallDelta] = []
         """For the client, in order."""
         self.events: list[ToolCall] = []
@@ -92,12 +108,17 @@ class ToolCalls:
     @property
     def count(self) -> int:
         """Calls that the client has to answer."""
-        return sum(not call.spoilt for call in self._order)
+        return self._live
 
     @property
     def shown_half(self) -> bool:
         """Whether the client has seen the beginning of a call that turned out to be nothing."""
-        return any(call.spoilt and not call.whole and call.shown >= 0 for call in self._order)
+        return self._half > 0
+
+    @property
+    def too_many(self) -> bool:
+        """Whether the site asked for more than `CALLS_MAX`, whatever became of the calls."""
+        return self._begun + self.broken > CALLS_MAX
 
     @property
     def withheld(self) -> bool:
@@ -163,12 +184,14 @@ class ToolCalls:
         """A call begins; `upstream_id` is the site's name for it. A call that is known is not begun again."""
         if key in self._calls:
             return
+        self._begun += key not in self._held
         if name not in self._rules.callable_names or (self._rules.single and self._taken()):
             self._held.add(key)
             return
         call = _Call(name, self._rules.ids.give(upstream_id), upstream_id)
         self._calls[key] = call
         self._order.append(call)
+        self._live += 1
         self._flow()
 
     def continued(self, key: Key, text: str) -> None:
@@ -184,6 +207,11 @@ class ToolCalls:
         if call is not None and not (call.whole or call.spoilt):
             call.whole = True
             self._flow()
+
+    def drop(self) -> None:
+        """A call in the text to a name that was not offered."""
+        self._begun += 1
+        self.dropped += 1
 
     def broke(self, key: Key) -> None:
         """This call will never become whole, whether it has begun or not."""
@@ -205,13 +233,18 @@ class ToolCalls:
 
     def _taken(self) -> bool:
         """Whether there is a call that the client has, or will get."""
-        return any(call.shown >= 0 or not call.spoilt for call in self._order)
+        return self._live + self._shown_spoilt > 0
 
     def _spoil(self, key: Key) -> None:
         call = self._calls.get(key)
-        if call is not None:
+        if call is None:
+            return
+        if not call.spoilt:
             call.spoilt = True
-            self._flow()
+            self._live -= 1
+            self._shown_spoilt += call.shown >= 0
+            self._half += call.shown >= 0 and not call.whole
+        self._flow()
 
     def _flow(self) -> None:
         """Lets go out what may: the first call that is not over, and those before it."""

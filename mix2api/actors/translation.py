@@ -5,8 +5,8 @@ This is the hot path: one call per socket read, one loop turn per frame. Where a
 through a recogniser first; a conversation without tools has none and pays nothing.
 """
 
-from collections.abc import Callable
-from typing import Any, Final, Protocol, assert_never
+from collections.abc import Callable, Iterator
+from typing import Any, Final, assert_never
 
 from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.tool_calls import CallRules, ToolCalls
@@ -19,6 +19,7 @@ from mix2api.tools.pieces import (
     CallArguments,
     CallBegan,
     CallEnded,
+    CallReader,
     Dropped,
     FinalText,
     Piece,
@@ -52,6 +53,14 @@ _FINISHES: Final = {
     "length": FinishReason.LENGTH,
     "content-filter": FinishReason.CONTENT_FILTER,
 }
+_PORTION: Final = 2048
+"""Work of one portion, in characters that a reader of calls reads: about 2 µs each at worst, so 4 ms in all."""
+_EVENTS: Final = 64
+"""Events that are never cut into portions."""
+_EVENT_WORK: Final = _PORTION // _EVENTS
+"""Of one event: a whole call with its entry in the log takes about 50 µs."""
+_TEXT_WORK: Final = 4
+"""Of a text that is not read for calls."""
 _NOT_BEGUN: Final = -1
 """The number of a call in the text that broke before it had one."""
 APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Please try again."
@@ -59,18 +68,6 @@ APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Ple
 
 NOT_THERE: Final = "Sorry, I tried to call a tool that is not available here."
 """Instead of nothing at all, where every call was dropped: an empty answer looks like a fault of the connection."""
-
-
-class CallReader(Protocol):
-    """Reads calls out of text (`mix2api.tools.recognition`)."""
-
-    def feed(self, text: str) -> list[Piece]:
-        """What is known of the text so far, in order."""
-        ...
-
-    def end(self) -> list[Piece]:
-        """What is left of it."""
-        ...
 
 
 class Translation:
@@ -110,6 +107,8 @@ class Translation:
         """Pieces that went to the client."""
         self._usage: Usage | None = None
         self._texts: list[str] = []
+        self._rest: Iterator[None] | None = None
+        """What is left of a batch that is too much work for one turn of the loop."""
 
     def answer(self, *, legacy: bool = False) -> Message:
         """What the client has been given, as it will come back in the next request's history.
@@ -123,26 +122,70 @@ class Translation:
         return Message(role="assistant", content=text, tool_calls=calls or None)
 
     def take(self, batch: list[UpstreamEvent], at_ms: int) -> None:
-        """Translates a batch that came `at_ms` after the run began."""
+        """Translates a batch that came `at_ms` after the run began; of much work the first portion.
+
+        While `has_more`, the caller takes away what there is, lets other tasks run, and asks for `go_on`.
+        """
         self._tally.at_ms = at_ms
-        count = self._tally.count
-        replies = self.replies
+        if self._reader is not None or len(batch) > _EVENTS:
+            self._rest = self._portions(batch, self._reader)
+            self.go_on()
+            return
+        count, replies = self._tally.count, self.replies
         before = len(replies)
         for event in batch:
             if type(event) is Text:
                 text = event.text
                 count(ChunkKind.TEXT, text)
-                if self._reader is None:
-                    self._texts.append(text)
-                    replies.append(TextDelta(text))
-                else:
-                    self._raw.append(text)
-                    self._read(self._reader.feed(text))
+                self._texts.append(text)
+                replies.append(TextDelta(text))
             else:
                 self._HANDLERS[type(event)](self, event)
                 if self.caused:
                     break  # what follows its own ending is not the answer's
         self.deltas += len(replies) - before
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last batch is not translated to its end."""
+        return self._rest is not None
+
+    def go_on(self) -> None:
+        """The next portion of the last batch."""
+        before = len(self.replies)
+        if self._rest is not None and next(self._rest, self) is self:
+            self._rest = None
+        self.deltas += len(self.replies) - before
+
+    def _portions(self, batch: list[UpstreamEvent], reader: CallReader | None) -> Iterator[None]:
+        """Translates a batch, pausing after every portion. Nothing of the batch follows its own ending."""
+        work = 0
+        for done in self._worked(batch, reader):
+            if self.caused:
+                return
+            work += done
+            if work >= _PORTION:
+                yield
+                work = 0
+
+    def _worked(self, batch: list[UpstreamEvent], reader: CallReader | None) -> Iterator[int]:
+        """Translates a batch step by step, and says how much work each step was."""
+        for event in batch:
+            if type(event) is not Text:
+                self._HANDLERS[type(event)](self, event)
+                yield _EVENT_WORK
+                continue
+            text = event.text
+            self._tally.count(ChunkKind.TEXT, text)
+            if reader is None:
+                self._say(text)
+                yield _TEXT_WORK
+                continue
+            self._raw.append(text)
+            for start in range(0, len(text), _PORTION):
+                part = text[start : start + _PORTION]
+                self._read(reader.feed(part))
+                yield len(part)
 
     @property
     def commands(self) -> list[RecordChunk | RecordToolCall]:
@@ -188,24 +231,31 @@ class Translation:
     def _read(self, pieces: list[Piece]) -> None:
         """What the recogniser made of text."""
         for piece in pieces:
-            match piece:
-                case Plain(text) | FinalText(text):
-                    self._say(text)
-                case CallBegan(index, name, given_id):
-                    self._tool_calls.began(index, name, given_id)
-                case CallArguments(index, text):
-                    self._tool_calls.continued(index, text)
-                case CallEnded(index):
-                    self._read_calls += 1
-                    self._tool_calls.became_whole(index)
-                case Dropped():
-                    self._tool_calls.dropped += 1
-                case Broken(_, index):
-                    self._tool_calls.broke(_NOT_BEGUN if index is None else index)
-                    self._broken_at = len(self._texts)
-                case _:
-                    assert_never(piece)
+            self._read_one(piece)
             self._heed_calls()
+            if self.caused:
+                return
+        if self._reader is not None and self._reader.crowded:
+            self._error(Detail.TOO_MANY)
+
+    def _read_one(self, piece: Piece) -> None:
+        match piece:
+            case Plain(text) | FinalText(text):
+                self._say(text)
+            case CallBegan(index, name, given_id):
+                self._tool_calls.began(index, name, given_id)
+            case CallArguments(index, text):
+                self._tool_calls.continued(index, text)
+            case CallEnded(index):
+                self._read_calls += 1
+                self._tool_calls.became_whole(index)
+            case Dropped():
+                self._tool_calls.drop()
+            case Broken(_, index):
+                self._tool_calls.broke(_NOT_BEGUN if index is None else index)
+                self._broken_at = len(self._texts)
+            case _:
+                assert_never(piece)
 
     def _heed_calls(self) -> None:
         """Takes what the calls give, for the client and for the log."""
@@ -218,6 +268,8 @@ class Translation:
             self.called += [call.tool_call_id for call in calls.events]
             calls.events = []
         self.faithful = self.faithful and not calls.withheld
+        if calls.too_many and not self.caused:
+            self._error(Detail.TOO_MANY)
 
     def _tool_started(self, event: ToolInputStarted) -> None:
         self._tally.count(ChunkKind.TOOL_INPUT, "")
@@ -274,6 +326,8 @@ class Translation:
             return
         if self._reader is not None:
             self._read(self._reader.end())
+            if self.caused:
+                return
             if self._read_calls and self._read_calls != strict_calls("".join(self._raw)):
                 self.faithful = False  # repaired: what the site holds is not what the client got
         calls = self._tool_calls
@@ -310,12 +364,12 @@ class Translation:
         self._error(Detail.ABORTED)
 
     def _error(self, detail: Detail) -> None:
+        self.caused = True
         self._tool_calls.rest()
         self._heed_calls()
         self._tally.single(
             ChunkKind.ERROR, cause=EndReason.UPSTREAM_ERROR, detail=detail.value, usage=self._usage
         )
-        self.caused = True
 
     _HANDLERS: Final[dict[type[Any], Callable[["Translation", Any], None]]] = {
         Opened: _opened,

@@ -8,7 +8,12 @@ time, but for closers that close several containers, each of which was opened on
 from enum import StrEnum, auto
 from typing import Final, Protocol
 
-_OPENER_OF: Final = {"}": "{", "]": "[", ")": "("}
+MAX_NESTING: Final = 128
+"""Containers within each other that a reader is told of, as many as a request may have (`mix2api.wire.chat_request`)."""
+
+_OPENER_OF: Final = {"}": ord("{"), "]": ord("["), ")": ord("(")}
+_LIST: Final = ord("[")
+_PARENTHESIS: Final = ord("(")
 
 
 class Reader(Protocol):
@@ -61,8 +66,9 @@ class Structure:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._open: list[str] = []
-        self._counts = {"{": 0, "[": 0, "(": 0}
+        self._open = bytearray()
+        """The opening brackets; a byte each, because a hostile text may open millions."""
+        self._counts = dict.fromkeys(_OPENER_OF.values(), 0)
         self._place = _Place.START
         self._in_key = False
 
@@ -75,13 +81,13 @@ class Structure:
     def expects_key(self) -> bool:
         """Whether a word or string that begins now is a member's key."""
         if self._place is _Place.AFTER:
-            return self._open[-1] != "["
+            return self._open[-1] != _LIST
         return self._place is _Place.KEY
 
     @property
     def expects_member_value(self) -> bool:
         """Whether a key and its colon have just been read."""
-        return self._place is _Place.VALUE and self._open[-1] != "["
+        return self._place is _Place.VALUE and self._open[-1] != _LIST
 
     @property
     def overflows(self) -> bool:
@@ -90,22 +96,24 @@ class Structure:
 
     def has_open(self, closer: str) -> bool:
         """Whether there is a container for this closing bracket, its own or one that takes any."""
-        return bool(self._counts[_OPENER_OF[closer]] or self._counts["("])
+        return bool(self._counts[_OPENER_OF[closer]] or self._counts[_PARENTHESIS])
 
     def open(self, bracket: str) -> None:
-        """One of `{[(`."""
-        if self.expects_key:
+        """One of `{[(`. The reader is not told of one that is too deep, only that this is a flaw."""
+        too_deep = len(self._open) >= MAX_NESTING
+        if too_deep or self.expects_key:
             self._reader.flaw()
         self._before_value()
-        self._open.append(bracket)
-        self._counts[bracket] += 1
-        self._reader.open("[" if bracket == "[" else "{")
+        self._open.append(ord(bracket))
+        self._counts[ord(bracket)] += 1
+        if not too_deep:
+            self._reader.open("[" if bracket == "[" else "{")
         self._place = _Place.VALUE if bracket == "[" else _Place.KEY
 
     def close(self, closer: str) -> None:
         """One of `}])`: the innermost container, or all down to the one that it belongs to."""
         opener = _OPENER_OF[closer]
-        if self._open[-1] not in {"(", opener} and self._counts[opener]:
+        if self._open[-1] not in {_PARENTHESIS, opener} and self._counts[opener]:
             while self._open[-1] != opener:
                 self._close_one()
         self._close_one()
@@ -116,7 +124,8 @@ class Structure:
         bracket = self._open.pop()
         self._counts[bracket] -= 1
         self._place = _Place.AFTER
-        self._reader.close("]" if bracket == "[" else "}")
+        if len(self._open) < MAX_NESTING:
+            self._reader.close("]" if bracket == _LIST else "}")
 
     def comma(self) -> None:
         """Between members or elements; a surplus one counts for nothing."""
@@ -124,7 +133,7 @@ class Structure:
             self._reader.comma()
         elif self._place is _Place.COLON or self.expects_member_value:
             self._reader.flaw()
-        self._place = _Place.VALUE if self._open[-1] == "[" else _Place.KEY
+        self._place = _Place.VALUE if self._open[-1] == _LIST else _Place.KEY
 
     def colon(self) -> None:
         """Between key and value."""

@@ -4,7 +4,7 @@ Structs, not attrs, because ordinary text makes one of them per delta and they c
 """
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -69,6 +69,24 @@ class Broken(Struct, frozen=True, gc=False):
 
 
 Piece = Plain | FinalText | CallBegan | CallArguments | CallEnded | Dropped | Broken
+
+
+class CallReader(Protocol):
+    """Reads calls out of text (`mix2api.tools.recognition`)."""
+
+    def feed(self, text: str) -> list[Piece]:
+        """What is known of the text so far, in order."""
+        ...
+
+    def end(self) -> list[Piece]:
+        """What is left of it."""
+        ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the text opened more enclosures than an answer may have."""
+        ...
+
 
 # Runs of text that are no call's, beside the indexes of calls.
 _PLAIN: Final = -1

@@ -18,6 +18,9 @@ from mix2api.tools.heads import Head, Verdict
 from mix2api.tools.pieces import Broken, Gathered, Piece, Plain, Why
 from mix2api.tools.prose import Prose
 
+ENCLOSURES_MAX: Final = 1000
+"""Enclosures in one answer. A model that calls writes one; what opens a thousand is no answer of a model."""
+
 _SPACE: Final = re.compile(r"[\s\ufeff]+")
 _SURPLUS: Final = re.compile(r"[}\])]+")
 _BACKTICKS: Final = re.compile(r"`+")
@@ -36,6 +39,12 @@ class Recogniser:
         """What the head has read, or white space behind an enclosure."""
         self._enclosure = Enclosure(offered, self._out)
         self._fenced = False
+        self._opened = 0
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the text opened more than `ENCLOSURES_MAX` enclosures; nothing of it is to be read then."""
+        return self._opened > ENCLOSURES_MAX
 
     def feed(self, text: str) -> list[Piece]:
         """The next piece of the text; what it makes certain."""
@@ -89,6 +98,7 @@ class Recogniser:
         return position + 1
 
     def _begin_enclosure(self, head: str) -> None:
+        self._opened += 1
         self._fenced = self._prose.accept()
         self._enclosure = Enclosure(self._offered, self._out)
         self._enclosure.feed(head)

@@ -3,7 +3,7 @@
 import pytest
 from actor_parts import SEAL, ended, submission, turn, working
 
-from mix2api.actors.logged_calls import by_id, by_place, of_result
+from mix2api.actors.logged_calls import AnsweredCalls, by_id, by_place
 from mix2api.events.kinds import ToolCall, ToolResult
 from mix2api.upstreams.port import Finished, Started, Text, ToolInputAvailable
 from mix2api.vocabulary import Digest, FinishReason
@@ -24,10 +24,14 @@ def modern(call_id: str = "call_1") -> Message:
     return Message(role="assistant", tool_calls=[call])
 
 
+def answered(result: Message, history: list[Message]) -> str:
+    return AnsweredCalls(history, MINE, SEAL).of(result)
+
+
 def test_a_legacy_call_written_another_way_is_the_same_call() -> None:
     place = by_place([USER, legacy()], MINE, SEAL)
     assert place == by_place([USER, legacy('{ "n":1.0 }', content="I read.")], MINE, SEAL)
-    assert place == of_result(RESULT, [USER, legacy()], MINE, SEAL)
+    assert place == answered(RESULT, [USER, legacy()])
 
 
 @pytest.mark.parametrize(
@@ -48,13 +52,17 @@ def test_a_call_of_somebody_else_s_has_another_digest() -> None:
 
 
 def test_a_result_by_name_of_a_call_with_an_id_is_known_by_the_id() -> None:
-    assert of_result(RESULT, [USER, modern()], MINE, SEAL) == by_id("call_1", SEAL)
-    assert of_result(RESULT, [USER, legacy(), RESULT, modern()], MINE, SEAL) == by_id("call_1", SEAL)
+    assert answered(RESULT, [USER, modern()]) == by_id("call_1", SEAL)
+    assert answered(RESULT, [USER, legacy(), RESULT, modern()]) == by_id("call_1", SEAL)
 
 
 def test_a_result_by_id_is_known_by_it() -> None:
     result = Message(role="tool", tool_call_id="call_2", name="read", content="done")
-    assert of_result(result, [USER, modern(), legacy()], MINE, SEAL) == by_id("call_2", SEAL)
+    assert answered(result, [USER, modern(), legacy()]) == by_id("call_2", SEAL)
+
+
+def test_a_result_that_names_no_call_is_known_by_the_name_that_it_has() -> None:
+    assert answered(RESULT, [USER, legacy(name="write")]) == by_id("read", SEAL)
 
 
 async def test_a_legacy_loop_is_seen_on_a_fresh_session_too_and_without_the_functions() -> None:
