@@ -19,14 +19,16 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import Refusals
 from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
 from mix2api.edge.responder import StreamBody, WholeBody
+from mix2api.edge.stepping import in_turn
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, UnsupportedMediaType
 from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
-from mix2api.tools.checks import check_tools
+from mix2api.steps import Steps
+from mix2api.tools.checks import tool_check_steps
 from mix2api.vocabulary import SUCCESSES, RunId
 from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
-from mix2api.wire.chat_request import decode_chat_request
+from mix2api.wire.chat_request import chat_request_steps
 from mix2api.wire.error_answer import envelope
 from mix2api.wire.turn import AskedBase, Turn
 
@@ -125,8 +127,8 @@ class ChatEndpoint:
         caller = parts.authenticator.caller(given)
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
-        turn = request.turn = _turn_of(body, given)
-        check_tools(turn)
+        turn = request.turn = await in_turn(_turn_steps(body, given))
+        await in_turn(tool_check_steps(turn))
         if turn.asked_base is not None:
             base = await parts.bases.chosen(turn.asked_base)
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
@@ -210,10 +212,10 @@ def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:
     return bytes_answer(run.request, WholeBody(run.delivery, body, receipt_of(ended)), status, headers)
 
 
-def _turn_of(body: bytes, given: dict[bytes, bytes]) -> Turn:
+def _turn_steps(body: bytes, given: dict[bytes, bytes]) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     persona, base = given.get(b"x-persona-id"), given.get(_BASE_HEADER)
-    return decode_chat_request(
+    return chat_request_steps(
         body,
         persona_id=persona.decode("latin1") if persona else None,
         asked_base=AskedBase(base.decode("latin1"), _BASE_HEADER.decode()) if base else None,

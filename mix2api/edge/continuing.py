@@ -12,11 +12,12 @@ from typing import Final, assert_never
 import msgspec
 from attrs import frozen
 
+from mix2api.edge.stepping import in_turn
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import instructions_form, tools_form
-from mix2api.sessions.lineage import Lineage, kept_for, lineage_of
+from mix2api.sessions.lineage import Lineage, kept_for, lineage_steps
 from mix2api.sessions.resolution import (
     ContinueIssued,
     ContinueNamed,
@@ -102,7 +103,8 @@ class Continuing:
             mix2api.errors.StoreUnavailable: the index does not answer.
         """
         isolation = self._kept_apart(isolation, headers, turn.base)
-        lineage = lineage_of(turn.messages, self._realm(turn, isolation), self._digester)
+        realm = self._realm(turn, isolation)
+        lineage = await in_turn(lineage_steps(turn.messages, realm, self._digester))
         planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
         made = partial(Found, lineage=lineage, isolation=isolation)
         try:

@@ -5,7 +5,7 @@ calls, split in two or with `null` for nothing. What they cannot change without 
 rule is one function below. Fields are length-prefixed, so that no two histories run together to the same bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,12 @@ _THOUGHTS: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 _IMAGES: Final = frozenset({"image_url", "input_image"})
 _EXACT_INTEGERS: Final = 2**53
 """JavaScript's numbers are doubles: beyond this an echoed integer is no longer the one that was sent."""
+_VALUES_MAX: Final = 20_000
+"""Values (commas, to be exact) that are looked at one by one, 5 ms at most: calls and tools in use have fewer than 1,000.
+Beyond that the numbers of a text stay as the client wrote them, which clients that echo a text do not change."""
+_ASCII_SPACE: Final = b"\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f "
+_OTHER_SPACE: Final = "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+"""White space as `str.split` knows it."""
 _THINK_OPEN, _THINK_CLOSE = "<think>", "</think>"
 
 
@@ -50,15 +56,18 @@ def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
     return b"".join(map(_field, sorted(canonical_json(tool) for tool in tools or ())))
 
 
-def pieces(messages: list[Message]) -> list[Piece]:
+def pieces(messages: list[Message]) -> Iterator[Piece]:
     """The normal form of a history, leading instructions left out, piece by piece.
 
-    Adjacent answers are one piece, and so are adjacent tool results; an answer with nothing in it is not there.
+    Adjacent answers are one piece, and so are adjacent tool results; an answer with nothing in it is not there. Each piece
+    is made when it is asked for: a long history is too much work for one turn of the caller's loop.
     """
     found: list[Piece] = []
     answers: list[Message] = []
     results: list[Message] = []
     for message in messages[len(leading_instructions(messages)) :]:
+        yield from found
+        found.clear()
         role = message.role
         if role == "assistant":
             answers.append(message)
@@ -73,7 +82,7 @@ def pieces(messages: list[Message]) -> list[Piece]:
         found.append(Piece(role, _TAGS[role] + _content(message)))
     _end_answer(answers, results, found)
     _end_results(results, found)
-    return found
+    yield from found
 
 
 def _end_answer(answers: list[Message], results: list[Message], found: list[Piece]) -> None:
@@ -99,7 +108,7 @@ def answer_piece(answers: list[Message]) -> Piece | None:
         text = _text(_without_thought(str(answers[0].content)))
         return Piece("assistant", b"a%b%b" % (_field(text), _PLAIN)) if text else None
     text, others = _answer_content(answers)
-    calls = b"".join([_field(_call(call)) for message in answers for call in _calls(message)])
+    calls = _calls_form([call for message in answers for call in _calls(message)])
     refusal = b"".join([_text(message.refusal) for message in answers if message.refusal])
     if not (text or others or calls or refusal):
         return None
@@ -151,10 +160,19 @@ def _split(
         if kind in TEXT_PARTS and isinstance(text, str):
             texts.append(text)
         elif kind not in left_out:
-            place += sum(len(word) for each in texts[counted:] for word in each.split())
+            place += sum(map(_solid_chars, texts[counted:]))
             counted = len(texts)
             others.append((place, _part(part)))
     return "".join(texts), others
+
+
+def _solid_chars(text: str) -> int:
+    """How many characters are no white space. Nothing here is done word by word: a text may hold two million."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    spaces = len(encoded) - len(encoded.translate(None, _ASCII_SPACE))
+    if not text.isascii():
+        spaces += sum(map(text.count, _OTHER_SPACE))
+    return len(text) - spaces
 
 
 def _part(part: dict[str, Any]) -> bytes:
@@ -176,12 +194,19 @@ def _calls(message: Message) -> Iterable[MessageToolCall]:
     return ()
 
 
-def _call(call: MessageToolCall) -> bytes:
+def _calls_form(calls: list[MessageToolCall]) -> bytes:
+    """Calls of one answer. Arguments of too many values together count as they are written."""
+    values = sum(call.function.arguments.count(",") for call in calls if call.function is not None)
+    form = canonical_arguments if values <= _VALUES_MAX else _as_written
+    return b"".join([_field(_call(call, form)) for call in calls])
+
+
+def _call(call: MessageToolCall, arguments_form: Callable[[str], bytes]) -> bytes:
     function = call.function or FunctionCall(name="", arguments=_custom(call))
     return b"%b%b%b" % (
         _field(call.id.encode("utf-8", "surrogatepass")),
         _field(function.name.encode("utf-8", "surrogatepass")),
-        canonical_arguments(function.arguments),
+        arguments_form(function.arguments),
     )
 
 
@@ -199,14 +224,28 @@ def canonical_arguments(arguments: str) -> bytes:
     stripped = arguments.strip()
     if not stripped:
         return b"{}"
+    if stripped.count(",") > _VALUES_MAX:
+        return _as_written(stripped)
     try:
-        return canonical_json(msgspec.json.decode(stripped))
+        return _normal_json(msgspec.json.decode(stripped))
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        return b"=" + stripped.encode("utf-8", "surrogatepass")
+        return _as_written(stripped)
+
+
+def _as_written(arguments: str) -> bytes:
+    return b"=" + arguments.strip().encode("utf-8", "surrogatepass")
 
 
 def canonical_json(value: Any) -> bytes:
     """JSON with sorted keys and numbers as a JavaScript client echoes them (RFC 8785's purpose, not its letter)."""
+    try:
+        written = msgspec.json.encode(value, order="sorted")
+    except OverflowError:  # an integer of more than 64 bits, which only the normal form can have
+        return _normal_json(value)
+    return written if written.count(b",") > _VALUES_MAX else _normal_json(value)
+
+
+def _normal_json(value: Any) -> bytes:
     return msgspec.json.encode(_numbers(value), order="sorted")
 
 

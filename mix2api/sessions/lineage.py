@@ -11,6 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.sessions.canonical import Piece, answer_piece, pieces
+from mix2api.steps import Steps, at_once
 from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
 
@@ -22,6 +23,10 @@ _BESIDE: Final = b"\1"
 _BOTH: Final = b"\2"
 _WORD: Final = b"\3"
 """What a digest is of: digests before it are of one length, so that nothing else can read the same."""
+_STEP_WORK: Final = 256
+"""Pieces of one step, at about 8 µs each."""
+_WORK_BYTES: Final = 128
+"""Bytes of a piece that are as much work as a piece without any: arguments are read value by value."""
 _NOTHING: Final = Digest("")
 _HISTORY: Final = frozenset({"assistant", "result"})
 
@@ -45,11 +50,21 @@ class Lineage:
 
 def lineage_of(messages: list[Message], realm: Digest, digester: Digester) -> Lineage:
     """Digests a request's history, one pass."""
+    return at_once(lineage_steps(messages, realm, digester))
+
+
+def lineage_steps(messages: list[Message], realm: Digest, digester: Digester) -> Steps[Lineage]:
+    """The same in steps of a few milliseconds (`mix2api.steps`)."""
+    work = 0
     head, beside = digester(realm.encode()), _NOTHING
     at: tuple[Digest, Digest] | None = None
     has_history = False
     last_role = ""
     for piece in pieces(messages):
+        work += 1 + len(piece.body) // _WORK_BYTES
+        if work > _STEP_WORK:
+            yield
+            work = 0
         head, beside = _chained(head, beside, piece, digester)
         last_role = piece.role
         has_history = has_history or last_role in _HISTORY

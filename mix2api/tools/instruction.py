@@ -47,6 +47,8 @@ _REMINDER: Final = """\
 To call tools, answer with one JSON object and nothing else: {"tool_calls": [{"name": "<tool>", "arguments": {}}]}
 Your tools, with the parameters that you were told: """
 _AND_MORE_BYTES: Final = 20
+_SEARCHED_CHARS: Final = 20_000
+"""Characters of a user's text, its last ones, in which tools are looked for: once a tool, of which there may be a thousand."""
 _NO_CALL: Final = "Do not call any tool in your next answer: answer in plain text."
 _MUST_CALL: Final = "Your next answer must be a tool call."
 _ONE_CALL: Final = "Make at most one tool call in your next answer."
@@ -118,7 +120,7 @@ def selected(offer: Offer, turn: Turn, max_count: int | None) -> tuple[FunctionT
         return offer.functions
     demanded = offer.choice.names or frozenset()
     called = set(names_of_calls(turn.messages).values())
-    said = _newest_user_text(turn.messages)
+    said = _newest_user_text(turn.messages)[-_SEARCHED_CHARS:]
 
     def rank(tool: FunctionTool) -> int:
         if tool.name in demanded:
@@ -157,10 +159,10 @@ def _arguments(text: str) -> Any:
     if not text.strip():
         return {}
     try:
-        msgspec.json.decode(text)
+        # `Raw`, because what is in it is of no interest: a value made of every one of a million numbers takes seconds.
+        return msgspec.json.decode(text.encode(), type=msgspec.Raw)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return text
-    return msgspec.Raw(text.encode())
 
 
 def with_calls_in_text(message: Message) -> Message:

@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mix2api.errors import InvalidRequest
+from mix2api.steps import Steps, at_once
+from mix2api.wire.request_bounds import check_counts, value_steps
 from mix2api.wire.request_fields import allowed_at
 from mix2api.wire.tool_fields import tool_choice_of, tools_of, wrong_value
 from mix2api.wire.turn import AskedBase, Message, Turn
@@ -18,6 +20,9 @@ from mix2api.wire.turn import AskedBase, Message, Turn
 MAX_NESTING: Final = 128
 """Levels of objects and lists inside content parts, tools and formats. JSON schemas in use have fewer than 20; whoever
 walks the values later (recursively) must never meet more than its stack holds, which is about 1000 frames."""
+
+_LARGE_BYTES: Final = 65_536
+"""Bytes of a body that is decoded and checked in one step, 5 ms at most; it cannot hold `VALUES_MAX` values."""
 
 _Temperature = Annotated[float, Meta(ge=0, le=2)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
@@ -115,11 +120,27 @@ def decode_chat_request(
     Raises:
         InvalidRequest: what is wrong, where (`param`), and what is allowed; nothing of the body is quoted.
     """
+    return at_once(chat_request_steps(body, persona_id=persona_id, asked_base=asked_base))
+
+
+def chat_request_steps(
+    body: bytes, *, persona_id: str | None = None, asked_base: AskedBase | None = None
+) -> Steps[Turn]:
+    """The same in steps; a body of usual size is one (`mix2api.steps`)."""
+    is_large = len(body) > _LARGE_BYTES
+    if is_large:
+        yield from value_steps(body)
+        yield
     asked = _decode(body)
+    if is_large:
+        yield
+    check_counts(asked.messages, len(asked.tools or asked.functions or ()))
     for index, message in enumerate(asked.messages):
         _check_message(index, message)
     _check_output(asked)
     _check_nesting(asked)
+    if is_large:
+        yield
     options = asked.stream_options
     return Turn(
         model=asked.model,
