@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from mix2api.sessions.dispatch import Reply
-from mix2api.vocabulary import Detail, Receipt
+from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
 class ReplyBuffer:
@@ -70,12 +70,12 @@ class ReplyReader:
         self,
         buffer: ReplyBuffer,
         on_abort: Callable[[Detail], None],
-        on_settle: Callable[[Receipt], None],
+        on_settle: Callable[[Receipt, EndReason | None], None],
         on_headers: Callable[[], None] | None = None,
     ) -> None:
         self._buffer = buffer
         self._on_abort: Callable[[Detail], None] | None = on_abort
-        self._on_settle: Callable[[Receipt], None] | None = on_settle
+        self._on_settle: Callable[[Receipt, EndReason | None], None] | None = on_settle
         self._on_headers = on_headers
 
     def take(self) -> Coroutine[Any, Any, list[Reply]]:
@@ -98,8 +98,8 @@ class ReplyReader:
         if told is not None:
             told(detail)
 
-    def settle(self, receipt: Receipt) -> None:
-        """What became of the ending. Told once."""
-        told, self._on_settle = self._on_settle, None
-        if told is not None:
-            told(receipt)
+    def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
+        """What became of the ending, and under which reason the client was given it. Told once."""
+        on_settle, self._on_settle = self._on_settle, None
+        if on_settle is not None:
+            on_settle(receipt, told)

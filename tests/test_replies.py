@@ -9,7 +9,7 @@ from attrs import define, field
 
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import TextDelta
-from mix2api.vocabulary import Detail, Receipt
+from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
 @define(eq=False)
@@ -20,7 +20,10 @@ class Heard:
 
     def reader(self) -> ReplyReader:
         return ReplyReader(
-            ReplyBuffer(), self.words.append, self.words.append, lambda: self.words.append("headers")
+            ReplyBuffer(),
+            self.words.append,
+            lambda receipt, told: self.words.extend([receipt, str(told)]),
+            lambda: self.words.append("headers"),
         )
 
 
@@ -83,8 +86,8 @@ def test_an_abort_and_a_receipt_are_told_once() -> None:
     reader = heard.reader()
     for _ in range(2):
         reader.abort(Detail.HUNG_UP)
-        reader.settle(Receipt.CLIENT_LEFT)
-    assert heard.words == [Detail.HUNG_UP, Receipt.CLIENT_LEFT]
+        reader.settle(Receipt.ERROR_WRITTEN, EndReason.TIMEOUT)
+    assert heard.words == [Detail.HUNG_UP, Receipt.ERROR_WRITTEN, EndReason.TIMEOUT]
 
 
 def test_headers_that_have_left_are_told_to_the_writer() -> None:
@@ -97,13 +100,13 @@ def test_headers_that_have_left_are_told_to_the_writer() -> None:
 def test_not_everybody_wants_to_hear_of_headers() -> None:
     buffer = ReplyBuffer()
     assert not buffer.committed
-    ReplyReader(buffer, lambda _: None, lambda _: None).headers_sent()
+    ReplyReader(buffer, lambda _: None, lambda _, __: None).headers_sent()
     assert buffer.committed
 
 
 async def test_the_reader_takes_what_is_in_the_buffer() -> None:
     buffer = ReplyBuffer()
-    reader = ReplyReader(buffer, lambda _: None, lambda _: None)
+    reader = ReplyReader(buffer, lambda _: None, lambda _, __: None)
     buffer.put([TextDelta("a")])
     assert await reader.take() == [TextDelta("a")]
     reader.nudge()

@@ -85,6 +85,7 @@ class PendingTurn:
         """The reader gave up, for a cause that it names."""
         self.stop(_ABORTS.get(detail, EndReason.WORKER_LOST), detail)
 
-    def _settle(self, receipt: Receipt) -> None:
+    def _settle(self, receipt: Receipt, told: EndReason | None) -> None:
         if self.session_id is not None:
-            self.log.receipt(self.session_id, self.submission.run_id, self.submission.request_id, receipt)
+            submission = self.submission
+            self.log.receipt(self.session_id, submission.run_id, submission.request_id, receipt, told)

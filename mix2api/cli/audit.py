@@ -27,8 +27,13 @@ A run belongs to the window if it ended in it or is still open. requests: accept
 began has only its log line. orphans: open runs of processes that are gone. unknown: ended without a known reason.
 unreadable: damaged entries. refused: requests refused because Redis was away.
 coverage: runs that ended with a known reason, of all that nobody is still running.
-[DONE] coverage: streams whose ending was written (the edges' receipts say so), of all whose client stayed; an edge that
-died between an ending and its receipt makes it read too low.
+success: good ends whose finish the client was given (the edges' receipts say so), streamed or not.
+success rate: of all ended runs, but for those that failed by their client's doing and those whose client had left.
+broken: mismatched and no receipt together. mismatched: the log says success and the client was given a failure, or the
+other way round; the run counts as what the client saw. no receipt: good ends of which no edge says what the client got.
+reworded: failed runs whose client was told another failure than the log has; they count as what the client was told.
+[DONE] coverage: streams whose ending was written as the log has it, of all whose client stayed; an edge that died between
+an ending and its receipt makes it read too low.
 loop closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all that ended
 in tool_calls; a client that is still at work, or that never comes back, leaves its loop open.
 Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
@@ -103,7 +108,7 @@ def _count(tally: Tally, entry: AuditEntry) -> None:
         case AuditedRun():
             tally.add_run(entry.run_id, entry.request, entry.end)
         case AuditedReceipt():
-            tally.add_receipt(entry.run_id, entry.receipt)
+            tally.add_receipt(entry.run_id, entry.receipt, entry.told)
         case AuditedRefusals():
             tally.add_refused(entry.count)
         case _:
@@ -159,6 +164,12 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("unreadable", str(report.unreadable)),
         ("refused", str(report.refused)),
         ("coverage", _percent(total.coverage)),
+        ("success", str(total.success)),
+        ("success rate", _percent(total.success_rate)),
+        ("broken", str(total.broken)),
+        ("  mismatched", str(total.mismatched)),
+        ("  no receipt", str(total.no_receipt)),
+        ("reworded", str(total.reworded)),
         ("[DONE] coverage", _percent(total.done_coverage)),
         ("tool loops", str(total.tool_loops)),
         ("results returned", str(total.tool_loops_returned)),
@@ -180,11 +191,15 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         print_table([*query.by, *_CELLS], groups, out)
 
 
-_CELLS: Final = ("requests", "ended", "open", "orphans", "unknown", "coverage", "[DONE]", "loops", "closed")
+_CELLS: Final = (
+    *("requests", "ended", "open", "orphans", "unknown", "success", "broken"),
+    *("coverage", "[DONE]", "loops", "closed"),
+)
 
 
 def _cells(figures: Figures) -> list[str]:
-    counts = (figures.requests, figures.ended, figures.open, figures.orphans, figures.unknown)
+    ends = (figures.requests, figures.ended, figures.open, figures.orphans, figures.unknown)
+    counts = (*ends, figures.success, figures.broken)
     shares = (figures.coverage, figures.done_coverage)
     return [
         *map(str, counts),

@@ -17,7 +17,7 @@ from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import Refusals
-from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
+from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of
 from mix2api.edge.responder import StreamBody, WholeBody
 from mix2api.edge.stepping import in_turn
 from mix2api.edge.upstream_bases import UpstreamBases
@@ -209,7 +209,7 @@ def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:
     if ended.retry_after_s is not None:
         headers.append(("retry-after", str(ended.retry_after_s)))
     headers.append(("content-length", str(len(body))))
-    return bytes_answer(run.request, WholeBody(run.delivery, body, receipt_of(ended)), status, headers)
+    return bytes_answer(run.request, WholeBody(run.delivery, body, ended), status, headers)
 
 
 def _turn_steps(body: bytes, given: dict[bytes, bytes]) -> Steps[Turn]:

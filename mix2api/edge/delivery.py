@@ -12,7 +12,7 @@ import trio
 from attrs import frozen
 
 from mix2api.sessions.dispatch import Accepted, Replies, Reply
-from mix2api.vocabulary import Detail, Receipt
+from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
 class Line(Protocol):
@@ -59,12 +59,19 @@ class Delivery:
         self.writes += 1
         self.writing = True
 
-    def confirm(self, receipt: Receipt) -> None:
+    def confirm(self, receipt: Receipt, told: EndReason) -> None:
         """The server has handed the ending to the kernel, or its connection is broken.
 
         A client that read the ending may have closed by now: that is no evidence against the receipt.
+
+        Args:
+            receipt: what is true of an ending that was written.
+            told: the reason that this ending gives.
         """
-        self._settle(Receipt.CLIENT_LEFT if self._line.is_broken else receipt)
+        if self._line.is_broken:
+            self._settle(Receipt.CLIENT_LEFT)
+        else:
+            self._settle(receipt, told)
 
     def close(self, cause: Detail) -> None:
         """The connection is done with this answer. Without effect after `confirm`.
@@ -87,10 +94,10 @@ class Delivery:
             self._settle(Receipt.CLIENT_LEFT)
             self._line.cut()
 
-    def _settle(self, receipt: Receipt) -> None:
+    def _settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
         if not self._over:
             self._end()
-            self.replies.settle(receipt)
+            self.replies.settle(receipt, told)
 
     def _end(self) -> None:
         self._over = True

@@ -28,7 +28,7 @@ def receipt_of(ended: Ended) -> Receipt:
 
 
 class StreamRenderer:
-    """Makes the frames of one stream. `receipt` is None until the ending has been rendered."""
+    """Makes the frames of one stream. `ended` is None until the ending has been rendered."""
 
     def __init__(
         self, frame: AnswerFrame, request_id: RequestId, *, on_ended: Callable[[Ended], None]
@@ -37,7 +37,7 @@ class StreamRenderer:
         self._request_id = request_id
         self._on_ended = on_ended
         self._role_written = False
-        self.receipt: Receipt | None = None
+        self.ended: Ended | None = None
 
     def render(self, replies: list[Reply]) -> bytes:
         """All frames of these replies, as one piece; empty if they say nothing to the client."""
@@ -63,7 +63,7 @@ class StreamRenderer:
 
     def ending(self, ended: Ended) -> bytes:
         """Finish or failure, with `[DONE]`."""
-        self.receipt = receipt_of(ended)
+        self.ended = ended
         self._on_ended(ended)
         if ended.end_reason in SUCCESSES:
             return self._writer.finish(finish_reason_of(ended), ended.usage)

@@ -11,9 +11,9 @@ from quart.wrappers.response import ResponseBody
 
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.refusals import EdgeFault, OnFault
-from mix2api.edge.rendering import StreamRenderer
+from mix2api.edge.rendering import StreamRenderer, receipt_of
 from mix2api.sessions.dispatch import Ended, Reply
-from mix2api.vocabulary import Detail, EndReason, Receipt
+from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire.chat_answer import KEEP_ALIVE
 
 
@@ -57,9 +57,9 @@ class StreamBody(ResponseBody):
 
     async def __anext__(self) -> bytes:
         self._delivery.writing = False
-        receipt = self._renderer.receipt
-        if receipt is not None:
-            self._delivery.confirm(receipt)
+        ended = self._renderer.ended
+        if ended is not None:
+            self._delivery.confirm(receipt_of(ended), ended.end_reason)
             raise StopAsyncIteration
         try:
             piece = await self._piece()
@@ -95,10 +95,10 @@ class StreamBody(ResponseBody):
 class WholeBody(ResponseBody):
     """A body in one piece, of which the worker is told when it has been written."""
 
-    def __init__(self, delivery: Delivery, body: bytes, receipt: Receipt) -> None:
+    def __init__(self, delivery: Delivery, body: bytes, ended: Ended) -> None:
         self._delivery = delivery
         self._body: bytes | None = body
-        self._receipt = receipt
+        self._ended = ended
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,7 +118,7 @@ class WholeBody(ResponseBody):
         body, self._body = self._body, None
         if body is None:
             self._delivery.writing = False
-            self._delivery.confirm(self._receipt)
+            self._delivery.confirm(receipt_of(self._ended), self._ended.end_reason)
             raise StopAsyncIteration
         self._delivery.handed_over()
         return body

@@ -8,7 +8,7 @@ import trio
 from mix2api.errors import ClientVisibleError
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import Reply, Submission
-from mix2api.vocabulary import Detail, Receipt
+from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
 class ScriptedRun:
@@ -18,6 +18,8 @@ class ScriptedRun:
         self.submission = submission
         self.aborts: list[Detail] = []
         self.receipts: list[Receipt] = []
+        self.told: EndReason | None = None
+        """The reason that the receipt names."""
         self.replies = ReplyBuffer()
         self._aborted = trio.Event()
         self._settled = trio.Event()
@@ -44,8 +46,9 @@ class ScriptedRun:
         self.aborts.append(detail)
         self._aborted.set()
 
-    def _settle(self, receipt: Receipt) -> None:
+    def _settle(self, receipt: Receipt, told: EndReason | None) -> None:
         self.receipts.append(receipt)
+        self.told = told
         self._settled.set()
 
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from attrs import field, frozen
 
 from mix2api.events.kinds import Event, SessionNote
-from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId
+from mix2api.vocabulary import Digest, EndReason, ProcessId, Receipt, RequestId, RunId, SessionId
 
 
 class Outcome(StrEnum):
@@ -137,8 +137,23 @@ class EventLog(Protocol):
         """
         ...
 
-    def receipt(self, session_id: SessionId, run_id: RunId, request_id: RequestId, receipt: Receipt) -> None:
-        """Records what the edge knows of the ending; never waits, never fails."""
+    def receipt(
+        self,
+        session_id: SessionId,
+        run_id: RunId,
+        request_id: RequestId,
+        receipt: Receipt,
+        told: EndReason | None = None,
+    ) -> None:
+        """Records what the edge knows of the ending; never waits, never fails.
+
+        Args:
+            session_id: of the run.
+            run_id: the run.
+            request_id: of its client.
+            receipt: what became of the ending.
+            told: the reason under which the client was given it; None where it was given none.
+        """
         ...
 
     def refused(self, count: int) -> None:

@@ -2,18 +2,19 @@
 
 A `Tally` is told the entries of the audit stream and the runs without an end, in any order, and gives an
 `AuditReport`. A run belongs to a window if it ended in it or is still open, so that windows side by side count each
-run once.
+run once. A run counts as what its client saw (`mix2api.projections.endings`).
 """
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
+from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.summary import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.tool_loops import LoopFigures, ToolLoops
-from mix2api.vocabulary import EndReason, Receipt
+from mix2api.vocabulary import FAULT_OF, EndReason, Fault
 
 SERVER_SIDE_TOOL_EXECUTIONS: Final = 0
 """Tools that this program ran. It has no code that runs one, and so no event that could tell of it: calls leave with the
@@ -51,10 +52,22 @@ class Figures:
     coverage: float | None
     """Ended with another reason than `unknown`, of all whose process is not still running them. None: there are none."""
     done_coverage: float | None
-    """Streams of which the edge says that their ending was written, of all whose client stayed. None: there are none.
+    """Streams of which the edge says that the ending in the log was written, of all whose client stayed. None: there are none.
 
     An edge that died between the ending and its receipt makes this read too low.
     """
+    success: int = 0
+    """Good `end`s, streamed or whole, of which the edge says that this finish was written."""
+    success_rate: float | None = None
+    """Of all ended runs but those that failed by their client's doing and those whose ending nobody waited for."""
+    broken: int = 0
+    """`mismatched` and `no_receipt` together."""
+    mismatched: int = 0
+    """The log says success and the client was given a failure, or the other way round."""
+    no_receipt: int = 0
+    """Good `end`s of which no edge says what the client was given."""
+    reworded: int = 0
+    """Failed runs whose client was told another failure than the log has."""
     tool_loops: int = 0
     """See `LoopFigures`, for this and the next two."""
     tool_loops_returned: int = 0
@@ -62,7 +75,7 @@ class Figures:
     loop_closure: float | None = None
     """Closed loops of all loops. One whose results the client has not brought yet, or never will, is not closed."""
     by_end_reason: Mapping[str, int]
-    """Only reasons that occurred, in the order of `EndReason`."""
+    """What the clients were told. Only reasons that occurred, in the order of `EndReason`."""
 
 
 @frozen(kw_only=True)
@@ -92,22 +105,55 @@ class _Counts:
     """The running figures of one group."""
 
     by_end_reason: dict[EndReason, int] = field(factory=dict)
-    running: int = 0
-    orphans: int = 0
-    stayed: int = 0
-    done: int = 0
+    figures: dict[str, int] = field(factory=dict)
+    """By the names below."""
+
+    def count(self, figure: str, by: int = 1) -> None:
+        """Adds to one figure."""
+        self.figures[figure] = self.figures.get(figure, 0) + by
+
+    def count_run(self, run: "_EndedRun", ending: Judged) -> None:
+        """Adds a run that ended."""
+        reason, waited = ending.reason, ending.seen is not Seen.NOBODY_WAITED
+        self.by_end_reason[reason] = self.by_end_reason.get(reason, 0) + 1
+        stayed = run.stream and waited and run.end_reason is not EndReason.CLIENT_ABORT
+        for figure, counts in (
+            ("stayed", stayed),
+            ("done", stayed and ending.seen in _GIVEN),
+            ("asked", waited and FAULT_OF[reason] is not Fault.CLIENT),
+            ("success", ending.is_success),
+            ("mismatched", ending.is_mismatched),
+            ("no_receipt", ending.is_unconfirmed),
+            ("reworded", ending.seen is Seen.REWORDED),
+            ("unknown", run.end_reason is EndReason.UNKNOWN),
+        ):
+            if counts:
+                self.count(figure)
 
     def add(self, other: "_Counts") -> None:
         """Takes another group's figures in."""
         for reason, count in other.by_end_reason.items():
             self.by_end_reason[reason] = self.by_end_reason.get(reason, 0) + count
-        self.running += other.running
-        self.orphans += other.orphans
-        self.stayed += other.stayed
-        self.done += other.done
+        for figure, count in other.figures.items():
+            self.count(figure, count)
 
 
 _Key = tuple[Value, ...]
+
+
+class _EndedRun(NamedTuple):
+    """What is kept of a run until its receipt is read. A tuple: an audit reads millions."""
+
+    key: _Key
+    end_reason: EndReason
+    stream: bool
+
+
+class _Given(NamedTuple):
+    """A receipt that was read before its run."""
+
+    receipt: str
+    told: str | None
 
 
 @define
@@ -116,9 +162,9 @@ class Tally:
 
     by: tuple[Dimension, ...] = ()
     _groups: dict[_Key, _Counts] = field(factory=dict, init=False)
-    _ended: dict[str, _Counts | None] = field(factory=dict, init=False)
-    """Runs that wait for their receipt. None: not a stream whose client stayed, so the receipt counts for nothing."""
-    _early: dict[str, str] = field(factory=dict, init=False)
+    _waiting: dict[str, _EndedRun] = field(factory=dict, init=False)
+    """Runs whose receipt has not been read. What is left here at the end has none."""
+    _early: dict[str, _Given] = field(factory=dict, init=False)
     """Receipts that came before their run's end."""
     _loops: ToolLoops = field(factory=ToolLoops, init=False)
     _unreadable: int = field(default=0, init=False)
@@ -132,28 +178,25 @@ class Tally:
             self._unreadable += 1
             return
         key = self._key_of(asked, ended)
-        counts = self._counts_of(key)
         self._loops.add_calls(key, ended.calls)
         self._loops.add_results((call for call, _ in asked.results), ended.end_reason)
-        counts.by_end_reason[ended.end_reason] = counts.by_end_reason.get(ended.end_reason, 0) + 1
-        stayed = asked.stream and ended.end_reason is not EndReason.CLIENT_ABORT
-        counts.stayed += stayed
-        self._ended[run_id] = counts if stayed else None
+        self._waiting[run_id] = _EndedRun(key, ended.end_reason, asked.stream)
         if run_id in self._early:
-            self.add_receipt(run_id, self._early.pop(run_id))
+            self.add_receipt(run_id, *self._early.pop(run_id))
 
-    def add_receipt(self, run_id: str, receipt: str) -> None:
-        """What an edge says of an ending: a `Receipt`, or a newer version's word. The first for a run counts."""
-        if run_id not in self._ended:
-            self._early.setdefault(run_id, receipt)
+    def add_receipt(self, run_id: str, receipt: str, told: str | None = None) -> None:
+        """What an edge says of an ending. The first for a run counts.
+
+        Args:
+            run_id: whose.
+            receipt: a `Receipt`, or a newer version's word.
+            told: the `end_reason` under which the client was given its ending, if the receipt says it.
+        """
+        run = self._waiting.pop(run_id, None)
+        if run is None:
+            self._early.setdefault(run_id, _Given(receipt, told))
             return
-        counts = self._ended.pop(run_id)
-        if counts is None:
-            return
-        if receipt in _NOBODY_WAITED:
-            counts.stayed -= 1
-        elif receipt in _WRITTEN:
-            counts.done += 1
+        _count_ended(self._groups, self.by, run, judged(run.end_reason, receipt, told))
 
     def add_open(self, summary: bytes, *, alive: bool) -> None:
         """A run without an end, by the request half that rests in `open`.
@@ -166,12 +209,8 @@ class Tally:
         if asked is None:
             self._unreadable += 1
             return
-        counts = self._counts_of(self._key_of(asked, None))
         self._loops.add_results((call for call, _ in asked.results), None)
-        if alive:
-            counts.running += 1
-        else:
-            counts.orphans += 1
+        _counts_of(self._groups, self._key_of(asked, None)).count("running" if alive else "orphans")
 
     def add_refused(self, count: int) -> None:
         """Requests that were refused while the store was away."""
@@ -179,15 +218,15 @@ class Tally:
 
     def report(self) -> AuditReport:
         """The figures so far."""
-        total, loops = _Counts(), self._loops.figures()
-        for counts in self._groups.values():
+        total, loops, everything = _Counts(), self._loops.figures(), self._with_unconfirmed()
+        for counts in everything.values():
             total.add(counts)
         groups = [
             Group(
                 by=dict(zip(self.by, key, strict=True)),
                 figures=_figures(counts, loops.get(key, LoopFigures())),
             )
-            for key, counts in self._groups.items()
+            for key, counts in everything.items()
             if self.by
         ]
         groups.sort(key=lambda group: (-group.figures.requests, *map(str, group.by.values())))
@@ -201,16 +240,35 @@ class Tally:
     def _key_of(self, request: RequestSummary, end: EndSummary | None) -> _Key:
         return tuple([_VALUE_OF[dimension](request, end) for dimension in self.by])
 
-    def _counts_of(self, key: _Key) -> _Counts:
-        counts = self._groups.get(key)
-        if counts is None:
-            counts = self._groups[key] = _Counts()
-        return counts
+    def _with_unconfirmed(self) -> dict[_Key, _Counts]:
+        """The groups together with the runs that have no receipt. The tally stays as it is: more may be read."""
+        groups: dict[_Key, _Counts] = {}
+        for key, counts in self._groups.items():
+            _counts_of(groups, key).add(counts)
+        for run in self._waiting.values():
+            _count_ended(groups, self.by, run, judged(run.end_reason, None, None))
+        return groups
 
 
-_NOBODY_WAITED: Final = frozenset({Receipt.CLIENT_LEFT, Receipt.RERUN})
-"""Receipts of runs whose ending nobody was to see: the client had gone, or another run answers it."""
-_WRITTEN: Final = frozenset({Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED})
+def _counts_of(groups: dict[_Key, _Counts], key: _Key) -> _Counts:
+    counts = groups.get(key)
+    if counts is None:
+        counts = groups[key] = _Counts()
+    return counts
+
+
+def _count_ended(
+    groups: dict[_Key, _Counts], by: tuple[Dimension, ...], run: _EndedRun, ending: Judged
+) -> None:
+    key = run.key
+    if ending.reason is not run.end_reason and Dimension.END_REASON in by:
+        at = by.index(Dimension.END_REASON)
+        key = (*key[:at], ending.reason, *key[at + 1 :])
+    _counts_of(groups, key).count_run(run, ending)
+
+
+_GIVEN: Final = frozenset({Seen.AS_RECORDED, Seen.REWORDED})
+"""The client was given an ending of the kind that the log has."""
 
 _VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], Value]]] = {
     Dimension.CLIENT: lambda request, _: request.client,
@@ -225,16 +283,24 @@ _VALUE_OF: Final[dict[Dimension, Callable[[RequestSummary, EndSummary | None], V
 
 
 def _figures(counts: _Counts, loops: LoopFigures, *, unreadable: int = 0) -> Figures:
+    count = counts.figures.get
     ended = sum(counts.by_end_reason.values())
-    unknown = counts.by_end_reason.get(EndReason.UNKNOWN, 0)
+    running, orphans, unknown = count("running", 0), count("orphans", 0), count("unknown", 0)
+    mismatched, no_receipt = count("mismatched", 0), count("no_receipt", 0)
     return Figures(
-        requests=ended + counts.running + counts.orphans + unreadable,
+        requests=ended + running + orphans + unreadable,
         ended=ended,
-        open=counts.running + counts.orphans,
-        orphans=counts.orphans,
+        open=running + orphans,
+        orphans=orphans,
         unknown=unknown,
-        coverage=_share(ended - unknown, ended + counts.orphans + unreadable),
-        done_coverage=_share(counts.done, counts.stayed),
+        coverage=_share(ended - unknown, ended + orphans + unreadable),
+        done_coverage=_share(count("done", 0), count("stayed", 0)),
+        success=count("success", 0),
+        success_rate=_share(count("success", 0), count("asked", 0)),
+        broken=mismatched + no_receipt,
+        mismatched=mismatched,
+        no_receipt=no_receipt,
+        reworded=count("reworded", 0),
         tool_loops=loops.tool_loops,
         tool_loops_returned=loops.tool_loops_returned,
         tool_loops_closed=loops.tool_loops_closed,

@@ -163,7 +163,7 @@ class RelayDispatch:
         return ReplyReader(
             run.replies,
             lambda detail: self._hang_up(run.run_id, detail),
-            lambda receipt: self._settle(run, receipt),
+            lambda receipt, told: self._settle(run, receipt, told),
             lambda: self._outbox.put(run.owner, HeadersLeft(run.run_id)),
         )
 
@@ -298,11 +298,11 @@ class RelayDispatch:
         if run is not None:
             self._outbox.put(run.owner, Hangup(run_id, detail.value))
 
-    def _settle(self, run: _RemoteRun, receipt: Receipt) -> None:
+    def _settle(self, run: _RemoteRun, receipt: Receipt, told: EndReason | None) -> None:
         # A client may leave before the acceptance has been heard of, and its run end well all the same: unless it is
         # known that there is none, the receipt is written. An audit passes over receipts without a run.
         if not run.refused:
-            self._log.receipt(run.session_id, run.logged_as, run.request_id, receipt)
+            self._log.receipt(run.session_id, run.logged_as, run.request_id, receipt, told)
 
 
 def _verdict_of_end(run: _RemoteRun, end: End) -> Ended | None:

@@ -157,8 +157,13 @@ class Replies(Protocol):
         """The client went away (or stalled): positive evidence, told to the actor. Repeats are ignored."""
         ...
 
-    def settle(self, receipt: Receipt) -> None:
-        """What became of the ending, once; recorded in the audit stream."""
+    def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
+        """What became of the ending, once; recorded in the audit stream.
+
+        Args:
+            receipt: whether it was written.
+            told: the reason under which the client was given it; None where it was given none.
+        """
         ...
 
 

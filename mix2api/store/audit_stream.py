@@ -27,12 +27,14 @@ class AuditedRun(Struct, frozen=True):
 
 
 class AuditedReceipt(Struct, frozen=True):
-    """What an edge knew of an ending; `receipt` is a `Receipt`, or a newer version's word."""
+    """What an edge knew of an ending; `receipt` is a `Receipt`, `told` an `EndReason`, or a newer version's words."""
 
     position: str
     run_id: RunId
     session_id: SessionId
     receipt: str
+    told: str | None = None
+    """The `end_reason` under which the client was given its ending. None: an older version's receipt, or it was given none."""
 
 
 class AuditedRefusals(Struct, frozen=True):
@@ -109,15 +111,19 @@ def _entry(raw: list[Reply]) -> AuditEntry | None:
     What is damaged is given as far as it goes: its halves are unreadable, and whoever counts says so.
     """
     position, fields = raw
-    values: list[bytes] = [*fields[3::2], b"", b"", b"", b""]
+    values: list[bytes] = [*fields[3::2], b"", b"", b"", b"", b""]
     match fields[1]:
         case b"run":
             run, session, request, end = values[:4]
             return AuditedRun(position.decode(), RunId(_text(run)), SessionId(_text(session)), request, end)
         case b"receipt":
-            run, session, _, receipt = values[:4]
+            run, session, _, receipt, told_reason = values[:5]
             return AuditedReceipt(
-                position.decode(), RunId(_text(run)), SessionId(_text(session)), _text(receipt)
+                position.decode(),
+                RunId(_text(run)),
+                SessionId(_text(session)),
+                _text(receipt),
+                _text(told_reason) or None,
             )
         case b"refused" if values[0].isdigit():
             return AuditedRefusals(position.decode(), int(values[0]))

@@ -17,7 +17,17 @@ from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import HISTORY, SEIZE, run_scripts
 from mix2api.store.writer import Holder, LogWriter
-from mix2api.vocabulary import Channel, Digest, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
+from mix2api.vocabulary import (
+    Channel,
+    Digest,
+    EndReason,
+    ProcessId,
+    Receipt,
+    RequestId,
+    RunId,
+    SessionId,
+    Shard,
+)
 
 _PAGE: Final = 500
 """Entries a round trip when a whole log is read: some 150 kB."""
@@ -68,10 +78,18 @@ class RedisEventLog:
             return append
         return evolve(append, events=tuple(evolve(event, channel=self._channel) for event in append.events))
 
-    def receipt(self, session_id: SessionId, run_id: RunId, request_id: RequestId, receipt: Receipt) -> None:
+    def receipt(
+        self,
+        session_id: SessionId,
+        run_id: RunId,
+        request_id: RequestId,
+        receipt: Receipt,
+        told: EndReason | None = None,
+    ) -> None:
         """Records what the edge knows of the ending; never waits, never fails (a full spool drops it)."""
         fields = ("k", "receipt", "r", run_id, "s", session_id, "i", request_id, "w", receipt.value)
-        self.writer.note(AuditNote(shard_of(session_id), fields))
+        given = () if told is None else ("t", told.value)
+        self.writer.note(AuditNote(shard_of(session_id), (*fields, *given)))
 
     def refused(self, count: int) -> None:
         """Notes requests that were refused because the store was away; one entry with their number follows."""

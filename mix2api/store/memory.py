@@ -15,7 +15,7 @@ from mix2api.identity import shard_of
 from mix2api.store.commit import PendingAppend
 from mix2api.store.log import OpenEntry
 from mix2api.store.schema import WrittenSchema
-from mix2api.vocabulary import Digest, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
+from mix2api.vocabulary import Digest, EndReason, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
 
 _SCHEMA: Final = WrittenSchema()
 
@@ -29,7 +29,7 @@ class MemoryWorld:
     """Position of the last event that is folded in, and the folded state."""
     open: dict[RunId, OpenEntry] = field(factory=dict)
     audit: list[tuple[str, ...]] = field(factory=list)
-    """`("run", run, session)`, `("receipt", run, word)`, `("refused", count)`, in order."""
+    """`("run", run, session)`, `("receipt", run, word)` with the reason told, `("refused", count)`, in order."""
     runs: dict[Digest, list[tuple[RunId, SessionId]]] = field(factory=dict)
     leases: dict[Shard, ProcessId] = field(factory=dict)
     alive: set[ProcessId] = field(factory=set)
@@ -133,10 +133,18 @@ class MemoryEventLog:
                 yield record
             seen = seen or record.position == after
 
-    def receipt(self, session_id: SessionId, run_id: RunId, request_id: RequestId, receipt: Receipt) -> None:
+    def receipt(
+        self,
+        session_id: SessionId,
+        run_id: RunId,
+        request_id: RequestId,
+        receipt: Receipt,
+        told: EndReason | None = None,
+    ) -> None:
         """Records what the edge knows of the ending."""
         del session_id, request_id
-        self.world.audit.append(("receipt", run_id, receipt.value))
+        given = () if told is None else (told.value,)
+        self.world.audit.append(("receipt", run_id, receipt.value, *given))
 
     def refused(self, count: int) -> None:
         """Notes requests that were refused because the store was away."""

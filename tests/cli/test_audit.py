@@ -35,7 +35,7 @@ async def fill(store: Store) -> None:
     done, silent, aborted, running = (new_run(store) for _ in range(4))
     session = new_session(store, 0)
     await store_script(store, session, good_run(done))
-    store.log.receipt(session, done, RequestId("req-1"), Receipt.WRITTEN)
+    store.log.receipt(session, done, RequestId("req-1"), Receipt.WRITTEN, EndReason.STOP)
     await store_script(store, new_session(store, 1), good_run(silent, client="codex"))
     abort = [accept(aborted), chunk(ChunkKind.OPEN, aborted), stop(run=aborted), conclude(aborted)]
     await store_script(store, new_session(store, 2), abort)
@@ -56,6 +56,12 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "unknown": 0,
         "coverage": 1.0,
         "done_coverage": 0.5,
+        "success": 1,
+        "success_rate": 0.5,
+        "broken": 1,
+        "mismatched": 0,
+        "no_receipt": 1,
+        "reworded": 0,
         "tool_loops": 0,
         "tool_loops_returned": 0,
         "tool_loops_closed": 0,
@@ -88,9 +94,12 @@ async def test_people_get_tables(redis_server: RedisServer) -> None:
     assert lines[0] == ["the", "last", "1d"]
     assert ["requests", "4"] in lines
     assert ["coverage", "100.00", "%"] in lines
+    assert ["success", "1"] in lines
+    assert ["success", "rate", "50.00", "%"] in lines
+    assert ["no", "receipt", "1"] in lines
     assert ["stop", "2", "66.66", "%"] in lines
     assert ["server-side", "tool", "executions", "0"] in lines
-    assert ["false", "none", "1", "0", "1", "0", "0", "none", "none", "0", "none"] in lines
+    assert ["false", "none", "1", "0", "1", "0", "0", "0", "0", "none", "none", "0", "none"] in lines
 
 
 async def test_an_orphan_lowers_the_coverage_and_fails_the_audit(redis_server: RedisServer) -> None:

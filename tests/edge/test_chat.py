@@ -186,7 +186,8 @@ async def test_an_ending_that_is_not_durable_has_its_own_receipt() -> None:
     async with running_edge(ScriptedDispatch([ACCEPTED, unacked])) as edge:
         for stream in (True, False):
             await edge.chat(stream=stream)
-            assert await (await edge.dispatch.next_run()).wait_settled() is Receipt.END_UNACKED
+            run = await edge.dispatch.next_run()
+            assert (await run.wait_settled(), run.told) == (Receipt.END_UNACKED, EndReason.STOP)
 
 
 async def test_an_answer_without_any_output_has_role_and_finish() -> None:

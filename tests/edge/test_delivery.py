@@ -6,7 +6,7 @@ from mix2api.edge.delivery import Delivery, LiveDeliveries, Patience
 from mix2api.edge.scripted_dispatch import ScriptedDispatch, ScriptedRun
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import TextDelta
-from mix2api.vocabulary import Detail, Receipt
+from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
 @define
@@ -27,18 +27,24 @@ class Told:
         self.aborts: list[Detail] = []
         self.receipts: list[Receipt] = []
         self.buffer = ReplyBuffer()
-        reader = ReplyReader(self.buffer, self.aborts.append, self.receipts.append)
+        self.reasons: list[EndReason | None] = []
+        reader = ReplyReader(self.buffer, self.aborts.append, self.settled)
         self.live = LiveDeliveries(Patience(stall_s=stall_s, keepalive_s=keepalive_s, check_s=1))
         self.line = Wire()
         self.delivery = Delivery(reader, self.live, self.line)
 
+    def settled(self, receipt: Receipt, reason: EndReason | None) -> None:
+        self.receipts.append(receipt)
+        self.reasons.append(reason)
+
 
 async def test_what_was_written_is_told_once() -> None:
     told = Told()
-    told.delivery.confirm(Receipt.WRITTEN)
+    told.delivery.confirm(Receipt.WRITTEN, EndReason.STOP)
     told.delivery.close(Detail.HUNG_UP)
     told.delivery.give_up()
     assert (told.aborts, told.receipts, len(told.live)) == ([], [Receipt.WRITTEN], 0)
+    assert told.reasons == [EndReason.STOP]
 
 
 @pytest.mark.parametrize(
@@ -54,15 +60,15 @@ async def test_only_a_client_that_hung_up_is_said_to_have_left(
 ) -> None:
     told = Told()
     told.delivery.close(cause)
-    told.delivery.confirm(Receipt.WRITTEN)
+    told.delivery.confirm(Receipt.WRITTEN, EndReason.STOP)
     assert (told.aborts, told.receipts, len(told.live)) == ([cause], receipts, 0)
 
 
 async def test_an_ending_that_was_not_taken_is_not_said_to_be_written() -> None:
     told = Told()
     told.line.is_broken = True
-    told.delivery.confirm(Receipt.WRITTEN)
-    assert told.receipts == [Receipt.CLIENT_LEFT]
+    told.delivery.confirm(Receipt.WRITTEN, EndReason.STOP)
+    assert (told.receipts, told.reasons) == ([Receipt.CLIENT_LEFT], [None])
 
 
 async def test_a_piece_that_is_not_taken_is_waited_for_until_the_limit() -> None:

@@ -7,7 +7,7 @@ from edge.harness import frames_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.edge.rendering import StreamRenderer, collect, finish_reason_of
+from mix2api.edge.rendering import StreamRenderer, collect, finish_reason_of, receipt_of
 from mix2api.sessions.dispatch import (
     Accepted,
     Ended,
@@ -109,14 +109,16 @@ def test_every_stream_has_exactly_one_role_and_it_comes_first(script: list[Reply
     assert "role" in msgspec.json.decode(frames[0])["choices"][0]["delta"]
 
 
-def test_the_receipt_stands_once_the_ending_was_rendered() -> None:
+def test_the_ending_and_its_receipt_stand_once_the_ending_was_rendered() -> None:
     frame = AnswerFrame(run_id=RunId("run_1"), created_s=1, model="m")
     for end_reason in EndReason:
         stream = renderer(frame)
-        assert stream.receipt is None
-        stream.render([Ended(end_reason=end_reason)])
+        assert stream.ended is None
+        ended = Ended(end_reason=end_reason)
+        stream.render([ended])
+        assert stream.ended == ended
         good = end_reason in SUCCESSES
-        assert stream.receipt is (Receipt.WRITTEN if good else Receipt.ERROR_WRITTEN)
+        assert receipt_of(ended) is (Receipt.WRITTEN if good else Receipt.ERROR_WRITTEN)
 
 
 def test_a_success_without_a_finish_reason_gets_the_one_of_its_name() -> None:

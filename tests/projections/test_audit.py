@@ -8,6 +8,7 @@ from session_scripts import accept
 
 from mix2api.events.kinds import End
 from mix2api.projections.audit import Dimension, Figures, Tally
+from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.summary import end_summary, request_summary
 from mix2api.vocabulary import SUCCESSES, Channel, EndReason, Receipt, RunId
 
@@ -65,22 +66,117 @@ def test_what_cannot_be_read_is_a_request_that_nothing_is_known_of() -> None:
     assert (report.unreadable, report.total.requests, report.total.coverage) == (3, 4, 0.25)
 
 
-@pytest.mark.parametrize("receipt", [Receipt.WRITTEN, Receipt.ERROR_WRITTEN, Receipt.END_UNACKED])
-def test_a_written_ending_is_done_in_whatever_order_the_two_entries_come(receipt: Receipt) -> None:
+def tally_of(reason: EndReason, receipt: str, told: EndReason | None, **fields: Any) -> Figures:
+    """The figures of one run, the same in whatever order its two entries come."""
+    found = []
     for order in permutations(("run", "receipt")):
         tally = Tally()
         for entry in order:
             if entry == "run":
-                tally.add_run("run_1", asked(), ended())
+                tally.add_run("run_1", asked(**fields), ended(reason))
             else:
-                tally.add_receipt("run_1", receipt.value)
-        assert tally.report().total.done_coverage == 1
+                tally.add_receipt("run_1", receipt, told)
+        found.append(tally.report().total)
+    assert found[0] == found[1]
+    return found[0]
+
+
+@pytest.mark.parametrize("receipt", [Receipt.WRITTEN, Receipt.END_UNACKED])
+@pytest.mark.parametrize("reason", sorted(SUCCESSES))
+def test_a_good_end_whose_finish_was_written_is_a_success(receipt: Receipt, reason: EndReason) -> None:
+    for stream in (True, False):
+        total = tally_of(reason, receipt, reason, stream=stream)
+        assert (total.success, total.success_rate, total.broken) == (1, 1.0, 0)
+        assert total.done_coverage == (1.0 if stream else None)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_good_end_whose_client_was_given_a_failure_is_a_broken_stream(*, stream: bool) -> None:
+    for receipt in (Receipt.ERROR_WRITTEN, Receipt.END_UNACKED):
+        total = tally_of(EndReason.STOP, receipt, EndReason.WORKER_LOST, stream=stream)
+        assert (total.success, total.mismatched, total.broken) == (0, 1, 1)
+        assert (total.success_rate, total.done_coverage) == (0.0, 0.0 if stream else None)
+        assert total.by_end_reason == {"worker_lost": 1}, "the run counts as what the client saw"
+
+
+def test_a_failing_end_whose_client_was_given_a_finish_is_a_broken_stream() -> None:
+    total = tally_of(EndReason.WORKER_LOST, Receipt.END_UNACKED, EndReason.LENGTH)
+    assert (total.success, total.mismatched, total.broken, total.done_coverage) == (0, 1, 1, 0.0)
+    assert total.by_end_reason == {"length": 1}
+
+
+def test_a_failure_told_in_other_words_is_counted_and_is_no_broken_stream() -> None:
+    total = tally_of(EndReason.WORKER_LOST, Receipt.ERROR_WRITTEN, EndReason.UNAVAILABLE)
+    assert (total.reworded, total.broken, total.done_coverage) == (1, 0, 1.0)
+    assert total.by_end_reason == {"unavailable": 1}
+
+
+def test_a_failing_end_that_was_written_is_done_and_is_no_success() -> None:
+    total = tally_of(EndReason.TIMEOUT, Receipt.ERROR_WRITTEN, EndReason.TIMEOUT)
+    assert (total.success, total.success_rate, total.broken, total.done_coverage) == (0, 0.0, 0, 1.0)
+
+
+def test_a_failing_end_without_a_receipt_is_not_called_a_broken_stream() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended(EndReason.WORKER_LOST))
+    total = tally.report().total
+    assert (total.no_receipt, total.broken, total.success_rate, total.done_coverage) == (0, 0, 0.0, 0.0)
+
+
+def test_the_success_rate_leaves_out_what_the_client_itself_caused() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended())
+    tally.add_receipt("run_1", Receipt.WRITTEN, EndReason.STOP)
+    for number, reason in enumerate((EndReason.CLIENT_ABORT, EndReason.SUPERSEDED)):
+        tally.add_run(f"run_client_{number}", asked(), ended(reason))
+    tally.add_run("run_left", asked(), ended())
+    tally.add_receipt("run_left", Receipt.CLIENT_LEFT)
+    tally.add_run("run_first", asked(), ended(EndReason.UPSTREAM_ERROR))
+    tally.add_receipt("run_first", Receipt.RERUN)
+    assert tally.report().total.success_rate == 1.0
+    tally.add_run("run_2", asked(), ended(EndReason.UPSTREAM_ERROR))
+    assert tally.report().total.success_rate == 0.5
+
+
+def test_a_report_may_be_asked_for_while_receipts_still_come() -> None:
+    tally = Tally()
+    tally.add_run("run_1", asked(), ended())
+    assert tally.report().total.no_receipt == 1
+    tally.add_receipt("run_1", Receipt.WRITTEN, EndReason.STOP)
+    assert (tally.report().total.no_receipt, tally.report().total.success) == (0, 1)
+
+
+def test_a_broken_stream_is_grouped_by_what_its_client_saw() -> None:
+    tally = Tally(by=(Dimension.CLIENT, Dimension.END_REASON))
+    tally.add_run("run_1", asked(client="codex"), ended())
+    tally.add_receipt("run_1", Receipt.ERROR_WRITTEN, EndReason.WORKER_LOST)
+    (group,) = tally.report().groups
+    assert group.by == {"client": "codex", "end_reason": "worker_lost"}
+    assert group.figures.mismatched == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "receipt", "seen"),
+    [
+        (EndReason.STOP, Receipt.WRITTEN, Judged(EndReason.STOP, Seen.AS_RECORDED)),
+        (EndReason.TIMEOUT, Receipt.ERROR_WRITTEN, Judged(EndReason.TIMEOUT, Seen.AS_RECORDED)),
+        (EndReason.STOP, Receipt.END_UNACKED, Judged(EndReason.STOP, Seen.AS_RECORDED)),
+        (EndReason.STOP, Receipt.ERROR_WRITTEN, Judged(EndReason.WORKER_LOST, Seen.FAILURE_TOLD)),
+        (EndReason.TIMEOUT, Receipt.WRITTEN, Judged(EndReason.STOP, Seen.FINISH_TOLD)),
+    ],
+)
+def test_a_receipt_of_an_older_version_tells_at_least_finish_or_failure(
+    reason: EndReason, receipt: Receipt, seen: Judged
+) -> None:
+    assert judged(reason, receipt, None) == seen
+    assert judged(reason, receipt, "a later reason") == seen
 
 
 def test_a_stream_without_a_receipt_is_not_done() -> None:
     tally = Tally()
     tally.add_run("run_1", asked(), ended())
-    assert tally.report().total.done_coverage == 0
+    total = tally.report().total
+    assert (total.done_coverage, total.no_receipt, total.broken, total.success) == (0, 1, 1, 0)
 
 
 def test_a_receipt_of_a_newer_version_is_no_proof() -> None:
