@@ -4,7 +4,7 @@ Upstream faults are mapped once, in `mix2api.upstreams`; store faults once, in `
 this tree is a fault of ours and becomes `adapter_error`.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from attrs import frozen
 
@@ -129,6 +129,18 @@ class StoreUnavailable(ClientVisibleError):
 
     def __init__(self, message: str = "the event log cannot be reached", *, retry_after_s: int = 1) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
+
+
+class NoDescriptor(StoreUnavailable):
+    """The event log cannot be reached because this process has no file descriptor left: our own limit, not the store's."""
+
+    type = Overloaded.type
+    code = Overloaded.code
+    end_reason = EndReason.OVERLOADED
+    detail: Final = Detail.DESCRIPTORS
+
+    def __init__(self) -> None:
+        super().__init__("this process has no file descriptor left; try again")
 
 
 class ConfigurationError(Exception):

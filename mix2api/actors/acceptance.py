@@ -2,21 +2,19 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final
-
-import trio
 
 from mix2api.actors import refusals
-from mix2api.actors.environment import ACCEPT_LIMIT_S, Environment
+from mix2api.actors.durability import DURABLE, PATIENCE_S, wait_durable
+from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import tool_results
 from mix2api.actors.run_record import RunRecord
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request
-from mix2api.events.log import Opening, Outcome
+from mix2api.events.log import EventLog, Opening, Outcome
 from mix2api.projections.summary import request_summary
 from mix2api.sessions.commands import AcceptTurn
-
-DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
+from mix2api.sessions.dispatch import Ended
+from mix2api.vocabulary import EndReason
 
 
 class Acceptance(Enum):
@@ -35,16 +33,18 @@ async def accept(
     turn: PendingTurn,
     request: Request,
     record: RunRecord,
-    on_late: Callable[[], None],
+    on_late: Callable[[Ended], None],
 ) -> Acceptance:
     """Logs the request with the tool results that came with it.
+
+    A store that answers is waited for until the turn's deadline, however busy it or this process is.
 
     Args:
         environment: ports and limits.
         turn: whose run it is.
         request: its event.
         record: where it goes.
-        on_late: told when the store has not answered in time; the client is refused then, whatever the store did.
+        on_late: told what the client is refused with while the store may still take the request.
 
     Returns:
         `ACCEPTED` late too: such a run has been logged, and is to be ended.
@@ -58,19 +58,26 @@ async def accept(
     )
     events, state = record.decided([AcceptTurn(request=request, results=results)])
     ticket = record.submit(events, state, opening=opening)
-    outcome = None
-    with trio.move_on_after(ACCEPT_LIMIT_S):
-        outcome = await ticket.wait()
-    late = outcome is None
+    left_s = (turn.deadline_ms - environment.clock.monotonic_ms()) / 1000
+    outcome = await wait_durable(environment.log, ticket, max(PATIENCE_S, left_s))
+    refusal = None
     if outcome is None:
-        on_late()
-        turn.end(refusals.store_away())
+        refusal = _refusal(environment.log)
         ticket.withdraw()
+        if ticket.outcome is None:
+            on_late(refusal)
+        turn.end(refusal)
         outcome = await ticket.wait()
     if outcome in DURABLE:
         return Acceptance.ACCEPTED
     fenced = outcome is Outcome.FENCED
-    if late or not fenced:
+    if refusal is None and not fenced:
+        refusal = _refusal(environment.log)
+        turn.end(refusal)
+    if refusal is not None and refusal.end_reason is EndReason.UNAVAILABLE:
         environment.log.refused(1)
-        turn.end(refusals.store_away())
     return Acceptance.FENCED if fenced else Acceptance.REFUSED
+
+
+def _refusal(log: EventLog) -> Ended:
+    return refusals.not_logged(away=log.is_down, starved=log.is_starved)

@@ -14,9 +14,11 @@ from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
 
 ACCEPT_LIMIT_S: Final = 0.5
-"""How long a request waits for its `request` event to be durable, then 503 (architecture, "Redis away")."""
+"""How long a request waits for a store that is away, then 503 (architecture, "Redis away")."""
 END_LIMIT_S: Final = 0.5
-"""How long an ending waits for its `end` event to be durable, then it leaves unacknowledged."""
+"""How long an ending waits for a store that is away, then it leaves unacknowledged."""
+END_BUSY_LIMIT_S: Final = 10.0
+"""How long an ending waits while the store answers. By then a client takes the stream for dead (idle timeouts begin at 15 s)."""
 QUEUE_LENGTH: Final = 8
 """Turns that may wait for one session: more than any client has in flight, few enough that none waits in vain."""
 SNAPSHOT_EVERY: Final = 8

@@ -56,6 +56,28 @@ def store_away() -> Ended:
     )
 
 
+def busy() -> Ended:
+    """The store answers, but the request could not be made durable: this process had too much to do."""
+    return overloaded(Detail.BUSY, "this process is too busy to begin the request; try again")
+
+
+def no_descriptor() -> Ended:
+    """The store cannot be asked: this process has no file descriptor left."""
+    return overloaded(Detail.DESCRIPTORS, "this process has no file descriptor left; try again")
+
+
+def not_logged(*, away: bool, starved: bool) -> Ended:
+    """A request could not be made durable.
+
+    Args:
+        away: the store does not answer. Else it does, and this process had too much to do.
+        starved: it is away only because this process has no file descriptor to reach it.
+    """
+    if starved:
+        return no_descriptor()
+    return store_away() if away else busy()
+
+
 def taken_over() -> Ended:
     """Another process has ended the run in the log: what this client sees must not be a finish."""
     return Ended(

@@ -12,8 +12,15 @@ import trio
 from attrs import evolve as changed
 
 from mix2api.actors import refusals
-from mix2api.actors.acceptance import DURABLE, Acceptance, accept
-from mix2api.actors.environment import END_LIMIT_S, SNAPSHOT_EVERY, Completed, Environment
+from mix2api.actors.acceptance import Acceptance, accept
+from mix2api.actors.durability import DURABLE, wait_durable
+from mix2api.actors.environment import (
+    END_BUSY_LIMIT_S,
+    END_LIMIT_S,
+    SNAPSHOT_EVERY,
+    Completed,
+    Environment,
+)
 from mix2api.actors.request_facts import request_event, unseen_of
 from mix2api.actors.run_record import RunRecord
 from mix2api.actors.run_tools import translation_of
@@ -27,7 +34,7 @@ from mix2api.projections.summary import end_summary
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide
-from mix2api.sessions.dispatch import Accepted
+from mix2api.sessions.dispatch import Accepted, Ended
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.lineage import answered, kept_for
 from mix2api.sessions.resolution import Reason
@@ -74,7 +81,7 @@ class Run:
         self._stop: StopRun | None = None
         self._fault: UpstreamFault | None = None
         self._refused = False
-        """Its client was told that the store is away, and the edge has reported that; the log has the run nevertheless."""
+        """Its client was told that it was not accepted, and the edge has reported that; the log has the run nevertheless."""
         self._concluded = False
         self._fenced = False
         self._unseen = unseen_of(self._submission, state, environment.options)
@@ -161,9 +168,10 @@ class Run:
             self._turn.replies.put([told])
         return True
 
-    def _too_late(self) -> None:
+    def _too_late(self, told: Ended) -> None:
         self._refused = True
-        self.stop(EndReason.UNAVAILABLE, None)
+        self._turn.perhaps_in = self._session_id
+        self.stop(told.end_reason, told.detail)
 
     # --- calling
 
@@ -255,9 +263,8 @@ class Run:
             stop = self._stop or self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
             end, ticket = self._write_end([stop])
         self._concluded = True
-        outcome = None
-        with trio.move_on_after(END_LIMIT_S, shield=True):
-            outcome = await ticket.wait()
+        with trio.CancelScope(shield=True):
+            outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S)
         if outcome is Outcome.FENCED:
             await self._lose(end)
         else:

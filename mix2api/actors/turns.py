@@ -38,6 +38,8 @@ class PendingTurn:
     """Takes the receipt."""
     session_id: SessionId | None = None
     """Set once the run is accepted: before that there is nothing to write a receipt for."""
+    perhaps_in: SessionId | None = None
+    """Set where its client was refused while the store might still accept the run. A receipt without a run does no harm."""
     inbox_entry: str | None = None
     fresh_session: SessionId | None = None
     """The id that the edge drew for a session that is to be made; None: the worker draws one if it needs one."""
@@ -86,6 +88,7 @@ class PendingTurn:
         self.stop(_ABORTS.get(detail, EndReason.WORKER_LOST), detail)
 
     def _settle(self, receipt: Receipt, told: EndReason | None) -> None:
-        if self.session_id is not None:
+        session_id = self.session_id or self.perhaps_in
+        if session_id is not None:
             submission = self.submission
-            self.log.receipt(self.session_id, submission.run_id, submission.request_id, receipt, told)
+            self.log.receipt(session_id, submission.run_id, submission.request_id, receipt, told)

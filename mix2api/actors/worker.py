@@ -14,7 +14,7 @@ from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, Environment
 from mix2api.actors.run import Run, Unowned
 from mix2api.actors.session import SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
@@ -177,9 +177,11 @@ class Worker:
             if self._moves(actor, turn):
                 return
             turn.end(refusals.not_owner())
-        except StoreUnavailable:
-            self._env.log.refused(1)
-            turn.end(refusals.store_away())
+        except StoreUnavailable as fault:
+            starved = isinstance(fault, NoDescriptor)
+            if not starved:
+                self._env.log.refused(1)
+            turn.end(refusals.not_logged(away=True, starved=starved))
         except Exception as fault:  # noqa: BLE001 - the supervisor of actors: one session's fault stays its own
             self._env.on_fault(actor.session_id, fault)
             turn.end(refusals.adapter_fault(fault))

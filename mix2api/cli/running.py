@@ -17,6 +17,7 @@ from mix2api.cli.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.cli.listening import listen
 from mix2api.cli.parts import Parts, Role, WorkerHalf, process_parts
 from mix2api.cli.plain_faults import plain_faults
+from mix2api.descriptors import raise_limit
 from mix2api.edge.serving import GRACE_S
 from mix2api.errors import StoreUnavailable
 from mix2api.logs import configure_logging
@@ -56,6 +57,7 @@ async def run_process(
         sys.stderr,
         {"role": role.value, "channel": settings.release.channel.value},
     )
+    logger.info("process.descriptors", limit=raise_limit())
     stopping = trio.Event() if stop is None else stop
     with plain_faults():
         async with (

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from mix2api.clock import Clock
 from mix2api.edge.connection import EdgeRequest
-from mix2api.errors import ClientVisibleError, Overloaded
+from mix2api.errors import ClientVisibleError, NoDescriptor, Overloaded
 from mix2api.identity import Mint
 from mix2api.sessions.dispatch import Ended
 from mix2api.vocabulary import ClientName, EndReason, RequestId, RunId
@@ -99,12 +99,11 @@ class Refusals:
     def refused(self, request: EdgeRequest, error: ClientVisibleError) -> None:
         """A request was answered with an error before any turn was submitted, or because it could not be."""
         request.was_refused = True
-        detail = error.detail.value if isinstance(error, Overloaded) else None
         self._observer.on_refused(
             self._report(
                 request,
                 end_reason=error.end_reason,
-                detail=detail,
+                detail=error.detail.value if isinstance(error, Overloaded | NoDescriptor) else None,
                 http_status=error.status,
                 reject_reason=error.error_code,
                 param=error.param,

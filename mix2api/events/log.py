@@ -124,6 +124,16 @@ class OpenRun:
 class EventLog(Protocol):
     """The append-only log of all sessions."""
 
+    @property
+    def is_down(self) -> bool:
+        """Whether an append handed in now would have to wait for the store to come back. Never waits."""
+        ...
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether it is down because this process has no file descriptor left to reach it."""
+        ...
+
     def submit(self, append: Append) -> Ticket:
         """Hands an append over; appends of one run are written in the order of their submission."""
         ...

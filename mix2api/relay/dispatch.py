@@ -11,7 +11,7 @@ import trio
 from attrs import define, frozen
 
 from mix2api.clock import Clock
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request
 from mix2api.events.log import EventLog
@@ -144,8 +144,9 @@ class RelayDispatch:
         session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
         try:
             return await self._put(submission, session_id)
-        except StoreUnavailable:
-            self._log.refused(1)
+        except StoreUnavailable as fault:
+            if not isinstance(fault, NoDescriptor):
+                self._log.refused(1)
             raise
 
     async def _put(self, submission: Submission, session_id: SessionId) -> Replies:

@@ -87,6 +87,7 @@ def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool
     return _STATUS[cause.end_reason]
 
 
+_NEVER_ASKED: Final = frozenset({Detail.CONNECT, Detail.CONNECT_FAILED, Detail.DESCRIPTORS, Detail.LOGIN})
 _REFUSED_BY_SITE: Final = frozenset({401, 403, 429, 503})
 
 
@@ -96,7 +97,7 @@ def context_after(cause: Cause, upstream_status: int | None, *, started: bool, c
         return Context.EXTENDED
     if not called:
         return Context.UNCHANGED
-    refused = cause.detail in {Detail.CONNECT, Detail.CONNECT_FAILED, Detail.LOGIN} or (
+    refused = cause.detail in _NEVER_ASKED or (
         cause.detail == Detail.STATUS and upstream_status in _REFUSED_BY_SITE
     )
     return Context.UNCHANGED if refused and not started else Context.UNKNOWN

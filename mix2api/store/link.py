@@ -17,7 +17,8 @@ from attrs import define, field
 from redis.exceptions import RedisError
 
 from mix2api.clock import SystemClock
-from mix2api.errors import StoreUnavailable
+from mix2api.descriptors import none_left
+from mix2api.errors import NoDescriptor, StoreUnavailable
 from mix2api.store.location import RedisLocation, Timeouts
 from mix2api.store.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
 
@@ -36,6 +37,10 @@ _LONGEST_PAUSE_MS: Final = 1000.0
 
 class NotSent(StoreUnavailable):
     """There was no connection: the commands have not been run and will not be."""
+
+
+class NotSentForWant(NoDescriptor, NotSent):
+    """There was none because this process has no file descriptor left."""
 
 
 @define(eq=False)
@@ -75,12 +80,21 @@ class RedisLink:
     _pause_ms: float = field(default=_FIRST_PAUSE_MS, init=False)
     _retry_at_ms: float = field(default=0.0, init=False)
     _sent_at_ms: float | None = field(default=None, init=False)
+    _starved: bool = field(default=False, init=False)
+    """The last attempt to connect failed for want of a file descriptor."""
 
     @property
     def is_down(self) -> bool:
         """Whether the server is known to be away, or has left a command unanswered for 400 ms. Never waits."""
         sent_at = self._sent_at_ms
-        return self._down or (sent_at is not None and self._clock.monotonic_ms() - sent_at > _STALL_MS)
+        if self._down or sent_at is None or self._clock.monotonic_ms() - sent_at <= _STALL_MS:
+            return self._down
+        return self._wire is None or self._wire.silence_s() * 1000 > _STALL_MS
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether it is down because this process has no file descriptor left."""
+        return self._down and self._starved
 
     async def execute(self, *commands: Command) -> list[Reply]:
         """Sends commands in one round trip and gives their replies, error replies as exceptions in the list.
@@ -163,6 +177,9 @@ class RedisLink:
 
     async def _round_trip(self, jobs: list[_Job]) -> None:
         try:
+            self._sent_at_ms = (
+                self._clock.monotonic_ms()
+            )  # a server that lets nobody in is as silent as one that says nothing
             wire = await self._connected()
             if jobs and wire is not None:
                 for job in jobs:
@@ -174,8 +191,9 @@ class RedisLink:
                 for job in jobs:
                     job.result = outcome.Value(replies[: job.count])
                     del replies[: job.count]
-        except (RedisError, OSError, BrokenWire):
+        except (RedisError, OSError, BrokenWire) as fault:
             self._lost()
+            self._starved = none_left(fault)
         finally:
             self._sent_at_ms = None
         self._deliver(jobs)
@@ -213,13 +231,13 @@ class RedisLink:
         if wire is not None:
             wire.close()
 
-    @staticmethod
-    def _deliver(jobs: list[_Job]) -> None:
+    def _deliver(self, jobs: list[_Job]) -> None:
         """Wakes those who still wait; what has no reply was cut."""
         for job in jobs:
             task, job.task = job.task, None
             if task is not None:
-                unanswered = StoreUnavailable() if job.sent else NotSent()
+                unsent = NotSentForWant() if self.is_starved else NotSent()
+                unanswered = StoreUnavailable() if job.sent else unsent
                 trio.lowlevel.reschedule(task, job.result or outcome.Error(unanswered))
 
 

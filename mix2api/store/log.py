@@ -68,6 +68,11 @@ class RedisEventLog:
         """Whether an append handed in now would have to wait for Redis to come back. Never waits."""
         return self.writer.is_down
 
+    @property
+    def is_starved(self) -> bool:
+        """Whether it is down because this process has no file descriptor left."""
+        return self.writer.is_starved
+
     def submit(self, append: Append) -> Ticket:
         """Hands an append over; appends of one run are written in the order of their submission."""
         return self.writer.submit(self._marked(append))

@@ -84,6 +84,11 @@ class MemoryEventLog:
         return self._away
 
     @property
+    def is_starved(self) -> bool:
+        """Never: no connection is needed."""
+        return False
+
+    @property
     def away(self) -> bool:
         """Whether the store cannot be reached. Setting it to False writes what waits."""
         return self._away

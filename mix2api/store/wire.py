@@ -38,6 +38,14 @@ class Wire(Protocol):
         """Whether something came unasked: the server's goodbye, or a reply that is nobody's."""
         ...
 
+    def silence_s(self) -> float:
+        """For how many seconds the server has left what was sent unanswered. Means nothing between two round trips.
+
+        A reply that this process has not read yet is an answer: a process that is busy, or was paused, must not take the
+        server for dead.
+        """
+        ...
+
     def close(self) -> None:
         """Closes it. Nothing may be under way."""
         ...
@@ -59,6 +67,8 @@ class SocketWire:
         inside: Any = connection  # socket and error classes have no public names
         self._socket: socket.socket = inside._sock  # noqa: SLF001
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library's shape
+        self._heard_at = trio.current_time()
+        """When commands left or something was read last."""
         self._reader = hiredis.Reader(
             replyError=inside._parser.parse_error,  # noqa: SLF001
             protocolError=BrokenWire,
@@ -66,7 +76,8 @@ class SocketWire:
 
     async def round_trip(self, packed: bytes, count: int) -> list[Reply]:
         """Sends commands and reads their replies."""
-        limit = trio.CancelScope(deadline=trio.current_time() + self._reply_s)
+        self._heard_at = trio.current_time()
+        limit = trio.CancelScope(deadline=self._heard_at + self._reply_s)
         try:
             with limit:
                 await self._send(packed)
@@ -84,6 +95,10 @@ class SocketWire:
         except OSError:
             return True
         return True
+
+    def silence_s(self) -> float:
+        """For how many seconds the server has left what was sent unanswered."""
+        return 0.0 if self.is_stale() else trio.current_time() - self._heard_at
 
     def close(self) -> None:
         """Closes the socket."""
@@ -105,7 +120,8 @@ class SocketWire:
             if not data:
                 raise BrokenWire
             self._reader.feed(data)
-            limit.deadline = trio.current_time() + self._reply_s
+            self._heard_at = trio.current_time()
+            limit.deadline = self._heard_at + self._reply_s
             reply = self._reader.gets()
         if isinstance(reply, RedisError) and not isinstance(reply, ResponseError):
             raise BrokenWire from reply  # it is loading, or wants nobody: of no use now
@@ -117,9 +133,11 @@ class ThreadWire:
 
     def __init__(self, connection: BlockingConnection) -> None:
         self._connection = connection
+        self._sent_at = trio.current_time()
 
     async def round_trip(self, packed: bytes, count: int) -> list[Reply]:
         """Sends commands and reads their replies."""
+        self._sent_at = trio.current_time()
         return await trio.to_thread.run_sync(self._blocking, packed, count)
 
     def is_stale(self) -> bool:
@@ -128,6 +146,10 @@ class ThreadWire:
             return self._connection.can_read(0)
         except RedisError:
             return True
+
+    def silence_s(self) -> float:
+        """Seconds since commands left: the socket is the thread's alone while it waits."""
+        return trio.current_time() - self._sent_at
 
     def close(self) -> None:
         """Closes the connection."""

@@ -117,6 +117,11 @@ class LogWriter:
         """Whether an append handed in now would have to wait for Redis to come back. Never waits."""
         return self._refused or self._link.is_down
 
+    @property
+    def is_starved(self) -> bool:
+        """Whether it is down because this process has no file descriptor left."""
+        return self._link.is_starved
+
     def statistics(self) -> WriterStatistics:
         """What was done since the start."""
         count = self._counts.get

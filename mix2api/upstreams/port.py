@@ -138,7 +138,7 @@ UpstreamEvent = (
 class UpstreamFault(Exception):
     """The call failed outside the site's own frames: connection, status, time, protocol.
 
-    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`; `message` is for the client (may quote the
+    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`, or `overloaded` where our own limit kept us from calling; `message` is for the client (may quote the
     site, gets redacted); `taken` is False where the site certainly did not take the turn.
     """
 

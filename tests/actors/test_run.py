@@ -498,6 +498,76 @@ async def test_a_request_that_was_fenced_after_all_counts_as_refused() -> None:
         assert (bench.world.logs, bench.completed) == ({}, [])
 
 
+@define(eq=False)
+class SlowLog(MemoryEventLog):
+    """Its appends wait, and yet it answers: it or this process is busy."""
+
+    @property
+    def is_down(self) -> bool:
+        return False
+
+
+async def test_a_request_waits_for_a_store_that_is_slow_and_answers() -> None:
+    async with working(GOOD, log=SlowLog(PROCESS), queue_timeout_s=10) as bench:
+        bench.log.away = True
+        replies = await bench.submit()
+        await trio.sleep(9)
+        bench.log.away = False
+        assert (await end_of(replies)).end_reason is EndReason.STOP
+        assert bench.refused() == 0
+
+
+async def test_a_request_that_is_not_durable_by_its_deadline_is_refused_as_ours_and_not_as_the_stores() -> (
+    None
+):
+    async with working(GOOD, log=SlowLog(PROCESS), queue_timeout_s=3) as bench:
+        bench.log.away = True
+        began = trio.current_time()
+        told = ended(await bench.ask())
+        assert trio.current_time() - began == pytest.approx(3)
+        assert (told.end_reason, told.detail) == (EndReason.OVERLOADED, Detail.BUSY)
+        assert (told.http_status, told.retry_after_s) == (503, 1)
+        bench.log.away = False
+        assert (bench.world.logs, bench.refused()) == ({}, 0)
+
+
+@define(eq=False)
+class SlowSentLog(SentLog, SlowLog):
+    """Both."""
+
+
+async def test_a_request_that_was_logged_after_its_refusal_ends_as_its_client_was_told() -> None:
+    for log, reason in (
+        (SentLog(PROCESS), EndReason.UNAVAILABLE),
+        (SlowSentLog(PROCESS), EndReason.OVERLOADED),
+    ):
+        async with working(GOOD, log=log, queue_timeout_s=3) as bench:
+            bench.log.away = True
+            of = submission()
+            replies = await bench.submit(of)
+            told = await end_of(replies)
+            replies.settle(Receipt.ERROR_WRITTEN, told.end_reason)
+            bench.log.away = False
+            await until(lambda bench=bench: bool(bench.ends()))
+            (end,) = bench.ends()
+            assert (end.end_reason, end.detail) == (told.end_reason, told.detail)
+            assert told.end_reason is reason
+            assert bench.receipts() == [("receipt", of.run_id, "error_written", reason)]
+
+
+async def test_an_ending_waits_for_a_store_that_is_slow_and_answers() -> None:
+    finish = trio.Event()
+    async with working([BEGINNING, Wait(finish), [Finished("stop")]], log=SlowLog(PROCESS)) as bench:
+        replies = await bench.submit()
+        await bench.upstream.wait_calls(1)
+        bench.log.away = True
+        finish.set()
+        await trio.sleep(9)
+        bench.log.away = False
+        told = await end_of(replies)
+        assert (told.end_reason, told.acked) == (EndReason.STOP, True)
+
+
 async def test_an_ending_waits_half_a_second_for_its_end_and_leaves_unacknowledged() -> None:
     finish = trio.Event()
     async with working([BEGINNING, Wait(finish), [Finished("stop")]]) as bench:

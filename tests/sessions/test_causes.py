@@ -48,6 +48,8 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (stop(EndReason.CLIENT_ABORT, Detail.STALLED), EndReason.CLIENT_ABORT, Detail.STALLED, 499, 499, _LOST),
     (stop(EndReason.SUPERSEDED, None), EndReason.SUPERSEDED, None, 409, 200, _LOST),
     (stop(_FULL, Detail.DEADLINE), _FULL, Detail.DEADLINE, 429, 200, _LOST),
+    (fault(_FULL, Detail.DESCRIPTORS), _FULL, Detail.DESCRIPTORS, 503, 200, _SAME),
+    (stop(_FULL, Detail.BUSY), _FULL, Detail.BUSY, 503, 200, _LOST),
     (stop(_FULL, Detail.DRAIN), _FULL, Detail.DRAIN, 503, 200, _LOST),
     (stop(EndReason.UNAVAILABLE, None), EndReason.UNAVAILABLE, None, 503, 200, _LOST),
     (stop(EndReason.WORKER_LOST, Detail.FENCED), EndReason.WORKER_LOST, Detail.FENCED, 503, 200, _LOST),

@@ -1,5 +1,6 @@
 """The link: one round trip per call, no reply ever given to the wrong caller, connections that come back."""
 
+import select
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import trio.testing
 from lossy_proxy import lossy_proxy
 from redis.exceptions import ResponseError
 from redis_server import RedisServer
+from scarcity import no_descriptor_left
 
-from mix2api.errors import StoreUnavailable
+from mix2api.errors import NoDescriptor, StoreUnavailable
 from mix2api.store.link import NotSent, RedisLink
 from mix2api.store.location import RedisLocation, Timeouts
 
@@ -160,4 +162,44 @@ async def test_closing_interrupts_a_blocking_read(redis_server: RedisServer) -> 
 async def test_a_link_that_was_never_used_closes_at_once() -> None:
     link = RedisLink(RedisLocation(path="/nowhere"), Timeouts(), "test-unused")
     await link.aclose()
+    await link.aclose()
+
+
+async def test_a_process_without_descriptors_does_not_blame_the_server(redis_server: RedisServer) -> None:
+    link = RedisLink(RedisLocation.parse(redis_server.url), Timeouts(), "test-starved")
+    with no_descriptor_left():
+        with pytest.raises(NoDescriptor):
+            await link.execute(("PING",))
+        assert (link.is_down, link.is_starved) == (True, True)
+    await link.wait_up()
+    assert (link.is_down, link.is_starved) == (False, False)
+    await link.aclose()
+
+
+async def test_a_dead_server_is_no_want_of_descriptors(tmp_path: Path) -> None:
+    link = RedisLink(RedisLocation(path=str(tmp_path / "nobody.sock")), Timeouts(), "test-dead")
+    with pytest.raises(NotSent) as caught:
+        await link.execute(("PING",))
+    assert not isinstance(caught.value, NoDescriptor)
+    assert (link.is_down, link.is_starved) == (True, False)
+    await link.aclose()
+
+
+async def test_a_reply_that_nobody_has_read_yet_is_an_answer(
+    own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was paused, or has too much to do, finds the reply waiting: the server was there all the time."""
+    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=30), "test-busy")
+    await link.execute(("PING",))
+    monkeypatch.setattr("mix2api.store.link._STALL_MS", 0)
+    own_server.pause()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.execute, ("PING",))
+        await trio.testing.wait_all_tasks_blocked()
+        while not link.is_down:
+            await trio.lowlevel.checkpoint()
+        own_server.resume()
+        # This loop does not turn from here on, and the reply lies in the socket, unread.
+        assert select.select([link._wire._socket], [], [], 30)[0]  # type: ignore[union-attr]
+        assert not link.is_down
     await link.aclose()

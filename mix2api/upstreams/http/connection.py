@@ -8,6 +8,7 @@ from typing import Final
 import trio
 from attrs import define, field
 
+from mix2api.descriptors import none_left
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.origin import Origin
 
@@ -85,12 +86,12 @@ class Dialer:
         Where an origin has addresses, they alone are tried, one after the other; TLS still asks for the host.
 
         Raises:
-            UpstreamFault: `connect_failed`; nothing of a request has left.
+            UpstreamFault: `connect_failed`, or our own `descriptors`; nothing of a request has left.
         """
         try:
             stream = await _connected(origin)
-        except OSError:
-            raise faults.connect_failed() from None
+        except OSError as fault:
+            raise (faults.no_descriptor() if none_left(fault) else faults.connect_failed()) from None
         if origin.scheme == "http":
             return Connection(origin, stream)
         try:

@@ -17,6 +17,11 @@ def connect_failed() -> UpstreamFault:
     )
 
 
+def no_descriptor() -> UpstreamFault:
+    """No connection, for this process has no file descriptor left: our own limit."""
+    return UpstreamFault(EndReason.OVERLOADED, Detail.DESCRIPTORS, "", taken=False)
+
+
 def timed_out(limit: Detail, *, sent: bool, status: int | None) -> UpstreamFault:
     """A limit of `Timeouts` passed; `sent`: a byte of the request may have left. Reason and detail say all there is to say."""
     return UpstreamFault(

@@ -2,13 +2,14 @@
 
 import pytest
 import trio
+from scarcity import no_descriptor_left
 from upstreams.loopback import Connection, serving
 from upstreams.names import resolving
 
 from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.http.origin import Origin
 from mix2api.upstreams.port import UpstreamFault
-from mix2api.vocabulary import Detail
+from mix2api.vocabulary import Detail, EndReason
 
 
 async def _wait(connection: Connection) -> None:
@@ -43,3 +44,15 @@ async def test_where_no_address_answers_there_is_no_connection() -> None:
 def test_connections_to_other_addresses_are_another_origin_s() -> None:
     assert Origin("http", "x", 80, ("10.0.0.1",)) != Origin("http", "x", 80)
     assert Origin("http", "x", 80, ("10.0.0.1",)).host_header == "x"
+
+
+async def test_a_process_without_descriptors_does_not_blame_the_site() -> None:
+    async with serving([_wait]) as server:
+        with no_descriptor_left(), pytest.raises(UpstreamFault) as caught:
+            await Dialer().dial(Origin("http", "127.0.0.1", server.port))
+        told = caught.value
+        assert (told.end_reason, told.detail, told.taken) == (
+            EndReason.OVERLOADED,
+            Detail.DESCRIPTORS,
+            False,
+        )
