@@ -72,7 +72,7 @@ async def accept(
         return Acceptance.ACCEPTED
     fenced = outcome is Outcome.FENCED
     if refusal is None and not fenced:
-        refusal = _refusal(environment.log)
+        refusal = refusals.store_away()  # it has no room, or took the append for damage: nothing was written
         turn.end(refusal)
     if refusal is not None and refusal.end_reason is EndReason.UNAVAILABLE:
         environment.log.refused(1)

@@ -22,7 +22,10 @@ class ProcessHealth:
     def snapshot(self) -> Health:
         """The state now."""
         failing = []
-        if self._store.is_down:
+        unwilling = self._store.unwilling
+        if unwilling is not None:
+            failing.append(FailingPart("event_log", f"Redis refuses to write: {unwilling.value}"))
+        elif self._store.is_down:
             failing.append(FailingPart("event_log", "Redis does not answer"))
         if self._unowned == self._all:
             failing.append(FailingPart("worker", "no live worker owns any shard"))

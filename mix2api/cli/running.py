@@ -75,6 +75,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
         nursery.start_soon(parts.outbox.run)
         nursery.start_soon(_read_mail, parts)
         nursery.start_soon(_tell_of_store, parts)
+        nursery.start_soon(_tell_of_refusals, parts)
         if parts.half is not None:
             await _start_worker(parts, parts.half, nursery)
         settle_collector()
@@ -124,9 +125,21 @@ async def _tell_of_store(parts: Parts) -> None:
     beating = parts.store.beating
     while True:
         await beating.wait_down()
-        parts.logger.warning("store.away")
+        why = beating.why
+        parts.logger.warning("store.away", why=None if why is None else why.value)
         await beating.wait_up()
         parts.logger.warning("store.back")
+
+
+async def _tell_of_refusals(parts: Parts) -> None:
+    """Logs once that Redis refuses writes, with its word, and once that it takes them again."""
+    word = None
+    while True:
+        word = await parts.store.willingness.wait_other(word)
+        if word is None:
+            parts.logger.warning("store.accepts")
+        else:
+            parts.logger.warning("store.refuses", why=word.value)
 
 
 async def _read_mail(parts: Parts) -> None:

@@ -15,6 +15,7 @@ from mix2api.store.link import RedisLink
 from mix2api.store.log import is_damage, told
 from mix2api.store.options import StoreOptions
 from mix2api.store.schema import WrittenSchema
+from mix2api.store.willingness import Willingness, unwilling
 from mix2api.vocabulary import ProcessId
 
 _BEATS_PER_LEASE: Final = 3
@@ -62,6 +63,7 @@ class Heartbeat:
         facts: what the heartbeat says.
         lease_s: the leases' length; the heartbeat lasts twice as long.
         schema: told of what the others read.
+        willingness: told whether the server takes heartbeats: an idle process writes nothing else.
     """
 
     _link: RedisLink
@@ -70,6 +72,7 @@ class Heartbeat:
     facts: ProcessFacts
     _lease_s: float
     _schema: WrittenSchema = field(factory=WrittenSchema)
+    _willingness: Willingness = field(factory=Willingness)
     _begun: bool = field(default=False, init=False)
 
     async def beat(self) -> None:
@@ -135,8 +138,13 @@ class Heartbeat:
         while True:
             try:
                 await self.beat()
-            except StoreUnavailable:
+            except StoreUnavailable as fault:
+                word = unwilling(fault)
+                if word is not None:
+                    self._willingness.refused("heartbeat", word)
                 await self._link.wait_up()
+            else:
+                self._willingness.taken("heartbeat")
             await trio.sleep(self._lease_s / _BEATS_PER_LEASE)
 
     async def stop(self) -> None:

@@ -20,6 +20,7 @@ from mix2api.clock import SystemClock
 from mix2api.descriptors import none_left
 from mix2api.errors import NoDescriptor, StoreUnavailable
 from mix2api.store.location import RedisLocation, Timeouts
+from mix2api.store.willingness import Unwilling, unwilling
 from mix2api.store.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
 
 __all__ = ["Command", "NotSent", "RedisLink", "Reply"]
@@ -80,6 +81,7 @@ class RedisLink:
     _pause_ms: float = field(default=_FIRST_PAUSE_MS, init=False)
     _retry_at_ms: float = field(default=0.0, init=False)
     _sent_at_ms: float | None = field(default=None, init=False)
+    _why: Unwilling | None = field(default=None, init=False)
     _starved: bool = field(default=False, init=False)
     """The last attempt to connect failed for want of a file descriptor."""
 
@@ -95,6 +97,11 @@ class RedisLink:
     def is_starved(self) -> bool:
         """Whether it is down because this process has no file descriptor left."""
         return self._down and self._starved
+
+    @property
+    def why(self) -> Unwilling | None:
+        """The word with which the server turned the last connection away; None while it is up, or if it said nothing."""
+        return self._why if self._down else None
 
     async def execute(self, *commands: Command) -> list[Reply]:
         """Sends commands in one round trip and gives their replies, error replies as exceptions in the list.
@@ -193,7 +200,7 @@ class RedisLink:
                     del replies[: job.count]
         except (RedisError, OSError, BrokenWire) as fault:
             self._lost()
-            self._starved = none_left(fault)
+            self._starved, self._why = none_left(fault), unwilling(fault)
         finally:
             self._sent_at_ms = None
         self._deliver(jobs)

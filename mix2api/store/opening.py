@@ -30,6 +30,7 @@ from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.vault import RedisVault
+from mix2api.store.willingness import Unwilling, Willingness
 from mix2api.store.writer import Holder, LogWriter
 from mix2api.vocabulary import ProcessId
 
@@ -55,6 +56,7 @@ class Store:
     audit: AuditStream
     sessions: RedisSessionIndex
     vault: RedisVault
+    willingness: Willingness
     links: tuple[RedisLink, ...]
 
     @property
@@ -66,6 +68,11 @@ class Store:
     def is_down(self) -> bool:
         """Whether appends would have to wait for Redis to come back, as far as anything has shown. Never waits."""
         return self.log.is_down or self.beating.is_down
+
+    @property
+    def unwilling(self) -> Unwilling | None:
+        """The word with which Redis refuses to work, as far as anything has shown; None if it works, or says nothing."""
+        return self.willingness.word or self.beating.why
 
 
 @asynccontextmanager
@@ -104,7 +111,7 @@ def build_store(
     location: RedisLocation, options: StoreOptions, seal: Seal, schema: Schema = CURRENT
 ) -> Store:
     """Puts the parts together; nothing is connected and nothing runs yet."""
-    written = WrittenSchema(schema)
+    written, willingness = WrittenSchema(schema), Willingness()
     keys = Keys(options.prefix)
     holder = Holder(process=Mint.process_id(), nonce=secrets.token_hex(4))
     link = partial(RedisLink, location, options.timeouts)
@@ -116,7 +123,7 @@ def build_store(
         link=leasing, keys=keys, holder=holder.word, lease_s=options.lease_s, shards=options.shards
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
-    writer = LogWriter(appending, keys, holder, leases.token, life, options.spool, written)
+    writer = LogWriter(appending, keys, holder, leases.token, life, options.spool, written, willingness)
     log = RedisEventLog(
         link=reading,
         writer=writer,
@@ -140,6 +147,7 @@ def build_store(
             facts=ProcessFacts.of(options, seal, schema.version),
             lease_s=options.lease_s,
             schema=written,
+            willingness=willingness,
         ),
         post=Post(link=reading, keys=keys, seal=seal),
         mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),
@@ -151,6 +159,7 @@ def build_store(
             issued=Mint(seal, SystemClock()).issued,
         ),
         vault=RedisVault(link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process),
+        willingness=willingness,
         links=(reading, appending, leasing, mailing, waiting),
     )
 

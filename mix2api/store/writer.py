@@ -20,6 +20,7 @@ from mix2api.store.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.options import SpoolLimits
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import run_scripts
+from mix2api.store.willingness import Willingness, unwilling
 from mix2api.vocabulary import ProcessId, RunId, Shard
 
 _WINDOW_S: Final = 0.005
@@ -29,21 +30,6 @@ _PAUSE_S: Final = 0.2
 """Between attempts while the server answers but refuses to write (full, read-only, still loading)."""
 _REFUSED_SHARD: Final = Shard(0)
 """Requests refused while Redis was away belong to no session; their number stands in one known place."""
-_REFUSES_FOR_NOW: Final = (
-    "OOM",
-    "READONLY",
-    "MISCONF",
-    "NOREPLICAS",
-    "NOPERM",
-    "MASTERDOWN",
-    "BUSY",
-    "maxmemory",
-    "read only",
-    "replica",
-    "permission",
-    "persist",
-)
-"""Words of refusals that pass or that an operator can end; nothing was written then. All else is a fault of ours."""
 
 
 @frozen(kw_only=True)
@@ -87,6 +73,7 @@ class LogWriter:
         life: expiry of logs and look-ups.
         limits: of the spool.
         schema: in which version events are written.
+        willingness: told whether the server takes what is written.
     """
 
     _link: RedisLink
@@ -96,6 +83,7 @@ class LogWriter:
     _life: IndexLife
     _limits: SpoolLimits
     _schema: WrittenSchema = field(factory=WrittenSchema)
+    _willingness: Willingness = field(factory=Willingness)
     _pending: dict[PendingAppend | AuditNote, None] = field(factory=dict, init=False)
     _skipped: dict[RunId, int] = field(factory=dict, init=False)
     _unreported: int = field(default=0, init=False)
@@ -259,6 +247,8 @@ class LogWriter:
                 continue
             commits = self._settle_all(commits, replies)
             self._refused = bool(commits)
+            if not commits:
+                self._willingness.taken("log")
             if commits:
                 await trio.sleep(_PAUSE_S)
 
@@ -287,7 +277,7 @@ class LogWriter:
         """Tells the tickets; gives the commits that the server would not write now."""
         refused = []
         for commit, reply in zip(commits, replies, strict=False):  # index commands' replies follow
-            if isinstance(reply, ResponseError) and _passes(reply):
+            if isinstance(reply, ResponseError) and self._passes(reply):
                 refused.append(commit)
                 continue
             letters = "" if isinstance(reply, ResponseError) else reply.decode()
@@ -297,6 +287,13 @@ class LogWriter:
                     self._count("out_of_order", int(verdict.out_of_order))
                     self._settle(entry, verdict.outcome)
         return refused
+
+    def _passes(self, refusal: ResponseError) -> bool:
+        """Whether the server will write it later: by its state, and not for what the command is."""
+        word = unwilling(refusal)
+        if word is not None:
+            self._willingness.refused("log", word)
+        return word is not None or type(refusal) is not ResponseError
 
     def _done(self, entry: PendingAppend | AuditNote) -> None:
         self._waiting -= 1
@@ -310,8 +307,3 @@ class LogWriter:
 
     def _count(self, what: str, by: int = 1) -> None:
         self._counts[what] = self._counts.get(what, 0) + by
-
-
-def _passes(refusal: ResponseError) -> bool:
-    text = str(refusal)
-    return any(word in text for word in _REFUSES_FOR_NOW) or type(refusal) is not ResponseError
