@@ -30,9 +30,11 @@ class ActorOptions:
     """Limits that operators set."""
 
     queue_timeout_s: float = 10.0
-    """How long a turn may wait for its session (`MIX2API_QUEUE_TIMEOUT_MS`)."""
+    """How long a turn may wait for a slot and for its session (`MIX2API_QUEUE_TIMEOUT_MS`)."""
     max_concurrency: int = 2000
-    """Runs and waiting turns in this process (`MIX2API_MAX_CONCURRENCY`)."""
+    """Slots: turns that run, or wait for their session, in this process (`MIX2API_MAX_CONCURRENCY`)."""
+    queue_max: int = 1000
+    """Turns that wait for a slot (`MIX2API_QUEUE_MAX`)."""
     chunk_window_s: float = 0.25
     """How long deltas are coalesced in the log (`MIX2API_CHUNK_WINDOW_MS`)."""
     idle_s: float = 60.0

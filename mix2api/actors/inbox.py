@@ -182,7 +182,7 @@ class Inbox:
         try:
             self._worker.submit(turn)
         except Overloaded as fault:
-            turn.end(refusals.overloaded(fault.detail, fault.message))
+            turn.end(refusals.told(fault))
 
     async def _forward(self, turn: PendingTurn, shard: Shard, entry: str) -> None:
         """Mails a run's replies to its edge, in numbered batches."""

@@ -24,9 +24,23 @@ def overloaded(detail: Detail, message: str, retry_after_s: int = 1) -> Ended:
     )
 
 
+def told(fault: Overloaded) -> Ended:
+    """The same refusal, for a turn whose client waits already."""
+    return overloaded(fault.detail, fault.message, fault.retry_after_s or 1)
+
+
+def full() -> Overloaded:
+    """No slot is free, and the queue before them is full."""
+    return Overloaded(
+        "this process runs and queues as many requests as it may; try again",
+        detail=Detail.QUEUE,
+        retry_after_s=1,
+    )
+
+
 def queued_too_long() -> Ended:
-    """Its session was busy until its deadline."""
-    return overloaded(Detail.DEADLINE, "the request waited too long for its session")
+    """No slot became free, or its session was busy, until its deadline."""
+    return overloaded(Detail.DEADLINE, "the request waited too long for its turn; try again")
 
 
 def draining() -> Ended:

@@ -59,7 +59,7 @@ class SessionActor:
         session_id: SessionId,
         state: SessionState | None,
         unlogged: set[Run],
-        on_left: Callable[[], None],
+        on_left: Callable[[PendingTurn], None],
     ) -> None:
         self.session_id = session_id
         self.idle_since_ms: float | None = None
@@ -140,7 +140,7 @@ class SessionActor:
     def _leave(self, turn: PendingTurn, ended: Ended) -> None:
         self._mailbox.remove(turn)
         turn.end(ended)
-        self._on_left()
+        self._on_left(turn)
 
     async def next_turn(self) -> PendingTurn | None:
         """The next turn that somebody still waits for; None when the actor was closed."""
@@ -151,8 +151,7 @@ class SessionActor:
             if self._mailbox:
                 if not self._mailbox[0].over:
                     return self._mailbox.popleft()
-                self._mailbox.popleft()
-                self._on_left()
+                self._on_left(self._mailbox.popleft())
                 continue
             self.idle_since_ms = self._env.clock.monotonic_ms()
             self._wake = trio.Event()

@@ -1,5 +1,6 @@
 """A turn on its way through the worker: what was submitted, where its replies go, and who can stop it."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from attrs import define, evolve, field
@@ -8,7 +9,7 @@ from mix2api.actors.refusals import given_up
 from mix2api.events.log import EventLog
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.dispatch import Ended, Submission
-from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
+from mix2api.vocabulary import Detail, Digest, EndReason, Receipt, RunId, SessionId
 
 _ABORTS: Final = {
     Detail.HUNG_UP: EndReason.CLIENT_ABORT,
@@ -49,10 +50,17 @@ class PendingTurn:
     attempt: int = 1
     over: bool = False
     """Its last reply has been put; nothing more is to be done for it unless a run is under way."""
+    on_over: "Callable[[PendingTurn], None] | None" = None
+    """Told once it is over. Set while it waits for a slot, so that it leaves the queue at once."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
 
     def __attrs_post_init__(self) -> None:
         self.resolution_reason = self.resolution_reason or self.submission.reason
+
+    @property
+    def caller(self) -> Digest:
+        """Whose share of the slots it takes: its caller's, or its isolation key's where an older edge sent it."""
+        return self.submission.caller or self.submission.isolation
 
     def run_again(self, run_id: RunId) -> None:
         """The site lost the session before the client saw anything: the turn goes on as another run.
@@ -71,6 +79,9 @@ class PendingTurn:
         if not self.over:
             self.over = True
             self.replies.put([ended])
+            told, self.on_over = self.on_over, None
+            if told is not None:
+                told(self)
 
     def stop(self, end_reason: EndReason, detail: Detail) -> None:
         """Gives it up, begun or not."""

@@ -10,6 +10,7 @@ import trio
 from attrs import frozen
 
 from mix2api.actors import refusals
+from mix2api.actors.admission import Admission
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, Environment
 from mix2api.actors.run import Run, Unowned
 from mix2api.actors.session import SessionActor, SessionMiss
@@ -30,7 +31,9 @@ class WorkerStatistics:
     """What the worker holds at this moment."""
 
     runs: int
-    """Turns accepted and not yet ended, waiting ones included."""
+    """Turns taken and not yet ended, waiting ones included."""
+    waiting: int
+    """Those among them that wait for a slot."""
     actors: int
     idle: int
     drained: bool
@@ -51,7 +54,8 @@ class Worker:
         self._draw_shard = draw_shard
         self._actors: dict[SessionId, SessionActor] = {}
         self._unlogged: set[Run] = set()
-        self._runs = 0
+        options = environment.options
+        self._admission: Admission[PendingTurn] = Admission(options.max_concurrency, options.queue_max)
         self._all_ended = trio.Event()
         self._accepting = False
         self._start: Start | None = None
@@ -60,27 +64,30 @@ class Worker:
         """Counts, for health and the log."""
         idle = sum(1 for actor in self._actors.values() if actor.idle_since_ms is not None)
         return WorkerStatistics(
-            runs=self._runs, actors=len(self._actors), idle=idle, drained=not self._accepting
+            runs=self._admission.running + self._admission.waiting,
+            waiting=self._admission.waiting,
+            actors=len(self._actors),
+            idle=idle,
+            drained=not self._accepting,
         )
 
-    def submit(self, turn: PendingTurn) -> SessionId:
-        """Hands a turn to its session's actor, a fresh session's if it names none.
+    def submit(self, turn: PendingTurn) -> None:
+        """Hands a turn to its session's actor, or has it wait until a slot is free (`Admission`).
 
         Raises:
-            Overloaded: the process or the session takes no more, or the process is stopping.
+            Overloaded: the queue or the session takes no more, or the process is stopping.
         """
         if not self._accepting:
             raise Overloaded("this process is stopping; try again", detail=Detail.DRAIN)
-        if self._runs >= self._env.options.max_concurrency:
-            raise Overloaded(
-                f"this process serves {self._runs} at once and no more; try again",
-                detail=Detail.QUEUE,
-                retry_after_s=1,
-            )
-        actor = self._actor_for(turn)
-        actor.offer(turn)
-        self._runs += 1
-        return actor.session_id
+        if self._admission.has_room:
+            self._begin_turn(turn)
+            return
+        gives_way = self._admission.wait(turn.caller, turn)
+        if gives_way is turn:
+            raise refusals.full()
+        turn.on_over = self._leave_queue
+        if gives_way is not None:
+            gives_way.end(refusals.told(refusals.full()))
 
     def retire(self, session_id: SessionId, told: Callable[[Retirement], None]) -> None:
         """Has a session never continued again; `told` hears what became of it."""
@@ -112,9 +119,12 @@ class Worker:
     async def drain(self, limit_s: float) -> None:
         """Takes no more turns, waits for the running ones, ends those that are not done after `limit_s` seconds.
 
-        Ending them takes `ENDING_S` seconds at most.
+        Ending them takes `ENDING_S` seconds at most. Turns that wait for a slot are refused at once: the leases are given
+        up, so none of them could be accepted here. Those that came by an inbox are left to the shard's next owner.
         """
         self._accepting = False
+        for turn in self._admission:
+            turn.end(refusals.draining() if turn.inbox_entry is None else refusals.not_owner())
         with trio.move_on_after(limit_s):
             await self._wait_all_ended()
         for actor in list(self._actors.values()):
@@ -123,9 +133,31 @@ class Worker:
             await self._wait_all_ended()
 
     async def _wait_all_ended(self) -> None:
-        while self._runs:
+        while self._admission.running:
             self._all_ended = trio.Event()
             await self._all_ended.wait()
+
+    def _begin_turn(self, turn: PendingTurn) -> None:
+        """Gives a turn one of the free slots.
+
+        Raises:
+            Overloaded: its session takes no more, or there is no shard for a fresh one.
+        """
+        self._actor_for(turn).offer(turn)
+        self._admission.begin(turn.caller)
+
+    def _leave_queue(self, turn: PendingTurn) -> None:
+        """A turn ended while it waited for a slot: its client left, or it was refused."""
+        self._admission.leave(turn.caller, turn)
+
+    def _fill(self) -> None:
+        """Gives the free slots to those that wait."""
+        while self._accepting and self._admission.has_room and (turn := self._admission.next()) is not None:
+            turn.on_over = None
+            try:
+                self._begin_turn(turn)
+            except Overloaded as fault:
+                turn.end(refusals.told(fault))
 
     def _actor_for(self, turn: PendingTurn) -> SessionActor:
         session_id = turn.submission.session_id
@@ -185,7 +217,7 @@ class Worker:
         except Exception as fault:  # noqa: BLE001 - the supervisor of actors: one session's fault stays its own
             self._env.on_fault(actor.session_id, fault)
             turn.end(refusals.adapter_fault(fault))
-        self._ended_one()
+        self._ended_one(turn)
 
     def _redirect(self, actor: SessionActor, turn: PendingTurn, why: Reason) -> None:
         """Gives a turn whose session cannot be continued to a fresh one: in the same shard, where its inbox entry is."""
@@ -207,9 +239,11 @@ class Worker:
         self._fresh(self._mint.session_id(shard)).offer(turn)
         return True
 
-    def _ended_one(self) -> None:
-        self._runs -= 1
-        if not self._runs:
+    def _ended_one(self, turn: PendingTurn) -> None:
+        """A turn has left its slot."""
+        self._admission.end(turn.caller)
+        self._fill()
+        if not self._admission.running:
             self._all_ended.set()
 
     async def _pulse(self) -> None:
@@ -226,8 +260,11 @@ class Worker:
 
     def _sweep(self) -> None:
         now_ms = self._env.clock.monotonic_ms()
+        for turn in self._admission:
+            if turn.deadline_ms <= now_ms:
+                turn.end(refusals.queued_too_long())
         idle: list[SessionActor] = []
-        for actor in self._actors.values():
+        for actor in list(self._actors.values()):  # a slot that becomes free makes the next turn's actor
             actor.expire(now_ms)
             if actor.idle_since_ms is not None:
                 idle.append(actor)

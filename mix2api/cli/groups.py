@@ -1,6 +1,7 @@
 """Settings to the option groups of the parts: the only place that knows both."""
 
 from types import MappingProxyType
+from typing import Final
 
 from mix2api import __version__
 from mix2api.actors.environment import ActorOptions
@@ -16,6 +17,9 @@ from mix2api.upstreams.http.client import HttpOptions
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
 from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
 from mix2api.vocabulary import ProcessId
+
+_REFUSAL_S: Final = 1.0
+"""The worker looks for turns past their deadline every quarter of a second, and mail takes some milliseconds."""
 
 
 def store_options(settings: Settings, role: str) -> StoreOptions:
@@ -44,6 +48,7 @@ def actor_options(settings: Settings) -> ActorOptions:
     return ActorOptions(
         queue_timeout_s=working.queue_timeout_ms / 1000,
         max_concurrency=working.max_concurrency,
+        queue_max=working.queue_max,
         chunk_window_s=working.chunk_window_ms / 1000,
         idle_s=float(working.actor_idle_s),
         idle_max=working.actor_idle_max,
@@ -170,6 +175,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         pass_authorization=settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH,
         body_limit=listening.body_limit,
         early_headers_ms=listening.early_headers_ms,
+        hold_headers_s=settings.working.queue_timeout_ms / 1000 + _REFUSAL_S,
         keepalive_s=float(listening.keepalive_s),
         stall_limit_s=float(listening.client_stall_s),
         expose_stack=listening.expose_stack,

@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: from a request to a submitted turn, and from its replies to an answer."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -146,6 +147,7 @@ class ChatEndpoint:
             client=client.value,
             isolation=found.isolation,
             edge=self._options.process,
+            caller=caller.fingerprint,
             session_id=found.session_id,
             claimed=found.claimed,
             reason=found.reason.value,
@@ -157,8 +159,9 @@ class ChatEndpoint:
 
     async def _stream(self, run: _Run) -> Response:
         held: list[Reply] = []
-        with trio.move_on_after(self._options.early_headers_ms / 1000):
-            held = await _first_output(run.delivery)
+        early_s = self._options.early_headers_ms / 1000
+        with trio.move_on_after(self._options.hold_headers_s + early_s) as patience:
+            held = await _first_output(run.delivery, lambda: _shorten(patience, early_s))
         if held and isinstance(held[0], Ended) and held[0].end_reason not in SUCCESSES:
             return await self._failed(run, held[0])
         run.delivery.replies.headers_sent()
@@ -196,12 +199,19 @@ class ChatEndpoint:
             self._parts.refusals.unaccepted(run.request, run.submission.run_id, ended)
 
 
-async def _first_output(delivery: Delivery) -> list[Reply]:
-    """Waits for what decides the status line: output, or the ending. `Accepted` alone does not."""
+async def _first_output(delivery: Delivery, on_accepted: Callable[[], None] = lambda: None) -> list[Reply]:
+    """Waits for what decides the status line: output, or the ending. `Accepted` alone does not, and is told."""
     while True:
         replies: list[Reply] = [reply for reply in await delivery.take() if not isinstance(reply, Accepted)]
         if replies:
             return replies
+        if delivery.accepted is not None:
+            on_accepted()
+
+
+def _shorten(patience: trio.CancelScope, limit_s: float) -> None:
+    """From now on it lasts so long at most."""
+    patience.deadline = min(patience.deadline, trio.current_time() + limit_s)
 
 
 def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:

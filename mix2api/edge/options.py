@@ -39,7 +39,10 @@ class EdgeOptions:
     drain_s: float = 5
     """How long the rest of a refused body is read and thrown away."""
     early_headers_ms: int = 3000
-    """A stream's headers leave after this long at the latest."""
+    """A stream's headers leave so long after its run was accepted, at the latest."""
+    hold_headers_s: float = 11
+    """For so long more they are held for a run that is not accepted yet, because its refusal is to have its own status and
+    `retry-after`: `MIX2API_QUEUE_TIMEOUT_MS`, and a second in which the refusal is found and mailed."""
     keepalive_s: float = 15
     """A comment goes out after this long without a chunk."""
     stall_limit_s: float = 60

@@ -34,6 +34,8 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: str | None = None
     bind: str | None = None
     lineage: Lineage | None = None
+    caller: str | None = None
+    """Digest of the caller's credential; None from an edge that does not send it."""
 
     @classmethod
     def of(cls, submission: Submission, session_id: SessionId, deadline_ms: int) -> "RelayedTurn":
@@ -54,6 +56,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             taken=submission.taken,
             bind=submission.bind,
             lineage=submission.lineage,
+            caller=submission.caller,
         )
 
     def submission(self) -> Submission:
@@ -72,6 +75,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             taken=None if self.taken is None else Digest(self.taken),
             bind=None if self.bind is None else Digest(self.bind),
             lineage=self.lineage,
+            caller=None if self.caller is None else Digest(self.caller),
         )
 
 

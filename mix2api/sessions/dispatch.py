@@ -119,6 +119,8 @@ class Submission:
     isolation: Digest
     """Digest of who may share sessions: always inside the caller's auth fingerprint."""
     edge: ProcessId
+    caller: Digest | None = None
+    """Digest of the caller's credential: whose share of the slots the turn takes. None from an edge that does not send it."""
     session_id: SessionId | None = None
     """The session to continue; None draws a fresh one."""
     claimed: bool = False

@@ -98,6 +98,14 @@ class Working:
             "MIX2API_MAX_CONCURRENCY", Whole(1, 1_000_000), "2000", "runs at once in one process; more wait"
         )
     )
+    queue_max: int = held(
+        Setting(
+            "MIX2API_QUEUE_MAX",
+            Whole(0, 1_000_000),
+            "1000",
+            "requests that wait for one of those runs to end, shared fairly by callers; more are refused with 429",
+        )
+    )
     queue_timeout_ms: int = held(
         Setting(
             "MIX2API_QUEUE_TIMEOUT_MS",

@@ -223,11 +223,33 @@ async def test_a_turn_that_lay_too_long_is_refused_and_deleted() -> None:
 
 
 async def test_a_turn_over_the_limit_is_refused_and_deleted() -> None:
-    async with relaying([BEGINNING, Hang()], max_concurrency=1) as there:
+    async with relaying([BEGINNING, Hang()], max_concurrency=1, queue_max=0) as there:
         there.send()
         told = ended(await there.post.replies(there.send()))
         assert (told.detail, told.http_status) == (Detail.QUEUE, 429)
         await until(lambda: len(there.post.entries()) == 1)
+
+
+async def test_a_turn_that_waits_for_a_slot_is_left_to_the_next_owner_by_a_stopping_worker() -> None:
+    async with relaying([BEGINNING, Hang()], max_concurrency=1) as there:
+        there.send()
+        there.send()
+        await trio.testing.wait_all_tasks_blocked()
+        assert there.bench.worker.statistics().waiting == 1
+        await there.bench.worker.drain(0)
+        await trio.testing.wait_all_tasks_blocked()
+        assert there.bench.worker.statistics().runs == 0
+        assert "2-0" in there.post.entries()
+
+
+async def test_a_client_that_leaves_while_its_relayed_turn_waits_frees_its_place() -> None:
+    async with relaying([BEGINNING, Hang()], max_concurrency=1) as there:
+        there.send()
+        waiting = there.send()
+        await trio.testing.wait_all_tasks_blocked()
+        there.inbox.hang_up(waiting, Detail.HUNG_UP)
+        assert there.bench.worker.statistics().waiting == 0
+        await until(lambda: there.post.entries() == ["1-0"])
 
 
 async def test_what_cannot_be_read_is_deleted_and_what_follows_is_run() -> None:

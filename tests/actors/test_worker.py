@@ -8,6 +8,8 @@ from actor_parts import (
     GOOD,
     OTHER,
     SHARD,
+    Bench,
+    all_of,
     bench,
     end_of,
     ended,
@@ -24,7 +26,7 @@ from mix2api.sessions.dispatch import Ended
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished
 from mix2api.upstreams.scripted import Hang, Script, Wait
-from mix2api.vocabulary import Detail, EndReason, ProcessId, SessionId, Shard
+from mix2api.vocabulary import Detail, Digest, EndReason, ProcessId, SessionId, Shard
 
 
 async def test_a_worker_that_is_not_alive_takes_nothing() -> None:
@@ -35,8 +37,8 @@ async def test_a_worker_that_is_not_alive_takes_nothing() -> None:
     assert refused.value.detail is Detail.DRAIN
 
 
-async def test_no_more_turns_are_taken_than_the_process_may_hold() -> None:
-    async with working([BEGINNING, Hang()], GOOD, max_concurrency=1) as made:
+async def test_no_more_turns_are_taken_than_the_process_may_run_and_queue() -> None:
+    async with working([BEGINNING, Hang()], GOOD, max_concurrency=1, queue_max=0) as made:
         replies = await made.submit()
         await made.upstream.wait_calls(1)
         with pytest.raises(Overloaded) as refused:
@@ -46,6 +48,100 @@ async def test_no_more_turns_are_taken_than_the_process_may_hold() -> None:
         await end_of(replies)
         await trio.testing.wait_all_tasks_blocked()
         assert ended(await made.ask()).end_reason is EndReason.STOP
+
+
+LOUD, QUIET = Digest("a" * 32), Digest("b" * 32)
+
+
+async def settled(made: Bench) -> tuple[int, int]:
+    """Turns under way and turns that wait for a slot, once nothing moves."""
+    await trio.testing.wait_all_tasks_blocked()
+    statistics = made.worker.statistics()
+    return statistics.runs - statistics.waiting, statistics.waiting
+
+
+async def test_a_turn_waits_for_a_slot_and_runs_when_one_is_free() -> None:
+    finish = trio.Event()
+    slow: Script = [BEGINNING, Wait(finish), [Finished("stop")]]
+    async with working(slow, GOOD, max_concurrency=1) as made:
+        first, second = await made.submit(), await made.submit()
+        assert await settled(made) == (1, 1)
+        assert len(made.upstream.calls) == 1
+        finish.set()
+        assert (await end_of(first)).end_reason is EndReason.STOP
+        assert (await end_of(second)).end_reason is EndReason.STOP
+        assert await settled(made) == (0, 0)
+
+
+async def test_a_quiet_caller_gets_the_next_free_slot_before_the_rest_of_a_loud_one() -> None:
+    finish = trio.Event()
+    slow: Script = [BEGINNING, Wait(finish), [Finished("stop")]]
+    stuck: Script = [BEGINNING, Hang()]
+    async with working(slow, GOOD, stuck, max_concurrency=1, queue_max=300) as made:
+        loud = [await made.submit(submission(caller=LOUD)) for _ in range(301)]
+        quiet = submission(caller=QUIET)
+        replies = await made.submit(quiet)
+        assert ended(await all_of(loud.pop())).detail == Detail.QUEUE  # it gave way
+        finish.set()
+        assert (await end_of(replies)).end_reason is EndReason.STOP
+        assert [request.run_id for request in made.requests()][1] == quiet.run_id
+
+
+@pytest.mark.parametrize("queue_timeout_s", [0.0, 10.0])
+async def test_a_turn_that_gets_no_slot_until_its_deadline_is_refused(queue_timeout_s: float) -> None:
+    async with working([BEGINNING, Hang()], max_concurrency=1, queue_timeout_s=queue_timeout_s) as made:
+        await made.submit()
+        told = ended(await made.ask())
+        assert (told.end_reason, told.detail, told.http_status, told.retry_after_s) == (
+            EndReason.OVERLOADED,
+            Detail.DEADLINE,
+            429,
+            1,
+        )
+        assert await settled(made) == (1, 0)
+
+
+async def test_a_client_that_leaves_while_its_turn_waits_for_a_slot_is_let_go_at_once() -> None:
+    async with working([BEGINNING, Hang()], max_concurrency=1) as made:
+        await made.submit()
+        replies = await made.submit()
+        replies.abort(Detail.HUNG_UP)
+        statistics = made.worker.statistics()
+        assert (statistics.runs, statistics.waiting) == (1, 0)
+        (told,) = await replies.take()
+        assert isinstance(told, Ended)
+        assert (told.end_reason, told.detail) == (EndReason.CLIENT_ABORT, Detail.HUNG_UP)
+
+
+async def test_a_turn_that_cannot_be_begun_when_its_slot_is_free_is_refused_and_the_next_one_is_begun() -> (
+    None
+):
+    finish = trio.Event()
+    slow: Script = [BEGINNING, Wait(finish), [Finished("stop")]]
+    async with working(slow, GOOD, max_concurrency=1) as made:
+        first = await made.submit()
+        await made.upstream.wait_calls(1)
+        fresh = await made.submit()
+        (session,) = made.world.logs
+        named = await made.submit(submission(session_id=session))
+        made.shards.clear()
+        finish.set()
+        assert (await end_of(first)).end_reason is EndReason.STOP
+        assert (await end_of(fresh)).detail == Detail.NO_OWNER
+        assert (await end_of(named)).end_reason is EndReason.STOP
+        assert await settled(made) == (0, 0)
+
+
+async def test_a_stopping_worker_refuses_those_that_wait_for_a_slot_at_once() -> None:
+    finish = trio.Event()
+    slow: Script = [BEGINNING, Wait(finish), [Finished("stop")]]
+    async with working(slow, max_concurrency=1) as made, trio.open_nursery() as nursery:
+        running, waiting = await made.submit(), await made.submit()
+        await made.upstream.wait_calls(1)
+        nursery.start_soon(made.worker.drain, 30.0)
+        assert (await end_of(waiting)).detail == Detail.DRAIN
+        finish.set()
+        assert (await end_of(running)).end_reason is EndReason.STOP
 
 
 async def test_without_a_shard_of_its_own_it_makes_no_session() -> None:

@@ -210,7 +210,10 @@ async def test_a_run_that_was_never_accepted_is_reported_as_refused() -> None:
 
 
 async def test_a_run_refused_after_the_headers_left_is_reported_too() -> None:
-    async with running_edge(ScriptedDispatch(), early_headers_ms=0) as edge, edge.connect() as client:
+    async with (
+        running_edge(ScriptedDispatch(), early_headers_ms=0, hold_headers_s=0) as edge,
+        edge.connect() as client,
+    ):
         await client.ask_chat(stream=True)
         await client.head()
         (await edge.dispatch.next_run()).say(OVERLOADED)
@@ -250,6 +253,34 @@ async def test_headers_wait_for_output_but_not_for_ever() -> None:
         assert run.replies.committed
         run.say(FAILED)
         assert len(frames_of(await client.piece())) == 3
+
+
+async def test_headers_are_held_while_the_run_may_still_be_refused_for_want_of_room() -> None:
+    async with running_edge(ScriptedDispatch(), early_headers_ms=0) as edge, edge.connect() as client:
+        await client.ask_chat(stream=True)
+        run = await edge.dispatch.next_run()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not run.replies.committed
+        run.say(OVERLOADED)
+        answer = await client.answer()
+        assert (answer.status, answer.headers["retry-after"]) == (503, "7")
+
+
+async def test_headers_leave_early_once_the_run_is_accepted() -> None:
+    async with running_edge(ScriptedDispatch(), early_headers_ms=0) as edge, edge.connect() as client:
+        await client.ask_chat(stream=True)
+        (await edge.dispatch.next_run()).say(ACCEPTED)
+        assert (await client.head()).status_code == 200
+
+
+async def test_a_turn_carries_its_caller_which_neither_model_nor_client_changes() -> None:
+    asked = [(TOKEN, "mix/one", "codex"), (TOKEN, "mix/two", "curl"), ("sk-other", "mix/one", "codex")]
+    async with running_edge(bearer_token="") as edge:
+        for token, model, client in asked:
+            await edge.chat({"authorization": f"Bearer {token}", "x-client": client}, model=model)
+        first, second, other = [(await edge.dispatch.next_run()).submission for _ in asked]
+    assert first.caller == second.caller != other.caller
+    assert first.isolation != second.isolation
 
 
 async def test_a_whole_answer_never_commits_its_status_early() -> None:

@@ -80,7 +80,10 @@ async def first_piece(client: Client) -> bytes:
 
 async def test_one_that_was_refused_after_early_headers_puts_its_session_back() -> None:
     index, dispatch = OneWaits(), ScriptedDispatch()
-    async with running_edge(dispatch, index=index, early_headers_ms=1) as edge, edge.connect() as client:
+    async with (
+        running_edge(dispatch, index=index, early_headers_ms=1, hold_headers_s=0) as edge,
+        edge.connect() as client,
+    ):
         await client.ask_chat(messages=HISTORY, stream=True)
         run = await dispatch.next_run()
         assert b"keep-alive" in await first_piece(client)
@@ -101,7 +104,10 @@ async def test_one_whose_client_leaves_before_it_began_puts_its_session_back() -
 
 async def test_one_that_begins_after_early_headers_keeps_its_session() -> None:
     index, dispatch = OneWaits(), ScriptedDispatch()
-    async with running_edge(dispatch, index=index, early_headers_ms=1) as edge, edge.connect() as client:
+    async with (
+        running_edge(dispatch, index=index, early_headers_ms=1, hold_headers_s=0) as edge,
+        edge.connect() as client,
+    ):
         await client.ask_chat(messages=HISTORY, stream=True)
         run = await dispatch.next_run()
         assert b"keep-alive" in await first_piece(client)

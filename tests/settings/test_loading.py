@@ -105,6 +105,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("UPSTREAM_MESSAGES_MAX", "3", "sessions.messages_max", 3),
     ("UPSTREAM_MESSAGE_MAX_CHARS", "9", "sessions.message_max_chars", 9),
     ("MIX2API_MAX_CONCURRENCY", "3", "working.max_concurrency", 3),
+    ("MIX2API_QUEUE_MAX", "0", "working.queue_max", 0),
     ("MIX2API_QUEUE_TIMEOUT_MS", "0", "working.queue_timeout_ms", 0),
     ("MIX2API_DRAIN_TIMEOUT_S", "1", "working.drain_timeout_s", 1),
     ("MIX2API_ACTOR_IDLE_S", "1", "working.actor_idle_s", 1),

@@ -72,7 +72,8 @@ async def test_after_early_headers_a_failure_ends_in_the_stream(
 async def test_more_requests_than_the_process_takes_are_told_to_come_back(
     shape: Shape, redis_server: RedisServer
 ) -> None:
-    async with whole_system(shape, redis_server.url, MIX2API_MAX_CONCURRENCY="1") as system:
+    limits = {"MIX2API_MAX_CONCURRENCY": "1", "MIX2API_QUEUE_MAX": "0"}
+    async with whole_system(shape, redis_server.url, **limits) as system:
         async with system.client.asking("[[hang]]", stream=True):
             await system.demo.stats.wait_until(lambda stats: stats.open_streams == 1)
             for stream in (True, False):
@@ -83,6 +84,25 @@ async def test_more_requests_than_the_process_takes_are_told_to_come_back(
         assert [(line["end_reason"], line["detail"]) for line in refusals] == [("overloaded", "queue")] * 2
         report = await system.check_log(runs=1)  # what was refused was never accepted
         assert report["by_end_reason"] == {"client_abort": 1}
+
+
+async def test_a_request_that_gets_no_slot_in_time_is_told_to_come_back_with_its_own_status(
+    shape: Shape, redis_server: RedisServer
+) -> None:
+    limits = {
+        "MIX2API_MAX_CONCURRENCY": "1",
+        "MIX2API_QUEUE_TIMEOUT_MS": "500",
+        "MIX2API_EARLY_HEADERS_MS": "0",
+    }
+    async with whole_system(shape, redis_server.url, **limits) as system:
+        async with system.client.asking("[[hang]]", stream=True):
+            await system.demo.stats.wait_until(lambda stats: stats.open_streams == 1)
+            answer = await system.client.ask("hello", headers=_ID, stream=True)
+            assert (answer.status, answer.error()["code"]) == (429, "overloaded")
+            assert int(answer.headers["retry-after"]) >= 1
+        (refusal,) = [line for line in system.log_lines() if line["request_id"] == "limited"]
+        assert (refusal["end_reason"], refusal["detail"]) == ("overloaded", "deadline")
+        await system.check_log(runs=1)
 
 
 async def test_a_worker_that_is_told_to_stop_ends_its_streams(

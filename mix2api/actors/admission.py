@@ -1,0 +1,128 @@
+"""Who may run now, who waits, and who is next: the fair queue before the slots of a process (ADR 17).
+
+Pure: no clock, no task, no I/O. The worker asks for each turn and does what the answer says. There are three cases.
+A slot is free: the turn takes it, and the queue is not touched. No slot is free and the queue has room: the turn waits.
+The queue is full: one turn gives way, that of the caller with the most waiting ones.
+"""
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from mix2api.vocabulary import Digest
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class Admission(Generic[T]):
+    """Slots, and the queue before them. Turns are told apart by identity or hash; each stands in the queue once.
+
+    `next` and a full queue's `wait` look at every caller that waits, which is at most `queue_max` of them.
+
+    Args:
+        slots: turns that may run at once (`MIX2API_MAX_CONCURRENCY`).
+        queue_max: turns that may wait (`MIX2API_QUEUE_MAX`); 0: none.
+    """
+
+    slots: int
+    queue_max: int
+    running: int = field(default=0, init=False)
+    waiting: int = field(default=0, init=False)
+    _running_of: dict[Digest, int] = field(factory=dict, init=False)
+    """Only callers that have a slot."""
+    _queues: dict[Digest, dict[T, None]] = field(factory=dict, init=False)
+    """Only callers that wait; the one that had a slot longest ago is first. A caller's own turns are in their order."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a slot is free. Nobody waits then, as long as every freed slot is followed by `next`."""
+        return self.running < self.slots
+
+    def begin(self, caller: Digest) -> None:
+        """A turn of that caller takes a slot."""
+        self.running += 1
+        self._running_of[caller] = self._running_of.get(caller, 0) + 1
+
+    def end(self, caller: Digest) -> None:
+        """A turn of that caller gives its slot back. Among equals, the caller is last for it."""
+        self.running -= 1
+        self._put_last(caller)
+        left = self._running_of[caller] - 1
+        if left:
+            self._running_of[caller] = left
+        else:
+            del self._running_of[caller]
+
+    def wait(self, caller: Digest, turn: T) -> T | None:
+        """Puts a turn at the end of its caller's queue.
+
+        Returns:
+            The turn that has to be refused because the queue is full: this one, or another caller's newest, which does
+            not stand in the queue any more. None: there was room.
+        """
+        gives_way = None
+        if self.waiting >= self.queue_max:
+            gives_way = self._yielded_to(caller)
+            if gives_way is None:
+                return turn
+        self._queues.setdefault(caller, {})[turn] = None
+        self.waiting += 1
+        return gives_way
+
+    def leave(self, caller: Digest, turn: T) -> bool:
+        """A turn does not wait any more. False: it did not."""
+        queue = self._queues.get(caller)
+        if queue is None or turn not in queue:
+            return False
+        self._remove(caller, queue, turn)
+        return True
+
+    def next(self) -> T | None:
+        """Takes the turn that a free slot is for out of the queue; None if nobody waits.
+
+        It is the oldest turn of the caller with the fewest slots. Among equals, of the caller that had a slot longest ago.
+        """
+        if not self._queues:
+            return None
+        caller = min(self._queues, key=self._slots_of)
+        queue = self._queues[caller]
+        turn = next(iter(queue))
+        self._remove(caller, queue, turn)
+        self._put_last(caller)
+        return turn
+
+    def __iter__(self) -> Iterator[T]:
+        """All turns that wait, caller by caller. A copy: they may leave meanwhile."""
+        return iter([turn for queue in self._queues.values() for turn in queue])
+
+    def _put_last(self, caller: Digest) -> None:
+        queue = self._queues.pop(caller, None)
+        if queue:
+            self._queues[caller] = queue
+
+    def _slots_of(self, caller: Digest) -> int:
+        return self._running_of.get(caller, 0)
+
+    def _yielded_to(self, caller: Digest) -> T | None:
+        """Takes the newest turn of the caller with the longest queue out of it.
+
+        None: that queue would be no longer than the newcomer's own is then. Two callers with equally long queues would
+        else drive out each other's turns for ever.
+        """
+        if not self._queues:
+            return None
+        longest = max(self._queues, key=lambda other: len(self._queues[other]))
+        queue = self._queues[longest]
+        if len(queue) <= len(self._queues.get(caller, ())) + 1:
+            return None
+        turn = next(reversed(queue))
+        self._remove(longest, queue, turn)
+        return turn
+
+    def _remove(self, caller: Digest, queue: dict[T, None], turn: T) -> None:
+        del queue[turn]
+        self.waiting -= 1
+        if not queue:
+            del self._queues[caller]
