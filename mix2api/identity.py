@@ -70,6 +70,11 @@ class Mint:
         return ProcessId(f"p_{secrets.token_hex(6)}")
 
 
+def is_session_id(word: str) -> bool:
+    """Whether a word has a session id's form. Not whether we issued it: for that, ask `Mint.issued`."""
+    return _SESSION_ID.fullmatch(word) is not None
+
+
 def shard_of(session_id: SessionId) -> Shard:
     """The shard that a session id carries.
 

@@ -6,21 +6,17 @@ what is found afterwards is either referred to or part of a cycle.
 
 import gc
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
 from typing import Any
 
-import h11
 from hypercorn.protocol.http_stream import HTTPStream
 from quart import Response
 
 from mix2api.actors.run import Run
 from mix2api.actors.translation import Translation
 from mix2api.actors.turns import PendingTurn
+from mix2api.edge.bodies import LimitedBody
 from mix2api.edge.chat import _Run
 from mix2api.edge.connection import EdgeConnection, EdgeRequest
-from mix2api.edge.bodies import LimitedBody
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.protocol import Protocol
 from mix2api.edge.rendering import StreamRenderer

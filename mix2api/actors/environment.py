@@ -90,5 +90,5 @@ class Environment:
     """For a run that is begun again."""
     on_schema_fallback: Callable[[SessionId], None]
     """A session's log could not be read by this version: counted and logged, never an error."""
-    on_fault: Callable[[SessionId, BaseException], None]
-    """A fault of ours, for the log: class and place, never the text."""
+    on_fault: Callable[[SessionId | None, BaseException], None]
+    """A fault of ours, in a session or beside them (None), for the log: class and place, never the text."""

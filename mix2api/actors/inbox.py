@@ -5,6 +5,7 @@ is in the log and is not begun again. An entry is deleted by the append that mak
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
@@ -22,7 +23,8 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Ended
-from mix2api.store.post import InboxEntry
+from mix2api.store.post import InboxEntry, is_ahead
+from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
 
 _START: Final = "0-0"
@@ -119,29 +121,50 @@ class Inbox:
     async def run(self) -> None:
         """Reads the inboxes that were woken and forwards replies, until cancelled."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch_edges)
+            nursery.start_soon(supervised, "inbox.edges", self._watch_edges, self._on_fault)
             async for shard in self._wakes:
-                try:
-                    await self._read(shard, nursery)
-                except StoreUnavailable:
-                    self._after.pop(shard, None)  # the next wake-up reads it from the start
+                # A fault of one entry must not end the forwarding of all others, nor hide the entries behind it.
+                before = self._after.get(shard)
+                went_well = await contained("inbox", partial(self._read, shard, nursery), self._on_fault)
+                if not went_well and self._after.get(shard) != before:
+                    self.wake(shard)
 
     async def _read(self, shard: Shard, nursery: trio.Nursery) -> None:
         known_from = self._after.get(shard)
-        entries = await self._reader.read_inbox(shard, known_from or _START)
-        for entry in entries:
-            self._after[shard] = entry.entry_id
-            try:
-                relayed = decode_turn(entry.payload)
-            except msgspec.MsgspecError:
-                await self._reader.delete_inbox(shard, [entry.entry_id])
-                continue
-            if known_from is None and await self._has_begun(relayed, entry.entry_id):
-                continue
-            self._begin(relayed, entry.entry_id, nursery)
+        try:
+            entries = await self._reader.read_inbox(shard, known_from or _START)
+            for entry in entries:
+                await self._take(shard, entry, nursery, known=known_from is not None)
+        except StoreUnavailable:
+            self._after.pop(shard, None)  # the next wake-up reads it from the start
+            return
         self._after.setdefault(shard, _START)
         if len(entries) >= _FULL_PAGE:
             self.wake(shard)
+
+    async def _take(self, shard: Shard, entry: InboxEntry, nursery: trio.Nursery, *, known: bool) -> None:
+        """Begins an entry's turn, unless it has begun already.
+
+        Args:
+            shard: whose inbox it stands in.
+            entry: not read before, or read from the start.
+            nursery: of the forwarding.
+            known: whether all entries before this one were read by us; then this one is new.
+        """
+        if is_ahead(entry.entry_id, self._env.clock.now_ms()):
+            known = False  # reading does not go on after it, so it may be met again
+        else:
+            self._after[shard] = entry.entry_id
+        try:
+            relayed = decode_turn(entry.payload)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            await self._reader.delete_inbox(shard, [entry.entry_id])
+            return
+        if known or not await self._has_begun(relayed, entry.entry_id):
+            self._begin(relayed, entry.entry_id, nursery)
+
+    def _on_fault(self, _: str, fault: BaseException) -> None:
+        self._env.on_fault(None, fault)
 
     async def _has_begun(self, relayed: RelayedTurn, entry: str) -> bool:
         """Whether the log has this run: then recovery, or the process that runs it, has the say."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from mix2api.actors.environment import Completed, Environment
+from mix2api.errors import StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request, SessionNote
 from mix2api.events.log import Append, Closing, EventLog, OpenRun, Outcome
@@ -17,7 +18,7 @@ from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState
-from mix2api.store.log import OpenEntry
+from mix2api.store.open_runs import OpenEntry
 from mix2api.vocabulary import EndReason, ProcessId, RunId, SessionWord, Shard
 
 
@@ -56,6 +57,8 @@ class Recovery:
         self._period_ms = period_s * 1000
         self._absent_since: dict[ProcessId, float] = {}
         self._seized: set[RunId] = set()
+        self._broken: set[RunId] = set()
+        """Runs whose end failed for a fault of ours, which was told: they are tried again in silence."""
 
     def forget_absences(self) -> None:
         """To be called when the store was away: nobody could show that he lives."""
@@ -71,14 +74,27 @@ class Recovery:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         ended = 0
-        for entry in await self._lost(await self._log.open_entries(sorted(shards))):
-            run = entry.run
-            if run.run_id not in self._seized and not await self._log.seize(run):
-                continue
-            # Ours from now on: should the store fail here, the next sweep must not take it for one that we run.
-            self._seized.add(run.run_id)
-            ended += await self._end(run)
-            self._seized.discard(run.run_id)
+        lost = await self._lost(await self._log.open_entries(sorted(shards)))
+        self._broken &= {entry.run.run_id for entry in lost}
+        for entry in lost:
+            try:
+                ended += await self._take_over(entry.run)
+            except StoreUnavailable:
+                raise
+            except Exception as fault:  # noqa: BLE001 - a supervisor: one run's fault must not cost the others their ends
+                if entry.run.run_id not in self._broken:
+                    self._broken.add(entry.run.run_id)
+                    self._env.on_fault(entry.run.session_id, fault)
+        return ended
+
+    async def _take_over(self, run: OpenRun) -> bool:
+        """Ends a lost run, if it is to be had; gives whether it did."""
+        if run.run_id not in self._seized and not await self._log.seize(run):
+            return False
+        # Ours from now on: should the store fail here, the next sweep must not take it for one that we run.
+        self._seized.add(run.run_id)
+        ended = await self._end(run)
+        self._seized.discard(run.run_id)
         return ended
 
     async def _lost(self, entries: list[OpenEntry]) -> list[OpenEntry]:

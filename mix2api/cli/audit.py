@@ -94,6 +94,7 @@ async def audit(store: Store, query: AuditQuery, out: TextIO) -> int:
             advance(len(batch))
     # After the ended ones: a run that ends between the two readings belongs to the next audit, to no group twice.
     await _count_open(store, tally)
+    tally.add_damaged(store.damage.total)
     report = tally.report()
     if query.as_json:
         print(json.dumps(_document(report, query)), file=out)

@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.clock import Clock
-from mix2api.identity import shard_of
+from mix2api.identity import is_session_id
 from mix2api.store.audit_stream import AuditedRun
 from mix2api.store.opening import Store
 from mix2api.vocabulary import RunId, SessionId
@@ -50,11 +50,7 @@ async def find(store: Store, word: str, clock: Clock) -> Found | None:
 
 
 def _session_id(word: str) -> SessionId | None:
-    try:
-        shard_of(SessionId(word))
-    except ValueError:
-        return None
-    return SessionId(word)
+    return SessionId(word) if is_session_id(word) else None
 
 
 def _began_ms(word: str) -> int | None:
@@ -77,6 +73,10 @@ async def _session_of_run(store: Store, run_id: RunId, clock: Clock) -> SessionI
     async with aclosing(store.audit.read_audit(max(0, window_ms))) as batches:
         async for batch in batches:
             for audited in batch:
-                if isinstance(audited, AuditedRun) and audited.run_id == run_id:
+                if (
+                    isinstance(audited, AuditedRun)
+                    and audited.run_id == run_id
+                    and is_session_id(audited.session_id)
+                ):
                     return audited.session_id
     return None

@@ -13,6 +13,7 @@ from mix2api.edge.app import EdgeApp, EdgeParts, build_app
 from mix2api.edge.server import serve
 from mix2api.edge.serving import server_config
 from mix2api.errors import ConfigurationError
+from mix2api.supervision import supervised
 
 
 async def listen(
@@ -46,8 +47,9 @@ async def listen(
             parts.health.draining = True
             nursery.start_soon(drain)
 
-        nursery.start_soon(parts.health.watch, float(parts.settings.storing.lease_s))
-        nursery.start_soon(parts.relay.watch)
+        watch = partial(parts.health.watch, float(parts.settings.storing.lease_s))
+        nursery.start_soon(supervised, "health", watch, parts.reporter.on_task_fault)
+        nursery.start_soon(supervised, "relay", parts.relay.watch, parts.reporter.on_task_fault)
         serving = partial(serve, _app(parts), config, shutdown_trigger=until_stopping)
         binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
         parts.logger.info("edge.listening", url=binds[0])

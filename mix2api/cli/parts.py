@@ -129,6 +129,7 @@ async def process_parts(
     outbox = Outbox(store.post)
     site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
     reporter = Reporter(logger, settings.release.channel, site)
+    store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     relay = RelayDispatch(
         RelayOptions(
             process=store.process,

@@ -1,5 +1,6 @@
 """How a command that only reads gets its store, and gives what goes wrong inside to `mix2api.cli.main` as it is."""
 
+import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -32,7 +33,10 @@ def read_store(settings: Settings, role: str, read: Callable[[Store], Awaitable[
 
 async def _read(settings: Settings, role: str, read: Callable[[Store], Awaitable[int]]) -> int:
     async with open_store(store_options(settings, role)) as store:
-        return await read(store)
+        code = await read(store)
+        if store.damage.total:
+            print(f"{store.damage.total} damaged entries or keys in Redis were passed over", file=sys.stderr)
+        return code
 
 
 def sole(fault: BaseException) -> BaseException:

@@ -44,6 +44,8 @@ Exit codes: 0, 1 an attribution differs or the log is damaged, 2 wrong arguments
 _COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "flags", "facts")
 _WIDTHS: Final = (8, 26, 8, 4, 10, 10, 0)
 """Of lines that are printed one at a time (`--follow`): the widest that each column usually has."""
+_NOWHERE: Final = "0-0"
+"""The place of what has none."""
 _RUN_TAIL: Final = 8
 """Of a run id; the front is time and alike within a session."""
 
@@ -131,15 +133,17 @@ class _Reader:
     found: Found
     _position: str = field(default="", init=False)
     _cursor: Cursor = field(factory=initial, init=False)
+    _damaged: bool = field(default=False, init=False)
+    """No log stands in the log's key: there is nothing to read on in."""
 
     @property
     def seen(self) -> bool:
         """Whether the log has anything at all."""
-        return bool(self._position)
+        return bool(self._position) or self._damaged
 
     async def rows(self) -> AsyncIterator[Row]:
         """The rows that are there now and were not given yet, of the run that was meant or of all."""
-        unreadable = True
+        unreadable = not self._damaged
         while unreadable:
             unreadable = False
             try:
@@ -149,9 +153,9 @@ class _Reader:
                     if self._is_wanted(row):
                         yield row
             except UnreadableEvent as fault:
-                unreadable = True
-                self._position = fault.position
-                self._cursor, row = apply_unreadable(self._cursor, fault.why, fault.position)
+                unreadable, self._damaged = bool(fault.position), not fault.position
+                self._position = fault.position or self._position
+                self._cursor, row = apply_unreadable(self._cursor, fault.why, self._position or _NOWHERE)
                 yield row
 
     def _is_wanted(self, row: Row) -> bool:

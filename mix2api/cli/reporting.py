@@ -6,6 +6,7 @@ from mix2api.actors.environment import Completed
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.logs import RequestCompleted, log_request_completed
 from mix2api.redaction import place_of
+from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.vocabulary import Channel, SessionId
 
@@ -77,6 +78,21 @@ class Reporter:
         self.schema_fallbacks += 1
         self._logger.warning("schema_fallback", session=session_id, count=self.schema_fallbacks)
 
+    def on_damage(self, damage: Damage) -> None:
+        """Something in Redis that no process of ours wrote, or that is broken; never what it holds."""
+        self._logger.warning(
+            "store.damage",
+            key_kind=damage.key_kind,
+            shard=damage.shard,
+            count=damage.count,
+            total=damage.total,
+        )
+
+    def on_task_fault(self, task: str, fault: BaseException) -> None:
+        """A background task broke, and begins again."""
+        place = place_of(fault)
+        self._logger.error("adapter.fault", error=place.error, at=place.at, task=task)
+
     def on_login(self, report: LoginReport) -> None:
         """A token was fetched for the managed credential, or was not; never the token."""
         if report.why is None:
@@ -90,7 +106,7 @@ class Reporter:
             pause_ms=report.pause_ms,
         )
 
-    def on_actor_fault(self, session_id: SessionId, fault: BaseException) -> None:
-        """An actor broke."""
+    def on_actor_fault(self, session_id: SessionId | None, fault: BaseException) -> None:
+        """An actor broke, or what takes turns to the actors (None)."""
         place = place_of(fault)
         self._logger.error("adapter.fault", error=place.error, at=place.at, session=session_id)

@@ -5,6 +5,8 @@ What is run is put together in `mix2api.cli.parts`.
 
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -24,6 +26,7 @@ from mix2api.logs import configure_logging
 from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Retire, Retired, WakeUp, decode_mail
 from mix2api.settings import Settings
 from mix2api.store.opening import open_store
+from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import ProcessId, Retirement, RunId, SessionId, Shard
 
 _SWEEPS_PER_LEASE: Final = 2
@@ -71,11 +74,11 @@ async def run_process(
 async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_on_signals, stopping)
-        nursery.start_soon(parts.store.heartbeat.keep)
-        nursery.start_soon(parts.outbox.run)
-        nursery.start_soon(_read_mail, parts)
-        nursery.start_soon(_tell_of_store, parts)
-        nursery.start_soon(_tell_of_refusals, parts)
+        _keep_up(parts, nursery, "heartbeat", parts.store.heartbeat.keep)
+        _keep_up(parts, nursery, "outbox", parts.outbox.run)
+        _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
+        _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
+        _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
         if parts.half is not None:
             await _start_worker(parts, parts.half, nursery)
         settle_collector()
@@ -97,26 +100,39 @@ async def _keep_heap(parts: Parts) -> None:
     await HeapKeeper(trim=trim, resident=resident_bytes, runs=runs).keep()
 
 
+def _keep_up(parts: Parts, nursery: trio.Nursery, name: str, task: Callable[[], Awaitable[None]]) -> None:
+    """Starts a background task under the supervisor."""
+    nursery.start_soon(supervised, name, task, parts.reporter.on_task_fault)
+
+
 async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -> None:
     leases = parts.store.leases
     if half.credential is not None:
-        nursery.start_soon(half.credential.keep)
+        _keep_up(parts, nursery, "credential", half.credential.keep)
     parts.on_lease_change(await leases.acquire())
     await nursery.start(half.worker.live)
     nursery.start_soon(half.inbox.run)
-    nursery.start_soon(leases.keep, parts.on_lease_change)
-    nursery.start_soon(_recover, parts, half)
+    _keep_up(parts, nursery, "leases", partial(leases.keep, parts.on_lease_change))
+    _keep_up(parts, nursery, "recovery", partial(_recover, parts, half))
 
 
 async def _recover(parts: Parts, half: WorkerHalf) -> None:
-    """Ends what lost processes left, as soon as they are surely gone."""
+    """Ends what lost processes left, as soon as they are surely gone. Logs when it cannot look, and when it can again."""
+    looks = True
     while True:
         try:
             ended = await half.recovery.sweep(parts.store.leases.held)
-            if ended:
-                parts.logger.warning("recovery.ended", runs=ended)
         except StoreUnavailable:
             half.recovery.forget_absences()
+            if looks:
+                parts.logger.warning("recovery.blind", why="store_unavailable")
+            looks = False
+        else:
+            if not looks:
+                parts.logger.warning("recovery.back")
+            looks = True
+            if ended:
+                parts.logger.warning("recovery.ended", runs=ended)
         await trio.sleep(parts.settings.storing.lease_s / _SWEEPS_PER_LEASE)
 
 
@@ -144,10 +160,10 @@ async def _tell_of_refusals(parts: Parts) -> None:
 
 async def _read_mail(parts: Parts) -> None:
     while True:
-        _deliver(parts, await parts.store.mail.take())
+        await _deliver(parts, await parts.store.mail.take())
 
 
-def _deliver(parts: Parts, payloads: list[bytes]) -> None:
+async def _deliver(parts: Parts, payloads: list[bytes]) -> None:
     """A function of its own: a loop variable of the reader would refer to the last replies until the next mail."""
     for payload in payloads:
         try:
@@ -155,10 +171,11 @@ def _deliver(parts: Parts, payloads: list[bytes]) -> None:
         except msgspec.MsgspecError:
             parts.logger.warning("mail.unreadable", size_bytes=len(payload))
             continue
-        _hand_over(parts, message)
+        # One message's fault must not cost those that came with it.
+        await contained("mail", partial(_hand_over, parts, message), parts.reporter.on_task_fault)
 
 
-def _hand_over(parts: Parts, message: Mail) -> None:
+async def _hand_over(parts: Parts, message: Mail) -> None:
     """Gives mail to whom it concerns; what concerns a half that this process has not is passed over."""
     half = parts.half
     match message:

@@ -14,6 +14,7 @@ from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import ConfigurationError
 from mix2api.events.codec import UnreadableEvent
+from mix2api.identity import is_session_id
 from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
@@ -155,7 +156,7 @@ async def _seen(store: Store, window_ms: int) -> dict[SessionId, _Seen]:
     seen: dict[SessionId, _Seen] = {}
     async for batch in store.audit.read_audit(window_ms):
         for entry in batch:
-            if isinstance(entry, AuditedRun):
+            if isinstance(entry, AuditedRun) and is_session_id(entry.session_id):
                 at_ms = int(entry.position.partition("-")[0])
                 seen.setdefault(entry.session_id, _Seen(at_ms, at_ms)).also(at_ms)
     for open_entry in await store.audit.open_entries():

@@ -212,6 +212,10 @@ class Tally:
         self._loops.add_results((call for call, _ in asked.results), None)
         _counts_of(self._groups, self._key_of(asked, None)).count("running" if alive else "orphans")
 
+    def add_damaged(self, count: int) -> None:
+        """Entries of which not even a half can be read: what the store passed over."""
+        self._unreadable += count
+
     def add_refused(self, count: int) -> None:
         """Requests that were refused while the store was away."""
         self._refused += count

@@ -6,14 +6,18 @@ from typing import Final
 from attrs import define
 from msgspec import Struct
 
+from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.link import Command, RedisLink, Reply
-from mix2api.store.log import OpenEntry, RedisEventLog, told
+from mix2api.store.log import OpenEntry, RedisEventLog
+from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import RunId, SessionId, Shard
 
 _PAGE: Final = 1000
 """Entries of one shard a round trip: with 32 shards some 10 MB at most."""
 _SHARDS_PER_TRIP: Final = 32
+_DIGITS: Final = 15
+"""Of a count: no process refuses more, and Python converts no number of thousands of digits."""
 
 
 class AuditedRun(Struct, frozen=True):
@@ -56,12 +60,14 @@ class AuditStream:
         keys: key names.
         log: for what is still open.
         shards: how many there are.
+        damage: told of streams that are none, and of entries that no process wrote.
     """
 
     _link: RedisLink
     _keys: Keys
     _log: RedisEventLog
     _shards: int
+    _damage: DamageCounter
 
     async def read_audit(self, window_ms: int) -> AsyncGenerator[list[AuditEntry], None]:
         """Batches of what was written in the last `window_ms` milliseconds by the store's clock.
@@ -78,10 +84,14 @@ class AuditStream:
                 Shard(number): str(oldest)
                 for number in range(first, min(first + _SHARDS_PER_TRIP, self._shards))
             }
+            foreign: dict[Shard, int] = {}
             while due:
-                batch, due = await self._page(due)
+                batch, due = await self._page(due, foreign)
                 if batch:
                     yield batch
+            for shard, count in foreign.items():
+                if count:
+                    self._damage.left(self._keys.audit(shard), count)
 
     async def open_entries(self) -> list[OpenEntry]:
         """The accepted runs without an end, of all shards.
@@ -91,15 +101,25 @@ class AuditStream:
         """
         return await self._log.open_entries([Shard(number) for number in range(self._shards)])
 
-    async def _page(self, due: dict[Shard, str]) -> tuple[list[AuditEntry], dict[Shard, str]]:
-        """One page of every shard from its place in `due` on, and the places of those that have more."""
+    async def _page(
+        self, due: dict[Shard, str], foreign: dict[Shard, int]
+    ) -> tuple[list[AuditEntry], dict[Shard, str]]:
+        """One page of every shard from its place in `due` on, and the places of those that have more.
+
+        `foreign` counts what no process wrote: entries, or a key that is no stream.
+        """
         commands: list[Command] = [
             ("XRANGE", self._keys.audit(shard), place, "+", "COUNT", _PAGE) for shard, place in due.items()
         ]
         batch: list[AuditEntry] = []
         more = {}
-        for shard, entries in zip(due, told(await self._link.execute(*commands)), strict=True):
-            batch += [entry for raw in entries if (entry := _entry(raw)) is not None]
+        for shard, entries in zip(due, await self._link.execute(*commands), strict=True):
+            if is_damage(entries):
+                # Unless the last page ended at the last id that there can be: then there is nothing more.
+                foreign.setdefault(shard, 0 if due[shard].startswith("(") else 1)
+                continue
+            batch += [entry for raw in told([entries])[0] if (entry := _entry(raw)) is not None]
+            foreign[shard] = foreign.get(shard, 0) + sum(raw[1][0] != b"k" for raw in entries)
             if len(entries) == _PAGE:
                 more[shard] = "(" + entries[-1][0].decode()
         return batch, more
@@ -125,7 +145,7 @@ def _entry(raw: list[Reply]) -> AuditEntry | None:
                 _text(receipt),
                 _text(told_reason) or None,
             )
-        case b"refused" if values[0].isdigit():
+        case b"refused" if values[0].isdigit() and len(values[0]) <= _DIGITS:
             return AuditedRefusals(position.decode(), int(values[0]))
         case _:
             return None

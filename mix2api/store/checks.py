@@ -16,6 +16,7 @@ from mix2api.store.location import BlockingConnection, RedisLocation, Timeouts
 OLDEST_VERSION: Final = (6, 2)
 """`XADD … MINID` and exclusive ranges."""
 _MAC_PURPOSE: Final = b"deployment"
+_SHARDS: Final = re.compile(r"[1-9][0-9]{0,4}")
 
 
 def check_redis(location: RedisLocation, timeouts: Timeouts, keys: Keys, seal: Seal, shards: int) -> None:
@@ -84,9 +85,13 @@ def _check_server(info: dict[str, str], location: RedisLocation) -> None:
 def _check_deployment(connection: BlockingConnection, keys: Keys, seal: Seal, shards: int) -> None:
     key = keys.deployment()
     mac = seal.mac(_MAC_PURPOSE, size=16)
+    if _ask(connection, "TYPE", key) not in {"hash", "none"}:
+        raise ConfigurationError(_damaged(key))
     for name, value in (("shards", str(shards)), ("secret_mac", mac)):
         _ask(connection, "HSETNX", key, name, value)
     made_with = _ask(connection, "HGET", key, "shards")
+    if _SHARDS.fullmatch(made_with) is None:
+        raise ConfigurationError(_damaged(key))
     if made_with != str(shards):
         raise ConfigurationError(
             f"MIX2API_SHARDS is {shards}, but this deployment was made with {made_with}: set it to {made_with}"
@@ -96,6 +101,13 @@ def _check_deployment(connection: BlockingConnection, keys: Keys, seal: Seal, sh
             "MIX2API_SECRET is not the one that this deployment was made with: "
             "set the same secret in all its processes"
         )
+
+
+def _damaged(key: str) -> str:
+    return (
+        f"the Redis key {key}, which says what this deployment was made with, is damaged: stop all processes of the "
+        f"deployment and delete the key (redis-cli DEL {key}); the first process to start writes it anew"
+    )
 
 
 def _refused(location: RedisLocation, refusal: Exception) -> str:

@@ -164,21 +164,25 @@ class Verdict:
 
     outcome: Outcome
     out_of_order: bool = False
+    failed: bool = False
+    """Its own commands failed; it may have been written in part."""
 
 
+_DROPPED: Final = Verdict(Outcome.DROPPED)
 _VERDICTS: Final = {
-    "a": Verdict(Outcome.APPENDED),
-    "r": Verdict(Outcome.ALREADY),
-    "f": Verdict(Outcome.FENCED),
-    "o": Verdict(Outcome.FENCED, out_of_order=True),
+    ord("a"): Verdict(Outcome.APPENDED),
+    ord("r"): Verdict(Outcome.ALREADY),
+    ord("f"): Verdict(Outcome.FENCED),
+    ord("o"): Verdict(Outcome.FENCED, out_of_order=True),
+    ord("d"): Verdict(Outcome.DROPPED, failed=True),
 }
 
 
-def verdicts_of(letters: str, entries: int) -> list[Verdict]:
-    """One verdict per entry; without letters (the script failed and wrote nothing) all were dropped."""
-    if not letters:
-        return [Verdict(Outcome.DROPPED)] * entries
-    return [_VERDICTS[letter] for letter in letters]
+def verdicts_of(letters: bytes, entries: int) -> list[Verdict]:
+    """One verdict per entry; without as many letters (the script failed, or the ledger is damaged) all were dropped."""
+    if len(letters) != entries:
+        return [_DROPPED] * entries
+    return [_VERDICTS.get(letter, _DROPPED) for letter in letters]
 
 
 @frozen(kw_only=True)

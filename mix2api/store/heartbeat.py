@@ -1,23 +1,29 @@
 """That a process lives, and what it is: a hash that expires unless it is written again."""
 
+import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import trio
 from attrs import define, evolve, field, frozen
-from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
+from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import RedisLink
-from mix2api.store.log import is_damage, told
+from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.options import StoreOptions
+from mix2api.store.refusals import is_damage, told
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.willingness import Willingness, unwilling
 from mix2api.vocabulary import ProcessId
 
+_PROCESS: Final = re.compile(rb"[\w.-]{1,64}")
+_VERSION: Final = re.compile(rb"[1-9][0-9]{0,5}")
+_WITHOUT_EXPIRY: Final = -1
+"""Of `PTTL`."""
+_AT_ONCE: Final = 1000
 _BEATS_PER_LEASE: Final = 3
 _LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
@@ -64,6 +70,7 @@ class Heartbeat:
         lease_s: the leases' length; the heartbeat lasts twice as long.
         schema: told of what the others read.
         willingness: told whether the server takes heartbeats: an idle process writes nothing else.
+        damage: told of heartbeats that no process wrote.
     """
 
     _link: RedisLink
@@ -73,6 +80,7 @@ class Heartbeat:
     _lease_s: float
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _willingness: Willingness = field(factory=Willingness)
+    _damage: DamageCounter = field(factory=DamageCounter)
     _begun: bool = field(default=False, init=False)
 
     async def beat(self) -> None:
@@ -83,23 +91,27 @@ class Heartbeat:
         """
         await self.hear()
         self._begun = True
-        key = self._keys.process(self.process)
+        key, known = self._keys.process(self.process), self._keys.processes()
         facts = self.facts = evolve(self.facts, schema_written=self._schema.version)
-        told(
-            await self._link.execute(
-                ("MULTI",),
-                (
-                    "HSET",
-                    key,
-                    *("host", facts.host, "version", facts.version, "role", facts.role),
-                    *("schema_read", facts.schema_read, "schema_written", facts.schema_written),
-                    *("channel", facts.channel, "weight", facts.weight),
-                ),
-                ("PEXPIRE", key, int(self._lease_s * _LEASES_PER_LIFE * 1000)),
-                ("SADD", self._keys.processes(), self.process),
-                ("EXEC",),
-            )
+        beat: tuple[Command, ...] = (
+            ("MULTI",),
+            (
+                "HSET",
+                key,
+                *("host", facts.host, "version", facts.version, "role", facts.role),
+                *("schema_read", facts.schema_read, "schema_written", facts.schema_written),
+                *("channel", facts.channel, "weight", facts.weight),
+            ),
+            ("PEXPIRE", key, int(self._lease_s * _LEASES_PER_LIFE * 1000)),
+            ("SADD", known, self.process),
+            ("EXEC",),
         )
+        written, _, listed = told(await self._link.execute(*beat))[-1]
+        damaged = [place for place, reply in ((key, written), (known, listed)) if is_damage(reply)]
+        if damaged:
+            told(await self._link.execute(("DEL", *damaged), *beat))
+            for place in damaged:
+                self._damage.removed(place)
 
     async def hear(self) -> None:
         """Finds out in which schema version all live processes can read what is written.
@@ -113,25 +125,47 @@ class Heartbeat:
         if not others:
             self._schema.hear(())
             return
-        replies = await self._link.execute(
-            *(("HGET", self._keys.process(process), "schema_read") for process in others)
-        )
+        asked: list[Command] = []
+        for process in others:
+            key = self._keys.process(process)
+            asked += [("HGET", key, "schema_read"), ("PTTL", key)]
+        replies = await self._link.execute(*asked)
+        read = [
+            _version(reply) if self._lives(process, left_ms) else None
+            for process, reply, left_ms in zip(others, replies[::2], told(replies[1::2]), strict=True)
+        ]
         # What is neither there nor a version is damage: no process that lives wrote it.
-        read = [int(reply) if isinstance(reply, bytes) and reply.isdigit() else None for reply in replies]
         self._schema.hear(version for version in read if version is not None)
-        gone = [process for process, version in zip(others, read, strict=True) if version is None]
-        if gone:
-            told(await self._link.execute(("SREM", self._keys.processes(), *gone)))
+        await self._forget(
+            [process for process, version in zip(others, read, strict=True) if version is None]
+        )
 
     async def _others(self) -> list[ProcessId]:
         """The other processes that have shown a heartbeat. A set that is none is deleted: the next beats make it anew."""
         known = self._keys.processes()
         (members,) = await self._link.execute(("SMEMBERS", known))
-        if isinstance(members, ResponseError) and is_damage(members):
+        if is_damage(members):
             told(await self._link.execute(("DEL", known)))
+            self._damage.removed(known)
             return []
-        processes = [ProcessId(member.decode("ascii", "replace")) for member in told([members])[0]]
-        return [process for process in processes if process != self.process]
+        foreign = [member for member in told([members])[0] if _PROCESS.fullmatch(member) is None]
+        if foreign:
+            await self._forget(foreign)
+            self._damage.removed(known, len(foreign))
+        processes = {ProcessId(member.decode()) for member in set(members).difference(foreign)}
+        return sorted(processes - {self.process})
+
+    async def _forget(self, members: Sequence[ProcessId | bytes]) -> None:
+        """Takes members out of the set of processes, some at a time: there may be very many."""
+        for first in range(0, len(members), _AT_ONCE):
+            some = members[first : first + _AT_ONCE]
+            told(await self._link.execute(("SREM", self._keys.processes(), *some)))
+
+    def _lives(self, process: ProcessId, left_ms: int) -> bool:
+        """Whether a heartbeat is one, by what is left of its life. Without expiry it is damage: no process wrote it."""
+        if left_ms == _WITHOUT_EXPIRY:
+            self._damage.left(self._keys.process(process))
+        return left_ms > 0
 
     async def keep(self) -> None:
         """Beats for ever; silent while Redis is away."""
@@ -181,22 +215,30 @@ class Heartbeat:
         return frozenset(process for process, exists in zip(asked, replies, strict=True) if exists)
 
     async def facts_of(self, process: ProcessId) -> ProcessFacts | None:
-        """What a process says of itself; None if it has no heartbeat.
+        """What a process says of itself; None if it has no heartbeat, or a damaged one.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        (flat,) = told(await self._link.execute(("HGETALL", self._keys.process(process))))
-        if not flat:
+        (flat,) = await self._link.execute(("HGETALL", self._keys.process(process)))
+        if is_damage(flat):
             return None
-        texts = [part.decode() for part in flat]
+        texts = [part.decode("utf-8", "replace") for part in told([flat])[0]]
         fields = dict(zip(texts[::2], texts[1::2], strict=True))
-        return ProcessFacts(
-            host=fields["host"],
-            version=fields["version"],
-            schema_read=int(fields["schema_read"]),
-            schema_written=int(fields["schema_written"]),
-            channel=fields["channel"],
-            weight=int(fields["weight"]),
-            role=fields["role"],
-        )
+        try:
+            return ProcessFacts(
+                host=fields["host"],
+                version=fields["version"],
+                schema_read=int(fields["schema_read"]),
+                schema_written=int(fields["schema_written"]),
+                channel=fields["channel"],
+                weight=int(fields["weight"]),
+                role=fields["role"],
+            )
+        except (KeyError, ValueError):
+            return None
+
+
+def _version(reply: Reply) -> int | None:
+    """The schema version that a heartbeat's field is; None if it is none."""
+    return int(reply) if isinstance(reply, bytes) and _VERSION.fullmatch(reply) else None

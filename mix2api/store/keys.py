@@ -26,6 +26,18 @@ def prefix_of(session_prefix: str) -> str:
     return first
 
 
+_NAME: Final = re.compile(r"[^:]*:(?:\{(s[0-9a-f]+)\}:)?\{?([a-z]+)")
+
+
+def kind_of(key: str) -> tuple[str, str | None]:
+    """What a key of ours is (`open`, `log`, `process`, `credential` ...), and its shard as it stands there (`s0f`).
+
+    Neither tells of whom the key is.
+    """
+    found = _NAME.match(key)
+    return ("unknown", None) if found is None else (found[2], found[1])
+
+
 @frozen
 class Keys:
     """Key names under one prefix."""

@@ -4,6 +4,7 @@ A lease is a string `<process>:<nonce>:<epoch>` with expiry; the epoch counts ho
 process believes does not matter: the append script compares the token.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -11,13 +12,20 @@ import trio
 from attrs import define, field, frozen
 
 from mix2api.errors import StoreUnavailable
+from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink
+from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import ACQUIRE, RELEASE, run_scripts
-from mix2api.vocabulary import Shard
+from mix2api.vocabulary import ProcessId, Shard
 
+_LEASE: Final = 1
+_EPOCH: Final = 2
+"""What of a shard gave way, in the acquiring script's sum."""
 _RENEWALS_PER_LEASE: Final = 3
 """Two may fail before a shard is lost."""
+_TOKEN: Final = re.compile(rb"([\w.-]{1,64}):[\w.-]{1,64}:[0-9]{1,32}")
+"""`<process>:<nonce>:<epoch>`."""
 _UNBROKEN: Final = (0, 1)
 """By how much the epoch of a shard grows that nobody else had: extended, or run out and taken again."""
 
@@ -44,6 +52,7 @@ class Leases:
         holder: `<process>:<nonce>`.
         lease_s: how long a lease lasts without renewal.
         shards: how many there are.
+        damage: told of leases and epochs that no process wrote.
     """
 
     _link: RedisLink
@@ -51,6 +60,7 @@ class Leases:
     _holder: str
     _lease_s: float
     _shards: int
+    _damage: DamageCounter = field(factory=DamageCounter)
     _tokens: dict[Shard, str] = field(factory=dict, init=False)
 
     @property
@@ -79,14 +89,25 @@ class Leases:
         ]
         replies = await run_scripts(self._link, calls)
         before = dict(self._tokens)
-        for shard, reply in zip(asked, replies, strict=True):
-            if isinstance(reply, Exception):
-                raise StoreUnavailable from reply
-            if reply is None:
+        for shard, reply in zip(asked, told(replies), strict=True):
+            token = self._told_damage(shard, reply)
+            if token is None:
                 self._tokens.pop(shard, None)
             else:
-                self._tokens[shard] = reply.decode()
+                self._tokens[shard] = token.decode()
         return _change(before, self._tokens)
+
+    def _told_damage(self, shard: Shard, reply: Reply) -> bytes | None:
+        """The token of a reply, in which the damage may stand that gave way."""
+        if not isinstance(reply, list):
+            token: bytes | None = reply
+            return token
+        token, which = reply
+        if which & _LEASE:
+            self._damage.removed(self._keys.lease(shard))
+        if which & _EPOCH:
+            self._damage.removed(self._keys.epoch(shard))
+        return token
 
     async def renew(self) -> LeaseChange:
         """Extends what is ours; `lost` is what another has by now.
@@ -108,17 +129,15 @@ class Leases:
             await run_scripts(self._link, calls)
 
     async def owners(self) -> dict[Shard, str | None]:
-        """Every shard's lease token, None where nobody holds it.
+        """Every shard's lease token, None where nobody holds it, as where something else stands.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
         shards = [Shard(number) for number in range(self._shards)]
         replies = await self._link.execute(*(("GET", self._keys.lease(shard)) for shard in shards))
-        if any(isinstance(reply, Exception) for reply in replies):
-            raise StoreUnavailable
         return {
-            shard: None if reply is None else reply.decode()
+            shard: None if owner_of(reply) is None else reply.decode()
             for shard, reply in zip(shards, replies, strict=True)
         }
 
@@ -137,6 +156,18 @@ class Leases:
                 if change != LeaseChange():
                     on_change(change)
             await trio.sleep(self._lease_s / _RENEWALS_PER_LEASE)
+
+
+def owner_of(reply: Reply) -> ProcessId | None:
+    """The process that a lease's value names; None if there is none, as where something else stands.
+
+    Raises:
+        StoreUnavailable: the reply is a refusal for another reason.
+    """
+    if reply is None or is_damage(reply):
+        return None
+    found = _TOKEN.fullmatch(told([reply])[0])
+    return None if found is None else ProcessId(found[1].decode())
 
 
 def _change(before: Mapping[Shard, str], after: Mapping[Shard, str]) -> LeaseChange:

@@ -1,27 +1,27 @@
 """The event log in Redis: what `mix2api.events.log.EventLog` promises, and what owners and readers need beside it."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Final
 
-from attrs import define, evolve, field, frozen
-from redis.exceptions import ResponseError
+from attrs import define, evolve, field
 
-from mix2api.errors import StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import Append, History, OpenRun, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import AuditNote
+from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.leases import Leases
-from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.link import RedisLink, Reply
+from mix2api.store.open_runs import OpenEntry, OpenRuns
+from mix2api.store.refusals import is_damage, told
 from mix2api.store.schema import WrittenSchema
-from mix2api.store.scripts import HISTORY, SEIZE, run_scripts
-from mix2api.store.writer import Holder, LogWriter
+from mix2api.store.scripts import HISTORY, run_scripts
+from mix2api.store.writer import LogWriter
 from mix2api.vocabulary import (
     Channel,
     Digest,
     EndReason,
-    ProcessId,
     Receipt,
     RequestId,
     RunId,
@@ -29,16 +29,13 @@ from mix2api.vocabulary import (
     Shard,
 )
 
+__all__ = ["OpenEntry", "RedisEventLog"]
+
 _PAGE: Final = 500
 """Entries a round trip when a whole log is read: some 150 kB."""
-
-
-@frozen(kw_only=True)
-class OpenEntry:
-    """An accepted run without an end, with what its audit entry will say of its request."""
-
-    run: OpenRun
-    summary: bytes
+_LAST_ID: Final = f"{(1 << 64) - 1}-{(1 << 64) - 1}"
+"""The last stream id that there can be: Redis refuses to look for anything after it."""
+_RUN_OF_SESSION: Final = re.compile(rb"([\w.-]{1,64})@(ses_[0-9a-f]{4}[\w-]{22}_[0-9a-f]{16})")
 
 
 @define(eq=False, kw_only=True)
@@ -49,8 +46,8 @@ class RedisEventLog:
         link: for reading; not the writer's.
         writer: for everything that is appended.
         keys: key names.
-        holder: who writes.
-        leases: of this process.
+        open_runs: the accepted runs without an end.
+        damage: told of look-ups that are broken.
         schema: of this process.
         channel: of this process; stands in every event that it writes.
     """
@@ -58,8 +55,8 @@ class RedisEventLog:
     _link: RedisLink
     writer: LogWriter
     _keys: Keys
-    _holder: Holder
-    _leases: Leases
+    _open_runs: OpenRuns
+    _damage: DamageCounter
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _channel: Channel = Channel.STABLE
 
@@ -110,7 +107,7 @@ class RedisEventLog:
         shard = shard_of(session_id)
         call = HISTORY.call([self._keys.snapshot(shard, session_id), self._keys.log(shard, session_id)], [])
         replies = await run_scripts(self._link, [call])
-        if isinstance(replies[0], ResponseError) and is_damage(replies[0]):
+        if is_damage(replies[0]):
             raise UnreadableEvent("damaged")
         snapshot, entries = told(replies)[0]
         return History(
@@ -128,11 +125,15 @@ class RedisEventLog:
         Raises:
             StoreUnavailable: the store does not answer.
             mix2api.events.codec.UnreadableEvent: an entry is newer or damaged; `after` its position reading goes on.
+                Without a position the whole log is damaged.
         """
         key = self._keys.log(shard_of(session_id), session_id)
-        while True:
+        while after != _LAST_ID:
             start = f"({after}" if after else "-"
-            (entries,) = told(await self._link.execute(("XRANGE", key, start, "+", "COUNT", _PAGE)))
+            (entries,) = await self._link.execute(("XRANGE", key, start, "+", "COUNT", _PAGE))
+            if is_damage(entries):
+                raise UnreadableEvent("damaged")
+            told([entries])
             for entry in entries:
                 recorded = self._recorded(entry)
                 after = recorded.position
@@ -154,34 +155,15 @@ class RedisEventLog:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        commands: list[Command] = [("HGETALL", self._keys.open(shard)) for shard in shards]
-        entries = []
-        for flat in told(await self._link.execute(*commands)):
-            entries += [_open_entry(run, value) for run, value in zip(flat[::2], flat[1::2], strict=True)]
-        return entries
+        return await self._open_runs.entries(shards)
 
     async def seize(self, run: OpenRun) -> bool:
-        """Takes over the run of a process whose heartbeat is gone, on a shard that we hold; its next seq stays.
-
-        The heartbeat is looked up before, not in the script (it is not of the shard): a process that comes back in
-        between is fenced at its next append.
-
-        Returns:
-            Whether it is ours now. False: still somebody's, ended, or the shard is not ours.
+        """Takes over the run of a process that is gone (`OpenRuns.seize`).
 
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        shard = shard_of(run.session_id)
-        token = self._leases.token(shard)
-        (alive,) = told(await self._link.execute(("EXISTS", self._keys.process(run.process))))
-        if alive or token is None:
-            return False
-        call = SEIZE.call(
-            [self._keys.lease(shard), self._keys.open(shard)],
-            [token, run.run_id, run.process, self._holder.word],
-        )
-        return bool(told(await run_scripts(self._link, [call]))[0])
+        return await self._open_runs.seize(run)
 
     async def runs_of_request(self, request_digest: Digest) -> list[tuple[RunId, SessionId]]:
         """The runs (the latest hundred) that had this request id, oldest first.
@@ -189,9 +171,16 @@ class RedisEventLog:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        (values,) = told(await self._link.execute(("LRANGE", self._keys.run(request_digest), 0, -1)))
-        pairs = (value.decode().partition("@") for value in dict.fromkeys(values))
-        return [(RunId(run), SessionId(session)) for run, _, session in pairs]
+        key = self._keys.run(request_digest)
+        (values,) = await self._link.execute(("LRANGE", key, 0, -1))
+        if is_damage(values):
+            self._damage.left(key)
+            return []
+        found = [_RUN_OF_SESSION.fullmatch(value) for value in dict.fromkeys(told([values])[0])]
+        damaged = found.count(None)
+        if damaged:
+            self._damage.left(key, damaged)
+        return [(RunId(each[1].decode()), SessionId(each[2].decode())) for each in found if each is not None]
 
     def _recorded(self, entry: list[Reply]) -> Recorded:
         position, flat = entry
@@ -201,35 +190,3 @@ class RedisEventLog:
         except UnreadableEvent as fault:
             raise UnreadableEvent(fault.why, position.decode()) from fault
         return Recorded(position=position.decode(), event=event)
-
-
-def told(replies: list[Reply]) -> list[Reply]:
-    """The replies, none of them an error: a server that refuses to answer is as good as away.
-
-    Raises:
-        StoreUnavailable: one of the commands was refused.
-    """
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise StoreUnavailable from reply
-    return replies
-
-
-def is_damage(refusal: ResponseError) -> bool:
-    """Whether a command was refused for what stands in the key, and not for the state that the server is in."""
-    return any(word in str(refusal) for word in ("WRONGTYPE", "Invalid stream ID"))
-
-
-def _open_entry(run_id: bytes, value: bytes) -> OpenEntry:
-    due, holder, started_ms, edge, session_id, summary = value.split(b" ", 5)
-    return OpenEntry(
-        run=OpenRun(
-            run_id=RunId(run_id.decode()),
-            session_id=SessionId(session_id.decode()),
-            process=ProcessId(holder.partition(b":")[0].decode()),
-            edge=ProcessId(edge.decode()),
-            next_seq=int(due),
-            started_ms=int(started_ms),
-        ),
-        summary=summary,
-    )

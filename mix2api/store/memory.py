@@ -13,7 +13,7 @@ from mix2api.events.kinds import Request, SessionNote
 from mix2api.events.log import Append, History, OpenRun, Outcome, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import PendingAppend
-from mix2api.store.log import OpenEntry
+from mix2api.store.open_runs import OpenEntry
 from mix2api.store.schema import WrittenSchema
 from mix2api.vocabulary import Digest, EndReason, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 import trio
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -17,6 +17,7 @@ from mix2api.sealing import Seal
 from mix2api.store.audit_stream import AuditStream
 from mix2api.store.checks import check_redis
 from mix2api.store.commit import IndexLife
+from mix2api.store.damage import DamageCounter
 from mix2api.store.embedded import EmbeddedServer, find_binary
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.keys import Keys
@@ -24,6 +25,7 @@ from mix2api.store.leases import Leases
 from mix2api.store.link import RedisLink
 from mix2api.store.location import RedisLocation
 from mix2api.store.log import RedisEventLog
+from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
 from mix2api.store.schema import WrittenSchema
@@ -32,12 +34,25 @@ from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
 from mix2api.store.writer import Holder, LogWriter
+from mix2api.supervision import OnFault, supervised
 from mix2api.vocabulary import ProcessId
 
 _DRAIN_S: Final = 5.0
 """For what is still to be written when the store is closed: longer than Redis needs to come back from a restart."""
 _FAREWELL_S: Final = 1.0
 _AGAIN_S: Final = 1.0
+
+
+@define(eq=False)
+class TaskFaults:
+    """Faults of the store's own tasks, for whoever writes the log; commands have none."""
+
+    on_fault: OnFault = field(default=lambda _name, _fault: None)
+    """Set by the composition root."""
+
+    def __call__(self, name: str, fault: BaseException) -> None:
+        """A task failed, and begins again."""
+        self.on_fault(name, fault)
 
 
 @frozen(kw_only=True)
@@ -57,6 +72,8 @@ class Store:
     sessions: RedisSessionIndex
     vault: RedisVault
     willingness: Willingness
+    damage: DamageCounter
+    faults: TaskFaults
     links: tuple[RedisLink, ...]
 
     @property
@@ -113,6 +130,7 @@ def build_store(
     """Puts the parts together; nothing is connected and nothing runs yet."""
     written, willingness = WrittenSchema(schema), Willingness()
     keys = Keys(options.prefix)
+    damage = DamageCounter()
     holder = Holder(process=Mint.process_id(), nonce=secrets.token_hex(4))
     link = partial(RedisLink, location, options.timeouts)
     reading, appending, leasing = (link(f"{options.prefix}-{what}") for what in ("read", "append", "lease"))
@@ -120,16 +138,23 @@ def build_store(
     blocking = partial(RedisLink, location, evolve(options.timeouts, reply_s=blocking_s))
     mailing, waiting = (blocking(f"{options.prefix}-{what}") for what in ("mail", "wait"))
     leases = Leases(
-        link=leasing, keys=keys, holder=holder.word, lease_s=options.lease_s, shards=options.shards
+        link=leasing,
+        keys=keys,
+        holder=holder.word,
+        lease_s=options.lease_s,
+        shards=options.shards,
+        damage=damage,
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
-    writer = LogWriter(appending, keys, holder, leases.token, life, options.spool, written, willingness)
+    writer = LogWriter(
+        appending, keys, holder, leases.token, life, options.spool, written, willingness, damage
+    )
     log = RedisEventLog(
         link=reading,
         writer=writer,
         keys=keys,
-        holder=holder,
-        leases=leases,
+        open_runs=OpenRuns(link=reading, keys=keys, leases=leases, holder=holder.word, damage=damage),
+        damage=damage,
         schema=written,
         channel=options.channel,
     )
@@ -148,17 +173,23 @@ def build_store(
             lease_s=options.lease_s,
             schema=written,
             willingness=willingness,
+            damage=damage,
         ),
-        post=Post(link=reading, keys=keys, seal=seal),
-        mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process),
-        audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards),
+        post=Post(link=reading, keys=keys, seal=seal, damage=damage),
+        mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process, damage=damage),
+        audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards, damage=damage),
         sessions=RedisSessionIndex(
             link=reading,
             keys=keys,
             waiting_s=options.waiting_s,
             issued=Mint(seal, SystemClock()).issued,
+            damage=damage,
         ),
-        vault=RedisVault(link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process),
+        vault=RedisVault(
+            link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process, damage=damage
+        ),
+        damage=damage,
+        faults=TaskFaults(),
         willingness=willingness,
         links=(reading, appending, leasing, mailing, waiting),
     )
@@ -192,7 +223,7 @@ async def _work(store: Store, server: EmbeddedServer | None, scope: trio.CancelS
     """Writes, and watches the embedded server. Shielded: what was submitted before a cancel is still written."""
     with scope:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.log.writer.run)
+            nursery.start_soon(supervised, "log.writer", store.log.writer.run, store.faults)
             if server is not None:
                 for link in store.links:
                     nursery.start_soon(_watch, link, server)

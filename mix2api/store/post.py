@@ -4,17 +4,21 @@ Payloads are sealed for the key they go to (ADR 0007) and rest no longer than th
 itself: an inbox entry is told apart by its run id, mail by the sender's own numbering.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from attrs import define, field, frozen
-from redis.exceptions import ResponseError
 
+from mix2api.clock import SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal, UnsealError
+from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
+from mix2api.store.leases import owner_of
 from mix2api.store.link import Command, RedisLink, Reply
-from mix2api.store.log import is_damage, told
+from mix2api.store.refusals import is_damage, told
+from mix2api.store.scripts import MEND, run_scripts
 from mix2api.vocabulary import ProcessId, Shard
 
 _INBOX_LIFE_MS: Final = 3_600_000
@@ -24,6 +28,9 @@ _MAIL_LIFE_MS: Final = 600_000
 _MAIL_LENGTH: Final = 10_000
 """Some seconds of the replies of a saturated process; a reader that is further behind asks for the status."""
 _PAGE: Final = 1000
+_DEADLINE: Final = re.compile(rb"[0-9]{1,15}")
+_AHEAD_MS: Final = 86_400_000
+"""An entry's id is the server's time. Of clocks that differ by more than a day, one is wrong; of ids, somebody wrote them."""
 BLOCK_MS: Final = 1000
 """How long the one blocking read waits; a link for it needs reply timeouts above that."""
 
@@ -47,11 +54,13 @@ class Post:
         link: for short commands.
         keys: key names.
         seal: the deployment's.
+        damage: told of entries that are none.
     """
 
     _link: RedisLink
     _keys: Keys
     _seal: Seal
+    _damage: DamageCounter
 
     async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
         """Leaves a command for whoever owns the shard and gives its entry id.
@@ -63,6 +72,7 @@ class Post:
         sealed = self._seal.seal_bytes(payload, key.encode())
         added, _ = await _firmly(
             self._link,
+            self._damage,
             key,
             ("XADD", key, "*", "p", sealed, "t", deadline_ms),
             ("PEXPIRE", key, _INBOX_LIFE_MS),
@@ -71,23 +81,36 @@ class Post:
         return entry_id
 
     async def read_inbox(self, shard: Shard, after: str = "0-0") -> list[InboxEntry]:
-        """The commands after an entry id, at most a thousand. What this deployment did not seal is deleted.
+        """The commands after an entry id, at most a thousand. Damage, and what this deployment did not seal, is deleted.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
         key = self._keys.inbox(shard)
-        (entries,) = await _firmly(self._link, key, ("XRANGE", key, f"({after}", "+", "COUNT", _PAGE))
+        read: Command = ("XRANGE", key, f"({after}", "+", "COUNT", _PAGE)
+        (entries,) = await _firmly(self._link, self._damage, key, read)
         found, foreign = [], []
-        for entry_id, fields in entries:
-            try:
-                payload = self._seal.unseal_bytes(fields[1], key.encode())
-            except UnsealError:
+        for entry_id, flat in entries:
+            entry = self._inbox_entry(key, entry_id.decode(), flat)
+            if entry is None:
                 foreign.append(entry_id.decode())
             else:
-                found.append(InboxEntry(entry_id.decode(), payload, int(fields[3])))
-        await self.delete_inbox(shard, foreign)
+                found.append(entry)
+        if foreign:
+            await self.delete_inbox(shard, foreign)
+            self._damage.removed(key, len(foreign))
         return found
+
+    def _inbox_entry(self, key: str, entry_id: str, flat: list[Reply]) -> InboxEntry | None:
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        deadline = fields.get(b"t", b"")
+        if _DEADLINE.fullmatch(deadline) is None:
+            return None
+        try:
+            payload = self._seal.unseal_bytes(fields.get(b"p", b""), key.encode())
+        except UnsealError:
+            return None
+        return InboxEntry(entry_id, payload, int(deadline))
 
     async def delete_inbox(self, shard: Shard, entry_ids: Iterable[str]) -> None:
         """Removes commands that are done with and have no `end` that would.
@@ -98,7 +121,7 @@ class Post:
         ids = tuple(entry_ids)
         if ids:
             key = self._keys.inbox(shard)
-            await _firmly(self._link, key, ("XDEL", key, *ids))
+            await _firmly(self._link, self._damage, key, ("XDEL", key, *ids))
 
     async def mail(self, process: ProcessId, *payloads: bytes) -> None:
         """Sends to a process, in order, in one round trip.
@@ -120,7 +143,7 @@ class Post:
             )
             for payload in payloads
         ]
-        await _firmly(self._link, key, *commands, ("PEXPIRE", key, _MAIL_LIFE_MS))
+        await _firmly(self._link, self._damage, key, *commands, ("PEXPIRE", key, _MAIL_LIFE_MS))
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:
         """Who holds the shard; None if nobody does, as where another type stands.
@@ -129,10 +152,7 @@ class Post:
             StoreUnavailable: Redis does not answer.
         """
         (token,) = await self._link.execute(("GET", self._keys.lease(shard)))
-        if token is None or (isinstance(token, ResponseError) and is_damage(token)):
-            return None
-        (token,) = told([token])
-        return ProcessId(token.decode("ascii", "replace").partition(":")[0])
+        return owner_of(token)
 
 
 @define(eq=False, kw_only=True)
@@ -147,16 +167,17 @@ class MailReader:
         keys: key names.
         seal: the deployment's.
         process: whose mail.
+        damage: told of entries that this deployment did not seal; they are dropped.
     """
 
     _link: RedisLink
     _keys: Keys
     _seal: Seal
     _process: ProcessId
+    _damage: DamageCounter
     _last: str = field(default="0-0", init=False)
     _read: tuple[str, ...] = field(default=(), init=False)
-    foreign: int = field(default=0, init=False)
-    """Entries that this deployment did not seal; they were dropped."""
+    _clock: SystemClock = field(factory=SystemClock, init=False)
 
     async def take(self) -> list[bytes]:
         """Waits for mail and gives all that is there (at most a thousand), in order. Outlasts outages."""
@@ -171,25 +192,35 @@ class MailReader:
         delete: list[Command] = [("XDEL", key, *self._read)] if self._read else []
         read: Command = ("XREAD", "COUNT", _PAGE, "BLOCK", BLOCK_MS, "STREAMS", key, self._last)
         try:
-            replies = await _firmly(self._link, key, *delete, read)
+            replies = await _firmly(self._link, self._damage, key, *delete, read)
         except StoreUnavailable:
             return []
         entries = replies[-1][0][1] if replies[-1] else []
         self._read = tuple(entry_id.decode() for entry_id, _ in entries)
-        if entries:
-            self._last = self._read[-1]
-        return [payload for _, fields in entries if (payload := self._unsealed(key, fields[1])) is not None]
+        now_ms = self._clock.now_ms()
+        of_now = (entry_id for entry_id in reversed(self._read) if not is_ahead(entry_id, now_ms))
+        self._last = next(of_now, self._last)
+        opened = [self._unsealed(key, flat) for _, flat in entries]
+        payloads = [payload for payload in opened if payload is not None]
+        if len(payloads) < len(opened):
+            self._damage.removed(key, len(opened) - len(payloads))
+        return payloads
 
-    def _unsealed(self, key: str, sealed: bytes) -> bytes | None:
+    def _unsealed(self, key: str, flat: list[Reply]) -> bytes | None:
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
-            return self._seal.unseal_bytes(sealed, key.encode())
+            return self._seal.unseal_bytes(fields.get(b"p", b""), key.encode())
         except UnsealError:
-            self.foreign += 1
             return None
 
 
-async def _firmly(link: RedisLink, key: str, *commands: Command) -> list[Reply]:
-    """The replies to commands on one key; what stands there and is of another type gives way first.
+def is_ahead(entry_id: str, now_ms: int) -> bool:
+    """Whether an entry's id is no time of now. A reader that went on after it would be deaf to what comes."""
+    return int(entry_id.partition("-")[0]) > now_ms + _AHEAD_MS
+
+
+async def _firmly(link: RedisLink, damage: DamageCounter, key: str, *commands: Command) -> list[Reply]:
+    """The replies to commands on one key; what is damaged there gives way first (`mix2api.store.scripts.MEND`).
 
     It was no mail of ours, and would keep its reader deaf for ever. None of the commands had an effect then: but for the
     expiry all of them fail alike.
@@ -198,6 +229,7 @@ async def _firmly(link: RedisLink, key: str, *commands: Command) -> list[Reply]:
         StoreUnavailable: one of the commands was refused, or may or may not have been run.
     """
     replies = await link.execute(*commands)
-    if isinstance(replies[0], ResponseError) and is_damage(replies[0]):
-        replies = (await link.execute(("DEL", key), *commands))[1:]
+    if is_damage(replies[0]) or is_damage(replies[-1]):
+        replies = (await run_scripts(link, [MEND.call([key], []), *commands]))[1:]
+        damage.removed(key)
     return told(replies)

@@ -11,6 +11,8 @@ from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.store.link import Command, NotSent, RedisLink, Reply
+from mix2api.store.refusals import OF_THE_STREAM
+from mix2api.store.willingness import MARKS
 
 
 @frozen
@@ -29,16 +31,50 @@ class Script:
         return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
 
 
-_FIRMLY: Final = """
+_FIRMLY: Final = (
+    """
+local mended = {}
+
+local function mend(key)
+  mended[#mended + 1] = key
+  if redis.call('TYPE', key).ok ~= 'stream' then return redis.call('DEL', key) end
+  local life, border = redis.call('PTTL', key), redis.call('TIME')[1] * 1000 + 86400000
+  local ahead = redis.call('XRANGE', key, string.format('%.0f', border), '+', 'COUNT', 1000)
+  local kept = redis.call('XREVRANGE', key, string.format('%.0f', border - 1), '-', 'COUNT', 10000)
+  redis.call('DEL', key)
+  for i = #kept, 1, -1 do
+    if #kept[i][2] <= 1000 then redis.call('XADD', key, kept[i][1], unpack(kept[i][2])) end
+  end
+  for _, entry in ipairs(ahead) do
+    if #entry[2] <= 1000 then redis.call('XADD', key, '*', unpack(entry[2])) end
+  end
+  if life > 0 then redis.call('PEXPIRE', key, life) end
+end
+
+local function is_damage(why)
+  for _, word in ipairs({'WRONGTYPE', """
+    + ", ".join(f"'{word}'" for word in OF_THE_STREAM)
+    + """}) do
+    if string.find(why, word, 1, true) then return true end
+  end
+end
+
 local function firmly(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if type(reply) ~= 'table' or not reply.err then return reply end
-  if not string.find(reply.err, 'WRONGTYPE', 1, true) then error(reply.err, 0) end
-  redis.call('DEL', key)
+  if not is_damage(reply.err) then error(reply.err, 0) end
+  mend(key)
   return redis.call(command, key, ...)
 end
 """
-"""Runs a command; what stands in its key and is of another type, so that it told nothing, gives way first."""
+)
+"""Runs a command, after what is damaged in its key gave way: no content of a key can then make the command fail.
+
+A key of another type told nothing, and is deleted. A stream whose last id is the last that there can be takes nothing
+more: it is written anew, and its entries with ids of more than a day ahead of the server's clock get ids of now. The
+latest 10,000 entries are kept, and 1000 of those ahead: some 50 ms of the server's time. An entry of more than 500
+fields is left out, since Lua's stack takes no more. `mended` has the keys, for the reader's log.
+"""
 
 APPEND: Final = Script(
     _FIRMLY
@@ -47,7 +83,7 @@ local lease, open, audit, inbox, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KE
 local token, holder, retention, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 if ARGV[5] == '1' and number ~= '' then
-  local known, verdicts = string.match(firmly('GET', ledger) or '', '^(%d+) (%a*)$')
+  local known, verdicts = string.match(firmly('GET', ledger) or '', '^(%d+) ([arfod]*)$')
   if known == number then return verdicts end
 end
 
@@ -70,11 +106,14 @@ local function judge(mode, run, expected)
   return 'a'
 end
 
+local oldest
+
 local function close(at, run, rest, log, snapshot, last)
-  local session, started = string.match(rest, '^%S+ %S+ (%S+) (.*)$')
-  local oldest = string.format('%.0f', tonumber(string.match(last, '^%d+')) - tonumber(retention))
+  local session, asked = string.match(rest, '^%S+ %S+ (%S+) (.*)$')
+  if not session then session, asked = string.match(log, '[^:]*$'), '' end
+  oldest = oldest or string.format('%.0f', redis.call('TIME')[1] * 1000 - tonumber(retention))
   firmly('XADD', audit, 'MINID', '~', oldest, '*',
-         'k', 'run', 'r', run, 's', session, 'a', started, 'e', ARGV[at])
+         'k', 'run', 'r', run, 's', session, 'a', asked, 'e', ARGV[at])
   redis.call('HDEL', open, run)
   if ARGV[at + 1] ~= '' then firmly('XDEL', inbox, ARGV[at + 1]) end
   if snapshot then
@@ -83,38 +122,55 @@ local function close(at, run, rest, log, snapshot, last)
   end
 end
 
+local function append(at, after, mode, log, snapshot)
+  local run = ARGV[at + 2]
+  local verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
+  if verdict ~= 'a' then return verdict end
+  rest = rest or ARGV[at + 5]
+  local first, last = at + 6, nil
+  if mode % 4 >= 2 then first = at + 9 end
+  for i = first, after - 1, 3 do
+    last = firmly('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
+  end
+  if mode % 4 >= 2 then
+    close(at + 6, run, rest, log, snapshot, last)
+  elseif mode < 16 then
+    redis.call('HSET', open, run, ARGV[at + 4] .. ' ' .. holder .. ' ' .. rest)
+  end
+  if mode % 4 > 0 then redis.call('PEXPIRE', log, retention) end
+  return 'a'
+end
+
+local function failed(why)
+  if type(why) == 'table' then why = why.err end
+  for _, word in ipairs({"""
+    + ", ".join(f'"{mark}"' for marks in MARKS.values() for mark in marks)
+    + """}) do
+    if string.find(why, word, 1, true) then error(why, 0) end
+  end
+  return 'd'
+end
+
 local verdicts, at, key = {}, 6, 6
 while at <= #ARGV do
-  local after, mode = at + tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local after, mode, fine, verdict = at + tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   if mode == 8 then
-    firmly('XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
-    verdicts[#verdicts + 1] = 'a'
+    fine, verdict = pcall(firmly, 'XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
+    if fine then verdict = 'a' end
   else
-    local log, snapshot, run = KEYS[key], nil, ARGV[at + 2]
+    local log, snapshot = KEYS[key], nil
     key = key + 1
     if mode % 8 >= 4 then snapshot = KEYS[key]; key = key + 1 end
-    local verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
-    verdicts[#verdicts + 1] = verdict
-    if verdict == 'a' then
-      rest = rest or ARGV[at + 5]
-      local first, last = at + 6, nil
-      if mode % 4 >= 2 then first = at + 9 end
-      for i = first, after - 1, 3 do
-        last = firmly('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
-      end
-      if mode % 4 >= 2 then
-        close(at + 6, run, rest, log, snapshot, last)
-      elseif mode < 16 then
-        redis.call('HSET', open, run, ARGV[at + 4] .. ' ' .. holder .. ' ' .. rest)
-      end
-      if mode % 4 > 0 then redis.call('PEXPIRE', log, retention) end
-    end
+    fine, verdict = pcall(append, at, after, mode, log, snapshot)
   end
+  if not fine then verdict = failed(verdict) end
+  verdicts[#verdicts + 1] = verdict
   at = after
 end
 
 verdicts = table.concat(verdicts)
 if number ~= '' then redis.call('SET', ledger, number .. ' ' .. verdicts, 'PX', retention) end
+if #mended > 0 then return {verdicts, unpack(mended)} end
 return verdicts
 """
 )
@@ -125,9 +181,12 @@ a repeat), `1` if it may be a repeat; then the entries, each led by its number o
 1 opens, 2 closes, 4 has a snapshot; then run id, expected seq, seq due after it, the `open` value of an opening, if
 it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
 runs, guarded by the lease alone. Mode 8: an audit entry.
-What stands in a key's place and is of another type gives way, or a foreign write would refuse a shard's requests for
-ever; in the lease's place it is nobody's lease (`ACQUIRE` takes it away). Gives one letter per entry: `a` appended,
-`r` stood there, `f` fenced, `o` out of order.
+What is damaged in a key gives way (`_FIRMLY`), or a foreign write would refuse a shard's requests for ever; in the lease's
+place it is nobody's lease (`ACQUIRE` takes it away). Every entry is judged on its own: a script that fails undoes nothing,
+so the failure of one must not cost the verdicts of the others. Only a server that refuses to write for now ends the
+script, and it does so before anything was written.
+Gives one letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order, `d` failed; if keys were mended, a
+list of the letters and the keys. Trimming goes by the server's clock, not by the log's last id, which may be damaged.
 """
 
 HISTORY: Final = Script("""
@@ -138,82 +197,146 @@ return {snapshot, redis.call('XRANGE', KEYS[2], after and ('(' .. after) or '-',
 """KEYS: snapshot, log. Gives the snapshot (or nil) and the entries after it, in one round trip and one moment."""
 
 SEIZE: Final = Script("""
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-local entry = redis.call('HGET', KEYS[2], ARGV[2])
-if not entry then return 0 end
-local due, by, rest = string.match(entry, '^(%d+) (%S+) (.*)$')
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local entry = redis.pcall('HGET', KEYS[2], ARGV[2])
+local due, by, rest = string.match(type(entry) == 'string' and entry or '', '^(%d+) (%S+) (.*)$')
 if by == ARGV[4] then return 1 end
-if string.match(by, '^[^:]*') ~= ARGV[3] then return 0 end
+if not by or string.match(by, '^[^:]*') ~= ARGV[3] then return 0 end
 redis.call('HSET', KEYS[2], ARGV[2], due .. ' ' .. ARGV[4] .. ' ' .. rest)
 return 1
 """)
 """KEYS: lease, open. ARGV: our lease token, run id, the process it is taken from, our holder word. Gives 1 if it is ours."""
 
+CLEAR: Final = Script("""
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local kind = redis.call('TYPE', KEYS[2]).ok
+if kind ~= 'hash' then return redis.call('DEL', KEYS[2]) end
+local removed = 0
+for i = 2, #ARGV, 2 do
+  local value = redis.call('HGET', KEYS[2], ARGV[i])
+  if value and redis.sha1hex(value) == ARGV[i + 1] then removed = removed + redis.call('HDEL', KEYS[2], ARGV[i]) end
+end
+return removed
+""")
+"""KEYS: lease, open. ARGV: our lease token, then run id and SHA-1 of every value that is damaged. Gives how many are gone.
+
+Removes what is still as it was seen, and an `open` of another type as a whole; nothing if the shard is not ours.
+"""
+
+MEND: Final = Script(
+    _FIRMLY
+    + """
+mend(KEYS[1])
+return 1
+"""
+)
+"""KEYS: one in which damage refused a command. Makes it take commands again, as `_FIRMLY` says."""
+
 ACQUIRE: Final = Script("""
+local damaged = 0
 local token = redis.pcall('GET', KEYS[1])
-if type(token) == 'table' or token and not string.find(token, '^[^:]+:[^:]+:%d+$') then
-  redis.call('DEL', KEYS[1])
+local ours = type(token) == 'string' and string.sub(token, 1, #ARGV[1] + 1) == ARGV[1] .. ':'
+if token and (type(token) == 'table' or #token > 200 or not string.find(token, '^[^:]+:[^:]+:%d+$')) then
+  ours = false
+  token = nil
+elseif token and not ours then
+  local left = redis.call('PTTL', KEYS[1])
+  if left >= 0 and left <= 86400000 then return false end
+  token = nil
+end
+if token == nil then
+  damaged = damaged + redis.call('DEL', KEYS[1])
   token = false
 end
 if not token then
   local epoch = redis.pcall('INCR', KEYS[2])
-  if type(epoch) == 'table' or epoch == 1 then
+  if type(epoch) == 'table' or epoch <= 1 then
+    if epoch ~= 1 then damaged = damaged + 2 end
     local now = redis.call('TIME')
     redis.call('SET', KEYS[2], string.format('%.0f', now[1] * 1000000 + now[2]))
   end
   token = ARGV[1] .. ':' .. redis.call('GET', KEYS[2])
-elseif string.sub(token, 1, #ARGV[1] + 1) ~= ARGV[1] .. ':' then
-  return false
 end
 redis.call('SET', KEYS[1], token, 'PX', ARGV[2])
+if damaged > 0 then return {token, damaged} end
 return token
 """)
 """KEYS: lease, epoch. ARGV: our holder word, ms. Takes what is free, extends what is ours; nil if another has it.
 
-A lease of another form or type is nobody's: no process wrote it, and without expiry it would keep its shard for ever.
-A counter begins at the server's clock, in microseconds: one that was emptied or is no number does not count again what
-it has counted, so that nobody takes a shard for one that was never out of his hands.
+A lease of another form or type is nobody's: no process wrote it. Nor is one without expiry, or with a day of it and more
+(`MIX2API_LEASE_S` is an hour at most): it would keep its shard for ever.
+A counter begins at the server's clock, in microseconds: one that was emptied or is no number above 0 does not count again
+what it has counted, so that nobody takes a shard for one that was never out of his hands.
+Where damage gave way, gives a list of the token and a sum: 1 for the lease, 2 for the epoch.
 """
 
 RELEASE: Final = Script("""
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """)
 """KEYS: lease. ARGV: our token."""
 
-_VAULT: Final = """
+_VAULT: Final = (
+    _FIRMLY
+    + """
 local value, lock, fence, pause, failures, news = unpack(KEYS)
 
 local function is_latest(generation)
-  local by = redis.call('GET', lock)
-  return redis.call('GET', fence) == string.match(generation, '%d+$') and (not by or by == generation)
+  local by = firmly('GET', lock)
+  return firmly('GET', fence) == string.match(generation, '%d+$') and (not by or by == generation)
 end
 
 local function tell(generation)
   redis.call('DEL', lock)
-  redis.call('XADD', news, 'MAXLEN', 1, '*', 'g', generation)
+  firmly('XADD', news, 'MAXLEN', 1, '*', 'g', generation)
   redis.call('PEXPIRE', news, 86400000)
 end
+
+local function number_in(key)
+  local number = tonumber(firmly('GET', key) or 0)
+  return number and number >= 0 and number < 1000000 and math.floor(number) or 0
+end
+
+local function left_of(key)
+  local left = redis.call('PTTL', key)
+  if left == -1 or left > 7200000 then mend(key) end
+  return left <= 7200000 and left or 0
+end
+
+local function gives(reply)
+  if #mended == 0 then return reply end
+  return {reply, unpack(mended)}
+end
 """
-"""What the vault's scripts share. KEYS: value, lock, fence (a counter without expiry), pause, failures, news."""
+)
+"""What the vault's scripts share. KEYS: value, lock, fence (a counter without expiry), pause, failures, news.
+
+A reply is a list of the reply itself and the keys that were mended, if any were. A lock or pause without expiry, or with
+more than two hours of it, is damage: a login's limit is an hour at most, and a pause a minute.
+"""
 
 CLAIM: Final = Script(
     _VAULT
     + """
 local spent, process, nonce, life = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local kept = redis.pcall('HMGET', value, 'g', 'd')
-if kept.err then redis.call('DEL', value) end
-if kept[1] and kept[1] ~= spent then return {'kept', kept[1], kept[2]} end
-local left = redis.call('PTTL', pause)
-if left > 0 then return {'paused', left, redis.call('GET', pause)} end
-left = redis.call('PTTL', lock)
-if left > 0 and string.match(redis.call('GET', lock), '^[^:]*') ~= process then
-  local last = redis.call('XREVRANGE', news, '+', '-', 'COUNT', 1)[1]
-  return {'held', left, last and last[1] or '0-0'}
+if kept.err then mend(value) end
+if kept[1] and kept[2] and kept[1] ~= spent then return gives({'kept', kept[1], kept[2]}) end
+local why, left = firmly('GET', pause), left_of(pause)
+if why and left > 0 then return gives({'paused', left, why}) end
+local by, held = firmly('GET', lock), left_of(lock)
+if by and held > 0 and string.match(by, '^[^:]*') ~= process then
+  local last = firmly('XREVRANGE', news, '+', '-', 'COUNT', 1)[1]
+  return gives({'held', held, last and last[1] or '0-0'})
 end
-local generation = process .. ':' .. nonce .. ':' .. redis.call('INCR', fence)
+local count = redis.pcall('INCR', fence)
+if type(count) == 'table' or count < 1 then
+  mend(fence)
+  redis.call('SET', fence, redis.call('TIME')[1] .. '000000')
+end
+local generation = process .. ':' .. nonce .. ':' .. redis.call('GET', fence)
 redis.call('SET', lock, generation, 'PX', life)
-return {'granted', generation, tonumber(redis.call('GET', failures) or 0)}
+return gives({'granted', generation, number_in(failures)})
 """
 )
 """ARGV: the generation that is spent (empty: none is known), our process, a nonce (a flushed server counts from 1 again), ms
@@ -225,12 +348,12 @@ PUBLISH: Final = Script(
     _VAULT
     + """
 local generation, sealed, life = ARGV[1], ARGV[2], ARGV[3]
-if not is_latest(generation) then return 0 end
-redis.call('HSET', value, 'g', generation, 'd', sealed)
+if not is_latest(generation) then return gives(0) end
+firmly('HSET', value, 'g', generation, 'd', sealed)
 redis.call('PEXPIRE', value, life)
 redis.call('DEL', pause, failures)
 tell(generation)
-return 1
+return gives(1)
 """
 )
 """ARGV: generation, sealed value, ms that it lives. Gives 0 if a later right was granted."""
@@ -239,19 +362,18 @@ GIVE_BACK: Final = Script(
     _VAULT
     + """
 local generation, why, pause_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
-if not is_latest(generation) then return 0 end
+if not is_latest(generation) then return gives(0) end
 if pause_ms > 0 then
   redis.call('SET', pause, why, 'PX', pause_ms)
-  redis.call('INCR', failures)
-  redis.call('PEXPIRE', failures, 600000)
+  redis.call('SET', failures, string.format('%d', number_in(failures) + 1), 'PX', 600000)
 end
 tell(generation)
-return 1
+return gives(1)
 """
 )
 """ARGV: generation, why it failed, ms of the pause (0: it did not fail). Failures are counted for ten minutes."""
 
-ALL: Final = (APPEND, HISTORY, SEIZE, ACQUIRE, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
+ALL: Final = (APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
 
 
 async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:

@@ -34,7 +34,7 @@ class Unwilling(StrEnum):
     """It reads its data from disk after a start."""
 
 
-_MARKS: Final[dict[Unwilling, tuple[str, ...]]] = {
+MARKS: Final[dict[Unwilling, tuple[str, ...]]] = {
     Unwilling.OOM: ("OOM ", "maxmemory"),
     Unwilling.READONLY: ("READONLY", "read only"),
     Unwilling.MISCONF: ("MISCONF", "persist on disk", "RDB snapshots"),
@@ -60,9 +60,7 @@ def unwilling(fault: BaseException) -> Unwilling | None:
         if isinstance(one, RedisError):
             # The mark that stands first decides: a message may go on with the text of a script.
             text = str(one)
-            found = {
-                text.find(mark): word for word, marks in _MARKS.items() for mark in marks if mark in text
-            }
+            found = {text.find(mark): word for word, marks in MARKS.items() for mark in marks if mark in text}
             if found:
                 return found[min(found)]
     return None

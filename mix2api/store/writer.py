@@ -14,10 +14,12 @@ from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.events.log import Append, Outcome
-from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommit, verdicts_of
+from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommit, Verdict, verdicts_of
+from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.options import SpoolLimits
+from mix2api.store.refusals import is_damage
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import run_scripts
 from mix2api.store.willingness import Willingness, unwilling
@@ -74,6 +76,7 @@ class LogWriter:
         limits: of the spool.
         schema: in which version events are written.
         willingness: told whether the server takes what is written.
+        damage: told of what gave way to what is written.
     """
 
     _link: RedisLink
@@ -84,6 +87,7 @@ class LogWriter:
     _limits: SpoolLimits
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _willingness: Willingness = field(factory=Willingness)
+    _damage: DamageCounter = field(factory=DamageCounter)
     _pending: dict[PendingAppend | AuditNote, None] = field(factory=dict, init=False)
     _skipped: dict[RunId, int] = field(factory=dict, init=False)
     _unreported: int = field(default=0, init=False)
@@ -164,7 +168,7 @@ class LogWriter:
                 self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(unreported))))
             entries, self._pending = list(self._pending), {}
             if entries:
-                await self._write(self._commits_of(entries))
+                await self._write_or_drop(entries)
             if not self._pending:
                 self._idle.set()
 
@@ -229,12 +233,24 @@ class LogWriter:
         number = self._numbers[shard] = self._numbers.get(shard, 0) + 1
         return ShardCommit.build(shard, entries, number=number, keys=self._keys, holder=self._holder.word)
 
+    async def _write_or_drop(self, entries: list[PendingAppend | AuditNote]) -> None:
+        """Writes; should a fault of ours end that, nobody waits for ever for what was under way."""
+        try:
+            await self._write(self._commits_of(entries))
+        except Exception:
+            for entry in entries:
+                if not isinstance(entry, PendingAppend) or entry.outcome is None:
+                    self._settled(entry, Verdict(Outcome.DROPPED))
+            raise
+
     async def _write(self, commits: list[ShardCommit]) -> None:
         """Sends commits until every one is answered. Nothing newer is sent before: a run's appends keep their order."""
         self._count("commits")
         while commits:
+            commands = self._commands(commits)
             try:
-                replies = await run_scripts(self._link, self._commands(commits))
+                replies = await run_scripts(self._link, commands)
+                await self._mend_index(commands[len(commits) :], replies[len(commits) :])
             except NotSent:
                 commits = self._put_back(commits)
                 await self._link.wait_up()
@@ -273,6 +289,25 @@ class LogWriter:
             commands += commit.index_commands(self._keys, life)
         return commands
 
+    async def _mend_index(self, commands: list[Command], replies: list[Reply]) -> None:
+        """Writes the look-ups again whose keys were of another type: those told nothing, and give way.
+
+        Raises:
+            StoreUnavailable: the connection broke; then all is sent again.
+        """
+        if not any(map(is_damage, replies)):
+            return
+        damaged = dict.fromkeys(
+            str(command[1]) for command, reply in zip(commands, replies, strict=True) if is_damage(reply)
+        )
+        again = [command for command in commands if command[1] in damaged]
+        try:
+            await self._link.execute(*(("DEL", key) for key in damaged), *again)
+        except NotSent:
+            raise StoreUnavailable from None  # the scripts have been run
+        for key in damaged:
+            self._damage.removed(key)
+
     def _settle_all(self, commits: list[ShardCommit], replies: list[Reply]) -> list[ShardCommit]:
         """Tells the tickets; gives the commits that the server would not write now."""
         refused = []
@@ -280,12 +315,9 @@ class LogWriter:
             if isinstance(reply, ResponseError) and self._passes(reply):
                 refused.append(commit)
                 continue
-            letters = "" if isinstance(reply, ResponseError) else reply.decode()
+            letters = self._letters(reply)
             for entry, verdict in zip(commit.entries, verdicts_of(letters, len(commit.entries)), strict=True):
-                self._done(entry)
-                if isinstance(entry, PendingAppend):
-                    self._count("out_of_order", int(verdict.out_of_order))
-                    self._settle(entry, verdict.outcome)
+                self._settled(entry, verdict)
         return refused
 
     def _passes(self, refusal: ResponseError) -> bool:
@@ -294,6 +326,22 @@ class LogWriter:
         if word is not None:
             self._willingness.refused("log", word)
         return word is not None or type(refusal) is not ResponseError
+
+    def _letters(self, reply: Reply) -> bytes:
+        """A commit's verdicts; none if its script failed. A list has the keys in it that gave way."""
+        if isinstance(reply, list):
+            reply, *mended = reply
+            for key in mended:
+                self._damage.removed(key.decode())
+        return reply if isinstance(reply, bytes) else b""
+
+    def _settled(self, entry: PendingAppend | AuditNote, verdict: Verdict) -> None:
+        self._done(entry)
+        if isinstance(entry, PendingAppend):
+            self._count("out_of_order", int(verdict.out_of_order))
+            if verdict.failed:
+                self._damage.left(self._keys.log(entry.shard, entry.append.session_id))
+            self._settle(entry, verdict.outcome)
 
     def _done(self, entry: PendingAppend | AuditNote) -> None:
         self._waiting -= 1
