@@ -2,9 +2,12 @@
 
     python bench/load.py '<LoadOrder as JSON>'
 
-It prints one `LoadResult` as JSON. Answers are not parsed: chunks are counted by their mark, frames by `data: `, the
-end is seen from HTTP's framing, and every stream is checked for its number of chunks and its `[DONE]`; what falls
-short is a failure with a sample of its bytes. Arrival times are read off the stamps (`frames.py`) if asked for.
+It prints one `LoadResult` as JSON. All connections stand before the first request. Only a burst with `connects` opens
+them without waiting for any, and each sends its request as soon as it stands.
+
+Answers are not parsed: chunks are counted by their mark, frames by `data: `, the end is seen from HTTP's framing, and
+every stream is checked for its number of chunks and its `[DONE]`; what falls short is a failure with a sample of its
+bytes. Arrival times are read off the stamps (`frames.py`) if asked for.
 """
 
 import re
@@ -17,6 +20,7 @@ from contextlib import suppress
 
 import msgspec
 from frames import MARK
+from tally import LoadResult, Tally
 
 _MARK = MARK.encode()
 _STAMP = re.compile(rb"@(\d{20})")
@@ -29,8 +33,9 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 # HTTP chunk borders may stand inside `[DONE]` if a proxy cuts its reads there.
 _BORDER = re.compile(rb"\r\n(?:[0-9a-fA-F]+\r\n)?")
 _TAIL_BYTES = 192
-_SAMPLE_BYTES = 300
-_SAMPLES = 3
+_OK = b"HTTP/1.1 200"
+# How long a single connect or send may block.
+_SOCKET_LIMIT_S = 10.0
 
 
 class LoadOrder(msgspec.Struct, frozen=True):
@@ -46,54 +51,22 @@ class LoadOrder(msgspec.Struct, frozen=True):
     stagger_us: int
     """Connections start this far apart, so that paced streams neither begin nor speak all at the same moment."""
     limit_s: float
-
-
-class LoadResult(msgspec.Struct, frozen=True):
-    """What came back; times in microseconds."""
-
-    requests: int
-    failed: int
-    chunks: int
-    frames: int
-    reads: int
-    """Socket reads with data: chunks / reads tells how many chunks a target puts into one write."""
-    wall_s: float
-    first_us: list[float]
-    """From the request's send to the first chunk, one per stream that had one."""
-    chunk_us: list[float]
-    """From the mock's send to the arrival, one per chunk; empty without `times`."""
-    samples: list[str]
-    """Bytes of the first failures."""
-
-
-class Tally:
-    """What the lanes of a load have counted together."""
-
-    def __init__(self) -> None:
-        self.requests = self.failed = self.chunks = self.frames = self.reads = 0
-        self.first_us: list[float] = []
-        self.chunk_us: list[float] = []
-        self.samples: list[str] = []
-
-    def fail(self, sample: bytes) -> None:
-        """Counts a stream that did not come whole."""
-        self.failed += 1
-        if len(self.samples) < _SAMPLES:
-            self.samples.append(sample[:_SAMPLE_BYTES].decode("latin-1"))
+    connects: bool = False
+    """Whether the connections are opened at the moment of their first requests, all at once."""
 
 
 class Lane:
     """One connection: a request at a time, the next when the answer has ended."""
 
-    def __init__(self, order: LoadOrder, tally: Tally) -> None:
+    def __init__(self, order: LoadOrder, tally: Tally, sock: socket.socket) -> None:
         self._order = order
         self._tally = tally
-        self.sock = _connect(order.port)
+        self.sock = sock
         self.answering = False
         self._reset()
 
     def _reset(self) -> None:
-        self._sent_ns = 0
+        self._begun_ns = 0
         self._chunks = 0
         self._head = b""
         self._length: int | None = None
@@ -101,20 +74,26 @@ class Lane:
         self._tail = b""
 
     def begin(self) -> None:
-        """Sends the next request."""
+        """Begins the next stream: its clock runs from here."""
         self._reset()
         self.answering = True
         self._tally.requests += 1
-        self._sent_ns = time.monotonic_ns()
+        self._tally.under_way += 1
+        self._begun_ns = time.monotonic_ns()
+
+    def send(self) -> None:
+        """Sends the request of the stream that has begun."""
         self.sock.sendall(self._order.request)
 
     def take(self, data: bytes, now_ns: int) -> bool:
         """Reads a piece; True if the answer has ended with it."""
         tally, tail = self._tally, self._tail
         tally.reads += 1
+        if not self._head and data.startswith(_OK):
+            tally.byte_us.append((now_ns - self._begun_ns) / 1000)
         marks = data.count(_MARK)
         if marks and not self._chunks:
-            tally.first_us.append((now_ns - self._sent_ns) / 1000)
+            tally.first_us.append((now_ns - self._begun_ns) / 1000)
         self._chunks += marks
         joined = tail + data
         tally.frames += joined.count(_FRAME) - tail.count(_FRAME)
@@ -139,15 +118,17 @@ class Lane:
             return self._body_bytes >= self._length
         return self._tail.endswith(_LAST_CHUNK)
 
-    def close_answer(self) -> None:
-        """Counts the answer as whole or failed."""
+    def close_answer(self, *, given_up: bool = False) -> None:
+        """Counts the answer as whole or failed; `given_up` if the load ends before it."""
         self.answering = False
+        self._tally.under_way -= 1
         self._tally.chunks += self._chunks
-        whole = self._chunks == self._order.chunks and self._head.startswith(b"HTTP/1.1 200")
+        whole = self._chunks == self._order.chunks and self._head.startswith(_OK)
         if whole and self._order.stream:
             whole = _DONE in _BORDER.sub(b"", self._tail)
         if not whole:
-            self._tally.fail(self._head or b"closed without a byte")
+            why = b"no byte in time" if given_up else b"closed without a byte"
+            self._tally.fail(self._head, why, given_up=given_up)
 
     def reconnect(self) -> None:
         """A new connection in the place of one that the target closed."""
@@ -156,8 +137,17 @@ class Lane:
 
 
 def _connect(port: int) -> socket.socket:
-    sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    sock = socket.create_connection(("127.0.0.1", port), timeout=_SOCKET_LIMIT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _connecting(port: int) -> socket.socket:
+    """A socket whose connect is under way; it is writable when it stands or has failed."""
+    sock = socket.socket()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.settimeout(0)
+    sock.connect_ex(("127.0.0.1", port))
     return sock
 
 
@@ -172,43 +162,87 @@ class Generator:
         self._epoll = select.epoll()
         self._by_fd: dict[int, Lane] = {}
 
-    def _register(self, lane: Lane) -> None:
+    def _register(self, lane: Lane, mask: int = select.EPOLLIN) -> None:
         self._by_fd[lane.sock.fileno()] = lane
-        self._epoll.register(lane.sock.fileno(), select.EPOLLIN)
+        self._epoll.register(lane.sock.fileno(), mask)
+
+    def _forget(self, lane: Lane) -> None:
+        self._epoll.unregister(lane.sock.fileno())
+        del self._by_fd[lane.sock.fileno()]
 
     def _open(self) -> None:
         """Connects all lanes; a target that nobody answers for gets no stream, and all of them count as failed."""
         with suppress(OSError):
             for _ in range(min(self._order.connections, self._order.streams)):
-                lane = Lane(self._order, self._tally)
+                lane = Lane(self._order, self._tally, _connect(self._order.port))
                 self._lanes.append(lane)
                 self._register(lane)
 
+    def _burst(self) -> None:
+        """Begins one stream on every lane, without waiting for any connection."""
+        while self._left and len(self._lanes) < self._order.connections:
+            self._left -= 1
+            lane = Lane(self._order, self._tally, _connecting(self._order.port))
+            lane.begin()
+            self._lanes.append(lane)
+            self._register(lane, select.EPOLLOUT)
+
     def run(self) -> LoadResult:
         """The load from the first request to the last byte."""
-        self._open()
+        if not self._order.connects:
+            self._open()
         begun = time.monotonic_ns()
         deadline = begun + int(self._order.limit_s * 1e9)
+        starts = self._starts(begun)
+        while (starts or self._tally.under_way) and time.monotonic_ns() < deadline:
+            self._pass(starts)
+        self._give_up()
+        return self._tally.result((time.monotonic_ns() - begun) / 1e9)
+
+    def _starts(self, begun_ns: int) -> deque[tuple[int, Lane]]:
+        """When each lane begins its first stream; those of a burst with `connects` have begun already."""
+        if self._order.connects:
+            self._burst()
+            return deque()
         stagger_ns = self._order.stagger_us * 1000
-        starts = deque((begun + index * stagger_ns, lane) for index, lane in enumerate(self._lanes))
-        while (starts or any(lane.answering for lane in self._lanes)) and time.monotonic_ns() < deadline:
-            while starts and starts[0][0] <= time.monotonic_ns():
-                self._next(starts.popleft()[1])
-            patience = max(0, starts[0][0] - time.monotonic_ns()) / 1e9 if starts else 0.5
-            for fd, _ in self._epoll.poll(patience):
+        return deque((begun_ns + index * stagger_ns, lane) for index, lane in enumerate(self._lanes))
+
+    def _pass(self, starts: deque[tuple[int, Lane]]) -> None:
+        """Begins what is due, and takes what has come."""
+        while starts and starts[0][0] <= time.monotonic_ns():
+            self._next(starts.popleft()[1])
+        patience = max(0, starts[0][0] - time.monotonic_ns()) / 1e9 if starts else 0.5
+        for fd, mask in self._epoll.poll(patience):
+            if mask & select.EPOLLOUT:
+                self._on_connected(self._by_fd[fd])
+            else:
                 self._on_ready(self._by_fd[fd])
+
+    def _give_up(self) -> None:
+        """Counts what has not ended in time, and what never began, as failed."""
         for lane in self._lanes:
             if lane.answering:
-                lane.close_answer()
+                lane.close_answer(given_up=True)
         for _ in range(self._left):
             self._tally.requests += 1
-            self._tally.fail(b"never begun: no time left, or nobody listens")
-        return self._result((time.monotonic_ns() - begun) / 1e9)
+            self._tally.fail(b"", b"never begun: no time left, or nobody listens", given_up=True)
 
     def _next(self, lane: Lane) -> None:
         if self._left:
             self._left -= 1
             lane.begin()
+            lane.send()
+
+    def _on_connected(self, lane: Lane) -> None:
+        """Sends the request of a new connection; a connect that failed is told by the send."""
+        lane.sock.settimeout(_SOCKET_LIMIT_S)
+        try:
+            lane.send()
+        except OSError:
+            self._forget(lane)
+            lane.close_answer()
+        else:
+            self._epoll.modify(lane.sock.fileno(), select.EPOLLIN)
 
     def _on_ready(self, lane: Lane) -> None:
         try:
@@ -220,27 +254,15 @@ class Generator:
         if lane.answering:
             lane.close_answer()
         if not data:
-            del self._by_fd[lane.sock.fileno()]
+            self._forget(lane)
+            if not self._left:
+                return
             try:
                 lane.reconnect()
             except OSError:
                 return
             self._register(lane)
         self._next(lane)
-
-    def _result(self, wall_s: float) -> LoadResult:
-        tally = self._tally
-        return LoadResult(
-            requests=tally.requests,
-            failed=tally.failed,
-            chunks=tally.chunks,
-            frames=tally.frames,
-            reads=tally.reads,
-            wall_s=wall_s,
-            first_us=tally.first_us,
-            chunk_us=tally.chunk_us,
-            samples=tally.samples,
-        )
 
 
 def main() -> None:

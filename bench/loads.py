@@ -2,7 +2,7 @@
 
 import enum
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MODEL = "mix/qwen-3-235b-instruct"
 # A prompt as an assistant's first turn has it; its bytes cost every target the same reading.
@@ -36,20 +36,19 @@ class Load:
     times: bool = False
     """Whether arrival times are kept. They cost the load generator most of its time, so not in saturated loads."""
     limit_s: float = 60.0
+    at_once: bool = False
+    """A burst: one stream a connection, all begun at the same moment; else starts are spread over a stream's length."""
+    connects: bool = False
+    """A burst whose connections are opened in that moment too; else they stand before it."""
 
     def quick(self) -> "Load":
-        """The same with as few streams as still keep every connection busy."""
-        return Load(
-            name=self.name,
-            says=self.says,
-            connections=self.connections,
-            streams=max(self.connections, self.streams // 8),
-            slow_streams=max(self.connections, self.slow_streams // 8),
-            chunks=self.chunks,
-            pause_us=self.pause_us,
-            stream=self.stream,
-            times=self.times,
-            limit_s=self.limit_s,
+        """The same with as few streams as still keep every connection busy; of a burst an eighth, and shorter ones."""
+        least = 1 if self.at_once else self.connections
+        return replace(
+            self,
+            streams=max(least, self.streams // 8),
+            slow_streams=max(least, self.slow_streams // 8),
+            chunks=self.chunks // 3 if self.at_once else self.chunks,
         )
 
 
@@ -91,6 +90,29 @@ NON_STREAMING = Load(
     stream=False,
 )
 ALL = (SATURATED, PACED, LOW, NON_STREAMING)
+"""What every round asks of every target."""
+
+BURST = Load(
+    name="burst",
+    says="2,000 open connections, each asks for a stream at the same moment; 10 chunks, 1 s apart",
+    connections=2000,
+    streams=2000,
+    # A tenth: opening 2,000 one after the other takes LiteLLM a minute.
+    slow_streams=200,
+    # Ten seconds a stream: the first has not ended when the last begins, so all 2,000 are open together. At a chunk a
+    # second they want 2,000 chunks a second, half of what one process can do, so opening is what is measured.
+    chunks=10,
+    pause_us=1_000_000,
+    at_once=True,
+)
+CONNECTING_BURST = replace(
+    BURST,
+    name="connecting burst",
+    says="the same, and the connections are opened in that moment as well",
+    connects=True,
+)
+BURSTS = (BURST, CONNECTING_BURST)
+"""Asked in few rounds only: each takes a stream's ten seconds and more."""
 
 
 def order(chunks: int, pause_us: int, *, hold: bool = False) -> str:

@@ -5,15 +5,16 @@ from statistics import median
 
 from footprint import FURTHER, RUNS_PER_DAY
 from goals import GOALS, Goal, Series, added, added_mb, cpu_per_unit
-from loads import ALL, LOW, PACED, Load
+from loads import ALL, BURSTS, LOW, PACED, Load
 from memory import COUNTS
-from results import Results, Sample, Spread
+from results import Machine, Results, Sample, Spread, failures_by_kind
 from targets import DIRECT, LITELLM, NGINX, PRODUCT
 
 _TARGETS = (PRODUCT, NGINX, LITELLM)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A figure with as many digits as it is worth."""
     if value == 0:
         return "0"
     digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 4
@@ -24,10 +25,11 @@ def _spread(series: Series) -> str:
     """Median, and the lowest and highest in brackets."""
     if not series:
         return "-"
-    return f"{_number(median(series))} ({_number(min(series))} to {_number(max(series))})"
+    return f"{number(median(series))} ({number(min(series))} to {number(max(series))})"
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
     head = list(head)
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
@@ -40,12 +42,12 @@ def _verdict(goal: Goal, results: Results) -> str:
 
 
 def _goals(results: Results) -> str:
-    return _table(
+    return table(
         ("goal", "bound", "measured: median (lowest to highest)", "verdict"),
         (
             (
                 goal.says,
-                f"{'at least' if goal.at_least else 'at most'} {_number(goal.bound)} {goal.unit}",
+                f"{'at least' if goal.at_least else 'at most'} {number(goal.bound)} {goal.unit}",
                 _spread(goal.series(results)),
                 _verdict(goal, results),
             )
@@ -54,14 +56,18 @@ def _goals(results: Results) -> str:
     )
 
 
-def _machine(results: Results) -> str:
-    machine = results.machine
+def machine_line(machine: Machine) -> str:
+    """The machine and the versions on it."""
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
     return (
         f"{machine.cpu}, {machine.cores} cores, {machine.memory_gb} GB, Linux {machine.kernel}, "
-        f"Python {machine.python}; {versions}. {results.begun}, {results.rounds} rounds"
-        + (", **quick**: too short to be judged by." if results.quick else ".")
+        f"Python {machine.python}" + (f"; {versions}" if versions else "")
     )
+
+
+def _machine(results: Results) -> str:
+    quick = ", **quick**: too short to be judged by." if results.quick else "."
+    return f"{machine_line(results.machine)}. {results.begun}, {results.rounds} rounds{quick}"
 
 
 def _samples(results: Results, load: Load, target: str) -> list[Sample]:
@@ -84,12 +90,12 @@ def _cpu(results: Results) -> str:
                 load.name,
                 target,
                 f"{_spread(cpu_per_unit(results, load, target))} a {unit}",
-                _number(median(rate)) + f" {unit}s/s",
-                _number(median(merged)) if merged else "-",
+                number(median(rate)) + f" {unit}s/s",
+                number(median(merged)) if merged else "-",
                 f"{failed} of {requests:,}",
             )
             rows.append(row)
-    return _table(("load", "target", "CPU µs", "rate", "chunks per client read", "failed"), rows)
+    return table(("load", "target", "CPU µs", "rate", "chunks per client read", "failed"), rows)
 
 
 def _times(results: Results) -> str:
@@ -109,7 +115,25 @@ def _times(results: Results) -> str:
                 if middle:
                     tail = added(results, load, target, pick, tail=True)
                     rows.append((load.name, what, f"{target}, added", _spread(middle), _spread(tail)))
-    return _table(("load", "of", "target", "p50 ms", "p99 ms"), rows)
+    return table(("load", "of", "target", "p50 ms", "p99 ms"), rows)
+
+
+def _bursts(results: Results) -> str:
+    """What came of each burst; LiteLLM gets fewer streams, see `loads.py`."""
+    rows = []
+    for load in BURSTS:
+        for target in (DIRECT, *_TARGETS):
+            samples = _samples(results, load, target)
+            if samples:
+                reached = [s.byte_p95_us / 1000 for s in samples if s.byte_p95_us is not None]
+                kinds = ", ".join(failures_by_kind(samples)) or "-"
+                asked = f"{max(sample.requests for sample in samples):,}"
+                missed = len(samples) - len(reached)
+                never = f"never in {missed} of {len(samples)}" if missed else ""
+                p95 = "; ".join(filter(None, (_spread(reached) if reached else "", never)))
+                rows.append((load.name, target, asked, p95, kinds))
+    head = ("load", "target", "streams", "first byte, p95 ms", "refused or not whole, all rounds")
+    return table(head, rows)
 
 
 def _memory(results: Results) -> str:
@@ -122,7 +146,7 @@ def _memory(results: Results) -> str:
             problems = "; ".join(sorted({held.problem for held in of_target if held.problem})) or "-"
             rows.append((target, _spread(idle), *grown, problems))
     head = ("target", "idle MB", *(f"{count:,} held: MB over idle" for count in COUNTS), "problems")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _footprints(results: Results) -> str:
@@ -130,14 +154,14 @@ def _footprints(results: Results) -> str:
     for footprint in results.footprints:
         memory, disk = footprint.memory_bytes / footprint.units, footprint.disk_bytes / footprint.units
         kinds = ", ".join(
-            f"{kind} {_number(size / footprint.units)}"
+            f"{kind} {number(size / footprint.units)}"
             for kind, size in footprint.keys.items()
             if abs(size) >= footprint.units
         )
-        day = _number(memory * RUNS_PER_DAY / 1e6)
+        day = number(memory * RUNS_PER_DAY / 1e6)
         what = f"{footprint.name}: {footprint.says}"
-        rows.append((what, f"{_number(memory)} a {footprint.unit}", day, _number(disk), kinds))
-    return _table(("what", "memory bytes", "MB a day", "disk bytes", "by kind of key"), rows)
+        rows.append((what, f"{number(memory)} a {footprint.unit}", day, number(disk), kinds))
+    return table(("what", "memory bytes", "MB a day", "disk bytes", "by kind of key"), rows)
 
 
 def _audits(results: Results) -> str:
@@ -145,13 +169,13 @@ def _audits(results: Results) -> str:
         (f"{audit.runs:,}", _spread(audit.seconds), _spread([audit.runs / s for s in audit.seconds]))
         for audit in results.audits
     ]
-    return _table(("runs in the store", "seconds, whole command", "runs/s"), rows)
+    return table(("runs in the store", "seconds, whole command", "runs/s"), rows)
 
 
 def _failures(results: Results) -> str:
     """One line per load and target whose streams did not all come whole, with the first of what came instead."""
     lines = []
-    for load in ALL:
+    for load in (*ALL, *BURSTS):
         for target in (DIRECT, *_TARGETS):
             samples = [sample for sample in _samples(results, load, target) if sample.failed]
             if samples:
@@ -169,6 +193,9 @@ def render(results: Results) -> str:
         f"## Goals\n\n{_goals(results)}",
         "## CPU\n\n" + "\n".join(f"- *{load.name}*: {load.says}" for load in ALL) + f"\n\n{_cpu(results)}",
         f"## Time\n\n{_times(results)}",
+        "## Bursts\n\n"
+        + "\n".join(f"- *{load.name}*: {load.says}" for load in BURSTS)
+        + f"\n\n{_bursts(results)}",
         f"## Memory\n\nPSS of all processes of the target, the store included.\n\n{_memory(results)}",
         f"## Redis\n\nA day is {RUNS_PER_DAY:,} runs, one a second; *{FURTHER}* is what a run adds to a session.\n\n"
         + _footprints(results),
@@ -176,7 +203,7 @@ def render(results: Results) -> str:
     ]
     failures = _failures(results)
     if failures:
-        parts.insert(3, f"## Failures\n\nThe figures of these loads are not to be trusted.\n\n{failures}")
+        parts.insert(3, f"## Failures\n\nOther figures of these loads are not to be trusted.\n\n{failures}")
     if results.missing:
         lines = "\n".join(f"- {what}: {why.strip().splitlines()[0]}" for what, why in results.missing.items())
         parts.append(f"## Not measured\n\n{lines}")

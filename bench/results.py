@@ -1,6 +1,8 @@
 """What a run of the bench leaves: plain records, written as `results.json`, from which the report is made."""
 
+import math
 import platform
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -43,6 +45,11 @@ class Sample(msgspec.Struct, frozen=True):
     first_us: Spread | None
     chunk_us: Spread | None
     failures: list[str]
+    byte_p95_us: float | None = None
+    """Within this time 95 % of all streams asked for, refused ones too, had the first byte of an answer of status 200.
+    None if fewer ever had one, and in results from before this was measured."""
+    failed_by: dict[str, int] = {}
+    """The failed streams by kind: a status, `no answer`, `broken off`, `not in time`."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -93,10 +100,28 @@ class Results(msgspec.Struct, frozen=True):
     """What could not be measured, and why."""
 
 
+def failures_by_kind(samples: list[Sample]) -> list[str]:
+    """`441 503` and `3 broken off`: how many streams failed, by status or kind."""
+    total: Counter[str] = Counter()
+    for sample in samples:
+        total.update(sample.failed_by)
+    return [f"{count:,} {kind}" for kind, count in sorted(total.items())]
+
+
 def quantile(values: list[float], share: float) -> float:
     """The nearest-rank quantile of values that need not be sorted."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def share_reached(values: list[float], asked: int, share: float) -> float | None:
+    """The nearest-rank quantile over all that were asked: those without a value never got there.
+
+    Returns:
+        None if fewer than this share ever did, or nobody was asked.
+    """
+    rank = math.ceil(asked * share)
+    return sorted(values)[rank - 1] if 0 < rank <= len(values) else None
 
 
 def spread(values: list[float]) -> Spread | None:

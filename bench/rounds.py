@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 
 import msgspec
-from load import LoadOrder, LoadResult
+from load import LoadOrder
 from loads import Load, order, request_bytes
 from measure import cpu_ns, reaped_ns, spent_ns
-from results import Sample, spread
+from results import Sample, share_reached, spread
+from tally import LoadResult
 from targets import HERE, LITELLM, Target
 
 # What a target does after the last byte (commits, logs) belongs to the load.
@@ -40,7 +41,8 @@ def generate(load: Load, target: Target, streams: int) -> LoadResult:
         stream=load.stream,
         times=load.times,
         # Evenly over one stream's length: else all first tokens fall into one burst and measure a queue.
-        stagger_us=load.chunks * load.pause_us // load.connections,
+        stagger_us=0 if load.at_once else load.chunks * load.pause_us // load.connections,
+        connects=load.connects,
         limit_s=load.limit_s,
     )
     done = subprocess.run(
@@ -74,6 +76,8 @@ def measure(number: int, load: Load, target: Target) -> Sample:
         first_us=spread(result.first_us),
         chunk_us=spread(result.chunk_us),
         failures=result.samples,
+        byte_p95_us=share_reached(result.byte_us, result.requests, 0.95),
+        failed_by=result.failed_by,
     )
 
 

@@ -1,7 +1,6 @@
 """The bench: the product, nginx and LiteLLM over one mock upstream, interleaved; writes RESULTS.md and results.json.
 
     python bench/run.py [--quick] [--rounds N] [--only LOAD] [--targets a,b] [--out DIR]
-
 Loopback only; every process started here is ended here, on ^C and SIGTERM too.
 """
 
@@ -21,7 +20,7 @@ from typing import NoReturn
 import msgspec
 from audits import Miscounted, measure_audits
 from footprint import measure_footprints
-from loads import ALL
+from loads import ALL, BURST, BURSTS, SATURATED
 from memory import measure_held, raise_file_limit
 from peers.litellm import VERSION as LITELLM_VERSION
 from peers.litellm import litellm
@@ -36,8 +35,10 @@ from targets import DIRECT, HERE, LITELLM, NGINX, PRODUCT, WORK, Starter, Target
 
 _STARTERS: dict[str, Starter] = {DIRECT: direct, PRODUCT: product, NGINX: nginx, LITELLM: litellm}
 _MEMORY, _REDIS, _AUDIT = "memory", "redis", "audit"
-_PARTS = (*(load.name for load in ALL), _MEMORY, _REDIS, _AUDIT)
+_PARTS = (*(load.name for load in ALL), BURST.name, _MEMORY, _REDIS, _AUDIT)
 _ROUNDS, _QUICK_ROUNDS = 7, 2
+# A burst takes every target a stream's ten seconds and more.
+_BURST_ROUNDS, _QUICK_BURST_ROUNDS = 3, 1
 _INTERRUPTED = 130
 # LiteLLM takes a minute to start and to open 2,000 streams; its memory hardly differs between starts.
 _REPETITIONS = {PRODUCT: 3, NGINX: 3, LITELLM: 1}
@@ -62,7 +63,9 @@ class Bench:
         date = time.strftime("%Y-%m-%d", time.gmtime())
         with mock_upstream(self._work) as port:
             with ExitStack() as stack:
-                self._loads(list(self._started(stack, port)))
+                targets = list(self._started(stack, port))
+                self._loads(targets)
+                self._bursts(targets)
             self._memory(port)
             self._store_parts(port)
         return Results(
@@ -81,14 +84,14 @@ class Bench:
         return self._asked.only in (None, part)
 
     def _tell(self, line: str) -> None:
-        print(f"[{time.monotonic() - self._begun:5.0f} s] {line}", file=sys.stderr, flush=True)
+        _tell(self._begun, line)
 
     def _directory(self, name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._work))
 
     def _started(self, stack: ExitStack, port: int) -> Iterator[Target]:
         """The targets, running; those that do not start are noted."""
-        if not any(self._wanted(load.name) for load in ALL):
+        if not any(self._wanted(load.name) for load in (*ALL, BURST)):
             return
         for name in self._asked.targets:
             try:
@@ -107,6 +110,15 @@ class Bench:
         if loads and targets:
             warm_up(loads, targets)
             self._samples += interleaved(self._asked.rounds, loads, targets, self._tell)
+
+    def _bursts(self, targets: Sequence[Target]) -> None:
+        if not self._wanted(BURST.name) or not targets:
+            return
+        quick = self._asked.quick
+        bursts = [load.quick() if quick else load for load in BURSTS]
+        warm_up([SATURATED], targets)
+        rounds = _QUICK_BURST_ROUNDS if quick else min(self._asked.rounds, _BURST_ROUNDS)
+        self._samples += interleaved(rounds, bursts, targets, lambda line: self._tell(f"bursts, {line}"))
 
     def _memory(self, port: int) -> None:
         if not self._wanted(_MEMORY):
@@ -172,15 +184,19 @@ def _versions() -> dict[str, str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="under two minutes; too short to be judged by")
+    parser.add_argument("--quick", action="store_true", help="about three minutes; too short to be judged by")
     parser.add_argument(
-        "--rounds", type=int, help=f"rounds of the loads (default {_ROUNDS}, quick {_QUICK_ROUNDS})"
+        "--rounds",
+        type=_positive,
+        help=f"of the loads (default {_ROUNDS}, quick {_QUICK_ROUNDS})",
     )
     parser.add_argument("--only", choices=_PARTS, help="one load or part")
     parser.add_argument(
         "--targets", default=",".join(_STARTERS), help="comma-separated (default: %(default)s)"
     )
-    parser.add_argument("--out", type=Path, default=HERE, help="directory for RESULTS.md and results.json")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="directory for what is written (default: %(default)s)"
+    )
     asked = parser.parse_args()
     asked.rounds = asked.rounds or (_QUICK_ROUNDS if asked.quick else _ROUNDS)
     asked.targets = asked.targets.split(",")
@@ -188,6 +204,13 @@ def _arguments() -> argparse.Namespace:
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     return asked
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return value
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -203,23 +226,36 @@ def _work_directory() -> Iterator[Path]:
     shutil.rmtree(work)
 
 
-def main() -> None:
-    """Runs the bench and writes its results."""
+def _bench(asked: argparse.Namespace, work: Path) -> int:
+    """The product and its peers."""
+    results = Bench(asked, work).run()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
+    (asked.out / "results.json").write_bytes(encoded + b"\n")
+    _write(asked.out / "RESULTS.md", render(results))
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    print(text)
+
+
+def _tell(begun: float, line: str) -> None:
+    print(f"[{time.monotonic() - begun:5.0f} s] {line}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Runs what was asked for and writes its results."""
     asked = _arguments()
     signal.signal(signal.SIGTERM, _interrupt)
     raise_file_limit()
     try:
         with _work_directory() as work:
-            results = Bench(asked, work).run()
+            return _bench(asked, work)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "results.json").write_bytes(
-        msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n"
-    )
-    (asked.out / "RESULTS.md").write_text(render(results))
-    print((asked.out / "RESULTS.md").read_text())
+        return _INTERRUPTED
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
