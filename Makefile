@@ -24,11 +24,12 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-sessions soak clients clean
+.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions soak \
+	clients clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench bench-sessions soak clients clean'
+	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak clients clean'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -95,6 +96,11 @@ docs: $(RUN_STAMP)
 
 bench: $(DEV_STAMP)
 	$(BIN)/python bench/run.py
+
+# The work tree against a commit, both measured in one run; fails if a row is worse.
+bench-against: $(DEV_STAMP)
+	@test -n '$(COMMIT)' || { echo 'which commit? make bench-against COMMIT=...' >&2; exit 2; }
+	$(BIN)/python bench/run.py --against '$(COMMIT)'
 
 bench-sessions: $(DEV_STAMP)
 	$(BIN)/python bench/sessions.py

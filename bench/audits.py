@@ -13,7 +13,7 @@ from typing import cast
 
 import redis
 from loads import Load
-from peers.product import COMMAND, environment
+from peers.product import INSTALLED, Build
 from results import AuditSpeed
 from rounds import generate
 from store import connect
@@ -43,12 +43,16 @@ class Miscounted(Exception):
     """The audit failed, or did not see what is in the store."""
 
 
-def _audit(data: Path) -> tuple[int, float]:
-    """The number of requests it reports and the seconds it took."""
+def timed_audit(build: Build, data: Path) -> tuple[int, float]:
+    """The number of requests that it reports, and the seconds that it took."""
     begun = time.monotonic()
-    command = [str(COMMAND), "audit", "--json", "--min", "0"]
     done = subprocess.run(
-        command, env=environment(data), cwd=data.parent, capture_output=True, timeout=_LIMIT_S, check=False
+        build.command("audit", "--json", "--min", "0"),
+        env=build.environment(data),
+        cwd=data.parent,
+        capture_output=True,
+        timeout=_LIMIT_S,
+        check=False,
     )
     took = time.monotonic() - begun
     if done.returncode != 0:
@@ -79,7 +83,7 @@ def _copy_entries(client: redis.Redis, copies: int) -> int:
 def _timed(data: Path, runs: int) -> AuditSpeed:
     seconds = []
     for _ in range(_REPEATS):
-        seen, took = _audit(data)
+        seen, took = timed_audit(INSTALLED, data)
         if seen != runs:
             raise Miscounted(f"{seen} requests in the report, {runs} in the store")
         seconds.append(took)
@@ -88,10 +92,18 @@ def _timed(data: Path, runs: int) -> AuditSpeed:
 
 def measure_audits(target: Target, data: Path, *, quick: bool) -> list[AuditSpeed]:
     """Times the audit over the real runs alone and over the filled store."""
+    real = real_runs(INSTALLED, target, data)
+    few = _timed(data, real)
+    return [few, _timed(data, copied_runs(data, real, QUICK_RUNS if quick else RUNS))]
+
+
+def real_runs(build: Build, target: Target, data: Path) -> int:
+    """Serves the runs that are copied later, and gives their number as the audit sees it."""
     generate(_FILL, target, _REAL_RUNS)
     time.sleep(_SETTLE_S)
-    real, _ = _audit(data)
-    few = _timed(data, real)
-    wanted = QUICK_RUNS if quick else RUNS
-    added = _copy_entries(connect(data), (wanted - real) // real + 1)
-    return [few, _timed(data, real + added)]
+    return timed_audit(build, data)[0]
+
+
+def copied_runs(data: Path, real: int, wanted: int) -> int:
+    """Copies so many real runs until there are as many as wanted, or a few more; gives their number."""
+    return real + _copy_entries(connect(data), (wanted - real) // real + 1)

@@ -4,7 +4,7 @@ import resource
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,7 +70,14 @@ def held(target: Target, count: int) -> Iterator[None]:
             sock.close()
 
 
-def measure_held(name: str, starter: Starter, mock_port: int, work: Path, repetition: int) -> Held:
+def measure_held(
+    name: str,
+    starter: Starter,
+    mock_port: int,
+    work: Path,
+    repetition: int,
+    counts: Sequence[int] = COUNTS,
+) -> Held:
     """One repetition on one target, on a process of its own."""
     found: dict[int, int] = {}
     problem = ""
@@ -79,7 +86,7 @@ def measure_held(name: str, starter: Starter, mock_port: int, work: Path, repeti
         time.sleep(_SETTLE_S)
         idle = pss_kb(target.pids())
         try:
-            for count in COUNTS:
+            for count in counts:
                 with held(target, count):
                     time.sleep(_SETTLE_S)
                     found[count] = pss_kb(target.pids())

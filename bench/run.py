@@ -1,10 +1,17 @@
 """The bench: the product, nginx and LiteLLM over one mock upstream, interleaved; writes RESULTS.md and results.json.
 
     python bench/run.py [--quick] [--rounds N] [--only LOAD] [--targets a,b] [--out DIR]
+    python bench/run.py --against COMMIT [--quick] [--rounds N] [--only LOAD] [--out DIR]
+    python bench/run.py --only paths
+
+With `--against` two builds of the product are compared instead, and AGAINST.md is written; the exit code is 1 unless
+every row is no worse. `--only paths` runs `paths.py`.
+
 Loopback only; every process started here is ended here, on ^C and SIGTERM too.
 """
 
 import argparse
+import importlib
 import shutil
 import signal
 import subprocess
@@ -18,7 +25,11 @@ from types import FrameType
 from typing import NoReturn
 
 import msgspec
+from against import compare
 from audits import Miscounted, measure_audits
+from builds import NoSuchBuild, describe
+from comparison import PARTS as COMPARED
+from comparison import Asked
 from footprint import measure_footprints
 from loads import ALL, BURST, BURSTS, SATURATED
 from memory import measure_held, raise_file_limit
@@ -36,10 +47,13 @@ from targets import DIRECT, HERE, LITELLM, NGINX, PRODUCT, WORK, Starter, Target
 _STARTERS: dict[str, Starter] = {DIRECT: direct, PRODUCT: product, NGINX: nginx, LITELLM: litellm}
 _MEMORY, _REDIS, _AUDIT = "memory", "redis", "audit"
 _PARTS = (*(load.name for load in ALL), BURST.name, _MEMORY, _REDIS, _AUDIT)
+_PATHS = "paths"
 _ROUNDS, _QUICK_ROUNDS = 7, 2
+# Six pairs are the fewest whose lowest and highest hold the median with 95 %.
+_PAIRED_ROUNDS, _QUICK_PAIRED_ROUNDS = 6, 1
 # A burst takes every target a stream's ten seconds and more.
 _BURST_ROUNDS, _QUICK_BURST_ROUNDS = 3, 1
-_INTERRUPTED = 130
+_INTERRUPTED, _MISUSED = 130, 2
 # LiteLLM takes a minute to start and to open 2,000 streams; its memory hardly differs between starts.
 _REPETITIONS = {PRODUCT: 3, NGINX: 3, LITELLM: 1}
 
@@ -188,9 +202,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--rounds",
         type=_positive,
-        help=f"of the loads (default {_ROUNDS}, quick {_QUICK_ROUNDS})",
+        help=f"of the loads (default {_ROUNDS}, quick {_QUICK_ROUNDS}); of pairs with --against "
+        f"(default {_PAIRED_ROUNDS}, quick {_QUICK_PAIRED_ROUNDS}; a load gets two pairs a round)",
     )
-    parser.add_argument("--only", choices=_PARTS, help="one load or part")
+    parser.add_argument("--only", choices=(*_PARTS, _PATHS), help="one load or part")
+    parser.add_argument("--against", metavar="COMMIT", help="compare the work tree with this commit")
     parser.add_argument(
         "--targets", default=",".join(_STARTERS), help="comma-separated (default: %(default)s)"
     )
@@ -198,11 +214,19 @@ def _arguments() -> argparse.Namespace:
         "--out", type=Path, default=HERE, help="directory for what is written (default: %(default)s)"
     )
     asked = parser.parse_args()
-    asked.rounds = asked.rounds or (_QUICK_ROUNDS if asked.quick else _ROUNDS)
+    full, quick = (_PAIRED_ROUNDS, _QUICK_PAIRED_ROUNDS) if asked.against else (_ROUNDS, _QUICK_ROUNDS)
+    asked.rounds = asked.rounds or (quick if asked.quick else full)
     asked.targets = asked.targets.split(",")
     unknown = set(asked.targets) - set(_STARTERS)
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
+    if asked.against and asked.only not in (None, *COMPARED):
+        parser.error(f"--against has no part {asked.only}")
+    try:
+        if asked.against:
+            describe(asked.against)
+    except NoSuchBuild as error:
+        parser.error(str(error))
     return asked
 
 
@@ -236,6 +260,16 @@ def _bench(asked: argparse.Namespace, work: Path) -> int:
     return 0
 
 
+def _against(asked: argparse.Namespace, work: Path) -> int:
+    """The work tree and a commit: 0 if every row is no worse."""
+    begun = time.monotonic()
+    wanted = Asked(only=asked.only, rounds=asked.rounds, quick=asked.quick)
+    text, good = compare(asked.against, wanted, work, lambda line: _tell(begun, line))
+    asked.out.mkdir(parents=True, exist_ok=True)
+    _write(asked.out / "AGAINST.md", text)
+    return 0 if good else 1
+
+
 def _write(path: Path, text: str) -> None:
     path.write_text(text)
     print(text)
@@ -245,14 +279,25 @@ def _tell(begun: float, line: str) -> None:
     print(f"[{time.monotonic() - begun:5.0f} s] {line}", file=sys.stderr, flush=True)
 
 
+def _paths() -> int:
+    """The table of paths, a bench of its own that needs no server."""
+    if not (HERE / f"{_PATHS}.py").exists():
+        print(f"there is no {_PATHS}.py beside run.py", file=sys.stderr)
+        return _MISUSED
+    sys.argv = [_PATHS]  # it may have arguments of its own
+    return int(importlib.import_module(_PATHS).main() or 0)
+
+
 def main() -> int:
     """Runs what was asked for and writes its results."""
     asked = _arguments()
+    if asked.only == _PATHS:
+        return _paths()
     signal.signal(signal.SIGTERM, _interrupt)
     raise_file_limit()
     try:
         with _work_directory() as work:
-            return _bench(asked, work)
+            return _against(asked, work) if asked.against else _bench(asked, work)
     except KeyboardInterrupt:
         return _INTERRUPTED
 

@@ -1,20 +1,49 @@
 """The product itself: `mix2api serve`, one process with its embedded store, everyday settings, log on.
 
-Its cost is that of the process and of its redis-server together.
+Its cost is that of the process and of its redis-server together. Which copy of it runs is told by a `Build`.
 """
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from loads import MODEL, Dialect
 from measure import command_of, tree, users_of
 from processes import DidNotStart, end_pids, free_port, running
-from targets import PRODUCT, Target
+from targets import PRODUCT, Starter, Target
 
 COMMAND = Path(sys.executable).parent / "mix2api"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A copy of the package: the installed one, which is what a user runs, or another in a directory of its own.
+
+    Both run with this interpreter and the dependencies installed beside it.
+    """
+
+    name: str = PRODUCT
+    """Of its target."""
+    source: Path | None = None
+    """The directory that holds the package, to stand before the installed one."""
+
+    def command(self, *arguments: str) -> list[str]:
+        """`mix2api` of this build."""
+        if self.source is None:
+            return [str(COMMAND), *arguments]
+        return [sys.executable, "-m", "mix2api", *arguments]
+
+    def environment(self, data: Path, **settings: str) -> dict[str, str]:
+        """A whole environment with the data directory and these settings: none of the caller's shell comes in."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        own = {"PYTHONPATH": str(self.source)} if self.source else {}
+        return kept | own | {"MIX2API_DATA_DIR": str(data), "MIX2API_LOG_FORMAT": "logfmt"} | settings
+
+
+INSTALLED = Build()
 
 
 def store_pids(data: Path) -> frozenset[int]:
@@ -22,19 +51,11 @@ def store_pids(data: Path) -> frozenset[int]:
     return frozenset(pid for pid in users_of(data) if "redis" in command_of(pid))
 
 
-def environment(data: Path, **settings: str) -> dict[str, str]:
-    """Only what is named here: no setting of the caller's shell comes in."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"MIX2API_DATA_DIR": str(data), "MIX2API_LOG_FORMAT": "logfmt"} | settings
-
-
 @contextmanager
-def product(mock_port: int, work: Path) -> Iterator[Target]:
-    """Runs `mix2api serve` over the mock."""
-    if not COMMAND.exists():
-        raise DidNotStart(f"{COMMAND.name} is not installed beside this Python")
+def serving(build: Build, mock_port: int, work: Path) -> Iterator[Target]:
+    """Runs `serve` of a build over the mock."""
     port, data = free_port(), work / "data"
-    env = environment(
+    env = build.environment(
         data,
         PORT=str(port),
         UPSTREAM_API_BASE=f"http://127.0.0.1:{mock_port}",
@@ -43,9 +64,9 @@ def product(mock_port: int, work: Path) -> Iterator[Target]:
         MODEL_LIST=MODEL,
     )
     try:
-        with running([str(COMMAND), "serve"], work / "mix2api.log", port=port, env=env) as process:
+        with running(build.command("serve"), work / "mix2api.log", port=port, env=env) as process:
             yield Target(
-                name=PRODUCT,
+                name=build.name,
                 port=port,
                 dialect=Dialect.CHAT,
                 pids=lambda: tree(process.pid) | store_pids(data),
@@ -53,3 +74,17 @@ def product(mock_port: int, work: Path) -> Iterator[Target]:
             )
     finally:
         end_pids(store_pids(data))
+
+
+def starter(build: Build) -> Starter:
+    """What starts this build."""
+    return lambda mock_port, work: serving(build, mock_port, work)
+
+
+@contextmanager
+def product(mock_port: int, work: Path) -> Iterator[Target]:
+    """Runs the installed `mix2api serve` over the mock."""
+    if not COMMAND.exists():
+        raise DidNotStart(f"{COMMAND.name} is not installed beside this Python")
+    with serving(INSTALLED, mock_port, work) as target:
+        yield target
