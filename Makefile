@@ -24,12 +24,12 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions soak \
-	clients clean
+.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions \
+	soak damage truth memory clients clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak clients clean'
+	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth memory clients clean'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -105,8 +105,9 @@ bench-against: $(DEV_STAMP)
 bench-sessions: $(DEV_STAMP)
 	$(BIN)/python bench/sessions.py
 
-soak: $(DEV_STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m soak tests/soak
+# Each takes minutes; the target's name is the marker of its tests.
+soak damage truth memory: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m $@ tests/soak
 
 clients: $(DEV_STAMP)
 	tests/clients/run.sh

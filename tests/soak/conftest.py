@@ -1,10 +1,19 @@
-"""Soak tests take minutes: they run only when this folder, or a file of it, is named on the command line."""
+"""Tests that take minutes: they run only when this folder, or a file of it, is named on the command line.
+
+Each kind has a marker, and a target of the Makefile that runs it.
+"""
 
 from pathlib import Path
 
 import pytest
 
 _HERE = Path(__file__).parent
+_KINDS = {
+    "soak": "the system under load for minutes, and waits that long",
+    "damage": "every role with damaged keys in its store",
+    "truth": "what clients saw against the audit, over thousands of runs",
+    "memory": "what a process keeps of finished runs",
+}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -14,4 +23,5 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: takes minutes; `make soak` runs it")
+    for kind, says in _KINDS.items():
+        config.addinivalue_line("markers", f"{kind}: {says}; takes minutes; `make {kind}` runs it")
