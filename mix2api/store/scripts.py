@@ -35,9 +35,14 @@ _FIRMLY: Final = (
     """
 local mended = {}
 
-local function mend(key)
+local function clear(key)
   mended[#mended + 1] = key
-  if redis.call('TYPE', key).ok ~= 'stream' then return redis.call('DEL', key) end
+  redis.call('DEL', key)
+end
+
+local function mend(key)
+  if redis.call('TYPE', key).ok ~= 'stream' then return clear(key) end
+  mended[#mended + 1] = key
   local life, border = redis.call('PTTL', key), redis.call('TIME')[1] * 1000 + 86400000
   local ahead = redis.call('XRANGE', key, string.format('%.0f', border), '+', 'COUNT', 1000)
   local kept = redis.call('XREVRANGE', key, string.format('%.0f', border - 1), '-', 'COUNT', 10000)
@@ -63,7 +68,7 @@ local function firmly(command, key, ...)
   local reply = redis.pcall(command, key, ...)
   if type(reply) ~= 'table' or not reply.err then return reply end
   if not is_damage(reply.err) then error(reply.err, 0) end
-  mend(key)
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then clear(key) else mend(key) end
   return redis.call(command, key, ...)
 end
 """
@@ -122,25 +127,6 @@ local function close(at, run, rest, log, snapshot, last)
   end
 end
 
-local function append(at, after, mode, log, snapshot)
-  local run = ARGV[at + 2]
-  local verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
-  if verdict ~= 'a' then return verdict end
-  rest = rest or ARGV[at + 5]
-  local first, last = at + 6, nil
-  if mode % 4 >= 2 then first = at + 9 end
-  for i = first, after - 1, 3 do
-    last = firmly('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
-  end
-  if mode % 4 >= 2 then
-    close(at + 6, run, rest, log, snapshot, last)
-  elseif mode < 16 then
-    redis.call('HSET', open, run, ARGV[at + 4] .. ' ' .. holder .. ' ' .. rest)
-  end
-  if mode % 4 > 0 then redis.call('PEXPIRE', log, retention) end
-  return 'a'
-end
-
 local function failed(why)
   if type(why) == 'table' then why = why.err end
   for _, word in ipairs({"""
@@ -151,21 +137,45 @@ local function failed(why)
   return 'd'
 end
 
-local verdicts, at, key = {}, 6, 6
-while at <= #ARGV do
-  local after, mode, fine, verdict = at + tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  if mode == 8 then
-    fine, verdict = pcall(firmly, 'XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
-    if fine then verdict = 'a' end
-  else
-    local log, snapshot = KEYS[key], nil
-    key = key + 1
-    if mode % 8 >= 4 then snapshot = KEYS[key]; key = key + 1 end
-    fine, verdict = pcall(append, at, after, mode, log, snapshot)
+local verdicts, at, after, key = {}, 6, 6, 6
+
+local function work()
+  local mode, log, snapshot, run, verdict, rest, first, last
+  while at <= #ARGV do
+    after, mode = at + tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    if mode == 8 then
+      firmly('XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
+      verdicts[#verdicts + 1] = 'a'
+    else
+      log, snapshot, run = KEYS[key], nil, ARGV[at + 2]
+      key = key + 1
+      if mode % 8 >= 4 then snapshot = KEYS[key]; key = key + 1 end
+      verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
+      if verdict == 'a' then
+        rest = rest or ARGV[at + 5]
+        first = at + 6
+        if mode % 4 >= 2 then first = at + 9 end
+        for i = first, after - 1, 3 do
+          last = firmly('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
+        end
+        if mode % 4 >= 2 then
+          close(at + 6, run, rest, log, snapshot, last)
+        elseif mode < 16 then
+          redis.call('HSET', open, run, ARGV[at + 4] .. ' ' .. holder .. ' ' .. rest)
+        end
+        if mode % 4 > 0 then redis.call('PEXPIRE', log, retention) end
+      end
+      verdicts[#verdicts + 1] = verdict
+    end
+    at = after
   end
-  if not fine then verdict = failed(verdict) end
-  verdicts[#verdicts + 1] = verdict
+end
+
+local fine, why = pcall(work)
+while not fine do
+  verdicts[#verdicts + 1] = failed(why)
   at = after
+  fine, why = pcall(work)
 end
 
 verdicts = table.concat(verdicts)
@@ -299,7 +309,7 @@ end
 
 local function left_of(key)
   local left = redis.call('PTTL', key)
-  if left == -1 or left > 7200000 then mend(key) end
+  if left == -1 or left > 7200000 then clear(key) end
   return left <= 7200000 and left or 0
 end
 
@@ -320,7 +330,7 @@ CLAIM: Final = Script(
     + """
 local spent, process, nonce, life = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local kept = redis.pcall('HMGET', value, 'g', 'd')
-if kept.err then mend(value) end
+if kept.err then clear(value) end
 if kept[1] and kept[2] and kept[1] ~= spent then return gives({'kept', kept[1], kept[2]}) end
 local why, left = firmly('GET', pause), left_of(pause)
 if why and left > 0 then return gives({'paused', left, why}) end
@@ -330,8 +340,10 @@ if by and held > 0 and string.match(by, '^[^:]*') ~= process then
   return gives({'held', held, last and last[1] or '0-0'})
 end
 local count = redis.pcall('INCR', fence)
-if type(count) == 'table' or count < 1 then
-  mend(fence)
+local why = type(count) == 'table' and count.err
+if why and not (is_damage(why) or string.find(why, 'integer') or string.find(why, 'overflow')) then error(why, 0) end
+if why or count < 1 then
+  clear(fence)
   redis.call('SET', fence, redis.call('TIME')[1] .. '000000')
 end
 local generation = process .. ':' .. nonce .. ':' .. redis.call('GET', fence)

@@ -5,7 +5,7 @@ What stands there and is no session id of ours (damage, another deployment's) is
 
 from collections.abc import Callable
 
-from attrs import define
+from attrs import define, field
 
 from mix2api.sessions.resolution import UnreadableIndex
 from mix2api.store.damage import DamageCounter
@@ -31,7 +31,7 @@ class RedisSessionIndex:
     _keys: Keys
     _waiting_s: int
     _issued: Callable[[str], SessionId | None]
-    _damage: DamageCounter
+    _damage: DamageCounter = field(factory=DamageCounter)
 
     async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
         """The session that came last (the likeliest to be warm) to the first of these places where any waits, and the place.

@@ -154,7 +154,7 @@ async def test_keeping_leases_tells_of_changes_and_renews(redis_server: RedisSer
             with trio.fail_after(5):
                 await changed.wait()
                 changed = trio.Event()
-                redis_server.command("SET", store.keys.lease(Shard(3)), "p_other:n:1")
+                redis_server.command("SET", store.keys.lease(Shard(3)), "p_other:n:1", "PX", 10_000)
                 await changed.wait()
             nursery.cancel_scope.cancel()
         assert changes == [LeaseChange(gained=frozenset(range(4))), LeaseChange(lost=frozenset({3}))]

@@ -172,6 +172,7 @@ async def beside(redis: RedisServer, talk: Conversations, *, reads: int) -> Proc
     """Another process shows a heartbeat of that version, and ours hears of it."""
     other = ProcessId(f"p_reads_{reads}")
     redis.command("HSET", talk.store.keys.process(other), "schema_read", reads)
+    redis.command("PEXPIRE", talk.store.keys.process(other), 60_000)
     redis.command("SADD", talk.store.keys.processes(), other)
     await talk.store.heartbeat.beat()
     return other
