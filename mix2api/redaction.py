@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path, PurePath
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -212,6 +212,17 @@ def _leaves_of(fault: BaseException) -> Iterator[BaseException]:
             yield from _leaves_of(inner)
     else:
         yield fault
+
+
+def place_of_frame(frame: FrameType | None) -> str:
+    """Where a thread is: our own frames as in `FaultPlace.at`, from the innermost one outward."""
+    places: list[str] = []
+    while frame is not None and len(places) < _FRAMES:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(_PACKAGE):
+            places.append(f"{path.relative_to(_PACKAGE.parent)}:{frame.f_lineno}")
+        frame = frame.f_back
+    return ">".join(reversed(places)) or "none"
 
 
 def _own_frames(trace: TracebackType | None) -> str:

@@ -19,6 +19,7 @@ from mix2api.cli.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.cli.listening import listen
 from mix2api.cli.parts import Parts, Role, WorkerHalf, process_parts
 from mix2api.cli.plain_faults import plain_faults
+from mix2api.cli.watchdog import Watchdog
 from mix2api.descriptors import raise_limit
 from mix2api.edge.serving import GRACE_S
 from mix2api.errors import StoreUnavailable
@@ -83,6 +84,9 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
             await _start_worker(parts, parts.half, nursery)
         settle_collector()
         nursery.start_soon(_keep_heap, parts)
+        lease_s = float(parts.settings.storing.lease_s)
+        watchdog = Watchdog(parts.store, lease_s, parts.logger, parts.clock)
+        nursery.start_soon(watchdog.watch, parts.on_lease_change)
         await _until_stopped(parts, stopping, task_status)
         nursery.cancel_scope.cancel()
 

@@ -62,6 +62,8 @@ class Leases:
     _shards: int
     _damage: DamageCounter = field(factory=DamageCounter)
     _tokens: dict[Shard, str] = field(factory=dict, init=False)
+    _surrendered: frozenset[str] = field(default=frozenset(), init=False)
+    """Tokens that were given up outside the loop, the last time that happened."""
 
     @property
     def held(self) -> frozenset[Shard]:
@@ -87,11 +89,14 @@ class Leases:
             ACQUIRE.call([self._keys.lease(shard), self._keys.epoch(shard)], [self._holder, lease_ms])
             for shard in asked
         ]
+        surrendered = self._surrendered
         replies = await run_scripts(self._link, calls)
+        # What was given up while the replies were on their way is not ours any more, whatever they say.
+        stale = self._surrendered if self._surrendered is not surrendered else frozenset()
         before = dict(self._tokens)
         for shard, reply in zip(asked, told(replies), strict=True):
             token = self._told_damage(shard, reply)
-            if token is None:
+            if token is None or token.decode() in stale:
                 self._tokens.pop(shard, None)
             else:
                 self._tokens[shard] = token.decode()
@@ -127,6 +132,19 @@ class Leases:
         if tokens:
             calls = [RELEASE.call([self._keys.lease(shard)], [token]) for shard, token in tokens.items()]
             await run_scripts(self._link, calls)
+
+    def tokens(self) -> dict[Shard, str]:
+        """What is held, under which tokens: a copy, which another thread may ask for."""
+        return dict(self._tokens)
+
+    def given_up(self, tokens: Mapping[Shard, str]) -> LeaseChange:
+        """Forgets leases that a thread gave up while the loop stood still; those taken anew since then stay."""
+        before = dict(self._tokens)
+        self._surrendered = frozenset(tokens.values())
+        for shard, token in tokens.items():
+            if self._tokens.get(shard) == token:
+                del self._tokens[shard]
+        return _change(before, self._tokens)
 
     async def owners(self) -> dict[Shard, str | None]:
         """Every shard's lease token, None where nobody holds it, as where something else stands.
