@@ -6,6 +6,7 @@ what is found afterwards is either referred to or part of a cycle.
 
 import gc
 from collections import Counter
+from types import AsyncGeneratorType, CoroutineType, FrameType, TracebackType
 from typing import Any
 
 from hypercorn.protocol.http_stream import HTTPStream
@@ -61,6 +62,10 @@ HOLDERS: tuple[type[Any], ...] = (
     _Run,
 )
 """The types of ours, and of the libraries under us, that a request's or an answer's content passes through."""
+_FRAMED: tuple[type[Any], ...] = (BaseException, TracebackType, FrameType, CoroutineType, AsyncGeneratorType)
+"""What refers to the variables of functions."""
+_SHORT = 64
+"""Characters: names and paths of a route's matcher, which makes a small cycle for every request, are shorter."""
 
 
 def kept() -> Counter[str]:
@@ -75,4 +80,29 @@ def kept() -> Counter[str]:
         for each in tracked
         if isinstance(each, BaseException) and each.__traceback__ is not None
     )
+    return found
+
+
+def left_to_the_collector() -> list[str]:
+    """Of the objects that only the collector can free, those that hold content; collects them all.
+
+    The types that hold content, whatever refers to frames (exceptions, coroutines), and text of some length.
+    """
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        gc.collect()
+        found = [type(each).__name__ for each in gc.garbage if isinstance(each, (*HOLDERS, *_FRAMED))]
+        found += [
+            f"{type(each).__name__} of {type(holder).__name__}"
+            for holder in gc.garbage
+            for each in gc.get_referents(holder)
+            if isinstance(each, (str, bytes, bytearray)) and len(each) > _SHORT
+            if not type(holder).__module__.startswith(
+                "redis."
+            )  # its buffer for the handshake of a connection
+        ]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.collect()
     return found

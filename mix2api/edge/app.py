@@ -122,7 +122,8 @@ class EdgeApp(QuartTrio):
             rule, found = self._adapter.match(request.path, request.method, return_rule=True)
             request.url_rule, request.view_args = rule, dict(found)  # type: ignore[assignment]  # Quart's own kind
         except HTTPException as fault:
-            # Without its frames: they refer to the request, which refers to the fault.
+            # Without frames, those of the fault before it included: they refer to the request, which refers to the fault.
+            fault.__context__ = None
             request.routing_exception = fault.with_traceback(None)
 
     async def _handle(self, request: EdgeRequest) -> Response:

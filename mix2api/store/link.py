@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from mix2api.clock import SystemClock
 from mix2api.descriptors import none_left
 from mix2api.errors import NoDescriptor, StoreUnavailable
-from mix2api.store.location import RedisLocation, Timeouts
+from mix2api.store.location import BlockingConnection, RedisLocation, Timeouts
 from mix2api.store.willingness import Unwilling, unwilling
 from mix2api.store.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
 
@@ -213,7 +213,8 @@ class RedisLink:
         if self._down and self._clock.monotonic_ms() < self._retry_at_ms:
             return None
         connection = self.location.connection(self.timeouts, self.name)
-        await trio.to_thread.run_sync(connection.connect)
+        if not await trio.to_thread.run_sync(_connects, connection):
+            raise BrokenWire
         self._wire = (
             ThreadWire(connection) if self.location.tls else SocketWire(connection, self.timeouts.reply_s)
         )
@@ -246,6 +247,15 @@ class RedisLink:
                 unsent = NotSentForWant() if self.is_starved else NotSent()
                 unanswered = StoreUnavailable() if job.sent else unsent
                 trio.lowlevel.reschedule(task, job.result or outcome.Error(unanswered))
+
+
+def _connects(connection: BlockingConnection) -> bool:
+    """Connects; gives whether it worked. An exception that trio hands over from a thread is part of a cycle afterwards."""
+    try:
+        connection.connect()
+    except (RedisError, OSError):
+        return False
+    return True
 
 
 def _packed(commands: tuple[Command, ...]) -> bytes:

@@ -1,9 +1,5 @@
 """Limits, and sites that cannot be reached: each with the settings that make it come soon."""
 
-import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
-
 import pytest
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
@@ -134,22 +130,3 @@ async def test_a_stopping_system_lets_its_streams_finish(shape: Shape, redis_ser
         await check_end(system, EndReason.STOP, None, 200)
         for process in system.processes:
             await process.ended.wait()
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port of the loopback on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-@pytest.fixture
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full, so that the kernel answers no further SYN."""
-    with ExitStack() as stack:
-        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(2):
-            client = stack.enter_context(socket.socket())
-            client.settimeout(0)
-            client.connect_ex(server.getsockname())
-        yield int(server.getsockname()[1])

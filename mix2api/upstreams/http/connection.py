@@ -91,7 +91,9 @@ class Dialer:
         try:
             stream = await _connected(origin)
         except OSError as fault:
-            raise (faults.no_descriptor() if none_left(fault) else faults.connect_failed()) from None
+            none = none_left(fault)
+            _cut_cycles(fault)
+            raise (faults.no_descriptor() if none else faults.connect_failed()) from None
         if origin.scheme == "http":
             return Connection(origin, stream)
         try:
@@ -121,6 +123,14 @@ async def _connected(origin: Origin) -> trio.SocketStream:
         with suppress(OSError), trio.move_on_after(_GIVES_WAY_S):
             return await trio.open_tcp_stream(address, origin.port)
     return await trio.open_tcp_stream(origin.addresses[-1] if origin.addresses else origin.host, origin.port)
+
+
+def _cut_cycles(fault: OSError) -> None:
+    """Takes the frames away from the failed attempts: trio keeps these in a list that their own frames refer to."""
+    cause = fault.__cause__
+    for attempt in cause.exceptions if isinstance(cause, BaseExceptionGroup) else (cause,):
+        if attempt is not None:
+            attempt.__traceback__ = None
 
 
 def _client_context(ca_file: Path | None) -> ssl.SSLContext:
