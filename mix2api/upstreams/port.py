@@ -6,7 +6,7 @@ per piece that the socket gave, because one wake-up per frame costs eight times 
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import field, frozen
 from msgspec import Struct
@@ -133,6 +133,10 @@ UpstreamEvent = (
     | Failed
     | AbortedByUpstream
 )
+
+
+CONTENT: Final = frozenset({Text, Reasoning, ToolInputStarted, ToolInputDelta, ToolInputAvailable})
+"""The events that are part of an answer. A site that sends none of them for long is silent, whatever else it sends."""
 
 
 class UpstreamFault(Exception):

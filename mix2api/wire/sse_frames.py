@@ -10,13 +10,15 @@ from typing import Final
 
 FRAME_LIMIT: Final = 8 * 1024 * 1024
 """Bytes that may wait for their event's end. A whole tool call's input fits; an endless line does not fill memory."""
+LINE_LIMIT: Final = 10_000
+"""Lines that may wait for their event's end: cutting them takes one step of 2 ms. Sites write an event in one line."""
 
 _PLAIN: Final = b"data: "
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class FrameTooLong(ValueError):
-    """More bytes than the limit came without the blank line that ends an event."""
+    """More bytes or lines than the limit came without the blank line that ends an event. Comments count as well."""
 
 
 class SseFrames:
@@ -29,12 +31,13 @@ class SseFrames:
         limit: bytes that may wait for an event's end.
     """
 
-    __slots__ = ("_at_start", "_held", "_held_bytes", "_limit", "_seam")
+    __slots__ = ("_at_start", "_held", "_held_bytes", "_held_lines", "_limit", "_seam")
 
     def __init__(self, limit: int = FRAME_LIMIT) -> None:
         self._limit = limit
         self._held: list[bytes] = []
         self._held_bytes = 0
+        self._held_lines = 0
         self._seam = b""
         self._at_start = True
 
@@ -63,14 +66,15 @@ class SseFrames:
     def _hold(self, data: bytes) -> None:
         self._held.append(data)
         self._held_bytes += len(data)
-        if self._held_bytes > self._limit:
-            raise FrameTooLong(f"an event of more than {self._limit} bytes")
+        self._held_lines += data.count(b"\n")
+        if self._held_bytes > self._limit or self._held_lines > LINE_LIMIT:
+            raise FrameTooLong(f"an event of more than {self._limit} bytes or {LINE_LIMIT} lines")
         # Two bytes are enough to see a border that was cut: of `\n\r\n` at most `\n\r` has come.
         self._seam = (self._seam + data[-2:])[-2:]
 
     def _release(self) -> bytes:
         held = b"".join(self._held)
-        self._held, self._held_bytes, self._seam = [], 0, b""
+        self._held, self._held_bytes, self._held_lines, self._seam = [], 0, 0, b""
         return held
 
     def _payloads(self, block: bytes) -> list[bytes]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.wire.sse_frames import FrameTooLong, SseFrames
+from mix2api.wire.sse_frames import LINE_LIMIT, FrameTooLong, SseFrames
 
 
 def payloads_of(data: bytes, cuts: list[int] | None = None) -> list[bytes]:
@@ -73,9 +73,35 @@ def test_the_limit_is_of_one_event_and_not_of_a_stream() -> None:
 
 
 def test_a_huge_event_of_many_lines_comes_whole_out_of_many_pieces() -> None:
-    lines = b"".join(b"data: %07d\n" % number for number in range(20_000)) + b"\n"
-    payload = b"\n".join(b"%07d" % number for number in range(20_000))
+    lines = b"".join(b"data: %07d\n" % number for number in range(LINE_LIMIT)) + b"\n"
+    payload = b"\n".join(b"%07d" % number for number in range(LINE_LIMIT))
     assert payloads_of(lines, cuts=list(range(0, len(lines), 100))) == [payload]
+
+
+@pytest.mark.parametrize(
+    "line", [b"data: a\n", b": a comment\n", b"data:\n", b"event: x\r\n", b"x\n"], ids=repr
+)
+def test_lines_without_an_end_are_refused_whatever_they_say(line: bytes) -> None:
+    frames = SseFrames()
+    with pytest.raises(FrameTooLong):
+        for _ in range(LINE_LIMIT // 100 + 1):
+            frames.feed(line * 100)
+
+
+@pytest.mark.parametrize("begin", [b"data: ", b": a comment ", b""], ids=repr)
+def test_a_line_without_an_end_is_refused_whatever_it_is(begin: bytes) -> None:
+    frames = SseFrames(limit=1000)
+    frames.feed(begin)
+    with pytest.raises(FrameTooLong):
+        for _ in range(11):
+            frames.feed(b"x" * 100)
+
+
+def test_lines_of_events_that_ended_are_not_counted() -> None:
+    frames = SseFrames(limit=100)
+    for _ in range(2 * LINE_LIMIT):
+        assert frames.feed(b"data: a") == []
+        assert frames.feed(b"\n\n: next\n") == [b"a"]
 
 
 STREAMS = st.lists(

@@ -22,6 +22,10 @@ class _Malformed(Exception):
     """The peer broke the framing."""
 
 
+class _TooLong(_Malformed):
+    """A size line or the trailers are over their bound."""
+
+
 class BodyDecoder(Protocol):
     """A body under way."""
 
@@ -32,6 +36,8 @@ class BodyDecoder(Protocol):
     malformed: bool
     """The bytes are not framed as the head said; nothing more can be read. No exception, because what stood before
     the mistake is payload still, however the bytes were cut."""
+    oversized: bool
+    """It is malformed because a size line or the trailers are too long."""
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the socket gave and gives the payload in it, perhaps none."""
@@ -49,13 +55,14 @@ class SizedBody:
         length: bytes of the whole body.
     """
 
-    __slots__ = ("_left", "done", "malformed", "surplus")
+    __slots__ = ("_left", "done", "malformed", "oversized", "surplus")
 
     def __init__(self, length: int) -> None:
         self._left = length
         self.done = length == 0
         self.surplus = False
         self.malformed = False
+        self.oversized = False
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the socket gave and gives what of it belongs to the body."""
@@ -76,12 +83,13 @@ class SizedBody:
 class BodyUntilClose:
     """A body that ends when the peer closes: a cut cannot be told from its end here."""
 
-    __slots__ = ("done", "malformed", "surplus")
+    __slots__ = ("done", "malformed", "oversized", "surplus")
 
     def __init__(self) -> None:
         self.done = False
         self.surplus = False
         self.malformed = False
+        self.oversized = False
 
     def feed(self, data: bytes) -> bytes:
         """All that comes is the body."""
@@ -96,7 +104,16 @@ class BodyUntilClose:
 class ChunkedBody:
     """A body in chunks."""
 
-    __slots__ = ("_held", "_in_trailers", "_left", "_trailer_bytes", "done", "malformed", "surplus")
+    __slots__ = (
+        "_held",
+        "_in_trailers",
+        "_left",
+        "_trailer_bytes",
+        "done",
+        "malformed",
+        "oversized",
+        "surplus",
+    )
 
     def __init__(self) -> None:
         self._held = b""
@@ -107,6 +124,7 @@ class ChunkedBody:
         self.done = False
         self.surplus = False
         self.malformed = False
+        self.oversized = False
 
     def feed(self, data: bytes) -> bytes:
         """Takes what the socket gave and gives the payload of all chunks in it, joined."""
@@ -115,8 +133,9 @@ class ChunkedBody:
         pieces: list[bytes] = []
         try:
             self._read(data, pieces)
-        except _Malformed:
+        except _Malformed as fault:
             self.malformed = True
+            self.oversized = isinstance(fault, _TooLong)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> bool:
@@ -162,8 +181,10 @@ class ChunkedBody:
         return taken
 
     def _hold_size_line(self, rest: bytes) -> None:
-        if len(rest) > _LINE_LIMIT or _SIZE_LINE_BEGUN.fullmatch(rest) is None:
+        if _SIZE_LINE_BEGUN.fullmatch(rest) is None:
             raise _Malformed("a chunk without a size")
+        if len(rest) > _LINE_LIMIT:
+            raise _TooLong("a size line without an end")
         self._held = rest
 
     def _read_trailers(self, data: bytes, at: int) -> None:
@@ -176,7 +197,9 @@ class ChunkedBody:
             if _TRAILER.fullmatch(data, at, end) is None:
                 raise _Malformed("a trailer that is no header field")
             self._trailer_bytes += end - at
+            if self._trailer_bytes > _TRAILER_LIMIT:
+                raise _TooLong("trailers over the bound")
             at = end + 2
         self._held = data[at:]
         if self._trailer_bytes + len(self._held) > _TRAILER_LIMIT:
-            raise _Malformed("trailers without an end")
+            raise _TooLong("trailers without an end")

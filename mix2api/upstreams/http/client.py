@@ -13,7 +13,7 @@ from mix2api.clock import Clock, SystemClock
 from mix2api.upstreams.http.connection import Connection, Dialer
 from mix2api.upstreams.http.exchange import Exchange, Services
 from mix2api.upstreams.http.head import HttpRequest
-from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
+from mix2api.upstreams.http.limits import ANSWER_LIMIT, KeepAlive, Retries, Timeouts
 from mix2api.upstreams.http.pool import IdlePool
 from mix2api.upstreams.http.watch import Watch
 
@@ -29,6 +29,8 @@ class HttpOptions:
     keep_alive: KeepAlive = field(factory=KeepAlive)
     ca_file: Path | None = None
     """Certificates trusted beside the system's, in PEM."""
+    answer_limit: int = ANSWER_LIMIT
+    """Bytes of one answer's body as they come off the connection, framing included (`MIX2API_ANSWER_MAX_BYTES`)."""
 
 
 class HttpClient:
@@ -54,6 +56,7 @@ class HttpClient:
             retries=options.retries,
             clock=clock if clock is not None else SystemClock(),
             draw=draw,
+            answer_limit=options.answer_limit,
         )
 
     @asynccontextmanager

@@ -11,7 +11,15 @@ from mix2api.clock import Clock
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.body import BodyDecoder
 from mix2api.upstreams.http.connection import Connection, Dialer
-from mix2api.upstreams.http.head import AnswerHead, HeadReader, HttpRequest, MalformedHead, body_of
+from mix2api.upstreams.http.head import (
+    AnswerHead,
+    HeadReader,
+    HeadTooLarge,
+    HttpRequest,
+    MalformedHead,
+    TooManyInterim,
+    body_of,
+)
 from mix2api.upstreams.http.limits import Retries, Timeouts
 from mix2api.upstreams.http.pool import IdlePool
 from mix2api.upstreams.http.retrying import RETRYABLE, retry_after_s, wait_before_retry
@@ -34,6 +42,8 @@ class Services:
     clock: Clock
     draw: Callable[[], float]
     """Uniform in 0 to 1, for jitter."""
+    answer_limit: int
+    """Bytes of one answer's body, framing included."""
 
 
 class Exchange:
@@ -58,6 +68,10 @@ class Exchange:
         self._head: AnswerHead | None = None
         self._body: BodyDecoder | None = None
         self._pending = b""
+        self._body_bytes = 0
+        self._silent_at = 0.0
+        self.heard = True
+        """Set by the caller: the last payload had content in it, so the limit of silence begins anew with the next wait."""
         self.satisfied = False
         """Set by the caller: it needs nothing more of the body, whose end is then waited for but shortly."""
 
@@ -81,7 +95,7 @@ class Exchange:
         """Waits for the answer's head, in a further attempt if this one may and must be repeated.
 
         Raises:
-            UpstreamFault: `first_byte`, `truncated`, `protocol`, or a failed further attempt.
+            UpstreamFault: `first_byte`, `truncated`, `protocol`, `too_large`, `too_many`, or a failed further attempt.
         """
         while True:
             head = await self._read_head()
@@ -107,24 +121,43 @@ class Exchange:
         """Waits for payload: what one read of the socket gave of it. Nothing means that the body has ended.
 
         Raises:
-            UpstreamFault: `idle`, `total`, `truncated` or `protocol`.
+            UpstreamFault: `idle`, `silent`, `total`, `truncated`, `too_large` or `protocol`.
             trio.ClosedResourceError: `close` was called.
         """
         if self._pending:
             return self.receive_nowait()
         body = self._body
-        idle_at = trio.current_time() + self._services.timeouts.idle
+        at, limit = self._patience()
         while body is not None and not body.done:
             if body.malformed:
-                raise faults.protocol("the upstream's answer is framed wrongly", self._watch.status)
-            with self._watch.until(idle_at, Detail.IDLE):
+                raise self._misframed(body)
+            with self._watch.until(at, limit):
                 raw = await self._open_connection.receive()
             if not raw and not body.close():
                 raise faults.truncated(self._watch.status)
+            self._body_bytes += len(raw)
+            if self._body_bytes > self._services.answer_limit:
+                raise faults.too_large("the upstream's answer is too large", self._watch.status)
             payload = body.feed(raw)
             if payload:
                 return payload
         return b""
+
+    def _patience(self) -> tuple[float, Detail]:
+        """Until when the next payload is waited for, and the name of that limit."""
+        now, timeouts = trio.current_time(), self._services.timeouts
+        if self.heard:
+            self.heard = False
+            self._silent_at = now + timeouts.silent_or_inf
+        idle_at = now + timeouts.idle
+        return (idle_at, Detail.IDLE) if idle_at <= self._silent_at else (self._silent_at, Detail.SILENT)
+
+    def _misframed(self, body: BodyDecoder) -> UpstreamFault:
+        if body.oversized:
+            return faults.too_large(
+                "a line between the upstream's chunks, or its trailers, are too long", self._watch.status
+            )
+        return faults.protocol("the upstream's answer is framed wrongly", self._watch.status)
 
     async def drain(self) -> None:
         """Gives the body's end the chance to come: within `drain_s`, and only if the caller is satisfied."""
@@ -198,6 +231,10 @@ class Exchange:
                 head = self._reader.feed(raw)
             except MalformedHead:
                 raise faults.protocol("the upstream's answer is not HTTP", None) from None
+            except HeadTooLarge:
+                raise faults.too_large("the head of the upstream's answer is too large", None) from None
+            except TooManyInterim:
+                raise faults.too_many("the upstream sent too many interim answers", None) from None
             if head is not None:
                 return head
 
@@ -206,6 +243,7 @@ class Exchange:
         self._request = None
         self._watch.status = head.status
         self._body = body_of(head)
+        self._body_bytes = len(self._reader.rest)
         self._pending = self._body.feed(self._reader.rest)
         return head
 

@@ -43,6 +43,16 @@ def truncated(status: int | None) -> UpstreamFault:
     )
 
 
+def too_large(what: str, status: int | None) -> UpstreamFault:
+    """A bound in bytes was passed; `what` is a sentence of ours that names it."""
+    return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.TOO_LARGE, what, status=status)
+
+
+def too_many(what: str, status: int | None) -> UpstreamFault:
+    """A bound in number was passed; `what` is a sentence of ours that names it."""
+    return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.TOO_MANY, what, status=status)
+
+
 def protocol(what: str, status: int | None) -> UpstreamFault:
     """The answer is not what it says it is; `what` is a sentence of ours, never the site's bytes."""
     return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.PROTOCOL, what, status=status)

@@ -1,5 +1,6 @@
 """Heads of requests and answers through h11, sans-IO. Bodies of answers are `body`'s business."""
 
+import sys
 from typing import Final
 
 import h11
@@ -9,12 +10,22 @@ from mix2api.upstreams.http.body import BodyDecoder, BodyUntilClose, ChunkedBody
 from mix2api.upstreams.http.origin import Origin
 
 HEAD_LIMIT: Final = 65536
-"""Bytes of an answer's head that may wait for its end; nginx sends at most 8 kB, a long cookie list some more."""
+"""Bytes of an answer's head with the interim answers before it; nginx sends at most 8 kB, a long cookie list some more."""
+INTERIM_LIMIT: Final = 8
+"""Interim answers (1xx) before the answer: real servers send one `100`, or a `103` or two."""
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class MalformedHead(Exception):
     """What came is not the head of an HTTP/1.1 answer."""
+
+
+class HeadTooLarge(Exception):
+    """More than `HEAD_LIMIT` bytes came before the head's end."""
+
+
+class TooManyInterim(Exception):
+    """More than `INTERIM_LIMIT` interim answers came."""
 
 
 @frozen(kw_only=True)
@@ -50,7 +61,10 @@ class HeadReader:
     """One request's head out, one answer's head in."""
 
     def __init__(self) -> None:
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        # h11 bounds only what is incomplete after a read: a whole head of twice the bound would pass. `feed` counts itself.
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=sys.maxsize)
+        self._bytes = 0
+        self._interim = 0
         self.began = False
         """A byte of the answer has come."""
 
@@ -77,21 +91,34 @@ class HeadReader:
         """Takes what the socket gave; gives the head once it is whole. Interim answers (1xx) are read over.
 
         Raises:
-            MalformedHead: not HTTP/1.1, contradicts itself, or is longer than `HEAD_LIMIT`.
+            MalformedHead: not HTTP/1.1, or contradicts itself.
+            HeadTooLarge: longer than `HEAD_LIMIT`, interim answers included.
+            TooManyInterim: more than `INTERIM_LIMIT` of those.
         """
         self.began = True
+        self._bytes += len(data)
         try:
             self._h11.receive_data(data)
-            while True:
-                event = self._h11.next_event()
+            while not isinstance(event := self._h11.next_event(), h11.Response):
                 if event is h11.NEED_DATA:
+                    self._check_size(self._bytes)
                     return None
-                if isinstance(event, h11.Response):
-                    return _answer_head(event)
+                self._count_interim()
         except h11.RemoteProtocolError as fault:
             # h11 raises such a fault from one of its own methods: the fault refers to a frame that refers to the fault.
             fault.__traceback__ = None
             raise MalformedHead from None
+        self._check_size(self._bytes - len(self.rest))
+        return _answer_head(event)
+
+    def _check_size(self, size: int) -> None:
+        if size > HEAD_LIMIT:
+            raise HeadTooLarge
+
+    def _count_interim(self) -> None:
+        self._interim += 1
+        if self._interim > INTERIM_LIMIT:
+            raise TooManyInterim
 
     @property
     def rest(self) -> bytes:
@@ -100,10 +127,10 @@ class HeadReader:
 
 
 def _answer_head(event: h11.Response) -> AnswerHead:
-    headers: dict[str, str] = {}
+    values: dict[str, list[str]] = {}  # joined once: one field repeated 10,000 times is joined in linear time
     for raw_name, raw_value in event.headers:
-        name, value = raw_name.decode("ascii"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        values.setdefault(raw_name.decode("ascii"), []).append(raw_value.decode("latin-1"))
+    headers = {name: ", ".join(said) for name, said in values.items()}
     options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
     # A length beside chunks is how one answer is hidden inside another (RFC 9112, 6.3): chunks win, and nothing
     # of this connection is believed afterwards.

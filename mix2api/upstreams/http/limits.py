@@ -1,8 +1,13 @@
 """How long a call may take, how often it is tried, how many connections are kept: frozen groups of numbers."""
 
 import math
+from typing import Final
 
 from attrs import frozen
+
+ANSWER_LIMIT: Final = 32 * 1024 * 1024
+"""Bytes of one answer. The longest output of any model is some 128,000 tokens; a frame for each of them, at 90 bytes,
+makes 12 MB. What a run holds of an answer is of the order of its bytes."""
 
 
 @frozen(kw_only=True)
@@ -15,8 +20,10 @@ class Timeouts:
     """From the first byte sent to the end of the answer's head."""
     idle: float = 180.0
     """Between two pieces of the body, and from the head to its first piece."""
-    total: float = 0.0
-    """From the call's begin to the answer's last byte, waits between attempts included; 0 is none."""
+    silent: float = 600.0
+    """From one content to the next, whatever else the site sends; waits for a slow reader are not counted. 0 is none."""
+    total: float = 1800.0
+    """From the call's begin to the answer's last byte, waits between attempts and for a slow reader included; 0 is none."""
 
     drain: float = 0.05
     """How long a body's end may come after the answer's last word, before the connection is given up instead: a new one
@@ -26,6 +33,11 @@ class Timeouts:
     def total_or_inf(self) -> float:
         """`total` as a number that can be added to a clock."""
         return self.total or math.inf
+
+    @property
+    def silent_or_inf(self) -> float:
+        """`silent` as a number that can be added to a clock."""
+        return self.silent or math.inf
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,15 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from mix2api.upstreams.mix.frames import NOT_JSON, NOTHING_SAID, ONE_SKIPPED, Metadata, error_text, input_text
+from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
+from mix2api.upstreams.mix.frames import (
+    NOTHING_SAID,
+    ONE_SKIPPED,
+    Metadata,
+    error_text,
+    input_text,
+    metadata_of,
+)
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     Failed,
@@ -51,7 +59,7 @@ class _Answer(Struct, frozen=True, rename="camel"):
     finish_reason: str | None = None
     session_id: str | None = None
     exchange_id: str | None = None
-    message_metadata: Metadata | None = None
+    message_metadata: Raw = NOTHING_SAID
     usage: Raw = NOTHING_SAID
 
 
@@ -69,15 +77,26 @@ def events_of_answer(body: bytes, *, session_known: bool) -> list[UpstreamEvent]
         MalformedAnswer: see there.
     """
     try:
-        answer = _decode(body)
-        started = _started(answer, session_known=session_known)
-        return [started, *_content(answer), *_usage(answer), *_ending(answer)]
+        answer = _answer_in(body)
+        metadata = metadata_of(answer.message_metadata)
+        started = _started(answer, metadata, session_known=session_known)
+        return [started, *_content(answer), *_usage(answer, metadata), *_ending(answer)]
     except NOT_JSON:
         raise MalformedAnswer from None
 
 
-def _started(answer: _Answer, *, session_known: bool) -> Started:
-    metadata = answer.message_metadata or Metadata()
+def _answer_in(body: bytes) -> _Answer:
+    try:
+        return _decode(body)
+    except RecursionError:
+        shallow = without_depths(body)
+        answer = _decode(shallow)
+        if answer.parts or answer.tool_calls:
+            raise  # a call's input would be another one
+        return answer
+
+
+def _started(answer: _Answer, metadata: Metadata, *, session_known: bool) -> Started:
     exchange = metadata.exchange_id or answer.exchange_id
     session = metadata.session_id or answer.session_id
     return Started(session or (None if session_known else exchange), exchange)
@@ -114,8 +133,8 @@ def _part_event(part: _Part, place: int) -> UpstreamEvent:
             return ONE_SKIPPED
 
 
-def _usage(answer: _Answer) -> list[UpstreamEvent]:
-    usage = usage_of(answer.usage) or usage_of((answer.message_metadata or Metadata()).usage)
+def _usage(answer: _Answer, metadata: Metadata) -> list[UpstreamEvent]:
+    usage = usage_of(answer.usage) or usage_of(metadata.usage)
     return [UsageSeen(usage)] if usage is not None else []
 
 

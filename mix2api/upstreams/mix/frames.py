@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Raw, Struct
 
+from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
 from mix2api.upstreams.mix.surrogates import without_halves
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
@@ -31,8 +32,6 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 
-NOT_JSON: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for anything but well-formed JSON of the wanted types, endless nesting included."""
 NOTHING_SAID: Final = Raw(b"")
 """The default of values that are taken as they stand; msgspec knows no `Raw | None`."""
 ONE_SKIPPED: Final = Skipped(1)
@@ -43,7 +42,7 @@ class MalformedFrame(Exception):
 
 
 class Metadata(Struct, frozen=True, rename="camel"):
-    """`messageMetadata`: what the site attaches to a message."""
+    """`messageMetadata`: what the site attaches to a message. Of damage in it only that to an id costs the answer."""
 
     session_id: str | None = None
     exchange_id: str | None = None
@@ -51,12 +50,22 @@ class Metadata(Struct, frozen=True, rename="camel"):
 
 
 _NO_METADATA: Final = Metadata()
+_decode_metadata: Final = msgspec.json.Decoder(Metadata).decode
+
+
+def metadata_of(raw: Raw) -> Metadata:
+    """The metadata in a value; none where it is no object.
+
+    Raises:
+        msgspec.ValidationError: an id in it is no text.
+    """
+    return _decode_metadata(raw) if bytes(raw)[:1] == b"{" else _NO_METADATA
 
 
 class _Tagged(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
     """Any frame but deltas may name the ids, in its metadata or beside its type."""
 
-    message_metadata: Metadata | None = None
+    message_metadata: Raw = NOTHING_SAID
     session_id: str | None = None
     exchange_id: str | None = None
 
@@ -142,7 +151,7 @@ class _Unlisted(Struct, frozen=True, kw_only=True, rename="camel"):
 
     type: str | None = None
     error: Raw = NOTHING_SAID
-    message_metadata: Metadata | None = None
+    message_metadata: Raw = NOTHING_SAID
     session_id: str | None = None
     exchange_id: str | None = None
 
@@ -205,6 +214,8 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
         frame = _decode(payload)
     except msgspec.ValidationError:
         return _unlisted_events(payload)
+    except RecursionError:
+        return _shallow_events(payload)
     except NOT_JSON:
         whole = without_halves(payload)
         if whole == payload:
@@ -220,6 +231,17 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
     except NOT_JSON:
         raise MalformedFrame from None
     return events or [ONE_SKIPPED]
+
+
+def _shallow_events(payload: bytes) -> list[UpstreamEvent]:
+    """What a frame says whose metadata is nested without end. A tool call is refused: its input would be another one."""
+    shallow = without_depths(payload)
+    if shallow == payload:
+        raise MalformedFrame
+    events = events_of(shallow)
+    if isinstance(events[-1], ToolInputAvailable):
+        raise MalformedFrame
+    return events
 
 
 def input_text(raw: Raw) -> str:
@@ -244,7 +266,10 @@ def _object_in(raw: Raw) -> str | None:
 
 def error_text(raw: Raw) -> str | None:
     """The sentence in an `error` value (`{"message": …}` or a text); empty if it has none, None for null or nothing."""
-    error = msgspec.json.decode(bytes(raw) or b"null")
+    try:
+        error = msgspec.json.decode(bytes(raw) or b"null")
+    except NOT_JSON:
+        return ""
     if isinstance(error, dict):
         error = error.get("message", "")
     return error if isinstance(error, str) or error is None else ""
@@ -252,7 +277,7 @@ def error_text(raw: Raw) -> str | None:
 
 def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
     """Ids and usage that came with a frame."""
-    metadata = frame.message_metadata or _NO_METADATA
+    metadata = metadata_of(frame.message_metadata)
     session = metadata.session_id or frame.session_id
     exchange = metadata.exchange_id or frame.exchange_id
     events: list[UpstreamEvent] = []
@@ -270,13 +295,16 @@ def _unlisted_events(payload: bytes) -> list[UpstreamEvent]:
     """What a frame of another type says: its ids, or an error; a listed type with wrong fields is refused."""
     try:
         frame = _decode_unlisted(payload)
-        message = error_text(frame.error)
+        attached = _attached(frame)
+    except RecursionError:
+        return _shallow_events(payload)
     except NOT_JSON:
         raise MalformedFrame from None
     if frame.type in _LISTED:
         raise MalformedFrame
+    message = error_text(frame.error)
     if message is not None:
         return [Failed(message)]
     if frame.type is None:
         raise MalformedFrame
-    return _attached(frame) or [ONE_SKIPPED]
+    return attached or [ONE_SKIPPED]

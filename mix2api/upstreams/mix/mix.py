@@ -18,7 +18,7 @@ from mix2api.upstreams.mix.options import MixOptions
 from mix2api.upstreams.mix.refusal import REFUSAL_BODY_LIMIT, refusal_fault
 from mix2api.upstreams.mix.request import request_body, request_headers
 from mix2api.upstreams.mix.transcript import Transcript
-from mix2api.upstreams.port import Opened, UpstreamCall, UpstreamEvent, UpstreamFault
+from mix2api.upstreams.port import CONTENT, Opened, UpstreamCall, UpstreamEvent, UpstreamFault
 from mix2api.wire.sse_frames import FrameTooLong, SseFrames
 from mix2api.wire.turn import ChosenBase
 
@@ -159,18 +159,16 @@ class MixStream:
         try:
             payloads = self._frames.feed(data)
         except FrameTooLong:
-            raise faults.protocol("the upstream sent a frame without an end", transcript.status) from None
+            raise faults.too_large("the upstream sent a frame that is too long", transcript.status) from None
         events = transcript.add(payloads)
         self._exchange.satisfied = transcript.closed
+        if any(type(event) in CONTENT for event in events):
+            self._exchange.heard = True
         return events
 
     async def _whole_answer(self, head: AnswerHead) -> list[UpstreamEvent]:
         pieces: list[bytes] = []
-        size = 0
         while piece := await self._exchange.receive():
-            size += len(piece)
-            if size > self._options.answer_limit:
-                raise faults.protocol("the upstream's answer is too large", head.status)
             pieces.append(piece)
         self._over = True
         try:

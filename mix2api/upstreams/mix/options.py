@@ -9,9 +9,6 @@ from attrs import field, frozen
 from mix2api.tools.instruction import InstructionPlace
 from mix2api.wire.sse_frames import FRAME_LIMIT
 
-ANSWER_LIMIT = 32 * 1024 * 1024
-"""Bytes of an answer that is not a stream: several times the longest output of any model, tool inputs included."""
-
 
 class CredentialSource(StrEnum):
     """Whose credential the site is shown (`UPSTREAM_AUTH_MODE`)."""
@@ -73,6 +70,4 @@ class MixOptions:
     credential: CredentialSource = CredentialSource.STATIC
     bearer_token: str | None = field(default=None, repr=False)
     frame_limit: int = FRAME_LIMIT
-    """Bytes of one frame."""
-    answer_limit: int = ANSWER_LIMIT
-    """Bytes of an answer that is not a stream."""
+    """Bytes of one frame. Those of a whole answer are the HTTP client's to bound."""

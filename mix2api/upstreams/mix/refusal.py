@@ -6,7 +6,7 @@ import msgspec
 
 from mix2api.upstreams.http.head import AnswerHead
 from mix2api.upstreams.http.retrying import retry_after_s
-from mix2api.upstreams.mix.frames import NOT_JSON
+from mix2api.upstreams.mix.damage import NOT_JSON
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import Detail, EndReason
 

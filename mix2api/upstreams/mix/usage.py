@@ -1,6 +1,7 @@
 """Token counts in all the spellings that sites use: the AI SDK's, OpenAI's Chat form, OpenAI's Responses form.
 
-A count that is missing, negative, absurdly large or no whole number is as good as none: figures must not fail a turn.
+A count that is missing, negative, absurdly large or no whole number is as good as none, and so is a value that cannot
+be read at all: figures must not fail a turn.
 """
 
 from typing import Any, Final
@@ -9,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from mix2api.events.kinds import Usage
+from mix2api.upstreams.mix.damage import NOT_JSON
 
 _ABSURD: Final = 2**53
 """What JavaScript clients cannot count any more."""
@@ -32,11 +34,14 @@ _CACHED: Final[_Paths] = (
 
 
 def usage_of(raw: Raw) -> Usage | None:
-    """The counts in a JSON object; None if it gives neither input nor output tokens, is no object, or nothing at all."""
+    """The counts in a JSON object; None if it gives neither input nor output tokens, is no object, unreadable or nothing."""
     text = bytes(raw)
     if not text:
         return None
-    said = msgspec.json.decode(text)
+    try:
+        said = msgspec.json.decode(text)
+    except NOT_JSON:
+        return None
     prompt, completion = _first(said, _PROMPT), _first(said, _COMPLETION)
     if prompt is None and completion is None:
         return None

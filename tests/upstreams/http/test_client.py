@@ -248,7 +248,11 @@ async def test_an_idle_connection_that_closes_inside_the_head_is_a_cut_and_not_r
         (b"HTTP/1.1 200 OK\r\n", Detail.TRUNCATED),
         (CHUNKED + b"hello world\r\n", Detail.PROTOCOL),
         (b"220 mail.example ESMTP\r\n\r\n", Detail.PROTOCOL),
-        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000, Detail.PROTOCOL),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000, Detail.TOO_LARGE),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 100_000 + b"\r\n\r\n", Detail.TOO_LARGE),
+        (b"HTTP/1.1 102 Wait\r\n\r\n" * 9, Detail.TOO_MANY),
+        (CHUNKED + b"5;" + b"x" * 70_000, Detail.TOO_LARGE),
+        (CHUNKED + chunked(b"hello") + b"0\r\n" + b"a: b\r\n" * 20_000, Detail.TOO_LARGE),
     ],
     ids=[
         "in a chunk",
@@ -258,6 +262,10 @@ async def test_an_idle_connection_that_closes_inside_the_head_is_a_cut_and_not_r
         "no chunk",
         "no HTTP",
         "endless head",
+        "long head",
+        "endless interim answers",
+        "endless size line",
+        "endless trailers",
     ],
 )
 async def test_a_cut_and_garbage_are_told_apart(answer: bytes, detail: Detail) -> None:
@@ -403,13 +411,17 @@ async def test_a_request_that_nobody_reads_is_limited_too() -> None:
         assert fault_of(raised) == (EndReason.TIMEOUT, Detail.FIRST_BYTE, True)
 
 
-@pytest.mark.parametrize("timeouts", [Timeouts(connect=0.05), Timeouts(total=0.05)])
-async def test_a_tls_server_that_is_none_runs_into_the_limit_untaken(timeouts: Timeouts) -> None:
+@pytest.mark.parametrize(
+    ("timeouts", "limit"),
+    [(Timeouts(connect=0.05), Detail.CONNECT), (Timeouts(total=0.05), Detail.TOTAL)],
+)
+async def test_a_tls_server_that_is_none_runs_into_the_limit_untaken(
+    timeouts: Timeouts, limit: Detail
+) -> None:
     async with serving([say_nothing]) as server:
         client = HttpClient(HttpOptions(timeouts=timeouts))
         with pytest.raises(UpstreamFault) as raised:
             await body_from(client, server.url.replace("http:", "https:"))
-        limit = Detail.TOTAL if timeouts.total else Detail.CONNECT
         assert fault_of(raised) == (EndReason.TIMEOUT, limit, False)
 
 
@@ -747,3 +759,72 @@ async def test_one_client_makes_its_trust_store_once(certificate: Certificate) -
 
 def test_origins_are_pooled_apart() -> None:
     assert Origin("http", "a", 80) != Origin("https", "a", 80)
+
+
+# --- bounds ------------------------------------------------------------------------------------------------------
+
+
+async def endless(connection: Connection, begin: bytes, piece: bytes) -> None:
+    """Sends the piece again and again until the client hangs up."""
+    await connection.request()
+    await connection.send(begin)
+    while True:
+        await connection.send(piece)
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (CHUNKED, chunked(b"x" * 1000)),
+        (CHUNKED, b"1;" + b"e" * 1000 + b"\r\nx\r\n"),
+        (head(), b"x" * 1000),
+        (head("content-length: 99999999999999999999"), b"x" * 1000),
+    ],
+    ids=["chunks", "chunk extensions", "until close", "an absurd length"],
+)
+async def test_a_body_without_end_is_given_up_at_the_answer_s_bound(begin: bytes, piece: bytes) -> None:
+    async def serve(connection: Connection) -> None:
+        await endless(connection, begin, piece)
+
+    async with serving([serve]) as server:
+        client = HttpClient(HttpOptions(answer_limit=1_000_000))
+        with pytest.raises(UpstreamFault) as raised:
+            await body_from(client, server.url)
+        assert fault_of(raised) == (EndReason.UPSTREAM_ERROR, Detail.TOO_LARGE, True)
+        assert raised.value.status == 200
+        assert client.idle_connections == 0
+
+
+@pytest.mark.parametrize(("size", "passes"), [(200_000, True), (200_001, False)])
+async def test_the_answer_s_bound_is_exact(size: int, passes: bool) -> None:  # noqa: FBT001
+    async with serving([answering(head(f"content-length: {size}") + b"x" * size)]) as server:
+        client = HttpClient(HttpOptions(answer_limit=200_000))
+        if passes:
+            assert len(await body_from(client, server.url)) == size
+        else:
+            with pytest.raises(UpstreamFault) as raised:
+                await body_from(client, server.url)
+            assert fault_of(raised) == (EndReason.UPSTREAM_ERROR, Detail.TOO_LARGE, True)
+        client.close()
+
+
+async def test_a_head_that_drips_runs_into_the_first_byte_limit() -> None:
+    async def serve(connection: Connection) -> None:
+        await endless(connection, b"HTTP/1.1 200 OK\r\na: ", b"x")
+
+    async with serving([serve]) as server:
+        client = HttpClient(HttpOptions(timeouts=Timeouts(first_byte=0.05)))
+        with pytest.raises(UpstreamFault) as raised:
+            await body_from(client, server.url)
+        assert fault_of(raised) == (EndReason.TIMEOUT, Detail.FIRST_BYTE, True)
+
+
+async def test_a_body_that_drips_without_content_is_silent() -> None:
+    async def serve(connection: Connection) -> None:
+        await endless(connection, CHUNKED, chunked(b"x"))
+
+    async with serving([serve]) as server:
+        client = HttpClient(HttpOptions(timeouts=Timeouts(silent=0.05)))
+        with pytest.raises(UpstreamFault) as raised:
+            await body_from(client, server.url)
+        assert fault_of(raised) == (EndReason.TIMEOUT, Detail.SILENT, True)

@@ -5,10 +5,13 @@ import pytest
 from mix2api.upstreams.http.body import BodyUntilClose, ChunkedBody, SizedBody
 from mix2api.upstreams.http.head import (
     HEAD_LIMIT,
+    INTERIM_LIMIT,
     AnswerHead,
     HeadReader,
+    HeadTooLarge,
     HttpRequest,
     MalformedHead,
+    TooManyInterim,
     body_of,
 )
 from mix2api.upstreams.http.origin import Origin
@@ -27,9 +30,11 @@ def asked() -> tuple[HeadReader, bytes]:
     return reader, sent
 
 
-def read(data: bytes) -> AnswerHead | None:
+def read(data: bytes, size: int = 10**6) -> AnswerHead | None:
+    """The head in data that comes in pieces of so many bytes; what follows the head is not fed."""
     reader, _ = asked()
-    return reader.feed(data)
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+    return next((head for piece in pieces if (head := reader.feed(piece)) is not None), None)
 
 
 def whole(data: bytes) -> AnswerHead:
@@ -86,13 +91,45 @@ def test_interim_answers_are_read_over() -> None:
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
         b"HTTP/1.1 101 Switching\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nA: " + b"x" * HEAD_LIMIT,
     ],
     ids=lambda data: repr(data[:30]),
 )
 def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedHead):
         read(data)
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n\r\n"], ids=["cut", "whole"])
+@pytest.mark.parametrize("size", [1, 7, 4096, 10**6], ids=lambda size: f"pieces of {size}")
+def test_a_head_over_the_limit_is_refused_however_it_comes(size: int, end: bytes) -> None:
+    with pytest.raises(HeadTooLarge):
+        read(b"HTTP/1.1 200 OK\r\nA: " + b"x" * HEAD_LIMIT + end, size)
+
+
+def test_a_head_at_the_limit_passes_with_the_body_behind_it() -> None:
+    begin, end = b"HTTP/1.1 200 OK\r\nA: ", b"\r\n\r\n"
+    padded = begin + b"x" * (HEAD_LIMIT - len(begin) - len(end)) + end
+    head = read(padded + b"body" * HEAD_LIMIT, 10**6)
+    assert head is not None
+    assert head.status == 200
+
+
+def test_interim_answers_are_bounded_in_number() -> None:
+    interim = b"HTTP/1.1 102 Wait\r\n\r\n"
+    assert read(interim * INTERIM_LIMIT + b"HTTP/1.1 200 OK\r\n\r\n") is not None
+    with pytest.raises(TooManyInterim):
+        read(interim * (INTERIM_LIMIT + 1) + b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+def test_interim_answers_count_in_the_head_s_bytes() -> None:
+    interim = b"HTTP/1.1 103 Hints\r\nA: " + b"x" * 20_000 + b"\r\n\r\n"
+    with pytest.raises(HeadTooLarge):
+        read(interim * 4 + b"HTTP/1.1 200 OK\r\n\r\n", 4096)
+
+
+def test_a_field_that_repeats_is_joined_once() -> None:
+    head = whole(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 5000 + b"\r\n")
+    assert head.headers["a"] == ", ".join(["b"] * 5000)
 
 
 @pytest.mark.parametrize(

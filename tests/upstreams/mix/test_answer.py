@@ -68,6 +68,12 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
             '{"text":"hi","parts":[{"type":"text","text":"hi"},{"type":"text","text":""}]}',
             [Started(None, None), Text("hi"), Skipped(1), Skipped(1), Finished(None)],
         ),
+        ('{"text":"hi","usage":{"inputTokens":1e400}}', [Started(None, None), Text("hi"), Finished(None)]),
+        ('{"text":"hi","messageMetadata":5}', [Started(None, None), Text("hi"), Finished(None)]),
+        (
+            '{"text":"hi","usage":' + "[" * 2000 + "]" * 2000 + "}",
+            [Started(None, None), Text("hi"), Finished(None)],
+        ),
         ('{"text":""}', [Started(None, None), Finished(None)]),
         ('{"parts":[]}', [Started(None, None), Finished(None)]),
         ('{"text":"hi","error":null}', [Started(None, None), Text("hi"), Finished(None)]),
@@ -102,6 +108,8 @@ def test_an_exchange_alone_never_replaces_a_known_session() -> None:
         b'{"text":"\xff"}',
         b'{"parts":[{"type":"tool-input","tool_input":"\xff"}]}',
         b'{"x":' + b"[" * 100_000,
+        b'{"parts":[{"type":"tool-input","tool_input":' + b"[" * 2000 + b"]" * 2000 + b"}]}",
+        b'{"text":"hi","messageMetadata":{"sessionId":5}}',
     ],
     ids=lambda body: repr(body[:40]),
 )

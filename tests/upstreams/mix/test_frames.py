@@ -48,6 +48,11 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
             [IdsSeen("s", None), USAGE, Finished(None)],
         ),
         ('{"type":"finish","finishReason":null}', [Finished(None)]),
+        ('{"type":"finish","messageMetadata":{"usage":{"inputTokens":1e400}}}', [Finished(None)]),
+        ('{"type":"finish","messageMetadata":{"usage":[{}],"x":1e400}}', [Finished(None)]),
+        ('{"type":"finish","messageMetadata":"none"}', [Finished(None)]),
+        ('{"type":"finish","messageMetadata":[1e400]}', [Finished(None)]),
+        ('{"type":"data-usage","data":{"inputTokens":1e400}}', SKIPPED),
         ('{"type":"text-delta","delta":""}', SKIPPED),
         ('{"type":"reasoning-delta","delta":""}', SKIPPED),
         ('{"type":"tool-input-delta","toolCallId":"c","inputTextDelta":""}', SKIPPED),
@@ -73,6 +78,7 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
         ('{"error":{"code":5}}', [Failed("")]),
         ('{"type":"gateway-error","error":{"message":"gateway"}}', [Failed("gateway")]),
         ('{"type":"tomorrow","error":null}', SKIPPED),
+        ('{"error":{"message":"gateway","code":1e400}}', [Failed("")]),
     ],
 )
 def test_a_frame_says(frame: str, events: list[UpstreamEvent]) -> None:
@@ -109,6 +115,38 @@ def test_a_frame_says(frame: str, events: list[UpstreamEvent]) -> None:
 def test_a_frame_that_cannot_be_read_is_refused(frame: bytes) -> None:
     with pytest.raises(MalformedFrame):
         events_of(frame)
+
+
+_DEEP = b"[" * 2000 + b"]" * 2000
+
+
+@pytest.mark.parametrize(
+    ("frame", "events"),
+    [
+        (b'{"type":"finish","messageMetadata":{"usage":%b,"sessionId":"s"}}', [IdsSeen("s"), Finished(None)]),
+        (b'{"type":"finish","messageMetadata":{"usage":{"inputTokens":%b}}}', [Finished(None)]),
+        (b'{"type":"data-usage","data":%b}', SKIPPED),
+        (rb'{"type":"tomorrow","data":{"a]":"\"","b":%b}}', SKIPPED),
+    ],
+)
+def test_nesting_without_end_in_what_is_attached_costs_nothing(
+    frame: bytes, events: list[UpstreamEvent]
+) -> None:
+    assert events_of(frame % _DEEP) == events
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":%b}',
+        b'{"type":"finish","finishReason":%b}',
+        b'{"type":"tomorrow","data":"' + b"x" * 200_000 + b'","more":%b}',
+    ],
+    ids=["a call's input", "a reason", "a long frame"],
+)
+def test_nesting_without_end_elsewhere_is_refused(frame: bytes) -> None:
+    with pytest.raises(MalformedFrame):
+        events_of(frame % _DEEP)
 
 
 def test_halves_of_characters_become_replacement_characters() -> None:

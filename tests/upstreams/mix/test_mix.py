@@ -316,7 +316,7 @@ async def test_a_frame_without_an_end_is_refused_at_the_limit() -> None:
     options = MixOptions(base_url="", frame_limit=1000)
     async with serving([answering(SSE_HEAD + chunked(START, HI, b"data: " + b"x" * 2000))]) as server:
         heard = await heard_from(server, options)
-    assert heard.verdict == (EndReason.UPSTREAM_ERROR, Detail.PROTOCOL, True)
+    assert heard.verdict == (EndReason.UPSTREAM_ERROR, Detail.TOO_LARGE, True)
 
 
 async def test_a_huge_frame_within_the_limit_passes() -> None:
@@ -374,9 +374,9 @@ async def test_an_error_in_json_with_status_200_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"{}", b"x" * 3000])
-async def test_json_that_cannot_be_read_or_is_too_large_is_a_fault(body: bytes) -> None:
+async def test_json_that_cannot_be_read_is_a_fault(body: bytes) -> None:
     async with serving([answering(json_answer(body))]) as server:
-        heard = await heard_from(server, MixOptions(base_url="", answer_limit=2000), stream=False)
+        heard = await heard_from(server, stream=False)
     assert heard.events == [Opened(200)]
     assert heard.verdict == (EndReason.UPSTREAM_ERROR, Detail.PROTOCOL, True)
 

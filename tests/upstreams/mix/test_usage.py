@@ -55,6 +55,9 @@ def test_one_side_is_enough() -> None:
         '{"inputTokens":100000000000000000000}',
         '{"inputTokens":1.5}',
         '{"inputTokens":true}',
+        '{"inputTokens":1e400}',
+        '{"inputTokens":3,"outputTokens":' + "9" * 5000 + "}",
+        '{"inputTokens":' + "[" * 2000 + "]" * 2000 + "}",
     ],
 )
 def test_what_are_no_counts_gives_none(said: str) -> None:
