@@ -1,50 +1,93 @@
 """Between a run and the one reader of its replies: a buffer that never blocks the writer, and the reader's end of it.
 
-The reader's end refers to the buffer and to the writer, and neither refers to the reader's end. A finished turn is
-therefore no reference cycle: its content is gone as soon as the reader lets go.
+The writer counts the bytes that wait in the buffer, and stops reading the upstream beyond `BACKLOG_BYTES` of them. The
+reader's end refers to the buffer and to the writer, and neither refers to the reader's end. A finished turn is therefore
+no reference cycle: its content is gone as soon as the reader lets go.
 """
 
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Final
 
 import trio
 
-from mix2api.sessions.dispatch import Reply
+from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
+
+BACKLOG_BYTES: Final = 1024 * 1024
+"""Bytes that may wait for one client. A usual answer, of up to 4,000 deltas, fits: only a long one makes the site wait."""
+PIECE_BYTES: Final = 65_536
+"""Bytes that one `take` gives at most, if more than one reply waits: a slow client that takes such a piece within
+`MIX2API_CLIENT_STALL_S` has not stalled."""
+_EACH: Final = 256
+"""Bytes that a reply counts beside its text: the frame around it, and the object in memory."""
+
+
+def bytes_of(replies: Iterable[Reply]) -> int:
+    """UTF-8 bytes of the text in replies."""
+    size = 0
+    for reply in replies:
+        match reply:
+            case TextDelta(text) | ReasoningDelta(text) | ToolCallDelta(arguments=text):
+                size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            case _:
+                pass
+    return size
+
+
+def weight_of(replies: list[Reply]) -> int:
+    """Bytes that replies count in a buffer."""
+    return bytes_of(replies) + _EACH * len(replies)
 
 
 class ReplyBuffer:
-    """The writer's end: what whoever runs the turn has for the reader."""
+    """The writer's end: what whoever runs the turn has for the reader.
 
-    def __init__(self) -> None:
+    Args:
+        on_taken: told of the bytes of every `take`.
+    """
+
+    def __init__(self, on_taken: Callable[[int], None] | None = None) -> None:
         self._pending: list[Reply] = []
         self._ready = trio.Event()
+        self._on_taken = on_taken
+        self.held_bytes = 0
+        """Bytes that nobody has taken yet: of the text, and an allowance for each reply."""
         self._taken = trio.Event()
         self.committed = False
         """Whether status 200 has left."""
 
-    def put(self, replies: list[Reply]) -> None:
-        """Adds replies, in order, and wakes the reader."""
+    def put(self, replies: list[Reply], size_bytes: int = 0) -> None:
+        """Adds replies, in order, and wakes the reader.
+
+        Args:
+            replies: what there is to tell.
+            size_bytes: UTF-8 bytes of the text in them; the writer knows, and nothing is counted here.
+        """
         self._pending += replies
+        self.held_bytes += size_bytes + _EACH * len(replies)
         self._ready.set()
 
-    @property
-    def backlog(self) -> int:
-        """Replies that nobody has taken yet."""
-        return len(self._pending)
-
     async def wait_taken(self) -> None:
-        """Waits until the reader has taken what is pending. The caller brings the deadline."""
-        while self._pending:
+        """Waits for the reader's next `take`, not at all if nothing is pending. The caller brings the deadline."""
+        if self._pending:
             self._taken = trio.Event()
             await self._taken.wait()
 
     async def take(self) -> list[Reply]:
-        """Waits for at least one reply, or a nudge, and gives all that are pending."""
+        """Waits for at least one reply, or a nudge, and gives those that are pending, of many the first `PIECE_BYTES`."""
         await self._ready.wait()
-        taken, self._pending = self._pending, []
-        self._ready = trio.Event()
+        taken, held = self._pending, self.held_bytes
+        if held > PIECE_BYTES and len(taken) > 1:
+            # Taken by number: of a burst the replies are of one size, nearly.
+            count = max(1, len(taken) * PIECE_BYTES // held)
+            taken, self._pending = taken[:count], taken[count:]
+            self.held_bytes -= held * count // (count + len(self._pending))
+        else:
+            self._pending, self.held_bytes = [], 0
+            self._ready = trio.Event()
         self._taken.set()
+        if self._on_taken is not None:
+            self._on_taken(held - self.held_bytes)
         return taken
 
     def nudge(self) -> None:

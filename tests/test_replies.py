@@ -7,8 +7,8 @@ import trio
 import trio.testing
 from attrs import define, field
 
-from mix2api.replies import ReplyBuffer, ReplyReader
-from mix2api.sessions.dispatch import TextDelta
+from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of, weight_of
+from mix2api.sessions.dispatch import Accepted, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
@@ -29,11 +29,11 @@ class Heard:
 
 async def test_all_that_is_pending_is_taken_at_once_and_in_order() -> None:
     buffer = ReplyBuffer()
-    buffer.put([TextDelta("a"), TextDelta("b")])
-    buffer.put([TextDelta("c")])
-    assert buffer.backlog == 3
+    buffer.put([TextDelta("a"), TextDelta("b")], 2)
+    buffer.put([TextDelta("c")], 1)
+    assert buffer.held_bytes == weight_of([TextDelta("a"), TextDelta("b"), TextDelta("c")])
     assert await buffer.take() == [TextDelta("a"), TextDelta("b"), TextDelta("c")]
-    assert buffer.backlog == 0
+    assert buffer.held_bytes == 0
 
 
 async def test_a_reader_waits_for_the_next_reply() -> None:
@@ -70,7 +70,53 @@ async def test_a_reader_that_is_cancelled_has_taken_nothing() -> None:
     assert await buffer.take() == [TextDelta("a")]
 
 
-async def test_the_writer_can_wait_until_all_was_taken() -> None:
+async def test_of_a_large_burst_a_piece_is_taken_at_a_time() -> None:
+    buffer = ReplyBuffer()
+    burst = [TextDelta(f"{number:01000}") for number in range(1000)]
+    buffer.put(list(burst), bytes_of(burst))
+    assert buffer.held_bytes == weight_of(burst)
+    taken, largest = [], 0
+    while len(taken) < len(burst):
+        piece = await buffer.take()
+        taken += piece
+        largest = max(largest, weight_of(piece))
+    assert taken == burst
+    assert largest <= PIECE_BYTES
+    assert buffer.held_bytes == 0
+    with trio.move_on_after(0):
+        await buffer.take()
+        pytest.fail("nothing is left")
+
+
+async def test_one_large_reply_is_taken_whole() -> None:
+    buffer = ReplyBuffer()
+    large = TextDelta("x" * 10 * PIECE_BYTES)
+    buffer.put([large, TextDelta("y")], bytes_of([large]) + 1)
+    assert [await buffer.take(), await buffer.take()] == [[large], [TextDelta("y")]]
+
+
+async def test_what_is_taken_is_told_in_bytes_and_adds_up() -> None:
+    told: list[int] = []
+    buffer = ReplyBuffer(told.append)
+    burst = [TextDelta("x" * (number % 700)) for number in range(999)]
+    buffer.put(list(burst), bytes_of(burst))
+    while buffer.held_bytes:
+        await buffer.take()
+    assert len(told) > 1
+    assert sum(told) == weight_of(burst)
+
+
+def test_text_counts_in_utf_8() -> None:
+    replies = [
+        TextDelta("ü"),
+        ReasoningDelta("\ud83d"),
+        ToolCallDelta(0, "ab"),
+        Accepted("s", "fresh", "new"),
+    ]
+    assert bytes_of(replies) == 2 + 3 + 2
+
+
+async def test_the_writer_can_wait_until_something_was_taken() -> None:
     buffer = ReplyBuffer()
     await buffer.wait_taken()  # nothing to wait for
     buffer.put([TextDelta("a")])

@@ -28,6 +28,16 @@ class ChunkTally:
         self._last_frame = 0
         self._first_ms = 0
         self._size = 0
+        self._closed_bytes = 0
+        self.forced = 0
+        """Entries that a frame of another kind, or one with an entry of its own, has made."""
+        self.empty_frames = 0
+        """Frames without content that made no entry."""
+
+    @property
+    def content_bytes(self) -> int:
+        """UTF-8 bytes of all content so far."""
+        return self._closed_bytes if self._kind is None else self._closed_bytes + self._size
 
     @property
     def has_unlogged(self) -> bool:
@@ -37,6 +47,7 @@ class ChunkTally:
     def count(self, kind: ChunkKind, text: str) -> None:
         """A frame with this content."""
         if kind is not self._kind:
+            self.forced += self._kind is not None
             self.flush()
             self._kind, self._first_frame, self._first_ms, self._size = kind, self._frame + 1, self.at_ms, 0
         self._frame += 1
@@ -47,14 +58,17 @@ class ChunkTally:
         """Frames that say nothing to the client; told with the next entry."""
         self._frame += frames
         self._skipped += frames
+        self.empty_frames += frames
 
     def hear(self) -> None:
         """A frame that is told with a later entry."""
         self._frame += 1
+        self.empty_frames += 1
 
     def single(self, kind: ChunkKind, **facts: Any) -> None:
         """An entry of its own for one frame."""
         self.flush()
+        self.forced += 1
         self._frame += 1
         self._chunk(kind, self._frame, self._frame, at_ms=self.at_ms, **facts)
 
@@ -67,6 +81,7 @@ class ChunkTally:
         """Puts the deltas counted so far into `commands`."""
         kind, self._kind = self._kind, None
         if kind is not None:
+            self._closed_bytes += self._size
             self._chunk(
                 kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=self._size
             )

@@ -5,10 +5,12 @@ from typing import Final
 
 from attrs import frozen
 
+from mix2api.actors.site_bounds import ANSWER_BYTES
 from mix2api.clock import Clock
 from mix2api.events.kinds import End, Request
 from mix2api.events.log import EventLog
 from mix2api.identity import Mint
+from mix2api.replies import BACKLOG_BYTES
 from mix2api.sealing import Seal
 from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
@@ -53,6 +55,10 @@ class ActorOptions:
     """Characters of a tool result (`TOOL_RESULT_MAX_CHARS`)."""
     system_prompt_max_chars: int = 10_000
     """Characters of the leading instructions where tools are told in text (`SYSTEM_PROMPT_MAX_CHARS`)."""
+    answer_bytes: int = ANSWER_BYTES
+    """UTF-8 bytes of an answer's content (`MIX2API_ANSWER_MAX_BYTES`)."""
+    backlog_bytes: int = BACKLOG_BYTES
+    """Bytes that may wait for a client before the upstream is read no further (`MIX2API_STREAM_BACKLOG_BYTES`)."""
     stall_s: float = 60.0
     """How long a run waits for a client that reads nothing (`MIX2API_CLIENT_STALL_S`)."""
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 import trio
-from attrs import define
+from attrs import define, field
 
 from mix2api.actors import refusals
 from mix2api.actors.environment import Environment
@@ -22,6 +22,7 @@ from mix2api.events.kinds import End, Request
 from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
+from mix2api.replies import weight_of
 from mix2api.sessions.dispatch import Ended
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
@@ -50,6 +51,27 @@ class InboxReader(Protocol):
 class _Relayed:
     turn: PendingTurn
     edge: ProcessId
+    window_bytes: int
+    sent_bytes: int = 0
+    taken_bytes: int = 0
+    """As the edge says."""
+    moved: trio.Event = field(factory=trio.Event)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more may be sent now. An ending never waits: nothing comes behind it."""
+        ahead = self.sent_bytes - self.taken_bytes
+        return 0 < self.window_bytes < ahead and not self.turn.over
+
+    def stir(self) -> None:
+        """There may be room now."""
+        self.moved.set()
+
+    async def wait_room(self) -> None:
+        """Waits until its client has taken enough, or it ends: the run's own limits apply, that of stalled clients first."""
+        while self.is_full:
+            self.moved = trio.Event()
+            await self.moved.wait()
 
 
 class Inbox:
@@ -111,6 +133,13 @@ class Inbox:
         relayed = self._running.get(run_id)
         if relayed is not None:
             relayed.turn.replies.headers_sent()
+
+    def taken(self, run_id: RunId, total_bytes: int) -> None:
+        """The client of that run has taken so much, says its edge."""
+        relayed = self._running.get(run_id)
+        if relayed is not None:
+            relayed.taken_bytes = max(relayed.taken_bytes, total_bytes)
+            relayed.stir()
 
     async def wait_forwarded(self) -> None:
         """Waits until the endings of all its runs are in the outbox. The caller brings the deadline."""
@@ -194,8 +223,9 @@ class Inbox:
             fresh_session=SessionId(relayed.session_id) if relayed.fresh else None,
         )
         run_id = turn.submission.run_id
-        self._running[run_id] = _Relayed(turn, turn.submission.edge)
-        nursery.start_soon(self._forward, turn, shard_of(SessionId(relayed.session_id)), entry)
+        running = self._running[run_id] = _Relayed(turn, turn.submission.edge, relayed.window_bytes)
+        turn.on_ending = running.stir
+        nursery.start_soon(self._forward, running, shard_of(SessionId(relayed.session_id)), entry)
         if run_id in self._early:
             turn.abort(self._early.pop(run_id))
             return
@@ -207,17 +237,21 @@ class Inbox:
         except Overloaded as fault:
             turn.end(refusals.told(fault))
 
-    async def _forward(self, turn: PendingTurn, shard: Shard, entry: str) -> None:
-        """Mails a run's replies to its edge, in numbered batches."""
+    async def _forward(self, relayed: _Relayed, shard: Shard, entry: str) -> None:
+        """Mails a run's replies to its edge, in numbered batches, and no faster than its client takes them."""
+        turn = relayed.turn
         submission = turn.submission
         number = 0
         ended: Ended | None = None
         while ended is None:
+            await relayed.wait_room()
             replies = await turn.replies.take()
+            relayed.sent_bytes += weight_of(replies)
             ended = next((reply for reply in replies if isinstance(reply, Ended)), None)
             if not _is_another_s(turn, ended):
                 number += 1
                 self._outbox.put(submission.edge, ReplyBatch(submission.run_id, 1, number, replies))
+        turn.on_ending = None  # it leads back to the turn
         del self._running[submission.run_id]
         self._forwarded.set()
         if turn.session_id is None and not _is_another_s(turn, ended):

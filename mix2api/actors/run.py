@@ -6,7 +6,6 @@ leaves. The first cause wins: frames are taken in the order of the wire, and `st
 
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Final
 
 import trio
 from attrs import evolve as changed
@@ -42,9 +41,6 @@ from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
 from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
-
-_BACKLOG: Final = 2000
-"""Replies that may wait for a slow client before the upstream is read no further: ten times a usual answer's burst."""
 
 
 class Unowned(Exception):
@@ -84,6 +80,8 @@ class Run:
         """Its client was told that it was not accepted, and the edge has reported that; the log has the run nevertheless."""
         self._concluded = False
         self._fenced = False
+        self._told_bytes = 0
+        """Of the answer's content, as far as it has been passed on."""
         self._unseen = unseen_of(self._submission, state, environment.options)
         self._request = request_event(environment, turn, state, self._unseen)
         self._translation = translation_of(self._submission, state, environment)
@@ -208,7 +206,7 @@ class Run:
         return call
 
     async def _listen(self, stream: UpstreamStream) -> None:
-        translation = self._translation
+        translation, replies, limit = self._translation, self._turn.replies, self._env.options.backlog_bytes
         async for batch in stream:
             if self._stop is not None:
                 return  # it came in the same turn of the loop as the cause that stands, and after it
@@ -218,7 +216,7 @@ class Run:
                 await self._go_on()
             if translation.caused:
                 return
-            if self._turn.replies.backlog > _BACKLOG:
+            if replies.held_bytes > limit:
                 await self._wait_for_client()
         raise UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.TRUNCATED, "the answer broke off")
 
@@ -235,7 +233,8 @@ class Run:
         """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""
         translation = self._translation
         if translation.replies:
-            self._turn.replies.put(translation.replies)
+            told_bytes, self._told_bytes = self._told_bytes, translation.content_bytes
+            self._turn.replies.put(translation.replies, translation.content_bytes - told_bytes)
             translation.replies = []
         if translation.caused:
             return
@@ -245,11 +244,14 @@ class Run:
             self._unlogged.add(self)
 
     async def _wait_for_client(self) -> None:
-        with trio.move_on_after(self._env.options.stall_s):
-            await self._turn.replies.wait_taken()
-            return
-        self.stop(EndReason.CLIENT_ABORT, Detail.STALLED)
-        await trio.lowlevel.checkpoint()
+        """Waits until the client has taken half of what may wait for it, as long as it takes anything."""
+        replies, options = self._turn.replies, self._env.options
+        while replies.held_bytes > options.backlog_bytes // 2:
+            with trio.move_on_after(options.stall_s) as stalled:
+                await replies.wait_taken()
+            if stalled.cancelled_caught:
+                self.stop(EndReason.CLIENT_ABORT, Detail.STALLED)
+                await trio.lowlevel.checkpoint()
 
     # --- concluding
 

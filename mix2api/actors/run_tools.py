@@ -35,7 +35,7 @@ def translation_of(submission: Submission, state: SessionState, environment: Env
     # Who sees calls in the history that it is given, as such a site does, writes some itself, offered or not.
     in_text = environment.options.tools_in_text and (offer.functions or _has_calls(turn.messages))
     reader = Recogniser(rules.callable_names) if in_text else None
-    return Translation(submission.run_id, seal, rules, reader)
+    return Translation(submission.run_id, seal, rules, reader, environment.options.answer_bytes)
 
 
 def _has_calls(messages: list[Message]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, assert_never
 
 from mix2api.actors.chunk_tally import ChunkTally
+from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES, is_longer, passed_bound
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
@@ -63,6 +64,10 @@ _TEXT_WORK: Final = 4
 """Of a text that is not read for calls."""
 _NOT_BEGUN: Final = -1
 """The number of a call in the text that broke before it had one."""
+_EXCEEDED: Final = {
+    Detail.TOO_LARGE: "the upstream's answer, or an id in it, is too large",
+    Detail.TOO_MANY: "the upstream sent too many frames without content, or too many changes",
+}
 APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Please try again."
 """Instead of a call that cannot be read. Never the raw text: it would teach both sides to speak the protocol."""
 
@@ -78,10 +83,20 @@ class Translation:
         seal: for digests and the site's ids.
         rules: what may be called.
         reader: of calls in the text; None where there are none to be read.
+        answer_bytes: UTF-8 bytes of content that the answer may have.
     """
 
-    def __init__(self, run_id: RunId, seal: Seal, rules: CallRules, reader: CallReader | None = None) -> None:
+    def __init__(
+        self,
+        run_id: RunId,
+        seal: Seal,
+        rules: CallRules,
+        reader: CallReader | None = None,
+        answer_bytes: int = ANSWER_BYTES,
+    ) -> None:
         self._seal = seal
+        self._answer_bytes = answer_bytes
+        self._ids_said: tuple[str | None, str | None] | None = None
         self._reader = reader
         self._raw: list[str] = []
         self._read_calls = 0
@@ -144,6 +159,15 @@ class Translation:
                 if self.caused:
                     break  # what follows its own ending is not the answer's
         self.deltas += len(replies) - before
+        if not self.caused:
+            over = passed_bound(self._tally, self._answer_bytes)
+            if over is not None:
+                self._exceeded(over)
+
+    @property
+    def content_bytes(self) -> int:
+        """UTF-8 bytes of the content so far."""
+        return self._tally.content_bytes
 
     @property
     def has_more(self) -> bool:
@@ -205,12 +229,21 @@ class Translation:
         self._tally.status = event.status
 
     def _ids(self, event: Started | IdsSeen) -> None:
+        if is_longer(event.session, ID_BYTES) or is_longer(event.exchange, ID_BYTES):
+            self._exceeded(Detail.TOO_LARGE)
+            return
         if self.expected_session is not None and event.session not in {None, self.expected_session}:
             self.faithful = False
             if not self.deltas and not self._tally.has_unlogged:
                 self.lost_session = True
                 self._error(Detail.SESSION_LOST)
                 return
+        known = self._ids_said or (None, None)
+        said = (event.session or known[0], event.exchange or known[1])
+        if said == self._ids_said:
+            self._tally.hear()
+            return
+        self._ids_said = said
         self._tally.single(
             ChunkKind.START,
             upstream_session=self._sealed(event.session, "upstream_session"),
@@ -272,6 +305,9 @@ class Translation:
             self._error(Detail.TOO_MANY)
 
     def _tool_started(self, event: ToolInputStarted) -> None:
+        if is_longer(event.call_id, CALL_ID_BYTES):
+            self._exceeded(Detail.TOO_LARGE)
+            return
         self._tally.count(ChunkKind.TOOL_INPUT, "")
         self._tool_calls.started(event)
         self._heed_calls()
@@ -282,6 +318,9 @@ class Translation:
         self._heed_calls()
 
     def _tool_available(self, event: ToolInputAvailable) -> None:
+        if is_longer(event.call_id, CALL_ID_BYTES):
+            self._exceeded(Detail.TOO_LARGE)
+            return
         self._tally.count(
             ChunkKind.TOOL_INPUT, "" if self._tool_calls.has_text(event.call_id) else event.arguments
         )
@@ -289,6 +328,9 @@ class Translation:
         self._heed_calls()
 
     def _tool_broken(self, event: ToolInputBroken) -> None:
+        if is_longer(event.call_id, CALL_ID_BYTES):
+            self._exceeded(Detail.TOO_LARGE)
+            return
         broken = self._tool_calls.broken
         self._tool_calls.failed(event.call_id, event.name)
         if self._tool_calls.broken > broken:
@@ -362,6 +404,11 @@ class Translation:
 
     def _aborted(self, _: AbortedByUpstream) -> None:
         self._error(Detail.ABORTED)
+
+    def _exceeded(self, detail: Detail) -> None:
+        """The site is over a bound: nothing of what passed it is kept."""
+        self.upstream_says = _EXCEEDED[detail]
+        self._error(detail)
 
     def _error(self, detail: Detail) -> None:
         self.caused = True

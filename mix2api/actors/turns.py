@@ -52,6 +52,8 @@ class PendingTurn:
     """Its last reply has been put; nothing more is to be done for it unless a run is under way."""
     on_over: "Callable[[PendingTurn], None] | None" = None
     """Told once it is over. Set while it waits for a slot, so that it leaves the queue at once."""
+    on_ending: Callable[[], None] | None = None
+    """Told once its last reply has been put. Set while its replies are forwarded to another process."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
 
     def __attrs_post_init__(self) -> None:
@@ -82,6 +84,8 @@ class PendingTurn:
             told, self.on_over = self.on_over, None
             if told is not None:
                 told(self)
+            if self.on_ending is not None:
+                self.on_ending()
 
     def stop(self, end_reason: EndReason, detail: Detail) -> None:
         """Gives it up, begun or not."""

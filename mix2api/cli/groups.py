@@ -58,6 +58,8 @@ def actor_options(settings: Settings) -> ActorOptions:
         tools_in_text=not settings.site.send_tools,
         tool_result_max_chars=settings.tools.result_max_chars,
         system_prompt_max_chars=settings.tools.system_prompt_max_chars,
+        answer_bytes=settings.network.answer_max_bytes,
+        backlog_bytes=working.stream_backlog_bytes,
         stall_s=float(settings.listening.client_stall_s),
     )
 
@@ -147,11 +149,13 @@ def http_options(settings: Settings) -> HttpOptions:
             connect=network.connect_timeout_ms / 1000,
             first_byte=network.first_byte_ms / 1000,
             idle=network.idle_timeout_ms / 1000,
+            silent=network.silence_timeout_ms / 1000,
             total=network.total_timeout_ms / 1000,
         ),
         retries=Retries(count=network.retry_count, base_s=network.retry_base_ms / 1000),
         keep_alive=KeepAlive(enabled=network.keep_alive),
         ca_file=network.ca_file,
+        answer_limit=network.answer_max_bytes,
     )
 
 

@@ -135,6 +135,7 @@ async def process_parts(
             process=store.process,
             period_s=float(settings.storing.lease_s),
             queue_timeout_s=settings.working.queue_timeout_ms / 1000,
+            backlog_bytes=settings.working.stream_backlog_bytes,
         ),
         store.post,
         outbox,

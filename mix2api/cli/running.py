@@ -24,7 +24,17 @@ from mix2api.descriptors import raise_limit
 from mix2api.edge.serving import GRACE_S
 from mix2api.errors import StoreUnavailable
 from mix2api.logs import configure_logging
-from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Retire, Retired, WakeUp, decode_mail
+from mix2api.relay.messages import (
+    Hangup,
+    HeadersLeft,
+    Mail,
+    ReplyBatch,
+    Retire,
+    Retired,
+    Taken,
+    WakeUp,
+    decode_mail,
+)
 from mix2api.settings import Settings
 from mix2api.store.opening import open_store
 from mix2api.supervision import contained, supervised
@@ -191,6 +201,8 @@ async def _hand_over(parts: Parts, message: Mail) -> None:
             half.inbox.hang_up(RunId(run_id), detail)
         case HeadersLeft(run_id) if half is not None:
             half.inbox.headers_left(RunId(run_id))
+        case Taken(run_id, total_bytes) if half is not None:
+            half.inbox.taken(RunId(run_id), total_bytes)
         case Retire(session_id, asked_by):
             _retire(parts, SessionId(session_id), ProcessId(asked_by))
 

@@ -16,9 +16,9 @@ from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request
 from mix2api.events.log import EventLog
 from mix2api.identity import Mint, shard_of
-from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, WakeUp, encode_turn
+from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, Taken, WakeUp, encode_turn
 from mix2api.relay.outbox import Outbox
-from mix2api.replies import ReplyBuffer, ReplyReader
+from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
@@ -73,6 +73,8 @@ class RelayOptions:
     """A heartbeat's life (`MIX2API_LEASE_S`): after so much silence a run is looked up."""
     queue_timeout_s: float
     """How long a turn may wait to be begun (`MIX2API_QUEUE_TIMEOUT_MS`)."""
+    backlog_bytes: int = BACKLOG_BYTES
+    """Bytes that a worker may send ahead of a run's client (`MIX2API_STREAM_BACKLOG_BYTES`)."""
 
 
 @define(eq=False, kw_only=True)
@@ -89,6 +91,10 @@ class _RemoteRun:
     heard_ms: float
     due: int = 1
     accepted: bool = False
+    taken_bytes: int = 0
+    """Of its replies, by the edge's reader."""
+    told_bytes: int = 0
+    """Of those, told to the worker."""
     end_found: bool = False
     """Its `end` was in the log when it was last looked up: the reply may be in the mail."""
     refused: bool = False
@@ -154,7 +160,8 @@ class RelayDispatch:
         owner = await self._owner(shard)
         run = self._enter(submission, session_id, owner)
         try:
-            turn = RelayedTurn.of(submission, session_id, run.deadline_ms)
+            window_bytes = self._options.backlog_bytes
+            turn = RelayedTurn.of(submission, session_id, run.deadline_ms, window_bytes)
             await self._inboxes.put_inbox(shard, encode_turn(turn), run.deadline_ms)
         except BaseException:
             # It may be there all the same, and nobody is left to take its replies.
@@ -191,7 +198,7 @@ class RelayDispatch:
             session_id=session_id,
             owner=owner,
             deadline_ms=self._clock.now_ms() + int(self._options.queue_timeout_s * 1000),
-            replies=ReplyBuffer(),
+            replies=ReplyBuffer(lambda size_bytes: self._took(run_id, size_bytes)),
             heard_ms=self._clock.monotonic_ms(),
         )
         self._runs[run_id] = run
@@ -210,10 +217,23 @@ class RelayDispatch:
         run.due += 1
         run.heard_ms = self._clock.monotonic_ms()
         self._note_acceptance(run, batch.replies)
-        run.replies.put(list(batch.replies))
+        run.replies.put(list(batch.replies), bytes_of(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
             run.refused = not run.accepted
             self._runs.pop(run.run_id)
+
+    def _took(self, run_id: RunId, size_bytes: int) -> None:
+        """The client's side took replies. The worker is told once in a while, and well before it has to wait."""
+        run = self._runs.get(run_id)
+        if run is None:
+            return  # it has ended: nobody waits
+        run.taken_bytes += size_bytes
+        if run.taken_bytes - run.told_bytes >= min(PIECE_BYTES, self._options.backlog_bytes // 2):
+            self._tell_taken(run)
+
+    def _tell_taken(self, run: _RemoteRun) -> None:
+        run.told_bytes = run.taken_bytes
+        self._outbox.put(run.owner, Taken(run.run_id, run.taken_bytes))
 
     @staticmethod
     def _note_acceptance(run: _RemoteRun, replies: list[Reply]) -> None:
@@ -268,6 +288,8 @@ class RelayDispatch:
     async def _while_open(self, run: _RemoteRun, process: ProcessId) -> Ended | None:
         if await self._is_alive(process):
             run.heard_ms = self._clock.monotonic_ms()
+            if run.taken_bytes:
+                self._tell_taken(run)  # should that mail have been lost, the worker waits for it
             return None
         if not self._overdue(run):
             return None

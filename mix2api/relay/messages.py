@@ -36,9 +36,14 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lineage: Lineage | None = None
     caller: str | None = None
     """Digest of the caller's credential; None from an edge that does not send it."""
+    window_bytes: int = 0
+    """Bytes of replies that may be on their way to the client: more wait until the edge says `Taken`. 0: the edge is of a
+    version that does not say it, and nothing waits."""
 
     @classmethod
-    def of(cls, submission: Submission, session_id: SessionId, deadline_ms: int) -> "RelayedTurn":
+    def of(
+        cls, submission: Submission, session_id: SessionId, deadline_ms: int, window_bytes: int = 0
+    ) -> "RelayedTurn":
         """A submission as it travels."""
         return cls(
             run_id=submission.run_id,
@@ -57,6 +62,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             bind=submission.bind,
             lineage=submission.lineage,
             caller=submission.caller,
+            window_bytes=window_bytes,
         )
 
     def submission(self) -> Submission:
@@ -107,6 +113,13 @@ class HeadersLeft(Struct, frozen=True, tag="headers"):
     run_id: str
 
 
+class Taken(Struct, frozen=True, tag="taken"):
+    """To a worker: of this run's replies so many bytes have gone to the client, all in all. Said again, it says the same."""
+
+    run_id: str
+    total_bytes: int
+
+
 class Retire(Struct, frozen=True, tag="retire"):
     """To an owner: this session is never to be continued. The answer goes to `asked_by`."""
 
@@ -121,11 +134,11 @@ class Retired(Struct, frozen=True, tag="retired"):
     retirement: Retirement
 
 
-Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft | Retire | Retired
+Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
-    WakeUp | ReplyBatch | Hangup | HeadersLeft | Retire | Retired
+    WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 )
 _turn_encoder: Final = msgspec.json.Encoder()
 _turn: Final = msgspec.json.Decoder(RelayedTurn)

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS, DAY_S
 from mix2api.settings.choices import LogFormat, LogLevel, StoreMode
-from mix2api.settings.readers import Choice, KeyPrefix, Place, RedisUrl, Secret, Whole
+from mix2api.settings.readers import Choice, KeyPrefix, Place, RedisUrl, Secret, Size, Whole
 from mix2api.settings.setting import Setting, held
 from mix2api.vocabulary import Channel
 
@@ -135,6 +135,15 @@ class Working:
     )
     actor_idle_max: int = held(
         Setting("MIX2API_ACTOR_IDLE_MAX", Whole(0, 1_000_000), "1000", "idle sessions kept in memory at most")
+    )
+    stream_backlog_bytes: int = held(
+        Setting(
+            "MIX2API_STREAM_BACKLOG_BYTES",
+            Size(1 << 16, 1 << 30),
+            "1mb",
+            "what may wait for a client, 256 bytes for each delta included; beyond it the upstream is read no further",
+            unit="bytes",
+        )
     )
     chunk_window_ms: int = held(
         Setting(

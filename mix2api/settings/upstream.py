@@ -17,6 +17,7 @@ from mix2api.settings.readers import (
     HttpUrl,
     JsonObject,
     Place,
+    Size,
     Text,
     UrlPath,
     Whole,
@@ -128,9 +129,27 @@ class Network:
         Setting(
             "MIX2API_UPSTREAM_TOTAL_TIMEOUT_MS",
             Whole(0, DAY_MS),
-            "0",
-            "the whole answer; 0: no limit",
+            "1800000",
+            "the whole answer, waits for a slow client included; 0: no limit",
             unit="ms",
+        )
+    )
+    silence_timeout_ms: int = held(
+        Setting(
+            "MIX2API_UPSTREAM_SILENCE_TIMEOUT_MS",
+            Whole(0, DAY_MS),
+            "600000",
+            "without text, reasoning or a tool call, whatever else the site sends meanwhile; 0: no limit",
+            unit="ms",
+        )
+    )
+    answer_max_bytes: int = held(
+        Setting(
+            "MIX2API_ANSWER_MAX_BYTES",
+            Size(1 << 16, 1 << 30),
+            "32mb",
+            "largest answer of the site, as it comes off the connection; its content alone is bounded by the same",
+            unit="bytes",
         )
     )
     retry_count: int = held(

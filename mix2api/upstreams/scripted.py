@@ -51,6 +51,8 @@ class ScriptedStream:
     def __init__(self, script: Script) -> None:
         self._steps = iter(script)
         self._closing = trio.Event()
+        self.played = 0
+        """Batches given so far."""
         self.finished = False
         """Every step was played and the iteration has ended."""
         self.closed_early = False
@@ -81,6 +83,7 @@ class ScriptedStream:
                 case Hang():
                     await self._wait(trio.Event())
                 case Sequence():
+                    self.played += 1
                     return list(step)
                 case _:
                     assert_never(step)

@@ -28,7 +28,7 @@ from attrs import define
 from mix2api.events.kinds import End, UpstreamChunk
 from mix2api.events.log import Append, Ticket
 from mix2api.sessions.attribution import attribute
-from mix2api.sessions.dispatch import Accepted, Ended, Replies
+from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply
 from mix2api.store.commit import PendingAppend
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import (
@@ -718,8 +718,12 @@ def _burst(pieces: int) -> Script:
     return [BEGINNING, [Text("x")] * pieces, [Text("y")], [Finished("stop")]]
 
 
+_SMALL = 400_000
+"""Bytes: a burst of 2,001 replies is more."""
+
+
 async def test_a_slow_client_is_waited_for() -> None:
-    async with working(_burst(2001)) as bench:
+    async with working(_burst(2001), backlog_bytes=_SMALL) as bench:
         replies = await bench.submit()
         await trio.sleep(30)
         assert bench.ends() == []
@@ -729,15 +733,37 @@ async def test_a_slow_client_is_waited_for() -> None:
 
 
 async def test_a_client_that_takes_nothing_for_too_long_has_stalled() -> None:
-    async with working(_burst(2001), stall_s=60.0) as bench:
+    async with working(_burst(2001), stall_s=60.0, backlog_bytes=_SMALL) as bench:
         replies = await bench.submit()
         await trio.sleep(61)
         check_one_end(bench, EndReason.CLIENT_ABORT, Detail.STALLED)
         assert (await end_of(replies)).end_reason is EndReason.CLIENT_ABORT
 
 
+async def test_a_client_that_takes_something_has_not_stalled() -> None:
+    async with working(_burst(2001), stall_s=60.0, backlog_bytes=_SMALL) as bench:
+        replies = await bench.submit()
+        taken: list[Reply] = []
+        while not (taken and isinstance(taken[-1], Ended)):
+            await trio.sleep(59)
+            taken += await replies.take()
+        assert len(text_of(taken)) == 2002
+        check_one_end(bench, EndReason.STOP)
+
+
+async def test_a_few_large_pieces_are_waited_for_too() -> None:
+    pieces = [[Text("x" * 300_000)] for _ in range(10)]
+    async with working([BEGINNING, *pieces, [Finished("stop")]], backlog_bytes=_SMALL) as bench:
+        replies = await bench.submit()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (
+            bench.upstream.streams[0].played == 3
+        )  # the beginning and two pieces: the third is not asked for
+        assert len(text_of(await all_of(replies))) == 3_000_000
+
+
 async def test_a_client_that_leaves_is_not_waited_for() -> None:
-    async with working(_burst(2001)) as bench:
+    async with working(_burst(2001), backlog_bytes=_SMALL) as bench:
         replies = await bench.submit()
         await trio.testing.wait_all_tasks_blocked()
         replies.abort(Detail.HUNG_UP)

@@ -19,6 +19,11 @@ def payloads_of(data: bytes, cuts: list[int] | None = None) -> list[bytes]:
     return payloads + frames.end()
 
 
+def feed_again_and_again(frames: SseFrames, data: bytes, times: int) -> None:
+    for _ in range(times):
+        frames.feed(data)
+
+
 def test_events_are_cut_at_blank_lines() -> None:
     assert payloads_of(b"data: a\n\ndata: b\n\n") == [b"a", b"b"]
 
@@ -84,8 +89,7 @@ def test_a_huge_event_of_many_lines_comes_whole_out_of_many_pieces() -> None:
 def test_lines_without_an_end_are_refused_whatever_they_say(line: bytes) -> None:
     frames = SseFrames()
     with pytest.raises(FrameTooLong):
-        for _ in range(LINE_LIMIT // 100 + 1):
-            frames.feed(line * 100)
+        feed_again_and_again(frames, line * 100, LINE_LIMIT // 100 + 1)
 
 
 @pytest.mark.parametrize("begin", [b"data: ", b": a comment ", b""], ids=repr)
@@ -93,8 +97,7 @@ def test_a_line_without_an_end_is_refused_whatever_it_is(begin: bytes) -> None:
     frames = SseFrames(limit=1000)
     frames.feed(begin)
     with pytest.raises(FrameTooLong):
-        for _ in range(11):
-            frames.feed(b"x" * 100)
+        feed_again_and_again(frames, b"x" * 100, 11)
 
 
 def test_lines_of_events_that_ended_are_not_counted() -> None:
