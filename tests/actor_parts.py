@@ -124,6 +124,7 @@ class Bench:
     faults: list[tuple[SessionId, BaseException]]
     shards: list[Shard]
     """Of the worker's own; the first is drawn."""
+    unheard: list[tuple[Submission, Ended]]
 
     @property
     def world(self) -> MemoryWorld:
@@ -182,6 +183,7 @@ def bench(
     completed: list[Completed] = []
     faults: list[tuple[SessionId, BaseException]] = []
     fallbacks: list[SessionId] = []
+    unheard: list[tuple[Submission, Ended]] = []
 
     async def reclaim(session: SessionId) -> bool:
         return log.world.leases.setdefault(shard_of(session), PROCESS) == PROCESS
@@ -199,6 +201,7 @@ def bench(
         "reclaim": reclaim,
         "on_schema_fallback": fallbacks.append,
         "on_completed": completed.append,
+        "on_unheard": lambda of, told: unheard.append((of, told)),
         "on_fault": lambda session, fault: faults.append((session, fault)),
     }
     environment = Environment(**(fields | (replacing or {})))
@@ -210,7 +213,7 @@ def bench(
         return shards[0]
 
     worker = Worker(environment, MINT, draw)
-    return Bench(log, upstream, environment, worker, completed, faults, shards)
+    return Bench(log, upstream, environment, worker, completed, faults, shards, unheard)
 
 
 async def never_reclaimed(_: SessionId) -> bool:

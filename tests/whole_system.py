@@ -12,6 +12,7 @@ import msgspec
 import structlog
 import trio
 from attrs import define, field, frozen
+from client_views import check_truth, view_of
 from wire_client import WireClient
 
 from mix2api.cli.audit import AuditQuery, audit
@@ -169,7 +170,7 @@ class WholeSystem:
         """Waits until so many runs have ended, then checks every one of them.
 
         Exactly one end each, the verdict recomputed from its events is the recorded one, replay says so too, nothing is
-        open, coverage is whole. Gives the audit's report.
+        open, coverage is whole, and the audit says of every answer what its client saw. Gives the audit's report.
         """
 
         async def all_ended() -> bool:
@@ -189,7 +190,12 @@ class WholeSystem:
             assert await self.replay(session_id) == 0
         report = await self.audit()
         assert (report["coverage"], report["unknown"], report["orphans"]) == (1.0, 0, 0)
-        return report
+        await self.check_truth()
+        return await self.audit()
+
+    async def check_truth(self) -> None:
+        """Compares what every client of `self.client` saw with what the audit says of its run."""
+        await check_truth(self.store.audit, map(view_of, self.client.answers))
 
     async def _audited(self) -> list[Any]:
         return [entry async for batch in self.store.audit.read_audit(_DAY_MS) for entry in batch]

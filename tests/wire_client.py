@@ -70,6 +70,8 @@ class Conversation:
     """One request on a connection of its own, and its answer as far as it was read."""
 
     stream: trio.SocketStream
+    answers: list[Answer] | None = None
+    """Where a whole answer is remembered."""
     _http: h11.Connection = field(factory=lambda: h11.Connection(h11.CLIENT))
     body: bytes = b""
 
@@ -106,7 +108,10 @@ class Conversation:
         while await self.piece():
             pass
         headers = {name.decode(): value.decode() for name, value in head.headers}
-        return Answer(head.status_code, headers, self.body)
+        answer = Answer(head.status_code, headers, self.body)
+        if self.answers is not None:
+            self.answers.append(answer)
+        return answer
 
     async def hang_up(self) -> None:
         await self.stream.aclose()
@@ -124,6 +129,19 @@ class WireClient:
 
     port: int
     token: str = "sk-of-the-tests"
+    answers: list[Answer] = field(factory=list)
+    """All whole answers to chat requests that it has read, for the oracle of truth (`client_views`)."""
+
+    @asynccontextmanager
+    async def asking(
+        self, prompt: str, *, headers: Mapping[str, str] | None = None, **fields: Any
+    ) -> AsyncIterator[Conversation]:
+        """A chat request with one user message, as a context manager of its `Conversation`."""
+        body = {**ASK, "messages": [{"role": "user", "content": prompt}], **fields}
+        asked = self.request("POST", "/v1/chat/completions", msgspec.json.encode(body), headers)
+        async with asked as conversation:
+            conversation.answers = self.answers
+            yield conversation
 
     @asynccontextmanager
     async def request(
@@ -136,16 +154,10 @@ class WireClient:
             await conversation.send(method, path, body, {**given, **(headers or {})})
             yield conversation
 
-    def asking(self, prompt: str, *, headers: Mapping[str, str] | None = None, **fields: Any) -> "Any":
-        """A chat request with one user message, as a context manager of its `Conversation`."""
-        body = {**ASK, "messages": [{"role": "user", "content": prompt}], **fields}
-        return self.request("POST", "/v1/chat/completions", msgspec.json.encode(body), headers)
-
     async def ask(self, prompt: str, *, headers: Mapping[str, str] | None = None, **fields: Any) -> Answer:
         """Asks and reads the whole answer."""
         async with self.asking(prompt, headers=headers, **fields) as conversation:
-            answer: Answer = await conversation.answer()
-            return answer
+            return await conversation.answer()
 
     async def get(self, path: str) -> Answer:
         async with self.request("GET", path) as conversation:

@@ -12,6 +12,7 @@ from mix2api.events.log import EventLog
 from mix2api.identity import Mint
 from mix2api.replies import BACKLOG_BYTES
 from mix2api.sealing import Seal
+from mix2api.sessions.dispatch import Ended, Submission
 from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
 
@@ -92,6 +93,8 @@ class Environment:
     reclaim: Callable[[SessionId], Awaitable[bool]]
     """Takes the lease of a session's shard again if nobody has it; gives whether we hold it now. Never raises `StoreUnavailable`."""
     on_completed: Callable[[Completed], None]
+    on_unheard: Callable[[Submission, Ended], None]
+    """A turn ended without having been accepted, and its edge is gone: nobody else can report it."""
     mint: Mint
     """For a run that is begun again."""
     on_schema_fallback: Callable[[SessionId], None]

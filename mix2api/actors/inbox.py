@@ -5,6 +5,7 @@ is in the log and is not begun again. An entry is deleted by the append that mak
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -23,7 +24,7 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import weight_of
-from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.dispatch import Ended, Submission
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
@@ -256,6 +257,13 @@ class Inbox:
         self._forwarded.set()
         if turn.session_id is None and not _is_another_s(turn, ended):
             await self._discard(shard, entry)
+            await self._report_unheard(submission, ended)
+
+    async def _report_unheard(self, submission: Submission, ended: Ended) -> None:
+        """Reports a turn that was refused, where its edge is gone and cannot."""
+        with suppress(StoreUnavailable):
+            if not await self._is_alive(submission.edge):
+                self._env.on_unheard(submission, ended)
 
     async def _discard(self, shard: Shard, entry: str) -> None:
         """Deletes the entry of a turn that was refused: no `end` will do it."""

@@ -12,14 +12,14 @@ from mix2api.errors import StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request, SessionNote
 from mix2api.events.log import Append, Closing, EventLog, OpenRun, Outcome
-from mix2api.projections.summary import end_summary
+from mix2api.projections.summary import end_summary, read_request_summary
 from mix2api.sessions.commands import RecoverRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState
 from mix2api.store.open_runs import OpenEntry
-from mix2api.vocabulary import EndReason, ProcessId, RunId, SessionWord, Shard
+from mix2api.vocabulary import ClientName, EndReason, ProcessId, RequestId, RunId, SessionWord, Shard
 
 
 class OpenRuns(EventLog, Protocol):
@@ -78,7 +78,7 @@ class Recovery:
         self._broken &= {entry.run.run_id for entry in lost}
         for entry in lost:
             try:
-                ended += await self._take_over(entry.run)
+                ended += await self._take_over(entry)
             except StoreUnavailable:
                 raise
             except Exception as fault:  # noqa: BLE001 - a supervisor: one run's fault must not cost the others their ends
@@ -87,13 +87,14 @@ class Recovery:
                     self._env.on_fault(entry.run.session_id, fault)
         return ended
 
-    async def _take_over(self, run: OpenRun) -> bool:
+    async def _take_over(self, entry: OpenEntry) -> bool:
         """Ends a lost run, if it is to be had; gives whether it did."""
+        run = entry.run
         if run.run_id not in self._seized and not await self._log.seize(run):
             return False
         # Ours from now on: should the store fail here, the next sweep must not take it for one that we run.
         self._seized.add(run.run_id)
-        ended = await self._end(run)
+        ended = await self._end(entry)
         self._seized.discard(run.run_id)
         return ended
 
@@ -115,7 +116,8 @@ class Recovery:
         since = self._absent_since.setdefault(process, now_ms)
         return now_ms - since >= self._period_ms
 
-    async def _end(self, run: OpenRun) -> bool:
+    async def _end(self, entry: OpenEntry) -> bool:
+        run = entry.run
         state, request = await self._read(run)
         at_ms = max(0, self._env.clock.now_ms() - run.started_ms)
         recover = RecoverRun(run_id=run.run_id, at_ms=at_ms, process=self._env.process)
@@ -133,9 +135,10 @@ class Recovery:
             )
         )
         appended = await ticket.wait() in {Outcome.APPENDED, Outcome.ALREADY}
-        if appended and request is not None:
+        if appended:
+            told = request or _request_of(entry, self._env.process)
             self._env.on_completed(
-                Completed(session_id=run.session_id, request=request, end=end, chunks=end.frames)
+                Completed(session_id=run.session_id, request=told, end=end, chunks=end.frames)
             )
         return appended
 
@@ -152,6 +155,26 @@ class Recovery:
         )
         known = state.run is not None and state.run.run_id == run.run_id and state.run.seq + 1 == run.next_seq
         return (state if known else None), request
+
+
+def _request_of(entry: OpenEntry, worker: ProcessId) -> Request:
+    """What rests in `open` of a request whose event cannot be read: enough for its canonical line."""
+    run, asked = entry.run, read_request_summary(entry.summary)
+    return Request(
+        run_id=run.run_id,
+        seq=1,
+        request_id=RequestId("unknown" if asked is None else asked.request_id),
+        at_ms=run.started_ms,
+        client=ClientName.OTHER if asked is None else asked.client,
+        model="unknown" if asked is None else asked.model,
+        stream=asked is not None and asked.stream,
+        tools_present=asked is not None and asked.tools_present,
+        messages_all=0,
+        messages_new=0,
+        body_bytes=0,
+        edge=run.edge,
+        worker=worker,
+    )
 
 
 def _without_evidence(run: OpenRun, at_ms: int) -> tuple[Event, ...]:

@@ -282,9 +282,14 @@ class Run:
             status = HTTPStatus.OK if self._headers_sent else ended.http_status
             word, detail = ended.end_reason, ended.detail
             lost = changed(end, end_reason=word, detail=detail, http_status=status, finish_reason=None)
+        if not await self._is_taken_over():
+            self._report(lost)
+
+    async def _is_taken_over(self) -> bool:
+        """Whether the log shows the run: another process has it then, and reports it. A store that says nothing shows nothing."""
         with trio.move_on_after(END_LIMIT_S, shield=True), suppress(StoreUnavailable, UnreadableEvent):
-            if await self._record.is_forgotten():
-                self._report(lost)
+            return not await self._record.is_forgotten()
+        return False
 
     @property
     def _headers_sent(self) -> bool:
@@ -351,10 +356,11 @@ class Run:
         )
         if not self.lost_session:
             self._turn.end(ended)
-        if not self._refused:
-            self._report(end)
+        self._report(end)
 
     def _report(self, end: End) -> None:
+        if self._refused or self._turn.told_by_edge:
+            return
         base = self._submission.turn.base
         completed = Completed(
             session_id=self._session_id,

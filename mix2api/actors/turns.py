@@ -54,6 +54,8 @@ class PendingTurn:
     """Told once it is over. Set while it waits for a slot, so that it leaves the queue at once."""
     on_ending: Callable[[], None] | None = None
     """Told once its last reply has been put. Set while its replies are forwarded to another process."""
+    told_by_edge: bool = False
+    """Its reader gave up before it was accepted: the edge has reported that, and the run is not reported again."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
 
     def __attrs_post_init__(self) -> None:
@@ -100,6 +102,7 @@ class PendingTurn:
 
     def abort(self, detail: Detail) -> None:
         """The reader gave up, for a cause that it names."""
+        self.told_by_edge = self.session_id is None and self.attempt == 1
         self.stop(_ABORTS.get(detail, EndReason.WORKER_LOST), detail)
 
     def _settle(self, receipt: Receipt, told: EndReason | None) -> None:

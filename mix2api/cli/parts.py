@@ -128,7 +128,7 @@ async def process_parts(
     mint = Mint(store.seal, clock)
     outbox = Outbox(store.post)
     site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
-    reporter = Reporter(logger, settings.release.channel, site)
+    reporter = Reporter(logger, settings.release.channel, site, frozenset(settings.listening.models))
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     relay = RelayDispatch(
         RelayOptions(
@@ -181,6 +181,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         mint=parts.mint,
         reclaim=parts.reclaim,
         on_completed=parts.reporter.on_completed,
+        on_unheard=parts.reporter.on_unheard,
         on_schema_fallback=parts.reporter.on_schema_fallback,
         on_fault=parts.reporter.on_actor_fault,
     )

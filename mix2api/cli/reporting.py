@@ -6,6 +6,7 @@ from mix2api.actors.environment import Completed
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.logs import RequestCompleted, log_request_completed
 from mix2api.redaction import place_of
+from mix2api.sessions.dispatch import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.vocabulary import Channel, SessionId
@@ -14,8 +15,15 @@ from mix2api.vocabulary import Channel, SessionId
 class Reporter:
     """Writes the log of one process. Also the edge's `EdgeObserver`."""
 
-    def __init__(self, logger: FilteringBoundLogger, channel: Channel, upstream_host: str | None) -> None:
+    def __init__(
+        self,
+        logger: FilteringBoundLogger,
+        channel: Channel,
+        upstream_host: str | None,
+        models: frozenset[str] = frozenset(),
+    ) -> None:
         self._logger = logger
+        self._models = models
         self._channel = channel
         self._upstream_host = upstream_host
         self.schema_fallbacks = 0
@@ -63,6 +71,27 @@ class Reporter:
                 http_status=refused.http_status,
                 reject_reason=refused.reject_reason,
                 duration_ms=int(refused.duration_ms),
+                channel=self._channel,
+            ),
+        )
+
+    def on_unheard(self, submission: Submission, ended: Ended) -> None:
+        """A turn from another process's edge was refused, and that edge is gone."""
+        turn = submission.turn
+        log_request_completed(
+            self._logger,
+            RequestCompleted(
+                run_id=submission.run_id,
+                request_id=submission.request_id,
+                client=submission.client,
+                stream=turn.stream,
+                tools_present=bool(turn.tools),
+                model=turn.model if turn.model in self._models else None,
+                end_reason=ended.end_reason,
+                detail=ended.detail,
+                http_status=ended.http_status,
+                reject_reason=ended.error_code,
+                duration_ms=0,
                 channel=self._channel,
             ),
         )

@@ -112,6 +112,10 @@ class EdgeApp(QuartTrio):
             place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
             return await self._refuse(request, AdapterError(f"The adapter failed{place}."))
 
+    def report_abandoned(self, request: EdgeRequest, cause: Detail) -> None:
+        """Reports a request that nobody answered (`Refusals.abandoned`)."""
+        self._refusals.abandoned(request, cause)
+
     def refuse_unread(self, error: ClientVisibleError, request: EdgeRequest | None) -> RequestId:
         """Reports what could not be read (`Refusals.unread`)."""
         return self._refusals.unread(error, request)

@@ -113,6 +113,7 @@ class ChatEndpoint:
             await request.give_session_back()
             raise
         request.delivery = Delivery(replies, self._parts.live, request.line)
+        request.submitted_as = submission.run_id
         run = _Run(
             request=request,
             submission=submission,

@@ -14,7 +14,7 @@ from mix2api.edge.bodies import LimitedBody
 from mix2api.edge.clients import client_of
 from mix2api.edge.delivery import Delivery, Line
 from mix2api.edge.request_ids import request_id_of
-from mix2api.vocabulary import ClientName, Detail, RequestId
+from mix2api.vocabulary import ClientName, Detail, RequestId, RunId
 from mix2api.wire.turn import Turn
 
 _GIVE_BACK_S: Final = 0.5
@@ -30,6 +30,8 @@ class EdgeRequest(TrioRequest):
     """Its connection."""
     delivery: Delivery | None = None
     """Set once a turn was handed to the worker."""
+    submitted_as: RunId | None = None
+    """Set with it: the id under which the turn went."""
     turn: Turn | None = None
     """Set once the body was understood."""
     give_back: Callable[[], Awaitable[None]] | None = None
@@ -102,6 +104,7 @@ class EdgeConnection(ASGIHTTPConnection):
         self._log = log
         self._broken = broken
         self._stall_limit_s: float = app.stall_limit_s
+        self._tell_abandoned: Callable[[EdgeRequest, Detail], None] = app.report_abandoned
         self._cancel = trio.CancelScope()
         request: EdgeRequest = self._create_request_from_scope(send)  # type: ignore[assignment]
         request.line = self
@@ -154,6 +157,21 @@ class EdgeConnection(ASGIHTTPConnection):
             raise
         finally:
             request.end_delivery(Detail.EDGE_LOST)
+            with trio.CancelScope(shield=True):
+                await self._report_abandoned(request)
             if request.give_back is not None and not request.was_accepted:
                 with trio.move_on_after(_GIVE_BACK_S, shield=True):
                     await request.give_session_back()
+
+    async def _report_abandoned(self, request: EdgeRequest) -> None:
+        """Has a request told of that was given up before it was a run, and before it was answered."""
+        delivery = request.delivery
+        if delivery is None:
+            # Other methods have no body to wait for: what they ask is answered at once.
+            unanswered = request.hung_up and request.method == "POST" and request.url_rule is not None
+            cause = Detail.HUNG_UP if unanswered else None
+        else:
+            cause = delivery.cause
+        if cause is None or request.was_refused or (delivery is not None and await delivery.was_accepted()):
+            return
+        self._tell_abandoned(request, cause)

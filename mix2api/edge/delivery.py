@@ -40,6 +40,8 @@ class Delivery:
         """Pieces handed to the server so far."""
         self.writing = False
         """The last piece has not been taken by the kernel yet."""
+        self.cause: Detail | None = None
+        """Why it was given up before its ending was written; None if it was not."""
         self.accepted: Accepted | None = None
         """The worker's word that the run is in the log; the last one before headers leave, for a turn may run twice; else
         the first one after."""
@@ -53,6 +55,13 @@ class Delivery:
                 if isinstance(reply, Accepted):
                     self.accepted = reply
         return replies
+
+    async def was_accepted(self) -> bool:
+        """Whether the worker has said by now that the run is in the log, also where nobody has taken that yet. Does not block."""
+        if self.accepted is None:
+            self.replies.nudge()
+            await self.take()
+        return self.accepted is not None
 
     def handed_over(self) -> None:
         """A piece goes to the server now."""
@@ -81,6 +90,7 @@ class Delivery:
         """
         if self._over:
             return
+        self.cause = cause
         self.replies.abort(cause)
         if cause is Detail.HUNG_UP:
             self._settle(Receipt.CLIENT_LEFT)
@@ -90,6 +100,7 @@ class Delivery:
     def give_up(self) -> None:
         """The client takes nothing any more: its connection is closed."""
         if not self._over:
+            self.cause = Detail.STALLED
             self.replies.abort(Detail.STALLED)
             self._settle(Receipt.CLIENT_LEFT)
             self._line.cut()

@@ -210,8 +210,6 @@ class RelayDispatch:
         if run is None or batch.number < run.due:
             return
         if batch.number > run.due:
-            # Mail was lost between us: the client is still there, so this must not read as its going away.
-            self._outbox.put(run.owner, Hangup(run.run_id, Detail.EDGE_LOST.value))
             self._end(run, _lost(Detail.MID_STREAM))
             return
         run.due += 1
@@ -219,7 +217,7 @@ class RelayDispatch:
         self._note_acceptance(run, batch.replies)
         run.replies.put(list(batch.replies), bytes_of(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
-            run.refused = not run.accepted
+            run.refused = not (run.accepted or _is_in_doubt(batch.replies[-1]))
             self._runs.pop(run.run_id)
 
     def _took(self, run_id: RunId, size_bytes: int) -> None:
@@ -314,6 +312,8 @@ class RelayDispatch:
     def _end(self, run: _RemoteRun, ended: Ended) -> None:
         if self._runs.pop(run.run_id, None) is not None:
             run.refused = ended.detail == Detail.EXPIRED
+            # Whoever runs it must not go on with what its client was told is over. The client did not go away.
+            self._outbox.put(run.owner, Hangup(run.run_id, Detail.EDGE_LOST.value))
             run.replies.put([ended])
 
     def _hang_up(self, run_id: RunId, detail: Detail) -> None:
@@ -334,6 +334,11 @@ def _verdict_of_end(run: _RemoteRun, end: End) -> Ended | None:
         return None
     # The end stands, what the client was to see before it was lost: a finish would be a lie.
     return _lost(Detail.MID_STREAM) if end.end_reason in SUCCESSES else ended_reply(end)
+
+
+def _is_in_doubt(ended: Ended) -> bool:
+    """Whether the store may still take the run that its client was refused. A receipt without a run does no harm."""
+    return ended.end_reason is EndReason.UNAVAILABLE or ended.detail == Detail.BUSY
 
 
 def _lost(detail: Detail) -> Ended:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from actor_parts import (
@@ -457,3 +458,17 @@ async def test_endings_are_forwarded_before_a_process_goes() -> None:
         await there.bench.worker.drain(0)
         await there.inbox.wait_forwarded()
         assert ended(await there.post.replies(run_id)).detail == Detail.DRAIN
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_refused_turn_is_reported_here_only_where_its_edge_is_gone(*, gone: bool) -> None:
+    async with relaying() as there:
+        if gone:
+            there.alive.clear()
+        run_id, entry = relayed(late_ms=20_000)
+        there.post.put(entry)
+        there.inbox.wake(SHARD)
+        await there.post.replies(run_id)
+        await trio.testing.wait_all_tasks_blocked()
+        told = [(of.run_id, ended.detail) for of, ended in there.bench.unheard]
+        assert told == ([(run_id, Detail.EXPIRED)] if gone else [])

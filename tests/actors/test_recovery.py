@@ -5,6 +5,7 @@ import trio
 from actor_parts import (
     BEGINNING,
     GOOD,
+    MODEL,
     OTHER,
     PROCESS,
     SHARD,
@@ -226,7 +227,18 @@ async def test_a_log_that_cannot_be_read_claims_nothing() -> None:
     end = left.end()
     assert (end.end_reason, end.detail) == (EndReason.UNKNOWN, None)
     assert left.bench.world.open == {}
-    assert left.bench.completed == []
+    (completed,) = left.bench.completed
+    told = completed.request
+    assert (told.request_id, told.stream, told.model) == ("req-1", True, MODEL), "its line comes from `open`"
+
+
+async def test_a_run_of_which_nothing_can_be_read_has_its_line() -> None:
+    left = await left_by_a_crash([BEGINNING, Hang()], UnreadableLog)
+    ((run_id, entry),) = left.bench.world.open.items()
+    left.bench.world.open[run_id] = evolve(entry, summary=b"damaged")
+    assert await left.sweep_twice() == 1
+    (completed,) = left.bench.completed
+    assert (completed.request.run_id, completed.request.request_id) == (run_id, "unknown")
 
 
 async def test_a_log_that_ends_elsewhere_than_the_store_says_claims_nothing() -> None:

@@ -25,8 +25,9 @@ from actor_parts import (
 )
 from attrs import define
 
+from mix2api.errors import StoreUnavailable
 from mix2api.events.kinds import End, UpstreamChunk
-from mix2api.events.log import Append, Ticket
+from mix2api.events.log import Append, History, Ticket
 from mix2api.sessions.attribution import attribute
 from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply
 from mix2api.store.commit import PendingAppend
@@ -40,7 +41,7 @@ from mix2api.upstreams.port import (
     UpstreamFault,
 )
 from mix2api.upstreams.scripted import Hang, Raise, Refuse, Script, ScriptedUpstream, Wait
-from mix2api.vocabulary import Context, Detail, EndReason, Receipt
+from mix2api.vocabulary import Context, Detail, EndReason, Receipt, SessionId
 
 
 def check_one_end(bench: Bench, end_reason: EndReason, detail: str | None = None) -> End:
@@ -687,6 +688,41 @@ async def test_a_run_that_an_emptied_store_forgot_is_reported_by_who_ran_it(
             status,
             None,
         )
+
+
+@define(eq=False)
+class MuteLog(MemoryEventLog):
+    """Restarted empty: appends are refused, and what is read is not answered yet."""
+
+    async def history(self, session_id: SessionId) -> History:
+        del session_id
+        raise StoreUnavailable
+
+
+async def test_a_fenced_run_is_reported_where_the_store_does_not_say_who_has_it() -> None:
+    finish = trio.Event()
+    async with working([BEGINNING, Wait(finish), [Finished("stop")]], log=MuteLog(PROCESS)) as bench:
+        replies = await bench.submit()
+        await until(lambda: bool(bench.upstream.streams))
+        bench.world.open.clear()
+        finish.set()
+        assert (await end_of(replies)).detail == Detail.FENCED
+        await until(lambda: bool(bench.completed))
+        (completed,) = bench.completed
+        assert (completed.end.end_reason, completed.end.detail) == (EndReason.WORKER_LOST, Detail.FENCED)
+
+
+async def test_a_run_whose_client_left_before_it_was_accepted_is_reported_by_the_edge_alone() -> None:
+    async with working(GOOD, log=SlowLog(PROCESS)) as bench:
+        bench.log.away = True
+        replies = await bench.submit()
+        await trio.testing.wait_all_tasks_blocked()
+        replies.abort(Detail.HUNG_UP)
+        bench.log.away = False
+        await until(lambda: bool(bench.ends()))
+        check_one_end(bench, EndReason.CLIENT_ABORT, Detail.HUNG_UP)
+        await trio.testing.wait_all_tasks_blocked()
+        assert bench.completed == []
 
 
 # --- coalescing, backlog

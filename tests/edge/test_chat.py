@@ -16,6 +16,7 @@ from edge.harness import (
     STOPPED,
     TOKEN,
     Answer,
+    Edge,
     frames_of,
     running_edge,
 )
@@ -337,6 +338,62 @@ async def test_a_client_that_hangs_up_before_any_output_is_told_to_the_worker(*,
         assert await run.wait_settled() is Receipt.CLIENT_LEFT
         assert run.aborts == [Detail.HUNG_UP]
         assert len(edge.app.live) == 0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_hangs_up_before_its_run_is_accepted_has_its_line(*, stream: bool) -> None:
+    async with running_edge(ScriptedDispatch([])) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(stream=stream)
+            run = await edge.dispatch.next_run()
+        assert await run.wait_settled() is Receipt.CLIENT_LEFT
+        await trio.testing.wait_all_tasks_blocked()
+        (line,) = edge.watcher.refused
+        assert (line.end_reason, line.detail, line.http_status) == (
+            EndReason.CLIENT_ABORT,
+            Detail.HUNG_UP,
+            499,
+        )
+        assert (line.run_id, line.stream) == (run.submission.run_id, stream)
+
+
+async def test_a_client_that_hangs_up_once_its_run_is_accepted_has_no_second_line() -> None:
+    async with running_edge(ScriptedDispatch([])) as edge:
+        async with edge.connect() as client:
+            await client.ask_chat(stream=True)
+            run = await edge.dispatch.next_run()
+            client.stream.socket.close()
+            run.say(ACCEPTED)  # which nobody takes any more
+        await run.wait_settled()
+        await trio.testing.wait_all_tasks_blocked()
+        assert edge.watcher.refused == []
+
+
+async def test_a_client_that_hangs_up_within_its_body_has_its_line() -> None:
+    async with running_edge() as edge:
+        async with edge.connect() as client:
+            head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: edge\r\nauthorization: Bearer "
+            await client.stream.send_all(head + TOKEN.encode() + b"\r\ncontent-length: 1000\r\n\r\n{")
+            await trio.testing.wait_all_tasks_blocked()
+        await until_told(edge)
+        (line,) = edge.watcher.refused
+        assert (line.end_reason, line.detail, line.run_id) == (EndReason.CLIENT_ABORT, Detail.HUNG_UP, None)
+
+
+async def test_a_request_that_a_stopping_server_gives_up_before_it_is_a_run_has_its_line() -> None:
+    async with running_edge(ScriptedDispatch([])) as edge, edge.connect() as client:
+        await client.ask_chat(stream=True)
+        run = await edge.dispatch.next_run()
+        edge.hard_stop.cancel()
+        assert await run.wait_aborted() is Detail.DRAIN
+        await until_told(edge)
+        (line,) = edge.watcher.refused
+        assert (line.end_reason, line.detail) == (EndReason.OVERLOADED, Detail.DRAIN)
+
+
+async def until_told(edge: Edge) -> None:
+    while not edge.watcher.refused:
+        await trio.lowlevel.checkpoint()
 
 
 async def test_a_client_that_hangs_up_in_the_middle_is_told_to_the_worker() -> None:
