@@ -2,18 +2,24 @@
 
 import pytest
 from redis_server import RedisServer
-from whole_system import Shape, until, whole_system
+from whole_system import Shape, WholeSystem, until, whole_system
 
 from mix2api.vocabulary import EndReason
 
 _NAMED = {"session_id": "my work"}
 
 
+def empty(server: RedisServer, system: WholeSystem) -> None:
+    """Deletes everything; of the answers before nothing is known to anybody any more."""
+    server.command("FLUSHALL")
+    system.client.answers.clear()
+
+
 @pytest.mark.parametrize("shape", Shape)
 async def test_the_next_request_is_served(redis_server: RedisServer, shape: Shape) -> None:
     async with whole_system(shape, redis_server.url) as system:
         await system.client.ask("hello")
-        redis_server.command("FLUSHALL")
+        empty(redis_server, system)
         answers = [await system.client.ask("hello", stream=stream) for stream in (True, False)]
         assert [answer.status for answer in answers] == [200, 200]
         await system.check_log(runs=2)
@@ -29,7 +35,7 @@ async def test_a_conversation_goes_on_in_a_fresh_session_with_its_whole_history(
 ) -> None:
     async with whole_system(shape, redis_server.url) as system:
         first = await system.client.ask("one")
-        redis_server.command("FLUSHALL")
+        empty(redis_server, system)
         history = [
             {"role": "user", "content": "one"},
             {"role": "assistant", "content": first.text()},
@@ -50,7 +56,7 @@ async def test_a_session_that_was_named_by_its_id_is_begun_anew(
 ) -> None:
     async with whole_system(shape, redis_server.url) as system:
         first = await system.client.ask("one")
-        redis_server.command("FLUSHALL")
+        empty(redis_server, system)
         issued = {"x-session-id": first.headers["x-session-id"]}
         second = await system.client.ask("two", headers=issued)
         assert (second.status, second.headers["x-mix2api-session"]) == (200, "fresh; reason=expired")
@@ -62,7 +68,7 @@ async def test_a_session_that_was_named_by_its_id_is_begun_anew(
 async def test_a_name_is_given_to_a_fresh_session(redis_server: RedisServer, shape: Shape) -> None:
     async with whole_system(shape, redis_server.url) as system:
         first = await system.client.ask("one", **_NAMED)
-        redis_server.command("FLUSHALL")
+        empty(redis_server, system)
         second = await system.client.ask("two", **_NAMED)
         third = await system.client.ask("three", **_NAMED)
         ids = [answer.headers["x-session-id"] for answer in (first, second, third)]
@@ -77,7 +83,7 @@ async def test_a_stream_whose_run_is_forgotten_ends_as_lost(redis_server: RedisS
         async with system.client.asking("[[chunks:60]] [[pace:20]]", stream=True) as asked:
             head = await asked.head()
             await asked.read_until(lambda body: body.count(b"data: ") > 3)
-            redis_server.command("FLUSHALL")
+            empty(redis_server, system)
             answer = await asked.rest(head)
         assert answer.payloads()[-1] == "[DONE]"
         assert answer.finish_reason() == "error"
@@ -90,5 +96,6 @@ async def test_a_stream_whose_run_is_forgotten_ends_as_lost(redis_server: RedisS
         await until(reported)
         (line,) = (line for line in system.log_lines() if line["request_id"] == request_id)
         assert (line["end_reason"], line["detail"], line["http_status"]) == ("worker_lost", "fenced", 200)
+        system.client.answers.clear()  # an answer of a run that nobody has
         assert (await system.client.ask("hello")).status == 200
         await system.check_log(runs=1)
