@@ -76,7 +76,7 @@ contracts:
 # Soak tests need real minutes and have their own target.
 tests:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) --ignore=tests/soak
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) --ignore=tests/soak --ignore=tests/truth
 	$(BIN)/coverage combine --quiet
 
 coverage:
@@ -106,8 +106,12 @@ bench-sessions: $(DEV_STAMP)
 	$(BIN)/python bench/sessions.py
 
 # Each takes minutes; the target's name is the marker of its tests.
-soak damage truth memory: $(DEV_STAMP)
+soak damage memory: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m $@ tests/soak
+
+# Some 15 minutes on two quiet cores: TRUTH_RUNS, TRUTH_SEED and TRUTH_CLIENTS change what is done.
+truth: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m truth tests/truth
 
 clients: $(DEV_STAMP)
 	tests/clients/run.sh
