@@ -50,14 +50,14 @@ def _run_jumping(test: Callable[[], Any], *, clock: object, instruments: Any) ->
     return trio.run(test, clock=trio.testing.MockClock(autojump_threshold=0), instruments=instruments)
 
 
-def let_time_jump(items: Iterable[pytest.Item], folder: Path) -> None:
-    """Has the asynchronous tests of a folder run on a clock that jumps when nobody can run.
+def let_time_jump(items: Iterable[pytest.Item], place: Path) -> None:
+    """Has the asynchronous tests of a folder, or of one file, run on a clock that jumps when nobody can run.
 
     For tests that have neither threads nor sockets. By a marker before pytest-trio's own, which it goes by: a clock
     fixture would have to stand in every test's signature.
     """
     for item in items:
-        if item.path.parent == folder and iscoroutinefunction(getattr(item, "obj", None)):
+        if place in {item.path, item.path.parent} and iscoroutinefunction(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.trio(run=_run_jumping), append=False)
 
 

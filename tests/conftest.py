@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from actor_parts import let_time_jump
 from hypothesis import settings
 from redis_server import RedisServer
 
 # The same examples in every run, and no clock: a busy machine is no failure.
 settings.register_profile("mix2api", deadline=None, derandomize=True)
 settings.load_profile("mix2api")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the files of this folder whose tests run on a clock that jumps."""
+    let_time_jump(items, Path(__file__).parent / "test_store_watch.py")
 
 
 @pytest.fixture(scope="session")

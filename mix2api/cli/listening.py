@@ -50,6 +50,7 @@ async def listen(
         watch = partial(parts.health.watch, float(parts.settings.storing.lease_s))
         nursery.start_soon(supervised, "health", watch, parts.reporter.on_task_fault)
         nursery.start_soon(supervised, "relay", parts.relay.watch, parts.reporter.on_task_fault)
+        nursery.start_soon(supervised, "store_watch", parts.watch.watch, parts.reporter.on_task_fault)
         serving = partial(serve, _app(parts), config, shutdown_trigger=until_stopping)
         binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
         parts.logger.info("edge.listening", url=binds[0])
@@ -68,6 +69,7 @@ def _app(parts: Parts) -> EdgeApp:
             mint=parts.mint,
             clock=parts.clock,
             bases=upstream_bases(parts.settings),
+            store=parts.watch,
         )
     )
 

@@ -29,6 +29,7 @@ from mix2api.sessions.resolution import Reuse
 from mix2api.settings import Settings, open_doors
 from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store
+from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import ManagedCredential
 from mix2api.vocabulary import SessionId, Shard
 
@@ -66,6 +67,7 @@ class Parts:
     logger: FilteringBoundLogger
     outbox: Outbox
     relay: RelayDispatch
+    watch: StoreWatch
     health: ProcessHealth
     half: WorkerHalf | None = field(default=None)
 
@@ -130,6 +132,7 @@ async def process_parts(
     site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
     reporter = Reporter(logger, settings.release.channel, site, frozenset(settings.listening.models))
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
+    watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
     relay = RelayDispatch(
         RelayOptions(
             process=store.process,
@@ -144,6 +147,7 @@ async def process_parts(
         mint,
         clock,
         settings.storing.shards,
+        watch,
     )
     parts = Parts(
         settings=settings,
@@ -155,6 +159,7 @@ async def process_parts(
         logger=logger,
         outbox=outbox,
         relay=relay,
+        watch=watch,
         health=ProcessHealth(store, tuple(open_doors(settings))),
     )
     for warning in settings.warnings:

@@ -31,6 +31,7 @@ from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Dispatch
+from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import Detail, RequestId
 
 _Handler = Callable[..., Awaitable[Response]]
@@ -54,6 +55,8 @@ class EdgeParts:
     seal: Seal
     mint: Mint
     clock: Clock
+    store: StoreWatch
+    """Whether the store answers: what waits for it is cut short otherwise."""
     bases: UpstreamBases = field(factory=OnlyTheConfigured)
     """Which upstreams a request may choose."""
 
@@ -178,6 +181,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
             clock=parts.clock,
             live=live,
             refusals=refusals,
+            store=parts.store,
         )
     )
     health = HealthEndpoints(options, parts.health)

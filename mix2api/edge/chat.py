@@ -14,7 +14,7 @@ from mix2api.clock import Clock
 from mix2api.edge.answers import bytes_answer
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.connection import EdgeRequest
-from mix2api.edge.continuing import Continuing
+from mix2api.edge.continuing import Continuing, Found
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import Refusals
@@ -22,12 +22,13 @@ from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_rea
 from mix2api.edge.responder import StreamBody, WholeBody
 from mix2api.edge.stepping import in_turn
 from mix2api.edge.upstream_bases import UpstreamBases
-from mix2api.errors import ClientVisibleError, UnsupportedMediaType
+from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
-from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Reply, Submission
+from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.steps import Steps
+from mix2api.store_watch import StoreWatch
 from mix2api.tools.checks import tool_check_steps
-from mix2api.vocabulary import SUCCESSES, RunId
+from mix2api.vocabulary import SUCCESSES, Digest, RunId, SessionId
 from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import chat_request_steps
 from mix2api.wire.error_answer import envelope
@@ -51,6 +52,7 @@ class ChatParts:
     clock: Clock
     live: LiveDeliveries
     refusals: Refusals
+    store: StoreWatch
 
 
 @frozen(kw_only=True)
@@ -105,10 +107,9 @@ class ChatEndpoint:
         """
         submission = await self._submission(request)
         if submission.taken is not None and submission.session_id is not None:
-            put_back = self._parts.continuing.put_back
-            request.give_back = partial(put_back, submission.taken, submission.session_id)
+            request.give_back = partial(self._put_back, submission.taken, submission.session_id)
         try:
-            replies = await self._parts.dispatch.submit(submission)
+            replies = await self._submit(submission)
         except ClientVisibleError:
             await request.give_session_back()
             raise
@@ -139,7 +140,7 @@ class ChatEndpoint:
         # An empty one comes from a gateway's template: it would be everybody's one name.
         key = given.get(self._session_key) or None
         isolation = parts.authenticator.isolation(caller, turn.model, client, key)
-        found = await parts.continuing.find(turn, given, isolation, keyed=key is not None)
+        found = await self._found(turn, given, isolation, keyed=key is not None)
         return Submission(
             run_id=parts.mint.run_id(),
             request_id=request.request_id,
@@ -157,6 +158,39 @@ class ChatEndpoint:
             lineage=found.lineage,
             authorization=authorization.decode("latin1") if authorization is not None else None,
         )
+
+    async def _found(self, turn: Turn, given: dict[bytes, bytes], isolation: Digest, *, keyed: bool) -> Found:
+        """The session for a turn. One that the index has given out as the store went away is lost to its conversation.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+        store = self._parts.store
+        try:
+            with store.patience():
+                return await self._parts.continuing.find(turn, given, isolation, keyed=keyed)
+            raise StoreUnavailable
+        except StoreUnavailable:
+            store.on_refused()
+            raise
+
+    async def _submit(self, submission: Submission) -> Replies:
+        """Hands the turn over.
+
+        Raises:
+            mix2api.errors.ClientVisibleError: it was not taken.
+        """
+        store = self._parts.store
+        if not store.is_away:
+            with store.patience():
+                return await self._parts.dispatch.submit(submission)
+        store.on_refused()
+        raise StoreUnavailable
+
+    async def _put_back(self, at: Digest, session_id: SessionId) -> None:
+        """Puts a session back to where it waited. If the store is away, that is done once it is back, and not waited for."""
+        with self._parts.store.patience():
+            await self._parts.continuing.put_back(at, session_id)
 
     async def _stream(self, run: _Run) -> Response:
         held: list[Reply] = []

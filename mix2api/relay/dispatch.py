@@ -22,6 +22,7 @@ from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, ReplyBuffer, ReplyReader
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
+from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import (
     SUCCESSES,
     Detail,
@@ -39,6 +40,10 @@ _SILENT_PERIODS: Final = 4
 expire, its taker another to be sure, and the recovery's `end` a third to be found."""
 
 
+_AWAY_LIMIT_MS: Final = 6000.0
+"""A store that is away for longer than this ends the streams that come by it. It is known to be away after 3 s at the
+latest (an idle edge asks it that often), and every client is to have its ending 10 s after it went away."""
+_AWAY_LOOK_S: Final = 0.5
 _ASKED_PER_PERIOD: Final = 50
 _ASKED_FOR_OWNER: Final = 25
 """Half a period: leases are taken three times in one. Longer would keep clients waiting where no worker lives at all."""
@@ -112,6 +117,8 @@ class RelayDispatch:
         is_alive: whether a process's heartbeat is there.
         mint: makes ids and draws shards.
         clock: for deadlines.
+        shards: how many there are.
+        store: whether Redis answers.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of one process, handed down once
@@ -124,6 +131,7 @@ class RelayDispatch:
         mint: Mint,
         clock: Clock,
         shards: int,
+        store: StoreWatch,
     ) -> None:
         self._options = options
         self._inboxes = inboxes
@@ -133,6 +141,7 @@ class RelayDispatch:
         self._mint = mint
         self._clock = clock
         self._shards = shards
+        self._store = store
         self._runs: dict[RunId, _RemoteRun] = {}
 
     @property
@@ -243,23 +252,41 @@ class RelayDispatch:
                 run.logged_as, run.end_found = RunId(reply.run_id or run.run_id), False
 
     async def watch(self) -> None:
-        """Looks up silent runs, for ever."""
-        while True:
-            await trio.sleep(self._options.period_s)
-            silent_since = self._clock.monotonic_ms() - self._options.period_s * 1000
-            silent = [run_id for run_id, run in self._runs.items() if run.heard_ms <= silent_since]
-            for run_id in silent:
-                if run_id in self._runs:
-                    await self._look_up(self._runs[run_id])
+        """Looks up silent runs, and ends all of them when Redis is away for too long; for ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_store)
+            while True:
+                await trio.sleep(self._options.period_s)
+                await self._look_up_silent()
 
-    async def _look_up(self, run: _RemoteRun) -> None:
-        try:
-            verdict = await self._verdict(run)
-        except StoreUnavailable:
-            run.heard_ms = self._clock.monotonic_ms()  # silence tells nothing while Redis is away
-            return
-        if verdict is not None:
-            self._end(run, verdict)
+    async def _watch_store(self) -> None:
+        while True:
+            await trio.sleep(_AWAY_LOOK_S)
+            if not self._runs:
+                continue
+            self._store.look_soon()
+            if self._store.away_ms >= _AWAY_LIMIT_MS:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        """Ends the streams whose replies cannot come. The workers hear of that once Redis is back."""
+        for run in list(self._runs.values()):
+            self._end(run, _store_away())
+
+    async def _look_up_silent(self) -> None:
+        silent_since = self._clock.monotonic_ms() - self._options.period_s * 1000
+        silent = [run for run in self._runs.values() if run.heard_ms <= silent_since]
+        for number, run in enumerate(silent):
+            if run.run_id not in self._runs:
+                continue
+            try:
+                verdict = await self._verdict(run)
+            except StoreUnavailable:
+                for unheard in silent[number:]:  # silence tells nothing while Redis is away
+                    unheard.heard_ms = self._clock.monotonic_ms()
+                return
+            if verdict is not None:
+                self._end(run, verdict)
 
     async def _verdict(self, run: _RemoteRun) -> Ended | None:
         """What a silent run's client is told now; None: it has to wait."""
@@ -348,6 +375,17 @@ def _lost(detail: Detail) -> Ended:
         http_status=503,
         message="the process that ran this request was lost; try again",
         error_code="worker_lost",
+        retry_after_s=1,
+    )
+
+
+def _store_away() -> Ended:
+    return Ended(
+        end_reason=EndReason.UNAVAILABLE,
+        http_status=StoreUnavailable.status,
+        message="the event log cannot be reached, and the rest of the answer with it; try again",
+        error_type=StoreUnavailable.type,
+        error_code=StoreUnavailable.code,
         retry_after_s=1,
     )
 

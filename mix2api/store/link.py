@@ -103,6 +103,16 @@ class RedisLink:
         """The word with which the server turned the last connection away; None while it is up, or if it said nothing."""
         return self._why if self._down else None
 
+    @property
+    def silent_since_ms(self) -> float | None:
+        """Since when (monotonic) a command is unanswered, if that is over 400 ms ago; 0 while the connection is lost.
+
+        None: nothing is known against it. Two equal values show that nothing was answered between the two looks.
+        """
+        if self._down:
+            return 0.0
+        return self._sent_at_ms if self.is_down else None
+
     async def execute(self, *commands: Command) -> list[Reply]:
         """Sends commands in one round trip and gives their replies, error replies as exceptions in the list.
 

@@ -91,6 +91,11 @@ class Store:
         """The word with which Redis refuses to work, as far as anything has shown; None if it works, or says nothing."""
         return self.willingness.word or self.beating.why
 
+    def silence(self) -> frozenset[tuple[str, float]]:
+        """The connections for short commands that do not answer now, and since when; empty if all do. Never waits."""
+        found = ((link.name, link.silent_since_ms) for link in self.links[:3])
+        return frozenset((name, since_ms) for name, since_ms in found if since_ms is not None)
+
 
 @asynccontextmanager
 async def open_store(options: StoreOptions) -> AsyncIterator[Store]:

@@ -1,6 +1,6 @@
 """A real server on a free port of the loopback, a scripted worker behind it, and a client that sees every byte."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, Reply, TextDelta
 from mix2api.sessions.resolution import Reuse, SessionIndex
 from mix2api.store.memory import MemorySessionIndex
+from mix2api.store_watch import Silence, StoreWatch
 from mix2api.vocabulary import EndReason, FinishReason, ProcessId, Shard
 
 SECRET = b"a secret of the tests, 32 bytes."
@@ -184,6 +185,7 @@ async def running_edge(
     dispatch: ScriptedDispatch | None = None,
     *,
     index: SessionIndex | None = None,
+    silence: Callable[[], Silence] = frozenset,
     bases: UpstreamBases | None = None,
     stop_within_s: float = 0,
     **options: Any,
@@ -193,26 +195,26 @@ async def running_edge(
     watcher = Watcher()
     seal = Seal(SECRET)
     clock = SystemClock()
-    app = build_app(
-        EdgeParts(
-            options=evolve(OPTIONS, **options),
-            dispatch=dispatch,
-            health=watcher,
-            observer=watcher,
-            continuing=Continuing(
-                index or MemorySessionIndex(),
-                seal,
-                Mint(seal, clock),
-                Reuse.LINEAGE,
-                seal.digest("site", "site"),
-                lambda: Shard(0),
-            ),
-            seal=seal,
-            mint=Mint(seal, clock),
-            clock=clock,
-            bases=bases or OnlyTheConfigured(),
-        )
+    parts = EdgeParts(
+        options=evolve(OPTIONS, **options),
+        dispatch=dispatch,
+        health=watcher,
+        observer=watcher,
+        continuing=Continuing(
+            index or MemorySessionIndex(),
+            seal,
+            Mint(seal, clock),
+            Reuse.LINEAGE,
+            seal.digest("site", "site"),
+            lambda: Shard(0),
+        ),
+        seal=seal,
+        mint=Mint(seal, clock),
+        clock=clock,
+        store=StoreWatch(silence, clock),
+        bases=bases or OnlyTheConfigured(),
     )
+    app = build_app(parts)
     stopping, stopped = trio.Event(), trio.Event()
     config = server_config(["127.0.0.1:0"], drain_s=stop_within_s, on_fault=watcher.on_fault)
 
@@ -221,6 +223,7 @@ async def running_edge(
         stopped.set()
 
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(parts.store.watch)
         binds = await nursery.start(served)
         port = int(binds[0].rpartition(":")[2])
         with trio.fail_after(20):

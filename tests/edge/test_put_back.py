@@ -3,11 +3,12 @@
 import pytest
 import trio
 from attrs import define, field
-from edge.harness import ACCEPTED, STOPPED, Client, running_edge
+from edge.harness import ACCEPTED, STOPPED, Client, Edge, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.errors import Overloaded
+from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.sessions.dispatch import Ended
+from mix2api.store_watch import Silence
 from mix2api.vocabulary import Detail, Digest, EndReason, SessionId
 
 HISTORY = [
@@ -114,3 +115,57 @@ async def test_one_that_begins_after_early_headers_keeps_its_session() -> None:
         run.say(ACCEPTED, STOPPED)
         await run.wait_settled()
     assert (len(index.taken), index.back, edge.watcher.refused) == (1, [], [])
+
+
+SILENT: Silence = frozenset({("read", 1.0)})
+
+
+class NobodyAnswers(OneWaits):
+    """An index whose every answer stays out."""
+
+    async def take(self, *places: Digest) -> tuple[Digest, SessionId] | None:
+        await trio.sleep_forever()
+        return await super().take(*places)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_request_whose_look_up_is_never_answered_is_refused_and_its_line_written(
+    *, stream: bool
+) -> None:
+    async with running_edge(index=NobodyAnswers(), silence=lambda: SILENT) as edge:
+        answer = await edge.chat(messages=HISTORY, stream=stream)
+        (refused,) = edge.watcher.refused
+    assert (answer.status, answer.error()["code"]) == (503, "store_unavailable")
+    assert int(answer.headers["retry-after"]) >= 1
+    assert (refused.end_reason, refused.http_status) == (EndReason.UNAVAILABLE, 503)
+
+
+class NobodyTakesBack(OneWaits):
+    """An index that gives a session out and never hears of it again."""
+
+    async def put_back(self, at: Digest, session_id: SessionId) -> None:
+        await super().put_back(at, session_id)
+        await trio.sleep_forever()
+
+
+async def test_a_refusal_does_not_wait_for_a_session_to_be_put_back_into_a_silent_store() -> None:
+    index, dispatch = NobodyTakesBack(), ScriptedDispatch(refusal=StoreUnavailable())
+    async with running_edge(dispatch, index=index, silence=lambda: SILENT) as edge:
+        assert (await edge.chat(messages=HISTORY)).status == 503
+    assert index.back == [(at, SESSION) for at in index.taken]
+
+
+async def test_while_the_store_is_known_to_be_away_no_turn_is_handed_over() -> None:
+    async with running_edge(silence=lambda: SILENT) as edge:
+        await edge.chat()
+        while edge.dispatch.waiting:
+            await edge.dispatch.next_run()
+        await until_known(edge)
+        assert (await edge.chat()).error()["code"] == "store_unavailable"
+        assert edge.dispatch.waiting == 0
+
+
+async def until_known(edge: Edge) -> None:
+    """Asks until it is refused: the watch has had its second look. The harness bounds the wait."""
+    while (await edge.chat()).status == 200:
+        await edge.dispatch.next_run()

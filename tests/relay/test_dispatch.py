@@ -35,6 +35,7 @@ from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, WakeUp
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission, TextDelta
 from mix2api.store.memory import MemoryEventLog
+from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.upstreams.scripted import Hang, Raise, Script
 from mix2api.vocabulary import (
@@ -96,6 +97,9 @@ class Edge:
     outbox: SentMail
     log: MemoryEventLog
     alive: set[ProcessId]
+    store: StoreWatch
+    lost: set[tuple[str, float]]
+    """Connections to the store that do not answer."""
 
     async def submit(self, of: Submission | None = None) -> tuple[Submission, Replies]:
         sent = of if of is not None else submission()
@@ -120,15 +124,18 @@ def edge(log: MemoryEventLog | None = None) -> Edge:
         await trio.lowlevel.checkpoint()
         return process in alive
 
+    lost: set[tuple[str, float]] = set()
+    store = StoreWatch(lambda: frozenset(lost), CLOCK)
     options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S)
-    relay = RelayDispatch(options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4)
-    return Edge(relay, inboxes, outbox, log, alive)
+    relay = RelayDispatch(options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store)
+    return Edge(relay, inboxes, outbox, log, alive, store, lost)
 
 
 @asynccontextmanager
 async def watching(made: Edge) -> AsyncIterator[Edge]:
     """The edge looks up silent runs."""
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(made.store.watch)
         nursery.start_soon(made.relay.watch)
         yield made
         nursery.cancel_scope.cancel()
@@ -465,3 +472,74 @@ async def test_a_run_that_speaks_is_not_looked_up() -> None:
             await trio.sleep(PERIOD_S / 2)
         made.deliver(of, 10, STOPPED)
         assert text_of(await all_of(replies)) == "." * 9
+
+
+# --- the store away
+
+
+@define(eq=False)
+class CountedHistory(MemoryEventLog):
+    """It is away, and counts who asks."""
+
+    reads: int = 0
+
+    async def history(self, session_id: SessionId) -> History:
+        del session_id
+        await trio.lowlevel.checkpoint()
+        self.reads += 1
+        raise StoreUnavailable
+
+
+_AWAY_S = 6.0
+"""For how long a stream outlasts that."""
+
+
+async def test_a_stream_outlasts_a_store_that_comes_back_soon() -> None:
+    async with watching(edge()) as made:
+        of, replies = await made.submit()
+        made.deliver(of, 1, ACCEPTED, TextDelta("a"))
+        made.lost.add(("read", 1.0))
+        await trio.sleep(_AWAY_S - 1)
+        made.lost.clear()
+        made.deliver(of, 2, TextDelta("b"), STOPPED)
+        taken = await all_of(replies)
+        assert (text_of(taken), ended(taken)) == ("ab", STOPPED)
+        assert made.mails(Hangup) == []
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_stream_whose_store_stays_away_is_ended_and_its_worker_told(*, accepted: bool) -> None:
+    async with watching(edge()) as made:
+        of, replies = await made.submit()
+        if accepted:
+            made.deliver(of, 1, ACCEPTED)
+        made.lost.add(("read", 0.0))
+        told = await silence(replies, _AWAY_S + 1.5)
+        assert told is not None
+        assert (told.end_reason, told.http_status, told.retry_after_s) == (EndReason.UNAVAILABLE, 503, 1)
+        assert made.mails(Hangup) == [Hangup(of.run_id, Detail.EDGE_LOST)]
+        assert made.relay.count == 0
+        replies.settle(Receipt.ERROR_WRITTEN)
+        assert made.receipts() == [("receipt", of.run_id, "error_written")]
+
+
+async def test_short_outages_do_not_add_up() -> None:
+    async with watching(edge()) as made:
+        of, replies = await made.submit()
+        await run_elsewhere(made, of, [BEGINNING, Hang()], begin_only=True)
+        for _ in range(5):
+            made.lost.add(("read", 0.0))
+            await trio.sleep(_AWAY_S - 1)
+            made.lost.clear()
+            await trio.sleep(1)
+        assert await silence(replies, 0) is None
+        assert made.mails(Hangup) == []
+
+
+async def test_one_look_up_that_fails_ends_the_pass_and_nobody_s_silence_counts() -> None:
+    log = CountedHistory(EDGE)
+    async with watching(edge(log)) as made:
+        for _ in range(20):
+            await made.submit()
+        await trio.sleep(PERIOD_S + 1)
+        assert log.reads == 1

@@ -9,7 +9,7 @@ from whole_system import Shape, WholeSystem, until, whole_system
 from wire_client import Answer
 
 from mix2api.demo import numbered_text
-from mix2api.vocabulary import EndReason, Receipt
+from mix2api.vocabulary import SUCCESSES, EndReason, Receipt
 
 _ID = {"x-request-id": "away"}
 _PROMPT = "[[chunks:60]] [[pace:10]]"
@@ -131,3 +131,59 @@ async def test_a_relayed_stream_gets_its_ending_once_the_store_is_back(
         if answer.finish_reason() == "stop":
             assert answer.text() == "".join(numbered_text(_PROMPT, 60, 24))
         await system.check_log(runs=1)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["paused", "killed"])
+async def test_a_relayed_stream_goes_on_whole_when_the_store_is_back_soon(
+    *, killed: bool, server: RedisServer
+) -> None:
+    prompt = "[[chunks:200]] [[pace:10]]"
+    async with whole_system(Shape.APART, server.url) as system:
+        async with system.client.asking(prompt, headers=_ID, stream=True) as asked:
+            head = await asked.head()
+            await asked.read_until(lambda body: b"-00003" in body)
+            go_away(server, killed=killed)
+            await until(lambda: degraded(system))
+            come_back(server, killed=killed)
+            answer = await asked.rest(head)
+        assert answer.finish_reason() == "stop"
+        assert answer.text() == "".join(numbered_text(prompt, 200, 24))
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["paused", "killed"])
+async def test_a_relayed_stream_whose_store_stays_away_gets_the_failing_ending(
+    *, killed: bool, server: RedisServer
+) -> None:
+    async with whole_system(Shape.APART, server.url) as system:
+        async with system.client.asking("[[chunks:100000]] [[pace:10]]", headers=_ID, stream=True) as asked:
+            head = await asked.head()
+            await asked.read_until(lambda body: b"-00003" in body)
+            go_away(server, killed=killed)
+            answer = await asked.rest(head)  # nobody brings the store back before that
+        error, terminal = answer.chunks()[-2:]
+        assert error["error"]["end_reason"] == EndReason.UNAVAILABLE
+        assert terminal["choices"][0]["finish_reason"] == "error"
+        assert answer.payloads()[-1] == "[DONE]"
+        come_back(server, killed=killed)
+        run = await system.ended_run_of("away")
+        assert run.end.end_reason not in SUCCESSES
+        assert (await system.wait_receipts(1))[run.run_id] == Receipt.ERROR_WRITTEN
+
+
+@pytest.mark.parametrize("shape", Shape)
+async def test_a_continued_request_is_refused_while_the_store_is_paused(
+    shape: Shape, server: RedisServer
+) -> None:
+    async with whole_system(shape, server.url) as system:
+        first = await system.client.ask("hello", stream=False)
+        history = [
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": first.text()},
+            {"role": "user", "content": "and?"},
+        ]
+        server.pause()
+        for stream in (True, False):
+            answer = await system.client.ask("", stream=stream, messages=history)
+            assert (answer.status, answer.error()["code"]) == (503, "store_unavailable")
+        server.resume()
+        await until(lambda: served(system))

@@ -1,0 +1,91 @@
+"""Whether the store answers at this moment, for whoever would wait for it in vain: requests are to be refused in 500 ms.
+
+Elapsed time alone is no evidence: a busy process takes long with a healthy store. The store counts as away when one and
+the same command was unanswered at two looks, after its limit, and the loop has read its sockets in between (ADR 17).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import trio
+
+from mix2api.clock import Clock
+
+Silence = frozenset[tuple[str, float]]
+"""Connections that are lost, or whose command is unanswered for longer than its limit, and since when (monotonic ms)."""
+_LOOK_S: Final = 0.025
+"""A command counts as unanswered after 400 ms. Two looks later it is 450 ms, which leaves 50 for the answer."""
+
+
+class StoreWatch:
+    """Looks at the store's connections while somebody waits for it, and cuts short what waits in vain.
+
+    Args:
+        silence: the connections that do not answer now; empty if all do. Never waits.
+        clock: for how long it has been so.
+        on_refused: told of each request that is refused because of it.
+    """
+
+    def __init__(
+        self, silence: Callable[[], Silence], clock: Clock, on_refused: Callable[[], None] = lambda: None
+    ) -> None:
+        self._silence = silence
+        self._clock = clock
+        self.on_refused = on_refused
+        self._waiting: set[trio.CancelScope] = set()
+        self._wanted = trio.Event()
+        self._away_since_ms: float | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the store did not answer when it was last looked at."""
+        return self._away_since_ms is not None
+
+    @property
+    def away_ms(self) -> float:
+        """For how long it has been known to be away; 0 if it is not."""
+        since_ms = self._away_since_ms
+        return 0.0 if since_ms is None else self._clock.monotonic_ms() - since_ms
+
+    def look_soon(self) -> None:
+        """Has `watch` look, though nobody waits in `patience`."""
+        self._wanted.set()
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """A block that is left early, without an exception, once the store is away; at its first wait if it is already.
+
+        What the block had sent to the store may still be done.
+        """
+        scope = trio.CancelScope()
+        if self.is_away:
+            scope.cancel()
+        self._waiting.add(scope)
+        self.look_soon()
+        try:
+            with scope:
+                yield
+        finally:
+            self._waiting.discard(scope)
+
+    async def watch(self) -> None:
+        """Looks while somebody waits or something is silent, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted = trio.Event()
+            seen = self._silence()
+            while self._waiting or seen:
+                await trio.sleep(_LOOK_S)
+                silence = self._silence()
+                self._conclude(is_away=bool(silence & seen))
+                seen = silence
+
+    def _conclude(self, *, is_away: bool) -> None:
+        if not is_away:
+            self._away_since_ms = None
+            return
+        if self._away_since_ms is None:
+            self._away_since_ms = self._clock.monotonic_ms()
+        for scope in self._waiting:
+            scope.cancel()
