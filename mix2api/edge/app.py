@@ -27,13 +27,17 @@ from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
-from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
+from mix2api.errors import ClientVisibleError, InvalidRequest, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.dispatch import Dispatch
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import Detail, RequestId
 
+_ONCE: Final = frozenset(
+    {b"authorization", b"x-api-key", b"x-session-id", b"x-persona-id", b"x-upstream-base-url"}
+)
+"""Headers that may not be repeated, beside the session-key header."""
 _Handler = Callable[..., Awaitable[Response]]
 
 
@@ -92,6 +96,7 @@ class EdgeApp(QuartTrio):
         self._clock = parts.clock
         self._drain_s = parts.options.drain_s
         self._expose_stack = parts.options.expose_stack
+        self._once = _ONCE | {parts.options.session_key_header.lower().encode()}
         self._refusals = refusals
 
     def route_to(self, path: str, method: str, handler: _Handler) -> None:
@@ -105,6 +110,7 @@ class EdgeApp(QuartTrio):
         request.started_ms = self._clock.monotonic_ms()
         try:
             self._route(request)
+            _check_headers(request, self._once)
             return await self._handle(request)
         except ClientVisibleError as error:
             return await self._refuse(request, error)
@@ -143,6 +149,25 @@ class EdgeApp(QuartTrio):
         await request.body.drain(self._drain_s)
         allowed = [("allow", ", ".join(_allowed(request)))] if isinstance(error, MethodNotAllowed) else []
         return error_answer(request, error, allowed)
+
+
+def _check_headers(request: EdgeRequest, once: frozenset[bytes]) -> None:
+    """Refuses a request that says twice who sent it or which session it means: a proxy may have looked at the other one.
+
+    Raises:
+        InvalidRequest: one of these headers is repeated, be it with the same value.
+    """
+    names = [name for name, _ in request.scope["headers"]]
+    if len(request.given) == len(names):
+        return
+    for name in once:
+        if names.count(name) > 1:
+            word = name.decode("latin1")
+            raise InvalidRequest(
+                f"The header `{word}` stands in the request more than once: send it once.",
+                param=word,
+                code="repeated_header",
+            )
 
 
 def _routing_error(request: BaseRequestWebsocket) -> ClientVisibleError:

@@ -1,5 +1,6 @@
 """Hypercorn's HTTP/1.1 on one connection, as the edge has it (ADR 15): what it says to the client, and what it refuses."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -24,12 +25,17 @@ from mix2api.wire.error_answer import envelope
 _AHEAD_BYTES: Final = 2**16
 """What a client may send of its next requests while one is answered. Of more, and of its leaving after more, is heard
 only once the answer is out."""
+_FIELDS_MAX: Final = 256
+"""Header fields of a request: more than twice what agents behind two proxies send (some 40 to 100)."""
+_BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\n[ \t]")
+"""A line that ends in LF alone, or that a fold continues: two servers may cut such a head differently (RFC 9112, 2.2, 5.2)."""
 _VERSIONS: Final = frozenset({b"1.0", b"1.1"})
 _EMPTY_LINES: Final = b"\r\n"
 _BAD_REQUEST: Final = 400
+_HEAD_TOO_LONG: Final = 431
 _VERSION_NOT_SUPPORTED: Final = 505
 _WHY: Final = {
-    431: "The head of the request is too long.",
+    _HEAD_TOO_LONG: "The head of the request is too long, or has too many fields.",
     501: "The body may be sent with `content-length` or `transfer-encoding: chunked` only.",
     _VERSION_NOT_SUPPORTED: "The edge speaks HTTP/1.1 and 1.0 only.",
 }
@@ -177,8 +183,10 @@ class Protocol(H11Protocol):
         target = _origin_form(request.target)
         if request.http_version not in _VERSIONS:
             await self._refuse(_VERSION_NOT_SUPPORTED)
-        elif target is None or _is_framed_twice(request):
+        elif target is None or _is_framed_twice(request) or self.connection.is_loose:
             await self._refuse(_BAD_REQUEST)
+        elif self.connection.is_too_long:
+            await self._refuse(_HEAD_TOO_LONG)
         else:
             await self._begin(request, target)
 
@@ -234,6 +242,11 @@ class _Http(h11.Connection):
     def __init__(self, head_bytes: int) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size=head_bytes)
         self._head_bytes = head_bytes
+        self._is_chunked = False
+        self.is_loose = False
+        """The head of the last request has lines that two servers may cut differently."""
+        self.is_too_long = False
+        """It has too many bytes or fields. h11 itself bounds only heads that are not whole yet."""
 
     def receive_data(self, data: bytes) -> None:
         """What came; there is no end of it here, for that is the connection's."""
@@ -243,14 +256,40 @@ class _Http(h11.Connection):
             super().receive_data(data)
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next thing that the client said."""
-        if self.their_state is h11.MUST_CLOSE:
-            return h11.NEED_DATA
+        """The next thing that the client said.
+
+        Raises:
+            h11.RemoteProtocolError: it is not well-formed; nor is what ends a chunked body by LF alone.
+        """
         try:
-            return super().next_event()
+            return self._next_event()
         except h11.RemoteProtocolError as fault:
             # h11 raises such a fault from one of its own methods: the fault refers to a frame that refers to the fault.
             raise fault.with_traceback(None) from None
+
+    def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        state = self.their_state
+        if state is h11.MUST_CLOSE:
+            return h11.NEED_DATA
+        if state is not h11.IDLE and not self._is_chunked:
+            return super().next_event()
+        before, _ = self.trailing_data
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._is_chunked = any(name == b"transfer-encoding" for name, _ in event.headers)
+            self.is_loose = self._was_loose(before)
+            taken = len(before) - len(self.trailing_data[0])
+            self.is_too_long = taken > self._head_bytes or len(event.headers) > _FIELDS_MAX
+        elif isinstance(event, h11.EndOfMessage):
+            self._is_chunked = False
+            if self._was_loose(before):
+                raise h11.RemoteProtocolError("line ends in the trailer", error_status_hint=_BAD_REQUEST)
+        return event
+
+    def _was_loose(self, before: bytes) -> bool:
+        """Whether what the last event took of these bytes has bare or folded line ends."""
+        taken = len(before) - len(self.trailing_data[0])
+        return _BARE_LINE_END.search(before, 0, taken) is not None
 
     def rest(self) -> "_Http":
         """A connection that goes on behind the empty lines that stand before the next request; itself, if there are none."""
@@ -260,6 +299,11 @@ class _Http(h11.Connection):
         fresh = _Http(self._head_bytes)
         fresh.receive_data(ahead)
         return fresh
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of a head is there that is not whole."""
+        return self.their_state is h11.IDLE and bool(self.trailing_data[0])
 
 
 class _ReadAhead:

@@ -62,6 +62,17 @@ async def until_as_few_tasks_as(before: int) -> None:
         (b"POST / HTTP/1.0\r\n" + CHUNKED + b"\r\n0\r\n\r\n", 400),
         (POST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
         (POST + CHUNKED + b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\nzz\r\n", 400),
+        (b"GET /health/live HTTP/1.1\nhost: edge\n\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nhost: edge\r\n\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nhost: edge\nx: y\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nhost: edge\r\nx: y\r\n z\r\n\r\n", 400),
+        (POST + b"transfer-encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"transfer-encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n", 400),
+        (POST + b"transfer-encoding: chunked\r\n \r\n\r\n0\r\n\r\n", 400),
+        (POST + b"host: other\r\ncontent-length: 2\r\n\r\n{}", 400),
+        (POST + b"content-length: 2\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nhost: edge\r\n" + b"x: y\r\n" * 300 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nhost: edge\r\nx: " + b"a" * 17_000 + b"\r\n\r\n", 431),
     ],
 )
 async def test_what_cannot_be_read_gets_the_envelope_and_a_line_and_the_connection_closes(
@@ -97,6 +108,56 @@ async def test_a_body_that_breaks_the_framing_leaves_one_line_of_its_request(
     assert said.startswith(b"HTTP/1.1 400 ")
     assert b"\r\nx-request-id: mine\r\n" in said
     assert (refused.request_id, refused.http_status, refused.reject_reason) == ("mine", status, code)
+
+
+@pytest.mark.parametrize("trailer", [b"0\r\n\n", b"0\r\nx: y\n\r\n", b"0\r\nx: y\r\n z\r\n\r\n"])
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_a_chunked_body_whose_end_two_servers_may_see_differently_is_refused(
+    trailer: bytes, pieces: int
+) -> None:
+    head = POST + CHUNKED + b"x-request-id: mine\r\nauthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+    async with running_edge() as edge, edge.connect() as client:
+        await client.stream.send_all(head + b"2\r\n{}\r\n" + trailer[: len(trailer) // pieces])
+        await trio.testing.wait_all_tasks_blocked()
+        await client.stream.send_all(trailer[len(trailer) // pieces :] + ALIVE)
+        said = await rest_of(client)
+        (refused,) = edge.watcher.refused
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"\r\nx-request-id: ") == 1
+    assert (refused.request_id, refused.reject_reason) == ("mine", "malformed_http")
+
+
+async def test_a_chunked_body_with_a_trailer_is_read() -> None:
+    body = msgspec.json.encode(ASK)
+    head = POST + CHUNKED + b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+    async with running_edge() as edge:
+        said = await told(edge, head + b"%x\r\n" % len(body) + body + b"\r\n0\r\nx: y\r\n\r\n" + LAST)
+    assert [part[:4] for part in said.split(b"HTTP/1.1 ")[1:]] == [b"200 "] * 2
+
+
+@pytest.mark.parametrize("value", [b"Bearer " + TOKEN.encode(), b"Bearer other", b""])
+@pytest.mark.parametrize(
+    "name", [b"authorization", b"X-API-Key", b"x-session-id", b"x-session-key", b"x-upstream-base-url"]
+)
+async def test_of_two_headers_that_say_who_calls_or_what_is_meant_none_is_taken(
+    name: bytes, value: bytes
+) -> None:
+    twice = [name + b": Bearer " + TOKEN.encode(), name + b": " + value]
+    given = twice[1:] if name == b"authorization" else twice  # `chat` brings the first
+    async with running_edge() as edge:
+        said = await told(edge, chat(*given, b"connection: close"))
+        (refused,) = edge.watcher.refused
+        assert edge.dispatch.waiting == 0
+    assert said.startswith(b"HTTP/1.1 400 ")
+    error = msgspec.json.decode(said.partition(b"\r\n\r\n")[2])["error"]
+    assert (error["code"], error["param"]) == ("repeated_header", name.decode().lower())
+    assert (refused.http_status, refused.end_reason) == (400, EndReason.INVALID_REQUEST)
+
+
+async def test_other_headers_may_be_repeated() -> None:
+    async with running_edge() as edge:
+        said = await told(edge, chat(b"accept: a", b"accept: b", b"connection: close"))
+    assert said.startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
