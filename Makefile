@@ -106,12 +106,16 @@ bench-sessions: $(DEV_STAMP)
 	$(BIN)/python bench/sessions.py
 
 # Each takes minutes; the target's name is the marker of its tests.
-soak damage memory: $(DEV_STAMP)
+soak damage: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m $@ tests/soak
 
 # Some 15 minutes on two quiet cores: TRUTH_RUNS, TRUTH_SEED and TRUTH_CLIENTS change what is done.
 truth: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m truth tests/truth
+
+# What a process keeps, measured: half an hour. Shorter: make memory MEMORY_REQUESTS=600 MEMORY_WAIT_S=10 MEMORY_SOAK_MIN=2
+memory: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m memory tests/soak
 
 clients: $(DEV_STAMP)
 	tests/clients/run.sh

@@ -3,13 +3,17 @@
 Linux only. `/proc/<pid>/mem` of a child can be read without any tool, which a core image by `gcore` would need.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from attrs import frozen
 
 _PIECE_BYTES = 1 << 22
 """Read at a time: a heap of some hundred megabytes need not be held twice."""
+_LONGEST_WORD = 64
+"""Bytes of a word that may be cut in two by a piece's end."""
 _NOT_CONTENT = ("[vvar]", "[vvar_vclock]", "[vdso]", "[vsyscall]")
 """The kernel's own pages, which cannot be read."""
 
@@ -40,29 +44,32 @@ def writable_regions(pid: int) -> Iterator[Region]:
             yield Region(start, end, name[0] if name else "")
 
 
-def needles_in(pid: int, needles: Iterable[bytes]) -> dict[bytes, int]:
-    """How often each needle stands in the process's memory; those that do not are left out.
+def words_in(pid: int, pattern: re.Pattern[bytes]) -> set[bytes]:
+    """All words of a pattern that stand in the process's memory: as bytes, or as texts of wider characters.
 
-    The process runs on meanwhile. Pages that vanish while they are read are passed over.
+    Python keeps a text with one character outside Latin-1 in two or four bytes a character. Zero bytes are left out
+    before the search, which makes all three forms one. The process runs on meanwhile; pages that vanish are passed over.
     """
-    wanted = list(needles)
-    overlap = max(map(len, wanted)) - 1
-    counts = dict.fromkeys(wanted, 0)
+    found: set[bytes] = set()
     with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
         for region in writable_regions(pid):
             tail = b""
-            at = region.start
-            while at < region.end:
-                try:
-                    memory.seek(at)
-                    piece = memory.read(min(_PIECE_BYTES, region.end - at))
-                except OSError:
-                    break
-                if not piece:
-                    break
-                at += len(piece)
-                held = tail + piece
-                for needle in wanted:
-                    counts[needle] += held.count(needle)
-                tail = held[-overlap:] if overlap else b""
-    return {needle: count for needle, count in counts.items() if count}
+            for piece in _pieces(memory, region):
+                held = tail + piece.replace(b"\0", b"")
+                found.update(pattern.findall(held))
+                tail = held[-_LONGEST_WORD:]
+    return found
+
+
+def _pieces(memory: IO[bytes], region: Region) -> Iterator[bytes]:
+    at = region.start
+    while at < region.end:
+        try:
+            memory.seek(at)
+            piece = memory.read(min(_PIECE_BYTES, region.end - at))
+        except OSError:
+            return
+        if not piece:
+            return
+        at += len(piece)
+        yield piece
