@@ -246,12 +246,12 @@ ACQUIRE: Final = Script("""
 local damaged = 0
 local token = redis.pcall('GET', KEYS[1])
 local ours = type(token) == 'string' and string.sub(token, 1, #ARGV[1] + 1) == ARGV[1] .. ':'
-if token and (type(token) == 'table' or #token > 200 or not string.find(token, '^[^:]+:[^:]+:%d+$')) then
+if token and (type(token) == 'table' or #token > 200 or not string.find(token, '^[%w_.-]+:[%w_.-]+:%d+$')) then
   ours = false
   token = nil
 elseif token and not ours then
   local left = redis.call('PTTL', KEYS[1])
-  if left >= 0 and left <= 86400000 then return false end
+  if left >= 0 and left <= 3600000 then return false end
   token = nil
 end
 if token == nil then
@@ -273,8 +273,8 @@ return token
 """)
 """KEYS: lease, epoch. ARGV: our holder word, ms. Takes what is free, extends what is ours; nil if another has it.
 
-A lease of another form or type is nobody's: no process wrote it. Nor is one without expiry, or with a day of it and more
-(`MIX2API_LEASE_S` is an hour at most): it would keep its shard for ever.
+A lease of another form or type is nobody's: no process wrote it. Nor is one without expiry, or with more than an hour
+of it (the longest `MIX2API_LEASE_S`): it would keep its shard for ever.
 A counter begins at the server's clock, in microseconds: one that was emptied or is no number above 0 does not count again
 what it has counted, so that nobody takes a shard for one that was never out of his hands.
 Where damage gave way, gives a list of the token and a sum: 1 for the lease, 2 for the epoch.

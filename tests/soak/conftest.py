@@ -11,7 +11,6 @@ _HERE = Path(__file__).parent
 _KINDS = {
     "soak": "the system under load for minutes, and waits that long",
     "damage": "every role with damaged keys in its store",
-    "truth": "what clients saw against the audit, over thousands of runs",
     "memory": "what a process keeps of finished runs",
 }
 

@@ -19,7 +19,7 @@ import trio
 from redis_server import RedisServer
 from soak.memory_trial import Plant, Trial, found_of, kept_alive, long_prompts, trial
 
-pytestmark = pytest.mark.soak
+pytestmark = pytest.mark.memory
 
 _REQUESTS = int(os.environ.get("MEMORY_REQUESTS", "5000"))
 _WAIT_S = float(os.environ.get("MEMORY_WAIT_S", "60"))

@@ -1,0 +1,374 @@
+"""A whole system whose keys are damaged while it works: conversations that go on, and one stream beside them all."""
+
+import io
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import damages
+import trio
+from attrs import define, field
+from damages import ENTRIES, FIELDS, TOKENS, WHOLE, Damage, groups, put
+from redis_server import RedisServer
+from whole_system import SHARDS, Shape, WholeSystem, until, whole_system
+from wire_client import Answer, Conversation
+
+from mix2api.cli.audit import AuditQuery, audit
+from mix2api.cli.replay import ReplayQuery, replay
+from mix2api.cli.retiring import retire_session
+from mix2api.cli.sessions import SessionsQuery, list_sessions, show_session
+from mix2api.clock import SystemClock
+from mix2api.identity import shard_of
+from mix2api.store.keys import Keys
+from mix2api.vocabulary import ProcessId, SessionId, Shard
+
+_BESIDE = "[[chunks:100000]] [[pace:50]]"
+_DAY_MS = 86_400_000
+_CODES = {"audit": {0, 1}, "list": {0}, "show": {0, 1, 3}, "replay": {0, 1, 3}, "request": {0, 1, 3}}
+"""The documented exit codes of each command."""
+KEYS = Keys()
+
+
+@define(eq=False)
+class Talk:
+    """One conversation. It goes on whatever happens to what is stored of it."""
+
+    system: WholeSystem
+    prompt: str
+    session: SessionId = SessionId("")
+    request: str = ""
+    resolution: str = ""
+    name: str | None = None
+    history: list[dict[str, str]] = field(factory=list)
+
+    async def go_on(self) -> None:
+        """The next turn, which must succeed."""
+        self.history.append({"role": "user", "content": self.prompt})
+        more = {} if self.name is None else {"session_id": self.name}
+        messages = self.history if self.name is None else self.history[-1:]
+        answer: Answer = await self.system.client.ask("", messages=messages, stream=True, **more)
+        assert answer.status == 200, answer.body
+        assert (answer.finish_reason(), answer.payloads()[-1]) == ("stop", "[DONE]"), answer.body
+        self.history.append({"role": "assistant", "content": answer.text()})
+        self.session = SessionId(answer.headers["x-session-id"])
+        self.request = answer.headers["x-request-id"]
+        self.resolution = answer.headers["x-mix2api-session"]
+
+    @property
+    def shard(self) -> Shard:
+        return shard_of(self.session)
+
+
+@define(eq=False)
+class DamagedSystem:
+    """The system, what does the damage, and what must not notice it."""
+
+    system: WholeSystem
+    redis: RedisServer
+    beside: Conversation
+    beside_shard: Shard
+    processes: list[ProcessId]
+    every: int = 1
+    """Of each table only one damage in so many is done, another one for each kind of key: all were done in the end."""
+    _turn: int = 0
+    _talks: dict[Shard, Talk] = field(factory=dict)
+    _count: int = 0
+
+    async def damage_all(self, tables: Iterable[Callable[["DamagedSystem"], Any]]) -> None:
+        """Goes through the kinds of keys; the stream beside must be whole all the time."""
+        for table in tables:
+            await table(self)
+            await self.check_beside()
+
+    async def check_beside(self) -> None:
+        """The stream beside goes on: it brings something new."""
+        seen = len(self.beside.body)
+        await self.beside.read_until(lambda body: len(body) > seen)
+        assert b'"error"' not in self.beside.body
+
+    async def on_every_shard(self) -> list[Talk]:
+        """A conversation on every shard, the next turn of each done."""
+        await self._at_once(list(self._talks.values()))
+        shards = {talk.shard: talk for talk in self._talks.values()}
+        while len(shards) < self.shards:
+            talk = await self.talk()
+            shards.setdefault(talk.shard, talk)
+        self._talks = shards
+        return [shards[shard] for shard in sorted(shards)]
+
+    @property
+    def shards(self) -> int:
+        return SHARDS
+
+    async def talk(self, *, name: str | None = None) -> Talk:
+        """A new conversation, its first turn done."""
+        self._count += 1
+        talk = Talk(self.system, f"prompt {self._count}", name=name)
+        await talk.go_on()
+        return talk
+
+    def some_of(self, table: dict[str, Damage]) -> dict[str, Damage]:
+        """This kind of key's share of a table."""
+        self._turn += 1
+        return {
+            name: damage
+            for place, (name, damage) in enumerate(table.items())
+            if (place + self._turn) % self.every == 0
+        }
+
+    async def damage_shards(
+        self, key_of: Callable[[Shard], str], table: dict[str, Damage], *, beside: bool = True
+    ) -> None:
+        """Damages that key of every shard, a different damage in each, until all were done.
+
+        Args:
+            key_of: the key's name.
+            table: what is done.
+            beside: whether the stream's shard is hit too.
+        """
+        await self.on_every_shard()
+        shards = [Shard(number) for number in range(self.shards) if beside or number != self.beside_shard]
+        for group in groups(self.some_of(table), len(shards)):
+            hit = dict(zip(shards, group.values(), strict=False))
+            for shard, damage in hit.items():
+                put(self.redis, key_of(shard), damage)
+            await self.use(await self.on_every_shard())
+            for shard in hit:
+                await self.until_healed(key_of(shard))
+
+    async def damage_talks(self, key_of: Callable[[Talk], str], table: dict[str, Damage]) -> None:
+        """Damages a key of a conversation's own, a different damage in each conversation."""
+        table = self.some_of(table)
+        talks = [await self.talk() for _ in table]
+        for talk, damage in zip(talks, table.values(), strict=True):
+            put(self.redis, key_of(talk), damage)
+        await self.use(talks)
+        await self._at_once(talks)
+        await self.use(talks[:1])
+
+    async def damage_keys(self, pattern: str, table: dict[str, Damage], *, name: str | None = None) -> None:
+        """Damages the keys of a pattern that a conversation led to, a different damage for each conversation."""
+        table = self.some_of(table)
+        talks: list[tuple[Talk, set[str]]] = []
+        known = set(self._keys(pattern))
+        for place, _ in enumerate(table):
+            talk = await self.talk(name=name and f"{name}-{place}")
+            now = set(self._keys(pattern))
+            talks.append((talk, now - known))
+            known = now
+        for (_, keys), damage in zip(talks, table.values(), strict=True):
+            assert keys, pattern
+            for key in keys:
+                put(self.redis, key, damage)
+        await self.use([talk for talk, _ in talks])
+        await self._at_once([talk for talk, _ in talks])
+
+    async def use(self, talks: list[Talk]) -> None:
+        """Runs every command over the store as it is."""
+        store, clock = self.system.store, SystemClock()
+        query = SessionsQuery(window_ms=_DAY_MS)
+        codes = {
+            "audit": {await audit(store, AuditQuery(window_ms=_DAY_MS), io.StringIO())},
+            "list": {await list_sessions(store, query, io.StringIO(), clock)},
+            "show": {await show_session(store, talk.session, query, io.StringIO(), clock) for talk in talks},
+            "replay": {
+                await replay(store, ReplayQuery(word=talk.session), io.StringIO(), clock) for talk in talks
+            },
+            "request": {
+                await replay(store, ReplayQuery(word=talk.request), io.StringIO(), clock) for talk in talks
+            },
+        }
+        for command, given in codes.items():
+            assert given <= _CODES[command], (command, given)
+
+    async def retire(self, talk: Talk) -> None:
+        assert await retire_session(self.system.store, talk.session, io.StringIO(), SystemClock()) in {
+            0,
+            1,
+            3,
+        }
+
+    async def until_healed(self, key: str) -> None:
+        """Waits until the owner has removed what its kind of key has an owner for; removes the rest itself."""
+        kind = key.rpartition(":")[2]
+        if kind == "open":
+            await until(lambda: self._holds(lambda: self._is_sound_open(key)))
+        elif kind == "lease":
+            await until(lambda: self._holds(lambda: self._is_sound_lease(key)))
+        else:
+            self.redis.command("DEL", key)
+
+    def _is_sound_open(self, key: str) -> bool:
+        if self.redis.command("TYPE", key) not in {b"hash", b"none"}:
+            return False
+        values = self.redis.command("HVALS", key)
+        return all(value.count(b" ses_") == 1 and value[:1].isdigit() for value in values)  # type: ignore[attr-defined]
+
+    def _is_sound_lease(self, key: str) -> bool:
+        token = self.redis.command("GET", key)
+        return isinstance(token, bytes) and token.startswith(tuple(each.encode() for each in self.processes))
+
+    @staticmethod
+    async def _holds(check: Callable[[], bool]) -> bool:
+        return check()
+
+    def _keys(self, pattern: str) -> list[str]:
+        found = self.redis.command("KEYS", pattern)
+        return [key.decode() for key in found]  # type: ignore[attr-defined]
+
+    @staticmethod
+    async def _at_once(talks: list[Talk]) -> None:
+        async with trio.open_nursery() as nursery:
+            for talk in talks:
+                nursery.start_soon(talk.go_on)
+
+
+@asynccontextmanager
+async def damaged_system(
+    system: WholeSystem, redis: RedisServer, processes: list[ProcessId], *, every: int = 1
+) -> AsyncIterator[DamagedSystem]:
+    """The system with a stream under way, which must outlive all damage."""
+    async with system.client.asking(_BESIDE, stream=True) as beside:
+        head = await beside.head()
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        session = SessionId(headers["x-session-id"])
+        yield DamagedSystem(system, redis, beside, shard_of(session), processes, every)
+
+
+async def damage_open(damaged: DamagedSystem) -> None:
+    await damaged.damage_shards(KEYS.open, FIELDS)
+    await damaged.damage_shards(KEYS.open, WHOLE, beside=False)
+
+
+async def damage_audit(damaged: DamagedSystem) -> None:
+    await damaged.damage_shards(KEYS.audit, ENTRIES)
+    await damaged.damage_shards(KEYS.audit, WHOLE)
+
+
+async def damage_inbox(damaged: DamagedSystem) -> None:
+    await damaged.damage_shards(KEYS.inbox, ENTRIES)
+    await damaged.damage_shards(KEYS.inbox, WHOLE)
+
+
+async def damage_lease(damaged: DamagedSystem) -> None:
+    await damaged.damage_shards(KEYS.lease, TOKENS | WHOLE)
+
+
+async def damage_epoch(damaged: DamagedSystem) -> None:
+    """An epoch is read when a lease is taken: each is made to be taken anew."""
+    shards = [Shard(number) for number in range(damaged.shards)]
+    for group in groups(damaged.some_of(WHOLE), len(shards)):
+        for shard, damage in zip(shards, group.values(), strict=False):
+            put(damaged.redis, KEYS.epoch(shard), damage)
+            damaged.redis.command("DEL", KEYS.lease(shard))
+        for shard in shards:
+            await damaged.until_healed(KEYS.lease(shard))
+        await damaged.use(await damaged.on_every_shard())
+
+
+async def damage_ledger(damaged: DamagedSystem) -> None:
+    for process in damaged.processes:
+        await damaged.damage_shards(lambda shard, process=process: KEYS.ledger(shard, process), WHOLE)  # type: ignore[misc]
+
+
+async def damage_log(damaged: DamagedSystem) -> None:
+    await damaged.damage_talks(lambda talk: KEYS.log(talk.shard, talk.session), WHOLE | ENTRIES)
+
+
+async def damage_snapshot(damaged: DamagedSystem) -> None:
+    await damaged.damage_talks(lambda talk: KEYS.snapshot(talk.shard, talk.session), WHOLE)
+
+
+async def damage_index(damaged: DamagedSystem) -> None:
+    await damaged.damage_keys("mix2api:lineage:*", WHOLE)
+    await damaged.damage_keys("mix2api:run:*", WHOLE)
+    await damaged.damage_keys("mix2api:name:*", WHOLE, name="mine")
+
+
+async def damage_processes(damaged: DamagedSystem) -> None:
+    """Strangers' heartbeats of every kind; those of the living once, and with what lasts."""
+    strangers = [ProcessId(f"p_stranger{place}") for place in range(len(WHOLE))]
+    for stranger, damage in zip(strangers, WHOLE.values(), strict=True):
+        put(damaged.redis, KEYS.process(stranger), damage)
+    damaged.redis.command("SADD", KEYS.processes(), *strangers, b"\xff", "", "junk junk")
+    for process in damaged.processes:
+        put(damaged.redis, KEYS.process(process), damages.WHOLE["a word"])
+    await damaged.use(await damaged.on_every_shard())
+    for damage in damaged.some_of(WHOLE).values():
+        for process in damaged.processes:
+            put(damaged.redis, KEYS.process(process), (*damage, ("PEXPIRE", "KEY", 60_000)))
+        put(damaged.redis, KEYS.processes(), damage)
+        await damaged.use([await damaged.talk()])
+    for process in damaged.processes:
+        await until(lambda process=process: damaged.system.store.heartbeat.alive(process))  # type: ignore[misc]
+
+
+async def damage_mail(damaged: DamagedSystem) -> None:
+    """What is added, and what takes the place of mail that has been read: unread mail would be lost with it."""
+    for damage in damaged.some_of(ENTRIES | WHOLE).values():
+        for process in damaged.processes:
+            await _put_into_read_mail(damaged.redis, KEYS.mail(process), damage)
+        await (await damaged.talk()).go_on()
+
+
+async def _put_into_read_mail(redis: RedisServer, key: str, damage: Damage) -> None:
+    """Does the damage at a moment at which no mail waits; Redis itself sees to that."""
+    parked = key.replace(":mail:", ":parked:")
+    put(redis, parked, damage)
+    script = """
+    local kind = redis.call('TYPE', KEYS[1]).ok
+    if kind == 'stream' and redis.call('XLEN', KEYS[1]) > 0 then return 0 end
+    redis.call('DEL', KEYS[1])
+    if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('RENAME', KEYS[2], KEYS[1]) end
+    return 1"""
+
+    async def done() -> bool:
+        return redis.command("EVAL", script, 2, key, parked) == 1
+
+    await until(done)
+
+
+EVERY_KIND = (
+    damage_open,
+    damage_audit,
+    damage_inbox,
+    damage_lease,
+    damage_epoch,
+    damage_ledger,
+    damage_log,
+    damage_snapshot,
+    damage_index,
+    damage_processes,
+    damage_mail,
+)
+
+_COLD = {"MIX2API_ACTOR_IDLE_MAX": "0", "MIX2API_CHUNK_WINDOW_MS": "5"}
+"""No session rests in memory: every turn reads what is stored."""
+_TOLD = {"open", "lease", "audit", "epoch", "process", "processes", "lineage", "name", "mail"}
+"""Kinds of keys that processes read. A damaged log or snapshot is a `schema_fallback`; `run` is read by commands alone."""
+
+
+async def damage_everything(shape: Shape, redis: RedisServer, *, every: int, limit_s: float) -> None:
+    """Goes through all kinds of keys; no process ends, no stream beside is lost, no line tells of a fault.
+
+    Args:
+        shape: of the system.
+        redis: its store.
+        every: one damage in so many.
+        limit_s: of the whole.
+    """
+    async with whole_system(shape, redis.url, limit_s=limit_s, **_COLD) as system:
+        ids = [ProcessId(each.started.process) for each in system.processes if each.started is not None]
+        found_by_commands = set[str]()
+        system.store.damage.on_damage = lambda damage: found_by_commands.add(damage.key_kind)
+        async with damaged_system(system, redis, ids, every=every) as damaged:
+            await damaged.damage_all(EVERY_KIND)
+            talk = await damaged.talk()
+            await talk.go_on()
+            assert talk.resolution.startswith("continued"), talk.resolution
+        assert not any(process.ended.is_set() for process in system.processes)
+        assert system.log_lines("adapter.fault") == []
+        told = {line["key_kind"] for line in system.log_lines("store.damage")}
+        assert told >= _TOLD | ({"inbox"} if shape is Shape.APART else set())
+        assert {line["session"] for line in system.log_lines("schema_fallback")} - {None}
+        assert found_by_commands >= {"run", "audit"}
