@@ -139,14 +139,24 @@ def _contradiction(view: View, runs: list[AuditedWord]) -> str:
     word = runs[0].judged
     match view.sight:
         case Sight.FINISH:
-            lost = view.edge_died and word.seen is Seen.NO_RECEIPT
-            return "" if word.reason in view.reasons and (word.is_success or lost) else "no such success"
+            told = word.is_success or word.seen is Seen.FINISH_TOLD
+            return (
+                ""
+                if (told and word.reason in view.reasons) or _died_with_its_edge(view, word)
+                else "no finish"
+            )
         case Sight.FAILURE:
-            return "a success" if word.is_success else "" if word.reason in view.reasons else "other words"
+            told = word.reason in view.reasons and not word.is_success
+            return "" if told or _died_with_its_edge(view, word) else "no such failure"
         case Sight.CUT:
             return "a success" if word.is_success else ""
         case Sight.LEFT:
             return ""
+
+
+def _died_with_its_edge(view: View, word: Judged) -> bool:
+    """Whether nobody is left who knew what the client was given: the edge was killed before the store had its receipt."""
+    return view.edge_died and word.seen is Seen.NO_RECEIPT
 
 
 _REFUSALS: Final = frozenset({EndReason.OVERLOADED, EndReason.UNAVAILABLE, EndReason.ADAPTER_ERROR})

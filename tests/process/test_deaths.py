@@ -4,6 +4,7 @@ import io
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,26 @@ async def test_a_worker_that_slept_past_its_lease_is_fenced(redis_server: RedisS
                 assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
                 await system.check_log(runs=1)
                 await until(lambda: served(system))
+
+
+async def test_a_worker_that_slept_past_its_lease_claims_no_success(redis_server: RedisServer) -> None:
+    """Nobody took its runs over, so that its ends are accepted: the audit counts what the clients saw all the same."""
+    async with (
+        demo_site() as demo,
+        real_process("worker", relayed(demo, redis_server)) as worker,
+        real_process("edge", relayed(demo, redis_server)) as edge,
+        eyes(demo, edge, at(redis_server)) as system,
+    ):
+        await worker.wait_line("process.started")
+        async with trio.open_nursery() as nursery:
+            for _ in range(8):
+                nursery.start_soon(partial(system.client.ask, "[[chunks:40]] [[pace:50]]", stream=True))
+            await demo.stats.wait_until(lambda stats: stats.open_streams == 8)
+            worker.signal(signal.SIGSTOP)
+        worker.signal(signal.SIGCONT)
+        report = await system.check_log(runs=8)
+        assert (report["success"], report["success_rate"]) == (0, 0.0)
+        assert report["by_end_reason"] == {"worker_lost": 8}
 
 
 async def test_a_worker_ends_the_runs_of_a_killed_edge(redis_server: RedisServer) -> None:

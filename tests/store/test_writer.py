@@ -16,7 +16,7 @@ from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedR
 from mix2api.store.commit import AuditNote, verdicts_of
 from mix2api.store.opening import Store
 from mix2api.store.options import SpoolLimits
-from mix2api.vocabulary import Digest, Receipt, RequestId, SessionId, SessionWord, Shard
+from mix2api.vocabulary import Digest, EndReason, Receipt, RequestId, SessionId, SessionWord, Shard
 
 LAST_ID = "18446744073709551615-18446744073709551615"
 
@@ -499,6 +499,17 @@ async def test_the_audit_entry_has_both_halves(redis_server: RedisServer) -> Non
         )
         assert isinstance(receipt, AuditedReceipt)
         assert (receipt.run_id, receipt.session_id, receipt.receipt) == (run, session, "client_left")
+        assert receipt.told is None
+
+
+async def test_a_receipt_names_the_reason_that_the_client_was_told(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        session, run = parts.new_session(), parts.new_run()
+        store.log.receipt(session, run, RequestId("req_1"), Receipt.END_UNACKED, EndReason.LENGTH)
+        assert await store.log.writer.drain(5)
+        (receipt,) = await audit_of(store)
+        assert isinstance(receipt, AuditedReceipt)
+        assert (receipt.run_id, receipt.receipt, receipt.told) == (run, "end_unacked", "length")
 
 
 async def take_down(store: Store, server: RedisServer) -> None:

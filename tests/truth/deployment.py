@@ -43,12 +43,21 @@ class Seat:
         """Starts a process, and the next one when it has died."""
         while not self.closing:
             async with real_process(self.command, self.settings) as process:
-                await process.wait_line("process.started")
+                if not await _has_started(process, "edge.listening" if self.has_edge else "process.started"):
+                    continue  # the store was away: whoever supervises tries again
                 life = Life(process, await process.wait_port() if self.has_edge else None)
                 self.lives.append(life)
                 task_status.started() if len(self.lives) == 1 else None
                 await process.process.wait()
                 life.died_at = trio.current_time()
+
+
+async def _has_started(process: RealProcess, event: str) -> bool:
+    try:
+        await process.wait_line(event)
+    except AssertionError:
+        return False
+    return True
 
 
 @define(eq=False)
