@@ -4,23 +4,46 @@ import errno
 import os
 import resource
 import socket
+from collections.abc import Iterator
 
 import pytest
 from scarcity import no_descriptor_left
 
-from mix2api.descriptors import none_left, raise_limit
+from mix2api.descriptors import connections_within, none_left, raise_limit
 
 
-def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
+@pytest.fixture(autouse=True)
+def kept_limits() -> Iterator[None]:
+    """The limits of the tests' own process, put back."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def soft_limit(count: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def test_a_low_limit_is_raised_as_far_as_the_process_may() -> None:
+    soft_limit(256)
+    told = raise_limit()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
-    try:
-        told = raise_limit()
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
-        assert told == (0 if hard == resource.RLIM_INFINITY else hard)
-        assert raise_limit() == told
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert told == soft == min(hard, 65_536)
+
+
+def test_a_limit_is_never_lowered() -> None:
+    raise_limit()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    raise_limit()
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == before
+
+
+@pytest.mark.parametrize(("soft", "connections"), [(1024, 448), (129, 1), (64, 1)])
+def test_connections_are_bounded_by_half_of_the_descriptors(soft: int, connections: int) -> None:
+    soft_limit(soft)
+    assert connections_within(10_000) == connections
+    assert connections_within(1) == 1
 
 
 def test_the_system_s_own_fault_is_found_under_what_libraries_make_of_it() -> None:

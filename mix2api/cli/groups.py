@@ -6,7 +6,7 @@ from typing import Final
 from mix2api import __version__
 from mix2api.actors.environment import ActorOptions
 from mix2api.edge.auth import parse_keys
-from mix2api.edge.options import EdgeOptions, InboundKey
+from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
 from mix2api.sessions.canonical import canonical_json
 from mix2api.settings import InboundAuthMode, Settings, UpstreamAuthMode
@@ -178,6 +178,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         session_key_header=settings.isolation.key_header,
         pass_authorization=settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH,
         body_limit=listening.body_limit,
+        connections=ConnectionLimits(connections=listening.max_connections),
         early_headers_ms=listening.early_headers_ms,
         hold_headers_s=settings.working.queue_timeout_ms / 1000 + _REFUSAL_S,
         keepalive_s=float(listening.keepalive_s),

@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import trio
+from attrs import evolve
 
 from mix2api.cli.groups import edge_options
 from mix2api.cli.parts import Parts
 from mix2api.cli.plain_faults import why_of
 from mix2api.cli.upstream import upstream_bases
+from mix2api.descriptors import connections_within
 from mix2api.edge.app import EdgeApp, EdgeParts, build_app
+from mix2api.edge.options import EdgeOptions
 from mix2api.edge.server import serve
 from mix2api.edge.serving import server_config
 from mix2api.errors import ConfigurationError
@@ -60,7 +63,7 @@ async def listen(
 def _app(parts: Parts) -> EdgeApp:
     return build_app(
         EdgeParts(
-            options=edge_options(parts.settings, parts.store.process),
+            options=_options(parts),
             dispatch=parts.dispatch(),
             health=parts.health,
             observer=parts.reporter,
@@ -72,6 +75,16 @@ def _app(parts: Parts) -> EdgeApp:
             store=parts.watch,
         )
     )
+
+
+def _options(parts: Parts) -> EdgeOptions:
+    """The edge's, with no more connections than the file descriptors are enough for."""
+    options = edge_options(parts.settings, parts.store.process)
+    asked = options.connections.connections
+    allowed = connections_within(asked)
+    if allowed < asked:
+        parts.logger.warning("edge.connections_bounded", asked=asked, allowed=allowed, why="file descriptors")
+    return evolve(options, connections=evolve(options.connections, connections=allowed))
 
 
 def _address(parts: Parts) -> str:

@@ -9,7 +9,7 @@ from mix2api.redaction import place_of
 from mix2api.sessions.dispatch import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
-from mix2api.vocabulary import Channel, SessionId
+from mix2api.vocabulary import Channel, Detail, EndReason, SessionId
 
 
 class Reporter:
@@ -100,6 +100,12 @@ class Reporter:
         """The edge broke."""
         self._logger.error(
             "adapter.fault", error=fault.exception, at=fault.place, request_id=fault.request_id
+        )
+
+    def on_exhausted(self) -> None:
+        """No file descriptor is left for the next connection: `ulimit -n` is too low, or `MIX2API_MAX_CONNECTIONS` too high."""
+        self._logger.error(
+            "edge.exhausted", end_reason=EndReason.OVERLOADED.value, detail=Detail.DESCRIPTORS.value
         )
 
     def on_schema_fallback(self, session_id: SessionId | None = None) -> None:

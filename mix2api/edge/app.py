@@ -88,6 +88,8 @@ class EdgeApp(QuartTrio):
         self.url_map.merge_slashes = False
         self.live = live
         """All answers under way."""
+        self.limits = parts.options.connections
+        """Of its server's connections."""
         self.stall_limit_s = parts.options.stall_limit_s
         """How long an answer that is no delivery may wait to be taken by its client."""
         self._adapter = self.url_map.bind("edge")
@@ -128,6 +130,10 @@ class EdgeApp(QuartTrio):
     def refuse_unread(self, error: ClientVisibleError, request: EdgeRequest | None) -> RequestId:
         """Reports what could not be read (`Refusals.unread`)."""
         return self._refusals.unread(error, request)
+
+    def tell_exhausted(self) -> None:
+        """Reports that no file descriptor is left for the next connection."""
+        self._refusals.exhausted()
 
     def _route(self, request: EdgeRequest) -> None:
         """Finds the rule of the request's path and method, or why there is none."""

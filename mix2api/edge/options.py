@@ -17,6 +17,16 @@ class InboundKey:
 
 
 @frozen(kw_only=True)
+class ConnectionLimits:
+    """Bounds of the edge's own connections."""
+
+    connections: int = 10_000
+    """Served at a time (`MIX2API_MAX_CONNECTIONS`, bounded by the file descriptors)."""
+    head_s: float = 10
+    """A request's head is whole so long after its first byte, a new connection's first one after it was opened."""
+
+
+@frozen(kw_only=True)
 class EdgeOptions:
     """The edge's settings."""
 
@@ -38,6 +48,7 @@ class EdgeOptions:
     """A body that is not there after this long is answered with 408."""
     drain_s: float = 5
     """How long the rest of a refused body is read and thrown away."""
+    connections: ConnectionLimits = ConnectionLimits()
     early_headers_ms: int = 3000
     """A stream's headers leave so long after its run was accepted, at the latest."""
     hold_headers_s: float = 11

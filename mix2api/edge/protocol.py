@@ -1,7 +1,7 @@
 """Hypercorn's HTTP/1.1 on one connection, as the edge has it (ADR 15): what it says to the client, and what it refuses."""
 
-import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,18 +19,19 @@ from hypercorn.typing import ConnectionState, LifespanState
 
 from mix2api.edge.app import EdgeApp
 from mix2api.edge.connection import EdgeConnection, EdgeRequest
-from mix2api.errors import InvalidRequest
+from mix2api.edge.strict_http import StrictHttp
+from mix2api.errors import ClientVisibleError, InvalidRequest, Overloaded, RequestTimeout
+from mix2api.vocabulary import Detail, RequestId
 from mix2api.wire.error_answer import envelope
 
 _AHEAD_BYTES: Final = 2**16
 """What a client may send of its next requests while one is answered. Of more, and of its leaving after more, is heard
 only once the answer is out."""
-_FIELDS_MAX: Final = 256
-"""Header fields of a request: more than twice what agents behind two proxies send (some 40 to 100)."""
-_BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\n[ \t]")
-"""A line that ends in LF alone, or that a fold continues: two servers may cut such a head differently (RFC 9112, 2.2, 5.2)."""
+_HEALTH: Final = b"/health"
+_THROW_AWAY_S: Final = 1.0
+_THROW_AWAY_READS: Final = 64
+"""Of 64 KiB at most: 4 MB, the usual largest body, of one of the few connections that are answered without a place."""
 _VERSIONS: Final = frozenset({b"1.0", b"1.1"})
-_EMPTY_LINES: Final = b"\r\n"
 _BAD_REQUEST: Final = 400
 _HEAD_TOO_LONG: Final = 431
 _VERSION_NOT_SUPPORTED: Final = 505
@@ -67,6 +68,8 @@ class Link:
     """Addresses; None on a Unix socket."""
     here: tuple[str, int] | None
     send: Callable[[Event], Awaitable[None]]
+    is_crowded: bool
+    """There is no place for this connection: it may only ask for health."""
     receive: Callable[[int], Awaitable[bytes]]
     """So many bytes at most, and never none.
 
@@ -96,8 +99,10 @@ class Protocol(H11Protocol):
             send=link.send,
         )
         self._edge = link.app
+        self._is_crowded = link.is_crowded
+        self._receive = link.receive
         self._requests = link.requests
-        self.connection: _Http = _Http(self.config.h11_max_incomplete_size)
+        self.connection: StrictHttp = StrictHttp(self.config.h11_max_incomplete_size)
         self.can_read = _ReadAhead(self, link.receive)  # type: ignore[assignment]  # has what Hypercorn calls
 
     async def handle(self, event: Event) -> None:
@@ -140,7 +145,7 @@ class Protocol(H11Protocol):
 
     def _headers(self, response: Response) -> list[tuple[bytes, bytes]]:
         headers = [*response.headers, *self.config.response_headers("h11")]
-        if self.context.terminated.is_set():
+        if self._is_crowded or self.context.terminated.is_set():
             headers.append((b"connection", b"close"))
         return headers
 
@@ -159,21 +164,18 @@ class Protocol(H11Protocol):
             return b""  # the client broke the protocol, and has been told
 
     async def _send_error_response(self, status_code: int) -> None:
-        """What cannot be read gets the envelope as well, and its canonical line: nobody else would tell of it."""
-        error = NotHttp(status_code)
+        await self._send_error(NotHttp(status_code))
+
+    async def _send_error(self, error: ClientVisibleError) -> None:
+        """What is not read as a request gets the envelope as well, and its canonical line: nobody else would tell of it."""
         request_id = self._edge.refuse_unread(error, self._requests.current)
-        body = envelope(error.body())
-        headers = [
-            (b"x-request-id", request_id.encode()),
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-            *self.config.response_headers("h11"),
-        ]
-        data = self._bytes(h11.Response(status_code=status_code, headers=headers))
-        if not self._no_body:
-            data += self._bytes(h11.Data(data=body))
-        await self.send(RawData(data + self._bytes(h11.EndOfMessage())))
+        events = _unread_answer(error, request_id, self.config, has_body=not self._no_body)
+        await self.send(RawData(b"".join(self._bytes(event) for event in events)))
+
+    async def refuse_late(self) -> None:
+        """Tells a client whose head is not whole in time; one that has sent nothing is told nothing."""
+        if self.connection.has_begun:
+            await self._send_error(RequestTimeout("The head of the request did not arrive in time."))
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn's own begins HTTP/2 here, if it is asked to."""
@@ -187,12 +189,22 @@ class Protocol(H11Protocol):
             await self._refuse(_BAD_REQUEST)
         elif self.connection.is_too_long:
             await self._refuse(_HEAD_TOO_LONG)
+        elif self._is_crowded and not target.startswith(_HEALTH):
+            await self._send_error(_crowded())
+            await self._throw_away()
+            await self.send(Closed())
         else:
             await self._begin(request, target)
 
     async def _refuse(self, status: int) -> None:
         await self._send_error_response(status)
         await self.send(Closed())
+
+    async def _throw_away(self) -> None:
+        """Reads what comes of a refused request: closed with unread bytes, a socket sends a reset instead of the answer."""
+        with trio.move_on_after(_THROW_AWAY_S), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            for _ in range(_THROW_AWAY_READS):
+                await self._receive(_AHEAD_BYTES)
 
     async def _begin(self, request: h11.Request, target: bytes) -> None:
         stream = self.stream = HTTPStream(
@@ -218,6 +230,38 @@ class Protocol(H11Protocol):
         )
 
 
+def turned_away(app: EdgeApp, config: Config) -> bytes:
+    """The answer to a connection of which nothing is read; its canonical line is written."""
+    error = _crowded()
+    http = h11.Connection(h11.SERVER)
+    events = _unread_answer(error, app.refuse_unread(error, None), config, has_body=True)
+    return b"".join(http.send(event) or b"" for event in events)
+
+
+def _crowded() -> Overloaded:
+    return Overloaded(
+        "as many clients are connected as this process takes; try again", detail=Detail.CONNECTIONS
+    )
+
+
+def _unread_answer(
+    error: ClientVisibleError, request_id: RequestId, config: Config, *, has_body: bool
+) -> list[h11.Event]:
+    """The envelope as the last answer of a connection."""
+    body = envelope(error.body())
+    headers = [
+        (b"x-request-id", request_id.encode()),
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+        *config.response_headers("h11"),
+    ]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", str(error.retry_after_s).encode()))
+    head = h11.Response(status_code=error.status, headers=headers)
+    return [head, *([h11.Data(data=body)] if has_body else []), h11.EndOfMessage()]
+
+
 def _origin_form(target: bytes) -> bytes | None:
     """A request's target as path and query; None if it is no URL. Quart reads the other forms only as far as they are whole."""
     if target.startswith(b"/"):
@@ -234,76 +278,6 @@ def _is_framed_twice(request: h11.Request) -> bool:
     """Whether two servers may see the body end at two places (RFC 9112, 6.1): what follows it is then a request to one only."""
     names = {name for name, _ in request.headers}
     return b"transfer-encoding" in names and (b"content-length" in names or request.http_version == b"1.0")
-
-
-class _Http(h11.Connection):
-    """h11, which takes empty lines before a request for a fault, and anything after the last one too (RFC 9112, 2.2, 9.6)."""
-
-    def __init__(self, head_bytes: int) -> None:
-        super().__init__(h11.SERVER, max_incomplete_event_size=head_bytes)
-        self._head_bytes = head_bytes
-        self._is_chunked = False
-        self.is_loose = False
-        """The head of the last request has lines that two servers may cut differently."""
-        self.is_too_long = False
-        """It has too many bytes or fields. h11 itself bounds only heads that are not whole yet."""
-
-    def receive_data(self, data: bytes) -> None:
-        """What came; there is no end of it here, for that is the connection's."""
-        if self.their_state is h11.IDLE and not self.trailing_data[0]:
-            data = data.lstrip(_EMPTY_LINES)
-        if data and self.their_state is not h11.MUST_CLOSE:
-            super().receive_data(data)
-
-    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """The next thing that the client said.
-
-        Raises:
-            h11.RemoteProtocolError: it is not well-formed; nor is what ends a chunked body by LF alone.
-        """
-        try:
-            return self._next_event()
-        except h11.RemoteProtocolError as fault:
-            # h11 raises such a fault from one of its own methods: the fault refers to a frame that refers to the fault.
-            raise fault.with_traceback(None) from None
-
-    def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        state = self.their_state
-        if state is h11.MUST_CLOSE:
-            return h11.NEED_DATA
-        if state is not h11.IDLE and not self._is_chunked:
-            return super().next_event()
-        before, _ = self.trailing_data
-        event = super().next_event()
-        if isinstance(event, h11.Request):
-            self._is_chunked = any(name == b"transfer-encoding" for name, _ in event.headers)
-            self.is_loose = self._was_loose(before)
-            taken = len(before) - len(self.trailing_data[0])
-            self.is_too_long = taken > self._head_bytes or len(event.headers) > _FIELDS_MAX
-        elif isinstance(event, h11.EndOfMessage):
-            self._is_chunked = False
-            if self._was_loose(before):
-                raise h11.RemoteProtocolError("line ends in the trailer", error_status_hint=_BAD_REQUEST)
-        return event
-
-    def _was_loose(self, before: bytes) -> bool:
-        """Whether what the last event took of these bytes has bare or folded line ends."""
-        taken = len(before) - len(self.trailing_data[0])
-        return _BARE_LINE_END.search(before, 0, taken) is not None
-
-    def rest(self) -> "_Http":
-        """A connection that goes on behind the empty lines that stand before the next request; itself, if there are none."""
-        ahead, _ = self.trailing_data
-        if not ahead.startswith((b"\r", b"\n")):
-            return self
-        fresh = _Http(self._head_bytes)
-        fresh.receive_data(ahead)
-        return fresh
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether something of a head is there that is not whole."""
-        return self.their_state is h11.IDLE and bool(self.trailing_data[0])
 
 
 class _ReadAhead:

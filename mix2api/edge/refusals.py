@@ -84,6 +84,10 @@ class EdgeObserver(Protocol):
         """Something of ours broke."""
         ...
 
+    def on_exhausted(self) -> None:
+        """No file descriptor is left: connections wait in the kernel's queue."""
+        ...
+
 
 OnFault = Callable[[EdgeFault], None]
 
@@ -106,6 +110,10 @@ class Refusals:
         """Something of ours broke."""
         self._observer.on_fault(fault)
 
+    def exhausted(self) -> None:
+        """No file descriptor is left."""
+        self._observer.on_exhausted()
+
     def refused(self, request: EdgeRequest, error: ClientVisibleError) -> None:
         """A request was answered with an error before any turn was submitted, or because it could not be."""
         request.was_refused = True
@@ -113,7 +121,7 @@ class Refusals:
             self._report(
                 request,
                 end_reason=error.end_reason,
-                detail=error.detail.value if isinstance(error, Overloaded | NoDescriptor) else None,
+                detail=_detail_of(error),
                 http_status=error.status,
                 reject_reason=error.error_code,
                 param=error.param,
@@ -139,6 +147,7 @@ class Refusals:
                 route="none",
                 client=ClientName.OTHER.value,
                 end_reason=error.end_reason,
+                detail=_detail_of(error),
                 http_status=error.status,
                 reject_reason=error.error_code,
             )
@@ -193,3 +202,7 @@ class Refusals:
             duration_ms=self._clock.monotonic_ms() - request.started_ms,
             **ending,
         )
+
+
+def _detail_of(error: ClientVisibleError) -> str | None:
+    return error.detail.value if isinstance(error, Overloaded | NoDescriptor) else None

@@ -17,10 +17,19 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.utils import parse_socket_addr, repr_socket_addr
 
+from mix2api.edge.acceptor import Acceptor
 from mix2api.edge.app import EdgeApp
-from mix2api.edge.protocol import Link, Protocol, Requests
+from mix2api.edge.places import Place, Places
+from mix2api.edge.protocol import Link, Protocol, Requests, turned_away
 
 _READ_BYTES: Final = 2**16
+_CROWDED_HEAD_S: Final = 1.0
+"""For a connection without a place to say what it wants: a probe says it at once, and all others wait for its reserve."""
+_LATE_S: Final = 1.0
+"""For the 408 to be taken by the kernel."""
+_TURN_AWAY_S: Final = 0.1
+"""In which the request of who is turned away is thrown away: closed with unread bytes, a socket sends a reset instead of
+the answer. A flood of them holds few tasks for so long."""
 
 
 async def serve(
@@ -44,8 +53,11 @@ async def serve(
     sockets = config.create_sockets().insecure_sockets
     for socket in sockets:
         socket.listen(config.backlog)
-    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(socket)) for socket in sockets]
     server = _Server(app, config)
+    listeners = [
+        Acceptor(trio.SocketListener(trio.socket.from_stdlib_socket(socket)), server.on_exhausted)
+        for socket in sockets
+    ]
     async with trio.open_nursery() as watching:
         watching.start_soon(app.live.watch)
         async with trio.open_nursery() as answering:
@@ -72,17 +84,36 @@ class _Server:
     config: Config
     context: WorkerContext = field(factory=lambda: WorkerContext(None))
     connections: "set[_Connection]" = field(factory=set)
+    places: "Places[_Connection]" = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.places = Places(self.app.limits.connections)
 
     async def serve_connection(self, stream: trio.SocketStream) -> None:
         """One connection to its end. A fault of ours in here is told, and costs this connection only."""
         connection = _Connection(self, stream)
+        place, gives_way = self.places.enter(connection)
+        if gives_way is not None:
+            gives_way.close_if_idle()
         self.connections.add(connection)
         try:
-            await connection.run()
+            if place is Place.NONE:
+                await connection.turn_away()
+            else:
+                await connection.run(is_crowded=place is Place.HEALTH_ONLY)
         except Exception:  # noqa: BLE001 - the supervisor of connections
             await self.config.log.exception("connection")
         finally:
             self.connections.discard(connection)
+            self.places.leave(connection)
+
+    def on_exhausted(self) -> None:
+        """No file descriptor is left: the connection that rests longest gives its own back."""
+        self.app.tell_exhausted()
+        gives_way = self.places.longest_resting()
+        if gives_way is not None:
+            self.places.leave(gives_way)
+            gives_way.close_if_idle()
 
     async def stop(self) -> None:
         """Connections close: idle ones now, the others when their answer is out."""
@@ -102,11 +133,26 @@ class _Connection:
         self._reading = trio.CancelScope()
         """Has a deadline while no request is under way."""
         self._is_idle = True
+        self._head_due = math.inf
+        """When the head that is under way has to be whole."""
         self._broken = trio.Event()
         self._protocol: Protocol
 
-    async def run(self) -> None:
-        """Reads to the end of the connection; what is still being answered then is told that the client has gone."""
+    async def turn_away(self) -> None:
+        """Tells 503 and closes, without reading what is asked."""
+        answer = turned_away(self._server.app, self._server.config)
+        with trio.move_on_after(_TURN_AWAY_S), suppress(trio.BrokenResourceError):
+            await self._stream.send_all(answer)
+            await self._stream.send_eof()
+            await self._stream.receive_some(_READ_BYTES)
+        self._close()
+
+    async def run(self, *, is_crowded: bool) -> None:
+        """Reads to the end of the connection; what is still being answered then is told that the client has gone.
+
+        Args:
+            is_crowded: there is no place for it: it may only ask for health.
+        """
         server, socket = self._server, self._stream.socket
         try:
             client = parse_socket_addr(socket.family, socket.getpeername())
@@ -126,9 +172,11 @@ class _Connection:
                         here=here,
                         send=self._take,
                         receive=self._receive,
+                        is_crowded=is_crowded,
                     )
                 )
-                self._rest()
+                limit_s = server.app.limits.head_s
+                self._await_head(min(limit_s, _CROWDED_HEAD_S) if is_crowded else limit_s)
                 await self._read()
         finally:
             self._close()
@@ -148,6 +196,11 @@ class _Connection:
         with self._reading, suppress(trio.ClosedResourceError, trio.BrokenResourceError):
             while True:
                 await self._protocol.handle(RawData(await self._receive(_READ_BYTES)))
+                if self._is_idle and self._head_due == math.inf and self._protocol.connection.has_begun:
+                    self._await_head(self._server.app.limits.head_s)
+        if self._reading.cancelled_caught and trio.current_time() >= self._head_due:
+            with trio.move_on_after(_LATE_S):
+                await self._protocol.refuse_late()
         await self._protocol.handle(Closed())
 
     async def _receive(self, limit: int) -> bytes:
@@ -168,11 +221,18 @@ class _Connection:
                 self._rest()
             else:
                 self._is_idle = False
-                self._reading.deadline = math.inf
+                self._reading.deadline = self._head_due = math.inf
+                self._server.places.work(self)
 
     def _rest(self) -> None:
         self._is_idle = True
         self._reading.deadline = trio.current_time() + self._server.config.keep_alive_timeout
+        self._server.places.rest(self)
+
+    def _await_head(self, limit_s: float) -> None:
+        """A head has to be whole within so many seconds; the scope's deadline is the only timer."""
+        self._reading.deadline = self._head_due = trio.current_time() + limit_s
+        self._server.places.work(self)
 
     async def _send(self, data: bytes) -> None:
         try:

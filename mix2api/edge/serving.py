@@ -14,6 +14,9 @@ KEEP_ALIVE_S: Final = 300
 no request meets a closing connection."""
 GRACE_S: Final = 5
 """After the drain limit the worker ends what still runs; its endings have this long to be written."""
+BACKLOG: Final = 1024
+"""Connections that the kernel holds until they are accepted: a burst of 2,000 is accepted in some 200 ms, and the kernel
+bounds this by `net.core.somaxconn` (4096)."""
 APP_QUEUE: Final = 100
 """Messages per request between server and application: a large body comes in pieces of up to 64 KiB."""
 
@@ -28,6 +31,7 @@ def server_config(bind: list[str], *, drain_s: float, on_fault: OnFault) -> Conf
     """
     config = Config()
     config.bind = bind
+    config.backlog = BACKLOG
     config.accesslog = None
     config.errorlog = None
     config.logger_class = _logger_class(on_fault)

@@ -35,6 +35,15 @@ class Listening:
             unit="bytes",
         )
     )
+    max_connections: int = held(
+        Setting(
+            "MIX2API_MAX_CONNECTIONS",
+            Whole(1, 1_000_000),
+            "10000",
+            "clients' connections at a time, no more than half of the file descriptors; past it the longest idle one is "
+            "closed, or the new one is answered with 503",
+        )
+    )
     early_headers_ms: int = held(
         Setting(
             "MIX2API_EARLY_HEADERS_MS",

@@ -55,12 +55,16 @@ class Watcher:
     refused: list[RefusedRequest] = field(factory=list)
     faults: list[EdgeFault] = field(factory=list)
     health: Health = field(factory=Health)
+    exhausted: int = 0
 
     def on_refused(self, refused: RefusedRequest) -> None:
         self.refused.append(refused)
 
     def on_fault(self, fault: EdgeFault) -> None:
         self.faults.append(fault)
+
+    def on_exhausted(self) -> None:
+        self.exhausted += 1
 
     def snapshot(self) -> Health:
         return self.health

@@ -110,7 +110,7 @@ async def test_a_body_that_breaks_the_framing_leaves_one_line_of_its_request(
     assert (refused.request_id, refused.http_status, refused.reject_reason) == ("mine", status, code)
 
 
-@pytest.mark.parametrize("trailer", [b"0\r\n\n", b"0\r\nx: y\n\r\n", b"0\r\nx: y\r\n z\r\n\r\n"])
+@pytest.mark.parametrize("trailer", [b"0\r\n\n", b"0\r\nx: y\n\r\n", b"0\r\nx: y\n\n"])
 @pytest.mark.parametrize("pieces", [1, 2])
 async def test_a_chunked_body_whose_end_two_servers_may_see_differently_is_refused(
     trailer: bytes, pieces: int
