@@ -252,7 +252,7 @@ async def whole_system(
 
 
 def defaults(site_url: str, redis_url: str) -> dict[str, str]:
-    """The environment of the tests: a lease of a second, no drain, everything else as it ships."""
+    """The environment of the tests: a lease of a second, no pause and no drain at the end, everything else as it ships."""
     return {
         "UPSTREAM_API_BASE": site_url,
         "UPSTREAM_AUTH_MODE": "none",
@@ -261,6 +261,7 @@ def defaults(site_url: str, redis_url: str) -> dict[str, str]:
         "MIX2API_SHARDS": str(SHARDS),
         "MIX2API_LEASE_S": "1",
         "MIX2API_DRAIN_TIMEOUT_S": "0",
+        "MIX2API_DRAIN_READY_S": "0",  # no load balancer is there to see it
         "MIX2API_LOG_FORMAT": "json",
         "PORT": "0",
     }

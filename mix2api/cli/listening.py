@@ -30,8 +30,8 @@ async def listen(
 
     Args:
         parts: of the process.
-        stopping: set when the process is to stop.
-        drain: is run beside the server, which goes on with the streams that it has.
+        stopping: set when the process is to stop. It takes requests for `MIX2API_DRAIN_READY_S` more.
+        drain: is run then beside the server, which goes on with the streams that it has.
         task_status: of `nursery.start`.
 
     Raises:
@@ -47,7 +47,7 @@ async def listen(
 
         async def until_stopping() -> None:
             await stopping.wait()
-            parts.health.draining = True
+            await _tell_not_ready(parts)
             nursery.start_soon(drain)
 
         watch = partial(parts.health.watch, float(parts.settings.storing.lease_s))
@@ -58,6 +58,17 @@ async def listen(
         binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
         parts.logger.info("edge.listening", url=binds[0])
         task_status.started(binds[0])
+
+
+async def _tell_not_ready(parts: Parts) -> None:
+    """Lets load balancers see that they are to go elsewhere, before the listener closes and the leases are given up.
+
+    Who is sent here meanwhile is served as ever: a refusal is what the pause is to avoid.
+    """
+    parts.health.draining = True
+    ready_s = parts.settings.working.drain_ready_s
+    parts.logger.info("process.not_ready", for_s=ready_s)
+    await trio.sleep(ready_s)
 
 
 def _app(parts: Parts) -> EdgeApp:

@@ -115,6 +115,15 @@ class Working:
             unit="ms",
         )
     )
+    drain_ready_s: int = held(
+        Setting(
+            "MIX2API_DRAIN_READY_S",
+            Whole(0, 3600),
+            "2",
+            "how long a stopping process still takes requests while `/health/ready` tells load balancers 503",
+            unit="s",
+        )
+    )
     drain_timeout_s: int = held(
         Setting(
             "MIX2API_DRAIN_TIMEOUT_S",

@@ -251,6 +251,37 @@ async def test_a_server_that_is_told_twice_stops_at_once(data_dir: Path) -> None
             assert server.rest == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_stopping_server_says_so_and_serves_on_until_load_balancers_have_seen_it(
+    number: signal.Signals, data_dir: Path
+) -> None:
+    async with demo_site() as demo:
+        settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_READY_S": "600"}
+        async with real_process("serve", settings) as server:
+            client = WireClient(await server.wait_port())
+            assert (await client.get("/health/ready")).status == 200
+            server.signal(number)
+            await server.wait_line("process.not_ready")
+            ready = await client.get("/health/ready")
+            assert (ready.status, ready.json()["status"]) == (503, "draining")
+            assert (await client.get("/health/live")).status == 200
+            assert (await client.ask("hello", headers=_ID, stream=True)).finish_reason() == "stop"
+            server.signal(number)
+            assert await server.process.wait() == 130
+
+
+async def test_after_that_the_listener_closes_and_the_process_drains(data_dir: Path) -> None:
+    async with demo_site() as demo:
+        settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_READY_S": "1"}
+        async with real_process("serve", settings) as server:
+            port = await server.wait_port()
+            server.signal(signal.SIGTERM)
+            await server.wait_line("process.draining")
+            assert await server.process.wait() == 0
+            with pytest.raises(OSError, match="all attempts to connect"):
+                await WireClient(port).get("/health/ready")
+
+
 def relayed(demo: Demo, server: RedisServer) -> dict[str, str]:
     return {**defaults(demo.url, server.url), "MIX2API_CHUNK_WINDOW_MS": "20"}
 

@@ -110,6 +110,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_MAX_CONCURRENCY", "3", "working.max_concurrency", 3),
     ("MIX2API_QUEUE_MAX", "0", "working.queue_max", 0),
     ("MIX2API_QUEUE_TIMEOUT_MS", "0", "working.queue_timeout_ms", 0),
+    ("MIX2API_DRAIN_READY_S", "0", "working.drain_ready_s", 0),
     ("MIX2API_DRAIN_TIMEOUT_S", "1", "working.drain_timeout_s", 1),
     ("MIX2API_ACTOR_IDLE_S", "1", "working.actor_idle_s", 1),
     ("MIX2API_ACTOR_IDLE_MAX", "1", "working.actor_idle_max", 1),
