@@ -32,6 +32,7 @@ from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import Append, History, Ticket
 from mix2api.relay.messages import Mail, RelayedTurn, ReplyBatch, decode_mail, encode_turn
 from mix2api.relay.outbox import Outbox
+from mix2api.replies import weight_of
 from mix2api.sessions.dispatch import Accepted, Reply
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store.post import InboxEntry
@@ -118,11 +119,13 @@ class Relayed:
         return run_id
 
 
-def relayed(*, session: SessionId | None = None, late_ms: int = 0, **fields: Any) -> tuple[RunId, bytes]:
+def relayed(
+    *, session: SessionId | None = None, late_ms: int = 0, window_bytes: int = 0, **fields: Any
+) -> tuple[RunId, bytes]:
     """A turn as it travels; for a fresh session unless one is named."""
     of = submission(session_id=session, **fields)
     deadline_ms = CLOCK.now_ms() + 10_000 - late_ms
-    return of.run_id, encode_turn(RelayedTurn.of(of, session or session_id(), deadline_ms))
+    return of.run_id, encode_turn(RelayedTurn.of(of, session or session_id(), deadline_ms, window_bytes))
 
 
 @asynccontextmanager
@@ -206,6 +209,65 @@ async def test_more_entries_than_one_read_gives_are_all_read() -> None:
         there.inbox.wake(SHARD)
         await there.post.replies(turns[-1][0])
         assert there.post.reads == 2
+
+
+# --- slow clients
+
+
+_PIECES = [[Text("x" * 1000)] for _ in range(100)]
+_WINDOW = 5000
+
+
+def mailed(there: Relayed, run_id: RunId) -> int:
+    """Bytes that were sent to the edge."""
+    return sum(weight_of(batch.replies) for batch in there.post.batches(run_id))
+
+
+async def test_no_more_is_mailed_than_the_edge_s_window_until_its_client_takes() -> None:
+    script = [BEGINNING, *_PIECES, [Finished("stop")]]
+    async with relaying(script, backlog_bytes=_WINDOW) as there:
+        run_id = there.send(window_bytes=_WINDOW)
+        await trio.testing.wait_all_tasks_blocked()
+        sent = mailed(there, run_id)
+        assert _WINDOW < sent <= 2 * _WINDOW + 1256
+        assert there.bench.upstream.streams[0].played < 20  # nor is more read of the site
+        there.inbox.taken(run_id, sent)
+        there.inbox.taken(run_id, sent)
+        await trio.testing.wait_all_tasks_blocked()
+        assert sent < mailed(there, run_id) <= sent + 2 * _WINDOW + 1256
+        there.inbox.taken(run_id, 10**9)
+        assert len(text_of(await there.post.replies(run_id))) == 100_000
+
+
+async def test_an_edge_that_tells_nothing_gets_all_at_once() -> None:
+    async with relaying([BEGINNING, *_PIECES, [Finished("stop")]], backlog_bytes=_WINDOW) as there:
+        replies = await there.post.replies(there.send())
+        assert len(text_of(replies)) == 100_000
+
+
+async def test_a_client_elsewhere_that_takes_nothing_has_stalled_and_its_ending_is_mailed() -> None:
+    script = [BEGINNING, *_PIECES, [Finished("stop")]]
+    async with relaying(script, backlog_bytes=_WINDOW, stall_s=60.0) as there:
+        run_id = there.send(window_bytes=_WINDOW)
+        told = ended(await there.post.replies(run_id))
+        assert (told.end_reason, told.detail) == (EndReason.CLIENT_ABORT, Detail.STALLED)
+        with trio.fail_after(1):
+            await there.inbox.wait_forwarded()
+
+
+async def test_a_client_elsewhere_that_leaves_is_not_waited_for() -> None:
+    script = [BEGINNING, *_PIECES, [Finished("stop")]]
+    async with relaying(script, backlog_bytes=_WINDOW) as there:
+        run_id = there.send(window_bytes=_WINDOW)
+        await trio.testing.wait_all_tasks_blocked()
+        there.inbox.hang_up(run_id, Detail.HUNG_UP.value)
+        told = ended(await there.post.replies(run_id))
+        assert (told.end_reason, told.detail) == (EndReason.CLIENT_ABORT, Detail.HUNG_UP)
+
+
+async def test_what_was_taken_of_an_unknown_run_is_ignored() -> None:
+    async with relaying() as there:
+        there.inbox.taken(RunId("run_of_another_life"), 5)
 
 
 # --- not to be run

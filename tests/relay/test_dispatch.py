@@ -31,8 +31,9 @@ from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import History
 from mix2api.identity import shard_of
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
-from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, WakeUp, decode_turn
+from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Taken, WakeUp, decode_turn
 from mix2api.relay.outbox import Outbox
+from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, weight_of
 from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission, TextDelta
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store_watch import StoreWatch
@@ -276,6 +277,51 @@ async def test_headers_that_left_are_told_to_the_owner() -> None:
     of, replies = await made.submit()
     replies.headers_sent()
     assert made.mails(HeadersLeft) == [HeadersLeft(of.run_id)]
+
+
+async def test_what_the_client_takes_is_told_to_the_owner_piece_by_piece() -> None:
+    made = edge()
+    of, replies = await made.submit()
+    assert decode_turn(made.inboxes.put[0][1]).window_bytes == BACKLOG_BYTES
+    burst: list[Reply] = [TextDelta("x" * 1000)] * 300
+    made.deliver(of, 1, *burst)
+    assert made.mails(Taken) == []
+    taken: list[Reply] = []
+    while len(taken) < len(burst):
+        taken += await replies.take()
+    totals = [mail.total_bytes for mail in made.mails(Taken)]
+    assert totals == sorted(set(totals))
+    assert weight_of(burst) - PIECE_BYTES < totals[-1] <= weight_of(burst)
+    assert {process for process, mail in made.outbox.sent if isinstance(mail, Taken)} == {PROCESS}
+
+
+async def test_short_answers_cost_no_word_of_what_was_taken() -> None:
+    made = edge()
+    of, replies = await made.submit()
+    made.deliver(of, 1, ACCEPTED, *[TextDelta("hello ")] * 100, STOPPED)
+    await all_of(replies)
+    assert made.mails(Taken) == []
+
+
+async def test_what_was_taken_of_an_ended_run_is_nobody_s_business() -> None:
+    made = edge()
+    of, replies = await made.submit()
+    made.deliver(of, 1, *[TextDelta("x" * 1000)] * 300, STOPPED)
+    await all_of(replies)
+    assert made.mails(Taken) == []
+
+
+async def test_what_was_taken_is_told_again_where_a_run_is_silent() -> None:
+    """That mail may have been lost, and the owner waits for it."""
+    async with watching(edge()) as made:
+        of, replies = await made.submit()
+        await run_elsewhere(made, of, [BEGINNING, Hang()], begin_only=True)
+        made.deliver(of, 1, *[TextDelta("x" * 1000)] * 100)
+        taken = weight_of(await replies.take())
+        assert 0 < taken < PIECE_BYTES
+        assert made.mails(Taken) == []
+        await trio.sleep(2.5 * PERIOD_S)
+        assert set(made.mails(Taken)) == {Taken(of.run_id, taken)}
 
 
 async def test_a_receipt_is_written_for_the_run_that_answered() -> None:
