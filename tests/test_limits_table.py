@@ -1,0 +1,134 @@
+"""`docs/limits.md` against the code: every row's setting, default, words, status and fault, and the constants."""
+
+import re
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from mix2api.actors import environment, site_bounds
+from mix2api.edge import bodies, options
+from mix2api.redaction import TEXT_LIMIT
+from mix2api.replies import PIECE_BYTES
+from mix2api.sessions import state
+from mix2api.sessions.attribution import Cause, http_status
+from mix2api.settings.loading import KNOWN
+from mix2api.store.options import SpoolLimits
+from mix2api.upstreams.credentials import login
+from mix2api.upstreams.http import body, head, retrying
+from mix2api.upstreams.mix import damage, refusal, usage
+from mix2api.vocabulary import FAULT_OF, Detail, EndReason
+from mix2api.wire import chat_request, sse_frames
+
+TABLE = Path(__file__).parents[1] / "docs" / "limits.md"
+_WORD = re.compile(r"`([a-z_]+)(?:/([a-z_]+))?`")
+_NAME = re.compile(r"`([A-Z][A-Z0-9_]+)`")
+_STATUS = re.compile(r"\b([1-5][0-9]{2})\b(?! characters| bytes)")
+_BACKED = re.compile(r"`([^`]+)`")
+
+
+@frozen
+class Limit:
+    """A row."""
+
+    what: str
+    bound: str
+    setting: str
+    happens: str
+    fault: str
+
+    @property
+    def cause(self) -> tuple[EndReason, str | None] | None:
+        """The `end_reason` and `detail` that it names, None where it names none."""
+        for reason, detail in _WORD.findall(self.happens):
+            if reason in set(EndReason):
+                return EndReason(reason), detail or None
+        return None
+
+
+def _rows() -> list[Limit]:
+    lines = TABLE.read_text(encoding="utf-8").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return [Limit(*row) for row in cells if row[0] != "what" and not row[0].startswith("---")]
+
+
+ROWS = _rows()
+
+CONSTANTS: dict[str, int | float] = {
+    "one event of a stream, comments and empty lines' fields included": sse_frames.FRAME_LIMIT,
+    "lines of one event of a stream": sse_frames.LINE_LIMIT,
+    "the head of an answer, interim answers included": head.HEAD_LIMIT,
+    "interim answers (1xx) before an answer": head.INTERIM_LIMIT,
+    "the line before a chunk, extensions included": body._LINE_LIMIT,
+    "trailers behind the last chunk": body._TRAILER_LIMIT,
+    "the site's session and exchange ids": site_bounds.ID_BYTES,
+    "the site's id of a tool call": site_bounds.CALL_ID_BYTES,
+    "log entries that a run's frames force: new ids, changes of kind": site_bounds.ENTRIES_MAX,
+    "frames of a run without content: unknown types, empty deltas, ids said again, usage": (
+        site_bounds.EMPTY_FRAMES_MAX
+    ),
+    "a usage figure": usage._ABSURD - 1,
+    "nesting in a site's metadata": damage._DEEPEST,
+    "the body of a site's refusal that is read": refusal.REFUSAL_BODY_LIMIT,
+    "a site's error text, as a client sees it": TEXT_LIMIT,
+    "a site's `retry-after`": retrying.LONGEST_RETRY_AFTER_S,
+    "a token endpoint's answer": login._ANSWER_LIMIT,
+    "one write to a client, if more than one delta waits": PIECE_BYTES,
+    "the rest of a refused body that is read": bodies.DRAIN_BYTES,
+    "the time for a request's body": options.EdgeOptions.__attrs_attrs__.body_timeout_s.default,
+    "nesting of a body": chat_request.MAX_NESTING,
+    "turns that wait for one session": environment.QUEUE_LENGTH,
+    "a request's way into the log": environment.ACCEPT_LIMIT_S,
+    "an ending's way into the log": environment.END_LIMIT_S,
+    "appends that wait for Redis": SpoolLimits().appends,
+    "bytes of those": SpoolLimits().size_bytes,
+    "tool calls that a session remembers": state.REMEMBERED_CALLS,
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
+def test_a_row_s_setting_exists_and_has_that_default(row: Limit) -> None:
+    names = _NAME.findall(row.setting)
+    assert names or row.setting == "-"
+    for name in names:
+        assert name in KNOWN
+        assert _BACKED.findall(row.bound)[0] == KNOWN[name].default
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
+def test_a_row_s_words_status_and_fault_are_the_code_s(row: Limit) -> None:
+    if row.cause is None:
+        assert row.fault in {"nobody", "client", "mix2api"}
+        return
+    reason, detail = row.cause
+    assert detail is None or detail in set(Detail)
+    assert row.fault == FAULT_OF[reason].value
+    status = int(_STATUS.findall(row.happens)[0])
+    if reason is EndReason.INVALID_REQUEST:
+        assert 400 <= status < 500
+    else:
+        assert status == http_status(Cause(reason, detail), None, headers_sent=False)
+
+
+def test_constants_are_as_they_are_told() -> None:
+    bounds = {row.what: row.bound for row in ROWS}
+    told = {what: float(bounds[what].partition(" ")[0].replace(",", "")) for what in CONSTANTS}
+    assert told == CONSTANTS
+
+
+@pytest.mark.parametrize("detail", [Detail.TOO_LARGE, Detail.TOO_MANY, Detail.SILENT])
+def test_every_word_for_a_site_without_measure_has_a_row(detail: Detail) -> None:
+    assert any(row.cause is not None and row.cause[1] == detail for row in ROWS)
+
+
+def test_settings_that_bound_what_comes_from_outside_have_a_row() -> None:
+    named = {name for row in ROWS for name in _NAME.findall(row.setting)}
+    assert named >= {
+        "MIX2API_ANSWER_MAX_BYTES",
+        "MIX2API_STREAM_BACKLOG_BYTES",
+        "MIX2API_UPSTREAM_SILENCE_TIMEOUT_MS",
+        "MIX2API_UPSTREAM_TOTAL_TIMEOUT_MS",
+        "MIX2API_CLIENT_STALL_S",
+        "BODY_SIZE_LIMIT",
+        "MIX2API_MAX_CONCURRENCY",
+    }
