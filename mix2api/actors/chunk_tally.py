@@ -27,17 +27,14 @@ class ChunkTally:
         self._first_frame = 0
         self._last_frame = 0
         self._first_ms = 0
-        self._size = 0
-        self._closed_bytes = 0
+        self.untold_bytes = 0
+        """UTF-8 bytes of the content that is counted now."""
+        self.told_bytes = 0
+        """UTF-8 bytes of the content in entries."""
         self.forced = 0
         """Entries that a frame of another kind, or one with an entry of its own, has made."""
         self.empty_frames = 0
         """Frames without content that made no entry."""
-
-    @property
-    def content_bytes(self) -> int:
-        """UTF-8 bytes of all content so far."""
-        return self._closed_bytes if self._kind is None else self._closed_bytes + self._size
 
     @property
     def has_unlogged(self) -> bool:
@@ -49,10 +46,10 @@ class ChunkTally:
         if kind is not self._kind:
             self.forced += self._kind is not None
             self.flush()
-            self._kind, self._first_frame, self._first_ms, self._size = kind, self._frame + 1, self.at_ms, 0
+            self._kind, self._first_frame, self._first_ms = kind, self._frame + 1, self.at_ms
         self._frame += 1
         self._last_frame = self._frame
-        self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        self.untold_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
     def skip(self, frames: int = 1) -> None:
         """Frames that say nothing to the client; told with the next entry."""
@@ -81,10 +78,11 @@ class ChunkTally:
         """Puts the deltas counted so far into `commands`."""
         kind, self._kind = self._kind, None
         if kind is not None:
-            self._closed_bytes += self._size
             self._chunk(
-                kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=self._size
+                kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=self.untold_bytes
             )
+            self.told_bytes += self.untold_bytes
+            self.untold_bytes = 0
 
     def _chunk(self, kind: ChunkKind, first_frame: int, last_frame: int, **facts: Any) -> None:
         chunk = UpstreamChunk(

@@ -5,9 +5,6 @@ What a site's HTTP client bounds by itself (heads, frames, bytes off the connect
 
 from typing import Final
 
-from mix2api.actors.chunk_tally import ChunkTally
-from mix2api.vocabulary import Detail
-
 ANSWER_BYTES: Final = 32 * 1024 * 1024
 """UTF-8 bytes of an answer's content (`MIX2API_ANSWER_MAX_BYTES`): some forty times the longest output of any model."""
 ID_BYTES: Final = 512
@@ -27,17 +24,3 @@ def is_longer(text: str | None, limit: int) -> bool:
     if text is None:
         return False
     return len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit)
-
-
-def passed_bound(tally: ChunkTally, answer_bytes: int) -> Detail | None:
-    """The bound that what was counted so far is over, as an ending's detail.
-
-    Args:
-        tally: of the run.
-        answer_bytes: UTF-8 bytes of content that an answer may have.
-    """
-    if tally.content_bytes > answer_bytes:
-        return Detail.TOO_LARGE
-    if tally.forced > ENTRIES_MAX or tally.empty_frames > EMPTY_FRAMES_MAX:
-        return Detail.TOO_MANY
-    return None

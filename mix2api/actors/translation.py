@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, assert_never
 
 from mix2api.actors.chunk_tally import ChunkTally
-from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES, is_longer, passed_bound
+from mix2api.actors.site_bounds import (
+    ANSWER_BYTES,
+    CALL_ID_BYTES,
+    EMPTY_FRAMES_MAX,
+    ENTRIES_MAX,
+    ID_BYTES,
+    is_longer,
+)
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
@@ -120,6 +127,8 @@ class Translation:
         """Digests of the ids of the calls that the log was told of."""
         self.deltas = 0
         """Pieces that went to the client."""
+        self.content_bytes = 0
+        """UTF-8 bytes of the content so far."""
         self._usage: Usage | None = None
         self._texts: list[str] = []
         self._rest: Iterator[None] | None = None
@@ -159,15 +168,18 @@ class Translation:
                 if self.caused:
                     break  # what follows its own ending is not the answer's
         self.deltas += len(replies) - before
-        if not self.caused:
-            over = passed_bound(self._tally, self._answer_bytes)
-            if over is not None:
-                self._exceeded(over)
+        self._weigh()
 
-    @property
-    def content_bytes(self) -> int:
-        """UTF-8 bytes of the content so far."""
-        return self._tally.content_bytes
+    def _weigh(self) -> None:
+        """Ends the run if the answer is over a bound by now."""
+        tally = self._tally
+        self.content_bytes = size = tally.told_bytes + tally.untold_bytes
+        if self.caused:
+            return
+        if size > self._answer_bytes:
+            self._exceeded(Detail.TOO_LARGE)
+        elif tally.forced > ENTRIES_MAX or tally.empty_frames > EMPTY_FRAMES_MAX:
+            self._exceeded(Detail.TOO_MANY)
 
     @property
     def has_more(self) -> bool:
@@ -180,6 +192,7 @@ class Translation:
         if self._rest is not None and next(self._rest, self) is self:
             self._rest = None
         self.deltas += len(self.replies) - before
+        self._weigh()
 
     def _portions(self, batch: list[UpstreamEvent], reader: CallReader | None) -> Iterator[None]:
         """Translates a batch, pausing after every portion. Nothing of the batch follows its own ending."""

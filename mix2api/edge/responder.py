@@ -12,6 +12,7 @@ from quart.wrappers.response import ResponseBody
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.refusals import EdgeFault, OnFault
 from mix2api.edge.rendering import StreamRenderer, receipt_of
+from mix2api.replies import PIECE_BYTES
 from mix2api.sessions.dispatch import Ended, Reply
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire.chat_answer import KEEP_ALIVE
@@ -40,6 +41,8 @@ class StreamBody(ResponseBody):
         self._renderer = renderer
         self._held = held
         self._on_fault = on_fault
+        self._rest = memoryview(b"")
+        """Of a piece that is longer than one write."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,15 +60,27 @@ class StreamBody(ResponseBody):
 
     async def __anext__(self) -> bytes:
         self._delivery.writing = False
-        ended = self._renderer.ended
-        if ended is not None:
-            self._delivery.confirm(receipt_of(ended), ended.end_reason)
-            raise StopAsyncIteration
-        try:
-            piece = await self._piece()
-        except Exception as fault:  # noqa: BLE001  # the supervisor of this stream: never a silent cut (FR11)
-            piece = self._broken(fault)
+        piece = self._next_write() if self._rest else b""
+        if not piece:
+            ended = self._renderer.ended
+            if ended is not None:
+                self._delivery.confirm(receipt_of(ended), ended.end_reason)
+                raise StopAsyncIteration
+            try:
+                piece = await self._piece()
+            except Exception as fault:  # noqa: BLE001  # the supervisor of this stream: never a silent cut (FR11)
+                piece = self._broken(fault)
+            if len(piece) > PIECE_BYTES:
+                self._rest = memoryview(piece)
+                piece = self._next_write()
         self._delivery.handed_over()
+        return piece
+
+    def _next_write(self) -> bytes:
+        """The next of a long piece; nothing if there is none. A client that takes one write in time has not stalled."""
+        piece = bytes(self._rest[:PIECE_BYTES])
+        # An empty view would keep all of the piece in memory.
+        self._rest = self._rest[PIECE_BYTES:] if len(self._rest) > PIECE_BYTES else memoryview(b"")
         return piece
 
     async def _piece(self) -> bytes:
@@ -93,11 +108,11 @@ class StreamBody(ResponseBody):
 
 
 class WholeBody(ResponseBody):
-    """A body in one piece, of which the worker is told when it has been written."""
+    """A body that is known whole, of which the worker is told when it has been written. A long one takes several writes."""
 
     def __init__(self, delivery: Delivery, body: bytes, ended: Ended) -> None:
         self._delivery = delivery
-        self._body: bytes | None = body
+        self._rest = memoryview(body)
         self._ended = ended
 
     async def __aenter__(self) -> Self:
@@ -115,10 +130,11 @@ class WholeBody(ResponseBody):
         return self
 
     async def __anext__(self) -> bytes:
-        body, self._body = self._body, None
-        if body is None:
-            self._delivery.writing = False
+        self._delivery.writing = False
+        piece = bytes(self._rest[:PIECE_BYTES])
+        self._rest = self._rest[PIECE_BYTES:] if len(self._rest) > PIECE_BYTES else memoryview(b"")
+        if not piece:
             self._delivery.confirm(receipt_of(self._ended), self._ended.end_reason)
             raise StopAsyncIteration
         self._delivery.handed_over()
-        return body
+        return piece
