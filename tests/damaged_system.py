@@ -35,7 +35,7 @@ class Talk:
 
     system: WholeSystem
     prompt: str
-    session: SessionId = field(default=SessionId(""))  # noqa: RUF009 - a name for a string
+    session: SessionId = field(default=SessionId(""))
     request: str = ""
     resolution: str = ""
     name: str | None = None
