@@ -25,9 +25,9 @@ from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInput
 from mix2api.vocabulary import RunId
 from mix2api.wire.turn import FunctionCall, MessageToolCall
 
-CALLS_MAX: Final = 1000
-"""Calls that a site may ask for in one answer. Agents are seen to ask for 20; a thousand `ToolCall` events are 300 kB of log,
-and what is kept of each call (the session's state, the client's next request) is paid for again in every later turn."""
+CALLS_MAX: Final = 256
+"""Calls that a site may ask for in one answer; agents are seen to ask for 20, OpenAI's own models end at 128. Where a client
+waits for a whole answer all calls leave, and are told to the log, in one step: 50 µs each."""
 
 Key = str | int
 """The site's id of a native call; the number of a call in the text."""

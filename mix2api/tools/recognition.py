@@ -18,8 +18,8 @@ from mix2api.tools.heads import Head, Verdict
 from mix2api.tools.pieces import Broken, Gathered, Piece, Plain, Why
 from mix2api.tools.prose import Prose
 
-ENCLOSURES_MAX: Final = 1000
-"""Enclosures in one answer. A model that calls writes one; what opens a thousand is no answer of a model."""
+ENCLOSURES_MAX: Final = 256
+"""Enclosures in one answer, as many as calls (`mix2api.actors.tool_calls`). A model that calls writes one."""
 
 _SPACE: Final = re.compile(r"[\s\ufeff]+")
 _SURPLUS: Final = re.compile(r"[}\])]+")
