@@ -184,7 +184,7 @@ class LongestStep(trio.abc.Instrument):
         self.task = ""
         self._begun = 0.0
 
-    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002 - trio's form
         """A task goes on."""
         self._begun = time.thread_time()
 
@@ -309,11 +309,8 @@ class Quiet:
 
 async def _whole(port: int, body: bytes) -> tuple[str, float]:
     begun = time.perf_counter()
-    pieces: list[bytes] = []
     async with _asked(port, body) as stream:
-        async for data in stream:
-            pieces.append(data)
-    answer = b"".join(pieces)
+        answer = b"".join([data async for data in stream])
     took = time.perf_counter() - begun
     word = answer[-400:].rpartition(b'"end_reason":"')[2].partition(b'"')[0]
     status = answer[9:12].decode()

@@ -1,5 +1,8 @@
 """Masks: what must never be told, and honest text that must survive."""
 
+import re
+import sys
+from collections.abc import Generator
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,12 +15,14 @@ from mix2api.redaction import (
     TEXT_LIMIT,
     is_secret_field,
     place_of,
+    place_of_frame,
     redact_fields,
     redact_text,
     redact_url,
     redact_value,
 )
 from mix2api.settings import load_settings
+from mix2api.steps import at_once
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
@@ -232,3 +237,17 @@ def test_a_group_is_told_by_its_leaves() -> None:
     place = place_of(group)
     assert place.error == "ConfigurationError+KeyError"
     assert place.at.startswith("mix2api/settings/loading.py:")
+
+
+def test_the_place_of_a_frame_is_our_own_part_of_its_stack() -> None:
+    def work(depth: int) -> Generator[None, None, str]:
+        return place_of_frame(sys._getframe()) if depth == 0 else at_once(work(depth - 1))
+        yield
+
+    assert re.fullmatch(r"mix2api/steps\.py:\d+", at_once(work(0)))
+    assert re.fullmatch(r"mix2api/steps\.py:\d+(>mix2api/steps\.py:\d+){3}", at_once(work(9)))
+
+
+def test_a_stack_without_a_frame_of_ours_has_no_place() -> None:
+    assert place_of_frame(sys._getframe()) == "none"
+    assert place_of_frame(None) == "none"

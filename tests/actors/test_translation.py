@@ -8,13 +8,13 @@ from actor_parts import SEAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.actors.tool_calls import CallRules
+from mix2api.actors.tool_calls import CALLS_MAX, CallRules
 from mix2api.actors.translation import APOLOGY, NOT_THERE, Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.tools.ids import CallIds
-from mix2api.tools.recognition import Recogniser
+from mix2api.tools.recognition import ENCLOSURES_MAX, Recogniser
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -403,3 +403,82 @@ def test_streamed_and_whole_are_the_same_message(
     if not streaming._tool_calls.shown_half:
         assert assembled(streaming) == assembled(whole)
         assert chunks(streaming)[-1].finish_reason == chunks(whole)[-1].finish_reason
+
+
+def test_one_call_more_than_a_run_may_have_ends_it() -> None:
+    def calls(count: int) -> list[UpstreamEvent]:
+        return [ToolInputAvailable(f"c{number}", "weather", "{}") for number in range(count)]
+
+    assert not portioned(calls(CALLS_MAX)).caused
+    ended = portioned([*calls(CALLS_MAX + 1), Text("more"), Finished("stop")])
+    assert (ended.caused, ended.finished) == (True, False)
+    cause = chunks(ended)[-1]
+    assert (cause.kind, cause.cause, cause.detail) == (
+        ChunkKind.ERROR,
+        EndReason.UPSTREAM_ERROR,
+        Detail.TOO_MANY,
+    )
+    assert TextDelta("more") not in ended.replies
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        lambda number: ToolInputStarted(f"c{number}", "not_offered"),
+        lambda number: ToolInputBroken(f"c{number}", "weather"),
+    ],
+)
+def test_calls_that_come_to_nothing_count_as_well(event: Any) -> None:
+    assert not portioned([event(number) for number in range(CALLS_MAX)]).caused
+    assert portioned([event(number) for number in range(CALLS_MAX + 1)]).caused
+
+
+@pytest.mark.parametrize(
+    "enclosure",
+    [
+        '{"tool_calls": []} ',
+        '{"final": "so"} ',
+        '{"tool_call": {"name": "fly", "arguments": {}}} ',
+        '{"tool_call": {"arguments": {}}} ',
+    ],
+)
+def test_one_enclosure_more_than_an_answer_may_have_ends_it(enclosure: str) -> None:
+    def read(count: int) -> Translation:
+        return portioned(
+            [Text(enclosure * count), Finished("stop")], reader=Recogniser(frozenset({"weather"}))
+        )
+
+    assert read(ENCLOSURES_MAX).finished
+    ended = read(ENCLOSURES_MAX + 1)
+    assert (ended.caused, ended.finished) == (True, False)
+    assert chunks(ended)[-1].detail == Detail.TOO_MANY
+
+
+def test_a_call_too_many_in_the_last_words_ends_the_run_as_well() -> None:
+    text = '{"tool_call": {"name": "fly", "arguments": {}}} ' * (ENCLOSURES_MAX - 1)
+    text += '{"tool_calls": [' + '{"name": "fly"},' * (CALLS_MAX - ENCLOSURES_MAX + 1)
+    text += '{"name": "fly"'
+    ended = portioned([Text(text), Finished("stop")], reader=Recogniser(frozenset({"weather"})))
+    assert (ended.caused, ended.finished) == (True, False)
+
+
+def test_portions_say_together_what_a_batch_says() -> None:
+    text = 'So be it. {"tool_calls": [{"name": "weather", "arguments": {"at": "' + "x" * 5000 + '"}}]}'
+    ended = portioned([Text(text), Finished("stop")], reader=Recogniser(frozenset({"weather"})))
+    (call,) = ended.answer().tool_calls or ()
+    assert call.function is not None
+    assert call.function.arguments == '{"at": "' + "x" * 5000 + '"}'
+    assert ended.deltas == len(ended.replies)
+    assert chunks(ended)[0].frames == 1, "frames are counted as the site sent them"
+
+
+def portioned(batch: list[UpstreamEvent], reader: Recogniser | None = None) -> Translation:
+    """After all portions of one batch, and a flush."""
+    numbers = count()
+    ids = CallIds(lambda: f"call_{next(numbers)}", lambda _: False)
+    translation = Translation(RunId("run_1"), SEAL, rules(ids=ids), reader)
+    translation.take(batch, 0)
+    while translation.has_more:
+        translation.go_on()
+    translation.flush()
+    return translation

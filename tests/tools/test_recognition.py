@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tool_texts import OFFERED, meaning, recognised
 
 from mix2api.tools.instruction import calls_text
+from mix2api.tools.loose_structure import MAX_NESTING
 from mix2api.tools.pieces import CallArguments, CallBegan, CallEnded, FinalText, Plain
-from mix2api.tools.recognition import Recogniser, recognise
+from mix2api.tools.recognition import ENCLOSURES_MAX, Recogniser, recognise
 from mix2api.wire.turn import FunctionCall, MessageToolCall
 
 _ORDINARY = [
@@ -250,3 +251,33 @@ def test_an_argument_of_a_megabyte_passes_in_few_steps() -> None:
     written = f'{{"tool_call": {{"name": "write", "arguments": {{"text": "{text}"}}}}}}'
     assert recognised([written]) == [["call", "write", f'{{"text": "{text}"}}']]
     assert _steps([written]) < 1_500
+
+
+@pytest.mark.parametrize(("levels", "comes"), [(MAX_NESTING - 4, "call"), (MAX_NESTING - 3, "broken")])
+def test_arguments_may_nest_as_deeply_as_a_request_may(levels: int, comes: str) -> None:
+    nested = "[" * levels + "1" + "]" * levels
+    written = f'{{"tool_calls": [{{"name": "read", "arguments": {{"a": {nested}}}}}]}} So.'
+    called, said = recognised([written])
+    assert called[0] == comes
+    assert said == ["plain", "So."]
+
+
+def test_what_nests_too_deeply_beside_arguments_is_read_over() -> None:
+    nested = '{"b": [' * MAX_NESTING + "1" + "]}" * MAX_NESTING
+    written = f'{{"tool_calls": [{{"x": {nested}, "name": "read", "arguments": {{"a": 1}}}}]}} So.'
+    assert recognised([written]) == [["call", "read", '{"a": 1}'], ["plain", "So."]]
+
+
+def test_endless_nesting_is_a_call_that_was_cut() -> None:
+    written = '{"tool_calls": [{"name": "read", "arguments": {"a": ' + "[" * 100_000
+    ((state, _, arguments, *_),) = [piece[:3] for piece in recognised([written])]
+    assert state == "broken"
+    assert len(arguments) < 2 * MAX_NESTING
+
+
+def test_more_enclosures_than_an_answer_may_have_are_a_crowd() -> None:
+    recogniser = Recogniser(OFFERED)
+    recogniser.feed('{"tool_calls": []} ' * ENCLOSURES_MAX)
+    assert not recogniser.crowded
+    recogniser.feed('{"tool_calls": []} ')
+    assert recogniser.crowded
