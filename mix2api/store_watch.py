@@ -1,7 +1,8 @@
 """Whether the store answers at this moment, for whoever would wait for it in vain: requests are to be refused in 500 ms.
 
 Elapsed time alone is no evidence: a busy process takes long with a healthy store. The store counts as away when one and
-the same command was unanswered at two looks, after its limit, and the loop has read its sockets in between (ADR 17).
+the same command was unanswered at three looks, after its limit (ADR 17). Between the first two the loop has seen whether
+the socket is readable, and between the last two the task that reads it has run.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,8 +15,8 @@ from mix2api.clock import Clock
 
 Silence = frozenset[tuple[str, float]]
 """Connections that are lost, or whose command is unanswered for longer than its limit, and since when (monotonic ms)."""
-_LOOK_S: Final = 0.025
-"""A command counts as unanswered after 400 ms. Two looks later it is 450 ms, which leaves 50 for the answer."""
+_LOOK_S: Final = 0.02
+"""A command counts as unanswered after 400 ms. Three looks later it is 460 ms, which leaves 40 for the answer."""
 
 
 class StoreWatch:
@@ -74,12 +75,12 @@ class StoreWatch:
         while True:
             await self._wanted.wait()
             self._wanted = trio.Event()
-            seen = self._silence()
+            before, seen = frozenset[tuple[str, float]](), self._silence()
             while self._waiting or seen:
                 await trio.sleep(_LOOK_S)
                 silence = self._silence()
-                self._conclude(is_away=bool(silence & seen))
-                seen = silence
+                self._conclude(is_away=bool(before & seen & silence))
+                before, seen = seen, silence
 
     def _conclude(self, *, is_away: bool) -> None:
         if not is_away:
