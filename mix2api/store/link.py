@@ -223,8 +223,9 @@ class RedisLink:
         if self._down and self._clock.monotonic_ms() < self._retry_at_ms:
             return None
         connection = self.location.connection(self.timeouts, self.name)
-        if not await trio.to_thread.run_sync(_connects, connection):
-            raise BrokenWire
+        fault = await trio.to_thread.run_sync(_fault_of_connecting, connection)
+        if fault is not None:
+            raise BrokenWire from fault
         self._wire = (
             ThreadWire(connection) if self.location.tls else SocketWire(connection, self.timeouts.reply_s)
         )
@@ -259,13 +260,13 @@ class RedisLink:
                 trio.lowlevel.reschedule(task, job.result or outcome.Error(unanswered))
 
 
-def _connects(connection: BlockingConnection) -> bool:
-    """Connects; gives whether it worked. An exception that trio hands over from a thread is part of a cycle afterwards."""
+def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
+    """Connects; gives the fault if that failed. A fault that trio raises for a thread is part of a cycle afterwards."""
     try:
         connection.connect()
-    except (RedisError, OSError):
-        return False
-    return True
+    except (RedisError, OSError) as fault:
+        return fault.with_traceback(None)
+    return None
 
 
 def _packed(commands: tuple[Command, ...]) -> bytes:
