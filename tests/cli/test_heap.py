@@ -52,6 +52,17 @@ async def test_what_a_trim_could_not_give_back_is_not_tried_again() -> None:
         assert process.trims == trims
 
 
+async def test_a_trim_under_load_does_not_stand_in_for_the_one_afterwards() -> None:
+    process = Process(running=1, least=150 * _MB)
+    keeper = process.keeper()
+    process.size += 100 * _MB
+    await keeper.look()
+    assert (process.trims, process.size) == (1, 150 * _MB)
+    process.running, process.least = 0, 75 * _MB
+    await keeper.look()
+    assert (process.trims, process.size) == (2, 75 * _MB)
+
+
 @pytest.mark.skipif(trimmer() is None, reason="this C library has no malloc_trim")
 def test_free_pages_between_live_blocks_go_back_to_the_system() -> None:
     trim = trimmer()
