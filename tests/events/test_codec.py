@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.events.codec import Encoded, UnreadableEvent, decode, encode, strict_converter
-from mix2api.events.kinds import KIND_OF, KINDS, Event, SessionNote
+from mix2api.events.kinds import KIND_OF, KINDS, End, Event, SessionNote, UpstreamChunk
 from mix2api.vocabulary import SessionWord
 
 NOTE = SessionNote(word=SessionWord.OPENED, why="no_history")
@@ -43,6 +43,22 @@ def test_an_entry_names_kind_and_version() -> None:
 def test_unknown_fields_are_ignored() -> None:
     data = b'{"word":"opened","why":"no_history","later":{"deep":[1,2]}}'
     assert decode(b"session", b"1", data) == NOTE
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (b"end", {"end_reason": "upstream_error", "http_status": 502, "total_ms": 1}),
+        (b"upstream_chunk", {"kind": "error", "at_ms": 1, "cause": "upstream_error"}),
+    ],
+)
+def test_a_detail_that_this_version_does_not_know_is_read_as_it_stands(
+    kind: bytes, fields: dict[str, Any]
+) -> None:
+    told = {"run_id": "run_1", "seq": 2, "detail": "word_of_tomorrow", **fields}
+    event = decode(kind, b"1", msgspec.json.encode(told))
+    assert isinstance(event, End | UpstreamChunk)
+    assert event.detail == "word_of_tomorrow"
 
 
 def test_a_newer_version_is_unreadable() -> None:

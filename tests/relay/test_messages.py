@@ -14,6 +14,7 @@ from mix2api.relay.messages import (
     ReplyBatch,
     Retire,
     Retired,
+    Taken,
     WakeUp,
     decode_mail,
     decode_turn,
@@ -27,6 +28,7 @@ MAILS: list[Mail] = [
     WakeUp(7),
     Hangup("run", "hung_up"),
     HeadersLeft("run"),
+    Taken("run", 2**40),
     Retire("ses", "p_1"),
     Retired("ses", Retirement.ALREADY),
     ReplyBatch(
@@ -46,6 +48,19 @@ MAILS: list[Mail] = [
         ],
     ),
 ]
+
+
+def test_a_detail_that_this_version_does_not_know_comes_out_as_it_stands() -> None:
+    ended = Ended(end_reason=EndReason.UPSTREAM_ERROR, detail="word_of_tomorrow")
+    batch = ReplyBatch("run_1", 1, 1, [ended])
+    assert decode_mail(encode_mail(batch)) == batch
+
+
+def test_a_turn_of_an_edge_that_names_no_window_has_none() -> None:
+    of = submission()
+    fields = msgspec.json.decode(encode_turn(RelayedTurn.of(of, session_id(), 123)))
+    assert "window_bytes" not in fields
+    assert decode_turn(msgspec.json.encode(fields)).window_bytes == 0
 
 
 @pytest.mark.parametrize("mail", MAILS, ids=lambda mail: type(mail).__name__)

@@ -11,11 +11,13 @@ from mix2api.upstreams.http.client import HttpClient
 from mix2api.upstreams.http.head import HttpRequest
 from mix2api.upstreams.http.origin import split_url
 from mix2api.upstreams.port import UpstreamFault
-from mix2api.vocabulary import EndReason
+from mix2api.vocabulary import Detail, EndReason
 
 _ANSWER_LIMIT: Final = 262_144
 """Bytes: some times the longest token with all that endpoints put beside it."""
 _SUCCESSES: Final = range(200, 300)
+_NO_ANSWERS: Final = frozenset({Detail.PROTOCOL, Detail.TOO_LARGE, Detail.TOO_MANY})
+"""Something came, and it is over a bound or not HTTP."""
 
 
 class LoginWord(StrEnum):
@@ -110,10 +112,16 @@ class HttpLogin:
                     body += piece
                 return read_grant(body, self._fields, self._clock.now_ms())
         except UpstreamFault as fault:
-            timed_out = fault.end_reason is EndReason.TIMEOUT
-            raise LoginFailed(LoginWord.TIMEOUT if timed_out else LoginWord.UNREACHABLE) from None
+            raise LoginFailed(_word(fault)) from None
         except MalformedGrant:
             raise LoginFailed(LoginWord.ANSWER) from None
+
+
+def _word(fault: UpstreamFault) -> LoginWord:
+    """What a fault of the connection is to a login."""
+    if fault.end_reason is EndReason.TIMEOUT:
+        return LoginWord.TIMEOUT
+    return LoginWord.ANSWER if fault.detail in _NO_ANSWERS else LoginWord.UNREACHABLE
 
 
 def _headers(options: LoginOptions) -> tuple[tuple[str, str], ...]:

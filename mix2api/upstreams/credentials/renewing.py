@@ -7,6 +7,7 @@ instead of being sent the turn twice.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from attrs import evolve, field, frozen
 
@@ -27,6 +28,9 @@ from mix2api.upstreams.port import (
     UpstreamStream,
 )
 from mix2api.vocabulary import Detail, EndReason
+
+_HELD: Final = 1000
+"""Events that are held back: whoever sends so many before saying anything does not refuse a token."""
 
 
 @frozen
@@ -133,10 +137,14 @@ class RenewedStream:
 async def _opening_of(answer: AsyncIterator[list[UpstreamEvent]]) -> _Opening:
     """Reads until the first event that is output or an ending, and looks whether that refuses the token."""
     batches: list[list[UpstreamEvent]] = []
+    held = 0
     status: int | None = None
     try:
         async for batch in answer:
             batches.append(batch)
+            held += len(batch)
+            if held > _HELD:
+                return _Opening(batches)
             for event in batch:
                 if isinstance(event, Opened):
                     status = event.status

@@ -80,6 +80,16 @@ async def _cut(connection: Connection) -> None:
     await connection.send(head("content-length: 100") + b'{"planted')
 
 
+def _endless(begin: bytes, piece: bytes) -> Serve:
+    async def serve(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(begin)
+        while True:
+            await connection.send(piece)
+
+    return serve
+
+
 @pytest.mark.parametrize(
     ("serve", "why", "status"),
     [
@@ -89,6 +99,10 @@ async def _cut(connection: Connection) -> None:
         (answering(b"planted"), LoginWord.ANSWER, None),
         (answering(b'{"planted": 1}'), LoginWord.ANSWER, None),
         (answering(b'{"token": "' + b"x" * 300_000), LoginWord.ANSWER, None),
+        (_endless(head(), b"planted" * 1000), LoginWord.ANSWER, None),
+        (_endless(b"HTTP/1.1 200 OK\r\na: ", b"planted" * 1000), LoginWord.ANSWER, None),
+        (_endless(b"", b"HTTP/1.1 102 planted\r\n\r\n"), LoginWord.ANSWER, None),
+        (_endless(head("transfer-encoding: chunked"), b"5;planted"), LoginWord.ANSWER, None),
         (_hang, LoginWord.TIMEOUT, None),
         (_cut, LoginWord.UNREACHABLE, None),
     ],

@@ -181,3 +181,11 @@ async def test_closing_ends_the_inner_stream() -> None:
             assert await anext(aiter(stream)) == GOOD[1]
             with pytest.raises(trio.ClosedResourceError):
                 await anext(aiter(stream))
+
+
+async def test_a_site_that_says_much_before_anything_is_not_listened_to_for_a_refusal() -> None:
+    flood: Script = [[Opened(200)], [IdsSeen("s")] * 2000, [Failed("token expired")]]
+    async with kept_credential() as parts:
+        told = await tried(parts, [flood])
+        assert told.batches == list(flood)
+        assert told.tokens == ["Bearer t1"]
