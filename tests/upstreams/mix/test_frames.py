@@ -154,6 +154,11 @@ def test_halves_of_characters_become_replacement_characters() -> None:
     assert events_of(frame) == [Text("a\ufffd \\ud83d \U0001f642 \ufffd")]
 
 
+def test_halves_in_a_frame_that_is_no_delta_by_its_length_are_refused() -> None:
+    with pytest.raises(MalformedFrame):
+        events_of(rb'{"type":"text-delta","delta":"%b"}' % (rb"\ud83d" * 20_000))
+
+
 @pytest.mark.parametrize(
     ("given", "arguments"),
     [
