@@ -217,7 +217,7 @@ class Run:
             if translation.caused:
                 return
             if replies.held_bytes > limit:
-                await self._wait_for_client()
+                await self._wait_for_client(stream)
         raise UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.TRUNCATED, "the answer broke off")
 
     async def _go_on(self) -> None:
@@ -243,15 +243,17 @@ class Run:
         if translation.has_unlogged:
             self._unlogged.add(self)
 
-    async def _wait_for_client(self) -> None:
+    async def _wait_for_client(self, stream: UpstreamStream) -> None:
         """Waits until the client has taken half of what may wait for it, as long as it takes anything."""
         replies, options = self._turn.replies, self._env.options
+        began_ms = self._at_ms()
         while replies.held_bytes > options.backlog_bytes // 2:
             with trio.move_on_after(options.stall_s) as stalled:
                 await replies.wait_taken()
             if stalled.cancelled_caught:
                 self.stop(EndReason.CLIENT_ABORT, Detail.STALLED)
                 await trio.lowlevel.checkpoint()
+        stream.excuse((self._at_ms() - began_ms) / 1000)
 
     # --- concluding
 

@@ -130,7 +130,7 @@ class Network:
             "MIX2API_UPSTREAM_TOTAL_TIMEOUT_MS",
             Whole(0, DAY_MS),
             "1800000",
-            "the whole answer, waits for a slow client included; 0: no limit",
+            "the whole answer; waits for a slow client are not counted; 0: no limit",
             unit="ms",
         )
     )

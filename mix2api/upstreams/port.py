@@ -211,6 +211,10 @@ class UpstreamStream(Protocol):
         """
         ...
 
+    def excuse(self, away_s: float) -> None:
+        """For so many seconds nobody read, because a client was slow: they count in no limit of the answer's time."""
+        ...
+
     async def aclose(self) -> None:
         """Cuts the connection now; safe to call twice."""
         ...

@@ -51,6 +51,8 @@ class ScriptedStream:
     def __init__(self, script: Script) -> None:
         self._steps = iter(script)
         self._closing = trio.Event()
+        self.excused_s = 0.0
+        """Seconds in which the caller was elsewhere."""
         self.played = 0
         """Batches given so far."""
         self.finished = False
@@ -90,6 +92,10 @@ class ScriptedStream:
         self._check_open()
         self.finished = True
         raise StopAsyncIteration
+
+    def excuse(self, away_s: float) -> None:
+        """Keeps the sum: a script has no limits."""
+        self.excused_s += away_s
 
     async def aclose(self) -> None:
         """Ends every wait in the script with `trio.ClosedResourceError`."""

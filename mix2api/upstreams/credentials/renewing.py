@@ -129,6 +129,10 @@ class RenewedStream:
             raise StopAsyncIteration
         return await anext(self._rest)
 
+    def excuse(self, away_s: float) -> None:
+        """For so many seconds nobody read: they are not the site's."""
+        self._stream.excuse(away_s)
+
     async def aclose(self) -> None:
         """Cuts the connection now."""
         await self._stream.aclose()

@@ -159,6 +159,11 @@ class Exchange:
             )
         return faults.protocol("the upstream's answer is framed wrongly", self._watch.status)
 
+    def excuse(self, away_s: float) -> None:
+        """For so many seconds the reader was elsewhere: they are not the peer's, and count in no limit."""
+        self._watch.extend(away_s)
+        self._silent_at += away_s
+
     async def drain(self) -> None:
         """Gives the body's end the chance to come: within `drain_s`, and only if the caller is satisfied."""
         if self._body is not None and self._body.done and not self._pending:

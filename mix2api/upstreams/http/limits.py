@@ -23,7 +23,8 @@ class Timeouts:
     silent: float = 600.0
     """From one content to the next, whatever else the site sends; waits for a slow reader are not counted. 0 is none."""
     total: float = 1800.0
-    """From the call's begin to the answer's last byte, waits between attempts and for a slow reader included; 0 is none."""
+    """From the call's begin to the answer's last byte, waits between attempts included, those for a slow reader not; 0 is
+    none."""
 
     drain: float = 0.05
     """How long a body's end may come after the answer's last word, before the connection is given up instead: a new one

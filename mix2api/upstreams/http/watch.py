@@ -52,6 +52,10 @@ class Watch:
         self._scope.deadline = min(at, self._total_at)
         return self
 
+    def extend(self, by_s: float) -> None:
+        """Moves the total limit: so long nobody waited for the peer."""
+        self._total_at += by_s
+
     def __enter__(self) -> None:
         """Nothing to do: `until` has moved the deadline."""
 

@@ -107,6 +107,10 @@ class MixStream:
             return await self._whole_answer(self._head)
         return await self._next_frames(self._transcript)
 
+    def excuse(self, away_s: float) -> None:
+        """For so many seconds nobody read: they are not the site's."""
+        self._exchange.excuse(away_s)
+
     async def aclose(self) -> None:
         """Cuts the connection now; a read under way in another task raises `trio.ClosedResourceError`."""
         self._over = True

@@ -91,6 +91,12 @@ async def fault_of(exchange: Exchange) -> UpstreamFault:
     raise AssertionError("the body ended well")
 
 
+async def be_away(exchange: Exchange) -> None:
+    """The reader waits for its client."""
+    await trio.sleep(3600)
+    exchange.excuse(3600)
+
+
 async def test_what_comes_without_content_does_not_end_a_silence(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
 ) -> None:
@@ -114,11 +120,25 @@ async def test_content_ends_a_silence(
 async def test_a_slow_reader_is_no_silence_of_the_site(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
 ) -> None:
-    async with exchange_of(Timeouts(idle=10, silent=60, total=0), b"x", b"y", b": ping\n\n") as exchange:
+    async with exchange_of(Timeouts(idle=10, silent=60), b"x", b"y", b": ping\n\n") as exchange:
         assert await exchange.receive() == b"x"
         exchange.heard = True
-        await trio.sleep(3600)
+        await be_away(exchange)
         assert await exchange.receive() == b"y"
+        await be_away(exchange)
+        assert await exchange.receive() == b": ping\n\n"
+
+
+async def test_the_total_limit_counts_the_site_s_time_alone(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    async with exchange_of(Timeouts(idle=10, total=60), *[b"x", 5.0] * 100) as exchange:
+        began = trio.current_time()
+        for _ in range(12):
+            assert await exchange.receive() == b"x"
+            await be_away(exchange)
+        assert (await fault_of(exchange)).detail is Detail.TOTAL
+        assert trio.current_time() - began == pytest.approx(12 * 3600 + 60)
 
 
 async def test_no_limit_of_silence_is_none(
