@@ -21,16 +21,20 @@ PIECE_BYTES: Final = 65_536
 _EACH: Final = 256
 """Bytes that a reply counts beside its text: the frame around it, and the object in memory."""
 
+_TEXTS: Final = (TextDelta, ReasoningDelta)
+
 
 def bytes_of(replies: Iterable[Reply]) -> int:
     """UTF-8 bytes of the text in replies."""
     size = 0
     for reply in replies:
-        match reply:
-            case TextDelta(text) | ReasoningDelta(text) | ToolCallDelta(arguments=text):
-                size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            case _:
-                pass
+        if isinstance(reply, _TEXTS):
+            text = reply.text
+        elif isinstance(reply, ToolCallDelta):
+            text = reply.arguments
+        else:
+            continue
+        size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
     return size
 
 

@@ -13,6 +13,7 @@ from upstreams.loopback import LAST_CHUNK, SSE_HEAD, Connection, chunked, head, 
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import ASK, Conversation
 
+from mix2api.demo import numbered_text
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt
 
 pytestmark = pytest.mark.parametrize("shape", Shape)
@@ -209,4 +210,15 @@ async def test_a_client_that_reads_nothing_holds_a_bounded_part_of_the_answer(
         assert (run.end.end_reason, run.end.detail) == (EndReason.CLIENT_ABORT, Detail.STALLED)
         # The backlog of 1 MB, in two processes, and what four sockets' buffers hold: each up to 6 MB (tcp_rmem, tcp_wmem).
         assert sent < 40_000_000
+        await system.check_log(runs=1)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_answer_of_many_backlogs_arrives_whole(
+    *, stream: bool, shape: Shape, redis_server: RedisServer
+) -> None:
+    async with whole_system(shape, redis_server.url, MIX2API_STREAM_BACKLOG_BYTES="64kb") as system:
+        prompt = "[[chunks:2000]] [[size:1000]]"
+        answer = await system.client.ask(prompt, headers=_ID, stream=stream)
+        assert (answer.text(), answer.finish_reason()) == ("".join(numbered_text(prompt, 2000, 1000)), "stop")
         await system.check_log(runs=1)
