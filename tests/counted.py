@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import trio
 from attrs import define
 
 from mix2api.steps import Steps
@@ -52,3 +53,32 @@ def longest_step(steps: Steps[object]) -> int:
             over = next(steps, count) is count
         longest = max(longest, count.calls)
     return longest
+
+
+class CountedSteps(trio.abc.Instrument):
+    """The longest step of any task of the product, in function calls, while it is installed."""
+
+    def __init__(self) -> None:
+        self.longest = 0
+        self.task = ""
+        self._count = Count()
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task.name.startswith("mix2api."):
+            self._count.calls = 0
+            sys.setprofile(self._count.see)
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        sys.setprofile(None)
+        if self._count.calls > self.longest:
+            self.longest, self.task = self._count.calls, task.name
+
+    @contextmanager
+    def installed(self) -> Iterator["CountedSteps"]:
+        """Counts within the block."""
+        trio.lowlevel.add_instrument(self)
+        try:
+            yield self
+        finally:
+            trio.lowlevel.remove_instrument(self)
+            sys.setprofile(None)
