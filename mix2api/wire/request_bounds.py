@@ -64,7 +64,7 @@ def _value_steps(body: bytes) -> Steps[None]:
             in_string = not in_string
             end += 1
         elif end == place:
-            end += 2  # a backslash at the end of a window, and what it escapes
+            end += 1  # a backslash that ends the body
         place = end
         tokens += 1
         if tokens > _TOKENS or place - begun > _SLICE_BYTES:

@@ -61,6 +61,14 @@ def test_a_result_by_id_is_known_by_it() -> None:
     assert answered(result, [USER, modern(), legacy()]) == by_id("call_2", SEAL)
 
 
+def test_a_result_is_of_the_newest_call_of_its_name_whatever_else_was_called() -> None:
+    custom = MessageToolCall(id="call_3", type="custom", custom={"name": "read"})
+    others = Message(role="assistant", tool_calls=[custom])
+    assert answered(RESULT, [USER, modern(), RESULT, modern("call_2"), RESULT, others]) == by_id(
+        "call_2", SEAL
+    )
+
+
 def test_a_result_that_names_no_call_is_known_by_the_name_that_it_has() -> None:
     assert answered(RESULT, [USER, legacy(name="write")]) == by_id("read", SEAL)
 

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 from actor_parts import SEAL
 
-from mix2api.actors.tool_calls import CallRules, ToolCalls
+from mix2api.actors.tool_calls import CALLS_MAX, CallRules, ToolCalls
 from mix2api.events.kinds import ToolCall
 from mix2api.sessions.dispatch import ToolCallDelta
 from mix2api.tools.ids import CallIds
@@ -314,3 +314,33 @@ def test_an_offered_call_under_the_id_of_one_that_is_held_goes_out() -> None:
     assert start(made) == [first(0, "call_c1")]
     made.step_ended()
     assert (made.count, made.dropped) == (1, 1)
+
+
+def test_a_whole_call_may_be_told_any_number_of_times() -> None:
+    made = calls()
+    whole(made, arguments='{"a": 1}')
+    assert [whole(made, arguments=text) for text in ('{"a":1}', '{ "a":1.0 }', '{"a":1}')] == [[], [], []]
+    assert (made.count, made.too_many) == (1, False)
+
+
+def test_a_call_that_breaks_twice_is_one_that_nobody_answers() -> None:
+    made = calls()
+    start(made)
+    made.broke("c1")
+    made.broke("c1")
+    assert (made.count, made.shown_half) == (0, True)
+    made = calls(single=True, streamed=False)
+    start(made)
+    made.broke("c1")
+    start(made, "c2")
+    assert (made.count, made.shown_half) == (1, False)
+
+
+def test_calls_are_counted_whatever_becomes_of_them() -> None:
+    made = calls()
+    for number in range(CALLS_MAX):
+        start(made, f"held{number}", "not_offered")
+        start(made, f"held{number}", "not_offered")  # told again
+    assert not made.too_many
+    start(made)
+    assert made.too_many

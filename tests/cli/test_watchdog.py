@@ -58,8 +58,12 @@ async def test_the_leases_of_a_held_loop_are_given_up_and_taken_again(redis_serv
         assert 0 < redis_server.command("PTTL", heart) <= 4000, "its runs are nobody else's"
         await all_held(redis_server)
         assert not set(tokens) & set(held_leases(redis_server)), "each was taken anew"
-        changes = [(line["lost"], line["gained"]) for line in system.log_lines("leases.changed")]
-        assert changes[-2:] == [(SHARDS, 0), (0, SHARDS)]
+
+        async def told() -> bool:
+            changes = [(line["lost"], line["gained"]) for line in system.log_lines("leases.changed")]
+            return changes[-2:] == [(SHARDS, 0), (0, SHARDS)]
+
+        await until(told)
         assert (await system.client.ask("hello")).status == 200
         await system.check_log(runs=1)
 

@@ -347,3 +347,40 @@ def test_a_history_with_any_one_edit_has_another_digest(data: st.DataObject) -> 
         ],
     ]
     assert lineage(*data.draw(st.sampled_from(edits))).at != lineage(*history).at
+
+
+@over(st.text(alphabet=st.sampled_from("ab \n\t\x1c\x85\xa0\u2003\u3000é你🙂")))
+def test_the_place_of_a_part_is_the_words_before_it_without_white_space(words: str) -> None:
+    place = str(len("".join(words.split()))).encode()
+    url = IMAGE["image_url"]["url"].encode()
+    (piece,) = pieces(messages(user([text(words), IMAGE])))
+    assert piece.body.endswith(b"%d:%b%d:i%b" % (len(place), place, len(url) + 1, url))
+
+
+def test_arguments_of_very_many_values_count_as_they_are_written() -> None:
+    few, many = "[" + "1, " * 9 + "1]", "[" + "1, " * 30_000 + "1]"
+    assert canonical_arguments(f" {few} ") == few.replace(" ", "").encode()
+    assert canonical_arguments(f" {many} ") == b"=" + many.encode()
+
+
+def test_calls_of_very_many_values_together_count_as_they_are_written() -> None:
+    half = "[" + "1, " * 12_000 + "1]"
+
+    def body(*arguments: str) -> bytes:
+        (_, piece) = pieces(messages(user(), calling(*arguments)))
+        return piece.body
+
+    assert half.replace(" ", "").encode() in body(half)
+    assert body(half, half).count(b"=" + half.encode()) == 2
+
+
+def test_a_tool_of_very_many_values_counts_as_it_is_written() -> None:
+    def form(number: float) -> bytes:
+        return tools_form([{"b": [number] * 30_000, "a": 1}])
+
+    assert tools_form([{"a": 1, "b": [1] * 30_000}]) == form(1)
+    assert form(1.0) != form(1)
+
+
+def test_integers_of_any_size_have_a_form() -> None:
+    assert tools_form([{"a": 2**70}]) == tools_form([{"a": float(2**70)}])

@@ -21,3 +21,9 @@ from mix2api.tools.strictness import strict_calls
 )
 def test_only_valid_json_counts(text: str, calls: int) -> None:
     assert strict_calls(text) == calls
+
+
+def test_a_text_that_is_too_long_to_be_judged_has_none() -> None:
+    written = '{"tool_call": {"name": "f", "arguments": {"text": "%s"}}}'
+    assert strict_calls(written % ("x" * 999_000)) == 1
+    assert strict_calls(written % ("x" * 1_000_000)) == 0

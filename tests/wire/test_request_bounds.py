@@ -95,6 +95,10 @@ def test_what_stands_in_a_text_is_not_counted(text: str) -> None:
     assert turn.messages[0].content == long
 
 
+def test_a_body_that_ends_within_an_escape_is_counted_to_its_end() -> None:
+    at_once(value_steps(b'{"a":"' + b"," * (VALUES_MAX + 1) + b"\\"))
+
+
 def test_results_are_counted_from_the_last_message_that_is_surely_an_answer() -> None:
     results = [RESULT] * RESULTS_MAX
     for answer in (
