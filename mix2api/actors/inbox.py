@@ -215,6 +215,7 @@ class Inbox:
         return bool(kinds)
 
     def _begin(self, relayed: RelayedTurn, entry: str, nursery: trio.Nursery) -> None:
+        shard = shard_of(SessionId(relayed.session_id))
         left_ms = relayed.deadline_ms - self._env.clock.now_ms()
         turn = PendingTurn(
             submission=relayed.submission(),
@@ -226,7 +227,7 @@ class Inbox:
         run_id = turn.submission.run_id
         running = self._running[run_id] = _Relayed(turn, turn.submission.edge, relayed.window_bytes)
         turn.on_ending = running.stir
-        nursery.start_soon(self._forward, running, shard_of(SessionId(relayed.session_id)), entry)
+        nursery.start_soon(self._forward, running, shard, entry)
         if run_id in self._early:
             turn.abort(self._early.pop(run_id))
             return

@@ -24,7 +24,7 @@ from actor_parts import (
     until,
     working,
 )
-from attrs import define, field
+from attrs import define, evolve, field
 
 from mix2api.actors.inbox import Inbox
 from mix2api.errors import StoreUnavailable
@@ -534,3 +534,35 @@ async def test_a_refused_turn_is_reported_here_only_where_its_edge_is_gone(*, go
         await trio.testing.wait_all_tasks_blocked()
         told = [(of.run_id, ended.detail) for of, ended in there.bench.unheard]
         assert told == ([(run_id, Detail.EXPIRED)] if gone else [])
+
+
+# --- damage
+
+
+async def test_a_fault_of_one_entry_hides_none_behind_it_and_ends_no_forwarding() -> None:
+    more = trio.Event()
+    async with relaying([BEGINNING, [Text("a")], Wait(more), [Finished("stop")]], GOOD) as there:
+        running = there.send()
+        await until(lambda: len(there.post.batches(running)) > 0)
+        _, of_no_session = relayed(session=SessionId("no session"))
+        there.post.put(of_no_session)
+        behind = there.send()
+        assert ended(await there.post.replies(behind)).end_reason is EndReason.STOP
+        assert [type(fault) for _, fault in there.bench.faults] == [ValueError]
+        more.set()
+        assert ended(await there.post.replies(running)).end_reason is EndReason.STOP
+
+
+async def test_an_entry_with_an_id_far_ahead_is_run_once_and_hides_nothing_that_comes() -> None:
+    more = trio.Event()
+    async with relaying([BEGINNING, Wait(more), [Finished("stop")]], GOOD) as there:
+        run_id, payload = relayed()
+        there.post.put(payload)
+        there.post.inboxes[SHARD] = [evolve(there.post.inboxes[SHARD][0], entry_id="9999999999999-0")]
+        there.inbox.wake(SHARD)
+        await until(lambda: len(there.post.batches(run_id)) > 0)
+        behind = there.send()
+        assert ended(await there.post.replies(behind)).end_reason is EndReason.STOP
+        more.set()
+        replies = await there.post.replies(run_id)
+        assert len([reply for reply in replies if isinstance(reply, Accepted)]) == 1

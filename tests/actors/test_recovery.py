@@ -13,6 +13,7 @@ from actor_parts import (
     bench,
     kinds,
     living,
+    session_id,
     submission,
 )
 from attrs import define, evolve
@@ -26,7 +27,7 @@ from mix2api.sessions.attribution import attribute
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
 from mix2api.upstreams.port import Finished, Text, UpstreamEvent
 from mix2api.upstreams.scripted import Hang, Script, Wait
-from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, ProcessId, SessionId, Shard
+from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, ProcessId, RunId, SessionId, Shard
 
 PERIOD_S = 10.0
 
@@ -299,3 +300,35 @@ async def test_an_end_that_another_process_wrote_is_not_counted() -> None:
     left = await left_by_a_crash([BEGINNING, Hang()], OvertakenLog)
     assert await left.sweep_twice() == 0
     assert left.bench.completed == []
+
+
+async def test_a_fault_in_one_run_s_end_costs_the_others_nothing_and_is_told_once(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    told: list[BaseException] = []
+    broken = session_id()
+
+    class Faulty(MemoryEventLog):
+        async def history(self, session_id: SessionId) -> History:
+            if session_id == broken:
+                raise KeyError("a fault of ours")
+            return await super().history(session_id)
+
+    left = await left_by_a_crash([BEGINNING, Hang()], Faulty)
+    (sound,) = left.log.world.open.values()
+    run_id = RunId("run_broken")
+    entry = evolve(sound, run=evolve(sound.run, run_id=run_id, session_id=broken))
+    left.log.world.open = {run_id: entry, **left.log.world.open}
+    environment = evolve(left.bench.environment, on_fault=lambda _, fault: told.append(fault))
+    recovery = Recovery(environment, left.log, nobody_lives, PERIOD_S)
+    left.log.take_all()
+    assert await recovery.sweep([SHARD]) == 0
+    await trio.sleep(PERIOD_S)
+    assert await recovery.sweep([SHARD]) == 1
+    assert await recovery.sweep([SHARD]) == 0
+    assert [type(fault) for fault in told] == [KeyError]
+    assert list(left.log.world.open) == [run_id]
+
+
+async def nobody_lives(_: ProcessId) -> bool:
+    return False

@@ -3,6 +3,7 @@
 import io
 import json
 
+import pytest
 import trio
 from attrs import evolve
 from redis_server import RedisServer
@@ -12,7 +13,7 @@ from stored_runs import append_raw, new_session, store_run, store_script, stored
 from mix2api.cli.replay import ReplayQuery, replay
 from mix2api.clock import SystemClock
 from mix2api.events.kinds import End
-from mix2api.identity import Mint
+from mix2api.identity import Mint, shard_of
 from mix2api.store.opening import Store
 from mix2api.vocabulary import ChunkKind, EndReason, RequestId, RunId
 
@@ -167,6 +168,26 @@ async def test_what_follows_an_unreadable_entry_is_read_on(redis_server: RedisSe
     assert code == 1
     assert [row["event"] for row in rows if row["flags"]] == ["damaged", "damaged"]
     assert rows[-1]["verdict"]["recomputed"]["end_reason"] == "stop"
+
+
+@pytest.mark.parametrize("follow", [True, False])
+async def test_a_log_that_is_none_is_shown_as_damaged_and_gives_1(
+    redis_server: RedisServer, *, follow: bool
+) -> None:
+    async with stored(redis_server.url) as store, trio.open_nursery() as nursery:
+        session = new_session(store)
+        redis_server.command("SET", store.keys.log(shard_of(session), session), "junk")
+        if follow:
+            out = Paper()
+            query = ReplayQuery(word=session, follow=True, poll_s=0.01)
+            nursery.start_soon(replay, store, query, out, CLOCK)
+            await out.wait_for("unreadable")
+            nursery.cancel_scope.cancel()
+            return
+        code, text = await replayed(store, session)
+    assert code == 1
+    (row,) = [line for line in text.splitlines() if "unreadable" in line]
+    assert "damaged" in row
 
 
 async def test_no_other_session_is_read(redis_server: RedisServer) -> None:

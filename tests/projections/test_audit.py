@@ -271,3 +271,10 @@ def test_the_groups_add_up_to_the_total() -> None:
         assert summed(figure) == getattr(report.total, figure)
     assert isinstance(report.total, Figures)
     assert report.total.done_coverage == 1
+
+
+def test_what_the_store_passed_over_counts_as_unreadable() -> None:
+    tally = Tally()
+    tally.add_damaged(3)
+    report = tally.report()
+    assert (report.unreadable, report.total.requests, report.total.coverage) == (3, 3, 0.0)

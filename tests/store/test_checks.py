@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from damages import WHOLE, put
 from redis_server import RedisServer, binaries
 
 from mix2api.errors import ConfigurationError
@@ -104,3 +105,20 @@ async def test_a_short_secret_is_refused(redis_server: RedisServer) -> None:
     with pytest.raises(ConfigurationError, match="too short"):
         async with open_store(StoreOptions(url=redis_server.url, secret=b"planted")):
             pass
+
+
+@pytest.mark.parametrize("kind", [*WHOLE])
+def test_a_damaged_deployment_names_its_key_and_what_to_do(redis_server: RedisServer, kind: str) -> None:
+    put(redis_server, Keys().deployment(), WHOLE[kind])
+    found = finding(redis_server.url)
+    if kind in {"nothing", "a hash"}:
+        assert found == "", "it has nothing of ours, and gets it"
+        return
+    assert "mix2api:deployment" in found
+    assert "delete the key" in found
+
+
+@pytest.mark.parametrize("shards", ["junk", "", b"\xff", "-1", "9" * 5000])
+def test_a_number_of_shards_that_is_none_is_damage(redis_server: RedisServer, shards: str | bytes) -> None:
+    redis_server.command("HSET", Keys().deployment(), "shards", shards)
+    assert "is damaged" in finding(redis_server.url)

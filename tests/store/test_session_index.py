@@ -134,6 +134,24 @@ async def test_what_is_damaged_is_told_once_and_gone(redis_server: RedisServer) 
         assert await index.claim(NAME, session) == session
 
 
+@pytest.mark.parametrize("damage", [("SET", "a string"), ("RPUSH", "no session")])
+@pytest.mark.parametrize("damaged_first", [True, False])
+async def test_damage_at_one_place_costs_no_session_that_waits_at_another(
+    redis_server: RedisServer, damage: tuple[str, str], *, damaged_first: bool
+) -> None:
+    async with conversations(redis_server.url) as talk:
+        index, keys = talk.store.sessions, talk.store.keys
+        session = await ended(talk.store, AT)
+        command, word = damage
+        redis_server.command(command, keys.lineage(OTHER_AT), word)
+        places = (OTHER_AT, AT) if damaged_first else (AT, OTHER_AT)
+        assert await index.take(*places) == (AT, session)
+        assert talk.store.damage.total == 1
+        redis_server.command("SET", keys.lineage(AT), "a string")
+        await index.put_back(AT, session)
+        assert await index.take(*places) == (AT, session)
+
+
 async def test_the_index_says_when_redis_is_away() -> None:
     async with parts.running_store("unix:///nowhere/redis.sock") as store:
         calls: list[Callable[[], Awaitable[object]]] = [
