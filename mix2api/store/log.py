@@ -33,6 +33,8 @@ __all__ = ["OpenEntry", "RedisEventLog"]
 
 _PAGE: Final = 500
 """Entries a round trip when a whole log is read: some 150 kB."""
+_LONGEST_EVENT: Final = 1 << 20
+"""Bytes: an event holds digests, counts and ids of some kB at most. Decoding more would hold the loop."""
 _LAST_ID: Final = f"{(1 << 64) - 1}-{(1 << 64) - 1}"
 """The last stream id that there can be: Redis refuses to look for anything after it."""
 _RUN_OF_SESSION: Final = re.compile(rb"([\w.-]{1,64})@(ses_[0-9a-f]{4}[\w-]{22}_[0-9a-f]{16})")
@@ -185,8 +187,11 @@ class RedisEventLog:
     def _recorded(self, entry: list[Reply]) -> Recorded:
         position, flat = entry
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        data = fields.get(b"d", b"")
+        if len(data) > _LONGEST_EVENT:
+            raise UnreadableEvent("damaged", position.decode())
         try:
-            event = self._schema.decode(fields.get(b"k", b""), fields.get(b"v", b""), fields.get(b"d", b""))
+            event = self._schema.decode(fields.get(b"k", b""), fields.get(b"v", b""), data)
         except UnreadableEvent as fault:
             raise UnreadableEvent(fault.why, position.decode()) from fault
         return Recorded(position=position.decode(), event=event)

@@ -200,11 +200,15 @@ list of the letters and the keys. Trimming goes by the server's clock, not by th
 """
 
 HISTORY: Final = Script("""
+if redis.call('STRLEN', KEYS[1]) > 8388608 then return redis.error_reply('WRONGTYPE too long for a snapshot') end
 local snapshot = redis.call('GET', KEYS[1])
 local after = snapshot and string.match(snapshot, '^%S+')
 return {snapshot, redis.call('XRANGE', KEYS[2], after and ('(' .. after) or '-', '+')}
 """)
-"""KEYS: snapshot, log. Gives the snapshot (or nil) and the entries after it, in one round trip and one moment."""
+"""KEYS: snapshot, log. Gives the snapshot (or nil) and the entries after it, in one round trip and one moment.
+
+A snapshot over 8 MB is damage: a thousand times what a session of hundreds of turns leaves. Reading one holds the loop.
+"""
 
 SEIZE: Final = Script("""
 if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end

@@ -239,8 +239,10 @@ class LogWriter:
             await self._write(self._commits_of(entries))
         except Exception:
             for entry in entries:
-                if not isinstance(entry, PendingAppend) or entry.outcome is None:
-                    self._settled(entry, Verdict(Outcome.DROPPED))
+                if isinstance(entry, PendingAppend) and entry.outcome is None and entry not in self._pending:
+                    self._settle(entry, Outcome.DROPPED)
+            self._waiting = len(self._pending)
+            self._waiting_bytes = sum(entry.size_bytes for entry in self._pending)
             raise
 
     async def _write(self, commits: list[ShardCommit]) -> None:

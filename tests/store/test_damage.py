@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 import trio
+from damages import LAST_ID
 from histories import Given, user
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -119,6 +120,10 @@ LOG_DAMAGE: dict[str, Damage] = {
     "nothing in an entry": changing(1, k=b"", v=b"", d=b""),
     "foreign fields": A_STREAM,
     "foreign entries behind": lambda redis, key: redis.command("XADD", key, "*", "a", "b") and None,
+    "an event that is too long": lambda redis, key: (
+        redis.command("XADD", key, "*", "k", "end", "v", "1", "d", b" " * (1 << 20) + b"{}") and None
+    ),
+    "the last possible id": lambda redis, key: redis.command("XADD", key, LAST_ID, "a", "b") and None,
     "a hole": without(1),
     "no beginning": without(0),
     "an event twice": lambda redis, key: rewrite(
@@ -130,6 +135,7 @@ SNAPSHOT_DAMAGE: dict[str, Damage] = {
     **{name: damage for name, damage in OTHER_TYPES.items() if name != "a string"},
     "a stream": A_STREAM,
     "nothing": replaced("SET", "KEY", ""),
+    "too much": replaced("SET", "KEY", b"1-0 " + b" " * (1 << 23)),
     "no position": replaced("SET", "KEY", '{"v":1,"state":{}}'),
     "no JSON": replaced("SET", "KEY", "1-0 {"),
     "a newer version": replaced("SET", "KEY", '1-0 {"v":99,"state":{}}'),
@@ -243,6 +249,18 @@ async def test_what_stands_in_the_log_s_place_gives_way_to_a_session_that_is_in_
             after = await talk.say(dispatch, *history)
             assert (after.resolution, after.session_id) == ("continued", said.session_id)
         await check_miss(talk, after, *history)
+
+
+async def test_a_log_emptied_at_the_last_possible_id_goes_on(redis_server: RedisServer) -> None:
+    async with conversations(redis_server.url) as talk:
+        said = await talk.chat(user())
+        redis_server.command("XADD", log_of(said.session_id), LAST_ID, "a", "b")
+        redis_server.command("XDEL", log_of(said.session_id), LAST_ID)
+        after, history = await chat_on(talk, said, user())
+        assert (after.resolution, after.session_id) == ("continued", said.session_id)
+        assert talk.fallbacks == []
+        again, _ = await chat_on(talk, after, *history)
+        assert (again.resolution, again.session_id) == ("continued", said.session_id)
 
 
 async def test_fields_that_nobody_knows_are_passed_over(redis_server: RedisServer) -> None:

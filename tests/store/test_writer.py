@@ -13,9 +13,11 @@ from redis_server import RedisServer
 from mix2api.events.kinds import Event, SessionNote
 from mix2api.events.log import Outcome
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun
-from mix2api.store.commit import AuditNote, verdicts_of
+from mix2api.store.commit import AuditNote, IndexLife, verdicts_of
 from mix2api.store.opening import Store
 from mix2api.store.options import SpoolLimits
+from mix2api.store.writer import Holder, LogWriter
+from mix2api.supervision import supervised
 from mix2api.vocabulary import Digest, EndReason, Receipt, RequestId, SessionId, SessionWord, Shard
 
 LAST_ID = "18446744073709551615-18446744073709551615"
@@ -519,3 +521,31 @@ async def take_down(store: Store, server: RedisServer) -> None:
     with trio.fail_after(5):
         await store.links[1].wait_down()
     assert probe.outcome is None
+
+
+async def test_a_fault_of_ours_costs_what_was_under_way_and_the_writer_goes_on(
+    redis_server: RedisServer,
+) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        tokens: list[str | None] = [store.leases.token(parts.SHARD)]
+        told: list[str] = []
+
+        def token(_: Shard) -> str | None:
+            if len(told) == 0:
+                raise KeyError("a fault of ours")
+            return tokens[0]
+
+        holder = Holder(process=store.process, nonce=str(tokens[0]).split(":")[1])
+        life = IndexLife(retention_ms=60_000, waiting_ms=60_000)
+        writer = LogWriter(store.links[1], store.keys, holder, token, life, SpoolLimits())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervised, "writer", writer.run, lambda name, _: told.append(name))
+            lost = writer.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+            assert await lost.wait() is Outcome.DROPPED
+            kept = writer.submit(parts.opening_append(parts.new_session(), parts.new_run()))
+            assert await kept.wait() is Outcome.APPENDED
+            assert await writer.drain(5)
+            nursery.cancel_scope.cancel()
+        assert told == ["writer"]
+        assert writer.statistics().waiting == 0
