@@ -120,6 +120,7 @@ class System:
             options=options,
             model_names=frozenset({MODEL}),
             on_completed=lambda _: None,
+            on_unheard=lambda *_: None,
             mint=self.mint,
             reclaim=_never_reclaimed,
             on_schema_fallback=lambda _: None,

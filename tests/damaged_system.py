@@ -132,7 +132,7 @@ class DamagedSystem:
             hit = dict(zip(shards, group.values(), strict=False))
             for shard, damage in hit.items():
                 put(self.redis, key_of(shard), damage)
-            await self.use(await self.on_every_shard())
+            await self.use((await self.on_every_shard())[:2])
             for shard in hit:
                 await self.until_healed(key_of(shard))
 
@@ -263,7 +263,7 @@ async def damage_epoch(damaged: DamagedSystem) -> None:
             damaged.redis.command("DEL", KEYS.lease(shard))
         for shard in shards:
             await damaged.until_healed(KEYS.lease(shard))
-        await damaged.use(await damaged.on_every_shard())
+        await damaged.use((await damaged.on_every_shard())[:2])
 
 
 async def damage_ledger(damaged: DamagedSystem) -> None:

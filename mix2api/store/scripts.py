@@ -3,86 +3,18 @@
 All keys of a call are of one shard and stand in KEYS. Written for Redis 6.2: no functions, no read-only calls.
 """
 
-import hashlib
 from typing import Final
 
-from attrs import field, frozen
 from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.store.link import Command, NotSent, RedisLink, Reply
-from mix2api.store.refusals import OF_THE_STREAM
+from mix2api.store.lua import FIRMLY, Script
+from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
 from mix2api.store.willingness import MARKS
 
-
-@frozen
-class Script:
-    """A Lua script with its digest, as `EVALSHA` wants it."""
-
-    text: str = field(repr=False)
-    sha: str = field(init=False)
-
-    @sha.default
-    def _digest(self) -> str:
-        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
-
-    def call(self, keys: list[str], arguments: list[str | bytes | int]) -> Command:
-        """The command that runs the script."""
-        return ("EVALSHA", self.sha, len(keys), *keys, *arguments)
-
-
-_FIRMLY: Final = (
-    """
-local mended = {}
-
-local function clear(key)
-  mended[#mended + 1] = key
-  redis.call('DEL', key)
-end
-
-local function mend(key)
-  if redis.call('TYPE', key).ok ~= 'stream' then return clear(key) end
-  mended[#mended + 1] = key
-  local life, border = redis.call('PTTL', key), redis.call('TIME')[1] * 1000 + 86400000
-  local ahead = redis.call('XRANGE', key, string.format('%.0f', border), '+', 'COUNT', 1000)
-  local kept = redis.call('XREVRANGE', key, string.format('%.0f', border - 1), '-', 'COUNT', 10000)
-  redis.call('DEL', key)
-  for i = #kept, 1, -1 do
-    if #kept[i][2] <= 1000 then redis.call('XADD', key, kept[i][1], unpack(kept[i][2])) end
-  end
-  for _, entry in ipairs(ahead) do
-    if #entry[2] <= 1000 then redis.call('XADD', key, '*', unpack(entry[2])) end
-  end
-  if life > 0 then redis.call('PEXPIRE', key, life) end
-end
-
-local function is_damage(why)
-  for _, word in ipairs({'WRONGTYPE', """
-    + ", ".join(f"'{word}'" for word in OF_THE_STREAM)
-    + """}) do
-    if string.find(why, word, 1, true) then return true end
-  end
-end
-
-local function firmly(command, key, ...)
-  local reply = redis.pcall(command, key, ...)
-  if type(reply) ~= 'table' or not reply.err then return reply end
-  if not is_damage(reply.err) then error(reply.err, 0) end
-  if string.find(reply.err, 'WRONGTYPE', 1, true) then clear(key) else mend(key) end
-  return redis.call(command, key, ...)
-end
-"""
-)
-"""Runs a command, after what is damaged in its key gave way: no content of a key can then make the command fail.
-
-A key of another type told nothing, and is deleted. A stream whose last id is the last that there can be takes nothing
-more: it is written anew, and its entries with ids of more than a day ahead of the server's clock get ids of now. The
-latest 10,000 entries are kept, and 1000 of those ahead: some 50 ms of the server's time. An entry of more than 500
-fields is left out, since Lua's stack takes no more. `mended` has the keys, for the reader's log.
-"""
-
 APPEND: Final = Script(
-    _FIRMLY
+    FIRMLY
     + """
 local lease, open, audit, inbox, ledger = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, holder, retention, number = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -191,7 +123,7 @@ a repeat), `1` if it may be a repeat; then the entries, each led by its number o
 1 opens, 2 closes, 4 has a snapshot; then run id, expected seq, seq due after it, the `open` value of an opening, if
 it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
 runs, guarded by the lease alone. Mode 8: an audit entry.
-What is damaged in a key gives way (`_FIRMLY`), or a foreign write would refuse a shard's requests for ever; in the lease's
+What is damaged in a key gives way (`FIRMLY`), or a foreign write would refuse a shard's requests for ever; in the lease's
 place it is nobody's lease (`ACQUIRE` takes it away). Every entry is judged on its own: a script that fails undoes nothing,
 so the failure of one must not cost the verdicts of the others. Only a server that refuses to write for now ends the
 script, and it does so before anything was written.
@@ -238,13 +170,13 @@ Removes what is still as it was seen, and an `open` of another type as a whole; 
 """
 
 MEND: Final = Script(
-    _FIRMLY
+    FIRMLY
     + """
 mend(KEYS[1])
 return 1
 """
 )
-"""KEYS: one in which damage refused a command. Makes it take commands again, as `_FIRMLY` says."""
+"""KEYS: one in which damage refused a command. Makes it take commands again, as `FIRMLY` says."""
 
 ACQUIRE: Final = Script("""
 local damaged = 0
@@ -289,105 +221,6 @@ if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """)
 """KEYS: lease. ARGV: our token."""
-
-_VAULT: Final = (
-    _FIRMLY
-    + """
-local value, lock, fence, pause, failures, news = unpack(KEYS)
-
-local function is_latest(generation)
-  local by = firmly('GET', lock)
-  return firmly('GET', fence) == string.match(generation, '%d+$') and (not by or by == generation)
-end
-
-local function tell(generation)
-  redis.call('DEL', lock)
-  firmly('XADD', news, 'MAXLEN', 1, '*', 'g', generation)
-  redis.call('PEXPIRE', news, 86400000)
-end
-
-local function number_in(key)
-  local number = tonumber(firmly('GET', key) or 0)
-  return number and number >= 0 and number < 1000000 and math.floor(number) or 0
-end
-
-local function left_of(key)
-  local left = redis.call('PTTL', key)
-  if left == -1 or left > 7200000 then clear(key) end
-  return left <= 7200000 and left or 0
-end
-
-local function gives(reply)
-  if #mended == 0 then return reply end
-  return {reply, unpack(mended)}
-end
-"""
-)
-"""What the vault's scripts share. KEYS: value, lock, fence (a counter without expiry), pause, failures, news.
-
-A reply is a list of the reply itself and the keys that were mended, if any were. A lock or pause without expiry, or with
-more than two hours of it, is damage: a login's limit is an hour at most, and a pause a minute.
-"""
-
-CLAIM: Final = Script(
-    _VAULT
-    + """
-local spent, process, nonce, life = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local kept = redis.pcall('HMGET', value, 'g', 'd')
-if kept.err then clear(value) end
-if kept[1] and kept[2] and kept[1] ~= spent then return gives({'kept', kept[1], kept[2]}) end
-local why, left = firmly('GET', pause), left_of(pause)
-if why and left > 0 then return gives({'paused', left, why}) end
-local by, held = firmly('GET', lock), left_of(lock)
-if by and held > 0 and string.match(by, '^[^:]*') ~= process then
-  local last = firmly('XREVRANGE', news, '+', '-', 'COUNT', 1)[1]
-  return gives({'held', held, last and last[1] or '0-0'})
-end
-local count = redis.pcall('INCR', fence)
-local why = type(count) == 'table' and count.err
-if why and not (is_damage(why) or string.find(why, 'integer') or string.find(why, 'overflow')) then error(why, 0) end
-if why or count < 1 then
-  clear(fence)
-  redis.call('SET', fence, redis.call('TIME')[1] .. '000000')
-end
-local generation = process .. ':' .. nonce .. ':' .. redis.call('GET', fence)
-redis.call('SET', lock, generation, 'PX', life)
-return gives({'granted', generation, number_in(failures)})
-"""
-)
-"""ARGV: the generation that is spent (empty: none is known), our process, a nonce (a flushed server counts from 1 again), ms
-that a right lasts. Gives what `mix2api.vault.Claim` says. A right of our own that stands is granted anew: the reply that told
-us of it was lost.
-"""
-
-PUBLISH: Final = Script(
-    _VAULT
-    + """
-local generation, sealed, life = ARGV[1], ARGV[2], ARGV[3]
-if not is_latest(generation) then return gives(0) end
-firmly('HSET', value, 'g', generation, 'd', sealed)
-redis.call('PEXPIRE', value, life)
-redis.call('DEL', pause, failures)
-tell(generation)
-return gives(1)
-"""
-)
-"""ARGV: generation, sealed value, ms that it lives. Gives 0 if a later right was granted."""
-
-GIVE_BACK: Final = Script(
-    _VAULT
-    + """
-local generation, why, pause_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
-if not is_latest(generation) then return gives(0) end
-if pause_ms > 0 then
-  redis.call('SET', pause, why, 'PX', pause_ms)
-  redis.call('SET', failures, string.format('%d', number_in(failures) + 1), 'PX', 600000)
-end
-tell(generation)
-return gives(1)
-"""
-)
-"""ARGV: generation, why it failed, ms of the pause (0: it did not fail). Failures are counted for ten minutes."""
 
 ALL: Final = (APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
 

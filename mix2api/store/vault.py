@@ -14,7 +14,8 @@ from mix2api.store.keys import Keys
 from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.post import BLOCK_MS
 from mix2api.store.refusals import is_damage, told
-from mix2api.store.scripts import CLAIM, GIVE_BACK, PUBLISH, run_scripts
+from mix2api.store.scripts import run_scripts
+from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
 from mix2api.vault import Claim, Granted, Held, Kept, Paused
 from mix2api.vocabulary import Digest, ProcessId
 
