@@ -77,14 +77,11 @@ class SocketWire:
     async def round_trip(self, packed: bytes, count: int) -> list[Reply]:
         """Sends commands and reads their replies."""
         self._heard_at = trio.current_time()
-        limit = trio.CancelScope(deadline=self._heard_at + self._reply_s)
         try:
-            with limit:
-                await self._send(packed)
-                return [await self._next(limit) for _ in range(count)]
+            await self._send(packed)
+            return [await self._next() for _ in range(count)]
         except OSError as fault:
             raise BrokenWire from fault
-        raise BrokenWire  # silent for too long
 
     def is_stale(self) -> bool:
         """Whether there is something to read, or the end of it, though nothing was asked."""
@@ -110,22 +107,32 @@ class SocketWire:
             try:
                 rest = rest[self._socket.send(rest) :]
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._socket)
+                with trio.move_on_after(self._reply_s) as limit:
+                    await trio.lowlevel.wait_writable(self._socket)
+                if limit.cancelled_caught:
+                    raise BrokenWire from None  # it takes nothing
 
-    async def _next(self, limit: trio.CancelScope) -> Reply:
+    async def _next(self) -> Reply:
         reply = self._reader.gets()
         while reply is False:
-            await trio.lowlevel.wait_readable(self._socket)
-            data = self._socket.recv(_READ)
-            if not data:
-                raise BrokenWire
-            self._reader.feed(data)
+            self._reader.feed(await self._read())
             self._heard_at = trio.current_time()
-            limit.deadline = self._heard_at + self._reply_s
             reply = self._reader.gets()
         if isinstance(reply, RedisError) and not isinstance(reply, ResponseError):
             raise BrokenWire from reply  # it is loading, or wants nobody: of no use now
         return reply
+
+    async def _read(self) -> bytes:
+        """What has come. Silence is only what the socket shows: in a process that is busy, or was paused, time passes as well."""
+        with trio.move_on_after(self._reply_s):
+            await trio.lowlevel.wait_readable(self._socket)
+        try:
+            data = self._socket.recv(_READ)
+        except BlockingIOError:
+            raise BrokenWire from None  # silent for too long
+        if not data:
+            raise BrokenWire
+        return data
 
 
 class ThreadWire:

@@ -70,6 +70,17 @@ class Deployment:
     def edges(self) -> list[Seat]:
         return [seat for seat in self.seats.values() if seat.has_edge]
 
+    def dead(self) -> set[str]:
+        """The ids of the processes that were killed."""
+        return {
+            line["process"]
+            for seat in self.seats.values()
+            for life in seat.lives
+            if life.died_at is not None
+            for line in life.process.lines
+            if line["event"] == "process.started"
+        }
+
     def lines(self) -> list[tuple[str, dict[str, Any]]]:
         """All lines of all lives, each with a word for its process."""
         return [

@@ -16,6 +16,7 @@ from truth.faults import Faults
 from whole_system import SECRET, SHARDS, defaults, until
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
+from mix2api.events.kinds import Request
 from mix2api.store.opening import Store, open_store
 from mix2api.store.options import StoreOptions
 
@@ -60,11 +61,12 @@ async def check(deployment: Deployment, crowd: Crowd, server: RedisServer, fault
         await until_all_ended(store)
         views = [witness.settled() for witness in crowd.witnesses]
         wrong = await settled_mismatches(store, views)
+        silent = [line for view in unlined(deployment, views) if (line := await why(store, deployment, view))]
     print(f"{len(views)} views {Counter(view.sight.value for view in views)}, faults {faults.done}")
     print(f"{sum(view.edge_died for view in views)} views of edges that died soon after")
     assert wrong == [], "\n".join([f"{len(wrong)} of {len(views)} are contradicted", *wrong[:40]])
     assert crowd.hung == []
-    assert unlined(deployment, views) == []
+    assert silent == []
     assert lined_twice(deployment) == []
 
 
@@ -87,14 +89,26 @@ async def settled_mismatches(store: Store, views: list[View]) -> list[str]:
     return wrong
 
 
-def unlined(deployment: Deployment, views: list[View]) -> list[str]:
+def unlined(deployment: Deployment, views: list[View]) -> list[View]:
     """Requests of edges that live without a canonical line."""
     lined = {line["request_id"] for _, line in deployment.lines() if line["event"] == "request.completed"}
     return [
-        f"{view}"
+        view
         for view in views
         if view.request_id not in lined and not view.edge_died and view.sight is not Sight.CUT
     ]
+
+
+async def why(store: Store, deployment: Deployment, view: View) -> str | None:
+    """What is known of a request without a line; None if the process that ended its run was killed, perhaps just then."""
+    runs = await store.log.runs_of_request(store.seal.digest(view.request_id, "request_id"))
+    workers = set()
+    for run_id, session_id in runs:
+        async for recorded in store.log.records(session_id):
+            event = recorded.event
+            if isinstance(event, Request) and event.run_id == run_id:
+                workers.add(event.worker)
+    return None if workers & deployment.dead() else f"{view} of {runs} at {workers}"
 
 
 def lined_twice(deployment: Deployment) -> list[str]:
