@@ -1,4 +1,7 @@
-"""Ends the runs that lost processes left: what is `open` on our shards and whose process's heartbeat is gone.
+"""Ends the runs that nobody is at: what is `open` on our shards and whose process's heartbeat is gone, or that is our own stray.
+
+A stray is a run of this process that none of its actors is at. A store that came back without its last second leaves some: the
+run was fenced for want of the events before, and its `request` stands.
 
 Gone means: seen absent by us for a full period during which the store answered; after an outage live processes
 re-assert themselves first. What a run ends with is decided by its own events (`mix2api.sessions.decide`).
@@ -42,6 +45,7 @@ class Recovery:
         log: with `open` entries.
         is_alive: whether a process's heartbeat is there.
         period_s: how long a heartbeat must have been absent.
+        running: the runs that this process's actors are at.
     """
 
     def __init__(
@@ -50,12 +54,15 @@ class Recovery:
         log: OpenRuns,
         is_alive: Callable[[ProcessId], Awaitable[bool]],
         period_s: float,
+        running: Callable[[], frozenset[RunId]] | None = None,
     ) -> None:
         self._env = environment
         self._log = log
         self._is_alive = is_alive
         self._period_ms = period_s * 1000
         self._absent_since: dict[ProcessId, float] = {}
+        self._running = running
+        self._stray_since: dict[RunId, float] = {}
         self._seized: set[RunId] = set()
         self._broken: set[RunId] = set()
         """Runs whose end failed for a fault of ours, which was told: they are tried again in silence."""
@@ -74,7 +81,9 @@ class Recovery:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         ended = 0
-        lost = await self._lost(await self._log.open_entries(sorted(shards)))
+        entries = await self._log.open_entries(sorted(shards))
+        self._seized |= self._strays(entries)
+        lost = await self._lost(entries)
         self._broken &= {entry.run.run_id for entry in lost}
         for entry in lost:
             try:
@@ -97,6 +106,16 @@ class Recovery:
         ended = await self._end(entry)
         self._seized.discard(run.run_id)
         return ended
+
+    def _strays(self, entries: list[OpenEntry]) -> set[RunId]:
+        """Runs of ours that nobody has been at for a period: until then their `end` may still be on its way."""
+        if self._running is None:
+            return set()
+        ours = {entry.run.run_id for entry in entries if entry.run.process == self._env.process}
+        now_ms = self._env.clock.monotonic_ms()
+        left = ours - self._running() - self._seized
+        self._stray_since = {run: self._stray_since.get(run, now_ms) for run in left}
+        return {run for run, since in self._stray_since.items() if now_ms - since >= self._period_ms}
 
     async def _lost(self, entries: list[OpenEntry]) -> list[OpenEntry]:
         """The runs that nobody works at: those of processes that are gone, and those seized and not yet ended."""

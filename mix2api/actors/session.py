@@ -23,7 +23,7 @@ from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
-from mix2api.vocabulary import Detail, EndReason, Retirement, SessionId
+from mix2api.vocabulary import Detail, EndReason, Retirement, RunId, SessionId
 
 
 class SessionMiss(Exception):
@@ -125,6 +125,11 @@ class SessionActor:
             self._taken.end(refusals.draining())
         elif self._taken is not None:
             self._taken.stop(EndReason.OVERLOADED, Detail.DRAIN)
+
+    @property
+    def running(self) -> RunId | None:
+        """The run that it is at; None between two turns."""
+        return None if self._taken is None else self._taken.submission.run_id
 
     @property
     def retired(self) -> bool:

@@ -19,7 +19,7 @@ from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
-from mix2api.vocabulary import Detail, Retirement, SessionId, Shard
+from mix2api.vocabulary import Detail, Retirement, RunId, SessionId, Shard
 
 Start = Callable[..., None]
 ENDING_S: Final = ACCEPT_LIMIT_S + 2 * END_LIMIT_S
@@ -88,6 +88,10 @@ class Worker:
         turn.on_over = self._leave_queue
         if gives_way is not None:
             gives_way.end(refusals.told(refusals.full()))
+
+    def running(self) -> frozenset[RunId]:
+        """The runs that somebody is at."""
+        return frozenset(actor.running for actor in self._actors.values() if actor.running is not None)
 
     def retire(self, session_id: SessionId, told: Callable[[Retirement], None]) -> None:
         """Has a session never continued again; `told` hears what became of it."""

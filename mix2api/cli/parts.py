@@ -196,6 +196,6 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         environment=environment,
         worker=worker,
         inbox=Inbox(environment, worker, store.post, parts.outbox, store.heartbeat.alive, lease_s),
-        recovery=Recovery(environment, store.log, store.heartbeat.alive, lease_s),
+        recovery=Recovery(environment, store.log, store.heartbeat.alive, lease_s, worker.running),
         credential=configured.credential,
     )

@@ -79,6 +79,7 @@ async def run_process(
             process_parts(settings, role, store, logger) as parts,
         ):
             await store.heartbeat.beat()
+            await store.connect()
             await _run_parts(parts, stopping, task_status)
 
 

@@ -91,7 +91,7 @@ class RedisLink:
         sent_at = self._sent_at_ms
         if self._down or sent_at is None or self._clock.monotonic_ms() - sent_at <= _STALL_MS:
             return self._down
-        return self._wire is None or self._wire.silence_s() * 1000 > _STALL_MS
+        return self._wire is not None and self._wire.silence_s() * 1000 > _STALL_MS
 
     @property
     def is_starved(self) -> bool:
@@ -194,9 +194,6 @@ class RedisLink:
 
     async def _round_trip(self, jobs: list[_Job]) -> None:
         try:
-            self._sent_at_ms = (
-                self._clock.monotonic_ms()
-            )  # a server that lets nobody in is as silent as one that says nothing
             wire = await self._connected()
             if jobs and wire is not None:
                 for job in jobs:

@@ -86,6 +86,15 @@ class Store:
         """Whether appends would have to wait for Redis to come back, as far as anything has shown. Never waits."""
         return self.log.is_down or self.beating.is_down
 
+    async def connect(self) -> None:
+        """Connects what requests wait for: in a burst at the start, a connection takes longer than the burst's first may wait.
+
+        A store that does not answer is no fault here: who uses it hears of that.
+        """
+        for link in self.links[:2]:
+            with suppress(StoreUnavailable):
+                await link.execute(("PING",))
+
     @property
     def unwilling(self) -> Unwilling | None:
         """The word with which Redis refuses to work, as far as anything has shown; None if it works, or says nothing."""

@@ -11,10 +11,12 @@ from actor_parts import (
     SHARD,
     Bench,
     bench,
+    end_of,
     kinds,
     living,
     session_id,
     submission,
+    working,
 )
 from attrs import define, evolve
 
@@ -256,6 +258,38 @@ async def test_a_log_in_disorder_claims_nothing() -> None:
     left.bench.world.logs[session].pop(1)
     assert await left.sweep_twice() == 1
     assert left.end().end_reason is EndReason.UNKNOWN
+
+
+# --- strays
+
+
+async def test_a_run_that_a_store_without_its_last_second_left_us_is_ended() -> None:
+    finish = trio.Event()
+    async with working([BEGINNING, OUTPUT, Wait(finish), [Finished("stop")]]) as bench:
+        recovery = Recovery(bench.environment, bench.log, never_alive, PERIOD_S, bench.worker.running)
+        replies = await bench.submit()
+        await trio.sleep(1)
+        for _ in range(2):
+            assert await recovery.sweep((SHARD,)) == 0, "somebody is at it"
+            await trio.sleep(PERIOD_S)
+        ((run_id, entry),) = bench.world.open.items()
+        bench.world.open[run_id] = evolve(entry, run=evolve(entry.run, next_seq=2))
+        (session,) = bench.world.logs
+        bench.world.logs[session] = bench.world.logs[session][:2]
+        finish.set()
+        assert (await end_of(replies)).detail == Detail.FENCED
+        assert await recovery.sweep((SHARD,)) == 0
+        await trio.sleep(PERIOD_S)
+        assert await recovery.sweep((SHARD,)) == 1
+        (end,) = bench.ends()
+        assert end.end_reason is EndReason.WORKER_LOST
+        assert bench.world.open == {}
+        (completed,) = bench.completed
+        assert completed.end == end
+
+
+async def never_alive(_: ProcessId) -> bool:
+    return False
 
 
 # --- the store fails in between
