@@ -7,7 +7,6 @@ the first piece of its body, in one write.
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 import trio
@@ -54,21 +53,15 @@ async def serve(
     for socket in sockets:
         socket.listen(config.backlog)
     server = _Server(app, config)
-    listeners = [
-        Acceptor(trio.SocketListener(trio.socket.from_stdlib_socket(socket)), server.on_exhausted)
-        for socket in sockets
-    ]
+    urls = [f"http://{repr_socket_addr(socket.family, socket.getsockname())}" for socket in sockets]
     async with trio.open_nursery() as watching:
         watching.start_soon(app.live.watch)
         async with trio.open_nursery() as answering:
             async with trio.open_nursery() as accepting:
-                accept = partial(
-                    trio.serve_listeners, server.serve_connection, listeners, handler_nursery=answering
-                )
-                accepting.start_soon(accept)
-                task_status.started(
-                    [f"http://{repr_socket_addr(socket.family, socket.getsockname())}" for socket in sockets]
-                )
+                for socket in sockets:
+                    acceptor = Acceptor(socket, server.serve_connection, server.on_exhausted)
+                    accepting.start_soon(acceptor.run, answering)
+                task_status.started(urls)
                 await shutdown_trigger()
                 accepting.cancel_scope.cancel()
             await server.stop()

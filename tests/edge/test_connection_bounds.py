@@ -2,6 +2,7 @@
 
 import errno
 import socket
+from contextlib import ExitStack
 from typing import Any
 
 import msgspec
@@ -180,39 +181,84 @@ async def test_a_burst_of_connections_waits_in_the_kernel_s_queue() -> None:
         assert (await edge.send("GET", "/health/live")).status == 200
 
 
-class Exhausted(trio.abc.Listener[trio.SocketStream]):
-    """A listener that fails so many times before it takes a connection."""
+class Failing(socket.socket):
+    """A listening socket whose `accept` fails in these ways before it takes a connection."""
 
-    def __init__(self, listening: trio.SocketListener, times: int, why: int = errno.EMFILE) -> None:
-        self._listening = listening
-        self._times = times
-        self._why = why
+    why: list[int]
 
-    async def accept(self) -> trio.SocketStream:
-        if self._times:
-            self._times -= 1
-            await trio.lowlevel.checkpoint()
-            raise OSError(self._why, "no")
-        return await self._listening.accept()
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self.why:
+            raise OSError(self.why.pop(0), "no")
+        return super().accept()
 
-    async def aclose(self) -> None:
-        await self._listening.aclose()
+
+def failing(*why: int) -> Failing:
+    listening = Failing(socket.AF_INET, socket.SOCK_STREAM)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(8)
+    listening.why = list(why)
+    return listening
+
+
+async def accepted(listening: Failing) -> tuple[int, int]:
+    """How many connections of two were taken, and how often it was told that no descriptor is left."""
+    told: list[str] = []
+    taken = trio.Semaphore(0)
+
+    async def handler(stream: trio.SocketStream) -> None:
+        del stream
+        taken.release()
+
+    async with trio.open_nursery() as nursery:
+        acceptor = Acceptor(listening, handler, lambda: told.append("exhausted"))
+        nursery.start_soon(acceptor.run, nursery)
+        count = 0
+        for _ in range(2):
+            with socket.create_connection(listening.getsockname()):
+                await taken.acquire()
+                count += 1
+        nursery.cancel_scope.cancel()
+    assert listening.fileno() == -1
+    return count, len(told)
 
 
 async def test_a_process_without_descriptors_says_so_once_and_takes_connections_again() -> None:
-    told: list[str] = []
-    (listening,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listening.socket.getsockname()[1]
-    acceptor = Acceptor(Exhausted(listening, 3), lambda: told.append("exhausted"))
-    with socket.create_connection(("127.0.0.1", port)):
-        async with await acceptor.accept():
-            assert told == ["exhausted"]
-    await acceptor.aclose()
+    assert await accepted(failing(errno.EMFILE, errno.ENFILE, errno.EMFILE)) == (2, 1)
 
 
-async def test_other_faults_of_accepting_are_not_swallowed() -> None:
-    (listening,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    acceptor = Acceptor(Exhausted(listening, 1, errno.EINVAL), lambda: None)
-    with pytest.raises(OSError, match="no"):
-        await acceptor.accept()
-    await acceptor.aclose()
+async def test_a_connection_that_is_lost_before_it_is_taken_costs_nobody_else() -> None:
+    assert await accepted(failing(errno.ECONNABORTED, errno.EPROTO)) == (2, 0)
+
+
+async def test_a_socket_of_no_use_ends_the_server() -> None:
+    with pytest.RaisesGroup(OSError):
+        await accepted(failing(errno.EINVAL))
+
+
+async def test_a_burst_is_taken_in_a_few_turns_of_the_loop() -> None:
+    """One connection a turn would be as many turns, each as long as all that runs in it."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await trio.lowlevel.checkpoint()
+            turns += 1
+
+    taken = 0
+
+    async def handler(stream: trio.SocketStream) -> None:
+        nonlocal taken
+        del stream
+        taken += 1
+        if taken == 200:
+            nursery.cancel_scope.cancel()
+
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1024))
+        for _ in range(200):
+            stack.enter_context(socket.create_connection(listening.getsockname()))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count)
+            nursery.start_soon(Acceptor(listening, handler, lambda: None).run, nursery)
+        assert (taken, turns < 20) == (200, True)
