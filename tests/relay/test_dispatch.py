@@ -41,6 +41,7 @@ from mix2api.upstreams.port import UpstreamFault
 from mix2api.upstreams.scripted import Hang, Raise, Script
 from mix2api.vocabulary import (
     Detail,
+    Digest,
     EndReason,
     FinishReason,
     ProcessId,
@@ -147,7 +148,7 @@ async def watching(made: Edge) -> AsyncIterator[Edge]:
 
 async def test_a_turn_goes_to_its_shard_s_inbox_and_the_owner_is_woken() -> None:
     made = edge()
-    of, _ = await made.submit()
+    of, _ = await made.submit(submission(caller=Digest("c" * 32)))
     ((shard, payload, deadline_ms),) = made.inboxes.put
     relayed = decode_turn(payload)
     assert relayed.submission() == of
