@@ -22,6 +22,10 @@ class LimitedBody(TrioBody):
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         super().__init__(None, None)  # Quart's own limit would raise its own 413 and leave the rest unread.
+        self._pieces: list[bytes] = []
+        """Not one buffer: what a growing or shrinking one leaves behind is not overwritten."""
+        self._held = 0
+        """Bytes of these."""
         self._limit = max_content_length
         self._refused = max_content_length is not None and (expected_content_length or 0) > max_content_length
         self._dropped = 0
@@ -35,12 +39,13 @@ class LimitedBody(TrioBody):
     @property
     def received(self) -> int:
         """Bytes of the body so far."""
-        return len(self._data) + self._dropped
+        return self._held + self._dropped
 
     def append(self, data: bytes) -> None:
         """A piece of the body, as the connection got it."""
-        self._data += data
-        if self._limit is not None and len(self._data) > self._limit:
+        self._pieces.append(data)
+        self._held += len(data)
+        if self._limit is not None and self._held > self._limit:
             self._refused = True
         if self._refused:
             self._drop()
@@ -64,7 +69,7 @@ class LimitedBody(TrioBody):
             raise BodyTooLarge(f"The body is too large: at most {self._limit} bytes are accepted.")
         if not self._settled.is_set():
             raise RequestTimeout("The body did not arrive in time.")
-        data = bytes(self._data)
+        data = b"".join(self._pieces)
         self._drop()
         return data
 
@@ -76,8 +81,8 @@ class LimitedBody(TrioBody):
             await self._drained.wait()
 
     def _drop(self) -> None:
-        self._dropped += len(self._data)
-        self._data.clear()
+        self._dropped += self._held
+        self._pieces, self._held = [], 0
         self._settled.set()
         if self._dropped > DRAIN_BYTES:
             self._drained.set()

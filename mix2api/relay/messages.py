@@ -8,9 +8,18 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from mix2api.sessions.dispatch import Accepted, Ended, ReasoningDelta, Submission, TextDelta, ToolCallDelta
+from mix2api.sessions.dispatch import (
+    Accepted,
+    Ended,
+    ReasoningDelta,
+    Reply,
+    Submission,
+    TextDelta,
+    ToolCallDelta,
+)
 from mix2api.sessions.lineage import Lineage
 from mix2api.vocabulary import Digest, ProcessId, RequestId, Retirement, RunId, SessionId
+from mix2api.wire.roomy import BYTES_A_CHARACTER, json_of
 from mix2api.wire.turn import Turn
 
 
@@ -136,22 +145,38 @@ class Retired(Struct, frozen=True, tag="retired"):
 
 Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 
+_ROOM: Final = 512
+"""Bytes, or characters, for names and ids: a reply without a text has half of it."""
 _encoder: Final = msgspec.msgpack.Encoder()
 _mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
     WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 )
-_turn_encoder: Final = msgspec.json.Encoder()
 _turn: Final = msgspec.json.Decoder(RelayedTurn)
 
 
 def encode_mail(message: Mail) -> bytes:
     """A message's bytes, to be sealed."""
-    return _encoder.encode(message)
+    if not isinstance(message, ReplyBatch):
+        return _encoder.encode(message)
+    # Large enough from the start: see `mix2api.wire.roomy`.
+    buffer = bytearray(_ROOM + sum(map(_room_of, message.replies)))
+    _encoder.encode_into(message, buffer)
+    return bytes(buffer)
+
+
+def _room_of(reply: Reply) -> int:
+    match reply:
+        case TextDelta() | ReasoningDelta():
+            return _ROOM + BYTES_A_CHARACTER * len(reply.text)
+        case ToolCallDelta():
+            return _ROOM + BYTES_A_CHARACTER * len(reply.arguments)
+        case _:
+            return _ROOM
 
 
 def encode_turn(turn: RelayedTurn) -> bytes:
     """An inbox entry's bytes, to be sealed."""
-    return _turn_encoder.encode(turn)
+    return json_of(turn, _ROOM + turn.body_bytes)
 
 
 def decode_mail(data: bytes) -> Mail:

@@ -5,6 +5,7 @@ between two constants (0.2 µs, where encoding a dict per chunk takes 0.9, and 4
 be joined: everything that is pending leaves in one write.
 """
 
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -12,11 +13,20 @@ from attrs import define, field, frozen
 
 from mix2api.vocabulary import FinishReason, RunId
 from mix2api.wire.error_answer import DONE, error_frame
+from mix2api.wire.roomy import json_of
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
 """An SSE comment: parsers skip it, idle timers and disconnect detection see it."""
 
 _encode = msgspec.json.Encoder().encode
+_SHORT: Final = 120
+"""Characters: so many fit into the encoder's first buffer of 512 bytes, however they are written."""
+_ROOM: Final = 1024
+"""Characters for what stands beside the texts: ids, and names of tools."""
+
+
+def _encode_text(text: str) -> bytes:
+    return _encode(text) if len(text) <= _SHORT else json_of(text, len(text) + 1)
 
 
 class TokenCounts(Protocol):
@@ -92,11 +102,11 @@ class ChunkWriter:
 
     def text(self, text: str) -> bytes:
         """A piece of the answer."""
-        return self._text + _encode(text) + self._tail
+        return self._text + _encode_text(text) + self._tail
 
     def reasoning(self, text: str) -> bytes:
         """A piece of reasoning, in the field that OpenAI-compatible clients read."""
-        return self._reasoning + _encode(text) + self._tail
+        return self._reasoning + _encode_text(text) + self._tail
 
     def tool_call(self, index: int, arguments: str, call_id: str | None, name: str | None) -> bytes:
         """A piece of a tool call; `call_id` and `name` with the first piece of each index only."""
@@ -186,11 +196,15 @@ class WholeAnswer:
         return (
             self._frame.head("chat.completion")
             + b'"choices":'
-            + _encode([choice])
+            + json_of([choice], _ROOM + self._characters())
             + b',"usage":'
             + _encode(counts)
             + b"}"
         )
+
+    def _characters(self) -> int:
+        arguments = (part for call in self._calls.values() for part in call.arguments)
+        return sum(map(len, chain(self._texts, self._reasonings, arguments)))
 
     def _message(self) -> dict[str, Any]:
         content = "".join(self._texts)

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from attrs import field, frozen
 from process_memory import resident_kb, words_in
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
-from whole_system import defaults
+from whole_system import Shape, defaults
 from wire_client import ASK, Conversation, WireClient
 
 from mix2api.demo import DemoOptions, numbered_text, serve_demo
@@ -28,56 +28,7 @@ _AT_ONCE = 16
 """Requests under way: as many as keep one process busy."""
 
 
-@frozen
-class Trial:
-    """A process under trial."""
-
-    client: WireClient
-    process: RealProcess
-
-    @property
-    def pid(self) -> int:
-        return self.process.process.pid
-
-    def resident_mb(self) -> float:
-        """Resident memory of the process, in MB (1,000 kB as `VmRSS` counts them, 1,024 bytes each)."""
-        return resident_kb(self.pid) / 1000
-
-    async def put(self, prompts: Iterator[str]) -> None:
-        """Asks all of them, some at a time, every second one streamed."""
-
-        async def ask_on() -> None:
-            for number, prompt in enumerate(prompts):
-                while (answer := await self.client.ask(prompt, stream=number % 2 == 0)).status == _BUSY:
-                    await trio.sleep(_AGAIN_S)
-                assert answer.status == 200, answer.body[:200]
-
-        async with trio.open_nursery() as nursery:
-            for _ in range(_AT_ONCE):
-                nursery.start_soon(ask_on)
-
-
-@asynccontextmanager
-async def trial(server: RedisServer, **settings: str) -> AsyncIterator[Trial]:
-    """Starts site and process, and warms the process up."""
-    async with trio.open_nursery() as nursery:
-        site = await nursery.start(serve_demo, _SITE)
-        given = {**defaults(site.url, server.url), **settings}
-        async with real_process("serve", given) as process:
-            tried = Trial(WireClient(await process.wait_port()), process)
-            await tried.put(f"warm-up {number}" for number in range(_WARM_UP))
-            yield tried
-        nursery.cancel_scope.cancel()
-
-
-def long_prompts(count: int, size_bytes: int) -> Iterator[str]:
-    """Prompts of that size, no two alike."""
-    for number in range(count):
-        word = f"{number:07d} "
-        yield word * (size_bytes // len(word))
-
-
-_WORD = re.compile(rb"plant-[0-9a-f]{24}|[0-9a-f]{8}-00001 \.{8} ")
+WORD = re.compile(rb"plant-[0-9a-f]{24}|[0-9a-f]{8}-00001 \.{8} ")
 """A planted word, or the first delta of an answer of the site (`mix2api.demo.answers`)."""
 
 
@@ -90,13 +41,16 @@ class Plant:
     """A request with words in it that stand nowhere else."""
 
     directive: str = ""
+    filling: int = 0
+    """Characters before, between and behind the words in the prompt: long ones pass through buffers that grow."""
     prompt_word: str = field(factory=_word)
     cookie: str = field(factory=_word)
     token: str = field(factory=_word)
 
     @property
     def prompt(self) -> str:
-        return f"{self.directive} remember {self.prompt_word}"
+        filling = " filling" * (self.filling // 24)
+        return f"{self.directive} remember {self.prompt_word}{filling} {self.prompt_word}{filling} {self.prompt_word}"
 
     @property
     def answer_word(self) -> str:
@@ -121,10 +75,58 @@ class Plant:
         return msgspec.json.encode({**ASK, "messages": messages, "stream": stream})
 
 
-def found_of(pid: int, plants: list[Plant]) -> Counter[str]:
-    """How many words of each kind stand in the process's memory."""
-    owners = {word: kind for plant in plants for kind, word in plant.words().items()}
-    return Counter(owners[word] for word in words_in(pid, _WORD) if word in owners)
+@frozen
+class Trial:
+    """Processes under trial."""
+
+    client: WireClient
+    processes: list[RealProcess]
+
+    def resident_mb(self) -> float:
+        """Resident memory of the processes, in MB (1,000 kB as `VmRSS` counts them, 1,024 bytes each)."""
+        return sum(resident_kb(process.process.pid) for process in self.processes) / 1000
+
+    def found_of(self, plants: list[Plant]) -> Counter[str]:
+        """How many words of each kind stand in the memory of any of the processes."""
+        owners = {word: kind for plant in plants for kind, word in plant.words().items()}
+        found = {word for process in self.processes for word in words_in(process.process.pid, WORD)}
+        return Counter(owners[word] for word in found if word in owners)
+
+    async def put(self, prompts: Iterator[str]) -> None:
+        """Asks all of them, some at a time, every second one streamed."""
+
+        async def ask_on() -> None:
+            for number, prompt in enumerate(prompts):
+                while (answer := await self.client.ask(prompt, stream=number % 2 == 0)).status == _BUSY:  # noqa: ASYNC110
+                    await trio.sleep(_AGAIN_S)
+                assert answer.status == 200, answer.body[:200]
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(_AT_ONCE):
+                nursery.start_soon(ask_on)
+
+
+@asynccontextmanager
+async def trial(server: RedisServer, shape: Shape = Shape.SERVE, **settings: str) -> AsyncIterator[Trial]:
+    """Starts site and processes, and warms them up."""
+    async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+        site = await nursery.start(serve_demo, _SITE)
+        given = {**defaults(site.url, server.url), **settings}
+        processes = []
+        for command in ("serve",) if shape is Shape.SERVE else ("worker", "edge"):
+            processes.append(await stack.enter_async_context(real_process(command, given)))
+            await processes[-1].wait_line("process.started")
+        tried = Trial(WireClient(await processes[-1].wait_port()), processes)
+        await tried.put(f"warm-up {number}" for number in range(_WARM_UP))
+        yield tried
+        nursery.cancel_scope.cancel()
+
+
+def long_prompts(count: int, size_bytes: int) -> Iterator[str]:
+    """Prompts of that size, no two alike."""
+    for number in range(count):
+        word = f"{number:07d} "
+        yield word * (size_bytes // len(word))
 
 
 @asynccontextmanager

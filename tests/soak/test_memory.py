@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import trio
 from redis_server import RedisServer
-from soak.memory_trial import Plant, Trial, found_of, kept_alive, long_prompts, trial
+from soak.memory_trial import Plant, Trial, kept_alive, long_prompts, trial
+from whole_system import Shape
 
 pytestmark = pytest.mark.memory
 
@@ -43,6 +44,8 @@ _ENDINGS = (
     "[[bad_json]]",
 )
 """Directives of the demo site: good endings and broken ones."""
+_FILLINGS = (0, 500, 5_000, 50_000, 500_000)
+"""Characters in a planted prompt beside the planted words."""
 
 
 @pytest.fixture
@@ -73,11 +76,14 @@ async def _left_by(tried: Trial, requests: int) -> float:
     return tried.resident_mb()
 
 
-async def test_no_prompt_answer_or_credential_is_in_the_memory_afterwards(server: RedisServer) -> None:
+@pytest.mark.parametrize("shape", Shape)
+async def test_no_prompt_answer_or_credential_is_in_the_memory_afterwards(
+    shape: Shape, server: RedisServer
+) -> None:
     """Under `PYTHONMALLOC=debug`, which overwrites freed blocks: what is found is still held by somebody."""
     overwriting = {"PYTHONMALLOC": "debug", "UPSTREAM_AUTH_MODE": "pass_through"}
-    async with trial(server, **overwriting) as tried:
-        plants = [Plant(ending) for ending in _ENDINGS for _ in range(5)]
+    async with trial(server, shape, **overwriting) as tried:
+        plants = [Plant(ending, size) for ending in _ENDINGS for size in _FILLINGS]
         async with kept_alive(tried.client) as one, kept_alive(tried.client) as other:
             for number, plant in enumerate(plants):
                 ask = one if number % 2 else other
@@ -87,10 +93,10 @@ async def test_no_prompt_answer_or_credential_is_in_the_memory_afterwards(server
             async with tried.client.request("POST", "/v1/chat/completions", body, headers) as asked:
                 await asked.head()
                 await asked.read_until(lambda body: b"-00003" in body)
-                running = found_of(tried.pid, [control])
+                running = tried.found_of([control])
                 assert running == {"prompt": 1, "answer": 1, "cookie": 1, "authorization": 1}
             await trio.sleep(_WAIT_S)
-            left = found_of(tried.pid, [*plants, control])
+            left = tried.found_of([*plants, control])
         _report(f"{len(plants)} planted requests, {_WAIT_S:.0f} s later: {dict(left)} left")
         assert left == Counter()
 
