@@ -49,7 +49,7 @@ class Plant:
 
     @property
     def prompt(self) -> str:
-        filling = " filling" * (self.filling // 24)
+        filling = " filling\n" * (self.filling // 27)
         return f"{self.directive} remember {self.prompt_word}{filling} {self.prompt_word}{filling} {self.prompt_word}"
 
     @property
