@@ -31,6 +31,9 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (fault(_TIMEOUT, Detail.FIRST_BYTE), _TIMEOUT, Detail.FIRST_BYTE, 504, 200, _LOST),
     (fault(_TIMEOUT, Detail.IDLE), _TIMEOUT, Detail.IDLE, 504, 200, _LOST),
     (fault(_TIMEOUT, Detail.TOTAL), _TIMEOUT, Detail.TOTAL, 504, 200, _LOST),
+    (fault(_TIMEOUT, Detail.SILENT, 200), _TIMEOUT, Detail.SILENT, 504, 200, _LOST),
+    (fault(_ERROR, Detail.TOO_LARGE, 200), _ERROR, Detail.TOO_LARGE, 502, 200, _LOST),
+    (fault(_ERROR, Detail.TOO_MANY, 200), _ERROR, Detail.TOO_MANY, 502, 200, _LOST),
     (fault(_ERROR, Detail.CONNECT_FAILED), _ERROR, Detail.CONNECT_FAILED, 502, 200, _SAME),
     (fault(_ERROR, Detail.SESSION_LOST), _ERROR, Detail.SESSION_LOST, 502, 200, _LOST),
     (fault(_ERROR, Detail.STATUS, 500), _ERROR, Detail.STATUS, 502, 200, _LOST),
@@ -78,6 +81,10 @@ def test_every_detail_of_a_run_that_was_accepted_is_in_the_table() -> None:
         Detail.BEFORE_OUTPUT,
         Detail.MID_STREAM,
         Detail.EDGE_LOST,
+        # Said before a request is accepted.
+        Detail.CONNECTIONS,
+        Detail.DESCRIPTORS,
+        Detail.BUSY,
         # Remarks of good endings, which the translation makes.
         Detail.BROKEN_CALL,
         Detail.DROPPED_CALL,
