@@ -222,12 +222,15 @@ class Run:
 
     async def _go_on(self) -> None:
         """Translates what is left of a large batch, in portions: other tasks run between them."""
-        while self._translation.has_more and not self._translation.caused:
-            await trio.lowlevel.checkpoint()
-            if self._stop is not None:
-                return
-            self._translation.go_on()
-            self._pass_on()
+        try:
+            while self._translation.has_more:
+                await trio.lowlevel.checkpoint()
+                if self._stop is not None:
+                    return
+                self._translation.go_on()
+                self._pass_on()
+        finally:
+            self._translation.let_go()
 
     def _pass_on(self) -> None:
         """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, assert_never
 
 from mix2api.actors.chunk_tally import ChunkTally
+from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, portions
 from mix2api.actors.site_bounds import (
     ANSWER_BYTES,
     CALL_ID_BYTES,
@@ -61,14 +62,6 @@ _FINISHES: Final = {
     "length": FinishReason.LENGTH,
     "content-filter": FinishReason.CONTENT_FILTER,
 }
-_PORTION: Final = 1024
-"""Work of one portion, in characters that a reader of calls reads: about 4 µs each at worst, so 4 ms in all."""
-_EVENTS: Final = 64
-"""Events that are never cut into portions."""
-_EVENT_WORK: Final = _PORTION // _EVENTS
-"""Of one event: a whole call with its entry in the log takes about 50 µs."""
-_TEXT_WORK: Final = 4
-"""Of a text that is not read for calls."""
 _NOT_BEGUN: Final = -1
 """The number of a call in the text that broke before it had one."""
 _EXCEEDED: Final = {
@@ -151,8 +144,8 @@ class Translation:
         While `has_more`, the caller takes away what there is, lets other tasks run, and asks for `go_on`.
         """
         self._tally.at_ms = at_ms
-        if self._reader is not None or len(batch) > _EVENTS:
-            self._rest = self._portions(batch, self._reader)
+        if self._reader is not None or len(batch) > EVENTS:
+            self._rest = portions(self._worked(batch, self._reader), lambda: self.caused)
             self.go_on()
             return
         count, replies = self._tally.count, self.replies
@@ -189,38 +182,32 @@ class Translation:
     def go_on(self) -> None:
         """The next portion of the last batch."""
         before = len(self.replies)
-        if self._rest is not None and next(self._rest, self) is self:
-            self._rest = None
+        is_over = self._rest is None or next(self._rest, self) is self
         self.deltas += len(self.replies) - before
         self._weigh()
+        if is_over or self.caused:
+            self._rest = None
 
-    def _portions(self, batch: list[UpstreamEvent], reader: CallReader | None) -> Iterator[None]:
-        """Translates a batch, pausing after every portion. Nothing of the batch follows its own ending."""
-        work = 0
-        for done in self._worked(batch, reader):
-            if self.caused:
-                return
-            work += done
-            if work >= _PORTION:
-                yield
-                work = 0
+    def let_go(self) -> None:
+        """Nothing more of the last batch is wanted; without this its rest and the translation would hold each other."""
+        self._rest = None
 
     def _worked(self, batch: list[UpstreamEvent], reader: CallReader | None) -> Iterator[int]:
         """Translates a batch step by step, and says how much work each step was."""
         for event in batch:
             if type(event) is not Text:
                 self._HANDLERS[type(event)](self, event)
-                yield _EVENT_WORK
+                yield EVENT_WORK
                 continue
             text = event.text
             self._tally.count(ChunkKind.TEXT, text)
             if reader is None:
                 self._say(text)
-                yield _TEXT_WORK
+                yield TEXT_WORK
                 continue
             self._raw.append(text)
-            for start in range(0, len(text), _PORTION):
-                part = text[start : start + _PORTION]
+            for start in range(0, len(text), PORTION):
+                part = text[start : start + PORTION]
                 self._read(reader.feed(part))
                 yield len(part)
 

@@ -1,5 +1,7 @@
 """From what a site says to replies and log entries."""
 
+import gc
+import weakref
 from itertools import count
 from typing import Any
 
@@ -482,3 +484,21 @@ def portioned(batch: list[UpstreamEvent], reader: Recogniser | None = None) -> T
         translation.go_on()
     translation.flush()
     return translation
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_translation_that_ends_within_a_batch_is_held_by_nothing(*, ended: bool) -> None:
+    batch: list[UpstreamEvent] = [Text("{" * 5000), Failed("no"), Text("{" * 5000)]
+    translation = Translation(RunId("run_1"), SEAL, rules(), Recogniser(frozenset({"weather"})))
+    translation.take(batch, 0)
+    while ended and translation.has_more:
+        translation.go_on()
+    assert translation.caused is ended
+    gc.disable()
+    try:
+        translation.let_go()
+        held = weakref.ref(translation)
+        del translation
+        assert held() is None
+    finally:
+        gc.enable()

@@ -26,9 +26,12 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 
+_PARTS_MAX: Final = 10_000
+"""Parts, and calls, of an answer: each becomes an event, and all of them in one step."""
+
 
 class MalformedAnswer(Exception):
-    """Not JSON, or in none of the known forms."""
+    """Not JSON, in none of the known forms, or in more parts than can be read in one step."""
 
 
 class _Part(Struct, frozen=True):
@@ -103,6 +106,8 @@ def _started(answer: _Answer, metadata: Metadata, *, session_known: bool) -> Sta
 
 
 def _content(answer: _Answer) -> list[UpstreamEvent]:
+    if max(len(answer.parts or ()), len(answer.tool_calls or ())) > _PARTS_MAX:
+        raise MalformedAnswer
     events: list[UpstreamEvent] = []
     text = answer.content if answer.content is not None else answer.text
     if text:

@@ -116,3 +116,17 @@ def test_an_exchange_alone_never_replaces_a_known_session() -> None:
 def test_what_is_no_known_form_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedAnswer):
         events_of_answer(body, session_known=False)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        '{"parts":[%s{"type":"image"}]}',
+        '{"text":"hi","toolCalls":[%s{"toolCallId":"c","toolName":"f"}]}',
+    ],
+)
+def test_more_parts_than_can_be_read_in_one_step_are_refused(form: str) -> None:
+    element = form[form.index("%s") + 2 : form.rindex("]")]
+    events_of_answer((form % (f"{element}," * 9_999)).encode(), session_known=False)
+    with pytest.raises(MalformedAnswer):
+        events_of_answer((form % (f"{element}," * 10_000)).encode(), session_known=False)
