@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, assert_never
 
 from mix2api.actors.chunk_tally import ChunkTally
-from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, portions
+from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, is_little_to_read, portions
 from mix2api.actors.site_bounds import (
     ANSWER_BYTES,
     CALL_ID_BYTES,
@@ -144,22 +144,32 @@ class Translation:
         While `has_more`, the caller takes away what there is, lets other tasks run, and asks for `go_on`.
         """
         self._tally.at_ms = at_ms
-        if self._reader is not None or len(batch) > EVENTS:
-            self._rest = portions(self._worked(batch, self._reader), lambda: self.caused)
+        reader = self._reader
+        if reader is not None and not is_little_to_read(batch):
+            self._rest = portions(self._worked(iter(batch), reader), lambda: self.caused)
             self.go_on()
             return
-        count, replies = self._tally.count, self.replies
+        count, replies, handled = self._tally.count, self.replies, 0
         before = len(replies)
-        for event in batch:
+        events = iter(batch)
+        for event in events:
             if type(event) is Text:
                 text = event.text
                 count(ChunkKind.TEXT, text)
-                self._texts.append(text)
-                replies.append(TextDelta(text))
+                if reader is None:
+                    self._texts.append(text)
+                    replies.append(TextDelta(text))
+                    continue
+                self._raw.append(text)
+                self._read(reader.feed(text))
             else:
                 self._HANDLERS[type(event)](self, event)
-                if self.caused:
-                    break  # what follows its own ending is not the answer's
+                handled += 1
+            if self.caused:
+                break  # what follows its own ending is not the answer's
+            if handled >= EVENTS:
+                self._rest = portions(self._worked(events, reader), lambda: self.caused)
+                break
         self.deltas += len(replies) - before
         self._weigh()
 
@@ -192,9 +202,9 @@ class Translation:
         """Nothing more of the last batch is wanted; without this its rest and the translation would hold each other."""
         self._rest = None
 
-    def _worked(self, batch: list[UpstreamEvent], reader: CallReader | None) -> Iterator[int]:
+    def _worked(self, events: Iterator[UpstreamEvent], reader: CallReader | None) -> Iterator[int]:
         """Translates a batch step by step, and says how much work each step was."""
-        for event in batch:
+        for event in events:
             if type(event) is not Text:
                 self._HANDLERS[type(event)](self, event)
                 yield EVENT_WORK
