@@ -19,7 +19,7 @@ from mix2api.sessions.dispatch import (
 )
 from mix2api.sessions.lineage import Lineage
 from mix2api.vocabulary import Digest, ProcessId, RequestId, Retirement, RunId, SessionId
-from mix2api.wire.roomy import BYTES_A_CHARACTER, json_of
+from mix2api.wire.roomy import json_of, room_for
 from mix2api.wire.turn import Turn
 
 
@@ -146,7 +146,7 @@ class Retired(Struct, frozen=True, tag="retired"):
 Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 
 _ROOM: Final = 512
-"""Bytes, or characters, for names and ids: a reply without a text has half of it."""
+"""Bytes for names and ids: a reply without a text has half of it."""
 _encoder: Final = msgspec.msgpack.Encoder()
 _mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
     WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
@@ -167,16 +167,16 @@ def encode_mail(message: Mail) -> bytes:
 def _room_of(reply: Reply) -> int:
     match reply:
         case TextDelta() | ReasoningDelta():
-            return _ROOM + BYTES_A_CHARACTER * len(reply.text)
+            return _ROOM + room_for(reply.text)
         case ToolCallDelta():
-            return _ROOM + BYTES_A_CHARACTER * len(reply.arguments)
+            return _ROOM + room_for(reply.arguments)
         case _:
             return _ROOM
 
 
 def encode_turn(turn: RelayedTurn) -> bytes:
     """An inbox entry's bytes, to be sealed."""
-    return json_of(turn, _ROOM + turn.body_bytes)
+    return json_of(turn, 4 * _ROOM + turn.body_bytes * 5 // 4)
 
 
 def decode_mail(data: bytes) -> Mail:

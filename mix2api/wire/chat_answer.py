@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from mix2api.vocabulary import FinishReason, RunId
 from mix2api.wire.error_answer import DONE, error_frame
-from mix2api.wire.roomy import json_of
+from mix2api.wire.roomy import json_of, room_for
 
 KEEP_ALIVE: Final = b": keep-alive\n\n"
 """An SSE comment: parsers skip it, idle timers and disconnect detection see it."""
@@ -21,12 +21,12 @@ KEEP_ALIVE: Final = b": keep-alive\n\n"
 _encode = msgspec.json.Encoder().encode
 _SHORT: Final = 120
 """Characters: so many fit into the encoder's first buffer of 512 bytes, however they are written."""
-_ROOM: Final = 1024
-"""Characters for what stands beside the texts: ids, and names of tools."""
+_ROOM: Final = 4096
+"""Bytes for what stands beside the texts: ids, and names of tools."""
 
 
 def _encode_text(text: str) -> bytes:
-    return _encode(text) if len(text) <= _SHORT else json_of(text, len(text) + 1)
+    return _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
 
 
 class TokenCounts(Protocol):
@@ -196,15 +196,15 @@ class WholeAnswer:
         return (
             self._frame.head("chat.completion")
             + b'"choices":'
-            + json_of([choice], _ROOM + self._characters())
+            + json_of([choice], _ROOM + self._room())
             + b',"usage":'
             + _encode(counts)
             + b"}"
         )
 
-    def _characters(self) -> int:
+    def _room(self) -> int:
         arguments = (part for call in self._calls.values() for part in call.arguments)
-        return sum(map(len, chain(self._texts, self._reasonings, arguments)))
+        return sum(map(room_for, chain(self._texts, self._reasonings, arguments)))
 
     def _message(self) -> dict[str, Any]:
         content = "".join(self._texts)

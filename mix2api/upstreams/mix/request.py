@@ -8,11 +8,11 @@ from mix2api.upstreams.mix.options import CredentialSource, MixOptions
 from mix2api.upstreams.mix.outgoing import outgoing_messages
 from mix2api.upstreams.mix.query import query_of
 from mix2api.upstreams.port import UpstreamCall
-from mix2api.wire.roomy import json_of
+from mix2api.wire.roomy import json_of, room_for
 from mix2api.wire.turn import Message, Turn
 
-_ROOM: Final = 2048
-"""Characters beside the messages: the site's own fields, ids, and a newest message that stands twice is counted twice."""
+_ROOM: Final = 8192
+"""Bytes beside the messages, for the site's own fields and ids. Messages count twice: the newest text stands twice."""
 
 
 def request_body(call: UpstreamCall, options: MixOptions) -> bytes:
@@ -34,15 +34,15 @@ def request_body(call: UpstreamCall, options: MixOptions) -> bytes:
         body["max_tokens"] = turn.max_tokens
     if options.send_tools and turn.tools:
         body |= _native_tools(turn, offer)
-    return json_of(body, _ROOM + 2 * sum(map(_characters, call.messages)))
+    return json_of(body, _ROOM + 2 * sum(map(_room_of, call.messages)))
 
 
-def _characters(message: Message) -> int:
-    """Of a message's texts, its calls' among them."""
+def _room_of(message: Message) -> int:
+    """Bytes that a message's texts take, its calls' among them."""
     content = message.content or ""
     texts = [content] if isinstance(content, str) else [str(part.get("text", "")) for part in content]
     texts += [call.function.arguments for call in message.tool_calls or () if call.function is not None]
-    return sum(map(len, texts))
+    return sum(map(room_for, texts))
 
 
 def _native_tools(turn: Turn, offer: Offer) -> dict[str, Any]:
