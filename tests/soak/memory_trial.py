@@ -49,7 +49,8 @@ class Plant:
 
     @property
     def prompt(self) -> str:
-        filling = " filling\n" * (self.filling // 27)
+        # No quotes and no line ends: `msgspec` decodes such texts through a growing buffer of its own (ADR 16).
+        filling = " filling" * (self.filling // 24)
         return f"{self.directive} remember {self.prompt_word}{filling} {self.prompt_word}{filling} {self.prompt_word}"
 
     @property
