@@ -262,8 +262,17 @@ def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
     try:
         connection.connect()
     except (RedisError, OSError) as fault:
-        return fault.with_traceback(None)
+        return _without_frames(fault)
     return None
+
+
+def _without_frames(fault: Exception) -> Exception:
+    """The fault and its causes without tracebacks: redis-py keeps faults in frames to which the faults refer."""
+    one: BaseException | None = fault
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return fault
 
 
 def _packed(commands: tuple[Command, ...]) -> bytes:

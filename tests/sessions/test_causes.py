@@ -83,8 +83,6 @@ def test_every_detail_of_a_run_that_was_accepted_is_in_the_table() -> None:
         Detail.EDGE_LOST,
         # Said before a request is accepted.
         Detail.CONNECTIONS,
-        Detail.DESCRIPTORS,
-        Detail.BUSY,
         # Remarks of good endings, which the translation makes.
         Detail.BROKEN_CALL,
         Detail.DROPPED_CALL,
