@@ -25,7 +25,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions \
-	soak damage truth memory clients clean
+	tests-measured tests-whole soak damage truth memory clients clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
@@ -73,11 +73,21 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
-# Soak tests need real minutes and have their own target.
+# Two halves side by side, one a core: what is measured, and whole systems and processes, which tracing makes twice as slow.
+# Folders that need real minutes have their own targets.
+WHOLE := tests/system tests/process tests/invariant
+APART := tests/soak tests/truth
+
 tests:
+	$(MAKE) --no-print-directory -j2 --output-sync=target tests-measured tests-whole
+
+tests-measured:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) --ignore=tests/soak --ignore=tests/truth
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(WHOLE) $(APART))
 	$(BIN)/coverage combine --quiet
+
+tests-whole:
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(WHOLE)
 
 coverage:
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=$(CORE_COVERAGE)

@@ -384,3 +384,7 @@ def test_a_tool_of_very_many_values_counts_as_it_is_written() -> None:
 
 def test_integers_of_any_size_have_a_form() -> None:
     assert tools_form([{"a": 2**70}]) == tools_form([{"a": float(2**70)}])
+
+
+def test_an_integer_of_more_than_64_bits_counts_as_the_number_that_clients_echo() -> None:
+    assert canonical_json({"n": 2**70}) == canonical_json({"n": float(2**70)})

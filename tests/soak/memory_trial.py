@@ -98,7 +98,7 @@ class Trial:
 
         async def ask_on() -> None:
             for number, prompt in enumerate(prompts):
-                while (answer := await self.client.ask(prompt, stream=number % 2 == 0)).status == _BUSY:  # noqa: ASYNC110
+                while (answer := await self.client.ask(prompt, stream=number % 2 == 0)).status == _BUSY:  # noqa: ASYNC110 - the server tells nobody when it has room  # noqa: ASYNC110
                     await trio.sleep(_AGAIN_S)
                 assert answer.status == 200, answer.body[:200]
 
