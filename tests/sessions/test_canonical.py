@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mix2api.sessions.canonical import (
     answer_piece,
     canonical_arguments,
+    canonical_json,
     instructions_form,
     leading_instructions,
     pieces,
