@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from mix2api.actors import environment, site_bounds
-from mix2api.edge import bodies, options
+from mix2api import descriptors
+from mix2api.actors import durability, environment, site_bounds, tool_calls
+from mix2api.cli import watchdog
+from mix2api.edge import bodies, options, places, serving, strict_http
 from mix2api.redaction import TEXT_LIMIT
 from mix2api.replies import PIECE_BYTES
 from mix2api.sessions import state
 from mix2api.sessions.attribution import Cause, http_status
 from mix2api.settings.loading import KNOWN
 from mix2api.store.options import SpoolLimits
+from mix2api.tools import loose_structure, recognition, strictness
 from mix2api.upstreams.credentials import login
 from mix2api.upstreams.http import body, head, retrying
-from mix2api.upstreams.mix import damage, refusal, usage
+from mix2api.upstreams.mix import answer, damage, refusal, usage
 from mix2api.vocabulary import FAULT_OF, Detail, EndReason
 from mix2api.wire import chat_request, sse_frames
 
@@ -78,8 +81,20 @@ CONSTANTS: dict[str, int | float] = {
     "the time for a request's body": options.EdgeOptions.__attrs_attrs__.body_timeout_s.default,
     "nesting of a body": chat_request.MAX_NESTING,
     "turns that wait for one session": environment.QUEUE_LENGTH,
-    "a request's way into the log": environment.ACCEPT_LIMIT_S,
-    "an ending's way into the log": environment.END_LIMIT_S,
+    "a request's way into the log while Redis is away": durability.PATIENCE_S,
+    "an ending's way into the log while Redis is away": durability.PATIENCE_S,
+    "an ending's way into the log while Redis answers": environment.END_BUSY_LIMIT_S,
+    "tool calls in one answer, dropped and broken ones included": tool_calls.CALLS_MAX,
+    'enclosures (`{"tool_calls": …}`) in the text of one answer': recognition.ENCLOSURES_MAX,
+    "nesting in an enclosure, its own levels included": loose_structure.MAX_NESTING,
+    "parts, and calls, of an answer that is one JSON object": answer._PARTS_MAX,
+    "text of an answer that is judged for strict calls": strictness._JUDGED_CHARS,
+    "fields of a request's head": strict_http._FIELDS_MAX,
+    "rest between two requests of a connection": serving.KEEP_ALIVE_S,
+    "connections past that, for `/health` alone": places._RESERVE,
+    "connections that the kernel holds until they are accepted": serving.BACKLOG,
+    "file descriptors, by the hard limit of the system": descriptors._MOST,
+    "the loop stands still until it is told of": watchdog.HELD_MS,
     "appends that wait for Redis": SpoolLimits().appends,
     "bytes of those": SpoolLimits().size_bytes,
     "tool calls that a session remembers": state.REMEMBERED_CALLS,
