@@ -15,8 +15,12 @@ from mix2api.clock import Clock
 
 Silence = frozenset[tuple[str, float]]
 """Connections that are lost, or whose command is unanswered for longer than its limit, and since when (monotonic ms)."""
+_FIRST_LOOK_S: Final = 0.35
+"""A command that is sent now counts as unanswered in 400 ms: a watch that looked sooner would see nothing."""
+_CALM_S: Final = 0.04
+"""Between two looks while every connection answers."""
 _LOOK_S: Final = 0.02
-"""A command counts as unanswered after 400 ms. Three looks later it is 460 ms, which leaves 40 for the answer."""
+"""Between two looks at silence. With the third look at most 480 ms have passed, which leaves 20 for the answer."""
 
 
 class StoreWatch:
@@ -76,8 +80,11 @@ class StoreWatch:
             await self._wanted.wait()
             self._wanted = trio.Event()
             before, seen = frozenset[tuple[str, float]](), self._silence()
+            if not seen:
+                await trio.sleep(_FIRST_LOOK_S)
+                seen = self._silence()
             while self._waiting or seen:
-                await trio.sleep(_LOOK_S)
+                await trio.sleep(_LOOK_S if seen else _CALM_S)
                 silence = self._silence()
                 self._conclude(is_away=bool(before & seen & silence))
                 before, seen = seen, silence

@@ -5,6 +5,7 @@ A `Tally` is told the entries of the audit stream and the runs without an end, i
 run once. A run counts as what its client saw (`mix2api.projections.endings`).
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -112,10 +113,10 @@ class _Counts:
         """Adds to one figure."""
         self.figures[figure] = self.figures.get(figure, 0) + by
 
-    def count_run(self, run: "_EndedRun", ending: Judged) -> None:
-        """Adds a run that ended."""
+    def count_run(self, run: "_EndedRun", ending: Judged, times: int) -> None:
+        """Adds so many runs that ended alike."""
         reason, waited = ending.reason, ending.seen is not Seen.NOBODY_WAITED
-        self.by_end_reason[reason] = self.by_end_reason.get(reason, 0) + 1
+        self.by_end_reason[reason] = self.by_end_reason.get(reason, 0) + times
         stayed = run.stream and waited and run.end_reason is not EndReason.CLIENT_ABORT
         for figure, counts in (
             ("stayed", stayed),
@@ -128,7 +129,7 @@ class _Counts:
             ("unknown", run.end_reason is EndReason.UNKNOWN),
         ):
             if counts:
-                self.count(figure)
+                self.count(figure, times)
 
     def add(self, other: "_Counts") -> None:
         """Takes another group's figures in."""
@@ -164,6 +165,8 @@ class Tally:
     _groups: dict[_Key, _Counts] = field(factory=dict, init=False)
     _waiting: dict[str, _EndedRun] = field(factory=dict, init=False)
     """Runs whose receipt has not been read. What is left here at the end has none."""
+    _alike: dict[tuple[_EndedRun, str, str | None], int] = field(factory=dict, init=False)
+    """Runs with their receipt and the reason told. Thousands are alike, and are judged once."""
     _early: dict[str, _Given] = field(factory=dict, init=False)
     """Receipts that came before their run's end."""
     _loops: ToolLoops = field(factory=ToolLoops, init=False)
@@ -196,7 +199,8 @@ class Tally:
         if run is None:
             self._early.setdefault(run_id, _Given(receipt, told))
             return
-        _count_ended(self._groups, self.by, run, judged(run.end_reason, receipt, told))
+        alike = run, receipt, told
+        self._alike[alike] = self._alike.get(alike, 0) + 1
 
     def add_open(self, summary: bytes, *, alive: bool) -> None:
         """A run without an end, by the request half that rests in `open`.
@@ -222,7 +226,7 @@ class Tally:
 
     def report(self) -> AuditReport:
         """The figures so far."""
-        total, loops, everything = _Counts(), self._loops.figures(), self._with_unconfirmed()
+        total, loops, everything = _Counts(), self._loops.figures(), self._with_ended()
         for counts in everything.values():
             total.add(counts)
         groups = [
@@ -244,13 +248,15 @@ class Tally:
     def _key_of(self, request: RequestSummary, end: EndSummary | None) -> _Key:
         return tuple([_VALUE_OF[dimension](request, end) for dimension in self.by])
 
-    def _with_unconfirmed(self) -> dict[_Key, _Counts]:
-        """The groups together with the runs that have no receipt. The tally stays as it is: more may be read."""
+    def _with_ended(self) -> dict[_Key, _Counts]:
+        """The groups together with the runs that ended. The tally stays as it is: more may be read."""
         groups: dict[_Key, _Counts] = {}
         for key, counts in self._groups.items():
             _counts_of(groups, key).add(counts)
-        for run in self._waiting.values():
-            _count_ended(groups, self.by, run, judged(run.end_reason, None, None))
+        for (run, receipt, told), times in self._alike.items():
+            _count_ended(groups, self.by, run, judged(run.end_reason, receipt, told), times)
+        for run, times in Counter(self._waiting.values()).items():
+            _count_ended(groups, self.by, run, judged(run.end_reason, None, None), times)
         return groups
 
 
@@ -262,13 +268,13 @@ def _counts_of(groups: dict[_Key, _Counts], key: _Key) -> _Counts:
 
 
 def _count_ended(
-    groups: dict[_Key, _Counts], by: tuple[Dimension, ...], run: _EndedRun, ending: Judged
+    groups: dict[_Key, _Counts], by: tuple[Dimension, ...], run: _EndedRun, ending: Judged, times: int
 ) -> None:
     key = run.key
     if ending.reason is not run.end_reason and Dimension.END_REASON in by:
         at = by.index(Dimension.END_REASON)
         key = (*key[:at], ending.reason, *key[at + 1 :])
-    _counts_of(groups, key).count_run(run, ending)
+    _counts_of(groups, key).count_run(run, ending, times)
 
 
 _GIVEN: Final = frozenset({Seen.AS_RECORDED, Seen.REWORDED})
