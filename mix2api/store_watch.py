@@ -5,8 +5,8 @@ the same command was unanswered at three looks, after its limit (ADR 17). Betwee
 the socket is readable, and between the last two the task that reads it has run.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Final
 
 import trio
@@ -57,22 +57,23 @@ class StoreWatch:
         """Has `watch` look, though nobody waits in `patience`."""
         self._wanted.set()
 
-    @contextmanager
-    def patience(self) -> Iterator[None]:
+    def patience(self) -> "Patience":
         """A block that is left early, without an exception, once the store is away; at its first wait if it is already.
 
         What the block had sent to the store may still be done.
         """
-        scope = trio.CancelScope()
+        return Patience(self)
+
+    def enter(self, scope: trio.CancelScope) -> None:
+        """Somebody waits in that scope from now on."""
         if self.is_away:
             scope.cancel()
         self._waiting.add(scope)
         self.look_soon()
-        try:
-            with scope:
-                yield
-        finally:
-            self._waiting.discard(scope)
+
+    def leave(self, scope: trio.CancelScope) -> None:
+        """Nobody waits in that scope any more."""
+        self._waiting.discard(scope)
 
     async def watch(self) -> None:
         """Looks while somebody waits or something is silent, until cancelled."""
@@ -97,3 +98,25 @@ class StoreWatch:
             self._away_since_ms = self._clock.monotonic_ms()
         for scope in self._waiting:
             scope.cancel()
+
+
+class Patience:
+    """The block of `StoreWatch.patience`. A class: two of them stand on the way of every request."""
+
+    __slots__ = ("_scope", "_watch")
+
+    def __init__(self, watch: StoreWatch) -> None:
+        self._watch = watch
+        self._scope = trio.CancelScope()
+
+    def __enter__(self) -> None:
+        """Begins to wait."""
+        self._watch.enter(self._scope)
+        self._scope.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Ends the wait; a cancellation by the watch ends here."""
+        self._watch.leave(self._scope)
+        return self._scope.__exit__(kind, fault, trace)
