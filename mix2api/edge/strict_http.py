@@ -65,12 +65,16 @@ class StrictHttp(h11.Connection):
         event = super().next_event()
         if isinstance(event, h11.Request):
             self._judge(event, before[: len(before) - len(self.trailing_data[0])])
-        elif isinstance(event, h11.EndOfMessage) and self._is_chunked:
-            self._is_chunked = False
-            end = len(self._recent) - len(self.trailing_data[0])
-            if not self._recent.endswith(_END, 0, end):
-                raise h11.RemoteProtocolError("line ends in the trailer", error_status_hint=_BAD_REQUEST)
+        elif isinstance(event, h11.EndOfMessage):
+            self._check_end()
         return event
+
+    def _check_end(self) -> None:
+        rest = self.trailing_data[0]
+        recent, self._recent = self._recent, rest  # an idle connection keeps nothing of the last request
+        was_chunked, self._is_chunked = self._is_chunked, False
+        if was_chunked and not recent.endswith(_END, 0, len(recent) - len(rest)):
+            raise h11.RemoteProtocolError("line ends in the trailer", error_status_hint=_BAD_REQUEST)
 
     def _judge(self, request: h11.Request, head: bytes) -> None:
         self._is_chunked = any(name == b"transfer-encoding" for name, _ in request.headers)
