@@ -176,12 +176,26 @@ class SessionActor:
             await self._begin(turn)
         except Unowned:
             # The lease went unnoticed: it ran out while we slept, or the store was emptied.
-            if not await self._env.reclaim(self.session_id):
+            if not await self._env.reclaim(self.session_id) or await self._has_begun(turn):
                 self._state = None
                 raise
             await self._begin(turn)
         finally:
             self._taken = None
+
+    async def _has_begun(self, turn: PendingTurn) -> bool:
+        """Whether another process took the turn out of the inbox while it held the shard: the log has its run then.
+
+        Raises:
+            StoreUnavailable: the session's log cannot be read now.
+        """
+        if turn.inbox_entry is None:
+            return False
+        try:
+            history = await self._env.log.history(self.session_id)
+        except UnreadableEvent:
+            return True
+        return any(recorded.event.run_id == turn.submission.run_id for recorded in history.recorded)
 
     async def _begin(self, turn: PendingTurn) -> None:
         """Runs the turn.

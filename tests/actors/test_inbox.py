@@ -566,3 +566,28 @@ async def test_an_entry_with_an_id_far_ahead_is_run_once_and_hides_nothing_that_
         more.set()
         replies = await there.post.replies(run_id)
         assert len([reply for reply in replies if isinstance(reply, Accepted)]) == 1
+
+
+async def test_a_turn_that_another_process_ran_meanwhile_is_not_run_again() -> None:
+    async with relaying(GOOD, GOOD) as there:
+        run_id, entry = relayed()
+        there.post.put(entry)
+        there.inbox.wake(SHARD)
+        assert ended(await there.post.replies(run_id)).end_reason is EndReason.STOP
+        batches = len(there.post.batches(run_id))
+
+        async def reclaim(_: SessionId) -> bool:
+            there.bench.world.leases[SHARD] = PROCESS
+            reclaimed.set()
+            return True
+
+        # The shard was another's, and the log has what that one did: here it is our own earlier run.
+        reclaimed = trio.Event()
+        object.__setattr__(there.bench.environment, "reclaim", reclaim)
+        there.bench.world.leases[SHARD] = ProcessId("p_other")
+        there.post.put(entry)
+        there.inbox.wake(SHARD)
+        await reclaimed.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(there.bench.upstream.calls) == 1
+        assert len(there.post.batches(run_id)) == batches
