@@ -238,10 +238,7 @@ def _as_written(arguments: str) -> bytes:
 
 def canonical_json(value: Any) -> bytes:
     """JSON with sorted keys and numbers as a JavaScript client echoes them (RFC 8785's purpose, not its letter)."""
-    try:
-        written = msgspec.json.encode(value, order="sorted")
-    except OverflowError:  # an integer of more than 64 bits, which only the normal form can have
-        return _normal_json(value)
+    written = msgspec.json.encode(value, order="sorted")
     return written if written.count(b",") > _VALUES_MAX else _normal_json(value)
 
 
