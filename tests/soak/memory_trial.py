@@ -49,7 +49,7 @@ class Plant:
 
     @property
     def prompt(self) -> str:
-        # No quotes and no line ends: `msgspec` decodes such texts through a growing buffer of its own (ADR 16).
+        # No quotes and no line ends: `msgspec` decodes such texts through a growing buffer of its own (ADR 18).
         filling = " filling" * (self.filling // 24)
         return f"{self.directive} remember {self.prompt_word}{filling} {self.prompt_word}{filling} {self.prompt_word}"
 
