@@ -73,13 +73,14 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
-# Two halves side by side, one a core: what is measured, and whole systems and processes, which tracing makes twice as slow.
+# Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
 # Folders that need real minutes have their own targets.
 WHOLE := tests/system tests/process tests/invariant
 APART := tests/soak tests/truth
 
 tests:
-	$(MAKE) --no-print-directory -j2 --output-sync=target tests-measured tests-whole
+	$(MAKE) --no-print-directory tests-measured
+	$(MAKE) --no-print-directory tests-whole
 
 tests-measured:
 	$(BIN)/coverage erase
