@@ -24,8 +24,8 @@ from paths_inputs import ANSWERS, BODIES, HISTORIES, OFFERED, SYSTEM_ANSWERS, SY
 
 from mix2api.actors.tool_calls import CallRules
 from mix2api.actors.translation import Translation
-from mix2api.cli.parts import Role
-from mix2api.cli.running import Started, run_process
+from mix2api.process.parts import Role
+from mix2api.process.running import Started, run_process
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import AcceptTurn, RecordChunk
 from mix2api.sessions.decide import decide
@@ -37,7 +37,7 @@ from mix2api.steps import Steps
 from mix2api.tools.checks import tool_check_steps
 from mix2api.tools.ids import CallIds
 from mix2api.tools.legacy import modern_history
-from mix2api.tools.recognition import Recogniser
+from mix2api.tools.text.recognition import Recogniser
 from mix2api.upstreams.mix.options import MixOptions
 from mix2api.upstreams.mix.request import request_body
 from mix2api.upstreams.port import Text, UpstreamCall, UpstreamEvent

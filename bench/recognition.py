@@ -9,8 +9,8 @@ piece of one's own around it, in a list. Best of several rounds, because others 
 import time
 from collections.abc import Callable
 
-from mix2api.tools.pieces import Piece, Plain
-from mix2api.tools.recognition import Recogniser
+from mix2api.tools.text.pieces import Piece, Plain
+from mix2api.tools.text.recognition import Recogniser
 
 _OFFERED = frozenset({"read", "write"})
 _ROUNDS = 7

@@ -15,9 +15,9 @@ import trio
 from sessions_history import MODEL, SYSTEM, agent, tools, words
 from sessions_results import Sent
 
-from mix2api.cli.parts import Role
-from mix2api.cli.running import run_process
 from mix2api.demo import Demo, DemoOptions, Received, serve_demo
+from mix2api.process.parts import Role
+from mix2api.process.running import run_process
 from mix2api.settings import load_settings
 
 Messages = list[dict[str, Any]]

@@ -21,11 +21,11 @@ from store import connect, used_memory
 from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.worker import Worker
-from mix2api.cli.collector import settle_collector
 from mix2api.clock import SystemClock
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.rendering import receipt_of
 from mix2api.identity import Mint
+from mix2api.process.collector import settle_collector
 from mix2api.sessions.dispatch import Accepted, Ended, Submission
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.resolution import Reuse

@@ -8,15 +8,16 @@ from attrs import frozen
 
 from mix2api import descriptors
 from mix2api.actors import durability, environment, site_bounds, tool_calls
-from mix2api.cli import watchdog
 from mix2api.edge import bodies, options, places, serving, strict_http
+from mix2api.process import watchdog
 from mix2api.redaction import TEXT_LIMIT
 from mix2api.replies import PIECE_BYTES
 from mix2api.sessions import state
 from mix2api.sessions.attribution import Cause, http_status
 from mix2api.settings.loading import KNOWN
 from mix2api.store.options import SpoolLimits
-from mix2api.tools import loose_structure, recognition, strictness
+from mix2api.tools import strictness
+from mix2api.tools.text import loose_structure, recognition
 from mix2api.upstreams.credentials import login
 from mix2api.upstreams.http import body, head, retrying
 from mix2api.upstreams.mix import answer, damage, refusal, usage

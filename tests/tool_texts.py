@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
-from mix2api.tools.pieces import (
+from mix2api.tools.text.pieces import (
     Broken,
     CallArguments,
     CallBegan,
@@ -16,7 +16,7 @@ from mix2api.tools.pieces import (
     Piece,
     Plain,
 )
-from mix2api.tools.recognition import Recogniser
+from mix2api.tools.text.recognition import Recogniser
 
 OFFERED = frozenset({"read", "write", "bash", "grep", "mcp__files__list"})
 _CORPUS = Path(__file__).parent / "data" / "tool_texts"

@@ -16,12 +16,12 @@ from client_views import check_truth, view_of
 from wire_client import WireClient
 
 from mix2api.cli.audit import AuditQuery, audit
-from mix2api.cli.parts import Role
 from mix2api.cli.replay import ReplayQuery, replay
-from mix2api.cli.running import Started, run_process
 from mix2api.clock import SystemClock
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.events.kinds import End, Event, UpstreamChunk
+from mix2api.process.parts import Role
+from mix2api.process.running import Started, run_process
 from mix2api.sessions.attribution import Cause, attribute
 from mix2api.settings import load_settings
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun

@@ -11,8 +11,8 @@ from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState
 from mix2api.tools.ids import CallIds, ids_in
 from mix2api.tools.offer import offer_of
-from mix2api.tools.recognition import Recogniser
 from mix2api.tools.results import result_key
+from mix2api.tools.text.recognition import Recogniser
 from mix2api.wire.turn import FunctionCall, Message
 
 

@@ -23,7 +23,8 @@ from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
 from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
-from mix2api.tools.pieces import (
+from mix2api.tools.strictness import strict_calls
+from mix2api.tools.text.pieces import (
     Broken,
     CallArguments,
     CallBegan,
@@ -34,7 +35,6 @@ from mix2api.tools.pieces import (
     Piece,
     Plain,
 )
-from mix2api.tools.strictness import strict_calls
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,

@@ -7,9 +7,9 @@ from typing import Any
 
 import trio
 
-from mix2api.cli.plain_faults import why_of
 from mix2api.demo import Demo, DemoOptions, directive_help, serve_demo
 from mix2api.errors import ConfigurationError
+from mix2api.process.plain_faults import why_of
 from mix2api.settings import Settings
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import trio
 
-from mix2api.cli.groups import store_options
+from mix2api.process.groups import store_options
 from mix2api.settings import Settings
 from mix2api.store.opening import Store, open_store
 

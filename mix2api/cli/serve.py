@@ -5,8 +5,8 @@ from typing import Any
 
 import trio
 
-from mix2api.cli.parts import Role
-from mix2api.cli.running import run_process
+from mix2api.process.parts import Role
+from mix2api.process.running import run_process
 from mix2api.settings import Settings
 
 

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.log import OpenEntry, RedisEventLog
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import RunId, SessionId, Shard
 

@@ -11,7 +11,7 @@ from mix2api.events.kinds import Request, SessionNote
 from mix2api.events.log import Append, Outcome
 from mix2api.identity import shard_of
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command
+from mix2api.store.redis.link import Command
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import APPEND
 from mix2api.vocabulary import ProcessId, SessionWord, Shard

@@ -12,8 +12,8 @@ from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.options import StoreOptions
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.willingness import Willingness, unwilling

@@ -14,7 +14,7 @@ from attrs import define, field, frozen
 from mix2api.errors import StoreUnavailable
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import ACQUIRE, RELEASE, run_scripts
 from mix2api.vocabulary import ProcessId, Shard

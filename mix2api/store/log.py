@@ -12,8 +12,8 @@ from mix2api.identity import shard_of
 from mix2api.store.commit import AuditNote
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import RedisLink, Reply
 from mix2api.store.open_runs import OpenEntry, OpenRuns
+from mix2api.store.redis.link import RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import HISTORY, run_scripts

@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.store.link import Command
+from mix2api.store.redis.link import Command
 from mix2api.store.refusals import OF_THE_STREAM
 
 

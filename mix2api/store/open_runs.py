@@ -16,7 +16,7 @@ from mix2api.identity import shard_of
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Leases
-from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import CLEAR, SEIZE, run_scripts
 from mix2api.vocabulary import ProcessId, RunId, SessionId, Shard

@@ -15,19 +15,19 @@ from mix2api.events.versions import CURRENT, Schema
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.store.audit_stream import AuditStream
-from mix2api.store.checks import check_redis
 from mix2api.store.commit import IndexLife
 from mix2api.store.damage import DamageCounter
-from mix2api.store.embedded import EmbeddedServer, find_binary
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Leases
-from mix2api.store.link import RedisLink
-from mix2api.store.location import RedisLocation
 from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
+from mix2api.store.redis.checks import check_redis
+from mix2api.store.redis.embedded import EmbeddedServer, find_binary
+from mix2api.store.redis.link import RedisLink
+from mix2api.store.redis.location import RedisLocation
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex

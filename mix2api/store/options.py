@@ -4,7 +4,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from mix2api.store.location import Timeouts
+from mix2api.store.redis.location import Timeouts
 from mix2api.vocabulary import Channel
 
 

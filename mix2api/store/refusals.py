@@ -5,7 +5,7 @@ from typing import Final
 from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
-from mix2api.store.link import Reply
+from mix2api.store.redis.link import Reply
 
 OF_THE_STREAM: Final = ("exhausted", "equal or smaller")
 """Words of a refused `XADD`: the stream's last id is the last that there can be (t_stream.c of Redis 6.2 and 7)."""

@@ -8,8 +8,8 @@ from typing import Final
 from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
-from mix2api.store.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.lua import FIRMLY, Script
+from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
 from mix2api.store.willingness import MARKS
 

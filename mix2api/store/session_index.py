@@ -10,7 +10,7 @@ from attrs import define, field
 from mix2api.sessions.resolution import UnreadableIndex
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink, Reply
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import Digest, SessionId
 

@@ -12,8 +12,8 @@ import hiredis
 from redis.exceptions import RedisError, ResponseError
 
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command
-from mix2api.store.location import BlockingConnection, RedisLocation, Timeouts
+from mix2api.store.redis.link import Command
+from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
 from mix2api.store.scripts import RELEASE
 from mix2api.vocabulary import ProcessId, Shard
 

@@ -11,8 +11,8 @@ from attrs import define
 from mix2api.sealing import Seal, UnsealError
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, RedisLink, Reply
 from mix2api.store.post import BLOCK_MS
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import run_scripts
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH

@@ -17,8 +17,8 @@ from mix2api.events.log import Append, Outcome
 from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommit, Verdict, verdicts_of
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.options import SpoolLimits
+from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.refusals import is_damage
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import run_scripts

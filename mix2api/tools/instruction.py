@@ -1,7 +1,7 @@
 """How a site without native tools is told of them in words, and how calls and results are written down for it. Pure.
 
 What is told has two parts: what always holds (`standing`: the form of a call, the tools), and what holds for the next answer
-only (`for_now`: whether one must be called, and which). The form is the one that `mix2api.tools.recognition` reads.
+only (`for_now`: whether one must be called, and which). The form is the one that `mix2api.tools.text.recognition` reads.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

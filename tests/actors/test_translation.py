@@ -16,7 +16,7 @@ from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.tools.ids import CallIds
-from mix2api.tools.recognition import ENCLOSURES_MAX, Recogniser
+from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,

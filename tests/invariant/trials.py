@@ -13,7 +13,7 @@ from invariant.machine import machine
 from redis_server import RedisServer
 from whole_system import RunningProcess, Shape, WholeSystem, defaults, whole_system
 
-from mix2api.cli.parts import Role
+from mix2api.process.parts import Role
 
 SETTINGS = {
     # Nothing is told but faults: a line per request would cost more than the request's checks.

@@ -33,8 +33,8 @@ from mix2api.tools.ids import CallIds
 from mix2api.tools.instruction import reminder, selected
 from mix2api.tools.legacy import modern_history
 from mix2api.tools.offer import offer_of
-from mix2api.tools.recognition import Recogniser
 from mix2api.tools.strictness import strict_calls
+from mix2api.tools.text.recognition import Recogniser
 from mix2api.upstreams.mix.options import MixOptions, ToolOptions
 from mix2api.upstreams.mix.request import request_body
 from mix2api.upstreams.mix.transcript import Transcript

@@ -29,7 +29,7 @@ _SIZE_BYTES = 2_000_000
 _ABOVE_IDLE_MB = 120
 _APART_MB = 10
 _SETTLE_S = 12.0
-"""After a burst: two looks of the process at its own size (`mix2api.cli.heap`)."""
+"""After a burst: two looks of the process at its own size (`mix2api.process.heap`)."""
 _GROWTH = 0.03
 _ENDINGS = (
     "",

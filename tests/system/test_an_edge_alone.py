@@ -3,7 +3,7 @@
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, until, whole_system
 
-from mix2api.cli.parts import Role
+from mix2api.process.parts import Role
 
 
 async def test_an_edge_without_a_worker_says_so(redis_server: RedisServer) -> None:

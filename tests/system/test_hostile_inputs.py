@@ -16,7 +16,7 @@ from upstreams.loopback import Connection, serving
 from whole_system import Shape, WholeSystem, whole_system
 
 from mix2api.actors.tool_calls import CALLS_MAX
-from mix2api.tools.recognition import ENCLOSURES_MAX
+from mix2api.tools.text.recognition import ENCLOSURES_MAX
 from mix2api.upstreams.port import ToolInputAvailable
 from mix2api.vocabulary import Detail
 from mix2api.wire.turn import Message

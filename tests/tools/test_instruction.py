@@ -21,8 +21,8 @@ from mix2api.tools.instruction import (
     with_calls_in_text,
 )
 from mix2api.tools.offer import FunctionTool, Offer
-from mix2api.tools.pieces import CallArguments, CallBegan
-from mix2api.tools.recognition import recognise
+from mix2api.tools.text.pieces import CallArguments, CallBegan
+from mix2api.tools.text.recognition import recognise
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}, "line": {"type": "integer"}}}

@@ -1,0 +1,199 @@
+"""Settings to the option groups of the parts: the only place that knows both."""
+
+from types import MappingProxyType
+from typing import Final
+
+from mix2api import __version__
+from mix2api.actors.environment import ActorOptions
+from mix2api.edge.auth import parse_keys
+from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
+from mix2api.errors import ConfigurationError
+from mix2api.sessions.canonical import canonical_json
+from mix2api.settings import InboundAuthMode, Settings, UpstreamAuthMode
+from mix2api.store.options import StoreOptions
+from mix2api.store.redis.location import Timeouts as StoreTimeouts
+from mix2api.tools.instruction import InstructionPlace
+from mix2api.upstreams.http.client import HttpOptions
+from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
+from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
+from mix2api.vocabulary import ProcessId
+
+_REFUSAL_S: Final = 1.0
+"""The worker looks for turns past their deadline every quarter of a second, and mail takes some milliseconds."""
+
+
+def store_options(settings: Settings, role: str) -> StoreOptions:
+    """The store's."""
+    storing = settings.storing
+    return StoreOptions(
+        url=storing.url,
+        data_dir=storing.data_dir,
+        prefix=storing.prefix,
+        shards=storing.shards,
+        secret=storing.secret,
+        timeouts=StoreTimeouts(connect_s=storing.connect_timeout_ms / 1000),
+        retention_s=storing.retention_s,
+        waiting_s=max(1, settings.sessions.ttl_ms // 1000),
+        lease_s=float(storing.lease_s),
+        version=__version__,
+        channel=settings.release.channel,
+        weight=settings.release.weight,
+        role=role,
+    )
+
+
+def actor_options(settings: Settings) -> ActorOptions:
+    """The actors'."""
+    working = settings.working
+    return ActorOptions(
+        queue_timeout_s=working.queue_timeout_ms / 1000,
+        max_concurrency=working.max_concurrency,
+        queue_max=working.queue_max,
+        chunk_window_s=working.chunk_window_ms / 1000,
+        idle_s=float(working.actor_idle_s),
+        idle_max=working.actor_idle_max,
+        session_ttl_s=settings.sessions.ttl_ms / 1000,
+        messages_max=settings.sessions.messages_max,
+        message_max_chars=settings.sessions.message_max_chars,
+        tools_in_text=not settings.site.send_tools,
+        tool_result_max_chars=settings.tools.result_max_chars,
+        system_prompt_max_chars=settings.tools.system_prompt_max_chars,
+        answer_bytes=settings.network.answer_max_bytes,
+        backlog_bytes=working.stream_backlog_bytes,
+        stall_s=float(settings.listening.client_stall_s),
+    )
+
+
+def mix_options(settings: Settings) -> MixOptions:
+    """The `mix` site's.
+
+    Raises:
+        ConfigurationError: no `UPSTREAM_API_BASE`.
+    """
+    site = settings.site
+    if site.api_base is None:
+        raise ConfigurationError("UPSTREAM_API_BASE is required: the base URL of the site, https://…")
+    return MixOptions(
+        base_url=site.api_base,
+        chat_path=site.chat_path,
+        agent_slug=site.agent_slug,
+        locale=MappingProxyType(dict(site.locale)),
+        modes=MappingProxyType(dict(site.modes)),
+        is_personalized=site.personalized,
+        persona_id=site.persona_id,
+        referer=site.referer,
+        accept_language=site.accept_language,
+        stream_tools=site.stream_tools,
+        send_tools=site.send_tools,
+        tools=_tool_options(settings),
+        context_in_query=site.context_in_query,
+        query_max_chars=site.query_max_chars,
+        credential=CredentialSource(settings.upstream_auth.mode.value),
+        bearer_token=settings.upstream_auth.bearer_token,
+    )
+
+
+def _tool_options(settings: Settings) -> ToolOptions:
+    tools = settings.tools
+    return ToolOptions(
+        force_call=tools.force_call,
+        instruction=InstructionPlace(tools.instruction.value),
+        max_count=None if tools.keep_all else tools.max_count,
+        description_max_chars=tools.description_max_chars,
+    )
+
+
+def site_form(settings: Settings) -> bytes:
+    """What of the upstream must be equal for its sessions to mean the same: part of every realm.
+
+    An edge by itself has to have the same settings as its workers, or it finds no session.
+    """
+    site, auth = settings.site, settings.upstream_auth
+    return canonical_json(
+        [
+            site.kind.value,
+            site.api_base,
+            site.chat_path,
+            site.agent_slug,
+            dict(site.locale),
+            dict(site.modes),
+            site.personalized,
+            site.persona_id,
+            site.send_tools,
+            settings.tools.instruction.value,
+            None if settings.tools.keep_all else settings.tools.max_count,
+            auth.mode.value,
+            account_form(settings).decode() if auth.mode is UpstreamAuthMode.MANAGED else auth.bearer_token,
+        ]
+    )
+
+
+def account_form(settings: Settings) -> bytes:
+    """What names the account that a managed credential is fetched for; secret, to be digested."""
+    auth = settings.upstream_auth
+    headers, body = dict(auth.token_headers or {}), dict(auth.token_body or {})
+    return canonical_json([token_url(settings), auth.token_method.value, headers, body, auth.token_field])
+
+
+def token_url(settings: Settings) -> str:
+    """The token endpoint: the one that is named, else below the site's base URL."""
+    auth = settings.upstream_auth
+    return auth.token_url or f"{settings.site.api_base}{auth.token_path}"
+
+
+def http_options(settings: Settings) -> HttpOptions:
+    """The upstream client's."""
+    network = settings.network
+    return HttpOptions(
+        timeouts=Timeouts(
+            connect=network.connect_timeout_ms / 1000,
+            first_byte=network.first_byte_ms / 1000,
+            idle=network.idle_timeout_ms / 1000,
+            silent=network.silence_timeout_ms / 1000,
+            total=network.total_timeout_ms / 1000,
+        ),
+        retries=Retries(count=network.retry_count, base_s=network.retry_base_ms / 1000),
+        keep_alive=KeepAlive(enabled=network.keep_alive),
+        ca_file=network.ca_file,
+        answer_limit=network.answer_max_bytes,
+    )
+
+
+def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
+    """The edge's.
+
+    Raises:
+        ConfigurationError: the keys file cannot be read.
+    """
+    listening, auth = settings.listening, settings.inbound_auth
+    return EdgeOptions(
+        process=process,
+        version=__version__,
+        models=listening.models,
+        channel=settings.release.channel,
+        auth_mode=auth.mode,
+        bearer_token=auth.bearer_token or "",
+        keys=_keys(settings) if auth.mode is InboundAuthMode.KEYS else (),
+        session_key_mode=settings.isolation.key_mode,
+        session_key_header=settings.isolation.key_header,
+        pass_authorization=settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH,
+        body_limit=listening.body_limit,
+        connections=ConnectionLimits(connections=listening.max_connections),
+        early_headers_ms=listening.early_headers_ms,
+        hold_headers_s=settings.working.queue_timeout_ms / 1000 + _REFUSAL_S,
+        keepalive_s=float(listening.keepalive_s),
+        stall_limit_s=float(listening.client_stall_s),
+        expose_stack=listening.expose_stack,
+    )
+
+
+def _keys(settings: Settings) -> tuple[InboundKey, ...]:
+    path = settings.inbound_auth.keys_file
+    if path is None:
+        raise ConfigurationError("INBOUND_KEYS_FILE is required with INBOUND_AUTH_MODE=keys")
+    try:
+        return parse_keys(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise ConfigurationError(f"INBOUND_KEYS_FILE: {path} cannot be read: {fault.strerror}") from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigurationError(f"INBOUND_KEYS_FILE: {path} is not UTF-8") from fault

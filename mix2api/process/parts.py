@@ -1,0 +1,201 @@
+"""The parts of one process, put together from settings. Nothing runs here: `mix2api.process.running` does that."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from attrs import define, field, frozen
+from structlog.typing import FilteringBoundLogger
+
+from mix2api.actors.environment import Environment
+from mix2api.actors.inbox import Inbox
+from mix2api.actors.memory_dispatch import MemoryDispatch
+from mix2api.actors.recovery import Recovery
+from mix2api.actors.worker import Worker
+from mix2api.clock import SystemClock
+from mix2api.edge.continuing import Continuing
+from mix2api.errors import StoreUnavailable
+from mix2api.identity import Mint, shard_of
+from mix2api.process.groups import actor_options, site_form
+from mix2api.process.health import ProcessHealth
+from mix2api.process.nearest import NearestDispatch, OwnShards
+from mix2api.process.reporting import Reporter
+from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
+from mix2api.relay.dispatch import RelayDispatch, RelayOptions
+from mix2api.relay.outbox import Outbox
+from mix2api.sessions.dispatch import Dispatch
+from mix2api.sessions.resolution import Reuse
+from mix2api.settings import Settings, open_doors
+from mix2api.store.leases import LeaseChange
+from mix2api.store.opening import Store
+from mix2api.store_watch import StoreWatch
+from mix2api.upstreams.credentials.managed import ManagedCredential
+from mix2api.vocabulary import SessionId, Shard
+
+
+class Role(StrEnum):
+    """Which halves a process runs."""
+
+    SERVE = "serve"
+    EDGE = "edge"
+    WORKER = "worker"
+
+
+@frozen(kw_only=True)
+class WorkerHalf:
+    """What runs turns; an edge alone has none."""
+
+    environment: Environment
+    worker: Worker
+    inbox: Inbox
+    recovery: Recovery
+    credential: ManagedCredential | None
+    """None: nothing is fetched or renewed."""
+
+
+@define(eq=False, kw_only=True)
+class Parts:
+    """The parts of one process."""
+
+    settings: Settings
+    role: Role
+    store: Store
+    mint: Mint
+    clock: SystemClock
+    reporter: Reporter
+    logger: FilteringBoundLogger
+    outbox: Outbox
+    relay: RelayDispatch
+    watch: StoreWatch
+    health: ProcessHealth
+    half: WorkerHalf | None = field(default=None)
+
+    def continuing(self) -> Continuing:
+        """Finds the session of each request."""
+        store, settings = self.store, self.settings
+        own = OwnShards(store.leases)
+
+        def draw_shard() -> Shard:
+            return own() if store.leases.held else Mint.draw_shard(settings.storing.shards)
+
+        return Continuing(
+            store.sessions,
+            store.seal,
+            self.mint,
+            Reuse(settings.sessions.reuse.value),
+            store.seal.digest(site_form(settings), "site"),
+            draw_shard,
+            self.reporter.on_schema_fallback,
+        )
+
+    def on_lease_change(self, change: LeaseChange) -> None:
+        """What this process knows of shards that it lost is forgotten, the inboxes of those that it gained are read."""
+        if self.half is None or change == LeaseChange():
+            return
+        self.logger.info(
+            "leases.changed",
+            gained=len(change.gained),
+            lost=len(change.lost),
+            held=len(self.store.leases.held),
+        )
+        for shard in change.lost:
+            self.half.inbox.lost(shard)
+        for shard in change.gained:
+            self.half.inbox.wake(shard)
+
+    async def reclaim(self, session_id: SessionId) -> bool:
+        """Takes the lease of a session's shard if nobody has it; gives whether this process holds it now."""
+        shard = shard_of(session_id)
+        try:
+            self.on_lease_change(await self.store.leases.acquire([shard]))
+        except StoreUnavailable:
+            return False
+        return self.store.leases.token(shard) is not None
+
+    def dispatch(self) -> Dispatch:
+        """Takes each request to who runs it."""
+        if self.half is None:
+            return self.relay
+        memory = MemoryDispatch(self.half.worker, self.half.environment)
+        return NearestDispatch(memory, self.relay, self.store.leases)
+
+
+@asynccontextmanager
+async def process_parts(
+    settings: Settings, role: Role, store: Store, logger: FilteringBoundLogger
+) -> AsyncIterator[Parts]:
+    """Puts a process together; what the upstream's client holds is closed at the end."""
+    clock = SystemClock()
+    mint = Mint(store.seal, clock)
+    outbox = Outbox(store.post)
+    site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
+    reporter = Reporter(logger, settings.release.channel, site, frozenset(settings.listening.models))
+    store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
+    watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
+    relay = RelayDispatch(
+        RelayOptions(
+            process=store.process,
+            period_s=float(settings.storing.lease_s),
+            queue_timeout_s=settings.working.queue_timeout_ms / 1000,
+            backlog_bytes=settings.working.stream_backlog_bytes,
+        ),
+        store.post,
+        outbox,
+        store.log,
+        store.heartbeat.alive,
+        mint,
+        clock,
+        settings.storing.shards,
+        watch,
+    )
+    parts = Parts(
+        settings=settings,
+        role=role,
+        store=store,
+        mint=mint,
+        clock=clock,
+        reporter=reporter,
+        logger=logger,
+        outbox=outbox,
+        relay=relay,
+        watch=watch,
+        health=ProcessHealth(store, tuple(open_doors(settings))),
+    )
+    for warning in settings.warnings:
+        logger.warning("settings.warning", why=warning)
+    if role is Role.EDGE:
+        yield parts
+        return
+    with configured_upstream(settings, store.vault, store.seal, clock, reporter.on_login) as configured:
+        parts.half = _worker_half(parts, configured)
+        yield parts
+
+
+def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
+    store, settings = parts.store, parts.settings
+    environment = Environment(
+        process=store.process,
+        channel=settings.release.channel,
+        log=store.log,
+        upstream=configured.upstream,
+        clock=parts.clock,
+        seal=store.seal,
+        options=actor_options(settings),
+        model_names=frozenset(settings.listening.models),
+        mint=parts.mint,
+        reclaim=parts.reclaim,
+        on_completed=parts.reporter.on_completed,
+        on_unheard=parts.reporter.on_unheard,
+        on_schema_fallback=parts.reporter.on_schema_fallback,
+        on_fault=parts.reporter.on_actor_fault,
+    )
+    lease_s = float(settings.storing.lease_s)
+    worker = Worker(environment, parts.mint, OwnShards(store.leases))
+    return WorkerHalf(
+        environment=environment,
+        worker=worker,
+        inbox=Inbox(environment, worker, store.post, parts.outbox, store.heartbeat.alive, lease_s),
+        recovery=Recovery(environment, store.log, store.heartbeat.alive, lease_s, worker.running),
+        credential=configured.credential,
+    )

@@ -1,0 +1,263 @@
+"""A process from its start to its orderly end; nothing here decides anything about a request.
+
+What is run is put together in `mix2api.process.parts`.
+"""
+
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import msgspec
+import trio
+from attrs import frozen
+
+from mix2api.descriptors import raise_limit
+from mix2api.edge.serving import GRACE_S
+from mix2api.errors import StoreUnavailable
+from mix2api.logs import configure_logging
+from mix2api.process.collector import settle_collector
+from mix2api.process.groups import store_options
+from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
+from mix2api.process.listening import listen
+from mix2api.process.parts import Parts, Role, WorkerHalf, process_parts
+from mix2api.process.plain_faults import plain_faults
+from mix2api.process.watchdog import Watchdog
+from mix2api.relay.messages import (
+    Hangup,
+    HeadersLeft,
+    Mail,
+    ReplyBatch,
+    Retire,
+    Retired,
+    Taken,
+    WakeUp,
+    decode_mail,
+)
+from mix2api.settings import Settings
+from mix2api.store.opening import open_store
+from mix2api.supervision import contained, supervised
+from mix2api.vocabulary import ProcessId, Retirement, RunId, SessionId, Shard
+
+_SWEEPS_PER_LEASE: Final = 2
+"""So that a lost process's runs are ended at most half a lease after it is certain."""
+
+
+@frozen
+class Started:
+    """What a running process reports."""
+
+    url: str | None
+    """Of the edge, if it has one."""
+    process: str
+
+
+async def run_process(
+    settings: Settings,
+    role: Role,
+    *,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[Started] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Runs a process until it is told to stop, by signal or by `stop`; then drains it.
+
+    Raises:
+        ConfigurationError: one line for each thing that is wrong.
+    """
+    logger = configure_logging(
+        settings.logging.format,
+        settings.logging.level,
+        sys.stderr,
+        {"role": role.value, "channel": settings.release.channel.value},
+    )
+    logger.info("process.descriptors", limit=raise_limit())
+    stopping = trio.Event() if stop is None else stop
+    with plain_faults():
+        async with (
+            open_store(store_options(settings, role.value)) as store,
+            process_parts(settings, role, store, logger) as parts,
+        ):
+            await store.heartbeat.beat()
+            await store.connect()
+            await _run_parts(parts, stopping, task_status)
+
+
+async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_on_signals, stopping)
+        _keep_up(parts, nursery, "heartbeat", parts.store.heartbeat.keep)
+        _keep_up(parts, nursery, "outbox", parts.outbox.run)
+        _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
+        _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
+        _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
+        if parts.half is not None:
+            await _start_worker(parts, parts.half, nursery)
+        settle_collector()
+        nursery.start_soon(_keep_heap, parts)
+        lease_s = float(parts.settings.storing.lease_s)
+        watchdog = Watchdog(parts.store, lease_s, parts.logger, parts.clock)
+        nursery.start_soon(watchdog.watch, parts.on_lease_change)
+        await _until_stopped(parts, stopping, task_status)
+        nursery.cancel_scope.cancel()
+
+
+async def _keep_heap(parts: Parts) -> None:
+    """Gives memory back after bursts, where the system can."""
+    trim = trimmer()
+    if trim is None:
+        return
+
+    def runs() -> int:
+        half = parts.half
+        return parts.relay.count + (0 if half is None else half.worker.statistics().runs)
+
+    await HeapKeeper(trim=trim, resident=resident_bytes, runs=runs).keep()
+
+
+def _keep_up(parts: Parts, nursery: trio.Nursery, name: str, task: Callable[[], Awaitable[None]]) -> None:
+    """Starts a background task under the supervisor."""
+    nursery.start_soon(supervised, name, task, parts.reporter.on_task_fault)
+
+
+async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -> None:
+    leases = parts.store.leases
+    if half.credential is not None:
+        _keep_up(parts, nursery, "credential", half.credential.keep)
+    parts.on_lease_change(await leases.acquire())
+    await nursery.start(half.worker.live)
+    nursery.start_soon(half.inbox.run)
+    _keep_up(parts, nursery, "leases", partial(leases.keep, parts.on_lease_change))
+    _keep_up(parts, nursery, "recovery", partial(_recover, parts, half))
+
+
+async def _recover(parts: Parts, half: WorkerHalf) -> None:
+    """Ends what lost processes left, as soon as they are surely gone. Logs when it cannot look, and when it can again."""
+    looks = True
+    while True:
+        try:
+            ended = await half.recovery.sweep(parts.store.leases.held)
+        except StoreUnavailable:
+            half.recovery.forget_absences()
+            if looks:
+                parts.logger.warning("recovery.blind", why="store_unavailable")
+            looks = False
+        else:
+            if not looks:
+                parts.logger.warning("recovery.back")
+            looks = True
+            if ended:
+                parts.logger.warning("recovery.ended", runs=ended)
+        await trio.sleep(parts.settings.storing.lease_s / _SWEEPS_PER_LEASE)
+
+
+async def _tell_of_store(parts: Parts) -> None:
+    """Logs that Redis went away and came back, also while nobody asks anything: hearts beat all the time."""
+    beating = parts.store.beating
+    while True:
+        await beating.wait_down()
+        why = beating.why
+        parts.logger.warning("store.away", why=None if why is None else why.value)
+        await beating.wait_up()
+        parts.logger.warning("store.back")
+
+
+async def _tell_of_refusals(parts: Parts) -> None:
+    """Logs once that Redis refuses writes, with its word, and once that it takes them again."""
+    word = None
+    while True:
+        word = await parts.store.willingness.wait_other(word)
+        if word is None:
+            parts.logger.warning("store.accepts")
+        else:
+            parts.logger.warning("store.refuses", why=word.value)
+
+
+async def _read_mail(parts: Parts) -> None:
+    while True:
+        await _deliver(parts, await parts.store.mail.take())
+
+
+async def _deliver(parts: Parts, payloads: list[bytes]) -> None:
+    """A function of its own: a loop variable of the reader would refer to the last replies until the next mail."""
+    for payload in payloads:
+        try:
+            message = decode_mail(payload)
+        except msgspec.MsgspecError:
+            parts.logger.warning("mail.unreadable", size_bytes=len(payload))
+            continue
+        # One message's fault must not cost those that came with it.
+        await contained("mail", partial(_hand_over, parts, message), parts.reporter.on_task_fault)
+
+
+async def _hand_over(parts: Parts, message: Mail) -> None:
+    """Gives mail to whom it concerns; what concerns a half that this process has not is passed over."""
+    half = parts.half
+    match message:
+        case ReplyBatch():
+            parts.relay.deliver(message)
+        case WakeUp(shard) if half is not None:
+            half.inbox.wake(Shard(shard))
+        case Hangup(run_id, detail) if half is not None:
+            half.inbox.hang_up(RunId(run_id), detail)
+        case HeadersLeft(run_id) if half is not None:
+            half.inbox.headers_left(RunId(run_id))
+        case Taken(run_id, total_bytes) if half is not None:
+            half.inbox.taken(RunId(run_id), total_bytes)
+        case Retire(session_id, asked_by):
+            _retire(parts, SessionId(session_id), ProcessId(asked_by))
+
+
+def _retire(parts: Parts, session_id: SessionId, asked_by: ProcessId) -> None:
+    """Has a session retired, and who asked for it told."""
+
+    def told(retirement: Retirement) -> None:
+        parts.outbox.put(asked_by, Retired(session_id, retirement))
+
+    if parts.half is None:
+        told(Retirement.NOT_OWNER)
+    else:
+        parts.half.worker.retire(session_id, told)
+
+
+async def _until_stopped(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
+    """Works until told to stop, then drains."""
+
+    async def drain() -> None:
+        await _drain(parts)
+
+    parts.logger.info("process.started", process=parts.store.process)
+    if parts.role is Role.WORKER:
+        task_status.started(Started(None, parts.store.process))
+        await stopping.wait()
+        await drain()
+        return
+    async with trio.open_nursery() as nursery:
+        url = await nursery.start(listen, parts, stopping, drain)
+        task_status.started(Started(url, parts.store.process))
+
+
+async def _drain(parts: Parts) -> None:
+    """Leases are given up, running streams may finish, then they are ended; and other processes' clients hear of it."""
+    drain_s = float(parts.settings.working.drain_timeout_s)
+    parts.logger.info("process.draining", limit_s=drain_s)
+    half = parts.half
+    if half is None:
+        return
+    with trio.move_on_after(GRACE_S):
+        try:
+            await parts.store.leases.release()
+        except StoreUnavailable:
+            parts.logger.warning("leases.kept", why="store_unavailable")
+    await half.worker.drain(drain_s)
+    with trio.move_on_after(GRACE_S):
+        await half.inbox.wait_forwarded()
+        await parts.outbox.wait_sent()
+
+
+async def _on_signals(stopping: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            if stopping.is_set():
+                raise KeyboardInterrupt  # told twice: now
+            stopping.set()

@@ -1,0 +1,281 @@
+"""One connection to Redis, used by many tasks of trio: one round trip at a time, for all that wait.
+
+A task of its own sends what has been handed in and reads *every* reply of it, whether anybody still waits or not: a
+cancelled waiter can never leave the connection one reply behind. What was cut is told (`StoreUnavailable`) and never
+sent again from here: only the caller knows whether a repeat is harmless (ADR 0002). Sending and reading happen on the
+socket in trio's own loop; redis-py connects (ADR 0012).
+"""
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+
+import hiredis
+import outcome
+import trio
+from attrs import define, field
+from redis.exceptions import RedisError
+
+from mix2api.clock import SystemClock
+from mix2api.descriptors import none_left
+from mix2api.errors import NoDescriptor, StoreUnavailable
+from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
+from mix2api.store.redis.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
+from mix2api.store.willingness import Unwilling, unwilling
+
+__all__ = ["Command", "NotSent", "RedisLink", "Reply"]
+
+Command = tuple[str | bytes | int, ...]
+
+_JOBS_PER_TRIP: Final = 64
+"""Bounds the replies held for one delivery; more jobs than that never wait at once on one link."""
+_STALL_MS: Final = 400.0
+"""Unanswered for this long counts as away: new requests must be refused within 500 ms."""
+_FIRST_PAUSE_MS: Final = 50.0
+_LONGEST_PAUSE_MS: Final = 1000.0
+"""Between attempts to connect, doubling: a restarted server is found within a second, and a dead one costs nothing."""
+
+
+class NotSent(StoreUnavailable):
+    """There was no connection: the commands have not been run and will not be."""
+
+
+class NotSentForWant(NoDescriptor, NotSent):
+    """There was none because this process has no file descriptor left."""
+
+
+@define(eq=False)
+class _Job:
+    """Commands on their way and the task that waits; `task` is None once nobody waits."""
+
+    packed: bytes
+    count: int
+    task: trio.lowlevel.Task | None
+    sent: bool = False
+    """Something of it may have left."""
+    result: outcome.Outcome[list[Reply]] | None = None
+
+
+@define(eq=False)
+class RedisLink:
+    """A connection to Redis. Starts its task with the first command; reconnects by itself once it was used.
+
+    Args:
+        location: the server.
+        timeouts: for connecting and for each reply.
+        name: of the connection and its task.
+    """
+
+    location: RedisLocation
+    timeouts: Timeouts
+    name: str
+    _jobs: list[_Job] = field(factory=list, init=False)
+    _work: trio.Event = field(factory=trio.Event, init=False)
+    _clock: SystemClock = field(factory=SystemClock, init=False)
+    _task: trio.CancelScope | None = field(default=None, init=False)
+    _wire: Wire | None = field(default=None, init=False)
+    _closing: bool = field(default=False, init=False)
+    _finished: trio.Event = field(factory=trio.Event, init=False)
+    _changed: trio.Event = field(factory=trio.Event, init=False)
+    _down: bool = field(default=False, init=False)
+    _pause_ms: float = field(default=_FIRST_PAUSE_MS, init=False)
+    _retry_at_ms: float = field(default=0.0, init=False)
+    _sent_at_ms: float | None = field(default=None, init=False)
+    _why: Unwilling | None = field(default=None, init=False)
+    _starved: bool = field(default=False, init=False)
+    """The last attempt to connect failed for want of a file descriptor."""
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the server is known to be away, or has left a command unanswered for 400 ms. Never waits."""
+        sent_at = self._sent_at_ms
+        if self._down or sent_at is None or self._clock.monotonic_ms() - sent_at <= _STALL_MS:
+            return self._down
+        return self._wire is not None and self._wire.silence_s() * 1000 > _STALL_MS
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether it is down because this process has no file descriptor left."""
+        return self._down and self._starved
+
+    @property
+    def why(self) -> Unwilling | None:
+        """The word with which the server turned the last connection away; None while it is up, or if it said nothing."""
+        return self._why if self._down else None
+
+    @property
+    def silent_since_ms(self) -> float | None:
+        """Since when (monotonic) a command is unanswered, if that is over 400 ms ago; 0 while the connection is lost.
+
+        None: nothing is known against it. Two equal values show that nothing was answered between the two looks.
+        """
+        if self._down:
+            return 0.0
+        return self._sent_at_ms if self.is_down else None
+
+    async def execute(self, *commands: Command) -> list[Reply]:
+        """Sends commands in one round trip and gives their replies, error replies as exceptions in the list.
+
+        Raises:
+            NotSent: not connected.
+            StoreUnavailable: the connection broke: the commands may or may not have been run.
+        """
+        if self._closing:
+            await trio.lowlevel.checkpoint()
+            raise NotSent
+        job = _Job(_packed(commands), len(commands), trio.lowlevel.current_task())
+        self._start()
+        self._jobs.append(job)
+        self._work.set()
+
+        def abandon(_: Any) -> trio.lowlevel.Abort:
+            job.task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        replies: list[Reply] = await trio.lowlevel.wait_task_rescheduled(abandon)
+        return replies
+
+    async def wait_up(self) -> None:
+        """Waits until the connection stands again; at once if it was never lost, for ever if the link was closed."""
+        while self._down or self._closing:
+            await self._changed.wait()
+
+    async def wait_down(self) -> None:
+        """Waits until the connection is lost."""
+        while not self._down:
+            await self._changed.wait()
+
+    async def aclose(self) -> None:
+        """Ends the task and the connection; waiting jobs get `StoreUnavailable`. Safe to call twice."""
+        self._closing = True
+        self._note_change()
+        if self._task is None:
+            return
+        self._task.cancel()
+        with trio.CancelScope(shield=True):
+            await self._finished.wait()
+
+    def _start(self) -> None:
+        if self._task is None:
+            self._task = trio.CancelScope()
+            # Not a child of whoever happens to use the link first: it lives until `aclose`.
+            trio.lowlevel.spawn_system_task(self._serve, name=self.name)
+
+    def _note_change(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def _serve(self) -> None:
+        jobs: list[_Job] = []
+        try:
+            with self._task or trio.CancelScope():
+                while not self._closing:
+                    jobs = await self._next_jobs()
+                    if jobs or self._down:
+                        await self._round_trip(jobs)
+                    jobs = []
+        finally:
+            self._closing = True
+            self._drop()
+            self._deliver([*jobs, *self._jobs])
+            self._finished.set()
+
+    async def _next_jobs(self) -> list[_Job]:
+        if self._down:
+            wait_s = max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000
+            with trio.move_on_after(wait_s):
+                await self._work.wait()
+        else:
+            await self._work.wait()
+        jobs, self._jobs = self._jobs[:_JOBS_PER_TRIP], self._jobs[_JOBS_PER_TRIP:]
+        if not self._jobs:
+            self._work = trio.Event()
+        return jobs
+
+    async def _round_trip(self, jobs: list[_Job]) -> None:
+        try:
+            wire = await self._connected()
+            if jobs and wire is not None:
+                for job in jobs:
+                    job.sent = True
+                self._sent_at_ms = self._clock.monotonic_ms()
+                replies = await wire.round_trip(
+                    b"".join([job.packed for job in jobs]), sum(job.count for job in jobs)
+                )
+                for job in jobs:
+                    job.result = outcome.Value(replies[: job.count])
+                    del replies[: job.count]
+        except (RedisError, OSError, BrokenWire) as fault:
+            self._lost()
+            self._starved, self._why = none_left(fault), unwilling(fault)
+        finally:
+            self._sent_at_ms = None
+        self._deliver(jobs)
+
+    async def _connected(self) -> Wire | None:
+        """The connection, made anew if need be; None while it is too early to try again."""
+        if self._wire is not None and not self._wire.is_stale():
+            return self._wire
+        self._drop()
+        if self._down and self._clock.monotonic_ms() < self._retry_at_ms:
+            return None
+        connection = self.location.connection(self.timeouts, self.name)
+        fault = await trio.to_thread.run_sync(_fault_of_connecting, connection)
+        if fault is not None:
+            raise BrokenWire from fault
+        self._wire = (
+            ThreadWire(connection) if self.location.tls else SocketWire(connection, self.timeouts.reply_s)
+        )
+        if self._down:
+            self._down = False
+            self._pause_ms = _FIRST_PAUSE_MS
+            self._note_change()
+        return self._wire
+
+    def _lost(self) -> None:
+        """Drops the connection and sets the time of the next attempt: the pause, half of it at random."""
+        self._drop()
+        jitter = 0.5 + secrets.randbelow(500) / 1000
+        self._retry_at_ms = self._clock.monotonic_ms() + self._pause_ms * jitter
+        self._pause_ms = min(_LONGEST_PAUSE_MS, self._pause_ms * 2)
+        if not self._down:
+            self._down = True
+            self._note_change()
+
+    def _drop(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+
+    def _deliver(self, jobs: list[_Job]) -> None:
+        """Wakes those who still wait; what has no reply was cut."""
+        for job in jobs:
+            task, job.task = job.task, None
+            if task is not None:
+                unsent = NotSentForWant() if self.is_starved else NotSent()
+                unanswered = StoreUnavailable() if job.sent else unsent
+                trio.lowlevel.reschedule(task, job.result or outcome.Error(unanswered))
+
+
+def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
+    """Connects; gives the fault if that failed. A fault that trio raises for a thread is part of a cycle afterwards."""
+    try:
+        connection.connect()
+    except (RedisError, OSError) as fault:
+        return _without_frames(fault)
+    return None
+
+
+def _without_frames(fault: Exception) -> Exception:
+    """The fault and its causes without tracebacks: redis-py keeps faults in frames to which the faults refer."""
+    one: BaseException | None = fault
+    while one is not None:
+        one.__traceback__ = None
+        one = one.__cause__ or one.__context__
+    return fault
+
+
+def _packed(commands: tuple[Command, ...]) -> bytes:
+    """All commands in Redis's protocol. Raises `TypeError` here, in the caller's task, on what cannot be sent."""
+    pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
+    return b"".join(map(pack, commands))

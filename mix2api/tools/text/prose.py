@@ -1,0 +1,259 @@
+"""Ordinary text: lets it flow, and finds the braces in it that may open an enclosure.
+
+Where none may: in inline code, in a code block, and in JSON that is no enclosure itself, where a brace stands as a value.
+A code block may *be* an enclosure, if that is the first thing in it and its language is none or JSON's. White space that
+begins the answer and the opening line of such a block are held until it is known whether they belong to a call.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from mix2api.tools.text.loose_tokens import COLONS, COMMAS
+from mix2api.tools.text.pieces import Gathered
+
+_FENCE: Final = 3
+"""Backticks of a fence, at least; fewer are inline code."""
+_LANGUAGES: Final = ("", "json", "json5", "jsonc", "tool", "tool_call", "tool_calls", "tool_code")
+"""Of code blocks that may be enclosures."""
+
+_SPACE: Final = re.compile(r"[\s\ufeff]+")
+_BACKTICKS: Final = re.compile(r"`+")
+_OPEN_STOP: Final = re.compile(r"[{`]")
+_NESTED_STOP: Final = re.compile(r"[{}`\n]")
+_INLINE_STOP: Final = re.compile(r"[`\n]")
+_CODE_STOP: Final = re.compile(r"`")
+_CODE: Final = frozenset("=(")
+"""What stands before a brace that is code, though nothing marks it as such."""
+_CONTINUED: Final = frozenset((*COLONS, *COMMAS, *_CODE, "["))
+"""What ends a line of JSON or code that goes on with a brace on the next one."""
+_SENTENCE_ENDS: Final = frozenset(".!?。！？")  # noqa: RUF001 - Chinese sentences
+
+
+class Prose:
+    """The text of one answer outside enclosures."""
+
+    def __init__(self, out: Gathered) -> None:
+        self._out = out
+        self._take: Callable[[str, int], int] = self._leading
+        self.calm = ""
+        """If nothing is held: the one or two characters without which text is ordinary from end to end."""
+        self.candidate = False
+        """Whether the last character read was a brace that may open an enclosure. Then `accept` or `reject` is due."""
+        self._held: list[str] = []
+        self._fenced = False
+        self._ticks = 0
+        self._closing = 0
+        self._language = ""
+        self._language_ended = False
+        self._depth = 0
+        self.seen = ""
+        """The last ordinary text that was not white space; who takes calm text past `feed` puts it here."""
+        self._line_empty = False
+
+    def feed(self, text: str, position: int) -> int:
+        """Reads on from there up to a candidate, or to the end; gives where it stopped."""
+        while position < len(text) and not self.candidate:
+            position = self._take(text, position)
+        return position
+
+    def accept(self) -> bool:
+        """The candidate is an enclosure: what was held is its own. Says whether it stands in a code block."""
+        self.candidate = False
+        self._held = []
+        return self._fenced
+
+    def reject(self, head: str) -> None:
+        """The candidate is none: all that was held flows, then `head`, the brace and what was read behind it."""
+        self.candidate = False
+        self._held.append(head)
+        self._release()
+        if self._fenced:
+            self._enter_code()
+        else:
+            self._depth += head.count("{")
+            self._see(head)
+            self._enter_text()
+
+    def resume(self, held: str, *, fenced: bool) -> None:
+        """After an enclosure: `held` flows if ordinary text goes on, `fenced` if the code block has not ended."""
+        self._held = [held]
+        self._fenced = fenced
+        self._depth = 0
+        self._take = self._leading
+
+    def end(self) -> None:
+        """There is no more text: what is held was ordinary."""
+        self._release()
+
+    def _release(self) -> None:
+        for text in self._held:
+            self._out.plain(text)
+        self._held = []
+
+    def _enter_text(self) -> None:
+        self._fenced = False
+        self._take = self._nested if self._depth else self._open
+        self.calm = "" if self._depth else "{`"
+
+    def _enter_code(self) -> None:
+        self._take = self._code
+        self.calm = "`"
+        self._closing = 0
+
+    def _hold(self, char: str) -> None:
+        """At a brace, or at the first backtick of a run."""
+        self.calm = ""
+        if char == "{":
+            self.candidate = True
+        else:
+            self._held.append(char)
+            self._ticks = 1
+            self._take = self._backticks
+
+    def _leading(self, text: str, position: int) -> int:
+        space = _SPACE.match(text, position)
+        if space is not None:
+            self._held.append(space[0])
+            return space.end()
+        if text[position] in "{`":
+            self._hold(text[position])
+            return position + 1
+        self._release()
+        if self._fenced:
+            self._enter_code()
+        else:
+            self._enter_text()
+        return position
+
+    def _open(self, text: str, position: int) -> int:
+        end = self._flow(_OPEN_STOP, text, position)
+        if end == len(text):
+            return end
+        if text[end] == "{" and self._last in _CODE:
+            self._depth = 1
+            self._out.plain("{")
+            self._see("{")
+            self._enter_text()
+        else:
+            self._hold(text[end])
+        return end + 1
+
+    def _nested(self, text: str, position: int) -> int:
+        """Behind a brace that is not closed yet."""
+        end = self._flow(_NESTED_STOP, text, position)
+        if end == len(text):
+            return end
+        char = text[end]
+        if char == "`" or (char == "{" and self._begins_anew()):
+            self._hold(char)
+            return end + 1
+        self._count(char)
+        self._out.plain(char)
+        self._see(char)
+        if not self._depth:
+            self._enter_text()
+        return end + 1
+
+    def _begins_anew(self) -> bool:
+        """Whether a brace here has nothing to do with the open one before it."""
+        if self._line_empty:
+            return self._last not in _CONTINUED
+        return self._last in _SENTENCE_ENDS
+
+    @property
+    def _last(self) -> str:
+        return self.seen.rstrip()[-1:]
+
+    def _count(self, char: str) -> None:
+        if char == "{":
+            self._depth += 1
+        elif char == "}":
+            self._depth -= 1
+        elif self._line_empty:
+            # An empty line: whatever that brace was, this is another paragraph.
+            self._depth = 0
+
+    def _see(self, text: str) -> None:
+        """Remembers what a brace behind this text is judged by."""
+        solid = text.rstrip()
+        if solid:
+            self.seen = solid
+            self._line_empty = False
+        if "\n" in text[len(solid) :]:
+            self._line_empty = True
+
+    def _backticks(self, text: str, position: int) -> int:
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            self._held.append(run[0])
+            self._ticks += len(run[0])
+            return run.end()
+        if self._ticks >= _FENCE:
+            self._depth = 0
+            self._language = ""
+            self._language_ended = False
+            self._take = self._fence
+        else:
+            self._release()
+            self._closing = 0
+            self._take = self._inline
+        return position
+
+    def _fence(self, text: str, position: int) -> int:
+        """Behind the backticks of a fence, up to the first character of what it encloses."""
+        char = text[position]
+        if char == "{" and self._language in _LANGUAGES:
+            self._fenced = True
+            self.candidate = True
+            return position + 1
+        if self._is_code(char):
+            self._release()
+            self._enter_code()
+            return position
+        self._held.append(char)
+        return position + 1
+
+    def _is_code(self, char: str) -> bool:
+        """Whether the block is no enclosure: another language, or something else than a brace in it."""
+        if char.isspace():
+            self._language_ended = True
+            return self._language not in _LANGUAGES
+        self._language += char.lower()
+        return self._language_ended or not any(known.startswith(self._language) for known in _LANGUAGES)
+
+    def _code(self, text: str, position: int) -> int:
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            return self._closing_run(run)
+        if self._closing >= self._ticks:
+            self._see("`")
+            self._enter_text()
+            return position
+        self._enter_code()
+        return self._flow(_CODE_STOP, text, position)
+
+    def _inline(self, text: str, position: int) -> int:
+        """Inline code ends with as many backticks as it began with, or with its line."""
+        run = _BACKTICKS.match(text, position)
+        if run is not None:
+            return self._closing_run(run)
+        if self._closing == self._ticks or text[position] == "\n":
+            self._see("`")
+            self._enter_text()
+            return position
+        self._closing = 0
+        return self._flow(_INLINE_STOP, text, position)
+
+    def _closing_run(self, run: re.Match[str]) -> int:
+        self._out.plain(run[0])
+        self._closing += len(run[0])
+        self.calm = ""
+        return run.end()
+
+    def _flow(self, until: re.Pattern[str], text: str, position: int) -> int:
+        stop = until.search(text, position)
+        end = len(text) if stop is None else stop.start()
+        self._out.plain(text[position:end])
+        self._see(text[position:end])
+        return end

@@ -1,0 +1,124 @@
+"""What is found at start: each wrong thing is one line that says what to do, and none shows a secret."""
+
+from pathlib import Path
+
+import pytest
+from damages import WHOLE, put
+from redis_server import RedisServer, binaries
+
+from mix2api.errors import ConfigurationError
+from mix2api.sealing import Seal
+from mix2api.store.keys import Keys
+from mix2api.store.opening import open_store
+from mix2api.store.options import StoreOptions
+from mix2api.store.redis.checks import check_redis
+from mix2api.store.redis.location import RedisLocation, Timeouts
+
+SEAL = Seal(b"the deployment's secret")
+
+
+def finding(url: str, *, seal: Seal = SEAL, shards: int = 256) -> str:
+    """The line that the checks end with; empty if they pass."""
+    try:
+        check_redis(RedisLocation.parse(url), Timeouts(reply_s=0.5), Keys(), seal, shards)
+    except ConfigurationError as found:
+        line = str(found)
+        assert "\n" not in line
+        assert "planted" not in line
+        return line
+    return ""
+
+
+@pytest.mark.parametrize("name", list(binaries()))
+def test_a_sound_server_passes_and_passes_again(tmp_path: Path, name: str) -> None:
+    server = RedisServer(tmp_path, binaries()[name])
+    server.start()
+    assert finding(server.url) == finding(server.url) == ""
+    server.stop()
+
+
+def test_an_unreachable_server(tmp_path: Path) -> None:
+    assert "cannot be reached" in finding(f"unix://{tmp_path}/nobody.sock")
+    assert "start it, or correct REDIS_URL" in finding("redis://user:planted@127.0.0.1:1/0")
+
+
+def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path)
+    server.start()
+    server.pause()
+    assert "cannot be reached" in finding(server.url)
+    server.stop()
+
+
+def test_a_wrong_or_missing_password(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, arguments=("--requirepass", "right"))
+    server.start()
+    wrong = finding(f"unix://:planted@{server.socket_path}")
+    assert "refuses the user or password: correct them in REDIS_URL" in wrong
+    assert finding(f"unix://:right@{server.socket_path}") == ""
+    assert "refuses the user or password" in finding(server.url)
+    server.stop()
+
+
+def test_a_user_who_may_not_do_what_is_needed(redis_server: RedisServer) -> None:
+    redis_server.command("ACL", "SETUSER", "reader", "on", ">planted", "~*", "+get")
+    assert "grant all commands" in finding(f"unix://reader:planted@{redis_server.socket_path}")
+    redis_server.command("ACL", "DELUSER", "reader")
+
+
+def test_a_server_that_evicts(redis_server: RedisServer) -> None:
+    redis_server.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    assert "set maxmemory-policy noeviction" in finding(redis_server.url)
+    redis_server.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+def test_a_server_that_is_too_old(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mix2api.store.redis.checks.OLDEST_VERSION", (99, 0))
+    assert "6.2 or newer is needed" in finding(redis_server.url)
+
+
+def test_a_cluster(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, arguments=("--cluster-enabled", "yes", "--port", "0"))
+    server.start()
+    assert "is a cluster" in finding(server.url)
+    server.stop()
+
+
+def test_another_number_of_shards(redis_server: RedisServer) -> None:
+    assert finding(redis_server.url, shards=64) == ""
+    assert "made with 64: set it to 64" in finding(redis_server.url, shards=256)
+
+
+def test_another_secret(redis_server: RedisServer) -> None:
+    assert finding(redis_server.url) == ""
+    assert "MIX2API_SECRET is not the one" in finding(redis_server.url, seal=Seal(b"planted elsewhere"))
+    assert b"secret" not in str(redis_server.command("HVALS", "mix2api:deployment")).encode()
+
+
+async def test_a_redis_url_needs_a_secret(redis_server: RedisServer) -> None:
+    with pytest.raises(ConfigurationError, match="MIX2API_SECRET is required with REDIS_URL"):
+        async with open_store(StoreOptions(url=redis_server.url)):
+            pass
+
+
+async def test_a_short_secret_is_refused(redis_server: RedisServer) -> None:
+    with pytest.raises(ConfigurationError, match="too short"):
+        async with open_store(StoreOptions(url=redis_server.url, secret=b"planted")):
+            pass
+
+
+@pytest.mark.parametrize("kind", [*WHOLE])
+def test_a_damaged_deployment_names_its_key_and_what_to_do(redis_server: RedisServer, kind: str) -> None:
+    put(redis_server, Keys().deployment(), WHOLE[kind])
+    found = finding(redis_server.url)
+    if kind in {"nothing", "a hash"}:
+        assert found == "", "it has nothing of ours, and gets it"
+        return
+    assert "mix2api:deployment" in found
+    assert "delete the key" in found
+
+
+@pytest.mark.parametrize("shards", ["junk", "", b"\xff", "-1", "9" * 5000])
+def test_a_number_of_shards_that_is_none_is_damage(redis_server: RedisServer, shards: str | bytes) -> None:
+    redis_server.command("HSET", Keys().deployment(), "shards", shards)
+    assert "is damaged" in finding(redis_server.url)

@@ -1,0 +1,283 @@
+"""What holds for any text: cuts change nothing, ordinary text is left alone, calls survive being written."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from types import FrameType
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from tool_texts import OFFERED, meaning, recognised
+
+from mix2api.tools.instruction import calls_text
+from mix2api.tools.text.loose_structure import MAX_NESTING
+from mix2api.tools.text.pieces import CallArguments, CallBegan, CallEnded, FinalText, Plain
+from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser, recognise
+from mix2api.wire.turn import FunctionCall, MessageToolCall
+
+_ORDINARY = [
+    *"{}[]()\"'`:,\n\\ ax1.=：，“”",  # noqa: RUF001 - marks that models write
+    "```",
+    "```json\n",
+    "tool_cal",
+    "fina",
+    "\n\n",
+    "你好",
+    "🙂",
+    "null",
+]
+_PROTOCOL = [
+    *_ORDINARY,
+    '{"tool_calls": [{"name": "read", "arguments": {',
+    '{"tool_call": {"name": "read", "arguments": "{\\"a\\": ',
+    "{tool_call: (name: grep, arguments: (",
+    '{"final": "',
+    '{"tool_calls": []',
+    '"id": "1"',
+    '"name": "fly"',
+    '"arguments": ',
+    '"function": {',
+    "\\n",
+    "\\u4e",
+    "\\ud83d",
+    "}}",
+    "}]}",
+    "true",
+    "-1.5e3",
+]
+_words = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_words, inner, max_size=3),
+    max_leaves=8,
+)
+_arguments = st.dictionaries(_words, _values, max_size=4)
+_calls = st.lists(st.tuples(st.sampled_from(sorted(OFFERED)), _arguments), min_size=1, max_size=4)
+
+
+def _texts(fragments: list[str]) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(fragments), max_size=40).map("".join)
+
+
+def _cut(text: str, places: Iterable[int]) -> list[str]:
+    borders = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    return [text[start:end] for start, end in pairwise(borders)]
+
+
+_places = st.lists(st.integers(0, 10_000), max_size=10)
+
+
+@given(_texts(_ORDINARY) | _words, _places)
+def test_text_without_a_call_comes_out_as_it_went_in(text: str, places: list[int]) -> None:
+    assume("final" not in text and "tool_call" not in text)
+    assert recognised(_cut(text, places)) == ([["plain", text]] if text else [])
+
+
+@given(_texts(_PROTOCOL), _places)
+def test_how_a_text_is_cut_changes_nothing(text: str, places: list[int]) -> None:
+    assert recognised(_cut(text, places)) == meaning(recognise(text, OFFERED))
+
+
+@given(_texts(_PROTOCOL))
+def test_a_whole_call_has_an_object_for_arguments(text: str) -> None:
+    for found in meaning(recognise(text, OFFERED)):
+        if found[0] == "call":
+            assert isinstance(json.loads(found[2]), dict)
+
+
+def _enclosure(calls: list[tuple[str, str]], *, as_strings: bool, indent: int | None) -> str:
+    """Calls as a site writes them; arguments are JSON text."""
+    written = [
+        {"id": f"c{number}", "name": name, "arguments": arguments if as_strings else json.loads(arguments)}
+        for number, (name, arguments) in enumerate(calls)
+    ]
+    return json.dumps({"tool_calls": written}, ensure_ascii=as_strings, indent=indent)
+
+
+@pytest.mark.parametrize("as_strings", [False, True], ids=["objects", "strings"])
+@given(calls=_calls, places=_places)
+def test_calls_that_are_written_are_read_again(
+    calls: list[tuple[str, dict[str, Any]]], places: list[int], *, as_strings: bool
+) -> None:
+    texts = [(name, json.dumps(arguments, ensure_ascii=as_strings)) for name, arguments in calls]
+    written = _enclosure(texts, as_strings=as_strings, indent=None)
+    wanted = [["call", name, arguments, f"c{number}"] for number, (name, arguments) in enumerate(texts)]
+    assert recognised(_cut(written, places)) == wanted
+
+
+@given(_calls, _places)
+def test_calls_that_the_product_writes_down_for_the_site_are_read_again(
+    calls: list[tuple[str, dict[str, Any]]], places: list[int]
+) -> None:
+    # Sites write as their history is written.
+    texts = [(name, json.dumps(arguments)) for name, arguments in calls]
+    history = [
+        MessageToolCall(id=f"call_{number}", function=FunctionCall(name, arguments))
+        for number, (name, arguments) in enumerate(texts)
+    ]
+    wanted = [["call", name, arguments, f"call_{number}"] for number, (name, arguments) in enumerate(texts)]
+    assert recognised(_cut(calls_text(history), places)) == wanted
+
+
+@given(_calls, _texts(_ORDINARY), st.sampled_from(["", "json", "JSON"]))
+def test_calls_in_a_code_block_behind_prose_are_read_again(
+    calls: list[tuple[str, dict[str, Any]]], prose: str, language: str
+) -> None:
+    assume("final" not in prose and "tool_call" not in prose and "`" not in prose and prose.strip())
+    written = _enclosure(
+        [(name, json.dumps(arguments)) for name, arguments in calls], as_strings=False, indent=2
+    )
+    found = recognised([f"{prose}\n\n```{language}\n{written}\n```\n"])
+    assert found[0] == ["plain", f"{prose}\n\n"]
+    assert [(name, json.loads(arguments)) for _, name, arguments, _ in found[1:]] == calls
+
+
+@given(_words, _places)
+def test_a_final_answer_that_is_written_is_read_again(text: str, places: list[int]) -> None:
+    written = json.dumps({"final": text})
+    assert recognised(_cut(written, places)) == ([["final", text]] if text else [])
+
+
+def test_ordinary_text_flows_with_the_chunk_that_brought_it() -> None:
+    recogniser = Recogniser(OFFERED)
+    for chunk in ("Hello", " you, ", "\n\n", "see {x}", " and ", "f(a) { return", " } "):
+        assert recogniser.feed(chunk) == [Plain(chunk)]
+
+
+def test_text_that_may_be_a_call_is_held_until_it_is_known() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed('Well: {"tool') == [Plain("Well: ")]
+    assert recogniser.feed("_calls") == []
+    assert recogniser.feed('": 3} and') == [Plain('{"tool_calls": 3} and')]
+    assert recogniser.feed(" more") == [Plain(" more")]
+
+
+def test_arguments_stream_as_they_come() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed('{"tool_calls": [{"name": "write", ') == []
+    assert recogniser.feed('"arguments": {"te') == [CallBegan(0, "write"), CallArguments(0, '{"te')]
+    assert recogniser.feed('xt": "once\\n') == [CallArguments(0, 'xt": "once\\n')]
+    assert recogniser.feed(' upon"}') == [CallArguments(0, ' upon"}')]
+    assert recogniser.feed("}]}") == [CallEnded(0)]
+    assert recogniser.feed("\n") == recogniser.end() == []
+
+
+def test_a_final_answer_streams_as_it_comes() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed('{"final": "On') == [FinalText("On")]
+    assert recogniser.feed("ce ") == [FinalText("ce ")]
+    assert recogniser.feed('upon"}') == [FinalText("upon")]
+    assert recogniser.end() == []
+
+
+def test_without_offered_tools_every_call_is_dropped() -> None:
+    assert recognised(['{"tool_call": {"name": "read"}}'], frozenset()) == [["dropped"]]
+
+
+def test_no_chunk_and_empty_chunks_give_nothing() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed("") == []
+    assert recogniser.feed("a") == [Plain("a")]
+    assert recogniser.feed("") == recogniser.end() == []
+
+
+_CALL = '{"tool_call": {"name": "write", "arguments": {"text": '
+_GROWING: dict[str, Callable[[int], str]] = {
+    "prose": lambda n: "word " * n,
+    "braces": lambda n: "{" * n,
+    "braces and spaces": lambda n: "{ } \n" * n,
+    "backticks": lambda n: "`" * n,
+    "inline code": lambda n: "`a` " * n,
+    "white space": lambda n: " \n" * n,
+    "a long fence": lambda n: "```json" + " \n" * n,
+    "heads that are none": lambda n: '{"tool_call": {"name"} ' * n,
+    "a head of white space": lambda n: '{"tool_call"' + " " * n,
+    "one string": lambda n: _CALL + '"' + "x" * n,
+    "a string of quotes": lambda n: _CALL + '"' + '"x' * n,
+    "a string of quotes and spaces": lambda n: _CALL + '"' + '" ' * n,
+    "a string of escapes": lambda n: _CALL + '"' + "\\n\\u4e2d" * n,
+    "a string in a string": lambda n: '{"tool_call": {"arguments": "{' + '\\"a\\": \\"\\\\\\"\\",' * n,
+    "a word": lambda n: _CALL + "a [b, " * n,
+    "lists in lists": lambda n: _CALL + "[" * n,
+    "lists in objects, closed wrongly": lambda n: _CALL + '[{"a":' * n + ")" * n + "}" * 2 * n,
+    "commas": lambda n: _CALL + "[1" + ",," * n,
+    "members": lambda n: _CALL + '1, "k": 2' * n,
+    "arguments before the name": lambda n: (
+        '{"tool_call": {"arguments": {"a": "' + "x\\n" * n + '"}, "name": "read"}}'
+    ),
+    "calls": lambda n: '{"tool_calls": [' + '{"name": "read"},' * n,
+    "enclosures": lambda n: '{"tool_call": {"name": "read"}} ' * n,
+    "surplus brackets": lambda n: '{"tool_call": {"name": "read"}}' + "} " * n,
+}
+
+
+def _steps(chunks: list[str]) -> int:
+    """Function calls, of Python's and of C's, that reading takes."""
+    count = 0
+
+    def see(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    recogniser = Recogniser(OFFERED)
+    before = sys.getprofile()
+    sys.setprofile(see)
+    try:
+        for chunk in chunks:
+            recogniser.feed(chunk)
+        recogniser.end()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("shape", _GROWING)
+@pytest.mark.parametrize("size", [7, None], ids=["cut small", "whole"])
+def test_steps_grow_with_the_text_and_no_faster(shape: str, size: int | None) -> None:
+    def steps(n: int) -> int:
+        text = _GROWING[shape](n)
+        width = size or len(text)
+        return _steps([text[start : start + width] for start in range(0, len(text), width)])
+
+    small, large = steps(300), steps(1_200)
+    assert large <= 4.4 * small + 400
+
+
+def test_an_argument_of_a_megabyte_passes_in_few_steps() -> None:
+    text = "x" * 1_000_000
+    written = f'{{"tool_call": {{"name": "write", "arguments": {{"text": "{text}"}}}}}}'
+    assert recognised([written]) == [["call", "write", f'{{"text": "{text}"}}']]
+    assert _steps([written]) < 1_500
+
+
+@pytest.mark.parametrize(("levels", "comes"), [(MAX_NESTING - 4, "call"), (MAX_NESTING - 3, "broken")])
+def test_arguments_may_nest_as_deeply_as_a_request_may(levels: int, comes: str) -> None:
+    nested = "[" * levels + "1" + "]" * levels
+    written = f'{{"tool_calls": [{{"name": "read", "arguments": {{"a": {nested}}}}}]}} So.'
+    called, said = recognised([written])
+    assert called[0] == comes
+    assert said == ["plain", "So."]
+
+
+def test_what_nests_too_deeply_beside_arguments_is_read_over() -> None:
+    nested = '{"b": [' * MAX_NESTING + "1" + "]}" * MAX_NESTING
+    written = f'{{"tool_calls": [{{"x": {nested}, "name": "read", "arguments": {{"a": 1}}}}]}} So.'
+    assert recognised([written]) == [["call", "read", '{"a": 1}'], ["plain", "So."]]
+
+
+def test_endless_nesting_is_a_call_that_was_cut() -> None:
+    written = '{"tool_calls": [{"name": "read", "arguments": {"a": ' + "[" * 100_000
+    ((state, _, arguments, *_),) = [piece[:3] for piece in recognised([written])]
+    assert state == "broken"
+    assert len(arguments) < 2 * MAX_NESTING
+
+
+def test_more_enclosures_than_an_answer_may_have_are_a_crowd() -> None:
+    recogniser = Recogniser(OFFERED)
+    recogniser.feed('{"tool_calls": []} ' * ENCLOSURES_MAX)
+    assert not recogniser.crowded
+    recogniser.feed('{"tool_calls": []} ')
+    assert recogniser.crowded
