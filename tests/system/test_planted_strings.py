@@ -102,7 +102,7 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 MISMATCHED = {"messages": [_USER, {"role": "tool", "tool_call_id": PLANT, "content": f"{PLANT} result"}]}
 """The one refusal that quotes: it names the caller's own call id to him (FR17), and nowhere else, and nothing but that."""
-IN_FLIGHT = ("[[hang]]", "[[silent]]", "[[chunks:100000]] [[pace:20]]")
+IN_FLIGHT = ("[[hang]]", "[[silent]]", "[[chunks:1000]] [[pace:2000]]")
 
 
 @pytest.mark.parametrize("shape", Shape)
