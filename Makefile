@@ -75,12 +75,11 @@ contracts:
 
 # Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
 # Folders that need real minutes have their own targets.
-WHOLE := tests/system tests/process tests/invariant
+WHOLE := tests/system tests/processes tests/invariant
 APART := tests/soak tests/truth
 
 tests:
-	$(MAKE) --no-print-directory tests-measured
-	$(MAKE) --no-print-directory tests-whole
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-measured tests-whole
 
 tests-measured:
 	$(BIN)/coverage erase
