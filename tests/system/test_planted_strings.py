@@ -7,6 +7,7 @@ talkative, and in error bodies. The same search must find what the test itself p
 
 import base64
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ WRONG: dict[str, dict[str, Any]] = {
 MISMATCHED = {"messages": [_USER, {"role": "tool", "tool_call_id": PLANT, "content": f"{PLANT} result"}]}
 """The one refusal that quotes: it names the caller's own call id to him (FR17), and nowhere else, and nothing but that."""
 IN_FLIGHT = ("[[hang]]", "[[silent]]", "[[chunks:1000]] [[pace:2000]]")
+"""Asked for as streams: the demo paces no whole answer."""
 
 
 @pytest.mark.parametrize("shape", Shape)
@@ -113,7 +115,7 @@ async def test_planted_strings_rest_nowhere(shape: Shape, tmp_path: Path) -> Non
             bodies = await put_all(system)
             async with trio.open_nursery() as nursery:
                 for prompt in IN_FLIGHT:
-                    nursery.start_soon(system.client.ask, f"{PLANT} {prompt}")
+                    nursery.start_soon(partial(system.client.ask, f"{PLANT} {prompt}", stream=True))
                 await system.demo.stats.wait_until(lambda stats: stats.open_streams == len(IN_FLIGHT))
                 assert found(PLANT, haystacks(server, system, bodies)) == []
                 nursery.cancel_scope.cancel()
