@@ -26,11 +26,11 @@ from mix2api.edge.continuing import Continuing
 from mix2api.edge.rendering import receipt_of
 from mix2api.identity import Mint
 from mix2api.process.collector import settle_collector
-from mix2api.sessions.dispatch import Accepted, Ended, Submission
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
 from mix2api.sessions.state import VACANT
+from mix2api.sessions.worker_port import Accepted, Ended, Submission
 from mix2api.store.opening import Store, open_store
 from mix2api.store.options import StoreOptions
 from mix2api.upstreams.port import Finished, Opened, Started, Text, UpstreamCall

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import trio
 
-from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 BACKLOG_BYTES: Final = 1024 * 1024
@@ -104,7 +104,7 @@ class ReplyBuffer:
 
 
 class ReplyReader:
-    """In-process form of `mix2api.sessions.dispatch.Replies`: the reader's end.
+    """In-process form of `mix2api.sessions.worker_port.Replies`: the reader's end.
 
     Args:
         buffer: what is read.

@@ -18,7 +18,7 @@ from mix2api.errors import Overloaded
 from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
 from mix2api.identity import Mint, shard_of
 from mix2api.sealing import Seal
-from mix2api.sessions.dispatch import Ended, ReasoningDelta, Replies, Reply, Submission, TextDelta
+from mix2api.sessions.worker_port import Ended, ReasoningDelta, Replies, Reply, Submission, TextDelta
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
 from mix2api.upstreams.port import Finished, Opened, Started, Text, UpstreamEvent
 from mix2api.upstreams.scripted import Script, ScriptedUpstream

@@ -25,7 +25,7 @@ from mix2api.edge.responder import StreamBody, WholeBody
 from mix2api.edge.server import _Connection
 from mix2api.relay.messages import RelayedTurn
 from mix2api.replies import ReplyBuffer
-from mix2api.sessions.dispatch import Submission
+from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.http.exchange import Exchange
 from mix2api.upstreams.http.head import HttpRequest
 from mix2api.upstreams.mix.mix import MixStream

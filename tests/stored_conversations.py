@@ -18,8 +18,8 @@ from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.worker import Worker
 from mix2api.edge.continuing import Continuing
 from mix2api.events.versions import CURRENT, Schema
-from mix2api.sessions.dispatch import Accepted, Ended, Submission
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.worker_port import Accepted, Ended, Submission
 from mix2api.store.opening import Store
 from mix2api.upstreams.port import Finished, Opened, Started, Text, UpstreamCall
 from mix2api.upstreams.scripted import Script, ScriptedStream, ScriptedUpstream

@@ -8,7 +8,7 @@ import trio.testing
 from attrs import define, field
 
 from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of, weight_of
-from mix2api.sessions.dispatch import Accepted, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import Accepted, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 

@@ -13,7 +13,7 @@ from mix2api.events.kinds import Request
 from mix2api.events.log import EventLog, Opening, Outcome
 from mix2api.projections.summary import request_summary
 from mix2api.sessions.commands import AcceptTurn
-from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import EndReason
 
 

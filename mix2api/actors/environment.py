@@ -12,7 +12,7 @@ from mix2api.events.log import EventLog
 from mix2api.identity import Mint
 from mix2api.replies import BACKLOG_BYTES
 from mix2api.sealing import Seal
-from mix2api.sessions.dispatch import Ended, Submission
+from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
 

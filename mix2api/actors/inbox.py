@@ -24,7 +24,7 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import weight_of
-from mix2api.sessions.dispatch import Ended, Submission
+from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard

@@ -3,7 +3,7 @@
 from mix2api.actors.environment import Environment
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.worker import Worker
-from mix2api.sessions.dispatch import Replies, Submission
+from mix2api.sessions.worker_port import Replies, Submission
 
 
 class MemoryDispatch:

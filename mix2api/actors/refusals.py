@@ -4,7 +4,7 @@ The words for runs that did end are in `mix2api.sessions.client_words`.
 """
 
 from mix2api.errors import Overloaded, StoreUnavailable
-from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import TOO_MUCH_AT_ONCE, Detail, EndReason
 
 _TOO_MUCH_STATUS = 429

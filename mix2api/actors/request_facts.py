@@ -9,8 +9,8 @@ from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instructions
-from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState, Stage
+from mix2api.sessions.worker_port import Submission
 from mix2api.tools.results import shortened_result
 from mix2api.wire.turn import Message, Turn
 

@@ -33,12 +33,12 @@ from mix2api.projections.summary import end_summary
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide
-from mix2api.sessions.dispatch import Accepted, Ended
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.lineage import answered, kept_for
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
+from mix2api.sessions.worker_port import Accepted, Ended
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
 from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
 

@@ -7,8 +7,8 @@ from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
 from mix2api.actors.tool_calls import TOOL_NAME, CallRules
 from mix2api.actors.translation import Translation
 from mix2api.sealing import Seal
-from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState
+from mix2api.sessions.worker_port import Submission
 from mix2api.tools.ids import CallIds, ids_in
 from mix2api.tools.offer import offer_of
 from mix2api.tools.results import result_key

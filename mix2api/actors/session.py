@@ -18,11 +18,11 @@ from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sealing import UnsealError
-from mix2api.sessions.dispatch import Ended
 from mix2api.sessions.evolve import IllegalEvent, fold
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import decode_snapshot
 from mix2api.sessions.state import VACANT, SessionState, Stage
+from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import Detail, EndReason, Retirement, RunId, SessionId
 
 

@@ -19,7 +19,7 @@ from mix2api.actors.logged_calls import CALL_ID, by_id
 from mix2api.events.kinds import ToolCall
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import canonical_arguments
-from mix2api.sessions.dispatch import ToolCallDelta
+from mix2api.sessions.worker_port import ToolCallDelta
 from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
 from mix2api.vocabulary import RunId

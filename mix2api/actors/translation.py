@@ -22,7 +22,7 @@ from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
-from mix2api.sessions.dispatch import ReasoningDelta, Reply, TextDelta
+from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta
 from mix2api.tools.strictness import strict_calls
 from mix2api.tools.text.pieces import (
     Broken,

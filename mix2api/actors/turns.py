@@ -8,7 +8,7 @@ from attrs import define, evolve, field
 from mix2api.actors.refusals import given_up
 from mix2api.events.log import EventLog
 from mix2api.replies import ReplyBuffer, ReplyReader
-from mix2api.sessions.dispatch import Ended, Submission
+from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.vocabulary import Detail, Digest, EndReason, Receipt, RunId, SessionId
 
 _ABORTS: Final = {

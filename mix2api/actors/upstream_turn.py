@@ -6,8 +6,8 @@ from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import Unseen
 from mix2api.actors.run_tools import result_ids
 from mix2api.events.kinds import UpstreamChunk
-from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import SessionState
+from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, RunId
 

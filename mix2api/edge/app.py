@@ -30,7 +30,7 @@ from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, InvalidRequest, MethodNotAllowed, NotFound
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
-from mix2api.sessions.dispatch import Dispatch
+from mix2api.sessions.worker_port import Dispatch
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import Detail, RequestId
 

@@ -24,7 +24,7 @@ from mix2api.edge.stepping import in_turn
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
-from mix2api.sessions.dispatch import Accepted, Dispatch, Ended, Replies, Reply, Submission
+from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.steps import Steps
 from mix2api.store_watch import StoreWatch
 from mix2api.tools.checks import tool_check_steps

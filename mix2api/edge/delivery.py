@@ -11,7 +11,7 @@ from typing import Protocol
 import trio
 from attrs import frozen
 
-from mix2api.sessions.dispatch import Accepted, Replies, Reply
+from mix2api.sessions.worker_port import Accepted, Replies, Reply
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 

@@ -10,7 +10,7 @@ from mix2api.clock import Clock
 from mix2api.edge.connection import EdgeRequest
 from mix2api.errors import ClientVisibleError, NoDescriptor, Overloaded
 from mix2api.identity import Mint
-from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import ClientName, Detail, EndReason, RequestId, RunId
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

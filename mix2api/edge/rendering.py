@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from mix2api.errors import ErrorBody
-from mix2api.sessions.dispatch import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import SUCCESSES, FinishReason, Receipt, RequestId
 from mix2api.wire.chat_answer import AnswerFrame, ChunkWriter, WholeAnswer
 from mix2api.wire.error_answer import stream_error

@@ -13,7 +13,7 @@ from mix2api.edge.delivery import Delivery
 from mix2api.edge.refusals import EdgeFault, OnFault
 from mix2api.edge.rendering import StreamRenderer, receipt_of
 from mix2api.replies import PIECE_BYTES
-from mix2api.sessions.dispatch import Ended, Reply
+from mix2api.sessions.worker_port import Ended, Reply
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire.chat_answer import KEEP_ALIVE
 

@@ -7,7 +7,7 @@ import trio
 
 from mix2api.errors import ClientVisibleError
 from mix2api.replies import ReplyBuffer, ReplyReader
-from mix2api.sessions.dispatch import Reply, Submission
+from mix2api.sessions.worker_port import Reply, Submission
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 

@@ -6,7 +6,7 @@ from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.errors import Overloaded
 from mix2api.identity import Mint, shard_of
 from mix2api.relay.dispatch import RelayDispatch
-from mix2api.sessions.dispatch import Replies, Submission
+from mix2api.sessions.worker_port import Replies, Submission
 from mix2api.store.leases import Leases
 from mix2api.vocabulary import Detail, SessionId, Shard
 

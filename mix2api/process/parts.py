@@ -24,8 +24,8 @@ from mix2api.process.reporting import Reporter
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
 from mix2api.relay.outbox import Outbox
-from mix2api.sessions.dispatch import Dispatch
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings, open_doors
 from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store

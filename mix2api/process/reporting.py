@@ -6,7 +6,7 @@ from mix2api.actors.environment import Completed
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.logs import RequestCompleted, log_request_completed
 from mix2api.redaction import place_of
-from mix2api.sessions.dispatch import Ended, Submission
+from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.vocabulary import Channel, Detail, EndReason, SessionId

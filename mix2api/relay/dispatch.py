@@ -20,7 +20,7 @@ from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch,
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
 from mix2api.sessions.client_words import ended_reply
-from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission
+from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import (

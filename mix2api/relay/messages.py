@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from mix2api.sessions.dispatch import (
+from mix2api.sessions.lineage import Lineage
+from mix2api.sessions.worker_port import (
     Accepted,
     Ended,
     ReasoningDelta,
@@ -17,7 +18,6 @@ from mix2api.sessions.dispatch import (
     TextDelta,
     ToolCallDelta,
 )
-from mix2api.sessions.lineage import Lineage
 from mix2api.vocabulary import Digest, ProcessId, RequestId, Retirement, RunId, SessionId
 from mix2api.wire.roomy import json_of, room_for
 from mix2api.wire.turn import Turn

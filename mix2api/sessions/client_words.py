@@ -9,7 +9,7 @@ from attrs import frozen
 
 from mix2api.events.kinds import End
 from mix2api.redaction import redact_text
-from mix2api.sessions.dispatch import Ended, EndedUsage
+from mix2api.sessions.worker_port import Ended, EndedUsage
 from mix2api.vocabulary import SUCCESSES, EndReason
 
 

@@ -33,7 +33,7 @@ from mix2api.events.log import Append, History, Ticket
 from mix2api.relay.messages import Mail, RelayedTurn, ReplyBatch, decode_mail, encode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import weight_of
-from mix2api.sessions.dispatch import Accepted, Reply
+from mix2api.sessions.worker_port import Accepted, Reply
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store.post import InboxEntry
 from mix2api.upstreams.port import Finished, Text

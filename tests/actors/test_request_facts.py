@@ -17,8 +17,8 @@ from mix2api.actors.request_facts import (
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.codec import encode
 from mix2api.events.kinds import Request
-from mix2api.sessions.dispatch import Submission
 from mix2api.sessions.state import VACANT, SessionState, Stage
+from mix2api.sessions.worker_port import Submission
 from mix2api.vocabulary import Sealed
 from mix2api.wire.turn import Message, Role, Turn
 

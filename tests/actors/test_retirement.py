@@ -24,7 +24,7 @@ from actor_parts import (
 from mix2api.actors.environment import END_LIMIT_S
 from mix2api.events.kinds import SessionNote
 from mix2api.events.log import EventLog
-from mix2api.sessions.dispatch import Accepted, Submission
+from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished, Text
 from mix2api.upstreams.scripted import Script, Wait

@@ -29,7 +29,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.events.kinds import End, UpstreamChunk
 from mix2api.events.log import Append, History, Ticket
 from mix2api.sessions.attribution import attribute
-from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply
+from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply
 from mix2api.store.commit import PendingAppend
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import (

@@ -8,8 +8,8 @@ from actor_parts import BEGINNING, SEAL, Bench, ended, submission, text_of, turn
 from mix2api.actors.run_tools import result_ids
 from mix2api.actors.translation import APOLOGY, NOT_THERE
 from mix2api.events.kinds import ToolCall, ToolResult
-from mix2api.sessions.dispatch import Accepted, Reply, Submission, ToolCallDelta
 from mix2api.sessions.state import CalledTool, SessionState
+from mix2api.sessions.worker_port import Accepted, Reply, Submission, ToolCallDelta
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished, Text, ToolInputAvailable, UpstreamEvent
 from mix2api.upstreams.scripted import Script

@@ -28,7 +28,7 @@ from mix2api.actors.environment import QUEUE_LENGTH, SNAPSHOT_EVERY
 from mix2api.errors import Overloaded
 from mix2api.events.kinds import SessionNote
 from mix2api.events.log import Recorded
-from mix2api.sessions.dispatch import Accepted, Submission
+from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.upstreams.port import Finished, Text, UpstreamFault
 from mix2api.upstreams.scripted import Hang, Raise, Script, Wait
 from mix2api.vocabulary import Detail, Digest, EndReason, SessionId, SessionWord

@@ -23,8 +23,8 @@ from actor_parts import (
 from histories import Given, answer, messages, user
 
 from mix2api.edge.continuing import Continuing
-from mix2api.sessions.dispatch import Accepted, Reply, Submission
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.worker_port import Accepted, Reply, Submission
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.upstreams.port import (
     AbortedByUpstream,

@@ -4,8 +4,8 @@ import pytest
 from actor_parts import BEGINNING, GOOD, SEAL, Bench, kinds, submission, working
 from histories import REALM, Given, answer, calling, messages, result, user
 
-from mix2api.sessions.dispatch import Accepted, Submission
 from mix2api.sessions.lineage import Lineage, lineage_of
+from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.upstreams.port import Finished, ToolInputAvailable
 from mix2api.upstreams.scripted import Script
 from mix2api.vocabulary import Digest, SessionId

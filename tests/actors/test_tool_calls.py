@@ -7,7 +7,7 @@ from actor_parts import SEAL
 
 from mix2api.actors.tool_calls import CALLS_MAX, CallRules, ToolCalls
 from mix2api.events.kinds import ToolCall
-from mix2api.sessions.dispatch import ToolCallDelta
+from mix2api.sessions.worker_port import ToolCallDelta
 from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
 from mix2api.vocabulary import RunId

@@ -14,7 +14,7 @@ from mix2api.actors.tool_calls import CALLS_MAX, CallRules
 from mix2api.actors.translation import APOLOGY, NOT_THERE, Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
-from mix2api.sessions.dispatch import ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.tools.ids import CallIds
 from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser
 from mix2api.upstreams.port import (

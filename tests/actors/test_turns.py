@@ -6,7 +6,7 @@ from attrs import define, field
 
 from mix2api.actors import refusals
 from mix2api.actors.turns import PendingTurn
-from mix2api.sessions.dispatch import Reply
+from mix2api.sessions.worker_port import Reply
 from mix2api.store.memory import MemoryEventLog
 from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
 

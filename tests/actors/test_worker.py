@@ -22,7 +22,7 @@ from attrs import define, field
 from mix2api.actors.worker import ENDING_S
 from mix2api.errors import Overloaded
 from mix2api.events.log import History
-from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.worker_port import Ended
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished
 from mix2api.upstreams.scripted import Hang, Script, Wait

@@ -21,8 +21,8 @@ from mix2api.edge.serving import server_config
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
-from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, Reply, TextDelta
 from mix2api.sessions.resolution import Reuse, SessionIndex
+from mix2api.sessions.worker_port import Accepted, Ended, EndedUsage, Reply, TextDelta
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.store_watch import Silence, StoreWatch
 from mix2api.vocabulary import EndReason, FinishReason, ProcessId, Shard

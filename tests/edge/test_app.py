@@ -8,7 +8,7 @@ from edge.harness import ACCEPTED, ASK, TOKEN, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.replies import ReplyReader
-from mix2api.sessions.dispatch import Submission
+from mix2api.sessions.worker_port import Submission
 from mix2api.vocabulary import EndReason
 
 

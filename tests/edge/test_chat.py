@@ -23,7 +23,7 @@ from edge.harness import (
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.errors import InvalidRequest, Overloaded, StoreUnavailable
-from mix2api.sessions.dispatch import Ended, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import Ended, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.settings.choices import InboundAuthMode
 from mix2api.vocabulary import Detail, EndReason, FinishReason, Receipt
 from mix2api.wire.turn import AskedBase, ChosenBase

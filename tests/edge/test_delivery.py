@@ -5,7 +5,7 @@ from edge.harness import ACCEPTED, STOPPED
 from mix2api.edge.delivery import Delivery, LiveDeliveries, Patience
 from mix2api.edge.scripted_dispatch import ScriptedDispatch, ScriptedRun
 from mix2api.replies import ReplyBuffer, ReplyReader
-from mix2api.sessions.dispatch import TextDelta
+from mix2api.sessions.worker_port import TextDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 

@@ -8,7 +8,7 @@ import trio
 from edge.harness import ACCEPTED, FAILED, HELLO, TOKEN, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.sessions.dispatch import Reply, TextDelta
+from mix2api.sessions.worker_port import Reply, TextDelta
 from mix2api.vocabulary import Receipt
 
 

@@ -9,7 +9,7 @@ import trio.testing
 from edge.harness import ACCEPTED, ASK, STOPPED, TOKEN, Client, Edge, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.sessions.dispatch import TextDelta
+from mix2api.sessions.worker_port import TextDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 ALIVE = b"GET /health/live HTTP/1.1\r\nhost: edge\r\n\r\n"

@@ -7,7 +7,7 @@ from edge.harness import ACCEPTED, STOPPED, Client, Edge, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.errors import Overloaded, StoreUnavailable
-from mix2api.sessions.dispatch import Ended
+from mix2api.sessions.worker_port import Ended
 from mix2api.store_watch import Silence
 from mix2api.vocabulary import Detail, Digest, EndReason, SessionId
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.edge.rendering import StreamRenderer, collect, finish_reason_of, receipt_of
-from mix2api.sessions.dispatch import (
+from mix2api.sessions.worker_port import (
     Accepted,
     Ended,
     EndedUsage,

@@ -7,7 +7,7 @@ from mix2api.edge.delivery import Delivery, LiveDeliveries, Patience
 from mix2api.edge.rendering import StreamRenderer
 from mix2api.edge.responder import StreamBody, WholeBody
 from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader
-from mix2api.sessions.dispatch import Ended, TextDelta
+from mix2api.sessions.worker_port import Ended, TextDelta
 from mix2api.vocabulary import EndReason, FinishReason, Receipt, RequestId, RunId
 from mix2api.wire.chat_answer import AnswerFrame
 

@@ -8,7 +8,7 @@ import trio.testing
 from edge.harness import ACCEPTED, STOPPED, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.sessions.dispatch import TextDelta
+from mix2api.sessions.worker_port import TextDelta
 from mix2api.vocabulary import Receipt
 
 _HOUR_S = 3600

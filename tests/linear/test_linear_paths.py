@@ -24,10 +24,10 @@ from mix2api.events.log import Recorded
 from mix2api.projections import timeline
 from mix2api.sessions.canonical import instructions_form, tools_form
 from mix2api.sessions.decide import decide
-from mix2api.sessions.dispatch import Reply, TextDelta, ToolCallDelta
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.lineage import lineage_of
 from mix2api.sessions.state import VACANT, CalledTool, SessionState, Stage
+from mix2api.sessions.worker_port import Reply, TextDelta, ToolCallDelta
 from mix2api.tools.checks import check_tools
 from mix2api.tools.ids import CallIds
 from mix2api.tools.instruction import reminder, selected

@@ -34,7 +34,7 @@ from mix2api.relay.dispatch import RelayDispatch, RelayOptions
 from mix2api.relay.messages import Hangup, HeadersLeft, Mail, ReplyBatch, Taken, WakeUp, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, weight_of
-from mix2api.sessions.dispatch import Accepted, Ended, Replies, Reply, Submission, TextDelta
+from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission, TextDelta
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.port import UpstreamFault

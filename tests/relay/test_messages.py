@@ -21,7 +21,7 @@ from mix2api.relay.messages import (
     encode_mail,
     encode_turn,
 )
-from mix2api.sessions.dispatch import Accepted, Ended, EndedUsage, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import Accepted, Ended, EndedUsage, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Digest, EndReason, FinishReason, Retirement
 
 MAILS: list[Mail] = [

@@ -6,7 +6,7 @@ from session_scripts import RUN, USAGE
 
 from mix2api.events.kinds import End
 from mix2api.sessions.client_words import ended_reply
-from mix2api.sessions.dispatch import EndedUsage
+from mix2api.sessions.worker_port import EndedUsage
 from mix2api.vocabulary import SUCCESSES, EndReason, FinishReason
 
 GOOD = End(
