@@ -12,8 +12,8 @@ import trio
 from attrs import field, frozen
 from wire_client import Answer
 
+from mix2api.events.audit_entry import read_end_summary, read_request_summary
 from mix2api.projections.endings import Judged, Seen, judged
-from mix2api.projections.summary import read_end_summary, read_request_summary
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun, AuditStream
 from mix2api.vocabulary import EndReason, Receipt
 

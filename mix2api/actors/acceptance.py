@@ -9,9 +9,9 @@ from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import tool_results
 from mix2api.actors.run_record import RunRecord
 from mix2api.actors.turns import PendingTurn
+from mix2api.events.audit_entry import request_summary
 from mix2api.events.kinds import Request
 from mix2api.events.log import EventLog, Opening, Outcome
-from mix2api.projections.summary import request_summary
 from mix2api.sessions.commands import AcceptTurn
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import EndReason

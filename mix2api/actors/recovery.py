@@ -12,10 +12,10 @@ from typing import Protocol
 
 from mix2api.actors.environment import Completed, Environment
 from mix2api.errors import StoreUnavailable
+from mix2api.events.audit_entry import end_summary, read_request_summary
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request, SessionNote
 from mix2api.events.log import Append, Closing, EventLog, OpenRun, Outcome
-from mix2api.projections.summary import end_summary, read_request_summary
 from mix2api.sessions.commands import RecoverRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import IllegalEvent, fold

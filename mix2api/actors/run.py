@@ -26,10 +26,10 @@ from mix2api.actors.run_tools import translation_of
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.upstream_turn import fault_chunk, fault_seen, upstream_call
 from mix2api.errors import StoreUnavailable
+from mix2api.events.audit_entry import end_summary
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, UpstreamChunk
 from mix2api.events.log import Closing, Outcome, Ticket
-from mix2api.projections.summary import end_summary
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide

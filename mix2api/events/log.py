@@ -32,7 +32,7 @@ class Opening:
     edge: ProcessId
     request_digest: Digest
     summary: bytes
-    """The `request` half of the audit entry (`mix2api.projections.summary`), kept in `open` until the end."""
+    """The `request` half of the audit entry (`mix2api.events.audit_entry`), kept in `open` until the end."""
     bind: Digest | None = None
     """A caller's name that leads to this session from now on."""
 

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
+from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.endings import Judged, Seen, judged
-from mix2api.projections.summary import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.tool_loops import LoopFigures, ToolLoops
 from mix2api.vocabulary import FAULT_OF, EndReason, Fault
 
@@ -174,7 +174,7 @@ class Tally:
     _refused: int = field(default=0, init=False)
 
     def add_run(self, run_id: str, request: bytes, end: bytes) -> None:
-        """A run that ended, by the two halves that `mix2api.projections.summary` made."""
+        """A run that ended, by the two halves that `mix2api.events.audit_entry` made."""
         asked = read_request_summary(request)
         ended = read_end_summary(end)
         if asked is None or ended is None:

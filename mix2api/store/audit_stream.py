@@ -21,7 +21,7 @@ _DIGITS: Final = 15
 
 
 class AuditedRun(Struct, frozen=True):
-    """A run that ended. The halves are `mix2api.projections.summary`'s bytes."""
+    """A run that ended. The halves are `mix2api.events.audit_entry`'s bytes."""
 
     position: str
     run_id: RunId

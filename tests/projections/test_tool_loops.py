@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from session_scripts import accept
 
+from mix2api.events.audit_entry import end_summary, request_summary
 from mix2api.events.kinds import End, ToolResult
 from mix2api.projections.audit import Dimension, Figures, Tally
-from mix2api.projections.summary import end_summary, request_summary
 from mix2api.vocabulary import Digest, EndReason, RunId
 
 

@@ -3,8 +3,7 @@
 import pytest
 from attrs import evolve
 
-from mix2api.events.kinds import End, Request, ToolResult, Usage
-from mix2api.projections.summary import (
+from mix2api.events.audit_entry import (
     EndSummary,
     RequestSummary,
     TokenCounts,
@@ -13,6 +12,7 @@ from mix2api.projections.summary import (
     read_request_summary,
     request_summary,
 )
+from mix2api.events.kinds import End, Request, ToolResult, Usage
 from mix2api.vocabulary import Channel, Digest, EndReason, FinishReason, ProcessId, RequestId, RunId
 
 REQUEST = Request(
