@@ -8,7 +8,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 import trio
-from attrs import evolve as changed
+from msgspec.structs import replace
 
 from mix2api.actors import refusals
 from mix2api.actors.acceptance import Acceptance, accept
@@ -286,7 +286,7 @@ class Run:
         if end.end_reason is not EndReason.CLIENT_ABORT:
             status = HTTPStatus.OK if self._headers_sent else ended.http_status
             word, detail = ended.end_reason, ended.detail
-            lost = changed(end, end_reason=word, detail=detail, http_status=status, finish_reason=None)
+            lost = replace(end, end_reason=word, detail=detail, http_status=status, finish_reason=None)
         if not await self._is_taken_over():
             self._report(lost)
 

@@ -1,13 +1,16 @@
-"""The kinds of events, as frozen classes, and the explicit table of their names. Never any content.
+"""The kinds of events, as frozen structs, and the explicit table of their names. Never any content.
 
 The names and fields are a public contract: `KINDS` is what stands in the log, golden bytes of every schema version
 stay in the tests, a field may be added with a default and never changes its meaning (`mix2api.events.codec`).
 Every event of a run carries `seq`, 1 for `request` and one more for each event after it, without gaps.
+
+Structs, not attrs: an event is made, copied with its number and encoded for every step of every run, and each of the three
+costs a twentieth as a struct (ADR 0023). Fields are written in the order of the class, required ones first.
 """
 
 from typing import Final
 
-from attrs import field, frozen
+from msgspec import Struct
 
 from mix2api.vocabulary import (
     Channel,
@@ -27,8 +30,7 @@ SCHEMA_VERSION: Final = 1
 """The highest version that this code writes and reads."""
 
 
-@frozen(kw_only=True)
-class Usage:
+class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Token counts as the upstream gave them (OpenAI's `usage`)."""
 
     prompt_tokens: int
@@ -38,8 +40,7 @@ class Usage:
     cached_tokens: int = 0
 
 
-@frozen(kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A run was accepted. Written before the upstream is called."""
 
     run_id: RunId
@@ -47,17 +48,19 @@ class Request:
     request_id: RequestId
     at_ms: int
     """Wall clock, Unix milliseconds, of the process that runs it."""
-    attempt: int = 1
-    client: str = "other"
-    """A `ClientName`."""
     model: str
     """The configured name, else `#<digest>/<length>`."""
     stream: bool
-    tools_present: bool = False
     messages_all: int
     messages_new: int
-    messages_withheld: int = 0
     body_bytes: int
+    edge: ProcessId
+    worker: ProcessId
+    attempt: int = 1
+    client: str = "other"
+    """A `ClientName`."""
+    tools_present: bool = False
+    messages_withheld: int = 0
     input_tokens: int | None = None
     input_budget: int | None = None
     output_budget: int | None = None
@@ -68,13 +71,10 @@ class Request:
     resolution: str = "fresh"
     """`fresh` or `continued`."""
     resolution_reason: str = "no_history"
-    edge: ProcessId
-    worker: ProcessId
     channel: Channel = Channel.STABLE
 
 
-@frozen(kw_only=True)
-class ToolResult:
+class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The client returned a tool's result with the request."""
 
     run_id: RunId
@@ -86,8 +86,7 @@ class ToolResult:
     """Of the process that wrote it; set by the store."""
 
 
-@frozen(kw_only=True)
-class UpstreamChunk:
+class UpstreamChunk(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The upstream said something, or a cause of ending became known. Deltas are coalesced.
 
     `first_frame`/`last_frame` number the upstream's frames within the run, from 1; both 0 where the entry tells
@@ -119,45 +118,42 @@ class UpstreamChunk:
     """Of the process that wrote it; set by the store."""
 
 
-@frozen(kw_only=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The upstream asked for a tool of the client's."""
 
     run_id: RunId
     seq: int
     tool_call_id: str
-    upstream_call_id: Sealed | None = None
     name: Digest
     index: int
     argument_bytes: int
     digest: Digest
+    upstream_call_id: Sealed | None = None
     channel: Channel = Channel.STABLE
     """Of the process that wrote it; set by the store."""
 
 
-@frozen(kw_only=True)
-class End:
+class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The run ended: exactly once per run."""
 
     run_id: RunId
     seq: int
     end_reason: EndReason
-    detail: str | None = None
     http_status: int
+    total_ms: int
+    detail: str | None = None
     upstream_status: int | None = None
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     first_token_ms: int | None = None
-    total_ms: int
     frames: int = 0
     context: Context = Context.UNKNOWN
-    waits_at: tuple[Digest, ...] = field(factory=tuple)
+    waits_at: tuple[Digest, ...] = ()
     channel: Channel = Channel.STABLE
     """Of the process that wrote it; set by the store."""
 
 
-@frozen(kw_only=True)
-class SessionNote:
+class SessionNote(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something about the session itself. Belongs to no run; `run_id` says which run caused it, if one did."""
 
     word: SessionWord

@@ -10,6 +10,7 @@ from typing import Final, get_args, get_type_hints
 
 import msgspec
 from attrs import evolve, field, frozen
+from msgspec.structs import replace
 
 from mix2api.events.codec import encode
 from mix2api.events.kinds import KIND_OF, End, Event, Request, SessionNote, UpstreamChunk
@@ -172,7 +173,7 @@ def _after_illegal(
         except IllegalEvent:
             pass
     if isinstance(event, Request) and event.run_id not in state.ended:
-        state = evolved(evolve(state, stage=Stage.WAITING, run=None), evolve(event, seq=1))
+        state = evolved(replace(state, stage=Stage.WAITING, run=None), replace(event, seq=1))
     return state, (*flags, Flag.ILLEGAL)
 
 

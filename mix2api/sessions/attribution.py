@@ -7,7 +7,7 @@ sequence is its time. Silence is never a cause.
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
+from msgspec import Struct
 
 from mix2api.events.kinds import UpstreamChunk
 from mix2api.vocabulary import (
@@ -21,8 +21,7 @@ from mix2api.vocabulary import (
 )
 
 
-@frozen
-class Cause:
+class Cause(Struct, frozen=True, omit_defaults=True):
     """Why a run is to end."""
 
     end_reason: EndReason

@@ -3,36 +3,32 @@
 Commands that record what somebody else said hold the event as it will stand, with `seq` 0; `decide` numbers it.
 """
 
-from attrs import frozen
+from msgspec import Struct
 
 from mix2api.events.kinds import Request, ToolCall, ToolResult, UpstreamChunk
 from mix2api.vocabulary import Detail, Digest, EndReason, ProcessId, RunId
 
 
-@frozen(kw_only=True)
-class AcceptTurn:
+class AcceptTurn(Struct, frozen=True, kw_only=True):
     """Take a turn on."""
 
     request: Request
     results: tuple[ToolResult, ...] = ()
 
 
-@frozen
-class RecordChunk:
+class RecordChunk(Struct, frozen=True):
     """The upstream said something, or failed."""
 
     chunk: UpstreamChunk
 
 
-@frozen
-class RecordToolCall:
+class RecordToolCall(Struct, frozen=True):
     """The upstream asked for a tool of the client's."""
 
     call: ToolCall
 
 
-@frozen(kw_only=True)
-class StopRun:
+class StopRun(Struct, frozen=True, kw_only=True):
     """Something other than the upstream ends the run: the client, our limits, a fault of ours."""
 
     run_id: RunId
@@ -41,8 +37,7 @@ class StopRun:
     detail: str | None = None
 
 
-@frozen(kw_only=True)
-class ConcludeRun:
+class ConcludeRun(Struct, frozen=True, kw_only=True):
     """Write the end. A cause must stand."""
 
     run_id: RunId
@@ -55,8 +50,7 @@ class ConcludeRun:
     """Whether the client got exactly what the site said; if not, no history tells what the site holds."""
 
 
-@frozen(kw_only=True)
-class RecoverRun:
+class RecoverRun(Struct, frozen=True, kw_only=True):
     """End the run that a lost process left, by what its events say."""
 
     run_id: RunId
@@ -67,8 +61,7 @@ class RecoverRun:
     """`edge_lost` if it was not the worker that died; else derived."""
 
 
-@frozen(kw_only=True)
-class RetireSession:
+class RetireSession(Struct, frozen=True, kw_only=True):
     """Never continue it."""
 
     why: str

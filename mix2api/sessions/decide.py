@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from attrs import evolve as changed
+from msgspec.structs import replace
 
 from mix2api.events.kinds import End, Event, SessionNote, ToolCall, UpstreamChunk
 from mix2api.sessions.attribution import Cause, cause_of, context_after, http_status
@@ -71,8 +71,8 @@ def _accept(state: SessionState, command: AcceptTurn) -> Decision:
     opening: Decision = ()
     if state.stage is Stage.VACANT:
         opening = (SessionNote(word=SessionWord.OPENED, why=command.request.resolution_reason),)
-    results = (changed(result, seq=number) for number, result in enumerate(command.results, start=2))
-    return (*opening, changed(command.request, seq=1), *results)
+    results = (replace(result, seq=number) for number, result in enumerate(command.results, start=2))
+    return (*opening, replace(command.request, seq=1), *results)
 
 
 def _next(state: SessionState, event: UpstreamChunk | ToolCall) -> Decision:
@@ -84,7 +84,7 @@ def _next(state: SessionState, event: UpstreamChunk | ToolCall) -> Decision:
         raise RefusedCommand("out_of_order")
     if isinstance(event, UpstreamChunk) and event.kind in CAUSE_KINDS and cause_of(event) is None:
         raise RefusedCommand("no_cause")
-    return (changed(event, seq=run.seq + 1),)
+    return (replace(event, seq=run.seq + 1),)
 
 
 def _repeats(run: RunState, event: UpstreamChunk | ToolCall) -> bool:
@@ -160,7 +160,7 @@ def _recover(state: SessionState, command: RecoverRun) -> Decision:
         detail=command.detail or lost_detail(run),
     )
     stopped = decide(state, stop)  # nothing where a cause stands already: the first wins
-    run = changed(run, seq=run.seq + len(stopped))
+    run = replace(run, seq=run.seq + len(stopped))
     cause = run.cause or Cause(stop.end_reason, stop.detail)
     conclude = ConcludeRun(run_id=run.run_id, at_ms=stop.at_ms, headers_sent=run.had_output)
     # Unknown whatever the cause: the call may have been made and not logged, and no client saw a finish.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Final
 
-from attrs import evolve as changed
+from msgspec.structs import replace
 
 from mix2api.events.kinds import End, Event, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
 from mix2api.sessions.attribution import cause_of
@@ -56,16 +56,16 @@ def fold(events: Iterable[Event], start: SessionState = VACANT) -> SessionState:
 
 def _noted(state: SessionState, note: SessionNote, stage: Stage) -> SessionState:
     if note.word is SessionWord.RETIRED:
-        return changed(state, stage=stage, upstream_session=None, upstream_exchange=None, waits_at=())
+        return replace(state, stage=stage, upstream_session=None, upstream_exchange=None, waits_at=())
     if note.word is SessionWord.GAP:
         run = None if state.run is None else _with_hole(state.run, note.count)
-        return changed(state, stage=stage, run=run, gaps=state.gaps + note.count)
-    return changed(state, stage=stage)
+        return replace(state, stage=stage, run=run, gaps=state.gaps + note.count)
+    return replace(state, stage=stage)
 
 
 def _with_hole(run: RunState, lost: int) -> RunState:
     """The run after lost events: they had numbers, and may have told of a call and of output."""
-    return changed(run, seq=run.seq + lost, was_called=True, had_output=True)
+    return replace(run, seq=run.seq + lost, was_called=True, had_output=True)
 
 
 def _requested(state: SessionState, request: Request, stage: Stage) -> SessionState:
@@ -79,7 +79,7 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
         began_ms=request.at_ms,
         waited_at=state.waits_at,
     )
-    return changed(
+    return replace(
         state,
         stage=stage,
         run=run,
@@ -92,7 +92,7 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
 
 
 def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:
-    return changed(
+    return replace(
         state,
         stage=stage,
         run=None,
@@ -109,14 +109,14 @@ def _moved(
     state: SessionState, run: RunState, event: ToolResult | ToolCall | UpstreamChunk, stage: Stage
 ) -> SessionState:
     if isinstance(event, ToolResult):
-        return changed(state, stage=stage, run=changed(run, seq=event.seq))
+        return replace(state, stage=stage, run=replace(run, seq=event.seq))
     if isinstance(event, ToolCall):
-        called = changed(run, seq=event.seq, tool_calls=(*run.tool_calls, event.index), had_output=True)
-        return changed(state, stage=stage, run=called, calls=_remembered(state, event, called))
+        called = replace(run, seq=event.seq, tool_calls=(*run.tool_calls, event.index), had_output=True)
+        return replace(state, stage=stage, run=called, calls=_remembered(state, event, called))
     if event.kind in CAUSE_KINDS and cause_of(event) is None:
         # A run that concludes without a cause could never be ended.
         raise IllegalEvent(f"{trigger_of(event)} without a cause")
-    return changed(
+    return replace(
         state,
         stage=stage,
         run=_heard(run, event),
@@ -132,7 +132,7 @@ def _remembered(state: SessionState, call: ToolCall, run: RunState) -> tuple[Cal
 
 def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:
     output = chunk.kind in _OUTPUT_KINDS
-    return changed(
+    return replace(
         run,
         seq=chunk.seq,
         last_ms=chunk.at_ms,

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from mix2api.events.codec import UnreadableEvent, strict_converter
+from mix2api.events.codec import UnreadableEvent
 from mix2api.events.versions import CURRENT, SNAPSHOT, Schema
 from mix2api.sessions.state import SessionState
 
@@ -16,7 +16,6 @@ class _Document(msgspec.Struct):
     state: dict[str, Any]
 
 
-_converter = strict_converter()
 _decoder = msgspec.json.Decoder(_Document)
 
 
@@ -25,7 +24,7 @@ def encode_snapshot(state: SessionState) -> bytes:
 
     There is no form for older readers: while there are any, the store leaves snapshots out and logs are folded whole.
     """
-    return msgspec.json.encode(_Document(v=CURRENT.version, state=_converter.unstructure(state)))
+    return msgspec.json.encode(_Document(v=CURRENT.version, state=msgspec.to_builtins(state)))
 
 
 def decode_snapshot(data: bytes, schema: Schema = CURRENT) -> SessionState:
@@ -38,8 +37,8 @@ def decode_snapshot(data: bytes, schema: Schema = CURRENT) -> SessionState:
         document = _decoder.decode(data)
         if document.v > schema.version:
             raise UnreadableEvent("newer")
-        return _converter.structure(schema.raised(SNAPSHOT, document.state, document.v), SessionState)
+        return msgspec.convert(schema.raised(SNAPSHOT, document.state, document.v), SessionState)
     except UnreadableEvent:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, msgspec.MsgspecError) as fault:
+    except (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError) as fault:
         raise UnreadableEvent("damaged") from fault

@@ -1,9 +1,9 @@
-"""What a session is at one moment: the fold of its events. Frozen; `evolve` alone makes new ones."""
+"""What a session is at one moment: the fold of its events. Frozen structs (ADR 0023); `evolve` alone makes new ones."""
 
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
+from msgspec import Struct
 
 from mix2api.events.kinds import Usage
 from mix2api.sessions.attribution import Cause
@@ -46,19 +46,17 @@ REMEMBERED_CALLS: Final = 32
 """Calls whose ids are remembered: four rounds of eight. Those of the newest answer are, however many it had."""
 
 
-@frozen(kw_only=True)
-class CalledTool:
+class CalledTool(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call that went to the client, as far as its result has to find back to the site."""
 
     tool_call_id: str
     """Digest of the id that the client has."""
-    upstream_call_id: Sealed | None = None
     name: Digest
     """Of the tool: legacy results name nothing else."""
+    upstream_call_id: Sealed | None = None
 
 
-@frozen(kw_only=True)
-class RunState:
+class RunState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The run under way."""
 
     run_id: RunId
@@ -87,8 +85,7 @@ class RunState:
     had_output: bool = False
 
 
-@frozen(kw_only=True)
-class SessionState:
+class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session's folded events."""
 
     stage: Stage = Stage.VACANT

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from attrs import define, evolve, field
+from msgspec.structs import replace
 
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import Append, History, OpenRun, Recorded, Ticket
@@ -80,7 +81,7 @@ class RedisEventLog:
         """The append with this process's channel in its events; `stable` is the default and needs no mark."""
         if self._channel is Channel.STABLE:
             return append
-        return evolve(append, events=tuple(evolve(event, channel=self._channel) for event in append.events))
+        return evolve(append, events=tuple(replace(event, channel=self._channel) for event in append.events))
 
     def receipt(
         self,

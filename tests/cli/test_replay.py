@@ -5,7 +5,7 @@ import json
 
 import pytest
 import trio
-from attrs import evolve
+from msgspec.structs import replace
 from redis_server import RedisServer
 from session_scripts import RUN, accept, chunk, conclude, events_of, good_run
 from stored_runs import append_raw, new_session, store_run, store_script, stored
@@ -122,7 +122,7 @@ async def test_a_recorded_verdict_that_the_events_do_not_give_is_told_and_gives_
         session = new_session(store)
         *events, end = events_of(good_run())
         assert isinstance(end, End)
-        lie = evolve(end, end_reason=EndReason.TIMEOUT, detail="idle", finish_reason=None)
+        lie = replace(end, end_reason=EndReason.TIMEOUT, detail="idle", finish_reason=None)
         await store_run(store, session, [*events, lie])
         code, text = await replayed(store, session)
     assert code == 1

@@ -5,7 +5,7 @@ import io
 import json
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 from redis_server import RedisServer
 from session_scripts import accept, chunk, conclude, good_run, stop
 from stored_runs import append_raw, new_session, store_script, stored
@@ -101,7 +101,7 @@ async def test_a_session_is_shown_with_its_fingerprints(redis_server: RedisServe
         began_ms = CLOCK.now_ms() - 60_000
         said = {"isolation": isolation, "realm": realm, "resolution_reason": "named"}
         *commands, concluding = good_run(run, at_ms=began_ms, **said)
-        await store_script(store, session, [*commands, evolve(concluding, waits_at=(at,))])
+        await store_script(store, session, [*commands, replace(concluding, waits_at=(at,))])
         _, text = await shown(store, session, JSON)
     facts = json.loads(text)
     fingerprints = [facts[name] for name in ("isolation", "realm", "waits_at", "last_reason")]

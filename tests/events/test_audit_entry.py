@@ -1,7 +1,7 @@
 """The two halves of an audit entry."""
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 
 from mix2api.events.audit_entry import (
     EndSummary,
@@ -106,7 +106,7 @@ def test_results_and_calls_stand_at_the_end_where_there_are_any() -> None:
     read = read_request_summary(asked)
     assert read is not None
     assert read.results == (("c1", "d1"),)
-    called = evolve(END, end_reason=EndReason.TOOL_CALLS)
+    called = replace(END, end_reason=EndReason.TOOL_CALLS)
     ended = read_end_summary(end_summary(called, ["c1", "c2"]))
     assert ended is not None
     assert ended.calls == ("c1", "c2")

@@ -8,7 +8,7 @@ from event_strategies import events
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.events.codec import Encoded, UnreadableEvent, decode, encode, strict_converter
+from mix2api.events.codec import Encoded, UnreadableEvent, decode, encode
 from mix2api.events.kinds import KIND_OF, KINDS, End, Event, SessionNote, UpstreamChunk
 from mix2api.vocabulary import SessionWord
 
@@ -169,12 +169,3 @@ def _read_or_unreadable(kind: bytes, version: bytes, data: bytes) -> None:
     # What is read is whole: it can be written again and is the same.
     again = encode(event)
     assert decode(again.kind, again.version, again.data) == event
-
-
-def test_numbers_are_numbers_and_whole_ones_are_floats_where_floats_are_wanted() -> None:
-    converter = strict_converter()
-    assert converter.structure(1, float) == 1.0
-    assert converter.structure(1.5, float) == 1.5
-    for wrong in ("1", True, None):
-        with pytest.raises(TypeError):
-            converter.structure(wrong, float)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from attrs import fields
+from msgspec.structs import fields
 
 from mix2api.events.codec import decode, encode
 from mix2api.events.kinds import KINDS, End, Event, UpstreamChunk, Usage

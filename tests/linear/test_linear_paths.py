@@ -12,6 +12,7 @@ from actor_parts import MINT, SEAL, bench, submission
 from attrs import evolve
 from counted import calls_of
 from linear.inputs import ANSWERS, BODIES, HISTORIES, TEXTS, tools
+from msgspec.structs import replace
 from session_scripts import RUN, accept, chunk, conclude, tool_call
 
 from mix2api.actors.environment import ActorOptions
@@ -79,7 +80,7 @@ def state_of(messages: list[Message]) -> SessionState:
         for message in messages
         for each in message.tool_calls or ()
     ]
-    return evolve(HELD, calls=tuple(called))
+    return replace(HELD, calls=tuple(called))
 
 
 PATHS_OF_HISTORIES: dict[str, Callable[[list[Message]], Callable[[], object]]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from attrs import evolve
+from msgspec.structs import replace
 from session_scripts import PROCESS, RUN, accept, chunk, conclude, events_of, good_run, recover, tool_call
 
 from mix2api.events.kinds import KIND_OF, End, Event, Request, SessionNote, ToolCall, UpstreamChunk
@@ -78,7 +78,7 @@ def test_every_sealed_field_is_known_as_such() -> None:
 def test_rows_of_digests_are_lists() -> None:
     *events, end = events_of(good_run())
     assert isinstance(end, End)
-    rows = rows_of([*events, evolve(end, waits_at=(Digest("a"), Digest("b")))])
+    rows = rows_of([*events, replace(end, waits_at=(Digest("a"), Digest("b")))])
     assert rows[-1].facts["waits_at"] == ["a", "b"]
 
 
@@ -99,9 +99,9 @@ def test_a_verdict_that_the_events_do_not_give_is_a_difference() -> None:
     *events, end = events_of(good_run())
     assert isinstance(end, End)
     for wrong in (
-        evolve(end, end_reason=EndReason.TIMEOUT),
-        evolve(end, detail="idle"),
-        evolve(end, finish_reason=FinishReason.LENGTH),
+        replace(end, end_reason=EndReason.TIMEOUT),
+        replace(end, detail="idle"),
+        replace(end, finish_reason=FinishReason.LENGTH),
     ):
         assert flags_of([*events, wrong])[-1] == (Flag.DIFFERENCE,)
 
@@ -161,7 +161,7 @@ def test_a_doubled_event_is_illegal_and_changes_nothing() -> None:
 def test_an_illegal_event_beyond_missing_numbers_stays_illegal() -> None:
     events = events_of([accept(), chunk(ChunkKind.OPEN)])
     late = chunk(ChunkKind.OPEN).chunk
-    rows = rows_of([*events, evolve(late, seq=9)])
+    rows = rows_of([*events, replace(late, seq=9)])
     assert rows[-1].flags == (Flag.ILLEGAL,)
     assert rows[-1].stage == "called"
 
@@ -169,7 +169,7 @@ def test_an_illegal_event_beyond_missing_numbers_stays_illegal() -> None:
 def test_an_end_that_nothing_led_to_differs_and_is_illegal() -> None:
     end = events_of(good_run())[-1]
     assert isinstance(end, End)
-    assert flags_of([*events_of([accept()]), evolve(end, seq=2)])[-1] == (Flag.ILLEGAL, Flag.DIFFERENCE)
+    assert flags_of([*events_of([accept()]), replace(end, seq=2)])[-1] == (Flag.ILLEGAL, Flag.DIFFERENCE)
 
 
 def test_a_request_in_the_middle_of_a_run_is_illegal_and_begins_anew() -> None:

@@ -1,7 +1,7 @@
 """What a client is told when a run ends."""
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 from session_scripts import RUN, USAGE
 
 from mix2api.events.kinds import End
@@ -19,7 +19,7 @@ GOOD = End(
     usage=USAGE,
     total_ms=90,
 )
-FAILED = evolve(GOOD, end_reason=EndReason.TIMEOUT, detail="idle", http_status=504, finish_reason=None)
+FAILED = replace(GOOD, end_reason=EndReason.TIMEOUT, detail="idle", http_status=504, finish_reason=None)
 
 
 def test_a_success_has_finish_and_usage_and_no_words() -> None:
@@ -29,7 +29,7 @@ def test_a_success_has_finish_and_usage_and_no_words() -> None:
 
 
 def test_without_usage_there_is_none() -> None:
-    assert ended_reply(evolve(GOOD, usage=None)).usage is None
+    assert ended_reply(replace(GOOD, usage=None)).usage is None
 
 
 def test_a_failure_says_what_and_where_and_then_what_the_upstream_said() -> None:
@@ -45,7 +45,7 @@ def test_what_the_upstream_says_is_redacted() -> None:
 
 
 def test_the_upstream_s_own_retry_time_goes_before_ours() -> None:
-    lost = evolve(FAILED, end_reason=EndReason.WORKER_LOST, detail=None)
+    lost = replace(FAILED, end_reason=EndReason.WORKER_LOST, detail=None)
     assert ended_reply(lost).retry_after_s == 1
     assert ended_reply(lost, retry_after_s=30).retry_after_s == 30
     assert ended_reply(FAILED).retry_after_s is None
@@ -53,7 +53,7 @@ def test_the_upstream_s_own_retry_time_goes_before_ours() -> None:
 
 @pytest.mark.parametrize("reason", sorted(set(EndReason) - SUCCESSES))
 def test_every_failure_has_words_and_a_code(reason: EndReason) -> None:
-    reply = ended_reply(evolve(FAILED, end_reason=reason, detail=None))
+    reply = ended_reply(replace(FAILED, end_reason=reason, detail=None))
     assert reply.message
     assert reply.error_code
     assert reply.end_reason is reason

@@ -1,7 +1,7 @@
 """`evolve` and `fold`: what each event makes of a session, and what is illegal."""
 
 import pytest
-from attrs import evolve as changed
+from msgspec.structs import replace
 from session_scripts import (
     PROCESS,
     RUN,
@@ -58,7 +58,7 @@ def test_an_end_gives_its_run_back_and_the_session_waits() -> None:
 
 def test_an_end_says_where_the_session_waits() -> None:
     *events, end = events_of(good_run())
-    waiting = fold([*events, changed(end, waits_at=(Digest("a"),))])
+    waiting = fold([*events, replace(end, waits_at=(Digest("a"),))])
     assert waiting.waits_at == (Digest("a"),)
 
 
@@ -95,12 +95,12 @@ def test_lost_events_of_a_run_may_have_been_any() -> None:
     assert (state.stage, state.run.seq, state.gaps) == (Stage.GAPPED, 4, 3)
     assert lost_detail(state.run) is Detail.MID_STREAM
     *_, end = events_of(good_run())
-    assert evolve(state, changed(end, seq=5)).stage is Stage.WAITING
+    assert evolve(state, replace(end, seq=5)).stage is Stage.WAITING
 
 
 def test_a_gap_between_runs_is_counted_and_changes_nothing_else() -> None:
     waiting = state_after(good_run())
-    assert evolve(waiting, gap(2, None)) == changed(waiting, gaps=2)
+    assert evolve(waiting, gap(2, None)) == replace(waiting, gaps=2)
 
 
 def test_remarks_change_nothing() -> None:
@@ -116,20 +116,20 @@ REQUEST = accept().request
 @pytest.mark.parametrize(
     ("state", "event"),
     [
-        pytest.param(VACANT, changed(REQUEST, seq=1), id="a request before the session is opened"),
+        pytest.param(VACANT, replace(REQUEST, seq=1), id="a request before the session is opened"),
         pytest.param(state_after(good_run()), OPENED, id="a session opened twice"),
-        pytest.param(state_after(good_run()), changed(REQUEST, seq=1), id="a run that has ended"),
+        pytest.param(state_after(good_run()), replace(REQUEST, seq=1), id="a run that has ended"),
         pytest.param(
-            state_after(good_run()), changed(REQUEST, seq=2, run_id=OTHER), id="a run that begins late"
+            state_after(good_run()), replace(REQUEST, seq=2, run_id=OTHER), id="a run that begins late"
         ),
-        pytest.param(state_after([accept()]), changed(REQUEST, seq=1, run_id=OTHER), id="two runs at once"),
+        pytest.param(state_after([accept()]), replace(REQUEST, seq=1, run_id=OTHER), id="two runs at once"),
         pytest.param(
             state_after([accept()]),
-            changed(chunk(ChunkKind.OPEN, OTHER).chunk, seq=2),
+            replace(chunk(ChunkKind.OPEN, OTHER).chunk, seq=2),
             id="another run's chunk",
         ),
-        pytest.param(state_after([accept()]), changed(chunk(ChunkKind.OPEN).chunk, seq=3), id="a hole"),
-        pytest.param(state_after([accept()]), changed(chunk(ChunkKind.OPEN).chunk, seq=1), id="a repeat"),
+        pytest.param(state_after([accept()]), replace(chunk(ChunkKind.OPEN).chunk, seq=3), id="a hole"),
+        pytest.param(state_after([accept()]), replace(chunk(ChunkKind.OPEN).chunk, seq=1), id="a repeat"),
         pytest.param(state_after([accept()]), events_of(good_run())[-1], id="an end without a cause"),
         pytest.param(SessionState(stage=Stage.CALLED), chunk(ChunkKind.START).chunk, id="no run at all"),
     ],
@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_illegal(state: SessionState, event: Event) -> None
 def test_a_conclusion_without_a_cause_is_illegal(kind: ChunkKind) -> None:
     state = state_after([accept(), chunk(ChunkKind.OPEN)])
     with pytest.raises(IllegalEvent, match="without a cause"):
-        evolve(state, changed(chunk(kind).chunk, seq=3))
+        evolve(state, replace(chunk(kind).chunk, seq=3))
 
 
 def test_the_kinds_of_a_good_run_are_what_they_should_be() -> None:

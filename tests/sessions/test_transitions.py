@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from attrs import evolve as changed
+from msgspec.structs import replace
 from session_scripts import PROCESS, RUN, accept, chunk, events_of, good_run, state_after, tool_call
 
 from mix2api.events.kinds import End, Event, SessionNote, ToolResult
@@ -43,13 +43,13 @@ def event_for(trigger: Trigger, state: SessionState) -> Event:
         return SessionNote(word=SessionWord(word), why="test", process=PROCESS)
     if kind == "upstream_chunk":
         said = ChunkKind(word)
-        return changed(chunk(said, **_CAUSES.get(said, {})).chunk, run_id=run_id, seq=seq)
+        return replace(chunk(said, **_CAUSES.get(said, {})).chunk, run_id=run_id, seq=seq)
     made: dict[str, Event] = {
-        "request": changed(accept().request, run_id=RunId("run_new"), seq=1),
+        "request": replace(accept().request, run_id=RunId("run_new"), seq=1),
         "tool_result": ToolResult(
             run_id=run_id, seq=seq, tool_call_id="call_1", size_bytes=3, digest=Digest("d")
         ),
-        "tool_call": changed(tool_call(0).call, run_id=run_id, seq=seq),
+        "tool_call": replace(tool_call(0).call, run_id=run_id, seq=seq),
         "end": End(run_id=run_id, seq=seq, end_reason=EndReason.STOP, http_status=200, total_ms=9),
     }
     return made[kind]

@@ -1,7 +1,7 @@
 """Where a session waits between its turns, as its events say: taken, put back, moved on, nowhere."""
 
 import pytest
-from attrs import evolve
+from msgspec.structs import replace
 from session_scripts import RUN, accept, chunk, conclude, good_run, state_after
 
 from mix2api.sessions.decide import RefusedCommand, decide
@@ -15,15 +15,15 @@ NEXT = RunId("run_next")
 def waiting() -> SessionState:
     """A session that answered a turn and waits."""
     *commands, concluding = good_run()
-    return state_after([*commands, evolve(concluding, waits_at=FIRST)])
+    return state_after([*commands, replace(concluding, waits_at=FIRST)])
 
 
 def after(*commands: object) -> SessionState:
     """The same after a second run, which ends with these."""
     *first, concluding = good_run()
     taken = accept(NEXT, taken=FIRST[0])
-    ending = evolve(conclude(NEXT), waits_at=SECOND)
-    return state_after([*first, evolve(concluding, waits_at=FIRST), taken, *commands, ending])
+    ending = replace(conclude(NEXT), waits_at=SECOND)
+    return state_after([*first, replace(concluding, waits_at=FIRST), taken, *commands, ending])
 
 
 def failed(detail: Detail, status: int | None = None) -> list[object]:
@@ -79,4 +79,4 @@ def test_a_turn_that_the_site_may_have_taken_leaves_the_session_nowhere(
 
 def test_an_answer_that_the_client_did_not_get_as_it_was_leaves_the_session_nowhere() -> None:
     *commands, concluding = good_run(RUN)
-    assert state_after([*commands, evolve(concluding, waits_at=FIRST, faithful=False)]).waits_at == ()
+    assert state_after([*commands, replace(concluding, waits_at=FIRST, faithful=False)]).waits_at == ()

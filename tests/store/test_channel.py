@@ -1,7 +1,7 @@
 """Which release wrote an event stands in the event."""
 
 import store_parts as parts
-from attrs import evolve
+from msgspec.structs import replace
 from redis_server import RedisServer
 
 from mix2api.vocabulary import Channel
@@ -20,5 +20,5 @@ async def test_every_event_of_a_canary_process_says_so(redis_server: RedisServer
             await store.log.submit(append).wait()
         history = await store.log.history(session)
     assert [recorded.event for recorded in history.recorded] == [
-        evolve(event, channel=Channel.CANARY) for append in appends for event in append.events
+        replace(event, channel=Channel.CANARY) for append in appends for event in append.events
     ]
