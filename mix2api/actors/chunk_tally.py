@@ -1,73 +1,81 @@
 """The upstream's frames as entries for the log: frames of one kind are counted together until another kind, or `flush`.
 
-This is on the hot path: `count` is called for every delta.
+This is on the hot path: `count` is called for every delta. The bounds of what a site may send are kept here, where it is
+counted (`mix2api.actors.site_bounds`).
 """
 
+from collections.abc import Callable
 from typing import Any
 
+from mix2api.actors.site_bounds import ANSWER_BYTES, EMPTY_FRAMES_MAX, ENTRIES_MAX
 from mix2api.events.kinds import ToolCall, UpstreamChunk
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
-from mix2api.vocabulary import ChunkKind, RunId
+from mix2api.vocabulary import ChunkKind, Detail, RunId
 
 
 class ChunkTally:
-    """One run's frames."""
+    """One run's frames.
 
-    def __init__(self, run_id: RunId) -> None:
+    Args:
+        run_id: whose.
+        at_ms: milliseconds since the run began. Asked once an entry, when its first frame has come.
+        answer_bytes: UTF-8 bytes of content that the answer may have.
+    """
+
+    def __init__(self, run_id: RunId, at_ms: Callable[[], int], answer_bytes: int = ANSWER_BYTES) -> None:
         self._run_id = run_id
+        self._at_ms = at_ms
+        self._answer_bytes = answer_bytes
         self.commands: list[RecordChunk | RecordToolCall] = []
-        """For the log, in order; the caller takes them away."""
+        """For the log, in order; the caller takes them away and leaves the list."""
         self.status: int | None = None
         """The upstream's, until it has been told."""
-        self.at_ms = 0
-        """When the frames that are counted now came, milliseconds after the run began."""
+        self.kind: ChunkKind | None = None
+        """Of the deltas that are counted now. None: `flush` has nothing to add."""
+        self.content_bytes = 0
+        """UTF-8 bytes of the content so far."""
+        self.excess: Detail | None = None
+        """The first bound that the site has passed."""
+        self._told_bytes = 0
         self._frame = 0
         self._skipped = 0
-        self._kind: ChunkKind | None = None
         self._first_frame = 0
         self._last_frame = 0
         self._first_ms = 0
-        self.untold_bytes = 0
-        """UTF-8 bytes of the content that is counted now."""
-        self.told_bytes = 0
-        """UTF-8 bytes of the content in entries."""
-        self.forced = 0
-        """Entries that a frame of another kind, or one with an entry of its own, has made."""
-        self.empty_frames = 0
-        """Frames without content that made no entry."""
-
-    @property
-    def has_unlogged(self) -> bool:
-        """Whether `flush` would add something."""
-        return self._kind is not None
+        self._forced = 0
+        self._empty_frames = 0
 
     def count(self, kind: ChunkKind, text: str) -> None:
         """A frame with this content."""
-        if kind is not self._kind:
-            self.forced += self._kind is not None
-            self.flush()
-            self._kind, self._first_frame, self._first_ms = kind, self._frame + 1, self.at_ms
+        if kind is not self.kind:
+            if self.kind is not None:
+                self._force()
+                self.flush()
+            self.kind, self._first_frame, self._first_ms = kind, self._frame + 1, self._at_ms()
         self._frame += 1
         self._last_frame = self._frame
-        self.untold_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        self.content_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if self.content_bytes > self._answer_bytes:
+            self.excess = self.excess or Detail.TOO_LARGE
 
     def skip(self, frames: int = 1) -> None:
         """Frames that say nothing to the client; told with the next entry."""
-        self._frame += frames
         self._skipped += frames
-        self.empty_frames += frames
+        self.hear(frames)
 
-    def hear(self) -> None:
-        """A frame that is told with a later entry."""
-        self._frame += 1
-        self.empty_frames += 1
+    def hear(self, frames: int = 1) -> None:
+        """Frames that are told with a later entry."""
+        self._frame += frames
+        self._empty_frames += frames
+        if self._empty_frames > EMPTY_FRAMES_MAX:
+            self.excess = self.excess or Detail.TOO_MANY
 
     def single(self, kind: ChunkKind, **facts: Any) -> None:
         """An entry of its own for one frame."""
         self.flush()
-        self.forced += 1
+        self._force()
         self._frame += 1
-        self._chunk(kind, self._frame, self._frame, at_ms=self.at_ms, **facts)
+        self._enter(kind, self._frame, self._frame, at_ms=self._at_ms(), **facts)
 
     def tell_calls(self, calls: list[ToolCall]) -> None:
         """Entries for calls, behind the frames that they came in."""
@@ -76,15 +84,20 @@ class ChunkTally:
 
     def flush(self) -> None:
         """Puts the deltas counted so far into `commands`."""
-        kind, self._kind = self._kind, None
+        kind, self.kind = self.kind, None
         if kind is not None:
-            self._chunk(
-                kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=self.untold_bytes
+            size_bytes, self._told_bytes = self.content_bytes - self._told_bytes, self.content_bytes
+            self._enter(
+                kind, self._first_frame, self._last_frame, at_ms=self._first_ms, size_bytes=size_bytes
             )
-            self.told_bytes += self.untold_bytes
-            self.untold_bytes = 0
 
-    def _chunk(self, kind: ChunkKind, first_frame: int, last_frame: int, **facts: Any) -> None:
+    def _force(self) -> None:
+        """Notes an entry that a frame of another kind, or one with an entry of its own, has made."""
+        self._forced += 1
+        if self._forced > ENTRIES_MAX:
+            self.excess = self.excess or Detail.TOO_MANY
+
+    def _enter(self, kind: ChunkKind, first_frame: int, last_frame: int, **facts: Any) -> None:
         chunk = UpstreamChunk(
             run_id=self._run_id,
             seq=0,

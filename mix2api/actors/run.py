@@ -4,7 +4,9 @@ Order is everything here (ADR 0002): `request` is durable before the upstream is
 leaves. The first cause wins: frames are taken in the order of the wire, and `stop` counts at the moment it is called.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 from http import HTTPStatus
 
 import trio
@@ -23,8 +25,10 @@ from mix2api.actors.environment import (
 from mix2api.actors.request_facts import request_event, unseen_of
 from mix2api.actors.run_record import RunRecord
 from mix2api.actors.run_tools import translation_of
+from mix2api.actors.translation import Phase
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.upstream_turn import fault_chunk, fault_seen, upstream_call
+from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
 from mix2api.events.audit_entry import end_summary
 from mix2api.events.codec import UnreadableEvent
@@ -45,6 +49,19 @@ from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
 
 class Unowned(Exception):
     """The run was not accepted: this process does not hold the session's shard. Nothing of it is in the log."""
+
+
+class RunPhase(Enum):
+    """Where a run stands with the log."""
+
+    ACCEPTING = auto()
+    """Its `request` is on its way, or was refused."""
+    RUNNING = auto()
+    """The log has its `request`."""
+    ENDED = auto()
+    """Its `end` was handed over: nothing more is said to the log."""
+    FENCED = auto()
+    """Another process has the session: nothing more is said to the log, and no finish to the client."""
 
 
 class Run:
@@ -71,26 +88,23 @@ class Run:
         self._session_id = session_id
         self._turn = turn
         self._submission = turn.submission
-        self._began_ms = environment.clock.monotonic_ms()
+        self._at_ms = _since_now(environment.clock)
         self._unlogged = unlogged
         self._interrupt = trio.CancelScope()
-        self._stop: StopRun | None = None
-        self._fault: UpstreamFault | None = None
-        self._refused = False
-        """Its client was told that it was not accepted, and the edge has reported that; the log has the run nevertheless."""
-        self._concluded = False
-        self._fenced = False
+        self._phase = RunPhase.ACCEPTING
+        self._cause: StopRun | UpstreamFault | None = None
+        """What ends the run, if not the upstream's own words. The first cause stays."""
         self._told_bytes = 0
         """Of the answer's content, as far as it has been passed on."""
         self._unseen = unseen_of(self._submission, state, environment.options)
         self._request = request_event(environment, turn, state, self._unseen)
-        self._translation = translation_of(self._submission, state, environment)
+        self._translation = translation_of(self._submission, state, environment, self._at_ms)
         self._record = RunRecord(environment.log, session_id, self._submission.run_id, state)
 
     @property
     def lost_session(self) -> bool:
         """Whether the site had lost the session before the client saw anything: the turn is to run again, once."""
-        return self._translation.lost_session and self._concluded and not self._turn.over
+        return self._phase is RunPhase.ENDED and self._site_lost_it and not self._turn.over
 
     async def perform(self) -> SessionState | None:
         """Runs the turn to its end.
@@ -111,29 +125,26 @@ class Run:
     async def _perform(self) -> SessionState | None:
         before = self._record.state
         if not await self._accept():
-            return None if self._fenced else before
-        if self._stop is None:
+            return None if self._phase is RunPhase.FENCED else before
+        if self._cause is None:
             await self._call()
-        if not self._concluded:
+        if self._phase is RunPhase.RUNNING:
             await self._conclude()
-        return None if self._fenced else self._record.state
+        return self._record.state if self._phase is RunPhase.ENDED else None
 
     def stop(self, end_reason: EndReason, detail: str | None) -> None:
         """Ends the run with that cause, now, unless a cause stands already."""
-        if self._stop is None and self._fault is None and not self._translation.caused:
-            self._stop = self._stopped(end_reason, detail)
+        if self._cause is None and self._translation.phase is Phase.OPEN:
+            self._cause = self._stopped(end_reason, detail)
             self._interrupt.cancel()
 
     def flush(self) -> None:
         """Logs the deltas that were held back, and hears of those before. Never raises: the worker's pulse calls."""
         try:
-            self._translation.flush()
+            self._translation.tally.flush()
             self._log_translated()
         except Exception as fault:  # noqa: BLE001 - part of the supervision of a run: its fault stays its own
             self._blame(fault)
-
-    def _at_ms(self) -> int:
-        return int(self._env.clock.monotonic_ms() - self._began_ms)
 
     def _stopped(self, end_reason: EndReason, detail: str | None) -> StopRun:
         return StopRun(
@@ -152,13 +163,14 @@ class Run:
         """
         acceptance = await accept(self._env, self._turn, self._request, self._record, self._too_late)
         if acceptance is Acceptance.FENCED:
-            self._fenced = True
-            if self._stop is None:
+            self._phase = RunPhase.FENCED
+            if self._cause is None:
                 self._turn.run = None
                 raise Unowned
             self._turn.end(refusals.not_owner())
         if acceptance is not Acceptance.ACCEPTED:
             return False
+        self._phase = RunPhase.RUNNING
         if not self._turn.over:  # else it came too late, and its client knows
             request = self._request
             self._turn.session_id = self._session_id
@@ -167,7 +179,6 @@ class Run:
         return True
 
     def _too_late(self, told: Ended) -> None:
-        self._refused = True
         self._turn.perhaps_in = self._session_id
         self.stop(told.end_reason, told.detail)
 
@@ -183,22 +194,24 @@ class Run:
             with self._interrupt:
                 async with self._env.upstream.open(self._upstream_call()) as stream:
                     await self._listen(stream)
-                    if self._translation.finished:
+                    if self._translation.phase is Phase.FINISHED:
                         await self._conclude()
         except UpstreamFault as fault:
-            if self._stop is None and not self._translation.caused:
-                self._fault = self._as_seen(fault)
+            if self._cause is None and self._translation.phase is Phase.OPEN:
+                continued = self._translation.expected_session is not None
+                self._cause = fault_seen(fault, continued=continued).again()
         except Exception as fault:
-            if self._concluded:
+            if self._phase is not RunPhase.RUNNING:
                 raise  # the end is written: what is left is the client, and that is the worker's to tell
             self._blame(fault)
 
-    def _as_seen(self, fault: UpstreamFault) -> UpstreamFault:
-        translation = self._translation
-        seen = fault_seen(fault, continued=translation.expected_session is not None).again()
-        if seen.detail is Detail.SESSION_LOST:
-            translation.lost_session = not translation.deltas
-        return seen
+    @property
+    def _site_lost_it(self) -> bool:
+        """Whether the site has lost the session that it was to continue, before it said anything of an answer."""
+        cause, translation = self._cause, self._translation
+        if isinstance(cause, UpstreamFault) and cause.detail is Detail.SESSION_LOST:
+            return translation.deltas == 0
+        return translation.phase is Phase.LOST
 
     def _upstream_call(self) -> UpstreamCall:
         call = upstream_call(self._env, self._submission, self._record.state, self._unseen)
@@ -208,13 +221,13 @@ class Run:
     async def _listen(self, stream: UpstreamStream) -> None:
         translation, replies, limit = self._translation, self._turn.replies, self._env.options.backlog_bytes
         async for batch in stream:
-            if self._stop is not None:
+            if self._cause is not None:
                 return  # it came in the same turn of the loop as the cause that stands, and after it
-            translation.take(batch, self._at_ms())
+            is_left = translation.take(batch)
             self._pass_on()
-            if translation.has_more:
+            if is_left:
                 await self._go_on()
-            if translation.caused:
+            if translation.phase is not Phase.OPEN:
                 return
             if replies.held_bytes > limit:
                 await self._wait_for_client(stream)
@@ -223,27 +236,28 @@ class Run:
     async def _go_on(self) -> None:
         """Translates what is left of a large batch, in portions: other tasks run between them."""
         try:
-            while self._translation.has_more:
+            is_left = True
+            while is_left:
                 await trio.lowlevel.checkpoint()
-                if self._stop is not None:
+                if self._cause is not None:
                     return
-                self._translation.go_on()
+                is_left = self._translation.go_on()
                 self._pass_on()
         finally:
             self._translation.let_go()
 
     def _pass_on(self) -> None:
         """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""
-        translation = self._translation
-        if translation.replies:
-            told_bytes, self._told_bytes = self._told_bytes, translation.content_bytes
-            self._turn.replies.put(translation.replies, translation.content_bytes - told_bytes)
-            translation.replies = []
-        if translation.caused:
+        answer, tally = self._translation.answer, self._translation.tally
+        if answer.replies:
+            told_bytes, self._told_bytes = self._told_bytes, tally.content_bytes
+            self._turn.replies.put(answer.replies, tally.content_bytes - told_bytes)
+            answer.replies = []
+        if self._translation.phase is not Phase.OPEN:
             return
-        if translation.commands:
+        if tally.commands:
             self._log_translated()
-        if translation.has_unlogged:
+        if tally.kind is not None:
             self._unlogged.add(self)
 
     async def _wait_for_client(self, stream: UpstreamStream) -> None:
@@ -263,13 +277,15 @@ class Run:
     async def _conclude(self) -> None:
         """Writes the cause and the `end`, then lets the ending leave. Nothing interrupts it; it has its own limit."""
         try:
-            self._translation.flush()
+            self._translation.tally.flush()
             end, ticket = self._write_end([*self._translated(), *self._causes()])
         except Exception as fault:  # noqa: BLE001 - what was said cannot be recorded; that it ended can
             self._env.on_fault(self._session_id, fault)
-            stop = self._stop or self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
+            stop = self._cause
+            if not isinstance(stop, StopRun):
+                stop = self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
             end, ticket = self._write_end([stop])
-        self._concluded = True
+        self._phase = RunPhase.ENDED
         with trio.CancelScope(shield=True):
             outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S)
         if outcome is Outcome.FENCED:
@@ -279,7 +295,7 @@ class Run:
 
     async def _lose(self, end: End) -> None:
         """The log is another's or was emptied: the client must not see a finish. Who took the run over reports it."""
-        self._fenced = True
+        self._phase = RunPhase.FENCED
         ended = refusals.taken_over()
         self._turn.end(ended)
         lost = end
@@ -307,16 +323,16 @@ class Run:
             at_ms=self._at_ms(),
             headers_sent=self._headers_sent,
             waits_at=self._waits_at(),
-            faithful=self._translation.faithful,
+            faithful=self._translation.answer.faithful,
         )
         events, state = self._record.decided([*commands, conclude])
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
         closing = Closing(
-            summary=end_summary(end, self._translation.called),
+            summary=end_summary(end, self._translation.answer.called),
             snapshot=snapshot,
             # A turn that runs again is done with when its second run is.
-            inbox_entry=None if self._translation.lost_session else self._turn.inbox_entry,
+            inbox_entry=None if self._site_lost_it else self._turn.inbox_entry,
             waits_at=end.waits_at,
         )
         return end, self._record.submit(events, state, closing=closing)
@@ -329,10 +345,10 @@ class Run:
         """
         submission, request = self._submission, self._request
         lineage = submission.lineage
-        if lineage is None or not self._translation.finished:
+        if lineage is None or self._translation.phase is not Phase.FINISHED:
             return ()
         digester = self._env.seal.digester("lineage")
-        answer = self._translation.answer(legacy=submission.turn.legacy_functions)
+        answer = self._translation.answer.message(legacy=submission.turn.legacy_functions)
         waits_at = answered(lineage, answer, digester)
         if request.resolution == "fresh" or request.resolution_reason == Reason.LINEAGE:
             return waits_at
@@ -341,18 +357,19 @@ class Run:
 
     def _causes(self) -> list[Command]:
         """What ends the run, if the upstream's own frames do not."""
-        if self._translation.caused:
+        if self._translation.phase is not Phase.OPEN:
             return []
-        if self._fault is not None:
-            return [RecordChunk(fault_chunk(self._submission.run_id, self._fault, self._at_ms()))]
-        return [self._stop or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
+        cause = self._cause
+        if isinstance(cause, UpstreamFault):
+            return [RecordChunk(fault_chunk(self._submission.run_id, cause, self._at_ms()))]
+        return [cause or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
 
     def _finish(self, end: End, outcome: Outcome | None) -> None:
         if outcome not in DURABLE:
             # The client saw an ending that the log may never know: nothing may be built on it.
             state = self._record.state
             self._record.state = fold(decide(state, RetireSession(why="end_unacked")), state)
-        fault = self._fault
+        fault = self._cause if isinstance(self._cause, UpstreamFault) else None
         ended = ended_reply(
             end,
             upstream_says=self._translation.upstream_says or (fault.message if fault is not None else ""),
@@ -364,8 +381,8 @@ class Run:
         self._report(end)
 
     def _report(self, end: End) -> None:
-        if self._refused or self._turn.told_by_edge:
-            return
+        if self._turn.perhaps_in is not None or self._turn.told_by_edge:
+            return  # the edge told its client that it was not accepted, and has reported that
         base = self._submission.turn.base
         completed = Completed(
             session_id=self._session_id,
@@ -379,8 +396,8 @@ class Run:
     # --- logging
 
     def _translated(self) -> list[Command]:
-        commands: list[Command] = list(self._translation.commands)
-        self._translation.commands.clear()
+        commands: list[Command] = list(self._translation.tally.commands)
+        self._translation.tally.commands.clear()
         self._unlogged.discard(self)
         return commands
 
@@ -392,3 +409,9 @@ class Run:
             self.stop(EndReason.WORKER_LOST, Detail.FENCED)
         if self._record.note(commands):
             self._unlogged.add(self)
+
+
+def _since_now(clock: Clock) -> Callable[[], int]:
+    """Gives the milliseconds since this call. A function of the clock alone: one of the run would be a cycle with it."""
+    began_ms = clock.monotonic_ms()
+    return lambda: int(clock.monotonic_ms() - began_ms)

@@ -1,6 +1,6 @@
 """What of a turn and its session decides about the calls of one run: the rules, the ids, the way back to the site's ids."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mix2api.actors.environment import Environment
 from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
@@ -13,29 +13,63 @@ from mix2api.tools.ids import CallIds, ids_in
 from mix2api.tools.offer import offer_of
 from mix2api.tools.results import result_key
 from mix2api.tools.text.recognition import Recogniser
-from mix2api.wire.turn import FunctionCall, Message
+from mix2api.wire.turn import FunctionCall, Message, Turn
 
 
-def translation_of(submission: Submission, state: SessionState, environment: Environment) -> Translation:
-    """The translation of a run's answer, by what its turn offers and what its conversation has seen."""
-    turn, seal = submission.turn, environment.seal
+def translation_of(
+    submission: Submission, state: SessionState, environment: Environment, at_ms: Callable[[], int]
+) -> Translation:
+    """The translation of a run's answer, by what its turn offers and what its conversation has seen.
 
-    def place(call: FunctionCall) -> str:
-        answer = Message(role="assistant", function_call=call)
-        return by_place([*turn.messages, answer], submission.isolation, seal)
+    What may be called is found out when the site makes a call: most answers have none.
 
+    Args:
+        submission: the turn.
+        state: its session before it.
+        environment: ports and limits.
+        at_ms: milliseconds since the run began.
+    """
+    reader = _reader_of(submission.turn) if environment.options.tools_in_text else None
+    return Translation(
+        submission.run_id,
+        environment.seal,
+        lambda: call_rules(submission, state, environment),
+        at_ms,
+        reader,
+        environment.options.answer_bytes,
+    )
+
+
+def call_rules(submission: Submission, state: SessionState, environment: Environment) -> CallRules:
+    """What the calls of a run's answer may be."""
+    turn = submission.turn
     offer = offer_of(turn)
-    rules = CallRules(
+    return CallRules(
         callable_names=offer.callable_names,
         ids=_call_ids(turn.messages, state, environment),
         single=offer.single,
         streamed=turn.stream,
-        place=place if turn.legacy_functions else None,
+        place=_place_of(submission, environment.seal) if turn.legacy_functions else None,
     )
-    # Who sees calls in the history that it is given, as such a site does, writes some itself, offered or not.
-    in_text = environment.options.tools_in_text and (offer.functions or _has_calls(turn.messages))
-    reader = Recogniser(rules.callable_names) if in_text else None
-    return Translation(submission.run_id, seal, rules, reader, environment.options.answer_bytes)
+
+
+def _reader_of(turn: Turn) -> Recogniser | None:
+    """A reader of calls for a turn of a site without native tools.
+
+    Such a site sees calls in the history that it is given, and then writes some itself, offered or not.
+    """
+    offer = offer_of(turn)
+    return Recogniser(offer.callable_names) if offer.functions or _has_calls(turn.messages) else None
+
+
+def _place_of(submission: Submission, seal: Seal) -> Callable[[FunctionCall], str]:
+    """Gives the digest by which the log knows a call of a legacy caller."""
+
+    def place(call: FunctionCall) -> str:
+        answer = Message(role="assistant", function_call=call)
+        return by_place([*submission.turn.messages, answer], submission.isolation, seal)
+
+    return place
 
 
 def _has_calls(messages: list[Message]) -> bool:

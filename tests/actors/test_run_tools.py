@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from actor_parts import BEGINNING, SEAL, Bench, ended, submission, text_of, turn, working
 
+from mix2api.actors.answer import APOLOGY, NOT_THERE
 from mix2api.actors.run_tools import result_ids
-from mix2api.actors.translation import APOLOGY, NOT_THERE
 from mix2api.events.kinds import ToolCall, ToolResult
 from mix2api.sessions.state import CalledTool, SessionState
 from mix2api.sessions.worker_port import Accepted, Reply, Submission, ToolCallDelta

@@ -10,8 +10,9 @@ from actor_parts import SEAL
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mix2api.actors.answer import APOLOGY, NOT_THERE
 from mix2api.actors.tool_calls import CALLS_MAX, CallRules
-from mix2api.actors.translation import APOLOGY, NOT_THERE, Translation
+from mix2api.actors.translation import Phase, Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.worker_port import ReasoningDelta, TextDelta, ToolCallDelta
@@ -46,26 +47,33 @@ def rules(**fields: Any) -> CallRules:
     return CallRules(**({"callable_names": frozenset({"weather"}), "ids": ids} | fields))
 
 
+def beginning(reader: Recogniser | None = None, **fields: Any) -> Translation:
+    """Before the first batch, at 0 ms."""
+    return Translation(RunId("run_1"), SEAL, lambda: rules(**fields), lambda: 0, reader)
+
+
 def translated(*batches: list[UpstreamEvent], **fields: Any) -> Translation:
     """After these batches, 10 ms apart, and a flush."""
-    translation = Translation(RunId("run_1"), SEAL, rules(**fields))
-    for number, batch in enumerate(batches):
-        translation.take(batch, 10 * number)
-    translation.flush()
+    at = [0]
+    translation = Translation(RunId("run_1"), SEAL, lambda: rules(**fields), lambda: at[0])
+    for batch in batches:
+        translation.take(batch)
+        at[0] += 10
+    translation.tally.flush()
     return translation
 
 
 def chunks(translation: Translation) -> list[UpstreamChunk]:
-    return [command.chunk for command in translation.commands if isinstance(command, RecordChunk)]
+    return [command.chunk for command in translation.tally.commands if isinstance(command, RecordChunk)]
 
 
 def tool_calls(translation: Translation) -> list[ToolCall]:
-    return [command.call for command in translation.commands if not isinstance(command, RecordChunk)]
+    return [command.call for command in translation.tally.commands if not isinstance(command, RecordChunk)]
 
 
 def test_deltas_go_out_as_they_come_and_are_logged_together() -> None:
     translation = translated([Text("a"), Text("é")], [Text("\ud800")])
-    assert translation.replies == [TextDelta("a"), TextDelta("é"), TextDelta("\ud800")]
+    assert translation.answer.replies == [TextDelta("a"), TextDelta("é"), TextDelta("\ud800")]
     (chunk,) = chunks(translation)
     assert (chunk.kind, chunk.first_frame, chunk.last_frame, chunk.frames) == (ChunkKind.TEXT, 1, 3, 3)
     assert (chunk.size_bytes, chunk.at_ms) == (6, 0)
@@ -74,7 +82,7 @@ def test_deltas_go_out_as_they_come_and_are_logged_together() -> None:
 
 def test_another_kind_begins_another_entry() -> None:
     translation = translated([Reasoning("r"), Text("t"), Reasoning("r")])
-    assert translation.replies == [ReasoningDelta("r"), TextDelta("t"), ReasoningDelta("r")]
+    assert translation.answer.replies == [ReasoningDelta("r"), TextDelta("t"), ReasoningDelta("r")]
     assert [(each.kind, each.first_frame, each.last_frame) for each in chunks(translation)] == [
         (ChunkKind.REASONING, 1, 1),
         (ChunkKind.TEXT, 2, 2),
@@ -83,13 +91,13 @@ def test_another_kind_begins_another_entry() -> None:
 
 
 def test_there_is_something_to_log_until_it_was_flushed() -> None:
-    translation = Translation(RunId("run_1"), SEAL, rules())
-    translation.take([Text("a")], 0)
-    assert translation.has_unlogged
-    translation.flush()
-    assert not translation.has_unlogged
-    translation.flush()
-    assert len(translation.commands) == 1
+    translation = beginning()
+    translation.take([Text("a")])
+    assert translation.tally.kind is ChunkKind.TEXT
+    translation.tally.flush()
+    assert translation.tally.kind is None
+    translation.tally.flush()
+    assert len(translation.tally.commands) == 1
 
 
 def test_the_site_s_ids_are_sealed() -> None:
@@ -123,7 +131,7 @@ def test_frames_that_say_nothing_are_counted_with_the_next_entry() -> None:
 )
 def test_the_site_s_finish_is_openai_s(said: str | None, meant: FinishReason) -> None:
     translation = translated([Text("a"), UsageSeen(USAGE), Finished(said)])
-    assert (translation.caused, translation.finished) == (True, True)
+    assert translation.phase is Phase.FINISHED
     finish = chunks(translation)[-1]
     assert (finish.kind, finish.finish_reason, finish.usage) == (ChunkKind.FINISH, meant, USAGE)
 
@@ -136,7 +144,7 @@ def test_an_answer_with_calls_finishes_for_them(said: str | None) -> None:
 
 def test_an_error_frame_s_text_goes_to_the_client_only() -> None:
     translation = translated([Text("a"), Failed("secret words")])
-    assert (translation.caused, translation.finished) == (True, False)
+    assert translation.phase is Phase.FAILED
     assert translation.upstream_says == "secret words"
     error = chunks(translation)[-1]
     assert (error.kind, error.cause, error.detail) == (
@@ -144,12 +152,12 @@ def test_an_error_frame_s_text_goes_to_the_client_only() -> None:
         EndReason.UPSTREAM_ERROR,
         Detail.ERROR_FRAME,
     )
-    assert "secret" not in repr(translation.commands)
+    assert "secret" not in repr(translation.tally.commands)
 
 
 def test_a_finish_for_an_error_is_an_error() -> None:
     translation = translated([Finished("error")])
-    assert not translation.finished
+    assert translation.phase is not Phase.FINISHED
     assert chunks(translation)[-1].detail == Detail.ERROR_FRAME
 
 
@@ -159,7 +167,7 @@ def test_a_site_that_gives_up_has_aborted() -> None:
 
 def test_nothing_follows_the_site_s_own_ending() -> None:
     translation = translated([Finished("stop"), Text("late"), Failed("late"), IdsSeen("s", "x")])
-    assert translation.replies == []
+    assert translation.answer.replies == []
     assert [each.kind for each in chunks(translation)] == [ChunkKind.FINISH]
     assert translation.upstream_says == ""
 
@@ -169,7 +177,7 @@ def test_a_call_is_streamed_and_told_once_it_is_whole() -> None:
         [ToolInputStarted("c", "weather"), ToolInputDelta("c", "{}")],
         [ToolInputAvailable("c", "weather", "{}"), Text("a")],
     )
-    assert translation.replies[:2] == [
+    assert translation.answer.replies[:2] == [
         ToolCallDelta(index=0, call_id="call_c", name="weather"),
         ToolCallDelta(index=0, arguments="{}"),
     ]
@@ -184,7 +192,7 @@ def test_a_tool_that_nobody_offered_gives_the_client_no_call() -> None:
     translation = translated(
         [ToolInputAvailable("c", "shell", "{}"), ToolInputBroken("c", "shell"), Finished("tool-calls")]
     )
-    assert translation.replies == [TextDelta(NOT_THERE)]
+    assert translation.answer.replies == [TextDelta(NOT_THERE)]
     assert tool_calls(translation) == []
 
 
@@ -194,7 +202,7 @@ def test_whole_calls_are_told_before_the_ending(ending: UpstreamEvent) -> None:
         [ToolInputStarted("c1", "weather"), ToolInputAvailable("c2", "weather", "{}"), ending]
     )
     assert [call.index for call in tool_calls(translation)] == [1]
-    assert not isinstance(translation.commands[-2], RecordChunk)
+    assert not isinstance(translation.tally.commands[-2], RecordChunk)
 
 
 # --- calls that are not the client's, and calls that break
@@ -206,7 +214,7 @@ def test_a_call_that_nobody_runs_is_dropped_with_a_remark() -> None:
     )
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
-    assert not translation.faithful
+    assert not translation.answer.faithful
 
 
 def test_a_call_that_the_site_runs_itself_is_no_remark() -> None:
@@ -216,15 +224,15 @@ def test_a_call_that_the_site_runs_itself_is_no_remark() -> None:
     )
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, None)
-    assert (translation.replies, translation.faithful) == ([TextDelta("a")], False)
+    assert (translation.answer.replies, translation.answer.faithful) == ([TextDelta("a")], False)
 
 
 def test_a_broken_call_is_an_apology() -> None:
     translation = translated([ToolInputBroken("c", "weather"), Finished("tool-calls")])
-    assert translation.replies == [TextDelta(APOLOGY)]
+    assert translation.answer.replies == [TextDelta(APOLOGY)]
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.BROKEN_CALL)
-    assert not translation.faithful
+    assert not translation.answer.faithful
 
 
 def test_a_call_that_breaks_in_the_middle_of_a_stream_is_never_completed() -> None:
@@ -232,7 +240,7 @@ def test_a_call_that_breaks_in_the_middle_of_a_stream_is_never_completed() -> No
         [ToolInputStarted("c", "weather"), ToolInputDelta("c", '{"x":'), ToolInputBroken("c", "weather")],
         [Finished("tool-calls")],
     )
-    assert translation.replies == [
+    assert translation.answer.replies == [
         ToolCallDelta(index=0, call_id="call_c", name="weather"),
         ToolCallDelta(index=0, arguments='{"x":'),
         TextDelta(APOLOGY),
@@ -245,14 +253,14 @@ def test_good_calls_beside_a_broken_one_are_still_to_be_answered() -> None:
     translation = translated(
         [ToolInputAvailable("c1", "weather", "{}"), ToolInputBroken("c2", "weather"), Finished("tool-calls")]
     )
-    assert not any(isinstance(reply, TextDelta) for reply in translation.replies)
+    assert not any(isinstance(reply, TextDelta) for reply in translation.answer.replies)
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.TOOL_CALLS, Detail.BROKEN_CALL)
 
 
 def test_a_site_that_goes_on_after_a_broken_call_needs_no_apology() -> None:
     translation = translated([ToolInputBroken("c", "weather"), Text("never mind"), Finished("stop")])
-    assert translation.replies == [TextDelta("never mind")]
+    assert translation.answer.replies == [TextDelta("never mind")]
 
 
 # --- calls in text
@@ -260,27 +268,25 @@ def test_a_site_that_goes_on_after_a_broken_call_needs_no_apology() -> None:
 
 def read(*texts: str, streamed: bool = True) -> Translation:
     """After a text in these pieces, and its finish."""
-    translation = Translation(
-        RunId("run_1"), SEAL, rules(streamed=streamed), Recogniser(frozenset({"weather"}))
-    )
-    translation.take([Text(text) for text in texts], 0)
-    translation.take([Finished("stop")], 1)
+    translation = beginning(Recogniser(frozenset({"weather"})), streamed=streamed)
+    translation.take([Text(text) for text in texts])
+    translation.take([Finished("stop")])
     return translation
 
 
 def test_a_call_in_text_is_a_call() -> None:
     translation = read("Let me look. ", '{"tool_calls":[{"name":"weather","argum', 'ents":{"city":"Ulm"}}]}')
-    assert translation.replies[:2] == [
+    assert translation.answer.replies[:2] == [
         TextDelta("Let me look. "),
         ToolCallDelta(index=0, call_id="call_drawn", name="weather"),
     ]
-    assert "".join(reply.arguments for reply in translation.replies if isinstance(reply, ToolCallDelta)) == (
-        '{"city":"Ulm"}'
-    )
+    assert "".join(
+        reply.arguments for reply in translation.answer.replies if isinstance(reply, ToolCallDelta)
+    ) == ('{"city":"Ulm"}')
     (call,) = tool_calls(translation)
     assert call.upstream_call_id is None
     finish = chunks(translation)[-1]
-    assert (finish.finish_reason, finish.detail, translation.faithful) == (
+    assert (finish.finish_reason, finish.detail, translation.answer.faithful) == (
         FinishReason.TOOL_CALLS,
         None,
         True,
@@ -290,12 +296,12 @@ def test_a_call_in_text_is_a_call() -> None:
 def test_a_call_that_had_to_be_repaired_leaves_a_session_that_nobody_knows() -> None:
     translation = read("{tool_call: (name: weather, arguments: (city:Ulm}}")
     assert chunks(translation)[-1].finish_reason is FinishReason.TOOL_CALLS
-    assert not translation.faithful
+    assert not translation.answer.faithful
 
 
 def test_a_final_answer_in_json_is_the_answer() -> None:
     translation = read('{"final": "It is ', 'raining."}')
-    assert "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)) == (
+    assert "".join(reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta)) == (
         "It is raining."
     )
     assert chunks(translation)[-1].finish_reason is FinishReason.STOP
@@ -304,16 +310,16 @@ def test_a_final_answer_in_json_is_the_answer() -> None:
 @pytest.mark.parametrize("streamed", [True, False])
 def test_a_call_without_a_name_is_an_apology(*, streamed: bool) -> None:
     translation = read('{"tool_calls":[{"arguments":{}}]}\n', streamed=streamed)
-    assert "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)).strip() == (
-        APOLOGY
-    )
+    assert "".join(
+        reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta)
+    ).strip() == (APOLOGY)
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.BROKEN_CALL)
 
 
 def test_a_call_in_text_that_nobody_offered_is_dropped() -> None:
     translation = read('{"tool_calls":[{"name":"shell","arguments":{}}]}')
-    assert translation.replies == [TextDelta(NOT_THERE)]
+    assert translation.answer.replies == [TextDelta(NOT_THERE)]
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
 
@@ -321,15 +327,18 @@ def test_a_call_in_text_that_nobody_offered_is_dropped() -> None:
 def test_where_the_site_said_something_beside_a_dropped_call_nothing_is_added() -> None:
     translation = read('I look. {"tool_calls":[{"name":"shell","arguments":{}}]}')
     assert (
-        "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)).strip()
+        "".join(reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta)).strip()
         == "I look."
     )
 
 
 def test_ordinary_text_is_what_it_was() -> None:
     translation = read("a {", "b", "} c")
-    assert "".join(reply.text for reply in translation.replies if isinstance(reply, TextDelta)) == "a {b} c"
-    assert translation.faithful
+    assert (
+        "".join(reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta))
+        == "a {b} c"
+    )
+    assert translation.answer.faithful
 
 
 # --- streamed and whole
@@ -365,7 +374,7 @@ PARTS: st.SearchStrategy[UpstreamEvent] = st.one_of(
 def assembled(translation: Translation) -> tuple[str, dict[int, list[str]]]:
     """What a client makes of the replies: text, and id, name, arguments by index."""
     text, calls = "", {}
-    for reply in translation.replies:
+    for reply in translation.answer.replies:
         match reply:
             case TextDelta():
                 text += reply.text
@@ -393,16 +402,14 @@ def test_streamed_and_whole_are_the_same_message(
         numbers = count(1)
         ids = CallIds(lambda numbers=numbers: f"call_drawn{next(numbers)}", lambda _: False)
         reader = Recogniser(frozenset({"weather"})) if in_text else None
-        translation = Translation(
-            RunId("run_1"), SEAL, rules(ids=ids, streamed=streamed, single=single), reader
-        )
+        translation = beginning(reader, ids=ids, streamed=streamed, single=single)
         for part in parts:
-            translation.take([part], 0)
-        translation.take([Finished(reason)], 1)
+            translation.take([part])
+        translation.take([Finished(reason)])
         made.append(translation)
     streaming, whole = made
     # A stream cannot take back the beginning of a call that breaks later; a whole answer never shows it (ADR 0011).
-    if not streaming._tool_calls.shown_half:
+    if streaming.answer.calls is None or not streaming.answer.calls.shown_half:
         assert assembled(streaming) == assembled(whole)
         assert chunks(streaming)[-1].finish_reason == chunks(whole)[-1].finish_reason
 
@@ -411,16 +418,16 @@ def test_one_call_more_than_a_run_may_have_ends_it() -> None:
     def calls(count: int) -> list[UpstreamEvent]:
         return [ToolInputAvailable(f"c{number}", "weather", "{}") for number in range(count)]
 
-    assert not portioned(calls(CALLS_MAX)).caused
+    assert portioned(calls(CALLS_MAX)).phase is Phase.OPEN
     ended = portioned([*calls(CALLS_MAX + 1), Text("more"), Finished("stop")])
-    assert (ended.caused, ended.finished) == (True, False)
+    assert ended.phase is Phase.FAILED
     cause = chunks(ended)[-1]
     assert (cause.kind, cause.cause, cause.detail) == (
         ChunkKind.ERROR,
         EndReason.UPSTREAM_ERROR,
         Detail.TOO_MANY,
     )
-    assert TextDelta("more") not in ended.replies
+    assert TextDelta("more") not in ended.answer.replies
 
 
 @pytest.mark.parametrize(
@@ -431,8 +438,8 @@ def test_one_call_more_than_a_run_may_have_ends_it() -> None:
     ],
 )
 def test_calls_that_come_to_nothing_count_as_well(event: Any) -> None:
-    assert not portioned([event(number) for number in range(CALLS_MAX)]).caused
-    assert portioned([event(number) for number in range(CALLS_MAX + 1)]).caused
+    assert portioned([event(number) for number in range(CALLS_MAX)]).phase is Phase.OPEN
+    assert portioned([event(number) for number in range(CALLS_MAX + 1)]).phase is Phase.FAILED
 
 
 @pytest.mark.parametrize(
@@ -450,9 +457,9 @@ def test_one_enclosure_more_than_an_answer_may_have_ends_it(enclosure: str) -> N
             [Text(enclosure * count), Finished("stop")], reader=Recogniser(frozenset({"weather"}))
         )
 
-    assert read(ENCLOSURES_MAX).finished
+    assert read(ENCLOSURES_MAX).phase is Phase.FINISHED
     ended = read(ENCLOSURES_MAX + 1)
-    assert (ended.caused, ended.finished) == (True, False)
+    assert ended.phase is Phase.FAILED
     assert chunks(ended)[-1].detail == Detail.TOO_MANY
 
 
@@ -461,16 +468,16 @@ def test_a_call_too_many_in_the_last_words_ends_the_run_as_well() -> None:
     text += '{"tool_calls": [' + '{"name": "fly"},' * (CALLS_MAX - ENCLOSURES_MAX + 1)
     text += '{"name": "fly"'
     ended = portioned([Text(text), Finished("stop")], reader=Recogniser(frozenset({"weather"})))
-    assert (ended.caused, ended.finished) == (True, False)
+    assert ended.phase is Phase.FAILED
 
 
 def test_portions_say_together_what_a_batch_says() -> None:
     text = 'So be it. {"tool_calls": [{"name": "weather", "arguments": {"at": "' + "x" * 5000 + '"}}]}'
     ended = portioned([Text(text), Finished("stop")], reader=Recogniser(frozenset({"weather"})))
-    (call,) = ended.answer().tool_calls or ()
+    (call,) = ended.answer.message().tool_calls or ()
     assert call.function is not None
     assert call.function.arguments == '{"at": "' + "x" * 5000 + '"}'
-    assert ended.deltas == len(ended.replies)
+    assert ended.deltas == len(ended.answer.replies)
     assert chunks(ended)[0].frames == 1, "frames are counted as the site sent them"
 
 
@@ -478,22 +485,22 @@ def portioned(batch: list[UpstreamEvent], reader: Recogniser | None = None) -> T
     """After all portions of one batch, and a flush."""
     numbers = count()
     ids = CallIds(lambda: f"call_{next(numbers)}", lambda _: False)
-    translation = Translation(RunId("run_1"), SEAL, rules(ids=ids), reader)
-    translation.take(batch, 0)
-    while translation.has_more:
-        translation.go_on()
-    translation.flush()
+    translation = beginning(reader, ids=ids)
+    is_left = translation.take(batch)
+    while is_left:
+        is_left = translation.go_on()
+    translation.tally.flush()
     return translation
 
 
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_translation_that_ends_within_a_batch_is_held_by_nothing(*, ended: bool) -> None:
     batch: list[UpstreamEvent] = [Text("{" * 5000), Failed("no"), Text("{" * 5000)]
-    translation = Translation(RunId("run_1"), SEAL, rules(), Recogniser(frozenset({"weather"})))
-    translation.take(batch, 0)
-    while ended and translation.has_more:
-        translation.go_on()
-    assert translation.caused is ended
+    translation = beginning(Recogniser(frozenset({"weather"})))
+    is_left = translation.take(batch)
+    while ended and is_left:
+        is_left = translation.go_on()
+    assert translation.phase is (Phase.FAILED if ended else Phase.OPEN)
     gc.disable()
     try:
         translation.let_go()

@@ -17,7 +17,7 @@ from session_scripts import RUN, accept, chunk, conclude, tool_call
 
 from mix2api.actors.environment import ActorOptions
 from mix2api.actors.request_facts import tool_results, unseen_messages
-from mix2api.actors.run_tools import result_ids, translation_of
+from mix2api.actors.run_tools import call_rules, result_ids, translation_of
 from mix2api.actors.tool_calls import CallRules
 from mix2api.actors.translation import Translation
 from mix2api.edge.rendering import StreamRenderer, collect
@@ -96,7 +96,12 @@ PATHS_OF_HISTORIES: dict[str, Callable[[list[Message]], Callable[[], object]]] =
     ),
     "ids of results": lambda given: lambda: result_ids(given, state_of(given), SEAL),
     "rules of calls": lambda given: (
-        lambda: translation_of(submission(turn(given)), state_of(given), bench([]).environment)
+        lambda: call_rules(submission(turn(given)), state_of(given), bench([]).environment)
+    ),
+    "the reader of calls": lambda given: (
+        lambda: translation_of(
+            submission(turn(given)), state_of(given), bench([], tools_in_text=True).environment, lambda: 0
+        )
     ),
     "today's form": lambda given: lambda: modern_history(given),
     "the site's request, tools in text": lambda given: lambda: request_body(call(given), IN_TEXT),
@@ -110,17 +115,18 @@ def stepwise(translation: Translation, batch: list[UpstreamEvent]) -> list[Reply
     state = VACANT
     for command in opening:
         state = fold(decide(state, command), state)
-    translation.take(batch, 10)
+    is_left = translation.take(batch)
+    answer, tally = translation.answer, translation.tally
     replies: list[Reply] = []
     while True:
-        replies += translation.replies
-        translation.replies = []
-        for command in translation.commands:
+        replies += answer.replies
+        answer.replies = []
+        for command in tally.commands:
             state = fold(decide(state, command), state)
-        translation.commands.clear()
-        if not translation.has_more:
+        tally.commands.clear()
+        if not is_left:
             return replies
-        translation.go_on()
+        is_left = translation.go_on()
 
 
 def translation(*, in_text: bool = False, single: bool = False, streamed: bool = True) -> Translation:
@@ -128,7 +134,7 @@ def translation(*, in_text: bool = False, single: bool = False, streamed: bool =
     numbers = count()
     ids = CallIds(lambda: f"call_drawn_{next(numbers)}", lambda _: False)
     rules = CallRules(callable_names=known, ids=ids, single=single, streamed=streamed)
-    return Translation(RUN, SEAL, rules, Recogniser(known) if in_text else None)
+    return Translation(RUN, SEAL, lambda: rules, lambda: 0, Recogniser(known) if in_text else None)
 
 
 def translating(batch: list[UpstreamEvent], **fields: bool) -> Callable[[], object]:

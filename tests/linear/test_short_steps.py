@@ -27,11 +27,12 @@ CHARS = 30_000
 def portions(batch: list[UpstreamEvent], *, in_text: bool) -> list[int]:
     """The calls that each portion of a batch takes."""
     made = translation(in_text=in_text)
-    taken = [calls_of(lambda: made.take(batch, 10))]
-    while made.has_more:
-        made.commands.clear()
-        made.replies = []
-        taken.append(calls_of(made.go_on))
+    left: list[bool] = []
+    taken = [calls_of(lambda: left.append(made.take(batch)))]
+    while left[-1]:
+        made.tally.commands.clear()
+        made.answer.replies = []
+        taken.append(calls_of(lambda: left.append(made.go_on())))
     return taken
 
 

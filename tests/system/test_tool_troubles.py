@@ -10,7 +10,7 @@ import trio
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 
-from mix2api.actors.translation import APOLOGY
+from mix2api.actors.answer import APOLOGY
 from mix2api.events.kinds import ToolCall, ToolResult
 from mix2api.vocabulary import Detail, EndReason
 

@@ -1,0 +1,86 @@
+"""How much of this code one turn passes: files and calls of one continued, streamed turn of 16 deltas, over the whole system.
+
+A bound is a literal that is only ever lowered. Counted with `sys.setprofile`: the first entry into every function,
+coroutine and generator of `mix2api`; its demo site is not counted. Of several turns the one with the fewest calls counts, for
+heartbeats, leases and time-outs run beside it.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from pathlib import Path
+from types import FrameType
+
+import trio.testing
+from attrs import define, field
+from redis_server import RedisServer
+from whole_system import Shape, whole_system
+
+import mix2api
+
+FILES_MAX = 102
+CALLS_MAX = 2050
+
+_ROOT = str(Path(mix2api.__file__).parent)
+_DEMO = f"{_ROOT}/demo/"
+_SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+_FIRST_INSTRUCTIONS = 4
+"""Up to this instruction a frame that can be suspended has just been entered; later it is gone on with."""
+_TURNS = 12
+_NOT_COUNTED = 2
+"""Turns before the counted ones: connections and caches are made in them."""
+
+
+@define
+class Way:
+    """The files that one turn passed, with the calls in each."""
+
+    calls: Counter[str] = field(factory=Counter)
+
+    def see(self, frame: FrameType, event: str, _argument: object) -> None:
+        """For `sys.setprofile`."""
+        code = frame.f_code
+        if event != "call" or not code.co_filename.startswith(_ROOT) or code.co_filename.startswith(_DEMO):
+            return
+        if not code.co_flags & _SUSPENDABLE or frame.f_lasti <= _FIRST_INSTRUCTIONS:
+            self.calls[code.co_filename.removeprefix(f"{_ROOT}/")] += 1
+
+    def __str__(self) -> str:
+        return " ".join(f"{name}={count}" for name, count in self.calls.most_common())
+
+
+@contextmanager
+def traced() -> Iterator[Way]:
+    """Counts within the block."""
+    way = Way()
+    before = sys.getprofile()
+    sys.setprofile(way.see)
+    try:
+        yield way
+    finally:
+        sys.setprofile(before)
+
+
+async def test_a_continued_turn_of_16_deltas_passes_few_files_and_few_calls(
+    redis_server: RedisServer,
+) -> None:
+    ways: list[Way] = []
+    async with whole_system(Shape.SERVE, redis_server.url, MIX2API_LEASE_S="60") as system:
+        history = [{"role": "user", "content": "one [[chunks:16]] [[pace:1]]"}]
+        for turn in range(_TURNS):
+            async with system.client.asking("", messages=history, stream=True) as conversation:
+                with traced() as way:
+                    answer = await conversation.answer()
+                    await trio.testing.wait_all_tasks_blocked(0.005)  # its receipt is on its way
+            assert len(list(answer.choices())) == 18
+            if turn:
+                assert answer.headers["x-mix2api-session"].startswith("continued")
+            if turn >= _NOT_COUNTED:
+                ways.append(way)
+            history.append({"role": "assistant", "content": answer.text()})
+            history.append({"role": "user", "content": f"and {turn} [[chunks:16]] [[pace:1]]"})
+    shortest = min(ways, key=lambda way: way.calls.total())
+    assert len(shortest.calls) <= FILES_MAX, str(shortest)
+    assert shortest.calls.total() <= CALLS_MAX, str(shortest)
