@@ -92,6 +92,47 @@ async def test_each_reply_lost_once_doubles_nothing_and_loses_nothing(
         assert await direct.log.open_runs(parts.SHARD) == []
 
 
+async def test_a_short_run_and_its_receipt_cost_two_commits_and_the_next_run_takes_the_receipt_along(
+    redis_server: RedisServer,
+) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        writer = store.log.writer
+        await store.log.submit(parts.opening_append(session, run)).wait()
+        chunks = store.log.submit(parts.chunks_append(session, run, 2, 3))
+        await store.log.submit(parts.closing_append(session, run, 4)).wait()
+        assert chunks.outcome is Outcome.APPENDED
+        store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+        assert (writer.statistics().commits, writer.statistics().waiting) == (2, 1)
+        await store.log.submit(parts.opening_append(session, parts.new_run())).wait()
+        assert (writer.statistics().commits, writer.statistics().waiting) == (3, 0)
+
+
+async def test_a_wait_for_one_shard_leaves_the_receipts_of_another_where_they_are(
+    redis_server: RedisServer,
+) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire()
+        other = parts.new_session(Shard(1))
+        store.log.receipt(other, parts.new_run(), RequestId("req_1"), Receipt.WRITTEN)
+        await store.log.submit(parts.opening_append(parts.new_session(Shard(2)), parts.new_run())).wait()
+        assert store.log.writer.statistics().waiting == 1
+
+
+async def test_what_nobody_waits_for_is_written_all_the_same(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.leases.acquire([parts.SHARD])
+        session, run = parts.new_session(), parts.new_run()
+        opened = store.log.submit(parts.opening_append(session, run))
+        store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+        with trio.fail_after(10):
+            while store.log.writer.statistics().waiting:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+        assert opened.outcome is Outcome.APPENDED
+        assert [type(entry) for entry in await audit_of(store)] == [AuditedReceipt]
+
+
 async def refused_run(store: Store) -> None:
     """A run that opens and ends in one append: after it nothing in `open` tells a repeat."""
     session, run = parts.new_session(), parts.new_run()
