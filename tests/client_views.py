@@ -22,7 +22,13 @@ _LOOKS: Final = 300
 """Looks of 10 ms for receipts: they follow an ending within milliseconds, or once the store is back."""
 
 _REASON_OF_CODE: Final[dict[str, frozenset[EndReason]]] = {
-    "upstream_timeout": frozenset({EndReason.TIMEOUT}),
+    "upstream_timeout": frozenset(
+        {EndReason.TIMEOUT, EndReason.UPSTREAM_ERROR}
+    ),  # ours, or the site's own 504
+    "rate_limit_exceeded": frozenset({EndReason.UPSTREAM_ERROR}),
+    "insufficient_quota": frozenset({EndReason.UPSTREAM_ERROR}),
+    "context_length_exceeded": frozenset({EndReason.UPSTREAM_ERROR}),
+    "content_filter": frozenset({EndReason.UPSTREAM_ERROR}),
     "upstream_error": frozenset({EndReason.UPSTREAM_ERROR}),
     "upstream_auth_error": frozenset({EndReason.UPSTREAM_AUTH_ERROR}),
     "overloaded": frozenset({EndReason.OVERLOADED}),

@@ -310,7 +310,7 @@ class Translation:
 
     def _failed(self, event: Failed) -> None:
         self.upstream_says = event.message
-        self._error(Detail.ERROR_FRAME)
+        self._error(event.detail)
 
     def _aborted(self, _: AbortedByUpstream) -> None:
         self._error(Detail.ABORTED)

@@ -71,8 +71,15 @@ _STATUS: Final[dict[EndReason, int]] = {
     EndReason.UNKNOWN: 500,
 }
 _TOO_MUCH_STATUS: Final = 429
-_PASSED_ON: Final = frozenset({400, 404, 413, 422, 429, 503})
+_PASSED_ON: Final = frozenset({400, 404, 413, 422, 429, 503, 504})
 """Upstream statuses that tell the client what to do; every other one is a bad gateway."""
+_BY_MEANING: Final = {
+    Detail.CONTEXT_LENGTH.value: 400,
+    Detail.FILTERED.value: 400,
+    Detail.RATE_LIMIT.value: 429,
+    Detail.QUOTA.value: 429,
+}
+"""Details of `upstream_error` for which OpenAI has a status, whatever the site's own was (API guide, "Error codes")."""
 
 
 def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool) -> int:
@@ -81,12 +88,22 @@ def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool
         return 200
     if cause.end_reason is EndReason.OVERLOADED and cause.detail in TOO_MUCH_AT_ONCE:
         return _TOO_MUCH_STATUS
-    if cause.end_reason is EndReason.UPSTREAM_ERROR and cause.detail == Detail.STATUS:
-        return upstream_status if upstream_status in _PASSED_ON else _STATUS[cause.end_reason]
+    if cause.end_reason is EndReason.UPSTREAM_ERROR:
+        return _upstream_error_status(cause.detail, upstream_status)
     return _STATUS[cause.end_reason]
 
 
+def _upstream_error_status(detail: str | None, upstream_status: int | None) -> int:
+    """By what the site's words mean, else the site's own where it tells the client what to do."""
+    meant = _BY_MEANING.get(detail or "")
+    if meant is None and detail == Detail.STATUS and upstream_status in _PASSED_ON:
+        meant = upstream_status
+    return meant or _STATUS[EndReason.UPSTREAM_ERROR]
+
+
 _NEVER_ASKED: Final = frozenset({Detail.CONNECT, Detail.CONNECT_FAILED, Detail.DESCRIPTORS, Detail.LOGIN})
+_STATUS_WORDS: Final = frozenset({Detail.STATUS, Detail.RATE_LIMIT, Detail.QUOTA})
+"""Details of a refusal before any work, where the status says so too."""
 _REFUSED_BY_SITE: Final = frozenset({401, 403, 429, 503})
 
 
@@ -97,6 +114,6 @@ def context_after(cause: Cause, upstream_status: int | None, *, started: bool, c
     if not called:
         return Context.UNCHANGED
     refused = cause.detail in _NEVER_ASKED or (
-        cause.detail == Detail.STATUS and upstream_status in _REFUSED_BY_SITE
+        cause.detail in _STATUS_WORDS and upstream_status in _REFUSED_BY_SITE
     )
     return Context.UNCHANGED if refused and not started else Context.UNKNOWN

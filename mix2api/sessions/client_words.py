@@ -1,6 +1,7 @@
 """What a client is told when a run fails: OpenAI's `type`, a `code`, and a sentence, per `end_reason`.
 
-An upstream's own words come behind the sentence, redacted; they go to the client and nowhere else.
+An upstream's own words come behind the sentence, redacted; they go to the client and nowhere else. Our own words for causes
+(`status`, `error_frame`) stay in the log: they mean nothing to whoever reads the message.
 """
 
 from typing import Final
@@ -10,7 +11,7 @@ from attrs import frozen
 from mix2api.events.kinds import End
 from mix2api.redaction import redact_text
 from mix2api.sessions.worker_port import Ended, EndedUsage
-from mix2api.vocabulary import SUCCESSES, EndReason
+from mix2api.vocabulary import SUCCESSES, Detail, EndReason
 
 
 @frozen
@@ -45,6 +46,48 @@ _WORDS: Final[dict[EndReason, Words]] = {
     EndReason.ADAPTER_ERROR: Words("server_error", "adapter_error", "this server made a mistake"),
 }
 _OTHER: Final = Words("server_error", "unknown", "the request ended without a known reason")
+_BY_DETAIL: Final[dict[str, Words]] = {
+    Detail.CONTEXT_LENGTH.value: Words(
+        "invalid_request_error", "context_length_exceeded", "the conversation is too long for the model"
+    ),
+    Detail.FILTERED.value: Words(
+        "invalid_request_error", "content_filter", "the upstream's content filter refused the request"
+    ),
+    Detail.RATE_LIMIT.value: Words(
+        "upstream_error", "rate_limit_exceeded", "the upstream takes no more requests for now"
+    ),
+    Detail.QUOTA.value: Words("insufficient_quota", "insufficient_quota", "the upstream's quota is used up"),
+    Detail.CONNECT_FAILED.value: Words("upstream_error", "upstream_error", "the upstream cannot be reached"),
+    Detail.TRUNCATED.value: Words("upstream_error", "upstream_error", "the upstream's answer was cut off"),
+    Detail.ABORTED.value: Words("upstream_error", "upstream_error", "the upstream gave up"),
+    Detail.CONNECT.value: Words(
+        "upstream_error", "upstream_timeout", "the upstream could not be reached in time"
+    ),
+    Detail.FIRST_BYTE.value: Words(
+        "upstream_error", "upstream_timeout", "the upstream did not begin its answer in time"
+    ),
+    Detail.IDLE.value: Words("upstream_error", "upstream_timeout", "the upstream was silent for too long"),
+    Detail.SILENT.value: Words("upstream_error", "upstream_timeout", "the upstream was silent for too long"),
+}
+"""What an `upstream_error` or a `timeout` is where its detail says more than the reason does. Source of the codes: OpenAI's
+guide, "Error codes"."""
+_BY_STATUS: Final[dict[int, Words]] = {
+    429: _BY_DETAIL[Detail.RATE_LIMIT.value],
+    503: Words("upstream_error", "upstream_error", "the upstream is overloaded"),
+    504: Words("upstream_error", "upstream_timeout", "the upstream took too long"),
+}
+LONGEST_RETRY_S: Final = 120
+"""What a `retry-after` header asks for at most. The OpenAI SDKs stop retrying where it asks for more; the true figure stands
+in the message."""
+
+
+def _words_for(end: End) -> Words:
+    words = _WORDS.get(end.end_reason, _OTHER)
+    if end.end_reason not in {EndReason.UPSTREAM_ERROR, EndReason.TIMEOUT}:
+        return words
+    if end.detail == Detail.STATUS:
+        return _BY_STATUS.get(end.upstream_status or 0, words)
+    return _BY_DETAIL.get(end.detail or "", words)
 
 
 def ended_reply(
@@ -67,18 +110,25 @@ def ended_reply(
             usage=EndedUsage.of(end.usage),
             acked=acked,
         )
-    words = _WORDS.get(end.end_reason, _OTHER)
-    place = f" ({end.detail})" if end.detail else ""
-    said = f": {redact_text(upstream_says)}" if upstream_says else ""
+    words = _words_for(end)
+    asked_s = retry_after_s if retry_after_s is not None else words.retry_after_s
     return Ended(
         end_reason=end.end_reason,
         detail=end.detail,
         http_status=end.http_status,
         upstream_status=end.upstream_status,
         usage=EndedUsage.of(end.usage),
-        message=f"{words.message}{place}{said}",
+        message=_message(words.message, redact_text(upstream_says), asked_s),
         error_type=words.type,
         error_code=words.code,
-        retry_after_s=retry_after_s if retry_after_s is not None else words.retry_after_s,
+        param="messages" if end.detail == Detail.CONTEXT_LENGTH else None,
+        retry_after_s=None if asked_s is None else min(asked_s, LONGEST_RETRY_S),
         acked=acked,
     )
+
+
+def _message(ours: str, theirs: str, asked_s: int | None) -> str:
+    """The site's own words where it has any: a client's user, and its retry logic, know them from the model's maker."""
+    # Faults of the connection come with a sentence of ours already, which may be the same.
+    said = f"{ours}: {theirs}" if theirs and theirs != ours else ours
+    return f"{said} (retry after {asked_s} seconds)" if asked_s and asked_s > LONGEST_RETRY_S else said

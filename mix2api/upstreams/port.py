@@ -109,6 +109,10 @@ class Failed(Struct, frozen=True):
     """An `error` frame; `message` is the site's text, for the client only, redacted by the actor."""
 
     message: str
+    detail: Detail = Detail.ERROR_FRAME
+    """What the words mean: `error_frame` where OpenAI has no word of its own for it."""
+    status: int | None = None
+    """The HTTP status that the error names; such an error is that of a refusal (`mix2api.upstreams.site_errors`)."""
 
 
 class AbortedByUpstream(Struct, frozen=True):

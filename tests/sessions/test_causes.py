@@ -38,6 +38,12 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (fault(_ERROR, Detail.SESSION_LOST), _ERROR, Detail.SESSION_LOST, 502, 200, _LOST),
     (fault(_ERROR, Detail.STATUS, 500), _ERROR, Detail.STATUS, 502, 200, _LOST),
     (fault(_ERROR, Detail.STATUS, 429), _ERROR, Detail.STATUS, 429, 200, _SAME),
+    (fault(_ERROR, Detail.STATUS, 504), _ERROR, Detail.STATUS, 504, 200, _LOST),
+    (fault(_ERROR, Detail.CONTEXT_LENGTH, 500), _ERROR, Detail.CONTEXT_LENGTH, 400, 200, _LOST),
+    (fault(_ERROR, Detail.FILTERED, 400), _ERROR, Detail.FILTERED, 400, 200, _LOST),
+    (fault(_ERROR, Detail.RATE_LIMIT, 503), _ERROR, Detail.RATE_LIMIT, 429, 200, _SAME),
+    (fault(_ERROR, Detail.RATE_LIMIT, 200), _ERROR, Detail.RATE_LIMIT, 429, 200, _LOST),
+    (fault(_ERROR, Detail.QUOTA, 429), _ERROR, Detail.QUOTA, 429, 200, _SAME),
     (fault(_ERROR, Detail.STATUS, 400), _ERROR, Detail.STATUS, 400, 200, _LOST),
     (fault(_ERROR, Detail.TRUNCATED, 200), _ERROR, Detail.TRUNCATED, 502, 200, _LOST),
     (fault(_ERROR, Detail.ERROR_FRAME, 200), _ERROR, Detail.ERROR_FRAME, 502, 200, _LOST),
@@ -86,5 +92,6 @@ def test_every_detail_of_a_run_that_was_accepted_is_in_the_table() -> None:
         # Remarks of good endings, which the translation makes.
         Detail.BROKEN_CALL,
         Detail.DROPPED_CALL,
+        Detail.UNKNOWN_FINISH,
     }
     assert {row[2] for row in TABLE if isinstance(row[2], Detail)} == set(Detail) - elsewhere

@@ -5,9 +5,9 @@ from msgspec.structs import replace
 from session_scripts import RUN, USAGE
 
 from mix2api.events.kinds import End
-from mix2api.sessions.client_words import ended_reply
+from mix2api.sessions.client_words import LONGEST_RETRY_S, ended_reply
 from mix2api.sessions.worker_port import EndedUsage
-from mix2api.vocabulary import SUCCESSES, EndReason, FinishReason
+from mix2api.vocabulary import SUCCESSES, Detail, EndReason, FinishReason
 
 GOOD = End(
     run_id=RUN,
@@ -34,7 +34,7 @@ def test_without_usage_there_is_none() -> None:
 
 def test_a_failure_says_what_and_where_and_then_what_the_upstream_said() -> None:
     reply = ended_reply(FAILED, upstream_says="busy", acked=False)
-    assert reply.message == "the upstream took too long (idle): busy"
+    assert reply.message == "the upstream was silent for too long: busy"
     assert (reply.error_type, reply.error_code) == ("upstream_error", "upstream_timeout")
     assert (reply.finish_reason, reply.http_status, reply.acked) == (None, 504, False)
 
@@ -57,3 +57,36 @@ def test_every_failure_has_words_and_a_code(reason: EndReason) -> None:
     assert reply.message
     assert reply.error_code
     assert reply.end_reason is reason
+
+
+@pytest.mark.parametrize(
+    ("detail", "upstream", "kind", "code", "param"),
+    [
+        (Detail.CONTEXT_LENGTH, 200, "invalid_request_error", "context_length_exceeded", "messages"),
+        (Detail.FILTERED, 400, "invalid_request_error", "content_filter", None),
+        (Detail.QUOTA, 429, "insufficient_quota", "insufficient_quota", None),
+        (Detail.RATE_LIMIT, 200, "upstream_error", "rate_limit_exceeded", None),
+        (Detail.STATUS, 429, "upstream_error", "rate_limit_exceeded", None),
+        (Detail.STATUS, 504, "upstream_error", "upstream_timeout", None),
+        (Detail.STATUS, 500, "upstream_error", "upstream_error", None),
+        (Detail.ERROR_FRAME, 200, "upstream_error", "upstream_error", None),
+    ],
+)
+def test_an_upstream_s_error_keeps_its_meaning_in_openai_s_words(
+    detail: Detail, upstream: int, kind: str, code: str, param: str | None
+) -> None:
+    failed = evolve(
+        FAILED, end_reason=EndReason.UPSTREAM_ERROR, detail=detail.value, upstream_status=upstream
+    )
+    reply = ended_reply(failed, upstream_says="in the site's words")
+    assert (reply.error_type, reply.error_code, reply.param) == (kind, code, param)
+    assert reply.message.endswith(": in the site's words")
+    assert f"({detail})" not in reply.message
+
+
+def test_no_client_is_asked_to_wait_longer_than_sdks_do_and_the_true_figure_is_told() -> None:
+    slow = evolve(FAILED, end_reason=EndReason.UPSTREAM_ERROR, detail="status", upstream_status=429)
+    reply = ended_reply(slow, upstream_says="slow down", retry_after_s=3600)
+    assert reply.retry_after_s == LONGEST_RETRY_S == 120
+    assert reply.message.endswith(": slow down (retry after 3600 seconds)")
+    assert "retry after" not in ended_reply(slow, retry_after_s=120).message

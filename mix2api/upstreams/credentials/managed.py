@@ -123,7 +123,7 @@ class ManagedCredential:
                 self._used = True
                 self._stirred.set()
             return found
-        raise _no_token(LoginFailed(LoginWord.TIMEOUT))
+        raise _no_token()
 
     def accepted(self, token: Token) -> None:
         """A site took a token."""
@@ -190,7 +190,7 @@ class ManagedCredential:
     def _check_pause(self) -> None:
         left_ms = self._pause_left_ms()
         if self._failure is not None and left_ms > 0:
-            raise _no_token(self._failure, left_ms)
+            raise _no_token(left_ms)
 
     def _ahead_s(self) -> float:
         """Seconds until the token in use is to be renewed; for ever, if nobody uses it."""
@@ -293,12 +293,12 @@ def _word(why: str) -> LoginWord:
     return LoginWord(why) if why in set(LoginWord) else LoginWord.ANSWER
 
 
-def _no_token(failed: LoginFailed, left_ms: float = 0.0) -> UpstreamFault:
-    status = f" {failed.status}" if failed.status is not None else ""
+def _no_token(left_ms: float = 0.0) -> UpstreamFault:
+    """Why there is none is an operator's business: the report of the login says it, a client is only told that it is so."""
     return UpstreamFault(
         EndReason.UPSTREAM_AUTH_ERROR,
         Detail.LOGIN,
-        f"no token could be fetched ({failed.why.value}{status})",
+        "no token could be fetched",
         retry_after_s=max(1, math.ceil(left_ms / 1000)),
         taken=False,
     )

@@ -10,13 +10,12 @@ from mix2api.upstreams.mix.frames import (
     NOTHING_SAID,
     ONE_SKIPPED,
     Metadata,
-    error_text,
+    id_text,
     input_text,
     metadata_of,
 )
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
-    Failed,
     Finished,
     Reasoning,
     Started,
@@ -25,6 +24,7 @@ from mix2api.upstreams.port import (
     UpstreamEvent,
     UsageSeen,
 )
+from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed
 
 _PARTS_MAX: Final = 10_000
 """Parts, and calls, of an answer: each becomes an event, and all of them in one step."""
@@ -41,12 +41,12 @@ class _Part(Struct, frozen=True):
     text: str = ""
     tool_name: str = ""
     tool_input: Raw = NOTHING_SAID
-    tool_call_id: str | None = None
+    tool_call_id: str | int | None = None
     error_text: str = ""
 
 
 class _ToolCall(Struct, frozen=True, rename="camel"):
-    tool_call_id: str
+    tool_call_id: str | int
     tool_name: str
     input: Raw = NOTHING_SAID
 
@@ -60,8 +60,8 @@ class _Answer(Struct, frozen=True, rename="camel"):
     tool_calls: list[_ToolCall] | None = None
     error: Raw = NOTHING_SAID
     finish_reason: str | None = None
-    session_id: str | None = None
-    exchange_id: str | None = None
+    session_id: str | int | None = None
+    exchange_id: str | int | None = None
     message_metadata: Raw = NOTHING_SAID
     usage: Raw = NOTHING_SAID
 
@@ -83,7 +83,7 @@ def events_of_answer(body: bytes, *, session_known: bool) -> list[UpstreamEvent]
         answer = _answer_in(body)
         metadata = metadata_of(answer.message_metadata)
         started = _started(answer, metadata, session_known=session_known)
-        return [started, *_content(answer), *_usage(answer, metadata), *_ending(answer)]
+        return [started, *_content(answer), *_usage(answer, metadata), *_ending(answer, body)]
     except NOT_JSON:
         raise MalformedAnswer from None
 
@@ -100,8 +100,8 @@ def _answer_in(body: bytes) -> _Answer:
 
 
 def _started(answer: _Answer, metadata: Metadata, *, session_known: bool) -> Started:
-    exchange = metadata.exchange_id or answer.exchange_id
-    session = metadata.session_id or answer.session_id
+    exchange = id_text(metadata.exchange_id or answer.exchange_id)
+    session = id_text(metadata.session_id or answer.session_id)
     return Started(session or (None if session_known else exchange), exchange)
 
 
@@ -116,7 +116,7 @@ def _content(answer: _Answer) -> list[UpstreamEvent]:
         # A whole text beside parts is the same text once more.
         events.append(ONE_SKIPPED if part.type == "text" and text else _part_event(part, place))
     events += [
-        ToolInputAvailable(call.tool_call_id, call.tool_name, input_text(call.input))
+        ToolInputAvailable(str(call.tool_call_id), call.tool_name, input_text(call.input))
         for call in answer.tool_calls or ()
     ]
     return events
@@ -130,10 +130,10 @@ def _part_event(part: _Part, place: int) -> UpstreamEvent:
             return Reasoning(part.text)
         case "tool-input":
             # This form gives calls no id: their place is unique within the answer, which is all that is asked of one.
-            call_id = part.tool_call_id or f"part-{place}"
+            call_id = id_text(part.tool_call_id) or f"part-{place}"
             return ToolInputAvailable(call_id, part.tool_name, input_text(part.tool_input))
         case "error":
-            return Failed(part.error_text)
+            return failed(error_in_text(part.error_text))
         case _:
             return ONE_SKIPPED
 
@@ -143,13 +143,25 @@ def _usage(answer: _Answer, metadata: Metadata) -> list[UpstreamEvent]:
     return [UsageSeen(usage)] if usage is not None else []
 
 
-def _ending(answer: _Answer) -> list[UpstreamEvent]:
-    message = error_text(answer.error)
-    if message is not None:
-        return [Failed(message)]
-    forms = (answer.content, answer.text, answer.parts, answer.tool_calls)
-    if all(form is None for form in forms):
+def _ending(answer: _Answer, body: bytes) -> list[UpstreamEvent]:
+    has_form = any(
+        form is not None for form in (answer.content, answer.text, answer.parts, answer.tool_calls)
+    )
+    if bytes(answer.error) or not has_form:
+        error = _error_in(answer, body, has_form=has_form)
+        if error is not None:
+            return [failed(error)]
+    if not has_form:
         raise MalformedAnswer
     if any(part.type == "error" for part in answer.parts or ()):
         return []
     return [Finished(answer.finish_reason)]
+
+
+def _error_in(answer: _Answer, body: bytes, *, has_form: bool) -> SiteError | None:
+    """The error that an answer tells of: beside content only under `error`, else in any of the shapes that sites use."""
+    try:
+        said = msgspec.json.decode(b'{"error":%b}' % bytes(answer.error) if has_form else body)
+    except NOT_JSON:
+        return SiteError("") if bytes(answer.error) else None
+    return error_of(said)

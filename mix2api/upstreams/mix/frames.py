@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
+from mix2api.upstreams.mix.idle_frames import is_success, says_nothing
 from mix2api.upstreams.mix.surrogates import without_halves
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     AbortedByUpstream,
-    Failed,
     Finished,
     IdsSeen,
     Reasoning,
@@ -31,6 +31,7 @@ from mix2api.upstreams.port import (
     UpstreamEvent,
     UsageSeen,
 )
+from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed
 
 NOTHING_SAID: Final = Raw(b"")
 """The default of values that are taken as they stand; msgspec knows no `Raw | None`."""
@@ -44,8 +45,8 @@ class MalformedFrame(Exception):
 class Metadata(Struct, frozen=True, rename="camel"):
     """`messageMetadata`: what the site attaches to a message. Of damage in it only that to an id costs the answer."""
 
-    session_id: str | None = None
-    exchange_id: str | None = None
+    session_id: str | int | None = None
+    exchange_id: str | int | None = None
     usage: Raw = NOTHING_SAID
 
 
@@ -57,7 +58,7 @@ def metadata_of(raw: Raw) -> Metadata:
     """The metadata in a value; none where it is no object.
 
     Raises:
-        msgspec.ValidationError: an id in it is no text.
+        msgspec.ValidationError: an id in it is neither a text nor a whole number.
     """
     return _decode_metadata(raw) if bytes(raw)[:1] == b"{" else _NO_METADATA
 
@@ -66,8 +67,8 @@ class _Tagged(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type
     """Any frame but deltas may name the ids, in its metadata or beside its type."""
 
     message_metadata: Raw = NOTHING_SAID
-    session_id: str | None = None
-    exchange_id: str | None = None
+    session_id: str | int | None = None
+    exchange_id: str | int | None = None
 
 
 class _Start(_Tagged, frozen=True, tag="start"): ...
@@ -86,7 +87,7 @@ class _TextStart(_Tagged, frozen=True, tag="text-start"): ...
 
 
 class _TextDelta(Struct, frozen=True, tag_field="type", tag="text-delta"):
-    delta: str
+    delta: str | None
 
 
 class _TextEnd(_Tagged, frozen=True, tag="text-end"): ...
@@ -96,39 +97,39 @@ class _ReasoningStart(_Tagged, frozen=True, tag="reasoning-start"): ...
 
 
 class _ReasoningDelta(Struct, frozen=True, tag_field="type", tag="reasoning-delta"):
-    delta: str
+    delta: str | None
 
 
 class _ReasoningEnd(_Tagged, frozen=True, tag="reasoning-end"): ...
 
 
 class _ToolInputStart(_Tagged, frozen=True, kw_only=True, tag="tool-input-start"):
-    tool_call_id: str
+    tool_call_id: str | int
     tool_name: str
 
 
 class _ToolInputDelta(Struct, frozen=True, rename="camel", tag_field="type", tag="tool-input-delta"):
-    tool_call_id: str
-    input_text_delta: str
+    tool_call_id: str | int
+    input_text_delta: str | None
 
 
 class _ToolInputAvailable(_Tagged, frozen=True, kw_only=True, tag="tool-input-available"):
-    tool_call_id: str
+    tool_call_id: str | int
     tool_name: str
     input: Raw = NOTHING_SAID
 
 
 class _ToolInputError(_Tagged, frozen=True, kw_only=True, tag="tool-input-error"):
-    tool_call_id: str
+    tool_call_id: str | int
     tool_name: str = ""
 
 
 class _ToolOutputAvailable(_Tagged, frozen=True, kw_only=True, tag="tool-output-available"):
-    tool_call_id: str
+    tool_call_id: str | int
 
 
 class _ToolOutputError(_Tagged, frozen=True, kw_only=True, tag="tool-output-error"):
-    tool_call_id: str
+    tool_call_id: str | int
 
 
 class _DataUsage(_Tagged, frozen=True, kw_only=True, tag="data-usage"):
@@ -136,7 +137,7 @@ class _DataUsage(_Tagged, frozen=True, kw_only=True, tag="data-usage"):
 
 
 class _Error(_Tagged, frozen=True, kw_only=True, tag="error"):
-    error_text: str = ""
+    error_text: str | None = ""
 
 
 class _Abort(_Tagged, frozen=True, tag="abort"): ...
@@ -152,8 +153,8 @@ class _Unlisted(Struct, frozen=True, kw_only=True, rename="camel"):
     type: str | None = None
     error: Raw = NOTHING_SAID
     message_metadata: Raw = NOTHING_SAID
-    session_id: str | None = None
-    exchange_id: str | None = None
+    session_id: str | int | None = None
+    exchange_id: str | int | None = None
 
 
 _Frame = (
@@ -187,18 +188,20 @@ _MEANINGS: Final[dict[type[Struct], Callable[[Any], UpstreamEvent]]] = {
     _TextDelta: lambda frame: Text(frame.delta) if frame.delta else ONE_SKIPPED,
     _ReasoningDelta: lambda frame: Reasoning(frame.delta) if frame.delta else ONE_SKIPPED,
     _ToolInputDelta: lambda frame: (
-        ToolInputDelta(frame.tool_call_id, frame.input_text_delta) if frame.input_text_delta else ONE_SKIPPED
+        ToolInputDelta(str(frame.tool_call_id), frame.input_text_delta)
+        if frame.input_text_delta
+        else ONE_SKIPPED
     ),
-    _ToolInputStart: lambda frame: ToolInputStarted(frame.tool_call_id, frame.tool_name),
+    _ToolInputStart: lambda frame: ToolInputStarted(str(frame.tool_call_id), frame.tool_name),
     _ToolInputAvailable: lambda frame: ToolInputAvailable(
-        frame.tool_call_id, frame.tool_name, input_text(frame.input)
+        str(frame.tool_call_id), frame.tool_name, input_text(frame.input)
     ),
-    _ToolInputError: lambda frame: ToolInputBroken(frame.tool_call_id, frame.tool_name),
-    _ToolOutputAvailable: lambda frame: ToolOutputSeen(frame.tool_call_id),
-    _ToolOutputError: lambda frame: ToolOutputSeen(frame.tool_call_id),
+    _ToolInputError: lambda frame: ToolInputBroken(str(frame.tool_call_id), frame.tool_name),
+    _ToolOutputAvailable: lambda frame: ToolOutputSeen(str(frame.tool_call_id)),
+    _ToolOutputError: lambda frame: ToolOutputSeen(str(frame.tool_call_id)),
     _FinishStep: lambda _: StepFinished(),
     _Finish: lambda frame: Finished(frame.finish_reason),
-    _Error: lambda frame: Failed(frame.error_text),
+    _Error: lambda frame: failed(error_in_text(frame.error_text or "")),
     _Abort: lambda _: AbortedByUpstream(),
 }
 """What a frame means beside ids and usage. A type without a row (borders, mostly) means nothing more."""
@@ -217,10 +220,7 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
     except RecursionError:
         return _shallow_events(payload)
     except NOT_JSON:
-        whole = without_halves(payload)
-        if whole == payload:
-            raise MalformedFrame from None
-        return events_of(whole)
+        return _damaged_events(payload)
     meaning = _MEANINGS.get(type(frame))
     if not isinstance(frame, _Tagged):
         return [meaning(frame)] if meaning is not None else [ONE_SKIPPED]
@@ -231,6 +231,16 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
     except NOT_JSON:
         raise MalformedFrame from None
     return events or [ONE_SKIPPED]
+
+
+def _damaged_events(payload: bytes) -> list[UpstreamEvent]:
+    """What a frame says that is no JSON: nothing, if it is a word that keeps the stream open; with whole characters, more."""
+    if says_nothing(payload):
+        return [ONE_SKIPPED]
+    whole = without_halves(payload)
+    if whole == payload:
+        raise MalformedFrame
+    return events_of(whole)
 
 
 def _shallow_events(payload: bytes) -> list[UpstreamEvent]:
@@ -264,22 +274,16 @@ def _object_in(raw: Raw) -> str | None:
         return None
 
 
-def error_text(raw: Raw) -> str | None:
-    """The sentence in an `error` value (`{"message": …}` or a text); empty if it has none, None for null or nothing."""
-    try:
-        error = msgspec.json.decode(bytes(raw) or b"null")
-    except NOT_JSON:
-        return ""
-    if isinstance(error, dict):
-        error = error.get("message", "")
-    return error if isinstance(error, str) or error is None else ""
+def id_text(said: str | int | None) -> str | None:
+    """An id as text: some sites count theirs. None if nothing was said."""
+    return said if said is None or isinstance(said, str) else str(said)
 
 
 def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
     """Ids and usage that came with a frame."""
     metadata = metadata_of(frame.message_metadata)
-    session = metadata.session_id or frame.session_id
-    exchange = metadata.exchange_id or frame.exchange_id
+    session = id_text(metadata.session_id or frame.session_id)
+    exchange = id_text(metadata.exchange_id or frame.exchange_id)
     events: list[UpstreamEvent] = []
     if isinstance(frame, _Start):
         events.append(Started(session, exchange))
@@ -292,7 +296,9 @@ def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
 
 
 def _unlisted_events(payload: bytes) -> list[UpstreamEvent]:
-    """What a frame of another type says: its ids, or an error; a listed type with wrong fields is refused."""
+    """What a frame of another type says: its ids, an error, or nothing; a listed type with wrong fields is refused."""
+    if says_nothing(payload):
+        return [ONE_SKIPPED]
     try:
         frame = _decode_unlisted(payload)
         attached = _attached(frame)
@@ -302,9 +308,20 @@ def _unlisted_events(payload: bytes) -> list[UpstreamEvent]:
         raise MalformedFrame from None
     if frame.type in _LISTED:
         raise MalformedFrame
-    message = error_text(frame.error)
-    if message is not None:
-        return [Failed(message)]
-    if frame.type is None:
+    error = _error_in(payload, frame)
+    if error is not None:
+        return [failed(error)]
+    if frame.type is None and not attached and not is_success(payload):
         raise MalformedFrame
     return attached or [ONE_SKIPPED]
+
+
+def _error_in(payload: bytes, frame: _Unlisted) -> SiteError | None:
+    """The error that a frame without a type is, or that a typed one holds under `error`."""
+    if frame.type is not None and not bytes(frame.error):
+        return None
+    try:
+        said = msgspec.json.decode(payload if frame.type is None else b'{"error":%b}' % bytes(frame.error))
+    except NOT_JSON:
+        return SiteError("") if bytes(frame.error) else None
+    return error_of(said)

@@ -14,11 +14,13 @@ from mix2api.upstreams.http.exchange import Exchange
 from mix2api.upstreams.http.head import AnswerHead, HttpRequest
 from mix2api.upstreams.http.origin import Origin, split_url
 from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
+from mix2api.upstreams.mix.form import Form, form_of
 from mix2api.upstreams.mix.options import MixOptions
 from mix2api.upstreams.mix.refusal import REFUSAL_BODY_LIMIT, refusal_fault
 from mix2api.upstreams.mix.request import request_body, request_headers
 from mix2api.upstreams.mix.transcript import Transcript
-from mix2api.upstreams.port import CONTENT, Opened, UpstreamCall, UpstreamEvent, UpstreamFault
+from mix2api.upstreams.port import CONTENT, Failed, Opened, UpstreamCall, UpstreamEvent, UpstreamFault
+from mix2api.upstreams.site_errors import refusal
 from mix2api.wire.sse_frames import FrameTooLong, SseFrames
 from mix2api.wire.turn import ChosenBase
 
@@ -87,6 +89,10 @@ class MixStream:
         self._head: AnswerHead | None = None
         self._transcript: Transcript | None = None
         self._frames = SseFrames(options.frame_limit)
+        self._first = b""
+        """The body's beginning, until it tells what the body is."""
+        self._pieces: list[bytes] | None = None
+        """Of a body that is one JSON value."""
         self._over = False
 
     def __aiter__(self) -> "MixStream":
@@ -103,8 +109,11 @@ class MixStream:
             raise StopAsyncIteration
         if self._head is None:
             return await self._opening()
-        if self._transcript is None:
-            return await self._whole_answer(self._head)
+        while self._transcript is None:
+            if self._pieces is not None:
+                return await self._whole_answer(self._head, self._pieces)
+            if events := self._begun(self._head, await self._exchange.receive()):
+                return events
         return await self._next_frames(self._transcript)
 
     def excuse(self, away_s: float) -> None:
@@ -122,14 +131,31 @@ class MixStream:
         if head.status not in _SUCCESSES:
             raise refusal_fault(head, await self._refusal_body(), self._clock.now_ms())
         self._head = head
+        # The head is told at once: a stream that begins late must not look like a site that does not answer.
         opened: list[UpstreamEvent] = [Opened(head.status)]
-        if head.media_type == "text/event-stream":
-            self._transcript = Transcript(head.status, session_known=self._session_known)
-            pending = self._exchange.receive_nowait()
-            return opened + self._told(self._transcript, pending) if pending else opened
-        if head.media_type == "application/json" or head.media_type.endswith("+json"):
-            return opened
-        raise faults.protocol("the upstream's answer is neither a stream of events nor JSON", head.status)
+        pending = self._exchange.receive_nowait()
+        return opened + self._begun(head, pending) if pending else opened
+
+    def _begun(self, head: AnswerHead, data: bytes) -> list[UpstreamEvent]:
+        """Takes the body's first bytes, and with them decides what it is; gives what they say, perhaps nothing yet.
+
+        Raises:
+            UpstreamFault: it is neither a stream of events nor JSON.
+        """
+        self._first += data
+        form = form_of(self._first, head, ended=not data)
+        if form is None:
+            return []
+        first, self._first = self._first, b""
+        match form:
+            case Form.STREAM:
+                self._transcript = Transcript(head.status, session_known=self._session_known)
+                return self._told(self._transcript, first)
+            case Form.JSON:
+                self._pieces = [first]
+                return []
+        what = "a web page" if form is Form.PAGE else "neither a stream of events nor JSON"
+        raise faults.protocol(f"the upstream's answer is {what}", head.status)
 
     async def _next_frames(self, transcript: Transcript) -> list[UpstreamEvent]:
         while not transcript.done:
@@ -170,15 +196,18 @@ class MixStream:
             self._exchange.heard = True
         return events
 
-    async def _whole_answer(self, head: AnswerHead) -> list[UpstreamEvent]:
-        pieces: list[bytes] = []
+    async def _whole_answer(self, head: AnswerHead, pieces: list[bytes]) -> list[UpstreamEvent]:
         while piece := await self._exchange.receive():
             pieces.append(piece)
         self._over = True
         try:
-            return events_of_answer(b"".join(pieces), session_known=self._session_known)
+            events = events_of_answer(b"".join(pieces), session_known=self._session_known)
         except MalformedAnswer:
             raise faults.protocol("the upstream sent an answer that cannot be read", head.status) from None
+        last = events[-1]
+        if isinstance(last, Failed) and last.status is not None:
+            raise refusal(last, last.status, started=False)
+        return events
 
     async def _refusal_body(self) -> bytes:
         """As much of a refusal's body as comes soon: the status is known, the words are a courtesy."""

@@ -21,6 +21,7 @@ from mix2api.upstreams.port import (
     UpstreamEvent,
     UpstreamFault,
 )
+from mix2api.upstreams.site_errors import refusal
 
 _DONE: Final = b"[DONE]"
 _CONTENT: Final = (Text, Reasoning, ToolInputStarted, ToolInputAvailable)
@@ -38,6 +39,8 @@ class Transcript:
         self.status = status
         self._session_known = session_known
         self._spoke = False
+        self._took = False
+        """The site said `start`."""
         self.closed = False
         """The site said how the turn ended; nothing more is owed."""
         self.done = False
@@ -54,6 +57,8 @@ class Transcript:
                 break
             try:
                 events += self._told(payload)
+                if self.done:
+                    break
             except MalformedFrame:
                 self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
                 break
@@ -71,19 +76,28 @@ class Transcript:
         if isinstance(first, _CONTENT):
             self._spoke = True
             return events
-        if isinstance(first, Started) and first.session is None and not self._session_known:
-            events[0] = Started(first.exchange, first.exchange)
+        if isinstance(first, Started):
+            self._took = True
+            if first.session is None and not self._session_known:
+                events[0] = Started(first.exchange, first.exchange)
         last = events[-1]
         match last:
             case ToolInputAvailable() | ToolInputStarted():
                 self._spoke = True
             case Finished() if self.closed:
                 events[-1] = ONE_SKIPPED
+            case Failed() if last.status is not None:
+                self._refused(last, last.status)
+                events.pop()
             case Finished() | Failed() | AbortedByUpstream():
                 self.closed = True
             case _:
                 pass
         return events
+
+    def _refused(self, failed: Failed, status: int) -> None:
+        """The error names an HTTP status: the site refused the turn under 200, and that is what it is."""
+        self._fail(refusal(failed, status, started=self._spoke or self._took))
 
     def _end(self, events: list[UpstreamEvent]) -> None:
         """`[DONE]` came. Without a `finish` it is one if there was an answer, and a cut if there was none."""

@@ -20,13 +20,21 @@ NOW_MS = 784_111_777_000  # Sun, 06 Nov 1994 08:49:37 GMT, the RFC's example
         ("Sun, 06 Nov 2094 08:00:00 GMT", LONGEST_RETRY_AFTER_S),
         ("", None),
         ("-5", None),
-        ("1.5", None),
+        ("1.5", 2),
+        ("0.2", 1),
+        ("7.", 7),
+        ("Sun, 06 Nov 1994 08:49:37.5 GMT", None),
         ("soon", None),
         ("\u00b2", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_a_date(value: str, seconds: int | None) -> None:
     assert retry_after_s({"retry-after": value}, NOW_MS) == seconds
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("1500", 2), ("1000", 1), ("0.5", 1), ("soon", 9), ("", 9)])
+def test_milliseconds_are_rounded_up_and_win_where_they_can_be_read(value: str, seconds: int) -> None:
+    assert retry_after_s({"retry-after-ms": value, "retry-after": "9"}, NOW_MS) == seconds
 
 
 def test_without_the_field_there_is_no_figure() -> None:

@@ -15,7 +15,9 @@ from mix2api.upstreams.port import (
     UpstreamEvent,
     UsageSeen,
 )
+from mix2api.vocabulary import Detail
 
+NOT_BEGUN = Started(None, None)
 USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
 
 
@@ -79,6 +81,22 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
         ('{"text":"hi","error":null}', [Started(None, None), Text("hi"), Finished(None)]),
         ('{"error":{"message":"no"},"sessionId":"s"}', [Started("s", None), Failed("no")]),
         ('{"error":"no"}', [Started(None, None), Failed("no")]),
+        (
+            '{"text":"hi","sessionId":5,"messageMetadata":{"exchangeId":6},"toolCalls":[{"toolCallId":7,"toolName":"f"}]}',
+            [Started("5", "6"), Text("hi"), ToolInputAvailable("7", "f", "{}"), Finished(None)],
+        ),
+        (
+            '{"code":401,"message":"token expired","data":null}',
+            [NOT_BEGUN, Failed("token expired", status=401)],
+        ),
+        ('{"detail":[{"msg":"too long","loc":["body"]}]}', [NOT_BEGUN, Failed("too long")]),
+        ('{"msg":"no"}', [NOT_BEGUN, Failed("no")]),
+        ('{"success":false,"message":"no","code":0}', [NOT_BEGUN, Failed("no")]),
+        (
+            '{"parts":[{"type":"error","error_text":"prompt is too long"}]}',
+            [NOT_BEGUN, Failed("prompt is too long", Detail.CONTEXT_LENGTH)],
+        ),
+        ('{"text":"hi","error":1e400}', [NOT_BEGUN, Text("hi"), Failed("")]),
         ('{"error":{"code":1}}', [Started(None, None), Failed("")]),
     ],
 )
@@ -109,7 +127,8 @@ def test_an_exchange_alone_never_replaces_a_known_session() -> None:
         b'{"parts":[{"type":"tool-input","tool_input":"\xff"}]}',
         b'{"x":' + b"[" * 100_000,
         b'{"parts":[{"type":"tool-input","tool_input":' + b"[" * 2000 + b"]" * 2000 + b"}]}",
-        b'{"text":"hi","messageMetadata":{"sessionId":5}}',
+        b'{"text":"hi","messageMetadata":{"sessionId":{}}}',
+        b'{"code":0,"msg":"ok"}',
     ],
     ids=lambda body: repr(body[:40]),
 )

@@ -1,0 +1,145 @@
+"""Answers as sites send them, through the whole adapter: each case went wrong once (`tests/data/cases`)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from case_files import CannedSite, canned_site, case_answer, json_answer, stream_answer
+from redis_server import RedisServer
+from whole_system import Shape, WholeSystem, whole_system
+
+STREAMED_AND_WHOLE = pytest.mark.parametrize("stream", [True, False])
+
+
+@asynccontextmanager
+async def adapter_at(
+    redis: RedisServer, *answers: bytes, **settings: str
+) -> AsyncIterator[tuple[WholeSystem, CannedSite]]:
+    """The adapter before a site that gives these answers in turn."""
+    async with (
+        canned_site(*answers) as site,
+        whole_system(Shape.SERVE, redis.url, UPSTREAM_API_BASE=site.url, **settings) as system,
+    ):
+        yield system, site
+
+
+@STREAMED_AND_WHOLE
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        ("20-stream-as-text-plain.http", "hello"),
+        ("25-data-null.sse", "ab"),
+        ("27-delta-null.sse", "ab"),
+        ("28-numeric-ids.sse", "hi"),
+    ],
+)
+async def test_an_answer_is_read_as_it_is_meant(
+    case: str, text: str, *, stream: bool, redis_server: RedisServer
+) -> None:
+    async with adapter_at(redis_server, case_answer(case)) as (system, _):
+        answer = await system.client.ask("hi", stream=stream)
+        assert (answer.status, answer.text(), answer.finish_reason()) == (200, text, "stop")
+        await system.check_log(runs=1)
+
+
+@pytest.mark.parametrize(
+    ("site_says", "status", "code", "words"),
+    [
+        (
+            case_answer("23-json-error-as-event-stream.http"),
+            429,
+            "rate_limit_exceeded",
+            "rate limited, try later",
+        ),
+        (case_answer("29-code-401-under-200.http"), 502, "upstream_auth_error", "token expired"),
+        (case_answer("31-context-overflow-frame.sse"), 400, "context_length_exceeded", "131072 tokens"),
+        (case_answer("33-retry-after-fraction.http"), 429, "rate_limit_exceeded", "slow down"),
+        (json_answer(b'{"detail":"try another model"}'), 502, "upstream_error", "try another model"),
+        (json_answer(b'{"msg":"broken","errcode":10013}'), 502, "upstream_error", "broken"),
+        (json_answer(b'{"message":"late"}', "504 Gateway Timeout"), 504, "upstream_timeout", "late"),
+        (json_answer(b'{"code":504,"message":"late"}'), 504, "upstream_timeout", "late"),
+        (stream_answer('{"code":429,"msg":"not so fast"}'), 429, "rate_limit_exceeded", "not so fast"),
+        (
+            json_answer(b'{"error":{"message":"no","code":"context_length_exceeded"}}', "500 Oh"),
+            400,
+            "context_length_exceeded",
+            "no",
+        ),
+        (
+            json_answer(b'{"error":{"message":"unfit","code":"content_filter"}}', "400 Bad"),
+            400,
+            "content_filter",
+            "unfit",
+        ),
+        (
+            stream_answer('{"type":"error","errorText":"prompt is too long"}'),
+            400,
+            "context_length_exceeded",
+            "too long",
+        ),
+    ],
+)
+@STREAMED_AND_WHOLE
+async def test_an_error_keeps_its_meaning_and_its_words(
+    site_says: bytes, status: int, code: str, words: str, *, stream: bool, redis_server: RedisServer
+) -> None:
+    async with adapter_at(redis_server, site_says) as (system, _):
+        answer = await system.client.ask("hi", stream=stream)
+        error = answer.error()
+        assert (answer.status, error["code"]) == (status, code)
+        assert words in error["message"]
+        assert "(status)" not in error["message"]
+        assert "(error_frame)" not in error["message"]
+        await system.check_log(runs=1)
+
+
+@STREAMED_AND_WHOLE
+async def test_a_fraction_of_a_retry_after_is_rounded_up(*, stream: bool, redis_server: RedisServer) -> None:
+    async with adapter_at(redis_server, case_answer("33-retry-after-fraction.http")) as (system, _):
+        answer = await system.client.ask("hi", stream=stream)
+        assert answer.headers["retry-after"] == "2"
+
+
+async def test_a_long_retry_after_is_bounded_and_its_true_figure_told(redis_server: RedisServer) -> None:
+    refusal = b"HTTP/1.1 429 Slow\r\nretry-after: 3600\r\ncontent-length: 0\r\n\r\n"
+    async with adapter_at(redis_server, refusal) as (system, _):
+        answer = await system.client.ask("hi")
+        assert (answer.status, answer.headers["retry-after"]) == (429, "120")
+        assert "retry after 3600 seconds" in answer.error()["message"]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        case_answer("29-code-401-under-200.http"),
+        stream_answer('{"code":401,"msg":"token expired"}'),
+        stream_answer('{"type":"error","errorText":"{\\"code\\":401,\\"msg\\":\\"who are you\\"}"}'),
+    ],
+    ids=["whole", "in a stream", "in an error frame"],
+)
+async def test_a_token_that_is_refused_under_200_is_renewed_once(
+    refused: bytes, redis_server: RedisServer
+) -> None:
+    granted = json_answer(b'{"access_token":"t","expires_in":3600}')
+    answers = (granted, refused, granted, case_answer("25-data-null.sse"))
+    async with adapter_at(redis_server, *answers, UPSTREAM_AUTH_MODE="managed") as (system, site):
+        answer = await system.client.ask("hi", stream=True)
+        assert (answer.status, answer.text()) == (200, "ab")
+        paths = [request.split(b" ")[1] for request in site.requests]
+        assert paths == [b"/v2/token", b"/v2/chats", b"/v2/token", b"/v2/chats"]
+        await system.check_log(runs=1)
+
+
+async def test_an_error_after_text_ends_the_stream_with_its_meaning(redis_server: RedisServer) -> None:
+    said = stream_answer(
+        '{"type":"start","sessionId":"s"}',
+        '{"type":"text-delta","id":"0","delta":"well"}',
+        '{"code":429,"msg":"not so fast"}',
+    )
+    async with adapter_at(redis_server, said) as (system, _):
+        answer = await system.client.ask("hi", stream=True)
+        assert answer.text() == "well"
+        failing: list[dict[str, Any]] = [chunk for chunk in answer.chunks() if "error" in chunk]
+        assert {chunk["error"]["code"] for chunk in failing} == {"rate_limit_exceeded"}
+        await system.check_log(runs=1)

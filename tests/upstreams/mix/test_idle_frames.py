@@ -1,0 +1,55 @@
+"""Frames that say nothing."""
+
+import pytest
+
+from mix2api.upstreams.mix.idle_frames import is_success, says_nothing
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"null",
+        b" null ",
+        b"{}",
+        b"[]",
+        b'""',
+        b"",
+        b"ping",
+        b"PING",
+        b'"ping"',
+        b"[PING]",
+        b"heartbeat",
+        b"keep-alive",
+    ],
+)
+def test_empty_values_and_beats_say_nothing(frame: bytes) -> None:
+    assert says_nothing(frame)
+
+
+@pytest.mark.parametrize("frame", [b"5", b"hello", b'{"a":1}', b"[1]", b"null" + b" " * 300])
+def test_anything_else_says_something(frame: bytes) -> None:
+    assert not says_nothing(frame)
+
+
+@pytest.mark.parametrize(
+    "frame", [b'{"code":0}', b'{"code":"0","msg":"ok","data":{}}', b'{"status":"success","request_id":"r"}']
+)
+def test_a_report_of_success_is_one(frame: bytes) -> None:
+    assert is_success(frame)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"msg":"ok"}',
+        b'{"code":5}',
+        b'{"code":0,"data":{"text":"hi"}}',
+        b'{"code":0,"text":"hi"}',
+        b'{"code":0,"msg":"' + b"x" * 300 + b'"}',
+    ],
+)
+def test_content_and_failure_are_no_success(frame: bytes) -> None:
+    assert not is_success(frame)
