@@ -75,7 +75,7 @@ def test_every_failure_has_words_and_a_code(reason: EndReason) -> None:
 def test_an_upstream_s_error_keeps_its_meaning_in_openai_s_words(
     detail: Detail, upstream: int, kind: str, code: str, param: str | None
 ) -> None:
-    failed = evolve(
+    failed = replace(
         FAILED, end_reason=EndReason.UPSTREAM_ERROR, detail=detail.value, upstream_status=upstream
     )
     reply = ended_reply(failed, upstream_says="in the site's words")
@@ -85,7 +85,7 @@ def test_an_upstream_s_error_keeps_its_meaning_in_openai_s_words(
 
 
 def test_no_client_is_asked_to_wait_longer_than_sdks_do_and_the_true_figure_is_told() -> None:
-    slow = evolve(FAILED, end_reason=EndReason.UPSTREAM_ERROR, detail="status", upstream_status=429)
+    slow = replace(FAILED, end_reason=EndReason.UPSTREAM_ERROR, detail="status", upstream_status=429)
     reply = ended_reply(slow, upstream_says="slow down", retry_after_s=3600)
     assert reply.retry_after_s == LONGEST_RETRY_S == 120
     assert reply.message.endswith(": slow down (retry after 3600 seconds)")
