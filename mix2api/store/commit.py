@@ -1,20 +1,19 @@
 """What goes into one script call: appends and audit notes of one shard, as the arguments that the script reads."""
 
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 from attrs import define, evolve, frozen
 
-from mix2api.events.codec import Encoded
+from mix2api.events.codec import Encoded, encode
 from mix2api.events.kinds import Request, SessionNote
-from mix2api.events.log import Append, Outcome
+from mix2api.events.log import Append, Opening, Outcome
 from mix2api.identity import shard_of
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import APPEND
-from mix2api.vocabulary import ProcessId, SessionWord, Shard
+from mix2api.vocabulary import SessionWord, Shard
 
 Argument = str | bytes | int
 _OPENS: Final = 1
@@ -28,6 +27,18 @@ _SESSIONS_PER_HISTORY: Final = 8
 """Waiting at the very same history under one realm: identical openings with identical answers."""
 
 
+class Carrier(Protocol):
+    """Who brings appends into the log."""
+
+    def hurry(self, entry: "PendingAppend") -> None:
+        """Somebody waits for that append: it does not wait for company any longer."""
+        ...
+
+    def withdraw(self, entry: "PendingAppend") -> None:
+        """Drops an append that was not sent yet."""
+        ...
+
+
 @define(eq=False)
 class PendingAppend:
     """An append on its way; also the ticket that its submitter holds (`mix2api.events.log.Ticket`)."""
@@ -38,7 +49,9 @@ class PendingAppend:
     sequenced: int
     """How many of the events have a `seq`."""
     size_bytes: int
-    _on_withdraw: Callable[["PendingAppend"], None]
+    _opened: bytes
+    """What an opening puts into `open`, after seq and holder; else empty."""
+    _carrier: Carrier
     _schema: WrittenSchema
     skipped: int = 0
     """Events of the run that were dropped just before this append."""
@@ -48,29 +61,25 @@ class PendingAppend:
     _settled: trio.Event | None = None
 
     @classmethod
-    def of(
-        cls, append: Append, on_withdraw: Callable[["PendingAppend"], None], schema: WrittenSchema
-    ) -> "PendingAppend":
+    def of(cls, append: Append, carrier: Carrier, schema: WrittenSchema) -> "PendingAppend":
         """Encodes the events, so that what cannot be encoded is told to the submitter."""
-        if append.opening is not None and not any(isinstance(event, Request) for event in append.events):
-            raise ValueError("an opening append carries its request")
-        if not schema.is_newest:
-            append = _without_snapshot(append)
-        encoded = [schema.encode(event) for event in append.events]
+        opening, closing = append.opening, append.closing
+        if closing is not None and closing.snapshot is not None and not schema.is_newest:
+            # An older version reads the log too, and has no use for this one's folded states.
+            closing = evolve(closing, snapshot=None)
+            append = evolve(append, closing=closing)
+        opened = b"" if opening is None else _open_value(append, opening)
+        encoded, sequenced, size_bytes = [], 0, len(opened)
+        for event in append.events:
+            entry = encode(event, schema.version, schema.schema)
+            encoded.append(entry)
+            size_bytes += len(entry.data)
+            sequenced += not isinstance(event, SessionNote)
+        if closing is not None:
+            size_bytes += len(closing.summary) + len(closing.snapshot or b"")
         return cls(
-            append=append,
-            shard=shard_of(append.session_id),
-            encoded=encoded,
-            sequenced=sum(not isinstance(event, SessionNote) for event in append.events),
-            size_bytes=sum(len(entry.data) for entry in encoded) + _extra_bytes(append),
-            on_withdraw=on_withdraw,
-            schema=schema,
+            append, shard_of(append.session_id), encoded, sequenced, size_bytes, opened, carrier, schema
         )
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody waits for it before a client gets on: a run's begin and end."""
-        return self.append.opening is not None or self.append.closing is not None
 
     @property
     def outcome(self) -> Outcome | None:
@@ -79,6 +88,8 @@ class PendingAppend:
 
     async def wait(self) -> Outcome:
         """Waits until the store has said what became of it."""
+        if self._outcome is None:
+            self._carrier.hurry(self)
         while self._outcome is None:
             if self._settled is None:
                 self._settled = trio.Event()
@@ -89,7 +100,7 @@ class PendingAppend:
         """Asks that it not be written; without effect once it was sent."""
         self.unwanted = True
         if self._outcome is None:
-            self._on_withdraw(self)
+            self._carrier.withdraw(self)
 
     def settle(self, outcome: Outcome) -> None:
         """Says what became of it, and wakes who waits."""
@@ -97,49 +108,35 @@ class PendingAppend:
         if self._settled is not None:
             self._settled.set()
 
-    @property
-    def needs_ledger(self) -> bool:
-        """Whether a repeat cannot be told by `seq`: before and after a run there is no `open` entry, notes have no `seq`."""
-        return self.append.opening is not None or self.append.closing is not None or self.sequenced == 0
-
     def follows(self, append: Append) -> bool:
         """Whether this is a later append of the same run."""
         return self.append.run_id == append.run_id and self.append.first_seq > append.first_seq
 
-    def keys(self, keys: Keys) -> list[str]:
-        """The append's own keys, after those of the shard."""
-        names = [keys.log(self.shard, self.append.session_id)]
-        if self.append.closing is not None and self.append.closing.snapshot is not None:
-            names.append(keys.snapshot(self.shard, self.append.session_id))
-        return names
+    def put_into(self, names: list[str], arguments: list[Argument], keys: Keys) -> bool:
+        """Adds what the script is told of it: its own keys, and its arguments, led by their number.
 
-    def arguments(self) -> list[Argument]:
-        """What the script is told, led by the number of arguments."""
-        append = self.append
+        Returns:
+            Whether the commit needs the ledger, because a repeat cannot be told by `seq`: before and after a run there is
+            no `open` entry, and notes have no `seq`.
+        """
+        append, closing = self.append, self.append.closing
         mode = _REMARKS if append.remark else _OPENS if append.opening is not None else 0
-        closing: list[Argument] = []
-        if append.closing is not None:
-            mode |= _CLOSES | (_HAS_SNAPSHOT if append.closing.snapshot is not None else 0)
-            closing = [
-                append.closing.summary,
-                append.closing.inbox_entry or "",
-                append.closing.snapshot or b"",
-            ]
-        events = [part for entry in self._with_gap() for part in (entry.kind, entry.version, entry.data)]
-        return [
-            6 + len(closing) + len(events),
-            mode,
-            append.run_id,
-            append.first_seq - self.skipped,
-            append.first_seq + self.sequenced,
-            _open_value(append),
-            *closing,
-            *events,
-        ]
+        names.append(keys.log(self.shard, append.session_id))
+        start = len(arguments)
+        due = append.first_seq + self.sequenced
+        arguments += (0, mode, append.run_id, append.first_seq - self.skipped, due, self._opened)
+        if closing is not None:
+            mode |= _CLOSES
+            if closing.snapshot is not None:
+                mode |= _HAS_SNAPSHOT
+                names.append(keys.snapshot(self.shard, append.session_id))
+            arguments += (closing.summary, closing.inbox_entry or "", closing.snapshot or b"")
+        for entry in self._with_gap() if self.skipped else self.encoded:
+            arguments += (entry.kind, entry.version, entry.data)
+        arguments[start : start + 2] = (len(arguments) - start, mode)
+        return mode != 0 or self.sequenced == 0
 
     def _with_gap(self) -> list[Encoded]:
-        if not self.skipped:
-            return self.encoded
         gap = SessionNote(word=SessionWord.GAP, why="spool", count=self.skipped, run_id=self.append.run_id)
         return [self._schema.encode(gap), *self.encoded]
 
@@ -153,9 +150,13 @@ class AuditNote:
     """Names and values, alternating."""
     size_bytes: int = 128
 
-    def arguments(self) -> list[Argument]:
-        """What the script is told, led by the number of arguments."""
-        return [2 + len(self.fields), _AUDIT, *self.fields]
+    def put_into(self, _names: list[str], arguments: list[Argument], _keys: Keys) -> bool:
+        """Adds what the script is told of it; it needs the ledger."""
+        arguments += (2 + len(self.fields), _AUDIT, *self.fields)
+        return True
+
+
+Entry = PendingAppend | AuditNote
 
 
 @frozen
@@ -200,7 +201,7 @@ class ShardCommit:
     """The entries of one shard in one commit. Sent again unchanged, but for the mark, when its reply was lost."""
 
     shard: Shard
-    entries: list[PendingAppend | AuditNote]
+    entries: list[Entry]
     repeat: bool = False
     """It may have been written already."""
     _keys: list[str]
@@ -210,7 +211,7 @@ class ShardCommit:
 
     @classmethod
     def build(
-        cls, shard: Shard, entries: list[PendingAppend | AuditNote], *, number: int, keys: Keys, holder: str
+        cls, shard: Shard, entries: list[Entry], *, number: int, keys: Keys, holder: str
     ) -> "ShardCommit":
         """Puts the arguments together, once.
 
@@ -219,18 +220,13 @@ class ShardCommit:
             entries: in the order of their submission.
             number: of this commit among those of this process and shard.
             keys: key names.
-            holder: who writes.
+            holder: who writes, `<process>:<nonce>`.
         """
-        names = list(keys.of_commit(shard, ProcessId(holder.partition(":")[0])))
+        names = [*keys.of_commit(shard, holder)]
         arguments: list[Argument] = []
         ledger = False
         for entry in entries:
-            arguments += entry.arguments()
-            if isinstance(entry, PendingAppend):
-                names += entry.keys(keys)
-                ledger = ledger or entry.needs_ledger
-            else:
-                ledger = True
+            ledger |= entry.put_into(names, arguments, keys)
         return cls(
             shard=shard,
             entries=entries,
@@ -242,68 +238,47 @@ class ShardCommit:
 
     def command(self, lease_token: str, retention_ms: int) -> Command:
         """The script call."""
-        lead: list[Argument] = [lease_token, self._holder, retention_ms, self._number, int(self.repeat)]
-        return APPEND.call(self._keys, lead + self._arguments)
+        lead = (lease_token, self._holder, retention_ms, self._number, int(self.repeat))
+        return ("EVALSHA", APPEND.sha, len(self._keys), *self._keys, *lead, *self._arguments)
 
-    def index_commands(self, keys: Keys, life: IndexLife) -> list[Command]:
-        """Look-ups by request id, by name and by history: other slots, so beside the script."""
-        commands: list[Command] = []
+    def add_index(self, commands: list[Command], keys: Keys, life: IndexLife) -> None:
+        """Adds what writes the look-ups by request id, by name and by history: other slots, so beside the script."""
         for entry in self.entries:
-            if isinstance(entry, PendingAppend):
-                commands += self._opening_index(entry.append, keys, life)
-                commands += self._closing_index(entry.append, keys, life)
-        return commands
+            if not isinstance(entry, PendingAppend):
+                continue
+            append = entry.append
+            if append.opening is not None:
+                self._add_opening(commands, append, append.opening, keys, life)
+            if append.closing is not None:
+                for at in append.closing.waits_at:
+                    # Once only, also where a commit is sent again: two takers of one session are one too many.
+                    waiting, session = keys.lineage(at), append.session_id
+                    commands += _listed(waiting, session, _SESSIONS_PER_HISTORY, life.waiting_ms, anew=True)
 
-    def _opening_index(self, append: Append, keys: Keys, life: IndexLife) -> list[Command]:
-        opening = append.opening
-        if opening is None:
-            return []
-        commands = self._index(keys.run(opening.request_digest), append, life.retention_ms)
+    def _add_opening(
+        self, commands: list[Command], append: Append, opening: Opening, keys: Keys, life: IndexLife
+    ) -> None:
+        value = f"{append.run_id}@{append.session_id}"
+        runs = keys.run(opening.request_digest)
+        commands += _listed(runs, value, _RUNS_PER_REQUEST_ID, life.retention_ms, anew=self.repeat)
         if opening.bind is not None:
             commands.append(("SET", keys.name(opening.bind), append.session_id, "PX", life.waiting_ms))
-        return commands
-
-    def _closing_index(self, append: Append, keys: Keys, life: IndexLife) -> list[Command]:
-        commands: list[Command] = []
-        for at in () if append.closing is None else append.closing.waits_at:
-            key = keys.lineage(at)
-            commands += [
-                # Once only, also where a commit is sent again: two takers of one session are one too many.
-                ("LREM", key, 0, append.session_id),
-                ("RPUSH", key, append.session_id),
-                ("LTRIM", key, -_SESSIONS_PER_HISTORY, -1),
-                ("PEXPIRE", key, life.waiting_ms),
-            ]
-        return commands
-
-    def _index(self, key: str, append: Append, retention_ms: int) -> list[Command]:
-        value = f"{append.run_id}@{append.session_id}"
-        again: list[Command] = [("LREM", key, 0, value)] if self.repeat else []
-        return [
-            *again,
-            ("RPUSH", key, value),
-            ("LTRIM", key, -_RUNS_PER_REQUEST_ID, -1),
-            ("PEXPIRE", key, retention_ms),
-        ]
 
 
-def _without_snapshot(append: Append) -> Append:
-    """The append for a log that an older version reads too: it has no use for this one's folded states."""
-    if append.closing is None or append.closing.snapshot is None:
-        return append
-    return evolve(append, closing=evolve(append.closing, snapshot=None))
+def _listed(key: str, value: str, longest: int, life_ms: int, *, anew: bool) -> tuple[Command, ...]:
+    """Puts a value at the end of a list; `anew`: where it stands already, it leaves its place."""
+    pushed: tuple[Command, ...] = (
+        ("RPUSH", key, value),
+        ("LTRIM", key, -longest, -1),
+        ("PEXPIRE", key, life_ms),
+    )
+    return (("LREM", key, 0, value), *pushed) if anew else pushed
 
 
-def _open_value(append: Append) -> bytes:
+def _open_value(append: Append, opening: Opening) -> bytes:
     """`<started ms> <edge> <session> <summary>`: what stands in `open` after seq and holder."""
-    if append.opening is None:
-        return b""
-    started_ms = next(event.at_ms for event in append.events if isinstance(event, Request))
-    return f"{started_ms} {append.opening.edge} {append.session_id} ".encode() + append.opening.summary
-
-
-def _extra_bytes(append: Append) -> int:
-    opening = len(append.opening.summary) if append.opening is not None else 0
-    if append.closing is None:
-        return opening
-    return opening + len(append.closing.summary) + len(append.closing.snapshot or b"")
+    for event in append.events:
+        if isinstance(event, Request):
+            stem = f"{event.at_ms} {opening.edge} {append.session_id} "
+            return stem.encode() + opening.summary
+    raise ValueError("an opening append carries its request")

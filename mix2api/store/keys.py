@@ -44,9 +44,7 @@ class Keys:
 
     prefix: str = "mix2api"
     _tags: dict[Shard, str] = field(factory=dict, init=False, repr=False, eq=False)
-    _commits: dict[tuple[Shard, ProcessId], tuple[str, ...]] = field(
-        factory=dict, init=False, repr=False, eq=False
-    )
+    _commits: dict[tuple[Shard, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False, eq=False)
 
     def _shard(self, shard: Shard) -> str:
         tag = self._tags.get(shard)
@@ -86,13 +84,18 @@ class Keys:
         """String with expiry: the number and verdicts of that process's last commit that cannot be judged by `seq`."""
         return f"{self._shard(shard)}ledger:{process}"
 
-    def of_commit(self, shard: Shard, process: ProcessId) -> tuple[str, ...]:
-        """What every commit of a shard needs, in the append script's order. Kept: made thousands of times a second."""
-        names = self._commits.get((shard, process))
+    def of_commit(self, shard: Shard, holder: str) -> tuple[str, ...]:
+        """What every commit of a shard needs, in the append script's order. Kept: made thousands of times a second.
+
+        Args:
+            shard: of the commit.
+            holder: who writes, `<process>:<nonce>`.
+        """
+        names = self._commits.get((shard, holder))
         if names is None:
-            ledger = self.ledger(shard, process)
+            ledger = self.ledger(shard, ProcessId(holder.partition(":")[0]))
             names = (self.lease(shard), self.open(shard), self.audit(shard), self.inbox(shard), ledger)
-            self._commits[shard, process] = names
+            self._commits[shard, holder] = names
         return names
 
     def process(self, process: ProcessId) -> str:

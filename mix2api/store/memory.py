@@ -108,12 +108,20 @@ class MemoryEventLog:
 
     def submit(self, append: Append) -> Ticket:
         """Writes at once, or spools while away."""
-        pending = PendingAppend.of(append, self._withdraw, _SCHEMA)
+        pending = PendingAppend.of(append, self, _SCHEMA)
         if self._away:
             self._spool.append(pending)
         else:
             pending.settle(self._write(append))
         return pending
+
+    def hurry(self, entry: PendingAppend) -> None:
+        """Makes no difference: what can be written is written at once."""
+
+    def withdraw(self, entry: PendingAppend) -> None:
+        """Drops an append that waits."""
+        self._spool.remove(entry)
+        entry.settle(Outcome.DROPPED)
 
     async def history(self, session_id: SessionId) -> History:
         """The session's snapshot and what follows it.
@@ -179,10 +187,6 @@ class MemoryEventLog:
         """The runs that had this request id, oldest first."""
         self._check_reachable()
         return list(self.world.runs.get(request_digest, []))
-
-    def _withdraw(self, pending: PendingAppend) -> None:
-        self._spool.remove(pending)
-        pending.settle(Outcome.DROPPED)
 
     def _check_reachable(self) -> None:
         if self._away:

@@ -234,7 +234,15 @@ async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:
         NotSent: there is no connection; no command has been run.
         StoreUnavailable: the connection broke; the commands may or may not have been run.
     """
-    replies = await link.execute(*commands)
+    return await with_scripts(link, commands, await link.execute(*commands))
+
+
+async def with_scripts(link: RedisLink, commands: list[Command], replies: list[Reply]) -> list[Reply]:
+    """The replies to commands, those that were refused for want of a script run once more after all scripts were loaded.
+
+    Raises:
+        StoreUnavailable: the connection broke; the commands may or may not have been run.
+    """
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
         loads: list[Command] = [("SCRIPT", "LOAD", script.text) for script in ALL]

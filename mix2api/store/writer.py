@@ -1,35 +1,50 @@
 """Group commit: appends of many sessions in one round trip, one script call per shard, resent until answered.
 
-While a commit is on its way the next one collects; there is no timer. A commit whose reply was lost is sent again as it
-was, marked as a repeat; the script answers what it answered (ADR 0002). While Redis is away appends wait in a bounded
-spool, out of which chunk events fall first, leaving a gap note in the log.
+Whoever waits for an append has it sent at once, with all that waits in its shard and all that others wait for. While
+that commit is on its way the next one collects, and it leaves when the replies are there. Nobody waits for chunk events
+and receipts: they go with the next commit of their shard, or when their time is over. All of this happens without a
+task of its own, in `submit`, `wait` and the link's replies.
+
+What does not go well is the task's, `run`. A commit whose reply was lost is sent again as it was, marked as a repeat;
+the script answers what it answered (ADR 0002). While Redis is away appends wait in a bounded spool, out of which chunk
+events fall first, leaving a gap note in the log.
 """
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from math import inf
 from typing import Final
 
+import outcome
 import trio
 from attrs import define, field, frozen
 from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.events.log import Append, Outcome
-from mix2api.store.commit import AuditNote, IndexLife, PendingAppend, ShardCommit, Verdict, verdicts_of
+from mix2api.store.commit import AuditNote, Entry, IndexLife, PendingAppend, ShardCommit, verdicts_of
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.options import SpoolLimits
 from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.refusals import is_damage
 from mix2api.store.schema import WrittenSchema
-from mix2api.store.scripts import run_scripts
+from mix2api.store.scripts import with_scripts
+from mix2api.store.spool import Spool
 from mix2api.store.willingness import Willingness, unwilling
-from mix2api.vocabulary import ProcessId, RunId, Shard
+from mix2api.vocabulary import ProcessId, Shard
 
-_WINDOW_S: Final = 0.005
-"""Chunk events and receipts wait so long for company: for a short answer they leave with its `end`. Nobody waits for
-them, and each round trip of its own costs as much as the events in it."""
+_TICK_S: Final = 0.05
+"""How often the task looks for what has waited long enough, while anything waits."""
+_EVENTS_S: Final = 0.05
+"""Chunk events wait so long for company (ADR 0024): a short answer's leave with its `end`. Each round trip of their own
+costs more than the events in it."""
+_RECEIPTS_S: Final = 1.0
+"""Receipts wait so long: the client has its ending, and a shard in use sees another append before."""
 _PAUSE_S: Final = 0.2
 """Between attempts while the server answers but refuses to write (full, read-only, still loading)."""
+_PLAIN: Final = frozenset({bytes, int, type(None)})
+"""What the server replies to a commit that went well, look-ups included."""
 _REFUSED_SHARD: Final = Shard(0)
 """Requests refused while Redis was away belong to no session; their number stands in one known place."""
 
@@ -56,10 +71,11 @@ class Holder:
 
     process: ProcessId
     nonce: str
+    word: str = field(init=False)
+    """`<process>:<nonce>`."""
 
-    @property
-    def word(self) -> str:
-        """`<process>:<nonce>`."""
+    @word.default
+    def _word(self) -> str:
         return f"{self.process}:{self.nonce}"
 
 
@@ -88,21 +104,27 @@ class LogWriter:
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _willingness: Willingness = field(factory=Willingness)
     _damage: DamageCounter = field(factory=DamageCounter)
-    _pending: dict[PendingAppend | AuditNote, None] = field(factory=dict, init=False)
-    _skipped: dict[RunId, int] = field(factory=dict, init=False)
+    _spool: Spool = field(init=False)
+    _under_way: list[ShardCommit] = field(factory=list, init=False)
+    _commands: list[Command] = field(factory=list, init=False)
+    """Of the commits under way."""
+    _told: outcome.Outcome[list[Reply]] | None = field(default=None, init=False)
+    """What became of them, where it is for the task to go on."""
+    _fault: Exception | None = field(default=None, init=False)
+    """A fault of ours, for the task's supervisor. Nothing is sent until it was raised."""
     _unreported: int = field(default=0, init=False)
-    _waiting: int = field(default=0, init=False)
-    _waiting_bytes: int = field(default=0, init=False)
-    _numbers: dict[Shard, int] = field(factory=dict, init=False)
-    _work: trio.Event = field(factory=trio.Event, init=False)
-    _urgent: trio.Event = field(factory=trio.Event, init=False)
-    """Set while something waits that a client waits for."""
-    _idle: trio.Event = field(factory=trio.Event, init=False)
+    _numbers: dict[Shard, int] = field(factory=lambda: defaultdict(int), init=False)
+    _stirred: trio.Event = field(factory=trio.Event, init=False)
+    """Set when the task has something to do; it sleeps while nothing waits."""
+    _resting: bool = field(default=False, init=False)
+    _settled: trio.Event = field(factory=trio.Event, init=False)
+    """Set when a commit is done."""
     _refused: bool = field(default=False, init=False)
-    _counts: dict[str, int] = field(factory=dict, init=False)
+    _counts: dict[str, int] = field(factory=lambda: defaultdict(int), init=False)
 
-    def __attrs_post_init__(self) -> None:
-        self._idle.set()
+    @_spool.default
+    def _within_limits(self) -> Spool:
+        return Spool(self._limits)
 
     @property
     def is_down(self) -> bool:
@@ -116,180 +138,193 @@ class LogWriter:
 
     def statistics(self) -> WriterStatistics:
         """What was done since the start."""
-        count = self._counts.get
+        count = self._counts
         return WriterStatistics(
-            commits=count("commits", 0),
-            appended=count(Outcome.APPENDED, 0),
-            already=count(Outcome.ALREADY, 0),
-            fenced=count(Outcome.FENCED, 0),
-            dropped=count(Outcome.DROPPED, 0),
-            out_of_order=count("out_of_order", 0),
-            repeats=count("repeats", 0),
-            waiting=self._waiting,
+            commits=count["commits"],
+            appended=count[Outcome.APPENDED],
+            already=count[Outcome.ALREADY],
+            fenced=count[Outcome.FENCED],
+            dropped=count[Outcome.DROPPED],
+            out_of_order=count["out_of_order"],
+            repeats=count["repeats"],
+            waiting=self._spool.count,
         )
 
     def submit(self, append: Append) -> PendingAppend:
         """Takes an append; over the spool's limits its ticket says `DROPPED` at once."""
-        entry = PendingAppend.of(append, self._withdraw, self._schema)
-        share = self._limits.droppable_share if append.droppable else 1.0
-        if not self._has_room(entry.size_bytes, share):
-            self._skip(entry)
+        entry = PendingAppend.of(append, self, self._schema)
+        if not self._spool.put(entry, trio.current_time() + _EVENTS_S):
+            self._spool.skip(entry)
             self._settle(entry, Outcome.DROPPED)
             return entry
-        entry.skipped = self._skipped.pop(append.run_id, 0)
-        self._enqueue(entry)
+        if append.opening is not None or append.closing is not None:
+            self._spool.urge(entry.shard)
+        if self._resting:
+            self._stir()
         return entry
+
+    def note(self, note: AuditNote) -> bool:
+        """Takes an audit entry that belongs to no append; False if the spool is full and it was dropped."""
+        has_room = self._spool.put(note, trio.current_time() + _RECEIPTS_S)
+        if self._resting:
+            self._stir()
+        return has_room
 
     def refused(self, count: int) -> None:
         """Counts requests that were refused because Redis was away; one audit entry follows once it is back."""
         self._unreported += count
-        self._wake()
+        self._stir()
 
-    def note(self, note: AuditNote) -> bool:
-        """Takes an audit entry that belongs to no append; False if the spool is full and it was dropped."""
-        if not self._has_room(note.size_bytes, 1.0):
-            return False
-        self._enqueue(note)
-        return True
+    def _note_refused(self) -> None:
+        count, self._unreported = self._unreported, 0
+        if count:
+            self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(count))))
 
-    async def run(self) -> None:
-        """Writes for ever."""
-        while True:
-            await self._work.wait()
-            if not self._urgent.is_set():
-                with trio.move_on_after(_WINDOW_S):
-                    await self._urgent.wait()
-            # What waits here can still be withdrawn; what was sent cannot.
-            await self._link.wait_up()
-            self._work = trio.Event()
-            self._urgent = trio.Event()
-            if self._unreported:
-                unreported, self._unreported = self._unreported, 0
-                self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(unreported))))
-            entries, self._pending = list(self._pending), {}
-            if entries:
-                await self._write_or_drop(entries)
-            if not self._pending:
-                self._idle.set()
+    def hurry(self, entry: PendingAppend) -> None:
+        """Somebody waits for that append: its shard's entries leave now, or with the next commit."""
+        self._spool.urge(entry.shard)
+        self._push()
 
-    async def drain(self, deadline_s: float) -> bool:
-        """Waits until all is written; what is left after the deadline becomes `DROPPED`. Gives whether all was written."""
-        with trio.move_on_after(deadline_s) as scope:
-            await self._idle.wait()
-        for entry in list(self._pending):
-            if isinstance(entry, PendingAppend):
-                self._settle(entry, Outcome.DROPPED)
-        self._pending.clear()
-        return not scope.cancelled_caught
+    def withdraw(self, entry: PendingAppend) -> None:
+        """Drops an append that was not sent yet."""
+        if self._spool.remove(entry):
+            self._settle(entry, Outcome.DROPPED)
 
-    def _has_room(self, size_bytes: int, share: float) -> bool:
-        return (
-            self._waiting < self._limits.appends * share
-            and self._waiting_bytes + size_bytes <= self._limits.size_bytes * share
-        )
+    def _stir(self) -> None:
+        self._resting = False
+        self._stirred.set()
 
-    def _enqueue(self, entry: PendingAppend | AuditNote) -> None:
-        self._pending[entry] = None
-        self._waiting += 1
-        self._waiting_bytes += entry.size_bytes
-        if isinstance(entry, PendingAppend) and entry.is_awaited:
-            self._urgent.set()
-        self._wake()
-
-    def _wake(self) -> None:
-        if self._idle.is_set():
-            self._idle = trio.Event()
-        self._work.set()
-
-    def _withdraw(self, entry: PendingAppend) -> None:
-        if entry not in self._pending:
+    def _push(self) -> None:
+        """Sends what is urgent, unless a commit is under way: then it goes next. Never waits and never raises."""
+        if not self._spool.is_urgent or self._under_way or self._fault is not None or self._link.is_lost:
             return
-        del self._pending[entry]
-        self._done(entry)
-        self._skip(entry)
-        self._settle(entry, Outcome.DROPPED)
-        self._work.set()
-        self._urgent.set()
+        taken = self._spool.take_urgent()
+        try:
+            self._under_way = [self._commit(shard, entries) for shard, entries in taken.items()]
+            self._counts["commits"] += 1
+            self._commands = self._commands_of(self._under_way)
+            self._link.hand_in(self._commands, self._replied)
+        except Exception as fault:  # noqa: BLE001 - nobody may wait for ever for it; `run` raises it, for its supervisor
+            self._break_off(taken.values(), fault)
 
-    def _skip(self, entry: PendingAppend) -> None:
-        """Has the run's next append say how many events are missing before it."""
-        append = entry.append
-        missing = entry.skipped + entry.sequenced
-        if append.opening is not None or append.closing is not None or not missing:
-            return
-        for later in self._pending:
-            if isinstance(later, PendingAppend) and later.follows(append):
-                later.skipped += missing
-                return
-        self._skipped[append.run_id] = self._skipped.get(append.run_id, 0) + missing
-
-    def _commits_of(self, entries: list[PendingAppend | AuditNote]) -> list[ShardCommit]:
-        by_shard: dict[Shard, list[PendingAppend | AuditNote]] = {}
-        for entry in entries:
-            by_shard.setdefault(entry.shard, []).append(entry)
-        return [self._commit(shard, of_shard) for shard, of_shard in by_shard.items()]
-
-    def _commit(self, shard: Shard, entries: list[PendingAppend | AuditNote]) -> ShardCommit:
-        number = self._numbers[shard] = self._numbers.get(shard, 0) + 1
+    def _commit(self, shard: Shard, entries: list[Entry]) -> ShardCommit:
+        number = self._numbers[shard] = self._numbers[shard] + 1
         return ShardCommit.build(shard, entries, number=number, keys=self._keys, holder=self._holder.word)
 
-    async def _write_or_drop(self, entries: list[PendingAppend | AuditNote]) -> None:
-        """Writes; should a fault of ours end that, nobody waits for ever for what was under way."""
-        try:
-            await self._write(self._commits_of(entries))
-        except Exception:
-            for entry in entries:
-                if isinstance(entry, PendingAppend) and entry.outcome is None and entry not in self._pending:
-                    self._settle(entry, Outcome.DROPPED)
-            self._waiting = len(self._pending)
-            self._waiting_bytes = sum(entry.size_bytes for entry in self._pending)
-            raise
-
-    async def _write(self, commits: list[ShardCommit]) -> None:
-        """Sends commits until every one is answered. Nothing newer is sent before: a run's appends keep their order."""
-        self._count("commits")
-        while commits:
-            commands = self._commands(commits)
-            try:
-                replies = await run_scripts(self._link, commands)
-                await self._mend_index(commands[len(commits) :], replies[len(commits) :])
-            except NotSent:
-                commits = self._put_back(commits)
-                await self._link.wait_up()
-                continue
-            except StoreUnavailable:
-                self._count("repeats")
-                for commit in commits:
-                    commit.repeat = True
-                await self._link.wait_up()
-                continue
-            commits = self._settle_all(commits, replies)
-            self._refused = bool(commits)
-            if not commits:
-                self._willingness.taken("log")
-            if commits:
-                await trio.sleep(_PAUSE_S)
-
-    def _put_back(self, commits: list[ShardCommit]) -> list[ShardCommit]:
-        """Has the entries of commits that no server has seen wait again, where they can be withdrawn; gives the others."""
-        unseen = [entry for commit in commits if not commit.repeat for entry in commit.entries]
-        if unseen:
-            self._pending = dict.fromkeys([*unseen, *self._pending])
-            self._work.set()
-            self._urgent.set()
-        for entry in unseen:
-            if isinstance(entry, PendingAppend) and entry.unwanted:
-                self._withdraw(entry)
-        return [commit for commit in commits if commit.repeat]
-
-    def _commands(self, commits: list[ShardCommit]) -> list[Command]:
+    def _commands_of(self, commits: list[ShardCommit]) -> list[Command]:
         life = self._life
         commands = [
             commit.command(self._lease_token(commit.shard) or "", life.retention_ms) for commit in commits
         ]
         for commit in commits:
-            commands += commit.index_commands(self._keys, life)
+            commit.add_index(commands, self._keys, life)
         return commands
+
+    def _replied(self, told: outcome.Outcome[list[Reply]]) -> None:
+        """Hears what became of the commits under way. Never raises: the link's task calls."""
+        commits = self._under_way
+        if not isinstance(told, outcome.Value) or not _PLAIN.issuperset(map(type, told.value)):
+            self._told = told
+            self._stir()
+            return
+        try:
+            self._settle_all(commits, told.value)
+        except Exception as fault:  # noqa: BLE001 - as in `_push`
+            self._break_off([commit.entries for commit in commits], fault)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """The commits under way are written: the next may leave."""
+        self._under_way = []
+        if self._refused:
+            self._refused = False
+            self._willingness.taken("log")
+        self._settled.set()
+        self._push()
+
+    def _break_off(self, taken: Iterable[list[Entry]], fault: Exception) -> None:
+        """A fault of ours: nobody waits for ever for what was taken, and the task raises the fault."""
+        self._under_way, self._fault = [], fault
+        for entries in taken:
+            for entry in entries:
+                if isinstance(entry, PendingAppend) and entry.outcome is None:
+                    self._settle(entry, Outcome.DROPPED)
+        self._spool.recount()
+        self._settled.set()
+        self._stir()
+
+    async def run(self) -> None:
+        """Sends what has waited long enough, and goes on with what was not written at once; for ever."""
+        while True:
+            if self._told is not None:
+                await self._insist(self._told)
+            if self._fault is not None:
+                fault, self._fault = self._fault, None
+                raise fault
+            # What waits here can still be withdrawn; what was sent cannot.
+            await self._link.wait_up()
+            self._note_refused()
+            self._spool.urge_due(trio.current_time())
+            self._push()
+            if self._told is None and self._fault is None:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Waits until something may be due, or has to be gone on with."""
+        self._resting = self._spool.is_empty and not self._under_way
+        self._stirred = trio.Event()
+        with trio.move_on_after(inf if self._resting else _TICK_S):
+            await self._stirred.wait()
+        self._resting = False
+
+    async def _insist(self, told: outcome.Outcome[list[Reply]]) -> None:
+        """Sends commits until every one is answered. Nothing newer is sent before: a run's appends keep their order."""
+        self._told = None
+        try:
+            while self._under_way:
+                self._under_way = await self._rewritten(self._under_way, told)
+                if self._under_way:
+                    self._commands = self._commands_of(self._under_way)
+                    told = await outcome.acapture(self._link.execute, *self._commands)
+        except Exception as fault:  # noqa: BLE001 - as in `_push`
+            self._break_off([commit.entries for commit in self._under_way], fault)
+        else:
+            self._go_on()
+
+    async def _rewritten(
+        self, commits: list[ShardCommit], told: outcome.Outcome[list[Reply]]
+    ) -> list[ShardCommit]:
+        """Draws the conclusions of what commits were told, and waits before those are sent again that it gives."""
+        commands = self._commands
+        try:
+            replies = await with_scripts(self._link, commands, told.unwrap())
+            await self._mend_index(commands[len(commits) :], replies[len(commits) :])
+        except NotSent:
+            commits = self._put_back(commits)
+            await self._link.wait_up()
+            return commits
+        except StoreUnavailable:
+            self._counts["repeats"] += 1
+            for commit in commits:
+                commit.repeat = True
+            await self._link.wait_up()
+            return commits
+        refused = self._settle_all(commits, replies)
+        if refused:
+            self._refused = True
+            await trio.sleep(_PAUSE_S)
+        return refused
+
+    def _put_back(self, commits: list[ShardCommit]) -> list[ShardCommit]:
+        """Has the entries of commits that no server has seen wait again, where they can be withdrawn; gives the others."""
+        for commit in commits:
+            if not commit.repeat:
+                self._spool.put_back(commit.shard, commit.entries)
+                for entry in commit.entries:
+                    if isinstance(entry, PendingAppend) and entry.unwanted:
+                        self.withdraw(entry)
+        return [commit for commit in commits if commit.repeat]
 
     async def _mend_index(self, commands: list[Command], replies: list[Reply]) -> None:
         """Writes the look-ups again whose keys were of another type: those told nothing, and give way.
@@ -310,6 +345,20 @@ class LogWriter:
         for key in damaged:
             self._damage.removed(key)
 
+    async def drain(self, deadline_s: float) -> bool:
+        """Waits until all is written; what is left after the deadline becomes `DROPPED`. Gives whether all was written."""
+        with trio.move_on_after(deadline_s) as scope:
+            while self._under_way or self._unreported or not self._spool.is_empty:
+                self._settled = trio.Event()
+                self._note_refused()
+                self._spool.urge_all()
+                self._push()
+                await self._settled.wait()
+        for entry in self._spool.give_up():
+            if isinstance(entry, PendingAppend):
+                self._settle(entry, Outcome.DROPPED)
+        return not scope.cancelled_caught
+
     def _settle_all(self, commits: list[ShardCommit], replies: list[Reply]) -> list[ShardCommit]:
         """Tells the tickets; gives the commits that the server would not write now."""
         refused = []
@@ -318,8 +367,13 @@ class LogWriter:
                 refused.append(commit)
                 continue
             letters = self._letters(reply)
+            self._spool.forget(commit.entries)
             for entry, verdict in zip(commit.entries, verdicts_of(letters, len(commit.entries)), strict=True):
-                self._settled(entry, verdict)
+                if isinstance(entry, PendingAppend):
+                    self._counts["out_of_order"] += verdict.out_of_order
+                    if verdict.failed:
+                        self._damage.left(self._keys.log(entry.shard, entry.append.session_id))
+                    self._settle(entry, verdict.outcome)
         return refused
 
     def _passes(self, refusal: ResponseError) -> bool:
@@ -337,23 +391,6 @@ class LogWriter:
                 self._damage.removed(key.decode())
         return reply if isinstance(reply, bytes) else b""
 
-    def _settled(self, entry: PendingAppend | AuditNote, verdict: Verdict) -> None:
-        self._done(entry)
-        if isinstance(entry, PendingAppend):
-            self._count("out_of_order", int(verdict.out_of_order))
-            if verdict.failed:
-                self._damage.left(self._keys.log(entry.shard, entry.append.session_id))
-            self._settle(entry, verdict.outcome)
-
-    def _done(self, entry: PendingAppend | AuditNote) -> None:
-        self._waiting -= 1
-        self._waiting_bytes -= entry.size_bytes
-
-    def _settle(self, entry: PendingAppend, outcome: Outcome) -> None:
-        self._count(outcome)
-        if entry.append.closing is not None:
-            self._skipped.pop(entry.append.run_id, None)
-        entry.settle(outcome)
-
-    def _count(self, what: str, by: int = 1) -> None:
-        self._counts[what] = self._counts.get(what, 0) + by
+    def _settle(self, entry: PendingAppend, verdict: Outcome) -> None:
+        self._counts[verdict] += 1
+        entry.settle(verdict)

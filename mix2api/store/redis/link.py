@@ -1,13 +1,16 @@
 """One connection to Redis, used by many tasks of trio: one round trip at a time, for all that wait.
 
-A task of its own sends what has been handed in and reads *every* reply of it, whether anybody still waits or not: a
-cancelled waiter can never leave the connection one reply behind. What was cut is told (`StoreUnavailable`) and never
-sent again from here: only the caller knows whether a repeat is harmless (ADR 0002). Sending and reading happen on the
-socket in trio's own loop; redis-py connects (ADR 0012).
+Whoever hands commands in sends them at once where nothing is under way; what is handed in meanwhile goes together when
+the replies are there. A task of the link's own reads *every* reply, whether anybody still waits or not: a cancelled
+waiter can never leave the connection one reply behind. What was cut is told (`StoreUnavailable`) and never sent again
+from here: only the caller knows whether a repeat is harmless (ADR 0002). Sending and reading happen on the socket in
+trio's own loop; redis-py connects (ADR 0012).
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
 from typing import Any, Final
 
 import hiredis
@@ -20,10 +23,10 @@ from mix2api.clock import SystemClock
 from mix2api.descriptors import none_left
 from mix2api.errors import NoDescriptor, StoreUnavailable
 from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
-from mix2api.store.redis.wire import BrokenWire, Reply, SocketWire, ThreadWire, Wire
+from mix2api.store.redis.wire import BrokenWire, Reply, SocketWire, StaleWire, ThreadWire, Wire
 from mix2api.store.willingness import Unwilling, unwilling
 
-__all__ = ["Command", "NotSent", "RedisLink", "Reply"]
+__all__ = ["Command", "NotSent", "RedisLink", "Reply", "Told"]
 
 Command = tuple[str | bytes | int, ...]
 
@@ -44,16 +47,17 @@ class NotSentForWant(NoDescriptor, NotSent):
     """There was none because this process has no file descriptor left."""
 
 
+Told = Callable[[outcome.Outcome[list[Reply]]], object]
+"""Takes the replies to commands, or what became of them instead: `NotSent` or `StoreUnavailable`. Must not raise."""
+
+
 @define(eq=False)
 class _Job:
-    """Commands on their way and the task that waits; `task` is None once nobody waits."""
+    """Commands on their way; `told` is None once nobody waits."""
 
     packed: bytes
     count: int
-    task: trio.lowlevel.Task | None
-    sent: bool = False
-    """Something of it may have left."""
-    result: outcome.Outcome[list[Reply]] | None = None
+    told: Told | None
 
 
 @define(eq=False)
@@ -70,6 +74,8 @@ class RedisLink:
     timeouts: Timeouts
     name: str
     _jobs: list[_Job] = field(factory=list, init=False)
+    """Handed in, and not sent yet."""
+    _under_way: list[_Job] = field(factory=list, init=False)
     _work: trio.Event = field(factory=trio.Event, init=False)
     _clock: SystemClock = field(factory=SystemClock, init=False)
     _task: trio.CancelScope | None = field(default=None, init=False)
@@ -92,6 +98,11 @@ class RedisLink:
         if self._down or sent_at is None or self._clock.monotonic_ms() - sent_at <= _STALL_MS:
             return self._down
         return self._wire is not None and self._wire.silence_s() * 1000 > _STALL_MS
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is lost: what is handed in now is not sent, unless it stands again in that moment."""
+        return self._down or self._closing
 
     @property
     def is_starved(self) -> bool:
@@ -120,20 +131,41 @@ class RedisLink:
             NotSent: not connected.
             StoreUnavailable: the connection broke: the commands may or may not have been run.
         """
-        if self._closing:
+        if self._closing or not commands:
             await trio.lowlevel.checkpoint()
-            raise NotSent
-        job = _Job(_packed(commands), len(commands), trio.lowlevel.current_task())
-        self._start()
-        self._jobs.append(job)
-        self._work.set()
+            if self._closing:
+                raise NotSent
+            return []
+        job = self.hand_in(commands, partial(trio.lowlevel.reschedule, trio.lowlevel.current_task()))
 
         def abandon(_: Any) -> trio.lowlevel.Abort:
-            job.task = None
+            job.told = None
             return trio.lowlevel.Abort.SUCCEEDED
 
         replies: list[Reply] = await trio.lowlevel.wait_task_rescheduled(abandon)
         return replies
+
+    def hand_in(self, commands: Sequence[Command], told: Told) -> _Job:
+        """Sends commands in one round trip, now or after the one under way; never waits.
+
+        Args:
+            commands: at least one.
+            told: hears what became of them, later and once.
+
+        Raises:
+            NotSent: the link is closed; `told` hears nothing.
+            TypeError: what cannot be sent; `told` hears nothing.
+        """
+        if self._closing:
+            raise NotSent
+        job = _Job(_packed(commands), len(commands), told)
+        self._jobs.append(job)
+        if self._wire is None:
+            self._start()
+            self._work.set()
+        elif not self._under_way:
+            self._begin()
+        return job
 
     async def wait_up(self) -> None:
         """Waits until the connection stands again; at once if it was never lost, for ever if the link was closed."""
@@ -166,63 +198,66 @@ class RedisLink:
         self._changed = trio.Event()
 
     async def _serve(self) -> None:
-        jobs: list[_Job] = []
         try:
             with self._task or trio.CancelScope():
                 while not self._closing:
-                    jobs = await self._next_jobs()
-                    if jobs or self._down:
-                        await self._round_trip(jobs)
-                    jobs = []
+                    if self._wire is None:
+                        await self._wait_wanted()
+                        await self._connect()
+                    else:
+                        await self._receive(self._wire)
         finally:
             self._closing = True
             self._drop()
-            self._deliver([*jobs, *self._jobs])
+            self._cut()
+            self._refuse_waiting()
             self._finished.set()
 
-    async def _next_jobs(self) -> list[_Job]:
-        if self._down:
-            wait_s = max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000
+    def _begin(self) -> None:
+        """Sends what waits. A connection that turns out to have ended is the reading task's to replace: all of it waits on."""
+        jobs = self._jobs[:_JOBS_PER_TRIP]
+        packed = jobs[0].packed if len(jobs) == 1 else b"".join([job.packed for job in jobs])
+        if self._wire is not None and self._wire.begin(packed, sum([job.count for job in jobs])):
+            self._under_way = jobs
+            del self._jobs[:_JOBS_PER_TRIP]
+            self._sent_at_ms = self._clock.monotonic_ms()
+
+    async def _receive(self, wire: Wire) -> None:
+        """Waits for the replies to what is under way, begins what waits, and tells."""
+        try:
+            replies = await wire.receive()
+        except StaleWire:
+            self._drop()
+        except (RedisError, OSError, BrokenWire) as fault:
+            self._lost(fault)
+        else:
+            jobs, self._under_way, self._sent_at_ms = self._under_way, [], None
+            if self._jobs:
+                self._begin()
+            for job in jobs:
+                of_job, replies = replies[: job.count], replies[job.count :]
+                if job.told is not None:
+                    job.told(outcome.Value(of_job))
+
+    async def _wait_wanted(self) -> None:
+        """Waits until somebody wants the connection; one that was lost is wanted again when its pause is over."""
+        if not self._jobs:
+            wait_s = max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000 if self._down else inf
             with trio.move_on_after(wait_s):
                 await self._work.wait()
-        else:
-            await self._work.wait()
-        jobs, self._jobs = self._jobs[:_JOBS_PER_TRIP], self._jobs[_JOBS_PER_TRIP:]
-        if not self._jobs:
-            self._work = trio.Event()
-        return jobs
+        self._work = trio.Event()
 
-    async def _round_trip(self, jobs: list[_Job]) -> None:
-        try:
-            wire = await self._connected()
-            if jobs and wire is not None:
-                for job in jobs:
-                    job.sent = True
-                self._sent_at_ms = self._clock.monotonic_ms()
-                replies = await wire.round_trip(
-                    b"".join([job.packed for job in jobs]), sum(job.count for job in jobs)
-                )
-                for job in jobs:
-                    job.result = outcome.Value(replies[: job.count])
-                    del replies[: job.count]
-        except (RedisError, OSError, BrokenWire) as fault:
-            self._lost()
-            self._starved, self._why = none_left(fault), unwilling(fault)
-        finally:
-            self._sent_at_ms = None
-        self._deliver(jobs)
-
-    async def _connected(self) -> Wire | None:
-        """The connection, made anew if need be; None while it is too early to try again."""
-        if self._wire is not None and not self._wire.is_stale():
-            return self._wire
-        self._drop()
+    async def _connect(self) -> None:
+        """Connects, and begins what waits. While it is too early to try again, what waits is refused."""
         if self._down and self._clock.monotonic_ms() < self._retry_at_ms:
-            return None
+            self._refuse_waiting()
+            return
         connection = self.location.connection(self.timeouts, self.name)
         fault = await trio.to_thread.run_sync(_fault_of_connecting, connection)
         if fault is not None:
-            raise BrokenWire from fault
+            self._lost(fault)
+            self._refuse_waiting()
+            return
         self._wire = (
             ThreadWire(connection) if self.location.tls else SocketWire(connection, self.timeouts.reply_s)
         )
@@ -230,31 +265,39 @@ class RedisLink:
             self._down = False
             self._pause_ms = _FIRST_PAUSE_MS
             self._note_change()
-        return self._wire
+        if self._jobs:
+            self._begin()
 
-    def _lost(self) -> None:
+    def _lost(self, fault: Exception) -> None:
         """Drops the connection and sets the time of the next attempt: the pause, half of it at random."""
         self._drop()
+        self._starved, self._why = none_left(fault), unwilling(fault)
         jitter = 0.5 + secrets.randbelow(500) / 1000
         self._retry_at_ms = self._clock.monotonic_ms() + self._pause_ms * jitter
         self._pause_ms = min(_LONGEST_PAUSE_MS, self._pause_ms * 2)
         if not self._down:
             self._down = True
             self._note_change()
+        self._cut()
 
     def _drop(self) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.close()
 
-    def _deliver(self, jobs: list[_Job]) -> None:
-        """Wakes those who still wait; what has no reply was cut."""
+    def _cut(self) -> None:
+        """Tells those whose commands had left: nobody knows whether they were run."""
+        jobs, self._under_way, self._sent_at_ms = self._under_way, [], None
         for job in jobs:
-            task, job.task = job.task, None
-            if task is not None:
-                unsent = NotSentForWant() if self.is_starved else NotSent()
-                unanswered = StoreUnavailable() if job.sent else unsent
-                trio.lowlevel.reschedule(task, job.result or outcome.Error(unanswered))
+            if job.told is not None:
+                job.told(outcome.Error(StoreUnavailable()))
+
+    def _refuse_waiting(self) -> None:
+        """Tells those whose commands have not left that they will not."""
+        jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            if job.told is not None:
+                job.told(outcome.Error(NotSentForWant() if self.is_starved else NotSent()))
 
 
 def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
@@ -275,7 +318,7 @@ def _without_frames(fault: Exception) -> Exception:
     return fault
 
 
-def _packed(commands: tuple[Command, ...]) -> bytes:
+def _packed(commands: Sequence[Command]) -> bytes:
     """All commands in Redis's protocol. Raises `TypeError` here, in the caller's task, on what cannot be sent."""
     pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
     return b"".join(map(pack, commands))

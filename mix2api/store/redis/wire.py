@@ -1,7 +1,9 @@
-"""One round trip on a connected Redis connection, from trio: on the socket itself, or in a thread where TLS is in between.
+"""A connected Redis connection as trio uses it: on the socket itself, or in a thread where TLS is in between.
 
 redis-py connects, authenticates and selects (`mix2api.store.redis.location`); what is sent and read afterwards goes through
-here. Every reply of what was sent is read, or the connection is given up.
+here. Commands leave in `begin`, which never waits. One task stays in `receive`, also while nothing is asked: so a reply
+wakes that task alone, and the server's goodbye is seen when it comes. Every reply of what was sent is read, or the
+connection is given up.
 """
 
 import socket
@@ -23,19 +25,32 @@ class BrokenWire(Exception):
     """The connection is of no use any more; what was sent may or may not have been run."""
 
 
+class StaleWire(Exception):
+    """The connection ended, or something came unasked, while nothing was under way: nothing was sent in vain."""
+
+
 class Wire(Protocol):
-    """A connected connection."""
+    """A connected connection: one round trip at a time."""
 
-    async def round_trip(self, packed: bytes, count: int) -> list[Reply]:
-        """Sends commands and reads their replies.
+    def begin(self, packed: bytes, count: int) -> bool:
+        """Sends commands whose replies `receive` gives. Only while nothing is under way.
 
-        Raises:
-            BrokenWire: cut, silent for longer than the reply timeout, or out of step.
+        Args:
+            packed: the commands in Redis's protocol.
+            count: how many there are.
+
+        Returns:
+            False if the connection is stale: nothing was sent, and `receive` raises `StaleWire`.
         """
         ...
 
-    def is_stale(self) -> bool:
-        """Whether something came unasked: the server's goodbye, or a reply that is nobody's."""
+    async def receive(self) -> list[Reply]:
+        """Waits for something to be begun, and for all its replies. One task at a time.
+
+        Raises:
+            StaleWire: the connection ended while nothing was under way.
+            BrokenWire: cut, silent for longer than the reply timeout, or out of step.
+        """
         ...
 
     def silence_s(self) -> float:
@@ -47,7 +62,7 @@ class Wire(Protocol):
         ...
 
     def close(self) -> None:
-        """Closes it. Nothing may be under way."""
+        """Closes it. Nobody may be in `receive`."""
         ...
 
 
@@ -69,22 +84,67 @@ class SocketWire:
         self._socket.setblocking(False)  # noqa: FBT003 - the standard library's shape
         self._heard_at = trio.current_time()
         """When commands left or something was read last."""
+        self._due = 0
+        """Replies that were not read yet."""
+        self._rest = b""
+        """Of what was begun, as far as the socket did not take it."""
+        self._waiting = trio.CancelScope()
+        """Around the wait of `receive`: `begin` sets its deadline."""
         self._reader = hiredis.Reader(
             replyError=inside._parser.parse_error,  # noqa: SLF001
             protocolError=BrokenWire,
         )
 
-    async def round_trip(self, packed: bytes, count: int) -> list[Reply]:
-        """Sends commands and reads their replies."""
-        self._heard_at = trio.current_time()
+    def begin(self, packed: bytes, count: int) -> bool:
+        """Sends commands, as much of them as the socket takes now."""
+        if self._is_readable():
+            return False
         try:
-            await self._send(packed)
-            return [await self._next() for _ in range(count)]
-        except OSError as fault:
-            raise BrokenWire from fault
+            sent = self._socket.send(packed)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return False
+        self._due = count
+        self._heard_at = trio.current_time()
+        if sent < len(packed):
+            self._rest = packed[sent:]
+            self._waiting.cancel()
+        else:
+            self._waiting.deadline = self._heard_at + self._reply_s
+        return True
 
-    def is_stale(self) -> bool:
-        """Whether there is something to read, or the end of it, though nothing was asked."""
+    async def receive(self) -> list[Reply]:
+        """Waits for the replies to what is begun, or for the end."""
+        replies: list[Reply] = []
+        while True:
+            if self._rest:
+                await self._send_rest()
+            with trio.CancelScope() as self._waiting:
+                if self._due:
+                    self._waiting.deadline = trio.current_time() + self._reply_s
+                await trio.lowlevel.wait_readable(self._socket)
+            if self._rest:
+                continue
+            self._reader.feed(self._read())
+            while self._due and (reply := self._reader.gets()) is not False:
+                if isinstance(reply, RedisError) and not isinstance(reply, ResponseError):
+                    raise BrokenWire from reply  # it is loading, or wants nobody: of no use now
+                replies.append(reply)
+                self._due -= 1
+            if not self._due:
+                return replies
+
+    def silence_s(self) -> float:
+        """For how many seconds the server has left what was sent unanswered."""
+        return 0.0 if self._is_readable() else trio.current_time() - self._heard_at
+
+    def close(self) -> None:
+        """Closes the socket."""
+        self._connection.disconnect()
+
+    def _is_readable(self) -> bool:
+        """Whether there is something to read, or the end of it."""
         try:
             self._socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -93,45 +153,33 @@ class SocketWire:
             return True
         return True
 
-    def silence_s(self) -> float:
-        """For how many seconds the server has left what was sent unanswered."""
-        return 0.0 if self.is_stale() else trio.current_time() - self._heard_at
-
-    def close(self) -> None:
-        """Closes the socket."""
-        self._connection.disconnect()
-
-    async def _send(self, packed: bytes) -> None:
-        rest = memoryview(packed)
+    async def _send_rest(self) -> None:
+        rest, self._rest = memoryview(self._rest), b""
         while rest:
+            with trio.move_on_after(self._reply_s) as limit:
+                await trio.lowlevel.wait_writable(self._socket)
+            if limit.cancelled_caught:
+                raise BrokenWire  # it takes nothing
             try:
                 rest = rest[self._socket.send(rest) :]
             except BlockingIOError:
-                with trio.move_on_after(self._reply_s) as limit:
-                    await trio.lowlevel.wait_writable(self._socket)
-                if limit.cancelled_caught:
-                    raise BrokenWire from None  # it takes nothing
+                continue
+            except OSError as fault:
+                raise BrokenWire from fault
 
-    async def _next(self) -> Reply:
-        reply = self._reader.gets()
-        while reply is False:
-            self._reader.feed(await self._read())
-            self._heard_at = trio.current_time()
-            reply = self._reader.gets()
-        if isinstance(reply, RedisError) and not isinstance(reply, ResponseError):
-            raise BrokenWire from reply  # it is loading, or wants nobody: of no use now
-        return reply
-
-    async def _read(self) -> bytes:
+    def _read(self) -> bytes:
         """What has come. Silence is only what the socket shows: in a process that is busy, or was paused, time passes as well."""
-        with trio.move_on_after(self._reply_s):
-            await trio.lowlevel.wait_readable(self._socket)
         try:
             data = self._socket.recv(_READ)
         except BlockingIOError:
             raise BrokenWire from None  # silent for too long
+        except OSError as fault:
+            raise (BrokenWire if self._due else StaleWire) from fault
+        if not self._due:
+            raise StaleWire
         if not data:
             raise BrokenWire
+        self._heard_at = trio.current_time()
         return data
 
 
@@ -141,18 +189,28 @@ class ThreadWire:
     def __init__(self, connection: BlockingConnection) -> None:
         self._connection = connection
         self._sent_at = trio.current_time()
+        self._begun: tuple[bytes, int] | None = None
+        self._stale = False
+        self._stirred = trio.Event()
 
-    async def round_trip(self, packed: bytes, count: int) -> list[Reply]:
-        """Sends commands and reads their replies."""
-        self._sent_at = trio.current_time()
+    def begin(self, packed: bytes, count: int) -> bool:
+        """Has `receive` send commands."""
+        self._stale = self._is_stale()
+        if not self._stale:
+            self._begun = (packed, count)
+            self._sent_at = trio.current_time()
+        self._stirred.set()
+        return not self._stale
+
+    async def receive(self) -> list[Reply]:
+        """Waits until something is begun, then sends and reads in a thread."""
+        await self._stirred.wait()
+        self._stirred = trio.Event()
+        if self._begun is None or self._stale:
+            raise StaleWire
+        packed, count = self._begun
+        self._begun = None
         return await trio.to_thread.run_sync(self._blocking, packed, count)
-
-    def is_stale(self) -> bool:
-        """Whether redis-py finds something to read, or the end of it."""
-        try:
-            return self._connection.can_read(0)
-        except RedisError:
-            return True
 
     def silence_s(self) -> float:
         """Seconds since commands left: the socket is the thread's alone while it waits."""
@@ -161,6 +219,13 @@ class ThreadWire:
     def close(self) -> None:
         """Closes the connection."""
         self._connection.disconnect()
+
+    def _is_stale(self) -> bool:
+        """Whether redis-py finds something to read, or the end of it."""
+        try:
+            return self._connection.can_read(0)
+        except RedisError:
+            return True
 
     def _blocking(self, packed: bytes, count: int) -> list[Reply]:
         try:

@@ -4,6 +4,7 @@ import select
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import outcome
 import pytest
 import trio
 import trio.testing
@@ -13,7 +14,7 @@ from redis_server import RedisServer
 from scarcity import no_descriptor_left
 
 from mix2api.errors import NoDescriptor, StoreUnavailable
-from mix2api.store.redis.link import NotSent, RedisLink
+from mix2api.store.redis.link import NotSent, RedisLink, Reply
 from mix2api.store.redis.location import RedisLocation, Timeouts
 
 
@@ -34,6 +35,48 @@ def own_server(tmp_path: Path) -> AsyncIterator[RedisServer]:
 
 async def test_replies_come_in_the_order_of_the_commands(link: RedisLink) -> None:
     assert await link.execute(("SET", "a", 1), ("GET", "a"), ("GET", "none")) == [b"OK", b"1", None]
+
+
+async def test_no_commands_have_no_replies(link: RedisLink) -> None:
+    assert await link.execute() == []
+    assert await link.execute(("ECHO", "x")) == [b"x"]
+
+
+async def test_what_is_handed_in_during_a_round_trip_leaves_together_behind_it(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy:
+        link = RedisLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-together")
+        await link.execute(("PING",))
+        passed = proxy.passed
+        told: list[outcome.Outcome[list[Reply]]] = []
+        for number in range(10):
+            link.hand_in([("ECHO", number)], told.append)
+        assert told == [], "nothing is told before the caller waits"
+        await link.execute(("PING",))
+        assert [one.unwrap() for one in told] == [[str(number).encode()] for number in range(10)]
+        assert proxy.passed == passed + 2
+        await link.aclose()
+
+
+async def test_more_than_the_socket_takes_is_sent_behind(link: RedisLink) -> None:
+    await link.execute(("PING",))
+    large = b"x" * 20_000_000
+    with trio.fail_after(30):
+        assert await link.execute(("SET", "large", large), ("STRLEN", "large")) == [b"OK", len(large)]
+        assert await link.execute(("DEL", "large")) == [1]
+
+
+async def test_a_link_that_is_closed_takes_nothing(link: RedisLink) -> None:
+    await link.execute(("PING",))
+    told: list[object] = []
+    link.hand_in([("ECHO", "cut")], told.append)
+    await link.aclose()
+    (cut,) = told
+    assert isinstance(cut, outcome.Error)
+    assert isinstance(cut.error, StoreUnavailable)
+    with pytest.raises(NotSent):
+        link.hand_in([("ECHO", "late")], told.append)
 
 
 async def test_an_error_reply_is_one_of_the_replies(link: RedisLink) -> None:
