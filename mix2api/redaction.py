@@ -98,6 +98,11 @@ def _is_suspect(text: str) -> bool:
     return False
 
 
+def is_clean(texts: str) -> bool:
+    """Whether `redact_text` would leave every part of these texts as it is. A False may be wrong, a True never is."""
+    return len(texts) <= TEXT_LIMIT and not _is_suspect(texts)
+
+
 def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()) -> str:
     """Foreign text without what looks like a credential, at most `limit` characters.
 
@@ -118,8 +123,7 @@ def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()
 
 def redact_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """The fields of a log line as they may be told (`redact_value`), with one search for all plain texts together."""
-    texts = "\n".join([value for value in fields.values() if isinstance(value, str)])
-    texts_are_clean = len(texts) <= TEXT_LIMIT and not _is_suspect(texts)
+    texts_are_clean = is_clean("\n".join([value for value in fields.values() if isinstance(value, str)]))
     return {
         name: value
         if (type(value) is int or (texts_are_clean and type(value) is str)) and not is_secret_field(name)

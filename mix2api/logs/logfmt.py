@@ -5,6 +5,7 @@ Strings are quoted only where they need it; booleans are `true` and `false`, wha
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from structlog.typing import EventDict, WrappedLogger
@@ -30,6 +31,30 @@ def render_logfmt(_logger: WrappedLogger, _method: str, event: EventDict) -> str
     return " ".join(
         [f"{name if _PLAIN.fullmatch(name) else '_'}={logfmt_value(value)}" for name, value in fields.items()]
     )
+
+
+def is_plain(texts: str) -> bool:
+    """Whether no part of these texts needs quotes. They are not empty."""
+    return _PLAIN.fullmatch(texts) is not None
+
+
+def logfmt_form(names: Iterable[str], context: Mapping[str, object]) -> str:
+    """A line for `%`: time, level, event and these fields are to be put in, the context stands in it.
+
+    Args:
+        names: of the fields, in their order.
+        context: what has none of these names.
+    """
+    told = [f"{name}={logfmt_value(value)}".replace("%", "%%") for name, value in context.items()]
+    return " ".join([*(f"{name}=%s" for name in (*_FIRST, *names)), *told])
+
+
+def logfmt_words(fields: Mapping[str, object]) -> list[object]:
+    """The values of fields for `logfmt_form`: plain texts, numbers, and words of this format."""
+    return [
+        _WORDS[value] if value is None or value is True or value is False else value
+        for value in fields.values()
+    ]
 
 
 def logfmt_value(value: object) -> str:

@@ -3,6 +3,7 @@
 The names and their order are a public contract (`docs/settings.md` names none of them, operators' scripts all).
 """
 
+from operator import attrgetter
 from typing import Final
 
 import attrs
@@ -64,16 +65,25 @@ class RequestCompleted:
     channel: Channel
 
 
-_FIELDS: Final = tuple(one.name for one in attrs.fields(RequestCompleted))
+FIELDS: Final = tuple(one.name for one in attrs.fields(RequestCompleted))
+"""Of the line, in their order."""
+_values_of: Final = attrgetter(*FIELDS)
+WHOLE: Final = "completed"
+"""Under this name a line's fields come to the chain all at once, as a `RequestCompleted`."""
 
 
 def log_request_completed(logger: FilteringBoundLogger, completed: RequestCompleted) -> None:
     """Writes the line at level `info`, through the chain and its redaction like every other line."""
-    logger.info(EVENT, **{name: _told(getattr(completed, name)) for name in _FIELDS})
+    logger.info(EVENT, **{WHOLE: completed})
 
 
-def _told(value: object) -> object:
-    """A field's value: text without spaces, so that `cut` and `awk` can be used on the line."""
-    if isinstance(value, str):
-        return "_".join(str(value).split()) or None  # str() because of the enumerations
-    return str(value) if isinstance(value, BudgetUse) else value
+def fields_of(completed: RequestCompleted) -> dict[str, object]:
+    """The line's own fields, in their order; text without spaces, so that `cut` and `awk` can be used on it."""
+    fields: dict[str, object] = {}
+    for name, value in zip(FIELDS, _values_of(completed), strict=True):
+        if value is None or isinstance(value, int):
+            fields[name] = value
+        else:
+            text = str(value)  # of enumerations and budgets as well
+            fields[name] = text if text.isalnum() else "_".join(text.split()) or None
+    return fields

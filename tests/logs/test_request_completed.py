@@ -2,10 +2,13 @@
 
 import io
 import json
+import re
 
+import attrs
 import pytest
 
 from mix2api.logs import BudgetUse, RequestCompleted, configure_logging, log_request_completed
+from mix2api.logs.request_completed import fields_of
 from mix2api.settings import LogFormat, LogLevel
 from mix2api.vocabulary import Channel, EndReason, RequestId, RunId, SessionId
 
@@ -102,3 +105,21 @@ def test_this_line_too_is_redacted() -> None:
 
 def test_the_line_is_not_written_above_its_level() -> None:
     assert written(LogFormat.LOGFMT, SERVED, LogLevel.WARNING) == ""
+
+
+@pytest.mark.parametrize(
+    "model", ["mix/a-model", "mix/a model", "sk-abcdefghijkl", 'a"quote', "a=b", "%s", "é", ""]
+)
+@pytest.mark.parametrize("host", ["site:443", "token=planted"])
+def test_the_line_is_the_one_that_the_whole_chain_makes(model: str, host: str) -> None:
+    """A line without anything to mask or to quote is put together in one step: nobody may see that."""
+    completed = attrs.evolve(SERVED, model=model, upstream_host=host)
+    stream = io.StringIO()
+    context = {"process": "prc_%s", "channel": "stable", "role": "a role", "token": "planted"}
+    logger = configure_logging(LogFormat.LOGFMT, LogLevel.INFO, stream, context)
+    log_request_completed(logger, completed)
+    logger.info("request.completed", **fields_of(completed))
+    short, long = [line.split(" ", 1) for line in stream.getvalue().splitlines()]
+    assert short[1] == long[1]
+    assert re.fullmatch(r"ts=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", short[0])
+    assert "planted" not in stream.getvalue()
