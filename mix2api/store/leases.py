@@ -30,6 +30,20 @@ _UNBROKEN: Final = (0, 1)
 """By how much the epoch of a shard grows that nobody else had: extended, or run out and taken again."""
 
 
+@frozen(kw_only=True)
+class Holder:
+    """Who writes: this process, with a nonce, as `open` entries and leases name it."""
+
+    process: ProcessId
+    nonce: str
+    word: str = field(init=False)
+    """`<process>:<nonce>`."""
+
+    @word.default
+    def _word(self) -> str:
+        return f"{self.process}:{self.nonce}"
+
+
 @frozen
 class LeaseChange:
     """What a renewal brought.

@@ -19,7 +19,7 @@ from mix2api.store.commit import IndexLife
 from mix2api.store.damage import DamageCounter
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.keys import Keys
-from mix2api.store.leases import Leases
+from mix2api.store.leases import Holder, Leases
 from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
@@ -33,7 +33,7 @@ from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
-from mix2api.store.writer import Holder, LogWriter
+from mix2api.store.writer import LogWriter
 from mix2api.supervision import OnFault, supervised
 from mix2api.vocabulary import ProcessId
 

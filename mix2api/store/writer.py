@@ -12,10 +12,10 @@ events fall first, leaving a gap note in the log.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from math import inf
 from typing import Final
 
-import outcome
 import trio
 from attrs import define, field, frozen
 from redis.exceptions import ResponseError
@@ -25,14 +25,15 @@ from mix2api.events.log import Append, Outcome
 from mix2api.store.commit import AuditNote, Entry, IndexLife, PendingAppend, ShardCommit, verdicts_of
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
+from mix2api.store.leases import Holder
 from mix2api.store.options import SpoolLimits
-from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
+from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply, Told
 from mix2api.store.refusals import is_damage
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import with_scripts
 from mix2api.store.spool import Spool
 from mix2api.store.willingness import Willingness, unwilling
-from mix2api.vocabulary import ProcessId, Shard
+from mix2api.vocabulary import Shard
 
 _TICK_S: Final = 0.05
 """How often the task looks for what has waited long enough, while anything waits."""
@@ -65,20 +66,6 @@ class WriterStatistics:
     waiting: int
 
 
-@frozen(kw_only=True)
-class Holder:
-    """Who writes: this process, with a nonce, as `open` entries and leases name it."""
-
-    process: ProcessId
-    nonce: str
-    word: str = field(init=False)
-    """`<process>:<nonce>`."""
-
-    @word.default
-    def _word(self) -> str:
-        return f"{self.process}:{self.nonce}"
-
-
 @define(eq=False)
 class LogWriter:
     """The one writer of a process. `run` has to be running for anything to be written.
@@ -108,8 +95,8 @@ class LogWriter:
     _under_way: list[ShardCommit] = field(factory=list, init=False)
     _commands: list[Command] = field(factory=list, init=False)
     """Of the commits under way."""
-    _told: outcome.Outcome[list[Reply]] | None = field(default=None, init=False)
-    """What became of them, where it is for the task to go on."""
+    _told: Told | None = field(default=None, init=False)
+    """What they were told, where it is for the task to go on."""
     _fault: Exception | None = field(default=None, init=False)
     """A fault of ours, for the task's supervisor. Nothing is sent until it was raised."""
     _unreported: int = field(default=0, init=False)
@@ -220,15 +207,15 @@ class LogWriter:
             commit.add_index(commands, self._keys, life)
         return commands
 
-    def _replied(self, told: outcome.Outcome[list[Reply]]) -> None:
+    def _replied(self, told: Told) -> None:
         """Hears what became of the commits under way. Never raises: the link's task calls."""
         commits = self._under_way
-        if not isinstance(told, outcome.Value) or not _PLAIN.issuperset(map(type, told.value)):
+        if isinstance(told, Exception) or not _PLAIN.issuperset(map(type, told)):
             self._told = told
             self._stir()
             return
         try:
-            self._settle_all(commits, told.value)
+            self._settle_all(commits, told)
         except Exception as fault:  # noqa: BLE001 - as in `_push`
             self._break_off([commit.entries for commit in commits], fault)
         else:
@@ -278,7 +265,7 @@ class LogWriter:
             await self._stirred.wait()
         self._resting = False
 
-    async def _insist(self, told: outcome.Outcome[list[Reply]]) -> None:
+    async def _insist(self, told: Told) -> None:
         """Sends commits until every one is answered. Nothing newer is sent before: a run's appends keep their order."""
         self._told = None
         try:
@@ -286,35 +273,49 @@ class LogWriter:
                 self._under_way = await self._rewritten(self._under_way, told)
                 if self._under_way:
                     self._commands = self._commands_of(self._under_way)
-                    told = await outcome.acapture(self._link.execute, *self._commands)
+                    told = await self._sent_again()
         except Exception as fault:  # noqa: BLE001 - as in `_push`
             self._break_off([commit.entries for commit in self._under_way], fault)
         else:
             self._go_on()
 
-    async def _rewritten(
-        self, commits: list[ShardCommit], told: outcome.Outcome[list[Reply]]
-    ) -> list[ShardCommit]:
-        """Draws the conclusions of what commits were told, and waits before those are sent again that it gives."""
-        commands = self._commands
+    async def _sent_again(self) -> Told:
         try:
-            replies = await with_scripts(self._link, commands, told.unwrap())
-            await self._mend_index(commands[len(commits) :], replies[len(commits) :])
-        except NotSent:
+            return await self._link.execute(*self._commands)
+        except StoreUnavailable as fault:
+            return fault
+
+    async def _rewritten(self, commits: list[ShardCommit], told: Told) -> list[ShardCommit]:
+        """Draws the conclusions of what commits were told, and waits before those are sent again that it gives."""
+        # A fault is not raised here: with this frame in its traceback it would be a cycle (ADR 18).
+        if isinstance(told, NotSent):
             commits = self._put_back(commits)
             await self._link.wait_up()
             return commits
-        except StoreUnavailable:
+        refused: list[ShardCommit] | None = None
+        if not isinstance(told, Exception):
+            with suppress(StoreUnavailable):
+                refused = await self._settled_with(commits, told)
+        if refused is None:
             self._counts["repeats"] += 1
             for commit in commits:
                 commit.repeat = True
             await self._link.wait_up()
             return commits
-        refused = self._settle_all(commits, replies)
         if refused:
             self._refused = True
             await trio.sleep(_PAUSE_S)
         return refused
+
+    async def _settled_with(self, commits: list[ShardCommit], replies: list[Reply]) -> list[ShardCommit]:
+        """Does what single commands need, and tells the tickets; gives the commits that the server would not write now.
+
+        Raises:
+            StoreUnavailable: the connection broke; no ticket was told.
+        """
+        replies = await with_scripts(self._link, self._commands, replies)
+        await self._mend_index(self._commands[len(commits) :], replies[len(commits) :])
+        return self._settle_all(commits, replies)
 
     def _put_back(self, commits: list[ShardCommit]) -> list[ShardCommit]:
         """Has the entries of commits that no server has seen wait again, where they can be withdrawn; gives the others."""

@@ -14,9 +14,10 @@ from mix2api.events.kinds import Event, SessionNote
 from mix2api.events.log import Outcome
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun
 from mix2api.store.commit import AuditNote, IndexLife, verdicts_of
+from mix2api.store.leases import Holder
 from mix2api.store.opening import Store
 from mix2api.store.options import SpoolLimits
-from mix2api.store.writer import Holder, LogWriter
+from mix2api.store.writer import LogWriter
 from mix2api.supervision import supervised
 from mix2api.vocabulary import Digest, EndReason, Receipt, RequestId, SessionId, SessionWord, Shard
 

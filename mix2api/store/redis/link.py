@@ -47,17 +47,17 @@ class NotSentForWant(NoDescriptor, NotSent):
     """There was none because this process has no file descriptor left."""
 
 
-Told = Callable[[outcome.Outcome[list[Reply]]], object]
-"""Takes the replies to commands, or what became of them instead: `NotSent` or `StoreUnavailable`. Must not raise."""
+Told = list[Reply] | StoreUnavailable
+"""The replies to commands, or why there are none (`NotSent`: they have not been run)."""
 
 
 @define(eq=False)
 class _Job:
-    """Commands on their way; `told` is None once nobody waits."""
+    """Commands on their way; `hear` is None once nobody waits."""
 
     packed: bytes
     count: int
-    told: Told | None
+    hear: Callable[[Told], None] | None
 
 
 @define(eq=False)
@@ -136,29 +136,29 @@ class RedisLink:
             if self._closing:
                 raise NotSent
             return []
-        job = self.hand_in(commands, partial(trio.lowlevel.reschedule, trio.lowlevel.current_task()))
+        job = self.hand_in(commands, partial(_wake, trio.lowlevel.current_task()))
 
         def abandon(_: Any) -> trio.lowlevel.Abort:
-            job.told = None
+            job.hear = None
             return trio.lowlevel.Abort.SUCCEEDED
 
         replies: list[Reply] = await trio.lowlevel.wait_task_rescheduled(abandon)
         return replies
 
-    def hand_in(self, commands: Sequence[Command], told: Told) -> _Job:
+    def hand_in(self, commands: Sequence[Command], hear: Callable[[Told], None]) -> _Job:
         """Sends commands in one round trip, now or after the one under way; never waits.
 
         Args:
             commands: at least one.
-            told: hears what became of them, later and once.
+            hear: told what became of them, later and once. Must not raise.
 
         Raises:
-            NotSent: the link is closed; `told` hears nothing.
-            TypeError: what cannot be sent; `told` hears nothing.
+            NotSent: the link is closed; `hear` is told nothing.
+            TypeError: what cannot be sent; `hear` is told nothing.
         """
         if self._closing:
             raise NotSent
-        job = _Job(_packed(commands), len(commands), told)
+        job = _Job(_packed(commands), len(commands), hear)
         self._jobs.append(job)
         if self._wire is None:
             self._start()
@@ -236,8 +236,8 @@ class RedisLink:
                 self._begin()
             for job in jobs:
                 of_job, replies = replies[: job.count], replies[job.count :]
-                if job.told is not None:
-                    job.told(outcome.Value(of_job))
+                if job.hear is not None:
+                    job.hear(of_job)
 
     async def _wait_wanted(self) -> None:
         """Waits until somebody wants the connection; one that was lost is wanted again when its pause is over."""
@@ -289,15 +289,22 @@ class RedisLink:
         """Tells those whose commands had left: nobody knows whether they were run."""
         jobs, self._under_way, self._sent_at_ms = self._under_way, [], None
         for job in jobs:
-            if job.told is not None:
-                job.told(outcome.Error(StoreUnavailable()))
+            if job.hear is not None:
+                job.hear(StoreUnavailable())
 
     def _refuse_waiting(self) -> None:
         """Tells those whose commands have not left that they will not."""
         jobs, self._jobs = self._jobs, []
         for job in jobs:
-            if job.told is not None:
-                job.told(outcome.Error(NotSentForWant() if self.is_starved else NotSent()))
+            if job.hear is not None:
+                job.hear(NotSentForWant() if self.is_starved else NotSent())
+
+
+def _wake(task: trio.lowlevel.Task, told: Told) -> None:
+    """Ends the wait of `execute`."""
+    trio.lowlevel.reschedule(
+        task, outcome.Error(told) if isinstance(told, Exception) else outcome.Value(told)
+    )
 
 
 def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
