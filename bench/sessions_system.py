@@ -96,7 +96,7 @@ class System:
         self._last: dict[int, SessionId] = {}
 
     def _draw(self) -> Shard:
-        return Mint.draw_one(self._shards)
+        return self.mint.draw_one(self._shards)
 
     def continuing(self) -> Continuing:
         """The resolver, as the edge has it."""

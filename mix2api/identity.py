@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mix2api.clock import Clock
+from mix2api.randomness import Randomness
 from mix2api.sealing import Seal
 from mix2api.vocabulary import ProcessId, RequestId, RunId, SessionId, Shard
 
@@ -25,20 +26,19 @@ class Mint:
     def __init__(self, seal: Seal, clock: Clock) -> None:
         self._seal = seal
         self._clock = clock
+        self._randomness = Randomness()
 
-    @staticmethod
-    def draw_shard(shards: int) -> Shard:
+    def draw_shard(self, shards: int) -> Shard:
         """One of so many shards, each as likely as the others."""
-        return Shard(secrets.randbelow(shards))
+        return Shard(self._randomness.below(shards))
 
-    @staticmethod
-    def draw_one(shards: Sequence[Shard]) -> Shard:
+    def draw_one(self, shards: Sequence[Shard]) -> Shard:
         """One of these shards, each as likely as the others."""
-        return secrets.choice(shards)
+        return shards[self._randomness.below(len(shards))]
 
     def session_id(self, shard: Shard) -> SessionId:
         """A new session's id in that shard."""
-        random = base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+        random = base64.urlsafe_b64encode(self._randomness.take(16)).rstrip(b"=").decode()
         stem = f"ses_{shard:04x}{random}"
         return SessionId(f"{stem}_{self._seal.mac(stem.encode())}")
 
@@ -52,12 +52,11 @@ class Mint:
 
     def run_id(self) -> RunId:
         """A new run's id, later ones sorting after earlier ones (to the millisecond)."""
-        return RunId(f"run_{self._clock.now_ms():012x}{secrets.token_hex(8)}")
+        return RunId(f"run_{self._clock.now_ms():012x}{self._randomness.take(8).hex()}")
 
-    @staticmethod
-    def call_id() -> str:
+    def call_id(self) -> str:
         """An id for a tool call whose own cannot be kept: `call_` and 128 random bits as hex."""
-        return f"call_{secrets.token_hex(16)}"
+        return f"call_{self._randomness.take(16).hex()}"
 
     @staticmethod
     def request_id() -> RequestId:

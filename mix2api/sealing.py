@@ -2,13 +2,13 @@
 
 import base64
 import hashlib
-import os
 from collections.abc import Callable
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from mix2api.randomness import Randomness
 from mix2api.vocabulary import Digest, Sealed
 
 _NONCE_BYTES: Final = 12
@@ -28,6 +28,7 @@ class Seal:
     """
 
     def __init__(self, secret: bytes) -> None:
+        self._randomness = Randomness()
         self._digest_key = hashlib.blake2b(b"digest", key=_key(secret), digest_size=32).digest()
         self._mac_key = hashlib.blake2b(b"mac", key=_key(secret), digest_size=32).digest()
         self._cipher = AESGCM(hashlib.blake2b(b"seal", key=_key(secret), digest_size=32).digest())
@@ -60,7 +61,7 @@ class Seal:
 
     def seal_bytes(self, plain: bytes, purpose: bytes) -> bytes:
         """Nonce and ciphertext; only `unseal_bytes` with the same purpose opens it."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = self._randomness.take(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plain, purpose)
 
     def unseal_bytes(self, sealed: bytes, purpose: bytes) -> bytes:

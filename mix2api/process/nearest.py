@@ -16,6 +16,7 @@ class OwnShards:
     """Draws a shard of this process's own for a fresh session."""
 
     _leases: Leases
+    _mint: Mint
     _held: tuple[Shard, ...] = field(default=(), init=False)
     _of: frozenset[Shard] = field(default=frozenset(), init=False)
 
@@ -26,11 +27,11 @@ class OwnShards:
             Overloaded: it holds none.
         """
         held = self._leases.held
-        if held != self._of:
+        if held is not self._of:
             self._of, self._held = held, tuple(held)
         if not self._held:
             raise Overloaded("this process owns no shard", detail=Detail.NO_OWNER)
-        return Mint.draw_one(self._held)
+        return self._mint.draw_one(self._held)
 
 
 @define(eq=False)

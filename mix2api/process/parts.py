@@ -74,10 +74,10 @@ class Parts:
     def continuing(self) -> Continuing:
         """Finds the session of each request."""
         store, settings = self.store, self.settings
-        own = OwnShards(store.leases)
+        own = OwnShards(store.leases, self.mint)
 
         def draw_shard() -> Shard:
-            return own() if store.leases.held else Mint.draw_shard(settings.storing.shards)
+            return own() if store.leases.held else self.mint.draw_shard(settings.storing.shards)
 
         return Continuing(
             store.sessions,
@@ -191,7 +191,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         on_fault=parts.reporter.on_actor_fault,
     )
     lease_s = float(settings.storing.lease_s)
-    worker = Worker(environment, parts.mint, OwnShards(store.leases))
+    worker = Worker(environment, parts.mint, OwnShards(store.leases, parts.mint))
     return WorkerHalf(
         environment=environment,
         worker=worker,

@@ -75,14 +75,11 @@ class Leases:
     _lease_s: float
     _shards: int
     _damage: DamageCounter = field(factory=DamageCounter)
+    held: frozenset[Shard] = field(default=frozenset(), init=False)
+    """The shards held when we last heard."""
     _tokens: dict[Shard, str] = field(factory=dict, init=False)
     _surrendered: frozenset[str] = field(default=frozenset(), init=False)
     """Tokens that were given up outside the loop, the last time that happened."""
-
-    @property
-    def held(self) -> frozenset[Shard]:
-        """The shards held when we last heard."""
-        return frozenset(self._tokens)
 
     def token(self, shard: Shard) -> str | None:
         """The token under which we hold a shard; None if we do not."""
@@ -114,6 +111,7 @@ class Leases:
                 self._tokens.pop(shard, None)
             else:
                 self._tokens[shard] = token.decode()
+        self.held = frozenset(self._tokens)
         return _change(before, self._tokens)
 
     def _told_damage(self, shard: Shard, reply: Reply) -> bytes | None:
@@ -142,7 +140,7 @@ class Leases:
         Raises:
             StoreUnavailable: Redis does not answer; they run out by themselves.
         """
-        tokens, self._tokens = self._tokens, {}
+        tokens, self._tokens, self.held = self._tokens, {}, frozenset()
         if tokens:
             calls = [RELEASE.call([self._keys.lease(shard)], [token]) for shard, token in tokens.items()]
             await run_scripts(self._link, calls)
@@ -158,6 +156,7 @@ class Leases:
         for shard, token in tokens.items():
             if self._tokens.get(shard) == token:
                 del self._tokens[shard]
+        self.held = frozenset(self._tokens)
         return _change(before, self._tokens)
 
     async def owners(self) -> dict[Shard, str | None]:

@@ -1,13 +1,13 @@
 """What waits to be written: its order, its bounds, and what is told of events that were dropped."""
 
 import store_parts as parts
-from mix2api.store.spool import Spool
 
 from mix2api.events.log import Append
 from mix2api.store.commit import AuditNote, PendingAppend
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store.options import SpoolLimits
 from mix2api.store.schema import WrittenSchema
+from mix2api.store.spool import Spool
 from mix2api.vocabulary import Shard
 
 
