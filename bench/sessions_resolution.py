@@ -13,6 +13,7 @@ from mix2api.clock import SystemClock
 from mix2api.edge.continuing import Continuing
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
 from mix2api.vocabulary import Digest, SessionId, Shard
 from mix2api.wire.turn import Message, Turn
@@ -72,7 +73,7 @@ def _resolved_ms(turn: Turn, seal: Seal) -> float:
     continuing = Continuing(
         _NoIndex(), seal, mint, Reuse.LINEAGE, seal.digest("site", "site"), lambda: Shard(0)
     )
-    finding = continuing.find(turn, {}, ISOLATION, keyed=False)
+    finding = continuing.find(prepare(turn), {}, ISOLATION, keyed=False)
     begun = time.thread_time_ns()
     _finish(finding)
     return (time.thread_time_ns() - begun) / 1e6
@@ -102,11 +103,11 @@ async def measure_trips(system: System) -> list[Trips]:
         return Turn(model=MODEL, messages=messages)
 
     async def told(says: str, turn_of: Callable[[int], Turn]) -> Trips:
-        await continuing.find(turn_of(number), {}, ISOLATION, keyed=False)  # connects
+        await continuing.find(prepare(turn_of(number)), {}, ISOLATION, keyed=False)  # connects
         commands, reads = system.redis_counts()
         led = 0
         for each in range(_RESOLUTIONS):
-            found = await continuing.find(turn_of(number + 1 + each), {}, ISOLATION, keyed=False)
+            found = await continuing.find(prepare(turn_of(number + 1 + each)), {}, ISOLATION, keyed=False)
             led += found.session_id is not None
         after, reads_after = system.redis_counts()
         grown = {name: calls - commands.get(name, 0) for name, calls in after.items()}

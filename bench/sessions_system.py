@@ -27,6 +27,7 @@ from mix2api.edge.rendering import receipt_of
 from mix2api.identity import Mint
 from mix2api.process.collector import settle_collector
 from mix2api.sessions.evolve import fold
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
 from mix2api.sessions.state import VACANT
@@ -167,7 +168,7 @@ class System:
         self, waiting: Iterable[tuple[int, Turn]], submissions: list[tuple[int, Submission]]
     ) -> None:
         for number, turn in waiting:
-            found = await self._continuing.find(turn, {}, ISOLATION, keyed=False)
+            found = await self._continuing.find(prepare(turn), {}, ISOLATION, keyed=False)
             submission = Submission(
                 run_id=self.mint.run_id(),
                 request_id=RequestId(f"bench-{self.mint.run_id()}"),

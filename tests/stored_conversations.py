@@ -18,6 +18,7 @@ from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.worker import Worker
 from mix2api.edge.continuing import Continuing
 from mix2api.events.versions import CURRENT, Schema
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.worker_port import Accepted, Ended, Submission
 from mix2api.store.opening import Store
@@ -111,7 +112,7 @@ class Conversations:
         headers, keyed = fields.pop("headers", {}), fields.pop("keyed", False)
         isolation = fields.pop("isolation", ISOLATION)
         turn = Turn(model=MODEL, messages=messages(*given), stream=True, **fields)
-        found = await self.continuing().find(turn, headers, isolation, keyed=keyed)
+        found = await self.continuing().find(prepare(turn), headers, isolation, keyed=keyed)
         return Submission(
             run_id=MINT.run_id(),
             request_id=RequestId("req-1"),

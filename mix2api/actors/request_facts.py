@@ -8,7 +8,8 @@ from mix2api.actors.logged_calls import AnsweredCalls
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
-from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instructions
+from mix2api.sessions.canonical import RESULT_ROLES
+from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.sessions.worker_port import Submission
 from mix2api.tools.results import shortened_result
@@ -67,27 +68,27 @@ class Unseen:
 def unseen_of(submission: Submission, state: SessionState, options: ActorOptions) -> Unseen:
     """What a turn's session, as it stands before the turn, is to be sent."""
     other_realm = submission.lineage is not None and submission.lineage.realm != state.realm
-    return unseen_messages(submission.turn, state, options, other_realm=other_realm)
+    return unseen_messages(submission.prepared, state, options, other_realm=other_realm)
 
 
 def unseen_messages(
-    turn: Turn, state: SessionState, options: ActorOptions, *, other_realm: bool = False
+    prepared: PreparedTurn, state: SessionState, options: ActorOptions, *, other_realm: bool = False
 ) -> Unseen:
     """What the upstream session has not been sent: all on a fresh one, else what is new, within limits.
 
     New is what follows the last answer; of a turn without one (a named session's) all but the leading instructions. Those
-    the session has had, unless the turn is of another realm: then they may be others, and go up too. An assistant message
-    with nothing in it is no answer, as it is none in the lineage: else what stands before it would never be sent. Tool
-    results have a limit of their own, on every session, and come before any other cut; the results of the last answer are
-    always sent, all of them: the site waits for each.
+    the session has had, unless the turn is of another realm: then they may be others, and go up too. Tool results have a limit
+    of their own, on every session, and come before any other cut; the results of the last answer are always sent, all of them:
+    the site waits for each.
     """
+    turn, leading = prepared.turn, prepared.leading
     messages = turn.messages
-    leading = len(leading_instructions(messages))
     if state.upstream_session is None:
-        limited = _instructions_limited(messages[:leading], turn, options)
-        sent = [*limited, *(_result_limited(message, options) for message in messages[leading:])]
+        sent = _instructions_limited(messages[:leading], turn, options) + messages[leading:]
+        if prepared.uses_tools:
+            sent = [_result_limited(message, options) for message in sent]
         return Unseen(sent, _changed(messages, sent), other_realm)
-    after = _after_last_answer(messages) or leading
+    after = prepared.answered or leading
     new = [message for message in messages[after:] if message.role != "assistant"]
     kept = _newest(new, options.messages_max)
     sent = [_message_limited(message, options) for message in kept]
@@ -99,11 +100,13 @@ def unseen_messages(
 
 
 def _changed(messages: list[Message], sent: list[Message]) -> int:
-    return sum(before is not after for before, after in zip(messages, sent, strict=True))
+    return sum([before is not after for before, after in zip(messages, sent, strict=True)])
 
 
 def _newest(messages: list[Message], limit: int) -> list[Message]:
     """The last messages up to the limit, but never without a tool result, wherever it stands among them."""
+    if len(messages) <= limit:
+        return messages
     room = limit - sum(message.role in RESULT_ROLES for message in messages)
     kept: list[Message] = []
     for message in reversed(messages):
@@ -148,9 +151,11 @@ def _instructions_limited(leading: list[Message], turn: Turn, options: ActorOpti
 
 def tool_results(environment: Environment, submission: Submission) -> tuple[ToolResult, ...]:
     """The tool results that came with this turn (`seq` 0)."""
+    prepared = submission.prepared
+    if not prepared.uses_tools:
+        return ()
     seal = environment.seal
-    messages = submission.turn.messages
-    after = _after_last_answer(messages)
+    messages, after = submission.turn.messages, prepared.answered
     answered = AnsweredCalls(messages[:after], submission.isolation, seal)
     return tuple(
         ToolResult(
@@ -163,14 +168,6 @@ def tool_results(environment: Environment, submission: Submission) -> tuple[Tool
         for message in messages[after:]
         if message.role in RESULT_ROLES
     )
-
-
-def _after_last_answer(messages: list[Message]) -> int:
-    for position in range(len(messages), 0, -1):
-        message = messages[position - 1]
-        if message.role == "assistant" and answer_piece([message]) is not None:
-            return position
-    return 0
 
 
 def _text(message: Message) -> bytes:

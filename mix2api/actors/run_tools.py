@@ -1,19 +1,19 @@
 """What of a turn and its session decides about the calls of one run: the rules, the ids, the way back to the site's ids."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from mix2api.actors.environment import Environment
 from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
 from mix2api.actors.tool_calls import TOOL_NAME, CallRules
 from mix2api.actors.translation import Translation
 from mix2api.sealing import Seal
+from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
-from mix2api.tools.ids import CallIds, ids_in
-from mix2api.tools.offer import offer_of
+from mix2api.tools.ids import CallIds
 from mix2api.tools.results import result_key
 from mix2api.tools.text.recognition import Recogniser
-from mix2api.wire.turn import FunctionCall, Message, Turn
+from mix2api.wire.turn import FunctionCall, Message
 
 
 def translation_of(
@@ -29,7 +29,7 @@ def translation_of(
         environment: ports and limits.
         at_ms: milliseconds since the run began.
     """
-    reader = _reader_of(submission.turn) if environment.options.tools_in_text else None
+    reader = _reader_of(submission.prepared) if environment.options.tools_in_text else None
     return Translation(
         submission.run_id,
         environment.seal,
@@ -42,24 +42,23 @@ def translation_of(
 
 def call_rules(submission: Submission, state: SessionState, environment: Environment) -> CallRules:
     """What the calls of a run's answer may be."""
-    turn = submission.turn
-    offer = offer_of(turn)
+    turn, offer = submission.turn, submission.prepared.offer
     return CallRules(
         callable_names=offer.callable_names,
-        ids=_call_ids(turn.messages, state, environment),
+        ids=_call_ids(submission.prepared.names, state, environment),
         single=offer.single,
         streamed=turn.stream,
         place=_place_of(submission, environment.seal) if turn.legacy_functions else None,
     )
 
 
-def _reader_of(turn: Turn) -> Recogniser | None:
+def _reader_of(prepared: PreparedTurn) -> Recogniser | None:
     """A reader of calls for a turn of a site without native tools.
 
     Such a site sees calls in the history that it is given, and then writes some itself, offered or not.
     """
-    offer = offer_of(turn)
-    return Recogniser(offer.callable_names) if offer.functions or _has_calls(turn.messages) else None
+    offer = prepared.offer
+    return Recogniser(offer.callable_names) if offer.functions or prepared.names else None
 
 
 def _place_of(submission: Submission, seal: Seal) -> Callable[[FunctionCall], str]:
@@ -72,14 +71,9 @@ def _place_of(submission: Submission, seal: Seal) -> Callable[[FunctionCall], st
     return place
 
 
-def _has_calls(messages: list[Message]) -> bool:
-    return any(message.tool_calls or message.function_call for message in messages)
-
-
-def _call_ids(messages: list[Message], state: SessionState, environment: Environment) -> CallIds:
+def _call_ids(history: Container[str], state: SessionState, environment: Environment) -> CallIds:
     """Unique among the calls of the request's history and those that the session remembers."""
     seal = environment.seal
-    history = ids_in(messages)
     remembered = {call.tool_call_id for call in state.calls}
 
     def known(call_id: str) -> bool:

@@ -33,11 +33,12 @@ def upstream_call(
         request_id=submission.request_id,
         turn=submission.turn,
         messages=unseen.messages,
-        call_ids=result_ids(unseen.messages, state, seal),
+        call_ids=result_ids(unseen.messages, state, seal) if state.calls else {},
         session=None if session is None else seal.unseal(session, "upstream_session"),
         exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
         same_realm=submission.lineage is not None and not unseen.other_realm,
         authorization=submission.authorization,
+        prepared=submission.prepared,
     )
 
 

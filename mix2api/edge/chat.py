@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from quart import Response
 from werkzeug.datastructures import Headers
 
@@ -24,6 +24,7 @@ from mix2api.edge.stepping import in_turn
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
+from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.steps import Steps
 from mix2api.store_watch import StoreWatch
@@ -131,16 +132,19 @@ class ChatEndpoint:
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
         turn = request.turn = await in_turn(_turn_steps(body, given))
-        await in_turn(tool_check_steps(turn))
+        prepared = prepare(turn)
+        if prepared.uses_tools:
+            await in_turn(tool_check_steps(turn))
         if turn.asked_base is not None:
             base = await parts.bases.chosen(turn.asked_base)
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
+            prepared = evolve(prepared, turn=turn)
         client = request.client
         authorization = given.get(b"authorization") if self._options.pass_authorization else None
         # An empty one comes from a gateway's template: it would be everybody's one name.
         key = given.get(self._session_key) or None
         isolation = parts.authenticator.isolation(caller, turn.model, client, key)
-        found = await self._found(turn, given, isolation, keyed=key is not None)
+        found = await self._found(prepared, given, isolation, keyed=key is not None)
         return Submission(
             run_id=parts.mint.run_id(),
             request_id=request.request_id,
@@ -157,9 +161,12 @@ class ChatEndpoint:
             bind=found.bind,
             lineage=found.lineage,
             authorization=authorization.decode("latin1") if authorization is not None else None,
+            prepared=prepared,
         )
 
-    async def _found(self, turn: Turn, given: dict[bytes, bytes], isolation: Digest, *, keyed: bool) -> Found:
+    async def _found(
+        self, prepared: PreparedTurn, given: dict[bytes, bytes], isolation: Digest, *, keyed: bool
+    ) -> Found:
         """The session for a turn. One that the index has given out as the store went away is lost to its conversation.
 
         Raises:
@@ -168,7 +175,7 @@ class ChatEndpoint:
         store = self._parts.store
         try:
             with store.patience():
-                return await self._parts.continuing.find(turn, given, isolation, keyed=keyed)
+                return await self._parts.continuing.find(prepared, given, isolation, keyed=keyed)
             raise StoreUnavailable
         except StoreUnavailable:
             store.on_refused()

@@ -18,6 +18,7 @@ from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import instructions_form, tools_form
 from mix2api.sessions.lineage import Lineage, kept_for, lineage_steps
+from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.resolution import (
     ContinueIssued,
     ContinueNamed,
@@ -89,12 +90,12 @@ class Continuing:
         self._digester = seal.digester("lineage")
 
     async def find(
-        self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
+        self, prepared: PreparedTurn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
     ) -> Found:
         """The session for a turn: at most one round trip to the index.
 
         Args:
-            turn: what was asked.
+            prepared: what was asked.
             headers: the request's, names in lower case.
             isolation: digest of who may share sessions.
             keyed: whether the caller set the session-key header.
@@ -102,9 +103,11 @@ class Continuing:
         Raises:
             mix2api.errors.StoreUnavailable: the index does not answer.
         """
+        turn = prepared.turn
         isolation = self._kept_apart(isolation, headers, turn.base)
-        realm = self._realm(turn, isolation)
-        lineage = await in_turn(lineage_steps(turn.messages, realm, self._digester))
+        realm = self._realm(prepared, isolation)
+        history = turn.messages[prepared.leading :]
+        lineage = await in_turn(lineage_steps(history, realm, self._digester))
         planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
         made = partial(Found, lineage=lineage, isolation=isolation)
         try:
@@ -175,14 +178,15 @@ class Continuing:
     def _name(self, isolation: Digest, name: str) -> Digest:
         return self._seal.digest(msgspec.json.encode([isolation, name]), "name")
 
-    def _realm(self, turn: Turn, isolation: Digest) -> Digest:
+    def _realm(self, prepared: PreparedTurn, isolation: Digest) -> Digest:
         """Digest of all that must be equal for an upstream session to serve a request."""
+        turn = prepared.turn
         parts = (
             isolation.encode(),
             self._site.encode(),
             turn.model.encode("utf-8", "surrogatepass"),
             (turn.persona_id or "").encode("utf-8", "surrogatepass"),
-            self._digester(instructions_form(turn.messages)).encode(),
+            self._digester(instructions_form(turn.messages[: prepared.leading])).encode(),
             self._digester(tools_form(turn.tools)).encode(),
         )
         return self._seal.digest(b"".join(len(part).to_bytes(4, "big") + part for part in parts), "realm")

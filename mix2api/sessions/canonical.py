@@ -46,9 +46,9 @@ def leading_instructions(messages: list[Message]) -> list[Message]:
     return messages[:count]
 
 
-def instructions_form(messages: list[Message]) -> bytes:
+def instructions_form(leading: list[Message]) -> bytes:
     """The normal form of the leading instructions."""
-    return b"".join(_field(_content(message)) for message in leading_instructions(messages))
+    return b"".join([_field(_content(message)) for message in leading])
 
 
 def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
@@ -56,8 +56,8 @@ def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
     return b"".join(map(_field, sorted(canonical_json(tool) for tool in tools or ())))
 
 
-def pieces(messages: list[Message]) -> Iterator[Piece]:
-    """The normal form of a history, leading instructions left out, piece by piece.
+def pieces(history: list[Message]) -> Iterator[Piece]:
+    """The normal form of a history, which begins behind the leading instructions, piece by piece.
 
     Adjacent answers are one piece, and so are adjacent tool results; an answer with nothing in it is not there. Each piece
     is made when it is asked for: a long history is too much work for one turn of the caller's loop.
@@ -65,7 +65,7 @@ def pieces(messages: list[Message]) -> Iterator[Piece]:
     found: list[Piece] = []
     answers: list[Message] = []
     results: list[Message] = []
-    for message in messages[len(leading_instructions(messages)) :]:
+    for message in history:
         yield from found
         found.clear()
         role = message.role

@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import frozen
 
-from mix2api.sessions.canonical import Piece, answer_piece, pieces
+from mix2api.sessions.canonical import Piece, answer_piece, leading_instructions, pieces
 from mix2api.steps import Steps, at_once
 from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
@@ -50,17 +50,18 @@ class Lineage:
 
 def lineage_of(messages: list[Message], realm: Digest, digester: Digester) -> Lineage:
     """Digests a request's history, one pass."""
-    return at_once(lineage_steps(messages, realm, digester))
+    history = messages[len(leading_instructions(messages)) :]
+    return at_once(lineage_steps(history, realm, digester))
 
 
-def lineage_steps(messages: list[Message], realm: Digest, digester: Digester) -> Steps[Lineage]:
-    """The same in steps of a few milliseconds (`mix2api.steps`)."""
+def lineage_steps(history: list[Message], realm: Digest, digester: Digester) -> Steps[Lineage]:
+    """The same in steps of a few milliseconds (`mix2api.steps`), of what stands behind the leading instructions."""
     work = 0
     head, beside = digester(realm.encode()), _NOTHING
     at: tuple[Digest, Digest] | None = None
     has_history = False
     last_role = ""
-    for piece in pieces(messages):
+    for piece in pieces(history):
         work += 1 + len(piece.body) // _WORK_BYTES
         if work > _STEP_WORK:
             yield

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mix2api.events.kinds import Usage
 from mix2api.sessions.lineage import Lineage
+from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.resolution import Reason
 from mix2api.vocabulary import (
     Detail,
@@ -135,6 +136,12 @@ class Submission:
     """Where the request's history stands."""
     authorization: str | None = field(default=None, repr=False)
     """The caller's own credential, for `UPSTREAM_AUTH_MODE=pass_through`; memory or sealed payload only."""
+    prepared: PreparedTurn = field(repr=False)
+    """The turn, read."""
+
+    @prepared.default
+    def _prepare(self) -> PreparedTurn:
+        return prepare(self.turn)
 
 
 class Replies(Protocol):

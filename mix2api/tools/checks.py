@@ -4,7 +4,6 @@ from typing import Final
 
 from mix2api.steps import Steps, at_once
 from mix2api.tools.ids import check_ids
-from mix2api.tools.offer import offer_of
 from mix2api.tools.results import check_results
 from mix2api.wire.turn import Turn
 
@@ -13,7 +12,9 @@ _LONG: Final = 500
 
 
 def check_tools(turn: Turn) -> None:
-    """Refuses a choice that cannot be honoured, ids that cannot be ours, and results that do not fit their calls.
+    """Refuses ids that cannot be ours, and results that do not fit their calls.
+
+    A choice that cannot be honoured is refused by `mix2api.tools.offer.offer_of`.
 
     Raises:
         InvalidRequest: what is wrong and where.
@@ -24,8 +25,6 @@ def check_tools(turn: Turn) -> None:
 def tool_check_steps(turn: Turn) -> Steps[None]:
     """The same in steps; a usual turn is one (`mix2api.steps`)."""
     is_long = len(turn.messages) > _LONG
-    if turn.tool_choice is not None:
-        offer_of(turn)
     check_ids(turn.messages)
     if is_long:
         yield

@@ -175,15 +175,14 @@ def with_calls_in_text(message: Message) -> Message:
     return msgspec.structs.replace(message, content=content)
 
 
-def results_text(messages: list[Message], history: list[Message], site_ids: Mapping[str, str]) -> str:
+def results_text(messages: list[Message], names: Mapping[str, str], site_ids: Mapping[str, str]) -> str:
     """The results that are the newest messages, in words; empty if the newest message is none.
 
     Args:
         messages: what is sent, shortened already.
-        history: the request's, which has the calls and so the tools' names.
+        names: what results name (`result_key`) -> the called function's name, for all calls of the request's history.
         site_ids: what results name (`result_key`) -> the site's own id of that call, as `messages` has it.
     """
-    names = names_of_calls(history)
     told: list[str] = []
     for message in reversed(messages):
         key = result_key(message)

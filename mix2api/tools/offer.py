@@ -45,26 +45,28 @@ class Offer:
 NO_OFFER = Offer()
 
 
-def offer_of(turn: Turn, *, force: bool = False) -> Offer:
+def offer_of(turn: Turn) -> Offer:
     """The turn's offer.
-
-    Args:
-        turn: as the wire gives it.
-        force: a call is demanded where the caller leaves it open (`FORCE_TOOL_CALL`), but not of the turn that brings
-            results: no loop would end.
 
     Raises:
         InvalidRequest: param `tool_choice`: a call is demanded that nothing is offered for.
     """
     functions = _functions(turn)
-    choice = choice_of(turn, frozenset(functions))
-    if force and functions and choice.mode is CallMode.FREELY and _asks(turn.messages):
-        choice = evolve(choice, mode=CallMode.ALWAYS)
     return Offer(
         functions=tuple(functions.values()),
-        choice=choice,
+        choice=choice_of(turn, frozenset(functions)),
         single=turn.legacy_functions or turn.parallel_tool_calls is False,
     )
+
+
+def forced(offer: Offer, messages: list[Message]) -> Offer:
+    """The offer with a call demanded where the caller leaves it open (`FORCE_TOOL_CALL`).
+
+    Not of the turn that brings results: no loop would end.
+    """
+    if not (offer.functions and offer.choice.mode is CallMode.FREELY and _asks(messages)):
+        return offer
+    return evolve(offer, choice=evolve(offer.choice, mode=CallMode.ALWAYS))
 
 
 def _asks(messages: list[Message]) -> bool:

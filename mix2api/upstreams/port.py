@@ -12,6 +12,7 @@ from attrs import field, frozen
 from msgspec import Struct
 
 from mix2api.events.kinds import Usage
+from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.vocabulary import Detail, EndReason, RequestId, RunId
 from mix2api.wire.turn import Message, Turn
 
@@ -202,6 +203,12 @@ class UpstreamCall:
     """What a result names (`mix2api.tools.results.result_key`) -> the site's own id of that call, where it has another."""
     authorization: str | None = field(default=None, repr=False)
     """The `authorization` header, where it is not the deployment's own: the caller's (`pass_through`) or the managed one."""
+    prepared: PreparedTurn = field(repr=False)
+    """The turn, read."""
+
+    @prepared.default
+    def _prepare(self) -> PreparedTurn:
+        return prepare(self.turn)
 
 
 class UpstreamStream(Protocol):

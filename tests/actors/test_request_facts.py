@@ -17,6 +17,7 @@ from mix2api.actors.request_facts import (
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.codec import encode
 from mix2api.events.kinds import Request
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.sessions.worker_port import Submission
 from mix2api.vocabulary import Sealed
@@ -68,23 +69,29 @@ async def test_a_continued_session_is_told_as_such() -> None:
 
 
 def test_a_fresh_session_is_sent_everything() -> None:
-    unseen = unseen_messages(Turn(model=MODEL, messages=HISTORY), VACANT, OPTIONS)
+    unseen = unseen_messages(prepare(Turn(model=MODEL, messages=HISTORY)), VACANT, OPTIONS)
     assert (unseen.messages, unseen.withheld) == (HISTORY, 0)
 
 
 def test_a_continued_session_is_sent_what_follows_the_last_answer() -> None:
-    assert unseen_messages(Turn(model=MODEL, messages=HISTORY), HELD, OPTIONS).messages == HISTORY[3:]
+    assert (
+        unseen_messages(prepare(Turn(model=MODEL, messages=HISTORY)), HELD, OPTIONS).messages == HISTORY[3:]
+    )
 
 
 def test_a_named_session_is_not_sent_its_instructions_again() -> None:
-    unseen = unseen_messages(Turn(model=MODEL, messages=[said("system"), said("user")]), HELD, OPTIONS)
+    unseen = unseen_messages(
+        prepare(Turn(model=MODEL, messages=[said("system"), said("user")])), HELD, OPTIONS
+    )
     assert [message.role for message in unseen.messages] == ["user"]
 
 
 def test_more_than_the_site_takes_is_withheld_and_counted() -> None:
     messages = [said("user", text) for text in ("first", "second", "third!")]
     limits = ActorOptions(messages_max=2, message_max_chars=5)
-    unseen = unseen_messages(Turn(model=MODEL, messages=[said("assistant"), *messages]), HELD, limits)
+    unseen = unseen_messages(
+        prepare(Turn(model=MODEL, messages=[said("assistant"), *messages])), HELD, limits
+    )
     assert [message.content for message in unseen.messages] == ["secon", "third"]
     assert unseen.withheld == 3
 
@@ -113,8 +120,8 @@ def tool(content: Any, call_id: str = "call_1") -> Message:
 def test_tool_results_have_a_limit_of_their_own_on_every_session() -> None:
     limits = ActorOptions(tool_result_max_chars=100, message_max_chars=5)
     history = [said("user", "a long question"), said("assistant"), tool("r" * 500)]
-    fresh = unseen_messages(Turn(model=MODEL, messages=history), VACANT, limits)
-    held = unseen_messages(Turn(model=MODEL, messages=history), HELD, limits)
+    fresh = unseen_messages(prepare(Turn(model=MODEL, messages=history)), VACANT, limits)
+    held = unseen_messages(prepare(Turn(model=MODEL, messages=history)), HELD, limits)
     assert [len(str(message.content)) for message in fresh.messages] == [15, 5, 100]
     assert [len(str(message.content)) for message in held.messages] == [100]
     assert (fresh.withheld, held.withheld) == (1, 1)
@@ -124,8 +131,8 @@ def test_no_result_of_the_last_answer_is_left_out_whatever_the_limit() -> None:
     results = [tool("r", f"call_{number}") for number in range(5)]
     new = [*results, said("user", "first"), said("user", "second")]
     turn = Turn(model=MODEL, messages=[said("assistant"), *new])
-    few = unseen_messages(turn, HELD, ActorOptions(messages_max=2))
-    some = unseen_messages(turn, HELD, ActorOptions(messages_max=6))
+    few = unseen_messages(prepare(turn), HELD, ActorOptions(messages_max=2))
+    some = unseen_messages(prepare(turn), HELD, ActorOptions(messages_max=6))
     assert few.messages == results
     assert [message.content for message in some.messages] == [*"rrrrr", "second"]
     assert (few.withheld, some.withheld) == (2, 1)
@@ -137,7 +144,7 @@ def test_results_between_notes_are_not_left_out_either() -> None:
     kept = {
         limit: "".join(
             str(message.content)
-            for message in unseen_messages(turn, HELD, ActorOptions(messages_max=limit)).messages
+            for message in unseen_messages(prepare(turn), HELD, ActorOptions(messages_max=limit)).messages
         )
         for limit in (1, 3, 4, 5)
     }
@@ -152,7 +159,7 @@ def test_a_long_system_prompt_gives_way_to_tools_that_are_told_in_words() -> Non
     leading = [said("system", "a" * 8), said("developer", "b" * 8), parts, said("system", "c" * 8)]
     turn = Turn(model=MODEL, messages=[*leading, said("user", "d" * 20)], tools=TOOLS)
     limits = ActorOptions(tools_in_text=True, system_prompt_max_chars=10)
-    unseen = unseen_messages(turn, VACANT, limits)
+    unseen = unseen_messages(prepare(turn), VACANT, limits)
     assert [message.content for message in unseen.messages] == [
         "a" * 8,
         "bb",
@@ -167,4 +174,4 @@ def test_a_long_system_prompt_gives_way_to_tools_that_are_told_in_words() -> Non
 def test_otherwise_the_system_prompt_is_whole(*, in_text: bool, tools: list[dict[str, Any]] | None) -> None:
     turn = Turn(model=MODEL, messages=[said("system", "a" * 50), said("user")], tools=tools)
     limits = ActorOptions(tools_in_text=in_text, system_prompt_max_chars=10)
-    assert unseen_messages(turn, VACANT, limits) == Unseen(turn.messages)
+    assert unseen_messages(prepare(turn), VACANT, limits) == Unseen(turn.messages)

@@ -23,6 +23,7 @@ from actor_parts import (
 from histories import Given, answer, messages, user
 
 from mix2api.edge.continuing import Continuing
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.worker_port import Accepted, Reply, Submission
 from mix2api.store.memory import MemorySessionIndex
@@ -59,7 +60,7 @@ async def resolved(bench: Bench, *given: Given, **fields: Any) -> Submission:
         MemorySessionIndex(bench.world), SEAL, MINT, Reuse.LINEAGE, Digest("5" * 32), lambda: SHARD
     )
     turn = Turn(model="mix/known", messages=messages(*given), stream=True, **fields)
-    found = await continuing.find(turn, {}, Digest("0" * 32), keyed=False)
+    found = await continuing.find(prepare(turn), {}, Digest("0" * 32), keyed=False)
     return submission(
         turn,
         isolation=found.isolation,

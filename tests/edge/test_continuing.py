@@ -12,6 +12,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.lineage import answered
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reason, Reuse, UnreadableIndex
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.vocabulary import Digest, SessionId, Shard
@@ -50,7 +51,7 @@ class Place:
             lambda: Shard(3),
             self._count,
         )
-        return await continuing.find(turn, headers, isolation, keyed=keyed)
+        return await continuing.find(prepare(turn), headers, isolation, keyed=keyed)
 
     async def waiting(self, *given: Given, said: str = "hello", **fields: Any) -> SessionId:
         """A session that answered a request so, and waits for the next."""

@@ -27,6 +27,7 @@ from mix2api.sessions.canonical import instructions_form, tools_form
 from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.lineage import lineage_of
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import VACANT, CalledTool, SessionState, Stage
 from mix2api.sessions.worker_port import Reply, TextDelta, ToolCallDelta
 from mix2api.tools.checks import check_tools
@@ -84,13 +85,16 @@ def state_of(messages: list[Message]) -> SessionState:
 
 
 PATHS_OF_HISTORIES: dict[str, Callable[[list[Message]], Callable[[], object]]] = {
+    "reading": lambda given: lambda: prepare(turn(given)),
     "checks": lambda given: lambda: check_tools(turn(given)),
     "lineage": lambda given: lambda: lineage_of(given, Digest("realm"), SEAL.digester("lineage")),
     "realm": lambda given: lambda: instructions_form(given),
     "what a fresh session is sent": lambda given: (
-        lambda: unseen_messages(turn(given), VACANT, ActorOptions())
+        lambda: unseen_messages(prepare(turn(given)), VACANT, ActorOptions())
     ),
-    "what a held session is sent": lambda given: lambda: unseen_messages(turn(given), HELD, ActorOptions()),
+    "what a held session is sent": lambda given: (
+        lambda: unseen_messages(prepare(turn(given)), HELD, ActorOptions())
+    ),
     "tool results for the log": lambda given: (
         lambda: tool_results(bench([]).environment, submission(turn(given)))
     ),

@@ -8,6 +8,7 @@ from msgspec import structs
 from mix2api.errors import InvalidRequest
 from mix2api.tools.checks import check_tools
 from mix2api.tools.choice import CallMode, Choice, choice_of
+from mix2api.tools.offer import offer_of
 from mix2api.wire.turn import Message, Turn
 
 TOOLS = [{"type": "function", "function": {"name": name}} for name in ("read", "write")]
@@ -80,20 +81,20 @@ def test_every_form_of_choice_is_one_rule(asked: Any, meant: Choice) -> None:
 )
 def test_a_choice_that_cannot_be_honoured_is_refused(asked: Any, tools: list[dict[str, Any]] | None) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        check_tools(turn(asked, tools))
+        offer_of(turn(asked, tools))
     assert (refused.value.param, refused.value.status) == ("tool_choice", 400)
 
 
 def test_a_legacy_caller_is_told_in_its_own_words() -> None:
     asked = structs.replace(turn({"type": "function", "function": {"name": "delete"}}), legacy_functions=True)
     with pytest.raises(InvalidRequest) as refused:
-        check_tools(asked)
+        offer_of(asked)
     assert refused.value.param == "function_call"
     assert "`functions`" in str(refused.value)
 
 
 def test_required_may_be_for_a_tool_that_is_no_function() -> None:
-    check_tools(turn("required", [{"type": "mcp", "server_label": "x"}]))
+    offer_of(turn("required", [{"type": "mcp", "server_label": "x"}]))
 
 
 @pytest.mark.parametrize(

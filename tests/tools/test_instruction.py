@@ -21,6 +21,7 @@ from mix2api.tools.instruction import (
     with_calls_in_text,
 )
 from mix2api.tools.offer import FunctionTool, Offer
+from mix2api.tools.results import names_of_calls
 from mix2api.tools.text.pieces import CallArguments, CallBegan
 from mix2api.tools.text.recognition import recognise
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn
@@ -168,23 +169,26 @@ def test_the_newest_results_are_told_with_their_tools_names() -> None:
         Message(role="tool", tool_call_id="call_2", content="waited"),
         Message(role="tool", tool_call_id="call_1", content="text"),
     ]
-    assert results_text(results, [*history, *results], {}) == (
+    assert results_text(results, names_of_calls(history), {}) == (
         "Result of wait (call_2):\nwaited\n\nResult of read (call_1):\ntext"
     )
-    assert results_text([*results, user("and?")], history, {}) == ""
+    assert results_text([*results, user("and?")], names_of_calls(history), {}) == ""
 
 
 def test_results_are_told_under_the_site_s_own_ids_where_they_are_known() -> None:
     call = MessageToolCall(id="call_0f", function=FunctionCall("read", "{}"))
     history = [Message(role="assistant", tool_calls=[call])]
     result = Message(role="tool", tool_call_id="call_0f", content="text")
-    assert results_text([result], history, {"call_0f": "legacy-1"}) == "Result of read (legacy-1):\ntext"
+    assert (
+        results_text([result], names_of_calls(history), {"call_0f": "legacy-1"})
+        == "Result of read (legacy-1):\ntext"
+    )
 
 
 def test_a_legacy_result_is_told_by_its_name() -> None:
     history = [Message(role="assistant", function_call=FunctionCall("read"))]
     result = Message(role="function", name="read", content="text")
-    assert results_text([result], history, {}) == "Result of read (function read):\ntext"
+    assert results_text([result], names_of_calls(history), {}) == "Result of read (function read):\ntext"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mix2api.tools.choice import CallMode
-from mix2api.tools.offer import NO_OFFER, FunctionTool, offer_of
+from mix2api.tools.offer import NO_OFFER, FunctionTool, forced, offer_of
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn
 
 USER = Message(role="user", content="x")
@@ -81,4 +81,4 @@ def test_some_callers_get_one_call_at_a_time(fields: dict[str, Any], *, single: 
 def test_a_call_is_forced_where_a_user_asks_and_the_caller_leaves_it_open(
     asked: Turn, mode: CallMode
 ) -> None:
-    assert offer_of(asked, force=True).choice.mode is mode
+    assert forced(offer_of(asked), asked.messages).choice.mode is mode

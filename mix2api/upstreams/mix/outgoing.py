@@ -22,10 +22,12 @@ def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> 
     part once, on a fresh session, behind the system prompt; what holds for the next answer before what is new. Where not
     all tools are told the choice differs from turn to turn, and each turn tells its own.
     """
+    if not (call.prepared.uses_tools or offer.functions):
+        return call.messages
     messages = [_with_content(message) for message in modern_history(call.messages)]
     if options.send_tools:
         return [_with_site_id(message, call.call_ids) for message in messages]
-    names = names_of_calls(call.turn.messages) | names_of_calls(messages)
+    names = {**call.prepared.names, **names_of_calls(messages)}
     told = [_in_text(message, names, call.call_ids) for message in messages]
     if not offer.functions or not options.tools.instruction.in_messages:
         return told

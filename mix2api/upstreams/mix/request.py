@@ -3,7 +3,7 @@
 from typing import Any, Final, assert_never
 
 from mix2api.tools.choice import CallMode
-from mix2api.tools.offer import Offer, offer_of
+from mix2api.tools.offer import Offer, forced
 from mix2api.upstreams.mix.options import CredentialSource, MixOptions
 from mix2api.upstreams.mix.outgoing import outgoing_messages
 from mix2api.upstreams.mix.query import query_of
@@ -18,7 +18,9 @@ _ROOM: Final = 8192
 def request_body(call: UpstreamCall, options: MixOptions) -> bytes:
     """The JSON body. The site's own fields win over sampling parameters of the same name."""
     turn = call.turn
-    offer = offer_of(turn, force=options.tools.force_call)
+    offer = call.prepared.offer
+    if options.tools.force_call:
+        offer = forced(offer, turn.messages)
     body: dict[str, Any] = {
         **turn.sampling,
         "request": _request_object(call, options, offer),
