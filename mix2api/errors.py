@@ -8,7 +8,8 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from mix2api.vocabulary import TOO_MUCH_AT_ONCE, Detail, EndReason
+from mix2api.endings import ENDINGS, status_of
+from mix2api.vocabulary import Detail, EndReason
 
 
 @frozen
@@ -48,13 +49,17 @@ class ClientVisibleError(Exception):
         return ErrorBody(message=self.message, type=self.type, code=self.error_code, param=self.param)
 
 
+def _told(end_reason: EndReason) -> tuple[int, str, str]:
+    """Status, type and code of a reason."""
+    ending = ENDINGS[end_reason]
+    return ending.status, ending.words.type, ending.words.code
+
+
 class InvalidRequest(ClientVisibleError):
     """The request cannot be honoured as it is; `param` names the field (`messages[0].role`)."""
 
-    status = 400
-    type = "invalid_request_error"
-    code = "invalid_request"
     end_reason = EndReason.INVALID_REQUEST
+    status, type, code = _told(end_reason)
 
 
 class NotFound(InvalidRequest):
@@ -95,37 +100,30 @@ class UnsupportedMediaType(InvalidRequest):
 class AuthenticationFailed(ClientVisibleError):
     """No credential, or not one of ours."""
 
-    status = 401
-    type = "authentication_error"
-    code = "invalid_api_key"
     end_reason = EndReason.AUTH_ERROR
+    status, type, code = _told(end_reason)
 
 
 class Overloaded(ClientVisibleError):
-    """One of our own limits; `detail` says which: 429 if too much came at once (`TOO_MUCH_AT_ONCE`), else 503.
+    """One of our own limits; `detail` says which: 429 if too much came at once, else 503.
 
     The client may retry after `retry_after_s` seconds.
     """
 
-    status = 503
-    type = "overloaded_error"
-    code = "overloaded"
     end_reason = EndReason.OVERLOADED
+    status, type, code = _told(end_reason)
 
     def __init__(self, message: str, *, detail: Detail, retry_after_s: int = 1) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.detail = detail
-        if detail in TOO_MUCH_AT_ONCE:
-            self.status = 429
+        self.status = status_of(self.end_reason, detail)
 
 
 class StoreUnavailable(ClientVisibleError):
     """The event log cannot be written; nothing was accepted. Retry after `retry_after_s` seconds."""
 
-    status = 503
-    type = "service_unavailable_error"
-    code = "store_unavailable"
     end_reason = EndReason.UNAVAILABLE
+    status, type, code = _told(end_reason)
 
     def __init__(self, message: str = "the event log cannot be reached", *, retry_after_s: int = 1) -> None:
         super().__init__(message, retry_after_s=retry_after_s)

@@ -60,27 +60,6 @@ class Fault(StrEnum):
     MIX2API = "mix2api"
 
 
-FAULT_OF: Final[dict[EndReason, Fault]] = {
-    EndReason.STOP: Fault.NOBODY,
-    EndReason.TOOL_CALLS: Fault.NOBODY,
-    EndReason.LENGTH: Fault.NOBODY,
-    EndReason.CONTENT_FILTER: Fault.NOBODY,
-    EndReason.CLIENT_ABORT: Fault.CLIENT,
-    EndReason.SUPERSEDED: Fault.CLIENT,
-    EndReason.INVALID_REQUEST: Fault.CLIENT,
-    EndReason.AUTH_ERROR: Fault.CLIENT,
-    EndReason.BUDGET_REJECTED: Fault.CLIENT,
-    EndReason.TIMEOUT: Fault.UPSTREAM,
-    EndReason.UPSTREAM_ERROR: Fault.UPSTREAM,
-    EndReason.UPSTREAM_AUTH_ERROR: Fault.UPSTREAM,
-    EndReason.OVERLOADED: Fault.MIX2API,
-    EndReason.UNAVAILABLE: Fault.MIX2API,
-    EndReason.WORKER_LOST: Fault.MIX2API,
-    EndReason.ADAPTER_ERROR: Fault.MIX2API,
-    EndReason.UNKNOWN: Fault.MIX2API,
-}
-
-
 class Detail(StrEnum):
     """The closed list of an ending's `detail`. `adapter_error` alone has an exception's class name instead."""
 
@@ -140,10 +119,6 @@ class Detail(StrEnum):
     """`stop`, `tool_calls`: the site gave a finish reason that is not known here."""
     BUSY = "busy"
     """`overloaded`: the process was too busy to make the request durable in time; the store answers."""
-
-
-TOO_MUCH_AT_ONCE: Final = frozenset({Detail.QUEUE, Detail.DEADLINE})
-"""Details of `overloaded` that are the caller's pace, and so a 429: a full queue, and one that did not move in time."""
 
 
 class ChunkKind(StrEnum):

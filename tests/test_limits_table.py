@@ -9,6 +9,7 @@ from attrs import frozen
 from mix2api import descriptors
 from mix2api.actors import durability, environment, site_bounds, tool_calls
 from mix2api.edge import bodies, options, places, serving, strict_http
+from mix2api.endings import ENDINGS
 from mix2api.process import watchdog
 from mix2api.redaction import TEXT_LIMIT
 from mix2api.replies import PIECE_BYTES
@@ -21,7 +22,7 @@ from mix2api.tools.text import loose_structure, recognition
 from mix2api.upstreams.credentials import login
 from mix2api.upstreams.http import body, head, retrying
 from mix2api.upstreams.mix import answer, damage, refusal, usage
-from mix2api.vocabulary import FAULT_OF, Detail, EndReason
+from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire import chat_request, sse_frames
 
 TABLE = Path(__file__).parents[1] / "docs" / "limits.md"
@@ -118,7 +119,7 @@ def test_a_row_s_words_status_and_fault_are_the_code_s(row: Limit) -> None:
         return
     reason, detail = row.cause
     assert detail is None or detail in set(Detail)
-    assert row.fault == FAULT_OF[reason].value
+    assert row.fault == ENDINGS[reason].fault.value
     status = int(_STATUS.findall(row.happens)[0])
     if reason is EndReason.INVALID_REQUEST:
         assert 400 <= status < 500

@@ -3,30 +3,20 @@
 The words for runs that did end are in `mix2api.sessions.client_words`.
 """
 
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import Overloaded
+from mix2api.sessions.client_words import refused
 from mix2api.sessions.worker_port import Ended
-from mix2api.vocabulary import TOO_MUCH_AT_ONCE, Detail, EndReason
-
-_TOO_MUCH_STATUS = 429
-_UNAVAILABLE_STATUS = 503
+from mix2api.vocabulary import Detail, EndReason
 
 
-def overloaded(detail: Detail, message: str, retry_after_s: int = 1) -> Ended:
-    """One of our own limits: 429 where the caller sent too much at once, else 503."""
-    return Ended(
-        end_reason=EndReason.OVERLOADED,
-        detail=detail.value,
-        http_status=_TOO_MUCH_STATUS if detail in TOO_MUCH_AT_ONCE else _UNAVAILABLE_STATUS,
-        message=message,
-        error_type=Overloaded.type,
-        error_code=Overloaded.code,
-        retry_after_s=retry_after_s,
-    )
+def overloaded(detail: Detail, message: str) -> Ended:
+    """One of our own limits."""
+    return refused(EndReason.OVERLOADED, detail, message)
 
 
 def told(fault: Overloaded) -> Ended:
     """The same refusal, for a turn whose client waits already."""
-    return overloaded(fault.detail, fault.message, fault.retry_after_s or 1)
+    return refused(EndReason.OVERLOADED, fault.detail, fault.message, fault.retry_after_s)
 
 
 def full() -> Overloaded:
@@ -60,14 +50,7 @@ def expired() -> Ended:
 
 def store_away() -> Ended:
     """The store did not answer in time."""
-    return Ended(
-        end_reason=EndReason.UNAVAILABLE,
-        http_status=StoreUnavailable.status,
-        message="the event log cannot be reached; nothing was accepted",
-        error_type=StoreUnavailable.type,
-        error_code=StoreUnavailable.code,
-        retry_after_s=1,
-    )
+    return refused(EndReason.UNAVAILABLE, message="the event log cannot be reached; nothing was accepted")
 
 
 def busy() -> Ended:
@@ -94,29 +77,18 @@ def not_logged(*, away: bool, starved: bool) -> Ended:
 
 def taken_over() -> Ended:
     """Another process has ended the run in the log: what this client sees must not be a finish."""
-    return Ended(
-        end_reason=EndReason.WORKER_LOST,
-        detail=Detail.FENCED.value,
-        http_status=503,
-        message="this process lost the request: another took it over, or the event log was emptied",
-        error_code="worker_lost",
-        retry_after_s=1,
+    return refused(
+        EndReason.WORKER_LOST,
+        Detail.FENCED,
+        "this process lost the request: another took it over, or the event log was emptied",
     )
 
 
 def adapter_fault(fault: Exception) -> Ended:
     """A mistake of ours: its class is told, its text never."""
-    return Ended(
-        end_reason=EndReason.ADAPTER_ERROR,
-        detail=type(fault).__name__,
-        http_status=500,
-        message="this server made a mistake",
-        error_code="adapter_error",
-    )
+    return refused(EndReason.ADAPTER_ERROR, type(fault).__name__)
 
 
 def given_up(end_reason: EndReason, detail: Detail) -> Ended:
     """Its client or its edge is gone: nobody reads this, but every turn ends."""
-    return Ended(
-        end_reason=end_reason, detail=detail.value, http_status=503, message="given up before it began"
-    )
+    return refused(end_reason, detail, "given up before it began")

@@ -1,23 +1,16 @@
 """A turn on its way through the worker: what was submitted, where its replies go, and who can stop it."""
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from attrs import define, evolve, field
 
 from mix2api.actors.refusals import given_up
+from mix2api.endings import given_up_for
 from mix2api.events.log import EventLog
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.vocabulary import Detail, Digest, EndReason, Receipt, RunId, SessionId
-
-_ABORTS: Final = {
-    Detail.HUNG_UP: EndReason.CLIENT_ABORT,
-    Detail.STALLED: EndReason.CLIENT_ABORT,
-    Detail.DRAIN: EndReason.OVERLOADED,
-}
-"""What a reader that gives up says of the cause. All else is a loss on our side: only the client's own going away may
-be called an abort."""
 
 
 class Stoppable(Protocol):
@@ -103,7 +96,7 @@ class PendingTurn:
     def abort(self, detail: Detail) -> None:
         """The reader gave up, for a cause that it names."""
         self.told_by_edge = self.session_id is None and self.attempt == 1
-        self.stop(_ABORTS.get(detail, EndReason.WORKER_LOST), detail)
+        self.stop(given_up_for(detail), detail)
 
     def _settle(self, receipt: Receipt, told: EndReason | None) -> None:
         session_id = self.session_id or self.perhaps_in

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from mix2api.clock import Clock
 from mix2api.edge.connection import EdgeRequest
+from mix2api.endings import given_up_for, status_of
 from mix2api.errors import ClientVisibleError, NoDescriptor, Overloaded
 from mix2api.identity import Mint
 from mix2api.sessions.worker_port import Ended
@@ -15,16 +16,6 @@ from mix2api.vocabulary import ClientName, Detail, EndReason, RequestId, RunId
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Any word may stand in a request line; only these stand in a report."""
-
-
-_LEFT_STATUS: Final = 499
-_UNAVAILABLE_STATUS: Final = 503
-_ABANDONED: Final = {
-    Detail.HUNG_UP: (EndReason.CLIENT_ABORT, _LEFT_STATUS),
-    Detail.STALLED: (EndReason.CLIENT_ABORT, _LEFT_STATUS),
-    Detail.DRAIN: (EndReason.OVERLOADED, _UNAVAILABLE_STATUS),
-}
-"""What a request is said to have ended with that was given up: the words that its run would have got."""
 
 
 @frozen(kw_only=True)
@@ -162,14 +153,14 @@ class Refusals:
             cause: why (`mix2api.edge.delivery.Delivery.close`).
         """
         request.was_refused = True
-        end_reason, http_status = _ABANDONED.get(cause, (EndReason.WORKER_LOST, _UNAVAILABLE_STATUS))
+        end_reason = given_up_for(cause)
         self._observer.on_refused(
             self._report(
                 request,
                 run_id=request.submitted_as,
                 end_reason=end_reason,
                 detail=cause.value,
-                http_status=http_status,
+                http_status=status_of(end_reason),
             )
         )
 

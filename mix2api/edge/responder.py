@@ -13,6 +13,7 @@ from mix2api.edge.delivery import Delivery
 from mix2api.edge.refusals import EdgeFault, OnFault
 from mix2api.edge.rendering import StreamRenderer, receipt_of
 from mix2api.replies import PIECE_BYTES
+from mix2api.sessions.client_words import refused
 from mix2api.sessions.worker_port import Ended, Reply
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire.chat_answer import KEEP_ALIVE
@@ -97,12 +98,8 @@ class StreamBody(ResponseBody):
         self._on_fault(told)
         self._delivery.replies.abort(Detail.EDGE_LOST)
         return self._renderer.ending(
-            Ended(
-                end_reason=EndReason.ADAPTER_ERROR,
-                detail=told.exception,
-                http_status=500,
-                message="The adapter failed while it streamed the answer.",
-                error_code="adapter_error",
+            refused(
+                EndReason.ADAPTER_ERROR, told.exception, "The adapter failed while it streamed the answer."
             )
         )
 

@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
 
+from mix2api.endings import ENDINGS
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.tool_loops import LoopFigures, ToolLoops
-from mix2api.vocabulary import FAULT_OF, EndReason, Fault
+from mix2api.vocabulary import EndReason, Fault
 
 SERVER_SIDE_TOOL_EXECUTIONS: Final = 0
 """Tools that this program ran. It has no code that runs one, and so no event that could tell of it: calls leave with the
@@ -121,7 +122,7 @@ class _Counts:
         for figure, counts in (
             ("stayed", stayed),
             ("done", stayed and ending.seen in _GIVEN),
-            ("asked", waited and FAULT_OF[reason] is not Fault.CLIENT),
+            ("asked", waited and ENDINGS[reason].fault is not Fault.CLIENT),
             ("success", ending.is_success),
             ("mismatched", ending.is_mismatched),
             ("no_receipt", ending.is_unconfirmed),

@@ -19,7 +19,7 @@ from mix2api.identity import Mint, shard_of
 from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, Taken, WakeUp, encode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
-from mix2api.sessions.client_words import ended_reply
+from mix2api.sessions.client_words import ended_reply, refused
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
 from mix2api.store_watch import StoreWatch
@@ -369,34 +369,15 @@ def _is_in_doubt(ended: Ended) -> bool:
 
 
 def _lost(detail: Detail) -> Ended:
-    return Ended(
-        end_reason=EndReason.WORKER_LOST,
-        detail=detail.value,
-        http_status=503,
-        message="the process that ran this request was lost; try again",
-        error_code="worker_lost",
-        retry_after_s=1,
-    )
+    return refused(EndReason.WORKER_LOST, detail)
 
 
 def _store_away() -> Ended:
-    return Ended(
-        end_reason=EndReason.UNAVAILABLE,
-        http_status=StoreUnavailable.status,
+    return refused(
+        EndReason.UNAVAILABLE,
         message="the event log cannot be reached, and the rest of the answer with it; try again",
-        error_type=StoreUnavailable.type,
-        error_code=StoreUnavailable.code,
-        retry_after_s=1,
     )
 
 
 def _expired() -> Ended:
-    return Ended(
-        end_reason=EndReason.OVERLOADED,
-        detail=Detail.EXPIRED.value,
-        http_status=503,
-        message="no worker began the request in time; try again",
-        error_type="overloaded_error",
-        error_code="overloaded",
-        retry_after_s=1,
-    )
+    return refused(EndReason.OVERLOADED, Detail.EXPIRED, "no worker began the request in time; try again")

@@ -9,10 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from mix2api.endings import status_of
 from mix2api.events.kinds import UpstreamChunk
 from mix2api.vocabulary import (
     SUCCESSES,
-    TOO_MUCH_AT_ONCE,
     ChunkKind,
     Context,
     Detail,
@@ -51,26 +51,6 @@ def attribute(chunks: Iterable[UpstreamChunk]) -> Cause:
     return UNATTRIBUTED
 
 
-_STATUS: Final[dict[EndReason, int]] = {
-    EndReason.STOP: 200,
-    EndReason.TOOL_CALLS: 200,
-    EndReason.LENGTH: 200,
-    EndReason.CONTENT_FILTER: 200,
-    EndReason.CLIENT_ABORT: 499,  # nginx's word for it; no client sees it, logs and metrics do
-    EndReason.SUPERSEDED: 409,
-    EndReason.INVALID_REQUEST: 400,
-    EndReason.AUTH_ERROR: 401,
-    EndReason.BUDGET_REJECTED: 400,
-    EndReason.TIMEOUT: 504,
-    EndReason.UPSTREAM_ERROR: 502,
-    EndReason.UPSTREAM_AUTH_ERROR: 502,
-    EndReason.OVERLOADED: 503,
-    EndReason.UNAVAILABLE: 503,
-    EndReason.WORKER_LOST: 503,
-    EndReason.ADAPTER_ERROR: 500,
-    EndReason.UNKNOWN: 500,
-}
-_TOO_MUCH_STATUS: Final = 429
 _PASSED_ON: Final = frozenset({400, 404, 413, 422, 429, 503, 504})
 """Upstream statuses that tell the client what to do; every other one is a bad gateway."""
 _BY_MEANING: Final = {
@@ -86,11 +66,9 @@ def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool
     """The status that the client gets: 200 once headers have left, else by cause."""
     if headers_sent and cause.end_reason is not EndReason.CLIENT_ABORT:
         return 200
-    if cause.end_reason is EndReason.OVERLOADED and cause.detail in TOO_MUCH_AT_ONCE:
-        return _TOO_MUCH_STATUS
     if cause.end_reason is EndReason.UPSTREAM_ERROR:
         return _upstream_error_status(cause.detail, upstream_status)
-    return _STATUS[cause.end_reason]
+    return status_of(cause.end_reason, cause.detail)
 
 
 def _upstream_error_status(detail: str | None, upstream_status: int | None) -> int:
@@ -98,7 +76,7 @@ def _upstream_error_status(detail: str | None, upstream_status: int | None) -> i
     meant = _BY_MEANING.get(detail or "")
     if meant is None and detail == Detail.STATUS and upstream_status in _PASSED_ON:
         meant = upstream_status
-    return meant or _STATUS[EndReason.UPSTREAM_ERROR]
+    return meant or status_of(EndReason.UPSTREAM_ERROR)
 
 
 _NEVER_ASKED: Final = frozenset({Detail.CONNECT, Detail.CONNECT_FAILED, Detail.DESCRIPTORS, Detail.LOGIN})

@@ -1,4 +1,4 @@
-"""What a client is told when a run fails: OpenAI's `type`, a `code`, and a sentence, per `end_reason`.
+"""The last reply of a turn, by the table of endings: after its `end`, or where no `end` tells of it.
 
 An upstream's own words come behind the sentence, redacted; they go to the client and nowhere else. Our own words for causes
 (`status`, `error_frame`) stay in the log: they mean nothing to whoever reads the message.
@@ -6,46 +6,12 @@ An upstream's own words come behind the sentence, redacted; they go to the clien
 
 from typing import Final
 
-from attrs import frozen
-
+from mix2api.endings import ENDINGS, Words, status_of
 from mix2api.events.kinds import End
 from mix2api.redaction import redact_text
 from mix2api.sessions.worker_port import Ended, EndedUsage
 from mix2api.vocabulary import SUCCESSES, Detail, EndReason
 
-
-@frozen
-class Words:
-    """One reason's words."""
-
-    type: str
-    code: str
-    message: str
-    retry_after_s: int | None = None
-
-
-_WORDS: Final[dict[EndReason, Words]] = {
-    EndReason.CLIENT_ABORT: Words("invalid_request_error", "client_abort", "the client went away"),
-    EndReason.SUPERSEDED: Words(
-        "invalid_request_error", "superseded", "a newer request took this one's place"
-    ),
-    EndReason.TIMEOUT: Words("upstream_error", "upstream_timeout", "the upstream took too long"),
-    EndReason.UPSTREAM_ERROR: Words("upstream_error", "upstream_error", "the upstream failed"),
-    EndReason.UPSTREAM_AUTH_ERROR: Words(
-        "upstream_error", "upstream_auth_error", "the upstream refused our credential"
-    ),
-    EndReason.OVERLOADED: Words(
-        "overloaded_error", "overloaded", "this server is at its limit; try again", 1
-    ),
-    EndReason.UNAVAILABLE: Words(
-        "service_unavailable_error", "store_unavailable", "the event log cannot be reached", 1
-    ),
-    EndReason.WORKER_LOST: Words(
-        "server_error", "worker_lost", "the process that ran this request was lost; try again", 1
-    ),
-    EndReason.ADAPTER_ERROR: Words("server_error", "adapter_error", "this server made a mistake"),
-}
-_OTHER: Final = Words("server_error", "unknown", "the request ended without a known reason")
 _BY_DETAIL: Final[dict[str, Words]] = {
     Detail.CONTEXT_LENGTH.value: Words(
         "invalid_request_error", "context_length_exceeded", "the conversation is too long for the model"
@@ -82,7 +48,7 @@ in the message."""
 
 
 def _words_for(end: End) -> Words:
-    words = _WORDS.get(end.end_reason, _OTHER)
+    words = ENDINGS[end.end_reason].words
     if end.end_reason not in {EndReason.UPSTREAM_ERROR, EndReason.TIMEOUT}:
         return words
     if end.detail == Detail.STATUS:
@@ -132,3 +98,29 @@ def _message(ours: str, theirs: str, asked_s: int | None) -> str:
     # Faults of the connection come with a sentence of ours already, which may be the same.
     said = f"{ours}: {theirs}" if theirs and theirs != ours else ours
     return f"{said} (retry after {asked_s} seconds)" if asked_s and asked_s > LONGEST_RETRY_S else said
+
+
+def refused(
+    end_reason: EndReason,
+    detail: str | None = None,
+    message: str | None = None,
+    retry_after_s: int | None = None,
+) -> Ended:
+    """The last reply of a turn of which no `end` tells: it never began, or somebody else has ended it.
+
+    Args:
+        end_reason: gives status, type, code, and what is not said here.
+        detail: a `Detail`, or the class of a fault of ours.
+        message: for the client; None: the reason's own.
+        retry_after_s: None: the reason's own.
+    """
+    words = ENDINGS[end_reason].words
+    return Ended(
+        end_reason=end_reason,
+        detail=None if detail is None else str(detail),
+        http_status=status_of(end_reason, detail),
+        message=words.message if message is None else message,
+        error_type=words.type,
+        error_code=words.code,
+        retry_after_s=words.retry_after_s if retry_after_s is None else retry_after_s,
+    )

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from session_scripts import RUN, USAGE
 
 from mix2api.events.kinds import End
-from mix2api.sessions.client_words import LONGEST_RETRY_S, ended_reply
+from mix2api.sessions.client_words import LONGEST_RETRY_S, ended_reply, refused
 from mix2api.sessions.worker_port import EndedUsage
 from mix2api.vocabulary import SUCCESSES, Detail, EndReason, FinishReason
 
@@ -90,3 +90,13 @@ def test_no_client_is_asked_to_wait_longer_than_sdks_do_and_the_true_figure_is_t
     assert reply.retry_after_s == LONGEST_RETRY_S == 120
     assert reply.message.endswith(": slow down (retry after 3600 seconds)")
     assert "retry after" not in ended_reply(slow, retry_after_s=120).message
+
+
+def test_a_refusal_has_its_reason_s_words_unless_it_brings_its_own() -> None:
+    lost = refused(EndReason.WORKER_LOST, Detail.MID_STREAM)
+    assert (lost.http_status, lost.error_type, lost.error_code) == (503, "server_error", "worker_lost")
+    assert (lost.detail, lost.retry_after_s) == ("mid_stream", 1)
+    assert lost.message == "the process that ran this request was lost; try again"
+    full = refused(EndReason.OVERLOADED, Detail.QUEUE, "no room", 7)
+    assert (full.http_status, full.message, full.retry_after_s) == (429, "no room", 7)
+    assert refused(EndReason.UNAVAILABLE).detail is None
