@@ -469,8 +469,8 @@ async def test_a_request_that_cannot_be_logged_is_refused_in_half_a_second() -> 
 class SentLog(MemoryEventLog):
     """Its appends are on their way at once: none can be withdrawn."""
 
-    def _withdraw(self, pending: PendingAppend) -> None:
-        del pending
+    def withdraw(self, entry: PendingAppend) -> None:
+        del entry
 
 
 async def test_a_request_that_was_logged_after_all_is_ended_as_unavailable() -> None:
