@@ -19,8 +19,7 @@ from sessions_results import Shot, Wave
 from store import connect, used_memory
 
 from mix2api.actors.environment import ActorOptions, Environment
-from mix2api.actors.memory_dispatch import MemoryDispatch
-from mix2api.actors.worker import Worker
+from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.clock import SystemClock
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.rendering import receipt_of

@@ -12,8 +12,7 @@ import trio.testing
 from attrs import define
 
 from mix2api.actors.environment import ActorOptions, Completed, Environment
-from mix2api.actors.memory_dispatch import MemoryDispatch
-from mix2api.actors.worker import Worker
+from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.errors import Overloaded
 from mix2api.events.kinds import End, Event, Request, SessionNote, UpstreamChunk
 from mix2api.identity import Mint, shard_of

@@ -14,8 +14,7 @@ from histories import Given, answer, messages
 from store_parts import MINT, running_store
 
 from mix2api.actors.environment import ActorOptions, Environment
-from mix2api.actors.memory_dispatch import MemoryDispatch
-from mix2api.actors.worker import Worker
+from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.edge.continuing import Continuing
 from mix2api.events.versions import CURRENT, Schema
 from mix2api.sessions.prepared_turn import prepare

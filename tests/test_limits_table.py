@@ -7,7 +7,7 @@ import pytest
 from attrs import frozen
 
 from mix2api import descriptors
-from mix2api.actors import durability, environment, site_bounds, tool_calls
+from mix2api.actors import environment, run_record, site_bounds, tool_calls
 from mix2api.edge import bodies, options, places, serving, strict_http
 from mix2api.endings import ENDINGS
 from mix2api.process import watchdog
@@ -83,8 +83,8 @@ CONSTANTS: dict[str, int | float] = {
     "the time for a request's body": options.EdgeOptions.__attrs_attrs__.body_timeout_s.default,
     "nesting of a body": chat_request.MAX_NESTING,
     "turns that wait for one session": environment.QUEUE_LENGTH,
-    "a request's way into the log while Redis is away": durability.PATIENCE_S,
-    "an ending's way into the log while Redis is away": durability.PATIENCE_S,
+    "a request's way into the log while Redis is away": run_record.PATIENCE_S,
+    "an ending's way into the log while Redis is away": run_record.PATIENCE_S,
     "an ending's way into the log while Redis answers": environment.END_BUSY_LIMIT_S,
     "tool calls in one answer, dropped and broken ones included": tool_calls.CALLS_MAX,
     'enclosures (`{"tool_calls": …}`) in the text of one answer': recognition.ENCLOSURES_MAX,

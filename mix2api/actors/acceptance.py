@@ -4,10 +4,9 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from mix2api.actors import refusals
-from mix2api.actors.durability import DURABLE, PATIENCE_S, wait_durable
 from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import tool_results
-from mix2api.actors.run_record import RunRecord
+from mix2api.actors.run_record import DURABLE, PATIENCE_S, RunRecord, wait_durable
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.audit_entry import request_summary
 from mix2api.events.kinds import Request

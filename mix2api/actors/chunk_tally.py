@@ -64,7 +64,7 @@ class ChunkTally:
         self.hear(frames)
 
     def hear(self, frames: int = 1) -> None:
-        """Frames that are told with a later entry."""
+        """Frames that are told of with a later entry."""
         self._frame += frames
         self._empty_frames += frames
         if self._empty_frames > EMPTY_FRAMES_MAX:

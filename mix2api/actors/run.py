@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from mix2api.actors import refusals
 from mix2api.actors.acceptance import Acceptance, accept
-from mix2api.actors.durability import DURABLE, wait_durable
 from mix2api.actors.environment import (
     END_BUSY_LIMIT_S,
     END_LIMIT_S,
@@ -23,7 +22,7 @@ from mix2api.actors.environment import (
     Environment,
 )
 from mix2api.actors.request_facts import request_event, unseen_of
-from mix2api.actors.run_record import RunRecord
+from mix2api.actors.run_record import DURABLE, RunRecord, wait_durable
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.translation import Phase
 from mix2api.actors.turns import PendingTurn
@@ -142,7 +141,7 @@ class Run:
         """Logs the deltas that were held back, and hears of those before. Never raises: the worker's pulse calls."""
         try:
             self._translation.tally.flush()
-            self._log_translated()
+            self._log(self._translated())
         except Exception as fault:  # noqa: BLE001 - part of the supervision of a run: its fault stays its own
             self._blame(fault)
 
@@ -256,7 +255,7 @@ class Run:
         if self._translation.phase is not Phase.OPEN:
             return
         if tally.commands:
-            self._log_translated()
+            self._log(self._translated())
         if tally.kind is not None:
             self._unlogged.add(self)
 
@@ -396,13 +395,11 @@ class Run:
     # --- logging
 
     def _translated(self) -> list[Command]:
-        commands: list[Command] = list(self._translation.tally.commands)
-        self._translation.tally.commands.clear()
+        tally = self._translation.tally
+        commands: list[Command] = [*tally.commands]
+        tally.commands.clear()
         self._unlogged.discard(self)
         return commands
-
-    def _log_translated(self) -> None:
-        self._log(self._translated())
 
     def _log(self, commands: list[Command]) -> None:
         if self._record.fenced:

@@ -1,8 +1,16 @@
-"""One run's way into the log: what follows from a command is numbered, handed over, and folded into the state."""
+"""One run's way into the log: what follows from a command is numbered, handed over, folded into the state, and waited for.
 
+While the store answers, a run waits for its word; once the store is away, it does not. A store that is away and a process that
+is slow look alike from the clock alone: both leave an append unanswered. A client must be refused soon in the first case and
+not at all in the second.
+"""
+
+from itertools import chain, repeat
 from typing import Final
 
-from mix2api.events.kinds import Event, SessionNote, UpstreamChunk
+import trio
+
+from mix2api.events.kinds import Event, UpstreamChunk
 from mix2api.events.log import Append, Closing, EventLog, Opening, Outcome, Ticket
 from mix2api.sessions.commands import Command
 from mix2api.sessions.decide import decide
@@ -11,6 +19,15 @@ from mix2api.sessions.state import SessionState
 from mix2api.vocabulary import ChunkKind, RunId, SessionId
 
 _DELTAS: Final = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
+DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
+
+_FIRST_LOOKS_S: Final = (0.44, 0.04)
+"""Seconds until the first look at the store, and from there to the second. The store counts as away 0.4 s after a command
+that it leaves unanswered was sent, and a client has to have its 503 within 0.5 s (architecture, "Redis away")."""
+_LATER_LOOKS_S: Final = 0.5
+"""Seconds between further looks. Thousands may wait in a burst, and each look costs some 10 µs."""
+PATIENCE_S: Final = sum(_FIRST_LOOKS_S)
+"""Seconds after which nobody waits for a store that was away from the beginning."""
 
 
 class RunRecord:
@@ -53,7 +70,10 @@ class RunRecord:
         """
         events, state = self.decided(commands)
         if events:
-            self._last = self.submit(events, state, droppable=all(map(_is_delta, events)))
+            kept = [
+                event for event in events if not (isinstance(event, UpstreamChunk) and event.kind in _DELTAS)
+            ]
+            self._last = self.submit(events, state, droppable=not kept)
         return bool(events)
 
     def decided(self, commands: list[Command]) -> tuple[tuple[Event, ...], SessionState]:
@@ -80,12 +100,11 @@ class RunRecord:
         droppable: bool = False,
     ) -> Ticket:
         """Hands decided events to the log; only then is the state theirs, so that a fault leaves no hole in the numbers."""
-        first = next(event for event in events if not isinstance(event, SessionNote))
         ticket = self._log.submit(
             Append(
                 session_id=self._session_id,
                 run_id=self._run_id,
-                first_seq=first.seq,
+                first_seq=1 if self.state.run is None else self.state.run.seq + 1,
                 events=events,
                 opening=opening,
                 closing=closing,
@@ -96,5 +115,23 @@ class RunRecord:
         return ticket
 
 
-def _is_delta(event: Event) -> bool:
-    return isinstance(event, UpstreamChunk) and event.kind in _DELTAS
+async def wait_durable(log: EventLog, ticket: Ticket, limit_s: float) -> Outcome | None:
+    """Waits for what becomes of an append.
+
+    Args:
+        log: whose append it is.
+        ticket: of the append.
+        limit_s: the longest wait while the store answers, in seconds.
+
+    Returns:
+        The outcome. None if the store is away (`log.is_down`) or the limit has passed.
+    """
+    ends = trio.current_time() + limit_s
+    for pause_s in chain(_FIRST_LOOKS_S, repeat(_LATER_LOOKS_S)):
+        with trio.move_on_after(min(pause_s, max(0.0, ends - trio.current_time()))):
+            return await ticket.wait()
+        if ticket.outcome is not None:
+            return ticket.outcome
+        if log.is_down or trio.current_time() >= ends:
+            return None
+    raise AssertionError("there is always another look")

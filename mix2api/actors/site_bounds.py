@@ -17,10 +17,3 @@ answer has some 200. Entries that time makes (`MIX2API_CHUNK_WINDOW_MS`) are not
 EMPTY_FRAMES_MAX: Final = 100_000
 """Frames without content. Some sites send an empty delta for every token of reasoning that they hide: 100,000 is a long
 thought, and 0.2 s of this process's time."""
-
-
-def is_longer(text: str | None, limit: int) -> bool:
-    """Whether a foreign text has more UTF-8 bytes than the limit."""
-    if text is None:
-        return False
-    return len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit)

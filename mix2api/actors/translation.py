@@ -18,7 +18,7 @@ from mix2api.actors.answer import Answer
 from mix2api.actors.calls_in_text import CallsInText
 from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, is_little_to_read, portions
-from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES, is_longer
+from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
@@ -344,3 +344,10 @@ class Translation:
         Failed: _failed,
         AbortedByUpstream: _aborted,
     }
+
+
+def is_longer(text: str | None, limit: int) -> bool:
+    """Whether a foreign text has more UTF-8 bytes than the limit."""
+    if text is None:
+        return False
+    return len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit)

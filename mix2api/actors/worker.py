@@ -19,6 +19,7 @@ from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
+from mix2api.sessions.worker_port import Replies, Submission
 from mix2api.vocabulary import Detail, Retirement, RunId, SessionId, Shard
 
 Start = Callable[..., None]
@@ -279,3 +280,25 @@ class Worker:
             if place < surplus or (actor.idle_since_ms or 0.0) <= oldest_ms:
                 actor.close()
                 del self._actors[actor.session_id]
+
+
+class MemoryDispatch:
+    """The `Dispatch` port where edge and worker share a process: turns go over in memory, content never leaves it."""
+
+    def __init__(self, worker: Worker, environment: Environment) -> None:
+        self._worker = worker
+        self._env = environment
+
+    async def submit(self, submission: Submission) -> Replies:
+        """Hands a turn over; does not wait.
+
+        Raises:
+            mix2api.errors.Overloaded: this process takes no more.
+        """
+        turn = PendingTurn(
+            submission=submission,
+            deadline_ms=self._env.clock.monotonic_ms() + self._env.options.queue_timeout_s * 1000,
+            log=self._env.log,
+        )
+        self._worker.submit(turn)
+        return turn.reader()

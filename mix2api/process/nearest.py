@@ -2,7 +2,7 @@
 
 from attrs import define, field
 
-from mix2api.actors.memory_dispatch import MemoryDispatch
+from mix2api.actors.worker import MemoryDispatch
 from mix2api.errors import Overloaded
 from mix2api.identity import Mint, shard_of
 from mix2api.relay.dispatch import RelayDispatch

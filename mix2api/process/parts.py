@@ -10,9 +10,8 @@ from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Environment
 from mix2api.actors.inbox import Inbox
-from mix2api.actors.memory_dispatch import MemoryDispatch
 from mix2api.actors.recovery import Recovery
-from mix2api.actors.worker import Worker
+from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.clock import SystemClock
 from mix2api.edge.continuing import Continuing
 from mix2api.errors import StoreUnavailable

@@ -53,7 +53,7 @@ def instructions_form(leading: list[Message]) -> bytes:
 
 def tools_form(tools: list[dict[str, Any]] | None) -> bytes:
     """The normal form of the offered tools: their order does not count."""
-    return b"".join(map(_field, sorted(canonical_json(tool) for tool in tools or ())))
+    return b"".join(map(_field, sorted(map(canonical_json, tools)))) if tools else b""
 
 
 def pieces(history: list[Message]) -> Iterator[Piece]:
@@ -80,8 +80,10 @@ def pieces(history: list[Message]) -> Iterator[Piece]:
         if results:
             _end_results(results, found)
         found.append(Piece(role, _TAGS[role] + _content(message)))
-    _end_answer(answers, results, found)
-    _end_results(results, found)
+    if answers:
+        _end_answer(answers, results, found)
+    if results:
+        _end_results(results, found)
     yield from found
 
 
@@ -90,23 +92,23 @@ def _end_answer(answers: list[Message], results: list[Message], found: list[Piec
     piece = answer_piece(answers)
     answers.clear()
     if piece is not None:
-        _end_results(results, found)
+        if results:
+            _end_results(results, found)
         found.append(piece)
 
 
 def _end_results(results: list[Message], found: list[Piece]) -> None:
     """Moves a run of tool results to `found`, in the order of their ids: clients send parallel ones as they come."""
-    if results:
-        body = b"r" + b"".join(map(_field, sorted(_result(message) for message in results)))
-        found.append(Piece("result", body))
-        results.clear()
+    body = b"r" + b"".join(map(_field, sorted(_result(message) for message in results)))
+    found.append(Piece("result", body))
+    results.clear()
 
 
 def answer_piece(answers: list[Message]) -> Piece | None:
     """Adjacent assistant messages as one; None if there is nothing in them."""
     if len(answers) == 1 and _is_plain(answers[0]):  # the usual answer, by the shortest way
         text = _text(_without_thought(str(answers[0].content)))
-        return Piece("assistant", b"a%b%b" % (_field(text), _PLAIN)) if text else None
+        return Piece("assistant", b"a%d:%b%b" % (len(text), text, _PLAIN)) if text else None
     text, others = _answer_content(answers)
     calls = _calls_form([call for message in answers for call in _calls(message)])
     refusal = b"".join([_text(message.refusal) for message in answers if message.refusal])
@@ -135,8 +137,9 @@ def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
 
 
 def _content(message: Message) -> bytes:
-    if type(message.content) is str:
-        return _field(_text(message.content))
+    if type(message.content) is str:  # the usual message, by the shortest way
+        plain = _text(message.content)
+        return b"%d:%b" % (len(plain), plain)
     text, others = _split(message.content)
     placed = b"".join([_field(b"%d" % place) + _field(part) for place, part in others])
     return _field(_text(text)) + placed

@@ -73,7 +73,7 @@ def ended_reply(
             http_status=end.http_status,
             upstream_status=end.upstream_status,
             finish_reason=end.finish_reason,
-            usage=EndedUsage.of(end.usage),
+            usage=_usage_of(end),
             acked=acked,
         )
     words = _words_for(end)
@@ -83,7 +83,7 @@ def ended_reply(
         detail=end.detail,
         http_status=end.http_status,
         upstream_status=end.upstream_status,
-        usage=EndedUsage.of(end.usage),
+        usage=_usage_of(end),
         message=_message(words.message, redact_text(upstream_says), asked_s),
         error_type=words.type,
         error_code=words.code,
@@ -123,4 +123,17 @@ def refused(
         error_type=words.type,
         error_code=words.code,
         retry_after_s=words.retry_after_s if retry_after_s is None else retry_after_s,
+    )
+
+
+def _usage_of(end: End) -> EndedUsage | None:
+    usage = end.usage
+    if usage is None:
+        return None
+    return EndedUsage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.total_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cached_tokens=usage.cached_tokens,
     )

@@ -71,7 +71,7 @@ def _accept(state: SessionState, command: AcceptTurn) -> Decision:
     opening: Decision = ()
     if state.stage is Stage.VACANT:
         opening = (SessionNote(word=SessionWord.OPENED, why=command.request.resolution_reason),)
-    results = (replace(result, seq=number) for number, result in enumerate(command.results, start=2))
+    results = [replace(result, seq=number) for number, result in enumerate(command.results, start=2)]
     return (*opening, replace(command.request, seq=1), *results)
 
 

@@ -136,7 +136,7 @@ def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:
         run,
         seq=chunk.seq,
         last_ms=chunk.at_ms,
-        cause=run.cause or cause_of(chunk),
+        cause=run.cause or (cause_of(chunk) if chunk.kind in CAUSE_KINDS else None),
         frames=run.frames + chunk.frames,
         last_frame=max(run.last_frame, chunk.last_frame),
         size_bytes=run.size_bytes + chunk.size_bytes,

@@ -9,7 +9,6 @@ from typing import Protocol
 from attrs import field, frozen
 from msgspec import Struct
 
-from mix2api.events.kinds import Usage
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.resolution import Reason
@@ -67,19 +66,6 @@ class EndedUsage(Struct, frozen=True, omit_defaults=True):
     total_tokens: int
     reasoning_tokens: int = 0
     cached_tokens: int = 0
-
-    @classmethod
-    def of(cls, usage: Usage | None) -> "EndedUsage | None":
-        """The reply's form of an event's usage."""
-        if usage is None:
-            return None
-        return cls(
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            total_tokens=usage.total_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            cached_tokens=usage.cached_tokens,
-        )
 
 
 class Ended(Struct, frozen=True, tag="ended", kw_only=True, omit_defaults=True):
