@@ -115,20 +115,17 @@ class Run:
         Raises:
             Unowned: nothing was written, and the client was told nothing.
         """
+        before = self._record.state
         self._turn.run = self
         try:
-            return await self._perform()
+            if not await self._accept():
+                return None if self._phase is RunPhase.FENCED else before
+            if self._cause is None:
+                await self._call()
+            if self._phase is RunPhase.RUNNING:
+                await self._conclude()
         finally:
             self._turn.run = None  # run and turn refer to each other only for as long as the run lasts
-
-    async def _perform(self) -> SessionState | None:
-        before = self._record.state
-        if not await self._accept():
-            return None if self._phase is RunPhase.FENCED else before
-        if self._cause is None:
-            await self._call()
-        if self._phase is RunPhase.RUNNING:
-            await self._conclude()
         return self._record.state if self._phase is RunPhase.ENDED else None
 
     def stop(self, end_reason: EndReason, detail: str | None) -> None:

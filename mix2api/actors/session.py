@@ -4,7 +4,6 @@ It lives in memory while there is work and for a while after (`Worker` evicts it
 and log. It is the only writer of its session's log.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -69,9 +68,11 @@ class SessionActor:
         self._stale = False
         self._unlogged = unlogged
         self._on_left = on_left
-        self._mailbox: deque[PendingTurn] = deque()
+        self._mailbox: list[PendingTurn] = []
+        """At most `QUEUE_LENGTH` turns: an empty deque would take ten times the memory, in every idle actor."""
         self._taken: PendingTurn | None = None
-        self._wake = trio.Event()
+        self._wake: trio.Event | None = None
+        """While it waits for something to do."""
         self._closed = False
         self._retiring: list[Callable[[Retirement], None]] = []
 
@@ -87,7 +88,7 @@ class SessionActor:
             )
         self._mailbox.append(turn)
         self.idle_since_ms = None
-        self._wake.set()
+        self._stir()
 
     def close(self) -> list[PendingTurn]:
         """Lets the actor leave memory.
@@ -96,17 +97,16 @@ class SessionActor:
             The turns that still wait; none if it is idle.
         """
         self._tell(Retirement.ALREADY if self.retired else Retirement.NOT_OWNER)
-        left = list(self._mailbox)
-        self._mailbox.clear()
+        left, self._mailbox = self._mailbox, []
         self._closed = True
-        self._wake.set()
+        self._stir()
         return left
 
     def retire(self, told: Callable[[Retirement], None]) -> None:
         """Retires the session after the turn under way, before those that wait; `told` hears what became of it."""
         self._retiring.append(told)
         self.idle_since_ms = None
-        self._wake.set()
+        self._stir()
 
     def forget(self) -> None:
         """Another process may write to the session from now on: what is known of it has to be read again.
@@ -154,14 +154,22 @@ class SessionActor:
                 await self._retire()
                 continue
             if self._mailbox:
-                if not self._mailbox[0].over:
-                    return self._mailbox.popleft()
-                self._on_left(self._mailbox.popleft())
+                turn = self._mailbox.pop(0)
+                if not turn.over:
+                    return turn
+                self._on_left(turn)
+                del turn  # an idle actor refers to none
                 continue
             self.idle_since_ms = self._env.clock.monotonic_ms()
             self._wake = trio.Event()
             await self._wake.wait()
         return None
+
+    def _stir(self) -> None:
+        """There is something to do."""
+        if self._wake is not None:
+            self._wake.set()
+            self._wake = None
 
     async def take(self, turn: PendingTurn) -> None:
         """Runs one turn to its end.
@@ -201,6 +209,7 @@ class SessionActor:
         """Runs the turn.
 
         Raises:
+            SessionMiss: see `take`; also where the site had lost the session before the client saw anything.
             Unowned: the shard is not ours; the turn has not begun.
         """
         self._stale = False
@@ -208,7 +217,20 @@ class SessionActor:
         if turn.over:
             return  # its client left, or the process is draining
         self._check(turn, state)
-        await self._run(turn, state)
+        run = Run(self._env, self.session_id, state, turn, self._unlogged)
+        self._state = None  # should it break, the log alone knows
+        try:
+            after = await run.perform()
+        except Unowned:
+            self._state = state if state.stage is Stage.VACANT else None
+            raise
+        finally:
+            self._unlogged.discard(run)
+        if not self._stale:
+            self._state = after
+        if run.lost_session:
+            turn.run_again(self._env.mint.run_id())
+            raise SessionMiss(Reason.UPSTREAM_LOST)
 
     def _check(self, turn: PendingTurn, state: SessionState) -> None:
         """Whether this turn may continue this session. What the index said is confirmed here.
@@ -247,22 +269,6 @@ class SessionActor:
         asked, self._retiring = self._retiring, []
         for told in asked:
             told(retirement)
-
-    async def _run(self, turn: PendingTurn, state: SessionState) -> None:
-        run = Run(self._env, self.session_id, state, turn, self._unlogged)
-        self._state = None  # should it break, the log alone knows
-        try:
-            after = await run.perform()
-        except Unowned:
-            self._state = state if state.stage is Stage.VACANT else None
-            raise
-        finally:
-            self._unlogged.discard(run)
-        if not self._stale:
-            self._state = after
-        if run.lost_session:
-            turn.run_again(self._env.mint.run_id())
-            raise SessionMiss(Reason.UPSTREAM_LOST)
 
     async def _read(self) -> SessionState:
         try:

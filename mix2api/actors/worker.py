@@ -183,45 +183,43 @@ class Worker:
         return actor
 
     async def _serve(self, actor: SessionActor) -> None:
-        """An actor's life. The turns that it cannot take are not lost: they go to fresh sessions."""
+        """An actor's life. The turns that it cannot take are not lost: they go to fresh sessions.
+
+        Every task of a run stands on this coroutine, and each further one between the two is gone through for every delta.
+        """
         try:
-            while await self._serve_next(actor) and not actor.retired:
-                pass
+            while not actor.retired and (turn := await actor.next_turn()) is not None:
+                try:
+                    await actor.take(turn)
+                except Exception as fault:  # noqa: BLE001 - the supervisor of actors: one session's fault stays its own
+                    self._not_taken(actor, turn, fault)
+                else:
+                    self._ended_one(turn)
+                del turn  # no variable may refer to the last turn while the actor is idle
         finally:
             if self._actors.get(actor.session_id) is actor:
                 del self._actors[actor.session_id]
         for turn in actor.close():
             self._redirect(actor, turn, Reason.RETIRED)
 
-    async def _serve_next(self, actor: SessionActor) -> bool:
-        """Waits for a turn and takes it; gives False once the actor was closed.
-
-        A function of its own, so that no variable of the task refers to the last turn while the actor is idle.
-        """
-        turn = await actor.next_turn()
-        if turn is None:
-            return False
-        await self._take(actor, turn)
-        return True
-
-    async def _take(self, actor: SessionActor, turn: PendingTurn) -> None:
-        try:
-            await actor.take(turn)
-        except SessionMiss as miss:
-            self._redirect(actor, turn, miss.why)
-            return
-        except Unowned:
-            if self._moves(actor, turn):
+    def _not_taken(self, actor: SessionActor, turn: PendingTurn, fault: Exception) -> None:
+        """Has a turn whose actor failed go on elsewhere, or ends it."""
+        match fault:
+            case SessionMiss():
+                self._redirect(actor, turn, fault.why)
                 return
-            turn.end(refusals.not_owner())
-        except StoreUnavailable as fault:
-            starved = isinstance(fault, NoDescriptor)
-            if not starved:
-                self._env.log.refused(1)
-            turn.end(refusals.not_logged(away=True, starved=starved))
-        except Exception as fault:  # noqa: BLE001 - the supervisor of actors: one session's fault stays its own
-            self._env.on_fault(actor.session_id, fault)
-            turn.end(refusals.adapter_fault(fault))
+            case Unowned():
+                if self._moves(actor, turn):
+                    return
+                turn.end(refusals.not_owner())
+            case StoreUnavailable():
+                starved = isinstance(fault, NoDescriptor)
+                if not starved:
+                    self._env.log.refused(1)
+                turn.end(refusals.not_logged(away=True, starved=starved))
+            case _:
+                self._env.on_fault(actor.session_id, fault)
+                turn.end(refusals.adapter_fault(fault))
         self._ended_one(turn)
 
     def _redirect(self, actor: SessionActor, turn: PendingTurn, why: Reason) -> None:
