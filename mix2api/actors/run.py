@@ -6,7 +6,6 @@ leaves. The first cause wins: frames are taken in the order of the wire, and `st
 
 from collections.abc import Callable
 from contextlib import suppress
-from enum import Enum, auto
 from http import HTTPStatus
 
 import trio
@@ -22,7 +21,7 @@ from mix2api.actors.environment import (
     Environment,
 )
 from mix2api.actors.request_facts import request_event, unseen_of
-from mix2api.actors.run_record import DURABLE, RunRecord, wait_durable
+from mix2api.actors.run_record import DURABLE, RunPhase, RunRecord, wait_durable
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.translation import Phase
 from mix2api.actors.turns import PendingTurn
@@ -37,7 +36,7 @@ from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import fold
-from mix2api.sessions.lineage import answered, kept_for
+from mix2api.sessions.lineage import answered
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
@@ -48,19 +47,6 @@ from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
 
 class Unowned(Exception):
     """The run was not accepted: this process does not hold the session's shard. Nothing of it is in the log."""
-
-
-class RunPhase(Enum):
-    """Where a run stands with the log."""
-
-    ACCEPTING = auto()
-    """Its `request` is on its way, or was refused."""
-    RUNNING = auto()
-    """The log has its `request`."""
-    ENDED = auto()
-    """Its `end` was handed over: nothing more is said to the log."""
-    FENCED = auto()
-    """Another process has the session: nothing more is said to the log, and no finish to the client."""
 
 
 class Run:
@@ -282,8 +268,7 @@ class Run:
                 stop = self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
             end, ticket = self._write_end([stop])
         self._phase = RunPhase.ENDED
-        with trio.CancelScope(shield=True):
-            outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S)
+        outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S, shield=True)
         if outcome is Outcome.FENCED:
             await self._lose(end)
         else:
@@ -336,20 +321,17 @@ class Run:
     def _waits_at(self) -> tuple[Digest, ...]:
         """The history that ends with what the client was given.
 
-        A session that a name or an id led to, and not the history, waits there only for who says that word again: it was
+        A session that a name or an id led to, and not the history, waits there only for whoever says that word again: it was
         begun by requests of which this one tells nothing.
         """
         submission, request = self._submission, self._request
         lineage = submission.lineage
         if lineage is None or self._translation.phase is not Phase.FINISHED:
             return ()
-        digester = self._env.seal.digester("lineage")
         answer = self._translation.answer.message(legacy=submission.turn.legacy_functions)
-        waits_at = answered(lineage, answer, digester)
-        if request.resolution == "fresh" or request.resolution_reason == Reason.LINEAGE:
-            return waits_at
-        word = submission.bind or self._session_id
-        return tuple(kept_for(word, at, digester) for at in waits_at)
+        by_history = request.resolution == "fresh" or request.resolution_reason == Reason.LINEAGE
+        word = None if by_history else submission.bind or self._session_id
+        return answered(lineage, answer, self._env.seal.digester("lineage"), word)
 
     def _causes(self) -> list[Command]:
         """What ends the run, if the upstream's own frames do not."""

@@ -5,6 +5,7 @@ is slow look alike from the clock alone: both leave an append unanswered. A clie
 not at all in the second.
 """
 
+from enum import Enum, auto
 from itertools import chain, repeat
 from typing import Final
 
@@ -28,6 +29,19 @@ _LATER_LOOKS_S: Final = 0.5
 """Seconds between further looks. Thousands may wait in a burst, and each look costs some 10 µs."""
 PATIENCE_S: Final = sum(_FIRST_LOOKS_S)
 """Seconds after which nobody waits for a store that was away from the beginning."""
+
+
+class RunPhase(Enum):
+    """Where a run stands with the log."""
+
+    ACCEPTING = auto()
+    """Its `request` is on its way, or was refused."""
+    RUNNING = auto()
+    """The log has its `request`."""
+    ENDED = auto()
+    """Its `end` was handed over: nothing more is said to the log."""
+    FENCED = auto()
+    """Another process has the session: nothing more is said to the log, and no finish to the client."""
 
 
 class RunRecord:
@@ -115,20 +129,24 @@ class RunRecord:
         return ticket
 
 
-async def wait_durable(log: EventLog, ticket: Ticket, limit_s: float) -> Outcome | None:
+async def wait_durable(
+    log: EventLog, ticket: Ticket, limit_s: float, *, shield: bool = False
+) -> Outcome | None:
     """Waits for what becomes of an append.
 
     Args:
         log: whose append it is.
         ticket: of the append.
         limit_s: the longest wait while the store answers, in seconds.
+        shield: whether nothing else may interrupt the wait.
 
     Returns:
         The outcome. None if the store is away (`log.is_down`) or the limit has passed.
     """
     ends = trio.current_time() + limit_s
     for pause_s in chain(_FIRST_LOOKS_S, repeat(_LATER_LOOKS_S)):
-        with trio.move_on_after(min(pause_s, max(0.0, ends - trio.current_time()))):
+        left_s = max(0.0, ends - trio.current_time())
+        with trio.move_on_after(min(pause_s, left_s), shield=shield):
             return await ticket.wait()
         if ticket.outcome is not None:
             return ticket.outcome

@@ -81,8 +81,16 @@ def lineage_steps(history: list[Message], realm: Digest, digester: Digester) -> 
     )
 
 
-def answered(lineage: Lineage, answer: Message, digester: Digester) -> tuple[Digest, ...]:
+def answered(
+    lineage: Lineage, answer: Message, digester: Digester, word: str | None = None
+) -> tuple[Digest, ...]:
     """Where a session waits after the answer: one digest, two if there is text beside tool calls anywhere.
+
+    Args:
+        lineage: of the request.
+        answer: as the client has it.
+        digester: makes the digests.
+        word: the session waits only for whoever says this as well (`kept_for`); None: for everybody with that history.
 
     Returns:
         Nothing for an empty answer: clients drop such a message, and what they send next cannot be foretold.
@@ -91,7 +99,8 @@ def answered(lineage: Lineage, answer: Message, digester: Digester) -> tuple[Dig
     if piece is None:
         return ()
     head, beside = _chained(lineage.head, lineage.beside, piece, digester)
-    return tuple(dict.fromkeys((_whole(head, beside, digester), head)))
+    waits_at = dict.fromkeys((_whole(head, beside, digester), head))
+    return tuple(waits_at) if word is None else tuple([kept_for(word, at, digester) for at in waits_at])
 
 
 def kept_for(word: str, at: Digest, digester: Digester) -> Digest:
