@@ -221,6 +221,12 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
         return _shallow_events(payload)
     except NOT_JSON:
         return _damaged_events(payload)
+    if type(frame) is _TextDelta and frame.delta:  # nearly every frame
+        return [Text(frame.delta)]
+    return _meant_by(frame)
+
+
+def _meant_by(frame: Struct) -> list[UpstreamEvent]:
     meaning = _MEANINGS.get(type(frame))
     if not isinstance(frame, _Tagged):
         return [meaning(frame)] if meaning is not None else [ONE_SKIPPED]

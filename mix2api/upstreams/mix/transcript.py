@@ -24,7 +24,7 @@ from mix2api.upstreams.port import (
 from mix2api.upstreams.site_errors import refusal
 
 _DONE: Final = b"[DONE]"
-_CONTENT: Final = (Text, Reasoning, ToolInputStarted, ToolInputAvailable)
+_CONTENT: Final = frozenset({Text, Reasoning, ToolInputStarted, ToolInputAvailable})
 
 
 class Transcript:
@@ -34,6 +34,8 @@ class Transcript:
         status: of the answer, for faults.
         session_known: the turn continues a session: an `exchangeId` alone then does not stand for the session.
     """
+
+    __slots__ = ("_session_known", "_spoke", "_took", "closed", "done", "fault", "status")
 
     def __init__(self, status: int, *, session_known: bool) -> None:
         self.status = status
@@ -56,11 +58,16 @@ class Transcript:
                 self._end(events)
                 break
             try:
-                events += self._told(payload)
-                if self.done:
-                    break
+                said = events_of(payload)
             except MalformedFrame:
                 self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+                break
+            if type(said[0]) in _CONTENT:
+                self._spoke = True
+            else:
+                self._note(said)
+            events += said
+            if self.done:
                 break
         return events
 
@@ -70,12 +77,9 @@ class Transcript:
             self._fail(faults.truncated(self.status))
         self.done = True
 
-    def _told(self, payload: bytes) -> list[UpstreamEvent]:
-        events = events_of(payload)
+    def _note(self, events: list[UpstreamEvent]) -> None:
+        """Changes in place what a frame that is no piece of the answer means at this point of it."""
         first = events[0]
-        if isinstance(first, _CONTENT):
-            self._spoke = True
-            return events
         if isinstance(first, Started):
             self._took = True
             if first.session is None and not self._session_known:
@@ -93,7 +97,6 @@ class Transcript:
                 self.closed = True
             case _:
                 pass
-        return events
 
     def _refused(self, failed: Failed, status: int) -> None:
         """The error names an HTTP status: the site refused the turn under 200, and that is what it is."""
