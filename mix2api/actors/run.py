@@ -245,14 +245,13 @@ class Run:
     async def _wait_for_client(self, stream: UpstreamStream) -> None:
         """Waits until the client has taken half of what may wait for it, as long as it takes anything."""
         replies, options = self._turn.replies, self._env.options
-        began_ms = self._at_ms()
+        stream.pause()
         while replies.held_bytes > options.backlog_bytes // 2:
             with trio.move_on_after(options.stall_s) as stalled:
                 await replies.wait_taken()
             if stalled.cancelled_caught:
                 self.stop(EndReason.CLIENT_ABORT, Detail.STALLED)
                 await trio.lowlevel.checkpoint()
-        stream.excuse((self._at_ms() - began_ms) / 1000)
 
     # --- concluding
 

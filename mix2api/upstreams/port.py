@@ -222,8 +222,11 @@ class UpstreamStream(Protocol):
         """
         ...
 
-    def excuse(self, away_s: float) -> None:
-        """For so many seconds nobody read, because a client was slow: they count in no limit of the answer's time."""
+    def pause(self) -> None:
+        """Nobody reads until the next batch is asked for, because a client is slow: that time counts in no limit.
+
+        To be called before any wait for somebody else inside the call's context.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -51,8 +51,9 @@ class ScriptedStream:
     def __init__(self, script: Script) -> None:
         self._steps = iter(script)
         self._closing = trio.Event()
-        self.excused_s = 0.0
-        """Seconds in which the caller was elsewhere."""
+        self.paused_s = 0.0
+        """Seconds in which the caller was elsewhere, as far as it has come back."""
+        self._paused_at: float | None = None
         self.played = 0
         """Batches given so far."""
         self.finished = False
@@ -73,6 +74,9 @@ class ScriptedStream:
             UpstreamFault: the script says so.
             trio.ClosedResourceError: it was closed.
         """
+        if self._paused_at is not None:
+            self.paused_s += trio.current_time() - self._paused_at
+            self._paused_at = None
         await trio.lowlevel.checkpoint()
         for step in self._steps:
             self._check_open()
@@ -93,9 +97,9 @@ class ScriptedStream:
         self.finished = True
         raise StopAsyncIteration
 
-    def excuse(self, away_s: float) -> None:
-        """Keeps the sum: a script has no limits."""
-        self.excused_s += away_s
+    def pause(self) -> None:
+        """Counts the time until the next batch is asked for: a script has no limits."""
+        self._paused_at = trio.current_time()
 
     async def aclose(self) -> None:
         """Ends every wait in the script with `trio.ClosedResourceError`."""

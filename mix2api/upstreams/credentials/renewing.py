@@ -129,9 +129,9 @@ class RenewedStream:
             raise StopAsyncIteration
         return await anext(self._rest)
 
-    def excuse(self, away_s: float) -> None:
-        """For so many seconds nobody read: they are not the site's."""
-        self._stream.excuse(away_s)
+    def pause(self) -> None:
+        """Nobody reads until the next batch is asked for: that time is not the site's."""
+        self._stream.pause()
 
     async def aclose(self) -> None:
         """Cuts the connection now."""

@@ -1,7 +1,7 @@
 """The three ways in which an HTTP/1.1 answer's body is framed, sans-IO: raw bytes in, payload bytes out.
 
 Strict where a mistake could hide a cut or a smuggled answer, and written for one call per socket read: chunk by chunk
-through h11 costs several times as much (ADR 0004). Source: RFC 9112, 6 and 7.
+through h11 costs several times as much (ADR 4). Source: RFC 9112, 6 and 7.
 """
 
 import re
@@ -149,23 +149,18 @@ class ChunkedBody:
             if size_line is None:
                 self._hold_size_line(data[at:])
                 return
-            at = self._begin_chunk(data, size_line.end(), int(size_line[1], 16), pieces)
+            at, size = size_line.end(), int(size_line[1], 16)
+            end = at + size
+            if size == 0:
+                self._in_trailers = True
+            elif data[end : end + 2] == b"\r\n":
+                pieces.append(data[at:end])
+                at = end + 2
+            else:
+                self._left = size + 2
+                at += self._finish_chunk(data[at:], pieces)
         if self._in_trailers:
             self._read_trailers(data, at)
-
-    def _begin_chunk(self, data: bytes, at: int, size: int, pieces: list[bytes]) -> int:
-        """Takes a chunk's data from `at` as far as it has come; gives the index behind it."""
-        if size == 0:
-            self._in_trailers = True
-            return at
-        end = at + size
-        if data[end : end + 2] == b"\r\n":
-            pieces.append(data[at:end])
-            return end + 2
-        self._left = size + 2
-        if at == len(data):
-            return at
-        return at + self._finish_chunk(data[at:], pieces)
 
     def _finish_chunk(self, data: bytes, pieces: list[bytes]) -> int:
         """Takes the rest of a chunk that began earlier; gives the index behind what was taken."""

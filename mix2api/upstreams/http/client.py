@@ -1,7 +1,6 @@
 """The HTTP client: one per upstream kind and process, made in the composition root, closed with the worker."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from secrets import SystemRandom
 from typing import Final
@@ -15,7 +14,6 @@ from mix2api.upstreams.http.exchange import Exchange, Services
 from mix2api.upstreams.http.head import HttpRequest
 from mix2api.upstreams.http.limits import ANSWER_LIMIT, KeepAlive, Retries, Timeouts
 from mix2api.upstreams.http.pool import IdlePool
-from mix2api.upstreams.http.watch import Watch
 
 _DRAW: Final = SystemRandom().random
 
@@ -59,27 +57,12 @@ class HttpClient:
             answer_limit=options.answer_limit,
         )
 
-    @asynccontextmanager
-    async def send(self, request: HttpRequest) -> AsyncIterator[Exchange]:
-        """Connects and sends; the answer is read from the exchange, by the task that entered here.
+    def send(self, request: HttpRequest) -> Exchange:
+        """The call as a context: entering connects and sends; the answer is read by the task that entered.
 
         Leaving after the body's last byte keeps the connection for the next call; leaving before closes it at once.
-
-        Raises:
-            UpstreamFault: see `Exchange`.
         """
-        with trio.CancelScope() as scope:
-            watch = Watch(scope, self._services.timeouts.total_or_inf)
-            exchange = Exchange(self._services, request, watch)
-            del request  # the exchange lets go of it in time
-            try:
-                await exchange.start()
-                yield exchange
-                await exchange.drain()
-            finally:
-                exchange.release()
-        if scope.cancelled_caught and watch.passed is not None:
-            raise watch.fault()
+        return Exchange(self._services, request)
 
     @property
     def idle_connections(self) -> int:

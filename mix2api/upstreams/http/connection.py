@@ -1,9 +1,10 @@
 """One TCP or TLS connection, and how it is made. Knows no HTTP and no deadlines: the call's scope has those."""
 
+import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 from attrs import define, field
@@ -17,52 +18,125 @@ _READ_SIZE: Final = 65536
 _GIVES_WAY_S: Final = 2.0
 """After so long without an answer an address gives way to the next: longer than a handshake around the world."""
 
-Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
-
-@define(eq=False)
-class Connection:
-    """A connection to an origin."""
+class Connection(Protocol):
+    """A connection to an origin, plain or secured."""
 
     origin: Origin
-    _stream: Stream = field(repr=False)
-    used: bool = False
+    used: bool
     """It has carried an answer before, so the peer may have closed it meanwhile."""
-
-    @property
-    def _socket(self) -> trio.socket.SocketType:
-        stream = self._stream
-        return (stream.transport_stream if isinstance(stream, trio.SSLStream) else stream).socket
 
     @property
     def quiet(self) -> bool:
         """Nothing to read. An unused connection that is not quiet was closed, or says what nobody asked."""
-        return not self._socket.is_readable()
+        ...
 
     async def send(self, data: bytes) -> None:
         """Hands everything to the kernel. A peer that has closed is not reported here.
 
         A peer may answer and close before it has read the whole request; reading tells both cases apart.
         """
-        try:
-            await self._stream.send_all(data)
-        except trio.BrokenResourceError:
-            return
+        ...
 
     async def receive(self) -> bytes:
-        """At least one byte, or none once the peer has closed, cleanly or not.
+        """At least one byte, or none once the peer has closed, cleanly or not. Other tasks run meanwhile.
 
         Raises:
             trio.ClosedResourceError: `close` was called here.
         """
+        ...
+
+    def close(self) -> None:
+        """Closes at once; repeats do nothing."""
+        ...
+
+
+@define(eq=False)
+class PlainConnection:
+    """A connection without TLS: the system's own socket, read and written in one call each.
+
+    trio's stream around the same socket tries to read before it waits, and lets other tasks run after each write. A
+    stream waits once per piece, and behind the request's write its answer is waited for: both would be paid in vain.
+    """
+
+    origin: Origin
+    _socket: socket.socket = field(repr=False)
+    """Without blocking."""
+    used: bool = False
+
+    def fileno(self) -> int:
+        """The socket's descriptor, negative once it is closed."""
+        return self._socket.fileno()
+
+    @property
+    def quiet(self) -> bool:
+        """See `Connection`."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    async def send(self, data: bytes) -> None:
+        """See `Connection`. Without a checkpoint where the kernel takes all at once: `receive` comes next."""
+        left = memoryview(data)
+        with suppress(OSError):
+            while left:
+                try:
+                    left = left[self._socket.send(left) :]
+                except BlockingIOError:
+                    await trio.lowlevel.wait_writable(self._socket)
+
+    async def receive(self) -> bytes:
+        """See `Connection`."""
+        while True:
+            if self._socket.fileno() < 0:
+                raise trio.ClosedResourceError("the connection is closed")
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(_READ_SIZE)
+            except BlockingIOError:
+                continue  # the kernel may take back what it said (select(2))
+            except OSError:
+                return b""
+
+    def close(self) -> None:
+        """See `Connection`. Whoever waits for the socket is woken."""
+        if self._socket.fileno() >= 0:
+            trio.lowlevel.notify_closing(self._socket)
+            self._socket.close()
+
+
+@define(eq=False)
+class SecureConnection:
+    """A connection through TLS, as trio's stream speaks it."""
+
+    origin: Origin
+    _stream: trio.SSLStream[trio.SocketStream] = field(repr=False)
+    used: bool = False
+
+    @property
+    def quiet(self) -> bool:
+        """See `Connection`."""
+        return not self._stream.transport_stream.socket.is_readable()
+
+    async def send(self, data: bytes) -> None:
+        """See `Connection`."""
+        with suppress(trio.BrokenResourceError):
+            await self._stream.send_all(data)
+
+    async def receive(self) -> bytes:
+        """See `Connection`."""
         try:
             return bytes(await self._stream.receive_some(_READ_SIZE))
         except trio.BrokenResourceError:
             return b""
 
     def close(self) -> None:
-        """Closes at once, without a farewell of TLS that nobody would read; repeats do nothing."""
-        self._socket.close()
+        """See `Connection`. Without a farewell of TLS, which nobody would read."""
+        self._stream.transport_stream.socket.close()
 
 
 class Dialer:
@@ -95,9 +169,9 @@ class Dialer:
             _cut_cycles(fault)
             raise (faults.no_descriptor() if none else faults.connect_failed()) from None
         if origin.scheme == "http":
-            return Connection(origin, stream)
+            return PlainConnection(origin, _plain(stream))
         try:
-            return Connection(origin, await self._secure(stream, origin.host))
+            return SecureConnection(origin, await self._secure(stream, origin.host))
         except BaseException:
             stream.socket.close()
             raise
@@ -123,6 +197,13 @@ async def _connected(origin: Origin) -> trio.SocketStream:
         with suppress(OSError), trio.move_on_after(_GIVES_WAY_S):
             return await trio.open_tcp_stream(address, origin.port)
     return await trio.open_tcp_stream(origin.addresses[-1] if origin.addresses else origin.host, origin.port)
+
+
+def _plain(stream: trio.SocketStream) -> socket.socket:
+    """The socket that a trio stream was made around, for our own reading and writing."""
+    taken = socket.socket(fileno=stream.socket.detach())
+    taken.setblocking(False)  # noqa: FBT003 - the standard library's
+    return taken
 
 
 def _cut_cycles(fault: OSError) -> None:

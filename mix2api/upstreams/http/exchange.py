@@ -1,8 +1,14 @@
-"""One request and its answer: connects, sends, reads head and body, gives the connection back. Used by one task."""
+"""One request and its answer: connects, sends, reads head and body, gives the connection back. Used by one task.
+
+An exchange has four parts: entering its context connects and sends, then come the answer's head (`head`) and its body, piece
+by piece (`receive`). Leaving the context decides what becomes of the connection.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from math import inf
+from types import TracebackType
+from typing import Final, Self
 
 import trio
 from attrs import frozen
@@ -29,6 +35,11 @@ from mix2api.vocabulary import Detail
 
 _DRAIN_READS: Final = 4
 """Pieces read over meanwhile: more is another answer, not an end."""
+_COLLECT_S: Final = 0.002
+"""How long the pieces of a hurried peer collect before one wake-up takes them all. Nobody reads 500 pieces a second."""
+_HURRIED_READS: Final = 8
+"""Pieces in a row, each within `_COLLECT_S` of the one before, that make a peer a hurried one. Those that a site sends at
+once at an answer's begin, or with each pause of its model, are fewer."""
 
 
 @frozen(kw_only=True)
@@ -47,40 +58,94 @@ class Services:
 
 
 class Exchange:
-    """One call: `start`, then `head`, then `receive` until it gives nothing.
+    """One call: enter its context, then `head`, then `receive` until it gives nothing; all by one task.
+
+    It is a context of its own, and no generator made into one: trio keeps a list of async generators, and a call would cost
+    12 µs and 700 bytes more (ADR 25).
 
     Args:
         services: of the client.
         request: sent whole, and sent again in a further attempt.
-        watch: over the scope that encloses the call.
     """
 
-    def __init__(self, services: Services, request: HttpRequest, watch: Watch) -> None:
+    __slots__ = (
+        "__weakref__",
+        "_asked_at",
+        "_attempts",
+        "_body",
+        "_body_bytes",
+        "_connection",
+        "_hurried",
+        "_origin",
+        "_pending",
+        "_reader",
+        "_request",
+        "_reusable",
+        "_satisfied",
+        "_services",
+        "_watch",
+        "heard",
+    )
+
+    def __init__(self, services: Services, request: HttpRequest) -> None:
         self._services = services
         self._origin = request.origin
         self._request: HttpRequest | None = request
         """None once the answer's head is here: it is not sent again, and may be long."""
-        self._watch = watch
-        self._first_byte_at = 0.0
+        self._watch = Watch(services.timeouts)
         self._attempts = 0
         self._connection: Connection | None = None
-        self._reader = HeadReader()
-        self._head: AnswerHead | None = None
+        self._reader: HeadReader | None = None
+        """While the answer's head is read."""
+        self._reusable = False
         self._body: BodyDecoder | None = None
         self._pending = b""
         self._body_bytes = 0
-        self._silent_at = 0.0
+        self._asked_at = -inf
+        """When the last piece of the body was waited for, on trio's clock."""
+        self._hurried = 0
+        """Pieces in a row that came within `_COLLECT_S` of being waited for."""
+        self._satisfied = False
         self.heard = True
         """Set by the caller: the last payload had content in it, so the limit of silence begins anew with the next wait."""
-        self.satisfied = False
-        """Set by the caller: it needs nothing more of the body, whose end is then waited for but shortly."""
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Connects, or takes an idle connection, and sends.
 
         Raises:
             UpstreamFault: `connect_failed` after the last attempt, or a time-out.
         """
+        self._watch.__enter__()
+        try:
+            await self._start()
+        except BaseException as fault:
+            self._leave(fault)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Keeps the connection if the body was read to its end, or if its end comes shortly; else closes it at once.
+
+        Raises:
+            UpstreamFault: `timeout`, if a wait of the caller's own was cancelled because a limit passed.
+        """
+        try:
+            if exc is None:
+                await self._drain()
+        except BaseException as late:
+            self._leave(late)
+            raise
+        self._leave(exc)
+
+    def _leave(self, exc: BaseException | None) -> None:
+        self._release()
+        self._watch.__exit__(None if exc is None else type(exc), exc, None)
+
+    # --- asking
+
+    async def _start(self) -> None:
         while True:
             self._attempts += 1
             try:
@@ -90,6 +155,43 @@ class Exchange:
                 if fault.detail is not Detail.CONNECT_FAILED or pause is None:
                     raise
             await self._wait(pause)
+
+    async def _put(self, idle: Connection | None) -> None:
+        if self._request is None:
+            raise trio.ClosedResourceError("the call has its answer")
+        request = self._request.encoded()
+        try:
+            if idle is None:
+                self._watch.begin(Detail.CONNECT, self._services.timeouts.connect)
+                idle = await self._services.dialer.dial(self._origin)
+            self._connection = idle
+            self._reader = HeadReader()
+            self._watch.sent = True
+            self._watch.begin(Detail.FIRST_BYTE, self._services.timeouts.first_byte)
+            await idle.send(request)
+        except trio.Cancelled:
+            self._watch.check()
+            raise
+        except UpstreamFault as fault:
+            # An earlier attempt may have been read before its connection closed.
+            fault.taken = self._watch.sent
+            raise
+
+    def _pause_before_next(self, head: AnswerHead | None) -> float | None:
+        """Seconds until the next attempt, None if this was the last."""
+        services = self._services
+        asked_s = retry_after_s(head.headers, services.clock.now_ms()) if head is not None else None
+        return wait_before_retry(services.retries, self._attempts, services.draw(), asked_s)
+
+    async def _wait(self, pause_s: float) -> None:
+        self._watch.begin(Detail.TOTAL, inf)
+        try:
+            await trio.sleep(pause_s)
+        except trio.Cancelled:
+            self._watch.check()
+            raise
+
+    # --- the answer's head
 
     async def head(self) -> AnswerHead:
         """Waits for the answer's head, in a further attempt if this one may and must be repeated.
@@ -110,7 +212,38 @@ class Exchange:
                 return self._begin_body(head)
             self.close()
             await self._wait(pause)
-            await self.start()
+            await self._start()
+
+    async def _read_head(self) -> AnswerHead | None:
+        """The head, or None if an idle connection turned out to be closed."""
+        connection, reader = self._open_connection, self._reader
+        if reader is None:
+            raise trio.ClosedResourceError("the call has its answer")
+        while True:
+            try:
+                raw = await connection.receive()
+            except trio.Cancelled:
+                self._watch.check()
+                raise
+            if not raw:
+                if connection.used and not reader.began:
+                    return None
+                raise faults.truncated(None)
+            head = _head_in(raw, reader)
+            if head is not None:
+                self._pending = reader.rest
+                return head
+
+    def _begin_body(self, head: AnswerHead) -> AnswerHead:
+        self._request = self._reader = None
+        self._watch.status = head.status
+        self._reusable = head.reusable
+        self._body = body_of(head)
+        self._body_bytes = len(self._pending)
+        self._pending = self._body.feed(self._pending)
+        return head
+
+    # --- its body
 
     def receive_nowait(self) -> bytes:
         """The payload that is here already, perhaps none."""
@@ -124,33 +257,45 @@ class Exchange:
             UpstreamFault: `idle`, `silent`, `total`, `truncated`, `too_large` or `protocol`.
             trio.ClosedResourceError: `close` was called.
         """
-        if self._pending:
-            return self.receive_nowait()
         body = self._body
-        at, limit = self._patience()
-        while body is not None and not body.done:
-            if body.malformed:
-                raise self._misframed(body)
-            with self._watch.until(at, limit):
-                raw = await self._open_connection.receive()
-            if not raw and not body.close():
-                raise faults.truncated(self._watch.status)
-            self._body_bytes += len(raw)
-            if self._body_bytes > self._services.answer_limit:
-                raise faults.too_large("the upstream's answer is too large", self._watch.status)
-            payload = body.feed(raw)
-            if payload:
-                return payload
-        return b""
+        if self._pending or body is None or body.done:
+            return self.receive_nowait()
+        payload = b""
+        try:
+            await self._begin_wait()
+            connection = self._open_connection
+            while not payload and not body.done:
+                if body.malformed:
+                    raise self._misframed(body)
+                payload = self._payload_of(await connection.receive(), body)
+        except trio.Cancelled:
+            self._watch.check()
+            raise
+        return payload
 
-    def _patience(self) -> tuple[float, Detail]:
-        """Until when the next payload is waited for, and the name of that limit."""
-        now, timeouts = trio.current_time(), self._services.timeouts
-        if self.heard:
+    def _payload_of(self, raw: bytes, body: BodyDecoder) -> bytes:
+        """What is payload in the bytes that the socket gave."""
+        if not raw and not body.close():
+            raise faults.truncated(self._watch.status)
+        self._body_bytes += len(raw)
+        if self._body_bytes > self._services.answer_limit:
+            raise faults.too_large("the upstream's answer is too large", self._watch.status)
+        return body.feed(raw)
+
+    async def _begin_wait(self) -> None:
+        """Sets the limits for the next piece, and lets the pieces of a hurried peer collect: each wake-up costs as much."""
+        now = trio.current_time()
+        if not self._satisfied:
+            self._watch.await_piece(now, heard=self.heard)
             self.heard = False
-            self._silent_at = now + timeouts.silent_or_inf
-        idle_at = now + timeouts.idle
-        return (idle_at, Detail.IDLE) if idle_at <= self._silent_at else (self._silent_at, Detail.SILENT)
+        if now - self._asked_at >= _COLLECT_S:
+            self._hurried = 0
+        elif self._hurried < _HURRIED_READS:
+            self._hurried += 1
+        else:
+            await trio.sleep_until(self._asked_at + _COLLECT_S)
+            now = trio.current_time()
+        self._asked_at = now
 
     def _misframed(self, body: BodyDecoder) -> UpstreamFault:
         if body.oversized:
@@ -159,31 +304,36 @@ class Exchange:
             )
         return faults.protocol("the upstream's answer is framed wrongly", self._watch.status)
 
-    def excuse(self, away_s: float) -> None:
-        """For so many seconds the reader was elsewhere: they are not the peer's, and count in no limit."""
-        self._watch.extend(away_s)
-        self._silent_at += away_s
+    def pause(self) -> None:
+        """The reader is about to wait for somebody else: no limit counts until it asks for the next payload."""
+        self._watch.pause()
 
-    async def drain(self) -> None:
-        """Gives the body's end the chance to come: within `drain_s`, and only if the caller is satisfied."""
-        if self._body is not None and self._body.done and not self._pending:
-            return  # it came with the last word
-        if self.satisfied and self._connection is not None:
-            with suppress(UpstreamFault), trio.move_on_after(self.drain_s):
-                for _ in range(_DRAIN_READS):
-                    if not await self.receive():
-                        break
+    # --- its end
 
-    def release(self) -> None:
+    def satisfy(self) -> None:
+        """The reader needs nothing more of the body, whose end is then waited for but shortly."""
+        self._satisfied = True
+        self._watch.lift()
+
+    async def _drain(self) -> None:
+        """Gives the body's end the chance to come: within `drain_s`, and only if the reader is satisfied."""
+        if not self._satisfied or self._connection is None or self._body is None:
+            return
+        if self._body.done and not self._pending:
+            return
+        with suppress(UpstreamFault), trio.move_on_after(self.drain_s):
+            for _ in range(_DRAIN_READS):
+                if not await self.receive():
+                    break
+
+    def _release(self) -> None:
         """Gives the connection back to the pool if the body was read to its end, else closes it at once."""
-        connection, head, body = self._connection, self._head, self._body
-        if connection is None or head is None or body is None:
-            return self.close()
-        if head.reusable and body.done and not body.surplus:
+        connection, body = self._connection, self._body
+        if connection is not None and body is not None and self._reusable and body.done and not body.surplus:
             connection.used = True
             self._services.pool.give_back(connection)
             self._connection = None
-        return self.close()
+        self.close()
 
     def close(self) -> None:
         """Cuts the connection at once. Repeats do nothing."""
@@ -202,62 +352,14 @@ class Exchange:
             raise trio.ClosedResourceError("the call is closed")
         return self._connection
 
-    async def _put(self, idle: Connection | None) -> None:
-        if self._request is None:
-            raise trio.ClosedResourceError("the call has its answer")
-        connection = self._connection = idle if idle is not None else await self._dial()
-        self._reader = HeadReader()
-        request = self._reader.encode(self._request)
-        self._watch.sent = True
-        self._first_byte_at = trio.current_time() + self._services.timeouts.first_byte
-        with self._watch.until(self._first_byte_at, Detail.FIRST_BYTE):
-            await connection.send(request)
 
-    async def _dial(self) -> Connection:
-        try:
-            with self._watch.until(trio.current_time() + self._services.timeouts.connect, Detail.CONNECT):
-                return await self._services.dialer.dial(self._origin)
-        except UpstreamFault as fault:
-            # An earlier attempt may have been read before its connection closed.
-            fault.taken = self._watch.sent
-            raise
-
-    async def _read_head(self) -> AnswerHead | None:
-        """The head, or None if an idle connection turned out to be closed."""
-        connection = self._open_connection
-        while True:
-            with self._watch.until(self._first_byte_at, Detail.FIRST_BYTE):
-                raw = await connection.receive()
-            if not raw:
-                if connection.used and not self._reader.began:
-                    return None
-                raise faults.truncated(None)
-            try:
-                head = self._reader.feed(raw)
-            except MalformedHead:
-                raise faults.protocol("the upstream's answer is not HTTP", None) from None
-            except HeadTooLarge:
-                raise faults.too_large("the head of the upstream's answer is too large", None) from None
-            except TooManyInterim:
-                raise faults.too_many("the upstream sent too many interim answers", None) from None
-            if head is not None:
-                return head
-
-    def _begin_body(self, head: AnswerHead) -> AnswerHead:
-        self._head = head
-        self._request = None
-        self._watch.status = head.status
-        self._body = body_of(head)
-        self._body_bytes = len(self._reader.rest)
-        self._pending = self._body.feed(self._reader.rest)
-        return head
-
-    def _pause_before_next(self, head: AnswerHead | None) -> float | None:
-        """Seconds until the next attempt, None if this was the last."""
-        services = self._services
-        asked_s = retry_after_s(head.headers, services.clock.now_ms()) if head is not None else None
-        return wait_before_retry(services.retries, self._attempts, services.draw(), asked_s)
-
-    async def _wait(self, pause_s: float) -> None:
-        with self._watch.until(float("inf"), Detail.TOTAL):
-            await trio.sleep(pause_s)
+def _head_in(raw: bytes, reader: HeadReader) -> AnswerHead | None:
+    """The head, if it is whole now."""
+    try:
+        return reader.feed(raw)
+    except MalformedHead:
+        raise faults.protocol("the upstream's answer is not HTTP", None) from None
+    except HeadTooLarge:
+        raise faults.too_large("the head of the upstream's answer is too large", None) from None
+    except TooManyInterim:
+        raise faults.too_many("the upstream sent too many interim answers", None) from None

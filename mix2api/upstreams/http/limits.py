@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 ANSWER_LIMIT: Final = 32 * 1024 * 1024
 """Bytes of one answer. The longest output of any model is some 128,000 tokens; a frame for each of them, at 90 bytes,
@@ -30,14 +30,17 @@ class Timeouts:
     """How long a body's end may come after the answer's last word, before the connection is given up instead: a new one
     costs about as much at a distance."""
 
-    @property
-    def total_or_inf(self) -> float:
-        """`total` as a number that can be added to a clock."""
+    total_or_inf: float = field(init=False, repr=False, eq=False)
+    """`total` as a number that can be added to a clock."""
+    silent_or_inf: float = field(init=False, repr=False, eq=False)
+    """`silent`, likewise."""
+
+    @total_or_inf.default
+    def _total_or_inf(self) -> float:
         return self.total or math.inf
 
-    @property
-    def silent_or_inf(self) -> float:
-        """`silent` as a number that can be added to a clock."""
+    @silent_or_inf.default
+    def _silent_or_inf(self) -> float:
         return self.silent or math.inf
 
 

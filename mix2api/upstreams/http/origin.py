@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -20,9 +20,11 @@ class Origin:
     addresses: tuple[str, ...] = ()
     """The only ones that may be connected to, in the order in which they are tried; none: what the host resolves to."""
 
-    @property
-    def host_header(self) -> str:
-        """The `host` field: with brackets around IPv6, without the scheme's own port."""
+    host_header: str = field(init=False, repr=False, eq=False)
+    """The `host` field: with brackets around IPv6, without the scheme's own port."""
+
+    @host_header.default
+    def _host_header(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 

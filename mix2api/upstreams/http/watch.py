@@ -1,76 +1,134 @@
-"""A call's limits in time: one cancel scope whose deadline is moved before each wait and lifted after it.
+"""A call's limits in time: one cancel scope around the call, whose deadline moves with what the call waits for.
 
-Moving the deadline there and back costs 3 µs, a scope for each wait 6 (ADR 0004), and a stream waits once per piece.
-The price: the scope also encloses the caller's code, so once a limit has passed every further wait *inside* the call's
-context is cancelled. The context's end raises the fault again in that case, so it cannot get lost.
+To enter a scope for each wait costs 6 µs, to move a deadline there and back 3 (ADR 25), and a stream waits once per
+piece. So the deadline stays where it is between two waits, and moves only where it would pass too early.
+
+The price: the scope also encloses the caller's code. A caller that is about to wait for somebody else says so (`pause`).
+Once a limit has passed, every further wait *inside* the call's context is cancelled; the context's end raises the fault
+then, so that it cannot get lost.
 """
 
 import math
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import trio
 
 from mix2api.upstreams.http import faults
+from mix2api.upstreams.http.limits import Timeouts
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import Detail
 
+_IDLE_SLACK: Final = 1 / 1024
+"""The share of the idle limit by which that may pass too late, 0.2 s of 180: so seldom does the deadline have to move."""
+
 
 class Watch:
-    """The deadline of whatever the call waits for at the moment: `with watch.until(at, limit): await ...`.
+    """The deadline of whatever the call waits for at the moment. A context, entered and left by the task that waits.
 
     Args:
-        scope: entered by the task that waits, and exited by it when the call is over.
-        total_s: seconds for the whole call from now on; infinity for none.
+        timeouts: the limits. The total one begins now.
     """
 
-    __slots__ = ("_limit", "_scope", "_total_at", "passed", "sent", "status")
+    __slots__ = (
+        "_deadline",
+        "_limit",
+        "_paused_at",
+        "_scope",
+        "_silent_at",
+        "_timeouts",
+        "_total_at",
+        "sent",
+        "status",
+    )
 
-    def __init__(self, scope: trio.CancelScope, total_s: float) -> None:
-        self._scope = scope
-        self._total_at = trio.current_time() + total_s
+    def __init__(self, timeouts: Timeouts) -> None:
+        self._scope = trio.CancelScope()
+        self._timeouts = timeouts
+        self._total_at = trio.current_time() + timeouts.total_or_inf
+        self._silent_at = math.inf
+        self._deadline = math.inf
+        """The scope's, as it was set."""
         self._limit = Detail.TOTAL
+        self._paused_at: float | None = None
         self.sent = False
         """A byte of the request may have left."""
         self.status: int | None = None
         """Of the answer, once its head has come."""
-        self.passed: Detail | None = None
-        """The limit that passed, if one did; nothing can be waited for any more."""
 
-    def fault(self) -> UpstreamFault:
-        """A fault that names the passed limit. A new one each time: a kept one would keep the frames that raised it."""
-        return faults.timed_out(self.passed or self._limit, sent=self.sent, status=self.status)
-
-    def until(self, at: float, limit: Detail) -> Self:
-        """Limits the wait inside the `with` block.
-
-        Args:
-            at: the moment on trio's clock.
-            limit: its name, for the fault. The call's total limit applies besides.
-        """
-        self._limit = limit
-        self._scope.deadline = min(at, self._total_at)
+    def __enter__(self) -> Self:
+        """Enters the scope."""
+        self._scope.__enter__()
         return self
 
-    def extend(self, by_s: float) -> None:
-        """Moves the total limit: so long nobody waited for the peer."""
-        self._total_at += by_s
-
-    def __enter__(self) -> None:
-        """Nothing to do: `until` has moved the deadline."""
-
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Lifts the deadline.
+        """Leaves the scope.
 
         Raises:
-            UpstreamFault: `timeout`, if it was this scope that cancelled the wait, or would cancel the next one.
+            UpstreamFault: `timeout`, if a wait of the caller's own was cancelled because a limit passed.
         """
-        self._scope.deadline = math.inf
+        self._scope.__exit__(kind, exc, traceback)
+        if self._scope.cancelled_caught:
+            raise self._fault() from None
+
+    def begin(self, limit: Detail, within_s: float) -> None:
+        """Another part of the call begins, which may wait several times.
+
+        Args:
+            limit: its name, for the fault.
+            within_s: seconds that all of it may take; infinity for no limit but the call's total one.
+        """
+        self._limit = limit
+        self._set(min(trio.current_time() + within_s, self._total_at))
+
+    def await_piece(self, now: float, *, heard: bool) -> None:
+        """The next piece of the body is waited for.
+
+        Args:
+            now: on trio's clock.
+            heard: the piece before had content in it, or there was none: the limit of silence begins anew.
+        """
+        if self._paused_at is not None:
+            self._resume(now - self._paused_at)
+        timeouts = self._timeouts
+        if heard:
+            self._silent_at = now + timeouts.silent_or_inf
+        idle_at = now + timeouts.idle
+        slack = timeouts.idle * _IDLE_SLACK
+        self._limit = Detail.IDLE if idle_at <= self._silent_at else Detail.SILENT
+        earliest = min(idle_at, self._silent_at, self._total_at)
+        if not earliest <= self._deadline <= earliest + slack:
+            self._set(min(idle_at + slack, self._silent_at, self._total_at))
+
+    def pause(self) -> None:
+        """The caller is about to wait for somebody else: until the next piece is asked for, no limit counts."""
+        self._paused_at = trio.current_time()
+        self._set(math.inf)
+
+    def lift(self) -> None:
+        """Nothing of the site is waited for any more, or only under a limit of the caller's."""
+        self._set(math.inf)
+
+    def check(self) -> None:
+        """Tells a limit of this call from other reasons to cancel a wait.
+
+        Raises:
+            UpstreamFault: `timeout`, if it was this scope that cancelled the wait.
+        """
         if self._scope.cancel_called:
-            self.passed = Detail.TOTAL if trio.current_time() >= self._total_at else self._limit
-            raise self.fault() from None
+            raise self._fault() from None
+
+    def _fault(self) -> UpstreamFault:
+        """A fault that names the passed limit. A new one each time: a kept one would keep the frames that raised it."""
+        limit = Detail.TOTAL if trio.current_time() >= self._total_at else self._limit
+        return faults.timed_out(limit, sent=self.sent, status=self.status)
+
+    def _resume(self, away_s: float) -> None:
+        self._paused_at = None
+        self._total_at += away_s
+        self._silent_at += away_s
+
+    def _set(self, deadline: float) -> None:
+        self._deadline = self._scope.deadline = deadline

@@ -1,8 +1,8 @@
 """The `mix` upstream itself: puts a call, reads its answer, whichever form it comes in."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Final
+from contextlib import suppress
+from types import TracebackType
+from typing import Final, Self
 
 import trio
 from attrs import evolve
@@ -47,27 +47,22 @@ class MixUpstream:
         self._clock = clock if clock is not None else SystemClock()
         self._place = split_url(options.base_url)
 
-    @asynccontextmanager
-    async def open(self, call: UpstreamCall) -> AsyncIterator["MixStream"]:
-        """Connects and sends; the answer's head is waited for by the first batch.
+    def open(self, call: UpstreamCall) -> "MixStream":
+        """The answer as a context: entering connects and sends; the head is waited for by the first batch.
 
-        The stream is read by the task that entered here. After a time-out every further wait inside this context is
+        The stream is read by the task that entered. After a time-out every further wait inside this context is
         cancelled: leave it before awaiting anything else.
-
-        Raises:
-            UpstreamFault: no connection.
         """
+        options = self._options
         origin, base_path = self._place if call.turn.base is None else _place_of(call.turn.base)
-        sending = self._client.send(
-            HttpRequest(
-                origin=origin,
-                path=base_path + self._options.chat_path,
-                headers=request_headers(call, self._options),
-                body=request_body(call, self._options),
-            )
+        request = HttpRequest(
+            origin=origin,
+            path=base_path + options.chat_path,
+            headers=request_headers(call, options),
+            body=request_body(call, options),
         )
-        async with sending as exchange:
-            yield MixStream(exchange, call, self._options, self._clock)
+        session_known = call.session is not None
+        return MixStream(self._client.send(request), options, self._clock, session_known=session_known)
 
 
 def _place_of(base: ChosenBase) -> tuple[Origin, str]:
@@ -79,15 +74,35 @@ def _place_of(base: ChosenBase) -> tuple[Origin, str]:
 
 
 class MixStream:
-    """The port `mix2api.upstreams.port.UpstreamStream` over one exchange."""
+    """The port `mix2api.upstreams.port.UpstreamStream` over one exchange.
 
-    def __init__(self, exchange: Exchange, call: UpstreamCall, options: MixOptions, clock: Clock) -> None:
+    Args:
+        exchange: not begun.
+        options: of the site.
+        clock: for `retry-after` dates.
+        session_known: the turn continues a session.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_exchange",
+        "_first",
+        "_frames",
+        "_head",
+        "_over",
+        "_pieces",
+        "_session_known",
+        "_transcript",
+    )
+
+    def __init__(self, exchange: Exchange, options: MixOptions, clock: Clock, *, session_known: bool) -> None:
         self._exchange = exchange
-        self._options = options
         self._clock = clock
-        self._session_known = call.session is not None
+        self._session_known = session_known
         self._head: AnswerHead | None = None
         self._transcript: Transcript | None = None
+        """Of an answer that is a stream of events."""
         self._frames = SseFrames(options.frame_limit)
         self._first = b""
         """The body's beginning, until it tells what the body is."""
@@ -95,7 +110,22 @@ class MixStream:
         """Of a body that is one JSON value."""
         self._over = False
 
-    def __aiter__(self) -> "MixStream":
+    async def __aenter__(self) -> Self:
+        """Connects and sends.
+
+        Raises:
+            UpstreamFault: no connection.
+        """
+        await self._exchange.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """See `Exchange`."""
+        await self._exchange.__aexit__(kind, exc, traceback)
+
+    def __aiter__(self) -> Self:
         """Itself: there is one answer."""
         return self
 
@@ -107,24 +137,36 @@ class MixStream:
         """
         if self._over:
             raise StopAsyncIteration
-        if self._head is None:
-            return await self._opening()
-        while self._transcript is None:
-            if self._pieces is not None:
-                return await self._whole_answer(self._head, self._pieces)
-            if events := self._begun(self._head, await self._exchange.receive()):
+        while (transcript := self._transcript) is None:
+            if events := await self._beginning():
                 return events
-        return await self._next_frames(self._transcript)
+        while not transcript.done:
+            data = await (self._receive_late() if transcript.closed else self._exchange.receive())
+            events = self._told(transcript, data) if data else self._ended(transcript)
+            if events:
+                return events
+        self._over = True
+        if transcript.fault is not None:
+            raise transcript.fault.again()
+        raise StopAsyncIteration
 
-    def excuse(self, away_s: float) -> None:
-        """For so many seconds nobody read: they are not the site's."""
-        self._exchange.excuse(away_s)
+    def pause(self) -> None:
+        """Nobody reads until the next batch is asked for: that time is not the site's."""
+        self._exchange.pause()
 
     async def aclose(self) -> None:
         """Cuts the connection now; a read under way in another task raises `trio.ClosedResourceError`."""
         self._over = True
         self._exchange.close()
         await trio.lowlevel.checkpoint()
+
+    async def _beginning(self) -> list[UpstreamEvent]:
+        """One step before it is known that the answer is a stream of events; gives what it says, perhaps nothing."""
+        if self._head is None:
+            return await self._opening()
+        if self._pieces is not None:
+            return await self._whole_answer(self._head, self._pieces)
+        return self._begun(self._head, await self._exchange.receive())
 
     async def _opening(self) -> list[UpstreamEvent]:
         head = await self._exchange.head()
@@ -157,27 +199,6 @@ class MixStream:
         what = "a web page" if form is Form.PAGE else "neither a stream of events nor JSON"
         raise faults.protocol(f"the upstream's answer is {what}", head.status)
 
-    async def _next_frames(self, transcript: Transcript) -> list[UpstreamEvent]:
-        while not transcript.done:
-            events = await self._read_frames(transcript)
-            if events:
-                return events
-        self._over = True
-        if transcript.fault is not None:
-            raise transcript.fault.again()
-        raise StopAsyncIteration
-
-    async def _read_frames(self, transcript: Transcript) -> list[UpstreamEvent]:
-        if transcript.closed:
-            data = await self._receive_late()
-        else:
-            data = await self._exchange.receive()
-        if data:
-            return self._told(transcript, data)
-        events = transcript.add(self._frames.end())
-        transcript.body_ended()
-        return events
-
     async def _receive_late(self) -> bytes:
         """What follows the turn's ending, usually `[DONE]`: waited for but shortly, and no fault if it does not come."""
         with suppress(UpstreamFault), trio.move_on_after(self._exchange.drain_s):
@@ -191,14 +212,21 @@ class MixStream:
         except FrameTooLong:
             raise faults.too_large("the upstream sent a frame that is too long", transcript.status) from None
         events = transcript.add(payloads)
-        self._exchange.satisfied = transcript.closed
-        if any(type(event) in CONTENT for event in events):
+        if transcript.closed:
+            self._exchange.satisfy()
+        if not CONTENT.isdisjoint(map(type, events)):
             self._exchange.heard = True
+        return events
+
+    def _ended(self, transcript: Transcript) -> list[UpstreamEvent]:
+        events = transcript.add(self._frames.end())
+        transcript.body_ended()
         return events
 
     async def _whole_answer(self, head: AnswerHead, pieces: list[bytes]) -> list[UpstreamEvent]:
         while piece := await self._exchange.receive():
             pieces.append(piece)
+        self._exchange.satisfy()
         self._over = True
         try:
             events = events_of_answer(b"".join(pieces), session_known=self._session_known)

@@ -550,7 +550,7 @@ async def test_a_satisfied_caller_waits_shortly_for_the_body_s_end() -> None:
         async with client.send(asking(server.url)) as exchange:
             await exchange.head()
             assert await exchange.receive() == b"a"
-            exchange.satisfied = True
+            exchange.satisfy()
             left.set()
         assert client.idle_connections == 1
         client.close()
@@ -569,7 +569,7 @@ async def test_a_satisfied_caller_does_not_wait_for_ever(serve: Serve) -> None:
         async with client.send(asking(server.url)) as exchange:
             await exchange.head()
             await exchange.receive()
-            exchange.satisfied = True
+            exchange.satisfy()
         await hung_up.wait()
         assert client.idle_connections == 0
 

@@ -15,7 +15,6 @@ from mix2api.upstreams.http.head import HttpRequest
 from mix2api.upstreams.http.limits import ANSWER_LIMIT, KeepAlive, Retries, Timeouts
 from mix2api.upstreams.http.origin import Origin
 from mix2api.upstreams.http.pool import IdlePool
-from mix2api.upstreams.http.watch import Watch
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import Detail
 
@@ -74,9 +73,7 @@ async def exchange_of(
         answer_limit=ANSWER_LIMIT,
     )
     request = HttpRequest(origin=ORIGIN, path="/", headers=(), body=b"")
-    with trio.CancelScope() as scope:
-        exchange = Exchange(services, request, Watch(scope, timeouts.total_or_inf))
-        await exchange.start()
+    async with Exchange(services, request) as exchange:
         assert (await exchange.head()).status == 200
         yield exchange
 
@@ -93,8 +90,8 @@ async def fault_of(exchange: Exchange) -> UpstreamFault:
 
 async def be_away(exchange: Exchange) -> None:
     """The reader waits for its client."""
+    exchange.pause()
     await trio.sleep(3600)
-    exchange.excuse(3600)
 
 
 async def test_what_comes_without_content_does_not_end_a_silence(
@@ -175,3 +172,73 @@ async def test_a_head_in_drips_does_not_move_the_first_byte_s_limit(
         async with exchange_of(Timeouts(first_byte=60), *drips, head=b""):
             pass
     assert raised.value.detail is Detail.FIRST_BYTE
+
+
+# --- pieces in close succession ----------------------------------------------------------------------------------
+
+
+async def moments_of(exchange: Exchange, count: int) -> list[float]:
+    """How many seconds after the first piece each of the next ones was given."""
+    assert await exchange.receive()
+    began = trio.current_time()
+    moments = []
+    for _ in range(count):
+        assert await exchange.receive()
+        moments.append(trio.current_time() - began)
+    return moments
+
+
+async def test_the_pieces_of_a_hurried_peer_are_waited_for_together(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    async with exchange_of(Timeouts(), *[b"x"] * 20) as exchange:
+        moments = await moments_of(exchange, 12)
+    assert moments[:8] == [0.0] * 8
+    assert moments[8:] == pytest.approx([0.002, 0.004, 0.006, 0.008])
+
+
+async def test_pieces_at_a_reader_s_pace_are_given_as_they_come(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    pace = 0.002
+    async with exchange_of(Timeouts(), *[b"x", pace] * 20) as exchange:
+        moments = await moments_of(exchange, 19)
+    assert moments == pytest.approx([pace * count for count in range(1, 20)])
+
+
+async def test_a_peer_that_slows_down_is_hurried_no_more(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    script = [*[b"x"] * 12, *[0.02, b"y"] * 3]
+    async with exchange_of(Timeouts(), *script) as exchange:
+        hurried = await moments_of(exchange, 11)
+        began = trio.current_time()
+        moments = []
+        for _ in range(3):
+            assert await exchange.receive() == b"y"
+            moments.append(trio.current_time() - began)
+    assert hurried[-1] > 0
+    # The first one after the hurry is still collected for; it came within the 20 ms that the peer took.
+    assert moments == pytest.approx([0.022, 0.042, 0.062])
+
+
+async def test_a_hurried_peer_s_pieces_are_within_the_limits_of_time(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    async with exchange_of(Timeouts(total=0.011), *[b"x"] * 100) as exchange:
+        assert (await fault_of(exchange)).detail is Detail.TOTAL
+
+
+async def test_closing_ends_the_wait_for_a_hurried_peer(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    async with exchange_of(Timeouts(), *[b"x"] * 20) as exchange, trio.open_nursery() as nursery:
+        await moments_of(exchange, 10)
+
+        async def close() -> None:
+            await trio.sleep(0.001)
+            exchange.close()
+
+        nursery.start_soon(close)
+        with pytest.raises(trio.ClosedResourceError):
+            await exchange.receive()

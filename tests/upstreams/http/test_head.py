@@ -1,6 +1,11 @@
 """Heads: what is sent, what is understood, what decides over body and reuse."""
 
+from itertools import pairwise
+
+import h11
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mix2api.upstreams.http.body import BodyUntilClose, ChunkedBody, SizedBody
 from mix2api.upstreams.http.head import (
@@ -12,27 +17,30 @@ from mix2api.upstreams.http.head import (
     HttpRequest,
     MalformedHead,
     TooManyInterim,
+    UnsendableHead,
     body_of,
 )
 from mix2api.upstreams.http.origin import Origin
 
 
-def asked() -> tuple[HeadReader, bytes]:
+def test_a_request_leaves_as_one_piece_with_its_length() -> None:
     request = HttpRequest(
         origin=Origin("http", "site.example", 8080),
         path="/v2/chats",
         headers=(("accept", "text/event-stream"), ("authorization", "Bearer s3cret")),
         body=b'{"a":1}',
     )
-    reader = HeadReader()
-    sent = reader.encode(request)
+    assert request.encoded() == (
+        b"POST /v2/chats HTTP/1.1\r\nhost: site.example:8080\r\naccept: text/event-stream\r\n"
+        b"authorization: Bearer s3cret\r\naccept-encoding: identity\r\ncontent-length: 7\r\n\r\n"
+        b'{"a":1}'
+    )
     assert "s3cret" not in repr(request)
-    return reader, sent
 
 
 def read(data: bytes, size: int = 10**6) -> AnswerHead | None:
     """The head in data that comes in pieces of so many bytes; what follows the head is not fed."""
-    reader, _ = asked()
+    reader = HeadReader()
     pieces = (data[at : at + size] for at in range(0, len(data), size))
     return next((head for piece in pieces if (head := reader.feed(piece)) is not None), None)
 
@@ -43,26 +51,38 @@ def whole(data: bytes) -> AnswerHead:
     return head
 
 
-def test_a_request_leaves_as_one_piece_with_its_length() -> None:
-    _, sent = asked()
-    assert sent == (
-        b"POST /v2/chats HTTP/1.1\r\nhost: site.example:8080\r\naccept: text/event-stream\r\n"
-        b"authorization: Bearer s3cret\r\naccept-encoding: identity\r\ncontent-length: 7\r\n\r\n"
-        b'{"a":1}'
-    )
-
-
 def test_a_field_with_other_letters_than_latin_1_leaves_all_the_same() -> None:
     request = HttpRequest(
         origin=Origin("http", "a", 80), path="/", headers=(("referer", "\u00e9\u4e2d"),), body=b""
     )
-    assert b"\r\nreferer: \xe9?\r\n" in HeadReader().encode(request)
+    assert b"\r\nreferer: \xe9?\r\n" in request.encoded()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("/a b", "x"),
+        ("/a\r\nb: c", "x"),
+        ("", "x"),
+        ("/", "x\r\nevil: 1"),
+        ("/", "x\ny"),
+        ("/", "x\ry"),
+        ("/", "x\0"),
+        ("/", " x"),
+        ("/", "x\t"),
+    ],
+)
+def test_what_would_break_the_request_s_head_is_not_sent_and_not_told(path: str, value: str) -> None:
+    request = HttpRequest(origin=Origin("http", "a", 80), path=path, headers=(("f", value),), body=b"")
+    with pytest.raises(UnsendableHead) as raised:
+        request.encoded()
+    assert str(raised.value) in {"f", "the path"}
 
 
 def test_a_head_is_read_however_it_is_cut_and_the_rest_is_the_body() -> None:
     data = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Event-Stream; charset=utf-8\r\nA: 1\r\na: 2\r\n\r\n"
     for cut in range(1, len(data)):
-        reader, _ = asked()
+        reader = HeadReader()
         assert not reader.began
         assert reader.feed(data[:cut]) is None
         assert reader.began
@@ -157,3 +177,100 @@ def test_an_answer_of_http_1_0_ends_its_connection() -> None:
 
 def test_a_missing_media_type_is_empty() -> None:
     assert whole(b"HTTP/1.1 200 OK\r\n\r\n").media_type == ""
+
+
+# --- beside the other reader of the same RFC ---------------------------------------------------------------------
+
+STARTS = [
+    b"HTTP/1.1 200 OK",
+    b"HTTP/1.1 200",
+    b"HTTP/1.1 200 ",
+    b"HTTP/1.0 404 Not \xe9",
+    b"HTTP/1.1 100 Continue",
+    b"HTTP/1.1 103 x",
+    b"HTTP/1.1 099 x",
+    b"HTTP/1.1 101 x",
+    b"HTTP/1.1  200 x",
+    b"http/1.1 200 x",
+    b"HTTP/11 200 x",
+    b"HTTP/1.1 200 a\x0bb",
+    b"",
+    b"x",
+    b"\x16\x03",
+]
+FIELDS = [
+    b"a: b",
+    b"A:b",
+    b"a:",
+    b"a: \t b  c \t",
+    b"a : b",
+    b": b",
+    b"a",
+    b" folded",
+    b"\tfolded \x0c",
+    b" ",
+    b"b: \x01\x7f\xff",
+    b"b: \x00",
+    b"b: x\x0by",
+    b"b: x\ry",
+    b"content-length: 5",
+    b"Content-Length: 5, 5",
+    b"content-length: 6",
+    b"content-length: +5",
+    b"content-length: 123456789012345678901",
+    b"content-length: ",
+    b"transfer-encoding: Chunked",
+    b"transfer-encoding: gzip, chunked",
+    b"connection: close",
+]
+HEADS = st.lists(
+    st.tuples(st.sampled_from(STARTS), st.lists(st.sampled_from(FIELDS), max_size=4)), min_size=1, max_size=3
+)
+ENDS = st.lists(st.sampled_from([b"\r\n", b"\r\n", b"\n", b"\r\r\n"]), min_size=1, max_size=5)
+
+
+@given(HEADS, ENDS, st.lists(st.integers(min_value=0), max_size=6), st.integers(0, 60))
+@example([(b"HTTP/1.1 200 OK", [b"a: b", b" folded", b"c: d"])], [b"\n"], [], 0)
+@example([(b"HTTP/1.1 100 x", []), (b"HTTP/1.1 200 OK", [b"content-length: 5"])], [b"\r\n"], [], 0)
+def test_any_cut_gives_the_same_and_it_is_what_h11_reads(
+    heads: list[tuple[bytes, list[bytes]]],
+    ends: list[bytes],
+    cuts: list[int],
+    missing: int,
+) -> None:
+    lines = [line for start, fields in heads for line in (start, *fields, b"")]
+    data = b"".join(line + ends[place % len(ends)] for place, line in enumerate(lines))
+    data = data[: max(1, len(data) - missing)]
+    borders = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    pieces = [data[begin:end] for begin, end in pairwise(borders) if begin < end]
+    assert _by_us(pieces) == _by_us([data]) == _by_h11(data)
+
+
+Read = tuple[int, dict[str, str]] | str
+
+
+def _by_us(pieces: list[bytes]) -> Read:
+    reader = HeadReader()
+    try:
+        head = next((head for piece in pieces if (head := reader.feed(piece)) is not None), None)
+    except MalformedHead:
+        return "malformed"
+    return "incomplete" if head is None else (head.status, head.headers)
+
+
+def _by_h11(data: bytes) -> Read:
+    connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=10**6)
+    connection.send(h11.Request(method="POST", target="/", headers=[("host", "x")]))
+    connection.send(h11.EndOfMessage())
+    connection.receive_data(data)
+    try:
+        while isinstance(event := connection.next_event(), h11.InformationalResponse):
+            pass
+    except h11.RemoteProtocolError:
+        return "malformed"
+    if not isinstance(event, h11.Response):
+        return "incomplete"
+    values: dict[str, list[str]] = {}
+    for name, value in event.headers:
+        values.setdefault(name.decode("ascii"), []).append(value.decode("latin-1"))
+    return event.status_code, {name: ", ".join(said) for name, said in values.items()}
