@@ -25,7 +25,7 @@ from mix2api.actors.run_record import DURABLE, RunPhase, RunRecord, wait_durable
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.translation import Phase
 from mix2api.actors.turns import PendingTurn
-from mix2api.actors.upstream_turn import fault_chunk, fault_seen, upstream_call
+from mix2api.actors.upstream_turn import fault_chunk, upstream_call
 from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
 from mix2api.events.audit_entry import end_summary
@@ -180,8 +180,7 @@ class Run:
                         await self._conclude()
         except UpstreamFault as fault:
             if self._cause is None and self._translation.phase is Phase.OPEN:
-                continued = self._translation.expected_session is not None
-                self._cause = fault_seen(fault, continued=continued).again()
+                self._cause = fault.again()
         except Exception as fault:
             if self._phase is not RunPhase.RUNNING:
                 raise  # the end is written: what is left is the client, and that is the worker's to tell
@@ -192,7 +191,7 @@ class Run:
         """Whether the site has lost the session that it was to continue, before it said anything of an answer."""
         cause, translation = self._cause, self._translation
         if isinstance(cause, UpstreamFault) and cause.detail is Detail.SESSION_LOST:
-            return translation.deltas == 0
+            return translation.deltas == 0 and translation.expected_session is not None
         return translation.phase is Phase.LOST
 
     def _upstream_call(self) -> UpstreamCall:

@@ -1,6 +1,4 @@
-"""What a run asks of the upstream, and how it reads what goes wrong there."""
-
-from typing import Final
+"""What a run asks of the upstream, and how the log keeps what goes wrong there."""
 
 from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import Unseen
@@ -9,10 +7,7 @@ from mix2api.events.kinds import UpstreamChunk
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault
-from mix2api.vocabulary import ChunkKind, Detail, EndReason, RunId
-
-_UNKNOWN_SESSION: Final = frozenset({404, 410})
-"""What a site answers to a session id that it does not know."""
+from mix2api.vocabulary import ChunkKind, RunId
 
 
 def upstream_call(
@@ -40,14 +35,6 @@ def upstream_call(
         authorization=submission.authorization,
         prepared=submission.prepared,
     )
-
-
-def fault_seen(fault: UpstreamFault, *, continued: bool) -> UpstreamFault:
-    """The fault; of a session that was continued and that the site does not know, named for what it is."""
-    unknown = fault.detail is Detail.STATUS and fault.status in _UNKNOWN_SESSION
-    if not continued or not (unknown or fault.detail is Detail.SESSION_LOST):
-        return fault
-    return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, fault.message, status=fault.status)
 
 
 def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int) -> UpstreamChunk:

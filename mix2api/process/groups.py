@@ -1,6 +1,5 @@
 """Settings to the option groups of the parts: the only place that knows both."""
 
-from types import MappingProxyType
 from typing import Final
 
 from mix2api import __version__
@@ -12,10 +11,9 @@ from mix2api.sessions.canonical import canonical_json
 from mix2api.settings import InboundAuthMode, Settings, UpstreamAuthMode
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.location import Timeouts as StoreTimeouts
-from mix2api.tools.instruction import InstructionPlace
 from mix2api.upstreams.http.client import HttpOptions
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
-from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
+from mix2api.upstreams.kinds import kind_of
 from mix2api.vocabulary import ProcessId
 
 _REFUSAL_S: Final = 1.0
@@ -55,51 +53,12 @@ def actor_options(settings: Settings) -> ActorOptions:
         session_ttl_s=settings.sessions.ttl_ms / 1000,
         messages_max=settings.sessions.messages_max,
         message_max_chars=settings.sessions.message_max_chars,
-        tools_in_text=not settings.site.send_tools,
+        tools_in_text=kind_of(settings).tools_in_text(settings),
         tool_result_max_chars=settings.tools.result_max_chars,
         system_prompt_max_chars=settings.tools.system_prompt_max_chars,
         answer_bytes=settings.network.answer_max_bytes,
         backlog_bytes=working.stream_backlog_bytes,
         stall_s=float(settings.listening.client_stall_s),
-    )
-
-
-def mix_options(settings: Settings) -> MixOptions:
-    """The `mix` site's.
-
-    Raises:
-        ConfigurationError: no `UPSTREAM_API_BASE`.
-    """
-    site = settings.site
-    if site.api_base is None:
-        raise ConfigurationError("UPSTREAM_API_BASE is required: the base URL of the site, https://…")
-    return MixOptions(
-        base_url=site.api_base,
-        chat_path=site.chat_path,
-        agent_slug=site.agent_slug,
-        locale=MappingProxyType(dict(site.locale)),
-        modes=MappingProxyType(dict(site.modes)),
-        is_personalized=site.personalized,
-        persona_id=site.persona_id,
-        referer=site.referer,
-        accept_language=site.accept_language,
-        stream_tools=site.stream_tools,
-        send_tools=site.send_tools,
-        tools=_tool_options(settings),
-        context_in_query=site.context_in_query,
-        query_max_chars=site.query_max_chars,
-        credential=CredentialSource(settings.upstream_auth.mode.value),
-        bearer_token=settings.upstream_auth.bearer_token,
-    )
-
-
-def _tool_options(settings: Settings) -> ToolOptions:
-    tools = settings.tools
-    return ToolOptions(
-        force_call=tools.force_call,
-        instruction=InstructionPlace(tools.instruction.value),
-        max_count=None if tools.keep_all else tools.max_count,
-        description_max_chars=tools.description_max_chars,
     )
 
 
@@ -113,15 +72,7 @@ def site_form(settings: Settings) -> bytes:
         [
             site.kind.value,
             site.api_base,
-            site.chat_path,
-            site.agent_slug,
-            dict(site.locale),
-            dict(site.modes),
-            site.personalized,
-            site.persona_id,
-            site.send_tools,
-            settings.tools.instruction.value,
-            None if settings.tools.keep_all else settings.tools.max_count,
+            *kind_of(settings).form(settings),
             auth.mode.value,
             account_form(settings).decode() if auth.mode is UpstreamAuthMode.MANAGED else auth.bearer_token,
         ]

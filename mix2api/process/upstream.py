@@ -8,7 +8,7 @@ from attrs import evolve, frozen
 
 from mix2api.clock import Clock
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
-from mix2api.process.groups import account_form, http_options, mix_options, token_url
+from mix2api.process.groups import account_form, http_options, token_url
 from mix2api.sealing import Seal
 from mix2api.settings import Settings, UpstreamAuthMode
 from mix2api.upstreams.base_url import BaseUrlOptions, BaseUrls, CheckedUpstream
@@ -18,7 +18,7 @@ from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.credentials.renewing import RenewingUpstream
 from mix2api.upstreams.http.client import HttpClient, HttpOptions
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
-from mix2api.upstreams.mix.mix import MixUpstream
+from mix2api.upstreams.kinds import kind_of
 from mix2api.upstreams.port import Upstream
 from mix2api.vault import Vault
 
@@ -42,15 +42,15 @@ def configured_upstream(
         ConfigurationError: a setting that it needs is not there.
     """
     with closing(HttpClient(http_options(settings))) as client:
-        mix, bases = MixUpstream(mix_options(settings), client), _base_options(settings)
+        chosen, bases = kind_of(settings).upstream(settings, client), _base_options(settings)
         if settings.upstream_auth.mode is not UpstreamAuthMode.MANAGED:
-            yield ConfiguredUpstream(CheckedUpstream(mix, bases))
+            yield ConfiguredUpstream(CheckedUpstream(chosen, bases))
             return
         with closing(HttpClient(_login_http_options(settings))) as login_client:
             login = HttpLogin(_login_options(settings), login_client, clock)
             credential = ManagedCredential(_managed_options(settings, seal), login, vault, clock, on_login)
             retries = settings.upstream_auth.recovery_retries
-            renewing = RenewingUpstream(mix, credential, retries)
+            renewing = RenewingUpstream(chosen, credential, retries)
             yield ConfiguredUpstream(CheckedUpstream(renewing, bases), credential)
 
 

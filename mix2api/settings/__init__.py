@@ -23,6 +23,7 @@ from mix2api.settings.tools import Tools
 from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
+from mix2api.settings.upstream_mix import MixSite
 
 __all__ = [
     "DynamicBase",
@@ -34,6 +35,7 @@ __all__ = [
     "LogFormat",
     "LogLevel",
     "Logging",
+    "MixSite",
     "Network",
     "Release",
     "SessionKeyMode",

@@ -13,6 +13,7 @@ from mix2api.settings.tools import Tools
 from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
+from mix2api.settings.upstream_mix import MixSite
 
 GROUPS: Final[Mapping[str, type]] = {
     "listening": Listening,
@@ -20,6 +21,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "isolation": Isolation,
     "sessions": Sessions,
     "site": Site,
+    "mix": MixSite,
     "network": Network,
     "upstream_auth": UpstreamAuth,
     "dynamic_base": DynamicBase,

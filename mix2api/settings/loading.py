@@ -20,6 +20,7 @@ from mix2api.settings.tools import Tools
 from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
+from mix2api.settings.upstream_mix import MixSite
 
 OURS: Final = "MIX2API_"
 _LIKELY_TYPO: Final = 0.85
@@ -60,6 +61,7 @@ class Settings:
     isolation: Isolation = field(factory=Isolation)
     sessions: Sessions = field(factory=Sessions)
     site: Site = field(factory=Site)
+    mix: MixSite = field(factory=MixSite)
     network: Network = field(factory=Network)
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
     dynamic_base: DynamicBase = field(factory=DynamicBase)

@@ -1,8 +1,7 @@
-"""Groups of the upstream: what is asked of it, and how long it may take."""
+"""Groups of the upstream, whatever its kind: where it is, and how long it may take."""
 
 # ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +12,9 @@ from mix2api.settings.choices import UpstreamKind
 from mix2api.settings.readers import (
     Choice,
     Flag,
-    HeaderText,
     HttpUrl,
-    JsonObject,
     Place,
     Size,
-    Text,
-    UrlPath,
     Whole,
 )
 from mix2api.settings.setting import Setting, held
@@ -29,7 +24,7 @@ _NOT_BUILT: Final = "this kind of upstream is not built yet; mix is"
 
 @frozen(kw_only=True)
 class Site:
-    """What is asked of the `mix` upstream, and where it is."""
+    """The upstream: its kind, and where it is."""
 
     kind: UpstreamKind = held(
         Setting(
@@ -45,57 +40,6 @@ class Site:
         )
     )
     api_base: str | None = held(Setting("UPSTREAM_API_BASE", HttpUrl(), "", "base URL of the site"))
-    chat_path: str = held(Setting("UPSTREAM_CHAT_PATH", UrlPath(), "/v2/chats", "path of its chat call"))
-    agent_slug: str = held(Setting("UPSTREAM_AGENT_SLUG", Text(256), "web-general", "`request.agent_slug`"))
-    locale: Mapping[str, object] = held(
-        Setting(
-            "MIX2API_UPSTREAM_LOCALE_JSON",
-            JsonObject(),
-            '{"location": "Asia/Shanghai", "language": "zh-CN"}',
-            "`request.locale`",
-        )
-    )
-    modes: Mapping[str, object] = held(
-        Setting("MIX2API_UPSTREAM_MODES_JSON", JsonObject(), '{"search": true}', "`request.modes`")
-    )
-    personalized: bool = held(Setting("MIX2API_UPSTREAM_PERSONALIZED", Flag(), "true", "`is_personalized`"))
-    persona_id: str | None = held(
-        Setting("DEFAULT_PERSONA_ID", Text(256), "", "`request.persona_id` where the request names none")
-    )
-    referer: str | None = held(Setting("UPSTREAM_REFERER", HeaderText(), "", "`referer` header"))
-    accept_language: str = held(
-        Setting(
-            "UPSTREAM_ACCEPT_LANGUAGE", HeaderText(), "zh-CN,zh;q=0.9,en;q=0.8", "`accept-language` header"
-        )
-    )
-    stream_tools: bool = held(
-        Setting(
-            "MIX2API_UPSTREAM_STREAM_TOOLS",
-            Flag(),
-            "true",
-            "`false`: with tools in play the site is asked for a whole answer instead of a stream",
-        )
-    )
-    send_tools: bool = held(
-        Setting("SEND_UPSTREAM_TOOLS", Flag(), "false", "`tools` and `tool_choice` go to the site unchanged")
-    )
-    context_in_query: bool = held(
-        Setting(
-            "INCLUDE_CONTEXT_IN_QUERY",
-            Flag(),
-            "false",
-            "the history stands in `query` too, on a fresh session",
-        )
-    )
-    query_max_chars: int = held(
-        Setting(
-            "QUERY_MAX_CHARS",
-            Whole(1, 10_000_000),
-            "30000",
-            "longest `query`; on a continued session it is 1,200 bytes at most, unless tools are told in it",
-            unit="characters",
-        )
-    )
 
 
 @frozen(kw_only=True)

@@ -147,8 +147,9 @@ CONTENT: Final = frozenset({Text, Reasoning, ToolInputStarted, ToolInputDelta, T
 class UpstreamFault(Exception):
     """The call failed outside the site's own frames: connection, status, time, protocol.
 
-    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`, or `overloaded` where our own limit kept us from calling; `message` is for the client (may quote the
-    site, gets redacted); `taken` is False where the site certainly did not take the turn.
+    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`, or `overloaded` where our own limit kept us from
+    calling. `detail` is `session_lost` where a call continued a session that the site does not know. `message` is for the
+    client (may quote the site, gets redacted). `taken` is False where the site certainly did not take the turn.
     """
 
     def __init__(

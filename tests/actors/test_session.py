@@ -397,7 +397,9 @@ async def test_a_shard_that_is_lost_again_at_once_is_not_fought_for() -> None:
 
 
 async def test_a_turn_whose_session_the_site_lost_runs_once_more() -> None:
-    gone: Script = [Raise(UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.STATUS, "no session", status=404))]
+    gone: Script = [
+        Raise(UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, "no session", status=404))
+    ]
     async with working(GOOD, gone, GOOD) as bench:
         session = await first_turn(bench)
         replies = await bench.ask(next_turn(session, turn=turn("one", "two")))

@@ -240,7 +240,7 @@ async def test_a_site_that_answers_under_another_session_makes_the_turn_run_once
 
 
 async def test_a_turn_runs_once_more_only_once() -> None:
-    gone: Script = [Refuse(fault(Detail.STATUS, 404))]
+    gone: Script = [Refuse(fault(Detail.SESSION_LOST, 404))]
     async with working(GOOD, gone, gone) as bench:
         await ask(bench, *ONE)
         assert ended(await ask(bench, *TWO)).end_reason is EndReason.UPSTREAM_ERROR

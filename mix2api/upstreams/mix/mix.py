@@ -16,7 +16,7 @@ from mix2api.upstreams.http.origin import Origin, split_url
 from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
 from mix2api.upstreams.mix.form import Form, form_of
 from mix2api.upstreams.mix.options import MixOptions
-from mix2api.upstreams.mix.refusal import REFUSAL_BODY_LIMIT, refusal_fault
+from mix2api.upstreams.mix.refusal import REFUSAL_BODY_LIMIT, in_session, refusal_fault
 from mix2api.upstreams.mix.request import request_body, request_headers
 from mix2api.upstreams.mix.transcript import Transcript
 from mix2api.upstreams.port import CONTENT, Failed, Opened, UpstreamCall, UpstreamEvent, UpstreamFault
@@ -147,7 +147,7 @@ class MixStream:
                 return events
         self._over = True
         if transcript.fault is not None:
-            raise transcript.fault.again()
+            raise self._seen(transcript.fault.again())
         raise StopAsyncIteration
 
     def pause(self) -> None:
@@ -171,7 +171,7 @@ class MixStream:
     async def _opening(self) -> list[UpstreamEvent]:
         head = await self._exchange.head()
         if head.status not in _SUCCESSES:
-            raise refusal_fault(head, await self._refusal_body(), self._clock.now_ms())
+            raise self._seen(refusal_fault(head, await self._refusal_body(), self._clock.now_ms()))
         self._head = head
         # The head is told at once: a stream that begins late must not look like a site that does not answer.
         opened: list[UpstreamEvent] = [Opened(head.status)]
@@ -234,8 +234,11 @@ class MixStream:
             raise faults.protocol("the upstream sent an answer that cannot be read", head.status) from None
         last = events[-1]
         if isinstance(last, Failed) and last.status is not None:
-            raise refusal(last, last.status, started=False)
+            raise self._seen(refusal(last, last.status, started=False))
         return events
+
+    def _seen(self, fault: UpstreamFault) -> UpstreamFault:
+        return in_session(fault, session_known=self._session_known)
 
     async def _refusal_body(self) -> bytes:
         """As much of a refusal's body as comes soon: the status is known, the words are a courtesy."""

@@ -10,9 +10,12 @@ from mix2api.upstreams.http.retrying import retry_after_s
 from mix2api.upstreams.mix.damage import NOT_JSON
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.upstreams.site_errors import SiteError, failed, refusal, words_of
+from mix2api.vocabulary import Detail, EndReason
 
 REFUSAL_BODY_LIMIT: Final = 65536
 """Bytes of such a body that are read: a sentence is looked for, not a page."""
+_UNKNOWN_SESSION: Final = frozenset({404, 410})
+"""What this kind of site answers to a session id that it does not know."""
 
 
 def refusal_fault(head: AnswerHead, body: bytes, now_ms: int) -> UpstreamFault:
@@ -28,6 +31,13 @@ def refusal_fault(head: AnswerHead, body: bytes, now_ms: int) -> UpstreamFault:
         error = evolve(error, message=f"the upstream answered with status {head.status}")
     failure = failed(evolve(error, status=head.status))
     return refusal(failure, head.status, started=False, retry_after_s=retry_after_s(head.headers, now_ms))
+
+
+def in_session(fault: UpstreamFault, *, session_known: bool) -> UpstreamFault:
+    """The fault; of a session that was continued and that the site does not know, named for what it is."""
+    if not session_known or fault.detail is not Detail.STATUS or fault.status not in _UNKNOWN_SESSION:
+        return fault
+    return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, fault.message, status=fault.status)
 
 
 def _error(head: AnswerHead, body: bytes) -> SiteError:

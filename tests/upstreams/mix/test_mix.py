@@ -298,6 +298,37 @@ async def test_a_caller_that_leaves_at_the_finish_keeps_the_connection() -> None
         client.close()
 
 
+_GONE = b'{"error":{"message":"no such session","status":404}}'
+
+
+async def all_of(upstream: Upstream, asked: UpstreamCall) -> list[UpstreamEvent]:
+    async with upstream.open(asked) as stream:
+        return [event for batch in [batch async for batch in stream] for event in batch]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        head(f"content-length: {len(_GONE)}", "content-type: application/json", status="404 Not Found")
+        + _GONE,
+        head("content-length: 0", status="410 Gone"),
+        head(f"content-length: {len(_GONE)}", "content-type: application/json") + _GONE,
+        SSE_HEAD + chunked(b"data: " + _GONE + b"\n\n") + LAST_CHUNK,
+    ],
+    ids=["404", "410", "404 under 200", "404 in a stream"],
+)
+async def test_a_site_that_does_not_know_the_session_has_lost_it_if_there_was_one(answer: bytes) -> None:
+    details: list[Detail] = []
+    for session in ("s", None):
+        async with serving([answering(answer)]) as server:
+            upstream, client = upstream_at(server.url)
+            with pytest.raises(UpstreamFault) as raised:
+                await all_of(upstream, evolve(call(), session=session))
+            client.close()
+        details.append(raised.value.detail)
+    assert details == [Detail.SESSION_LOST, Detail.STATUS]
+
+
 # --- what cannot be read -----------------------------------------------------------------------------------------
 
 

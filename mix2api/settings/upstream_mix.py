@@ -1,0 +1,65 @@
+"""Group of the `mix` kind of upstream: what is asked of the site."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from mix2api.settings.readers import Flag, HeaderText, JsonObject, Text, UrlPath, Whole
+from mix2api.settings.setting import Setting, held
+
+
+@frozen(kw_only=True)
+class MixSite:
+    """What is asked of a `mix` upstream."""
+
+    chat_path: str = held(Setting("UPSTREAM_CHAT_PATH", UrlPath(), "/v2/chats", "path of its chat call"))
+    agent_slug: str = held(Setting("UPSTREAM_AGENT_SLUG", Text(256), "web-general", "`request.agent_slug`"))
+    locale: Mapping[str, object] = held(
+        Setting(
+            "MIX2API_UPSTREAM_LOCALE_JSON",
+            JsonObject(),
+            '{"location": "Asia/Shanghai", "language": "zh-CN"}',
+            "`request.locale`",
+        )
+    )
+    modes: Mapping[str, object] = held(
+        Setting("MIX2API_UPSTREAM_MODES_JSON", JsonObject(), '{"search": true}', "`request.modes`")
+    )
+    personalized: bool = held(Setting("MIX2API_UPSTREAM_PERSONALIZED", Flag(), "true", "`is_personalized`"))
+    persona_id: str | None = held(
+        Setting("DEFAULT_PERSONA_ID", Text(256), "", "`request.persona_id` where the request names none")
+    )
+    referer: str | None = held(Setting("UPSTREAM_REFERER", HeaderText(), "", "`referer` header"))
+    accept_language: str = held(
+        Setting(
+            "UPSTREAM_ACCEPT_LANGUAGE", HeaderText(), "zh-CN,zh;q=0.9,en;q=0.8", "`accept-language` header"
+        )
+    )
+    stream_tools: bool = held(
+        Setting(
+            "MIX2API_UPSTREAM_STREAM_TOOLS",
+            Flag(),
+            "true",
+            "`false`: with tools in play the site is asked for a whole answer instead of a stream",
+        )
+    )
+    send_tools: bool = held(
+        Setting("SEND_UPSTREAM_TOOLS", Flag(), "false", "`tools` and `tool_choice` go to the site unchanged")
+    )
+    context_in_query: bool = held(
+        Setting(
+            "INCLUDE_CONTEXT_IN_QUERY",
+            Flag(),
+            "false",
+            "the history stands in `query` too, on a fresh session",
+        )
+    )
+    query_max_chars: int = held(
+        Setting(
+            "QUERY_MAX_CHARS",
+            Whole(1, 10_000_000),
+            "30000",
+            "longest `query`; on a continued session it is 1,200 bytes at most, unless tools are told in it",
+            unit="characters",
+        )
+    )

@@ -1,0 +1,21 @@
+"""What a process has to know of one kind of upstream. A kind stands in its own folder and gives one such record."""
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from mix2api.settings import Settings
+from mix2api.upstreams.http.client import HttpClient
+from mix2api.upstreams.port import Upstream
+
+
+@frozen(kw_only=True)
+class Kind:
+    """One kind of upstream, as `MIX2API_UPSTREAM` names it. Each part reads the kind's own group of the settings."""
+
+    upstream: Callable[[Settings, HttpClient], Upstream]
+    """The configured upstream over these connections. Raises `ConfigurationError` where a setting is missing."""
+    form: Callable[[Settings], list[object]]
+    """What must be equal for two processes' sessions to mean the same to the site: JSON values, part of every realm."""
+    tools_in_text: Callable[[Settings], bool]
+    """Whether the site calls tools in its text, for want of native calls."""

@@ -1,0 +1,28 @@
+"""The table of kinds: one line for each kind of upstream that is built.
+
+To add a kind, write its folder beside `mix/`, its group of settings (`mix2api/settings/upstream_NAME.py`), and its line here.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from mix2api.errors import ConfigurationError
+from mix2api.settings import Settings, UpstreamKind
+from mix2api.upstreams.kind import Kind
+from mix2api.upstreams.mix.kind import MIX
+
+KINDS: Final[Mapping[UpstreamKind, Kind]] = {
+    UpstreamKind.MIX: MIX,
+}
+
+
+def kind_of(settings: Settings) -> Kind:
+    """The kind that the settings name.
+
+    Raises:
+        ConfigurationError: it is not built.
+    """
+    kind = KINDS.get(settings.site.kind)
+    if kind is None:
+        raise ConfigurationError(f"MIX2API_UPSTREAM: {settings.site.kind.value} is not built yet")
+    return kind
