@@ -1,0 +1,117 @@
+"""Texts are cut where the cut changes no count, and nothing that tiktoken is given is long."""
+
+import base64
+import hashlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vocabularies import exact, reference
+
+from mix2api.budget.encodings import EncodingName
+from mix2api.budget.windows import PERIOD, WINDOW, windows
+
+BOTH = list(EncodingName)
+PROSE = (
+    "The budget of a model is counted in tokens; it's 2,048 here.\n\n  - one (1/2)\n\tx = f'{y}'  # why?\n"
+)
+CHINESE = "机器学习模型的上下文窗口很大\uff0c请注意。「引用」2024年\uff01"
+BASE64 = base64.b64encode(b"".join(hashlib.sha256(bytes([place])).digest() for place in range(256))).decode()
+
+LONG = {
+    "prose": PROSE * 1500,
+    "chinese": CHINESE * 6000,
+    "base64": BASE64 * 20,
+    "json": '{"a": [1, 2.5, "x\\ny"], "bé": null}, ' * 4000,
+    "spaces in prose": ("word" + " " * 70_000 + "next\n") * 3,
+    "tabs": "\t" * 200_000 + "x",
+    "newlines after a stop": "end." + "\n" * 150_000 + "  x",
+    "spaces and then a newline": " " * 100_000 + "\n" + " " * 90_000,
+    "one letter": "see " + "a" * 300_000 + "b c",
+    "digits": "1" * 200_001 + "a",
+    "emoji": "😀" * 100_000 + " ok",
+    "ruler": "x\n" + "=" * 140_000 + "\nx",
+    "ideographic spaces": "\u3000" * 100_000 + "好",
+    "runs side by side": "a" * 80_000
+    + "B" * 80_000
+    + " " * 80_000
+    + "!" * 80_000
+    + "\n" * 80_000
+    + "1" * 80_000,
+}
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG.keys())
+def test_a_long_text_has_the_tokens_of_the_whole(text: str, name: EncodingName) -> None:
+    assert exact(name).count(text) == reference(text, name)
+    assert not any(window.is_hard for window in windows(text))
+
+
+CHARACTERS = [
+    *" \t\n\r\x0b\u00a0\u3000aAzZ!=-_.#*/09\u0661机。é\u0301ーが가ñж'\"{",
+    "😀",
+    "👍🏽",
+    "\u200b",
+    "\ufeff",
+    "\x00",
+]
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("character", CHARACTERS)
+def test_a_run_loses_whole_periods_and_no_token(character: str, name: EncodingName) -> None:
+    text = "x " + character * (WINDOW + 4 * PERIOD + 1234) + "end"
+    assert exact(name).count(text) == reference(text, name)
+
+
+@settings(max_examples=60)
+@given(st.characters(codec="utf-8"), st.integers(2 * PERIOD, 3 * PERIOD), st.sampled_from(BOTH))
+def test_a_period_takes_the_same_wherever_it_is_added(
+    character: str, length: int, name: EncodingName
+) -> None:
+    period = reference(character * (3 * PERIOD), name) - reference(character * (2 * PERIOD), name)
+    assert (
+        reference(character * (length + 2 * PERIOD), name) == reference(character * length, name) + 2 * period
+    )
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.sampled_from([*PROSE, *CHINESE, "  ", "\n\n", "it's", "'s", "ab9", "\r\n", "é", "_", "🎉"]),
+        min_size=1,
+    )
+)
+def test_a_border_changes_no_count_whatever_stands_around_it(parts: list[str]) -> None:
+    text = "".join(parts) * (WINDOW // len("".join(parts)) + 2)
+    if any(window.is_hard for window in windows(text)):
+        return  # one piece without a border: see below
+    assert exact().count(text) == reference(text)
+
+
+def test_the_windows_of_a_text_without_long_runs_are_the_text() -> None:
+    for text in (LONG["prose"], LONG["chinese"], LONG["base64"], "", "x", "\ud800" * 70_000):
+        assert (
+            "".join(window.text for window in windows(text) if window.run is None) == text or "\ud800" in text
+        )
+
+
+def test_no_window_is_much_longer_than_a_window() -> None:
+    for text in LONG.values():
+        assert max(len(window.text) for window in windows(text)) <= 2 * WINDOW
+
+
+HARD = {"two letters": "ab" * 200_000, "two spaces": " \t" * 200_000, "emoji": "😀👍🎉" * 70_000}
+
+
+@pytest.mark.parametrize("text", HARD.values(), ids=HARD.keys())
+def test_a_hard_cut_changes_a_count_by_a_token_or_two(text: str) -> None:
+    cuts = sum(window.is_hard for window in windows(text))
+    assert 0 < cuts <= len(text) // WINDOW
+    assert abs(exact().count(text) - reference(text)) <= 2 * cuts
+
+
+@pytest.mark.parametrize("character", [" ", "\t", "a", "😀", "\u3000", "\n"])
+def test_a_million_of_one_character_is_a_few_short_windows(character: str) -> None:
+    assert sum(len(window.text) for window in windows(character * 1_000_000)) <= WINDOW
