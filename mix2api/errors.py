@@ -62,6 +62,13 @@ class InvalidRequest(ClientVisibleError):
     status, type, code = _told(end_reason)
 
 
+class ContextLengthExceeded(InvalidRequest):
+    """The request is longer than the model's budget, even when it is trimmed; nothing was sent upstream."""
+
+    code = "context_length_exceeded"
+    end_reason = EndReason.BUDGET_REJECTED
+
+
 class NotFound(InvalidRequest):
     """No such route or object."""
 
