@@ -1,10 +1,11 @@
 """Counts of messages that were counted before, by digest. Bounded; nothing of a message can be read from it.
 
-A history comes again with every turn, so that all but its end was counted already. A digest costs about a
-microsecond a kilobyte, a count three hundred times as much.
+A history comes again with every turn, so that all but its end was counted already. A digest costs about
+a microsecond a kilobyte, a count a hundred times as much.
 """
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -16,25 +17,26 @@ ENTRY_BYTES: Final = 180
 """About what an entry takes: the digest 49, the number 28, its place in the table 100 (CPython 3.11, measured)."""
 _DIGEST_BYTES: Final = 16
 """Two messages of one digest would have one count: of 2**64 messages a pair may."""
+_sha256 = hashlib.sha256
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def message_digest(message: Message, counter: str) -> bytes:
-    """What names a message's count.
+def message_digests(messages: Iterable[Message], counter: str) -> list[bytes]:
+    """What names each message's count: all that is counted is in it.
 
     Args:
-        message: all that is counted is in it.
+        messages: a history; 200 messages of 400 kB take half a millisecond.
         counter: `MessageCounter.name`: another vocabulary counts otherwise.
     """
+    salt = counter.encode()
+    return [_sha256(salt + _form(message)).digest()[:_DIGEST_BYTES] for message in messages]
+
+
+def _form(message: Message) -> bytes:
     try:
-        form = _encode(message)
+        return _encode(message)
     except UnicodeEncodeError:  # half a surrogate pair, as models write them now and then
-        form = repr(message).encode("utf-8", "backslashreplace")
-    return hashlib.blake2b(form, digest_size=_DIGEST_BYTES, salt=_salt(counter)).digest()
-
-
-def _salt(counter: str) -> bytes:
-    return hashlib.blake2b(counter.encode(), digest_size=hashlib.blake2b.SALT_SIZE).digest()
+        return repr(message).encode("utf-8", "backslashreplace")
 
 
 @define(eq=False)

@@ -5,14 +5,14 @@ those of a large one in the thread, too. tiktoken gives the interpreter lock bac
 (`mix2api.budget.windows`), so that other streams wait for some 0.3 ms at a time and not for the whole text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
 import trio
 from attrs import define, field, frozen
 
-from mix2api.budget.count_cache import CountCache, message_digest
+from mix2api.budget.count_cache import CountCache, message_digests
 from mix2api.budget.message_tokens import MessageCounter
 from mix2api.wire.turn import Message
 
@@ -23,6 +23,8 @@ _AT_ONCE_CHARS: Final = 16_384
 _AT_ONCE_MESSAGES: Final = 64
 _THREADS: Final = 1
 """At a time. Counting is rare and short; two threads would take both cores of a small machine from the streams."""
+_BATCH_CHARS: Final = 262_144
+"""Characters that are counted before the next turn in line gets the thread, messages kept whole: 50 ms."""
 
 
 @frozen
@@ -45,22 +47,25 @@ class CountingService:
 
     cache: CountCache = field(factory=CountCache)
     _limiter: trio.CapacityLimiter = field(factory=partial(trio.CapacityLimiter, _THREADS), init=False)
+    _digesting: trio.CapacityLimiter = field(factory=partial(trio.CapacityLimiter, _THREADS), init=False)
+    """Of its own: a history that is known must not wait for one that is counted."""
 
     async def history(self, messages: Sequence[Message], counter: MessageCounter) -> Counted:
         """The tokens of each message. Nothing is waited for where all are known and the history is small."""
         if _is_small(messages):
-            digests = _digests(messages, counter.name)
+            digests = message_digests(messages, counter.name)
         else:
-            digests = await self.off_loop(partial(_digests, messages, counter.name))
+            work = partial(message_digests, messages, counter.name)
+            digests = await trio.to_thread.run_sync(work, limiter=self._digesting, abandon_on_cancel=True)
         found = [self.cache.get(digest) for digest in digests]
         missing = [place for place, tokens in enumerate(found) if tokens is None]
         if not missing:
             return Counted(tuple(tokens for tokens in found if tokens is not None))
-        new = [messages[place] for place in missing]
-        counts = await self.off_loop(partial(_counts, new, counter))
-        for place, tokens in zip(missing, counts, strict=True):
-            found[place] = tokens
-            self.cache.keep(digests[place], tokens)
+        for places in _batches(missing, messages):
+            counts = await self.off_loop(partial(_counts, [messages[place] for place in places], counter))
+            for place, tokens in zip(places, counts, strict=True):
+                found[place] = tokens
+                self.cache.keep(digests[place], tokens)
         return Counted(tuple(tokens or 0 for tokens in found), fresh=len(missing))
 
     async def off_loop(self, work: Callable[[], _T]) -> _T:
@@ -82,8 +87,19 @@ def _is_small(messages: Sequence[Message]) -> bool:
     return room >= 0
 
 
-def _digests(messages: Sequence[Message], counter: str) -> list[bytes]:
-    return [message_digest(message, counter) for message in messages]
+def _batches(places: Sequence[int], messages: Sequence[Message]) -> Iterator[list[int]]:
+    """The places in batches of about `_BATCH_CHARS`; parts and calls count as nothing, they are rarely much."""
+    batch: list[int] = []
+    chars = 0
+    for place in places:
+        content = messages[place].content
+        batch.append(place)
+        chars += len(content) if isinstance(content, str) else 0
+        if chars >= _BATCH_CHARS:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
 
 
 def _counts(messages: Sequence[Message], counter: MessageCounter) -> list[int]:

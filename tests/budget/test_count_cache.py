@@ -2,8 +2,13 @@
 
 import histories
 
-from mix2api.budget.count_cache import CountCache, message_digest
+from mix2api.budget.count_cache import CountCache, message_digests
 from mix2api.wire.turn import Message
+
+
+def message_digest(message: Message, counter: str) -> bytes:
+    [digest] = message_digests([message], counter)
+    return digest
 
 
 def test_what_was_kept_is_found() -> None:

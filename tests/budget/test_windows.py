@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import unicodedata
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from vocabularies import exact, reference
 
 from mix2api.budget.encodings import EncodingName
-from mix2api.budget.windows import PERIOD, WINDOW, windows
+from mix2api.budget.windows import _BORDER, PERIOD, WINDOW, windows
 
 BOTH = list(EncodingName)
 PROSE = (
@@ -102,7 +103,38 @@ def test_no_window_is_much_longer_than_a_window() -> None:
         assert max(len(window.text) for window in windows(text)) <= 2 * WINDOW
 
 
-HARD = {"two letters": "ab" * 200_000, "two spaces": " \t" * 200_000, "emoji": "😀👍🎉" * 70_000}
+OTHER = ["a", "Z", "9", "\u3041", "\u4e2d", "\uac00"]
+ENDS = frozenset("LMN")
+
+
+def test_a_border_never_stands_before_what_may_belong_to_the_letter_or_digit_before_it() -> None:
+    claimed = 0
+    for before in OTHER:
+        for code in (*range(0xD800), *range(0xE000, 0x11000), *range(0x1F300, 0x1FB00)):
+            after = chr(code)
+            if _BORDER.match(before + after) is None:
+                continue
+            claimed += 1
+            kind = unicodedata.category(after)[0]
+            assert after not in "'\u2019"
+            assert kind not in ENDS or (kind == "N") != before.isdigit(), (before, after)
+    assert claimed > 1000
+
+
+@settings(max_examples=300)
+@given(
+    st.text(st.sampled_from([*PROSE, *CHINESE, *"éж\u0301_'-/\u3000"]), max_size=12),
+    st.text(st.sampled_from([*PROSE, *CHINESE, *"éж\u0301_'-/\u3000"]), max_size=12),
+)
+def test_both_sides_of_a_border_have_the_tokens_of_the_whole(before: str, after: str) -> None:
+    border = _BORDER.match(before + after)
+    if border is not None:
+        whole, place = before + after, border.end()
+        for name in BOTH:
+            assert reference(whole[:place], name) + reference(whole[place:], name) == reference(whole, name)
+
+
+HARD = {"two letters": "ab" * 100_000, "two spaces": " \t" * 100_000, "emoji": "😀👍🎉" * 40_000}
 
 
 @pytest.mark.parametrize("text", HARD.values(), ids=HARD.keys())

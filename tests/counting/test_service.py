@@ -44,7 +44,12 @@ async def test_a_large_history_is_known_again_too() -> None:
     tokenizer = Watched()
     service, counter = CountingService(), MessageCounter(tokenizer)
     call = MessageToolCall(id="c", function=FunctionCall(name="f"))
-    for messages in (said("x" * 20_000), said(*"abc" * 30), [Message(role="assistant", tool_calls=[call])]):
+    for messages in (
+        said("x" * 20_000),
+        said("y" * 262_144),
+        said(*"abc" * 30),
+        [Message(role="assistant", tool_calls=[call])],
+    ):
         first = await service.history(messages, counter)
         counted = len(tokenizer.texts)
         again = await service.history(messages, counter)
