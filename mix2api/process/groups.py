@@ -4,6 +4,10 @@ from typing import Final
 
 from mix2api import __version__
 from mix2api.actors.environment import ActorOptions
+from mix2api.budget.profile import Defaults
+from mix2api.budget.summary import SummaryBounds
+from mix2api.budget.trimming import TrimOptions
+from mix2api.counting.profile_files import ProfileSources
 from mix2api.edge.auth import parse_keys
 from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
@@ -59,6 +63,32 @@ def actor_options(settings: Settings) -> ActorOptions:
         answer_bytes=settings.network.answer_max_bytes,
         backlog_bytes=working.stream_backlog_bytes,
         stall_s=float(settings.listening.client_stall_s),
+    )
+
+
+def profile_sources(settings: Settings) -> ProfileSources:
+    """Where the profiles of models come from."""
+    budget = settings.budget
+    return ProfileSources(
+        defaults=Defaults(
+            context_window=budget.context_window,
+            max_input_tokens=budget.max_input_tokens,
+            max_new_tokens=budget.max_new_tokens,
+        ),
+        said=budget.profiles,
+        file=budget.profiles_file,
+    )
+
+
+def trim_options(settings: Settings) -> TrimOptions:
+    """How histories are trimmed."""
+    budget = settings.budget
+    bounds = SummaryBounds(max_chars=budget.summary_max_chars, max_lines=budget.summary_max_lines)
+    return TrimOptions(
+        recent_messages=budget.recent_messages,
+        message_max_chars=budget.message_max_chars,
+        headroom=budget.headroom,
+        summary=bounds if budget.summary_enabled else None,
     )
 
 

@@ -1,9 +1,10 @@
 """Typed settings: read once by `mix2api.cli`, handed down as small frozen groups, never read elsewhere.
 
-`inbound`, `upstream`, `tools` and `process` have what takes effect, `later` what is known and not served yet, `readers` the forms of values, `loading` the checks,
+`inbound`, `upstream`, `tools`, `budget` and `process` have what takes effect, `later` what is known and not served yet, `readers` the forms of values, `loading` the checks,
 `showing` what an operator sees.
 """
 
+from mix2api.settings.budget import Budget
 from mix2api.settings.choices import (
     InboundAuthMode,
     LogFormat,
@@ -11,6 +12,8 @@ from mix2api.settings.choices import (
     SessionKeyMode,
     SessionReuse,
     StoreMode,
+    SummaryKind,
+    TokenizerKind,
     ToolInstructionMode,
     UpstreamAuthMode,
     UpstreamKind,
@@ -26,6 +29,7 @@ from mix2api.settings.upstream_base import DynamicBase
 from mix2api.settings.upstream_mix import MixSite
 
 __all__ = [
+    "Budget",
     "DynamicBase",
     "EffectiveRow",
     "InboundAuth",
@@ -46,6 +50,8 @@ __all__ = [
     "Source",
     "StoreMode",
     "Storing",
+    "SummaryKind",
+    "TokenizerKind",
     "ToolInstructionMode",
     "Tools",
     "UpstreamAuth",

@@ -80,6 +80,20 @@ class SessionReuse(StrEnum):
     KEY = "key"
 
 
+class TokenizerKind(StrEnum):
+    """How tokens are counted (`MIX2API_TOKENIZER`)."""
+
+    TIKTOKEN = "tiktoken"
+    ESTIMATE = "estimate"
+
+
+class SummaryKind(StrEnum):
+    """What sums up a trimmed history (`MIX2API_BUDGET_SUMMARY`)."""
+
+    EXTRACTIVE = "extractive"
+    MODEL = "model"
+
+
 class ToolInstructionMode(StrEnum):
     """Where a site without native tools is told of them (`TOOL_INSTRUCTION_MODE`)."""
 

@@ -7,6 +7,7 @@ value), never the environment. `Group()` stands at the defaults, which is handy 
 from collections.abc import Mapping
 from typing import Final
 
+from mix2api.settings.budget import Budget
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.tools import Tools
@@ -26,6 +27,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "upstream_auth": UpstreamAuth,
     "dynamic_base": DynamicBase,
     "tools": Tools,
+    "budget": Budget,
     "storing": Storing,
     "working": Working,
     "release": Release,

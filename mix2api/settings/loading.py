@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
+from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.groups import GROUPS
@@ -66,6 +67,7 @@ class Settings:
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
     dynamic_base: DynamicBase = field(factory=DynamicBase)
     tools: Tools = field(factory=Tools)
+    budget: Budget = field(factory=Budget)
     storing: Storing = field(factory=Storing)
     working: Working = field(factory=Working)
     release: Release = field(factory=Release)

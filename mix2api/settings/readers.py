@@ -131,14 +131,19 @@ class Whole:
 
 @frozen
 class Share:
-    """A number from 0 to 1."""
+    """A number from 0 to a bound, which is 1 at most."""
 
-    allowed: str = "a number from 0 to 1"
+    most: float = 1.0
+
+    @property
+    def allowed(self) -> str:
+        """The bounds."""
+        return f"a number from 0 to {self.most:g}"
 
     def read(self, text: str) -> float:
         """The number."""
         value = float(text)
-        if not 0.0 <= value <= 1.0:
+        if not 0.0 <= value <= self.most:
             raise ValueError(text)
         return value
 

@@ -15,6 +15,8 @@ from mix2api.settings import (
     Settings,
     Source,
     StoreMode,
+    SummaryKind,
+    TokenizerKind,
     ToolInstructionMode,
     UpstreamAuthMode,
     load_settings,
@@ -67,6 +69,22 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("SYSTEM_PROMPT_MAX_CHARS", "9", "tools.system_prompt_max_chars", 9),
     ("TOOL_INSTRUCTION_MODE", "none", "tools.instruction", ToolInstructionMode.NONE),
     ("TOOL_RESULT_MAX_CHARS", "9", "tools.result_max_chars", 9),
+    ("MODEL_PROFILE_JSON", '{"m": {}}', "budget.profiles", {"m": {}}),
+    ("MIX2API_MODEL_PROFILES_FILE", "models.toml", "budget.profiles_file", Path("models.toml")),
+    ("MODEL_PROFILE_DEFAULT_CONTEXT_WINDOW", "9", "budget.context_window", 9),
+    ("MODEL_PROFILE_DEFAULT_MAX_INPUT_TOKENS", "9", "budget.max_input_tokens", 9),
+    ("MODEL_PROFILE_DEFAULT_MAX_NEW_TOKENS", "9", "budget.max_new_tokens", 9),
+    ("MODEL_PROFILE_FALLBACK_WARN_CACHE_SIZE", "0", "budget.warned_models", 0),
+    ("MIX2API_TOKENIZER", "estimate", "budget.tokenizer", TokenizerKind.ESTIMATE),
+    ("TOKEN_BUDGET_DEFAULT_RESERVED_OUTPUT_TOKENS", "9", "budget.reserved_output", 9),
+    ("MIX2API_LENIENT_LIMITS", "true", "budget.lenient_limits", True),
+    ("BUDGET_TRIM_RECENT_MESSAGES", "0", "budget.recent_messages", 0),
+    ("BUDGET_TRIM_MESSAGE_MAX_CHARS", "9", "budget.message_max_chars", 9),
+    ("MIX2API_BUDGET_HEADROOM", "0.9", "budget.headroom", 0.9),
+    ("BUDGET_HISTORY_SUMMARY_ENABLED", "on", "budget.summary_enabled", True),
+    ("MIX2API_BUDGET_SUMMARY", "model", "budget.summary", SummaryKind.MODEL),
+    ("BUDGET_HISTORY_SUMMARY_MAX_CHARS", "9", "budget.summary_max_chars", 9),
+    ("BUDGET_HISTORY_SUMMARY_MAX_LINES", "9", "budget.summary_max_lines", 9),
     ("MIX2API_UPSTREAM_CONNECT_TIMEOUT_MS", "1", "network.connect_timeout_ms", 1),
     ("MIX2API_UPSTREAM_FIRST_BYTE_TIMEOUT_MS", "7", "network.first_byte_ms", 7),
     ("UPSTREAM_TIMEOUT_MS", "9", "network.first_byte_ms", 9),
@@ -271,7 +289,20 @@ def test_a_setting_that_is_not_served_warns_if_it_differs_from_its_default(row: 
 
 
 def other_than_default(row: Setting) -> str:
-    for text in ("3", "0.5", "true", "false", "query", "auth", '{"a": 1}', "http://other", "/other", "other"):
+    for text in (
+        "3",
+        "0.5",
+        "true",
+        "false",
+        "query",
+        "auth",
+        '{"a": 1}',
+        "http://other",
+        "/other",
+        "other",
+        "estimate",
+        "model",
+    ):
         try:
             if row.value(text) != row.default_value:
                 return text
