@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from mix2api import __version__
-from mix2api.cli import audit, demo, demo_upstream, edge, replay, serve, sessions, settings, worker
+from mix2api.cli import audit, demo, demo_upstream, edge, models, replay, serve, sessions, settings, worker
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.settings import Settings, load_settings
 
@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "demo-upstream": demo_upstream,
     "replay": replay,
     "audit": audit,
+    "models": models,
     "sessions": sessions,
     "settings": settings,
 }
