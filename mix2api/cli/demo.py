@@ -23,7 +23,8 @@ from mix2api.upstreams.http.head import HttpRequest
 from mix2api.upstreams.http.origin import split_url
 
 _PACE_MS: Final = 40
-_PROMPT: Final = "Say something in small pieces. [[chunks:12]] [[usage]]"
+_PROMPT: Final = "What can you tell me about yourself?"
+_MODEL: Final = "mix/qwen-3-235b-instruct"
 _KEY: Final = "demo-key"
 
 
@@ -65,6 +66,8 @@ async def _serve_and_try(settings: Settings, *, once: bool) -> bool:
             stop.set()
         else:
             _say(f"\nStill running; ^C ends it. Try:\n\n{_curl(url)}\n")
+            _say(f"Agents and SDKs: base URL {url}/v1, key {_KEY}, model {_MODEL}.")
+            _say("Offered tools are called when the words ask for one, for example: Read README.md")
     return went_well
 
 
@@ -102,7 +105,7 @@ async def _request(url: str) -> tuple[str, bool]:
     """
     origin, _ = split_url(url)
     body = {
-        "model": "mix/qwen-3-235b-instruct",
+        "model": _MODEL,
         "stream": True,
         "stream_options": {"include_usage": True},
         "messages": [{"role": "user", "content": _PROMPT}],
@@ -139,8 +142,7 @@ async def _show_log(settings: Settings, session: str) -> None:
 def _curl(url: str) -> str:
     return (
         f"curl -N {url}/v1/chat/completions -H 'authorization: Bearer {_KEY}' -H 'content-type: application/json' \\\n"
-        """  -d '{"model": "mix/qwen-3-235b-instruct", "stream": true, """
-        """"messages": [{"role": "user", "content": "Hello [[chunks:40]]"}]}'"""
+        f"""  -d '{{"model": "{_MODEL}", "stream": true, "messages": [{{"role": "user", "content": "Hello, who are you?"}}]}}'"""
     )
 
 

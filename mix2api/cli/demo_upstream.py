@@ -29,7 +29,9 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--pace-ms", type=int, default=20, help="pause between two deltas (default %(default)s)"
     )
-    parser.add_argument("--chunks", type=int, default=16, help="deltas of an answer (default %(default)s)")
+    parser.add_argument(
+        "--chunks", type=int, help="answer so many numbered deltas (default: sentences about what was asked)"
+    )
     parser.add_argument(
         "--context-window", type=int, default=128_000, help="tokens of a session (default %(default)s)"
     )

@@ -1,22 +1,25 @@
 """The demo upstream: a separate program that speaks the `mix` protocol for real, and misbehaves when asked to.
 
 It is a site with sessions: it keeps the messages it was sent and its own answers, has a context window, forgets and
-swaps sessions. Tests, `make demo` and trials use it in place of the site that nobody may load with tests.
+swaps sessions. It answers in sentences about what was asked, and calls the tools that it is offered when the words ask
+for one, so that an agent finds a partner in it. Tests, `make demo` and trials use it in place of the site that nobody
+may load with tests.
 
     async with trio.open_nursery() as nursery:
         demo = await nursery.start(serve_demo, DemoOptions())
         ...  # demo.url, demo.sessions, demo.stats, demo.received
 
-Read in this order: `words` (what a prompt can ask for), `contexts`, `answers`, `script` and `whole` (what is said;
-all pure), `site` (what is kept), `connection`, `chats`, `routes`, `server` (the socket).
+Read in this order: `words` (what a prompt can ask for), `contexts`, `offers`, `picks`, `findings` and `arguments` (which
+tool is called, and with what), `sentences`, `answers`, `script` and `whole` (what is said; all pure), `site` (what is
+kept), `connection`, `chats`, `routes`, `server` (the socket).
 
 HTTP is h11 on trio streams, not Quart: a server library decides itself when it writes and how it closes, while here
 one frame is one write, a chunk can be cut in two, a connection reset, and a client that leaves is noticed while
 nothing is being sent. It may import nothing of the adapter's halves: what is tested must not test itself.
 """
 
-from mix2api.demo.answers import FOREIGN, NumberedText, numbered_text
-from mix2api.demo.contexts import SiteSession
+from mix2api.demo.answers import FOREIGN, NumberedText, answer_text, numbered_text
+from mix2api.demo.contexts import SiteSession, ToolOutcome
 from mix2api.demo.options import DemoOptions
 from mix2api.demo.server import Demo, main, serve_demo
 from mix2api.demo.site import Received
@@ -31,6 +34,8 @@ __all__ = [
     "Received",
     "SiteSession",
     "Stats",
+    "ToolOutcome",
+    "answer_text",
     "directive_help",
     "main",
     "numbered_text",

@@ -1,24 +1,41 @@
 """What the site answers, before it is put into frames: a function of what was asked and of the directives alone.
 
-Without a directive the answer is the numbered text: `chunks` deltas of `size` characters, the n-th (from 1) being
-`<digest>-<n, five digits> ` filled up with dots and a final space, where the digest is the first eight hex digits of
-the SHA-256 of the newest user text. So a test knows every byte that it must get, and in which order.
+Without a directive the site answers in sentences (`sentences`), calls the tools that the words ask for, and tells of their
+results. With `[[chunks]]`, `[[size]]` or `[[unicode]]` it answers the numbered text: `chunks` deltas of `size` characters,
+the n-th (from 1) being `<digest>-<n, five digits> ` filled up with dots and a final space, where the digest is the first
+eight hex digits of the SHA-256 of the newest user text. Either way a test knows every character that it must get, and in
+which order: `answer_text` is the text that belongs to a prompt.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Final, overload
 
 import msgspec
 from attrs import field, frozen
 
-from mix2api.demo.contexts import Asked
-from mix2api.demo.directives import CallForm, CallGroup, Directives, WantedCall
+from mix2api.demo.arguments import Arguments, arguments_for
+from mix2api.demo.contexts import Asked, ToolOutcome
+from mix2api.demo.directives import (
+    CallForm,
+    CallGroup,
+    Directives,
+    WantedCall,
+    find_directives,
+    without_directives,
+)
+from mix2api.demo.offers import Offer
 from mix2api.demo.options import DemoOptions
+from mix2api.demo.picks import READ_CHARS, Pick, picks_of
+from mix2api.demo.sentences import answer_about, answer_from, digest_of
 from mix2api.demo.words import Word
 
 FOREIGN: Final = "\u2028🙂漢字 "
 """Raw LINE SEPARATOR (which is no line end in SSE), a character outside the BMP, CJK."""
+_CHUNKS: Final = 16
+"""Numbered deltas where only their size or their characters were asked for."""
+_NUMBERED: Final = frozenset({Word.CHUNKS, Word.SIZE, Word.UNICODE})
+_SHAPING: Final = _NUMBERED | {Word.SAY, Word.HUGE, Word.BAD_TOOL}
+"""Words that say what the answer is: with one of them the site calls no tool by itself."""
 
 
 @frozen
@@ -33,6 +50,16 @@ class NumberedText(Sequence[str]):
 
     def __len__(self) -> int:
         return self.chunks
+
+    @property
+    def chars(self) -> int:
+        """Characters of the whole, without making it: only numbers of more than five digits make a delta longer."""
+        total, first = 0, 1
+        while first <= self.chunks:
+            last = min(self.chunks, max(99_999, 10 * first - 1))
+            total += (last - first + 1) * len(self[first - 1])
+            first = last + 1
+        return total
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -49,8 +76,23 @@ class NumberedText(Sequence[str]):
 
 def numbered_text(asked: str, chunks: int, size: int, *, foreign: bool = False) -> NumberedText:
     """The numbered answer to a user text; `"".join` of it is what a client must have got."""
-    digest = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return NumberedText(digest, chunks, size, FOREIGN if foreign else "")
+    return NumberedText(digest_of(asked), chunks, size, FOREIGN if foreign else "")
+
+
+def answer_text(prompt: str, *outcomes: ToolOutcome, options: DemoOptions | None = None) -> str:
+    """The text of the answer to a prompt as a client must have got it, where no tool is called.
+
+    Args:
+        prompt: the newest user text, directives and all.
+        outcomes: the results that came last, if tools were called before.
+        options: of the site; as it is without any if None.
+
+    Raises:
+        WrongDirective: a word of the table with a value that it cannot have.
+    """
+    words = find_directives(prompt)
+    asked = Asked(prompt, outcomes, step=len(words.groups))
+    return "".join(compose(asked, words, options or DemoOptions(), None, ()).pieces)
 
 
 @frozen
@@ -76,11 +118,25 @@ class Answer:
     size: int = 24
     """Characters per delta, for call arguments too."""
 
+    @property
+    def chars(self) -> int:
+        """Characters of the text."""
+        return self.pieces.chars if isinstance(self.pieces, NumberedText) else sum(map(len, self.pieces))
 
-def compose(asked: Asked, words: Directives, options: DemoOptions, call_ids: Sequence[str]) -> Answer:
-    """The answer to a turn. `call_ids` are fresh ids, one for each call of the turn's group (`group_of`)."""
+
+def compose(
+    asked: Asked, words: Directives, options: DemoOptions, group: CallGroup | None, call_ids: Sequence[str]
+) -> Answer:
+    """The answer to a turn.
+
+    Args:
+        asked: what the turn asks for.
+        words: the directives of its text.
+        options: of the site.
+        group: the calls that are due (`group_of`).
+        call_ids: fresh ids, one for each of them.
+    """
     size = words.number(Word.SIZE, options.size)
-    group = group_of(asked, words)
     native = group is not None and group.form is not CallForm.TEXT
     calls = group.calls if group is not None and native else ()
     return Answer(
@@ -94,8 +150,36 @@ def compose(asked: Asked, words: Directives, options: DemoOptions, call_ids: Seq
 
 
 def group_of(asked: Asked, words: Directives) -> CallGroup | None:
-    """The tool calls that are due: the n-th group of the user text after n rounds of results."""
+    """The tool calls that a directive makes due: the n-th group of the user text after n rounds of results."""
     return words.groups[asked.step] if asked.step < len(words.groups) else None
+
+
+def is_shaped(words: Directives, options: DemoOptions) -> bool:
+    """Whether directives or options say what the answer is, so that the words are not looked at for tools."""
+    return bool(words.groups) or options.chunks is not None or not _SHAPING.isdisjoint(words.values)
+
+
+def wanted_group(asked: Asked, offer: Offer) -> CallGroup | None:
+    """The call that the words ask for: of the n-th tool that they ask for, after n rounds of results.
+
+    Where a call is demanded the first tool that was offered stands in for what the words lack.
+    """
+    plain = without_directives(asked.text)[:READ_CHARS]
+    picks = picks_of(plain, offer.tools)
+    due = [(pick, arguments_for(pick, plain)) for pick in picks]
+    due = [(pick, arguments) for pick, arguments in due if pick.certain or arguments.found]
+    if asked.step < len(due):
+        pick, arguments = due[asked.step]
+        return _group(offer, pick, arguments)
+    if not (offer.must and offer.tools):
+        return None
+    demanded = picks[-1] if picks else Pick(offer.tools[0], plain)
+    return _group(offer, demanded, arguments_for(demanded, plain))
+
+
+def _group(offer: Offer, pick: Pick, arguments: Arguments) -> CallGroup:
+    call = WantedCall(pick.tool.name, msgspec.json.encode(arguments.values).decode())
+    return CallGroup(CallForm.TEXT if offer.in_words else CallForm.DELTAS, (call,))
 
 
 def _pieces(asked: Asked, words: Directives, options: DemoOptions, group: CallGroup | None) -> Sequence[str]:
@@ -103,14 +187,16 @@ def _pieces(asked: Asked, words: Directives, options: DemoOptions, group: CallGr
     if group is not None and group.form is CallForm.TEXT:
         return _cut(words.text(Word.SAY) + _protocol_text(group.calls), size)
     if asked.outcomes and group is None:
-        return _cut("RESULTS " + "; ".join(f"{each.name}={each.content}" for each in asked.outcomes), size)
+        return _cut(answer_from(without_directives(asked.text), asked.outcomes), size)
     if Word.SAY in words:
         return _cut(words.text(Word.SAY), size)
     if Word.HUGE in words:
         return ("x" * words.number(Word.HUGE, 1),)
     if group is not None or Word.BAD_TOOL in words:
         return ()
-    chunks = words.number(Word.CHUNKS, options.chunks)
+    if options.chunks is None and _NUMBERED.isdisjoint(words.values):
+        return _cut(answer_about(asked.text, without_directives(asked.text)), size)
+    chunks = words.number(Word.CHUNKS, options.chunks or _CHUNKS)
     return numbered_text(asked.text, chunks, size, foreign=Word.UNICODE in words)
 
 

@@ -21,7 +21,7 @@ class Ask(Struct, frozen=True, kw_only=True):
 
 
 class _Body(Struct, frozen=True, kw_only=True):
-    """What stands in the JSON; other fields (sampling, tools) are taken and not looked at."""
+    """What stands in the JSON; other fields (sampling) are taken and not looked at."""
 
     request: Ask
     messages: list[msgspec.Raw] = field(default_factory=list)
@@ -30,6 +30,8 @@ class _Body(Struct, frozen=True, kw_only=True):
     exchange_id: str | None = None
     is_personalized: bool = True
     max_tokens: int | None = None
+    tools: list[Any] | None = None
+    tool_choice: Any = None
 
 
 _BODY: Final = msgspec.json.Decoder(_Body)
@@ -44,6 +46,9 @@ class Chat:
     """What the session is to keep: the messages sent, or the query where none were."""
     stream: bool
     session_id: str | None
+    tools: tuple[Any, ...] = ()
+    """As they came: in OpenAI's shape, as far as the client keeps to it."""
+    tool_choice: Any = None
 
 
 def decode_chat(body: bytes) -> Chat:
@@ -57,4 +62,11 @@ def decode_chat(body: bytes) -> Chat:
     if not messages:
         spoken = {"role": "user", "content": decoded.request.query}
         messages = (Kept.of(msgspec.json.encode(spoken)),)
-    return Chat(decoded.request, messages, decoded.stream, decoded.session_id)
+    return Chat(
+        ask=decoded.request,
+        messages=messages,
+        stream=decoded.stream,
+        session_id=decoded.session_id,
+        tools=tuple(decoded.tools or ()),
+        tool_choice=decoded.tool_choice,
+    )

@@ -8,17 +8,19 @@ messages are in the context, and so is what was said, even if the client left be
 
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import chain
 from typing import Final, assert_never
 
 import msgspec
 import trio
 
 from mix2api.demo import frames
-from mix2api.demo.answers import Answer, compose, group_of
+from mix2api.demo.answers import Answer, compose, group_of, is_shaped, wanted_group
 from mix2api.demo.bodies import Chat, decode_chat
 from mix2api.demo.connection import Connection, Incoming
 from mix2api.demo.contexts import Asked, SiteSession, read_asked, tokens
 from mix2api.demo.directives import Directives, WrongDirective, find_directives
+from mix2api.demo.offers import Offer, native_offer, told_offer
 from mix2api.demo.script import Break, Ending, Frame, Pause, Script, Silence, Step
 from mix2api.demo.site import Received, Site, UnknownSession
 from mix2api.demo.transcript import Transcript
@@ -164,8 +166,10 @@ class _Turn:
         self, asked: Asked, session: SiteSession, transcript: Transcript, *, streams: bool
     ) -> None:
         group = group_of(asked, self._words)
+        if group is None and not is_shaped(self._words, self._site.options):
+            group = wanted_group(asked, self._offer(session))
         call_ids = [self._site.mint("call") for _ in group.calls] if group is not None else []
-        answer = compose(asked, self._words, self._site.options, call_ids)
+        answer = compose(asked, self._words, self._site.options, group, call_ids)
         if not streams or Word.JSON_ERROR in self._words:
             await self._send_whole(answer, session.chars, transcript)
             return
@@ -177,6 +181,16 @@ class _Turn:
             context_chars=session.chars,
         )
         await self._send_stream(script.steps(), transcript)
+
+    def _offer(self, session: SiteSession) -> Offer:
+        """The tools that this turn offers: its own fields, else what it and the session were told in words."""
+        chat = self._chat
+        if chat.tools:
+            return native_offer(chat.tools, chat.tool_choice)
+        # The newest words count; the query comes last, because what stands in the messages need not stand there, too.
+        told = (each.seen.text for each in reversed(session.kept) if each.seen.role == "system")
+        now = [each.seen.text for each in chat.messages if each.seen.role == "system"]
+        return told_offer(chain(told, (chat.ask.query,)), "\n".join((*now, chat.ask.query)))
 
     async def _send_whole(self, answer: Answer, context_chars: int, transcript: Transcript) -> None:
         words = self._words

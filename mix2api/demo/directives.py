@@ -7,6 +7,7 @@ prompts hold shell tests and wiki links. A word that stands twice counts as it s
 
 import json
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
@@ -82,6 +83,39 @@ def find_directives(text: str) -> Directives:
     """
     values: dict[Word, str] = {}
     groups: list[CallGroup] = []
+    for each in _scan(text):
+        values[each.word] = each.value
+        if each.calls:
+            groups.append(CallGroup(CallForm(each.word), each.calls))
+    return Directives(values, tuple(groups))
+
+
+def without_directives(text: str) -> str:
+    """The text's own words: all that stands outside its directives, stripped.
+
+    Raises:
+        WrongDirective: as `find_directives` does.
+    """
+    words: list[str] = []
+    position = 0
+    for each in _scan(text):
+        words.append(text[position : each.start])
+        position = each.end
+    return "".join((*words, text[position:])).strip()
+
+
+@frozen
+class _Found:
+    """One directive where it stands in a text, its value checked."""
+
+    start: int
+    end: int
+    word: Word
+    value: str = ""
+    calls: tuple[WantedCall, ...] = ()
+
+
+def _scan(text: str) -> Iterator[_Found]:
     position = 0
     while (opening := _OPENING.search(text, position)) is not None:
         position = opening.end()
@@ -90,14 +124,12 @@ def find_directives(text: str) -> Directives:
         word, rule = Word(opening[1]), RULES[Word(opening[1])]
         if rule.takes is Takes.CALLS and opening[2] == ":":
             calls, position = _read_calls(word, text, position)
-            groups.append(CallGroup(CallForm(word), calls))
-            values[word] = ""
+            yield _Found(opening.start(), position, word, calls=calls)
             continue
         raw: str | None = None
         if opening[2] == ":":
             raw, position = _read_value(word, text, position)
-        values[word] = _checked(word, rule, raw)
-    return Directives(values, tuple(groups))
+        yield _Found(opening.start(), position, word, _checked(word, rule, raw))
 
 
 def _read_value(word: Word, text: str, start: int) -> tuple[str, int]:

@@ -12,8 +12,8 @@ class DemoOptions:
     """0 takes a free one; the handle that `serve_demo` reports has it."""
     pace_ms: int = field(default=0, validator=validators.ge(0))
     """Milliseconds between two deltas; 0 is as fast as the socket takes them."""
-    chunks: int = field(default=16, validator=validators.ge(1))
-    """Deltas of an answer that no directive shapes."""
+    chunks: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    """Numbered deltas of an answer that no directive shapes; None answers in sentences and calls tools."""
     size: int = field(default=24, validator=validators.ge(1))
     """Characters of a delta."""
     context_window: int = field(default=128_000, validator=validators.ge(1))

@@ -219,9 +219,8 @@ class Script:
         yield Frame(frame("tool-output-error", toolCallId=id_, errorText=why))
 
     def _finish(self) -> Iterator[Step]:
-        place = self.words.text(Word.USAGE)
-        # Counted only when it is told: that reads a long answer once more.
-        usage = usage_of(self.answer, self.context_chars) if place else {}
+        place = self.words.text(Word.USAGE, "data")
+        usage = usage_of(self.answer, self.context_chars)
         yield Frame(frame("finish-step"))
         if place == "data":
             yield Frame(frame("data-usage", data=usage))
@@ -244,7 +243,7 @@ def error_text(words: Directives, word: Word) -> str:
 def usage_of(answer: Answer, context_chars: int) -> dict[str, int]:
     """Token figures by the site's own count; the context is what the session held when the answer began."""
     reasoning = tokens(sum(map(len, answer.reasoning)))
-    text = tokens(sum(map(len, answer.pieces)) + sum(len(call.arguments) for call in answer.calls))
+    text = tokens(answer.chars + sum(len(call.arguments) for call in answer.calls))
     asked = tokens(context_chars)
     return {
         "inputTokens": asked,

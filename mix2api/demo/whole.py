@@ -28,7 +28,7 @@ def whole_body(answer: Answer, ids: Ids, words: Directives, context_chars: int) 
     if fault is not None:
         return error_body(error_text(words, fault))
     body: dict[str, object] = _form(answer, ids, words)
-    if Word.USAGE in words:
+    if words.text(Word.USAGE) != "none":
         body["usage"] = usage_of(answer, context_chars)
     encoded = msgspec.json.encode(body)
     return encoded[:-1] if Word.BAD_JSON in words else encoded

@@ -93,14 +93,20 @@ def _choice(meaning: str, *choices: str) -> Rule:
 RULES: Final[dict[Word, Rule]] = {
     Word.SAY: Rule("answer TEXT (may be empty), cut into deltas of `size` characters", Takes.TEXT),
     Word.CHUNKS: _number("answer N numbered deltas", 1, 1_000_000),
-    Word.SIZE: _number("N characters per delta", 1, 1_000_000),
+    Word.SIZE: _number(
+        "N characters per delta; without other words of the answer, numbered deltas", 1, 1_000_000
+    ),
     Word.PACE: _number("N milliseconds between deltas"),
-    Word.UNICODE: Rule("put U+2028, an emoji and CJK into every numbered delta"),
+    Word.UNICODE: Rule("answer numbered deltas with U+2028, an emoji and CJK in each"),
     # 256 MiB: far over any frame limit worth testing, still within a small machine's memory.
     Word.HUGE: _number("answer one delta of N times the letter x", 1, 1 << 28),
     Word.REASONING: Rule("reason TEXT before answering", Takes.TEXT),
     Word.USAGE: _choice(
-        "tell token usage: in a frame of its own or in the finish", "data", "metadata", "finish"
+        "where token usage is told: in a frame of its own (as without this word), in the finish, or not at all",
+        "data",
+        "metadata",
+        "finish",
+        "none",
     ),
     Word.UNKNOWN_FRAMES: Rule("mix comments, other SSE fields and frames of unknown types in"),
     Word.LENGTH: Rule("finish with `length`"),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from asks import Kind, Tool
 from attrs import frozen
 
+from mix2api.demo import ToolOutcome, answer_text
 from mix2api.vocabulary import EndReason
 
 WEATHER: Final = Tool(
@@ -150,7 +151,7 @@ CASES: Final[tuple[Case, ...]] = (
         prompt=_CALLS_WEATHER,
         tool=WEATHER,
         tool_result="18 degrees",
-        text="RESULTS get_weather=18 degrees",
+        text=answer_text(_CALLS_WEATHER, ToolOutcome(WEATHER.name, "18 degrees")),
         calls=True,
         lines=(_CALLED, _STOPPED),
     ),

@@ -8,10 +8,8 @@ from cases import ARGUMENTS, WEATHER, Case, Ended, Failed, Text
 from clients import Client
 from systems import MODELS, Line
 
-from mix2api.demo import DemoOptions, numbered_text
+from mix2api.demo import answer_text
 from mix2api.demo.contexts import tokens
-from mix2api.demo.directives import find_directives
-from mix2api.demo.words import Word
 
 
 def findings(case: Case, client: Client, ask: Ask, seen: Seen) -> Iterator[str]:
@@ -39,21 +37,14 @@ def log_findings(case: Case, client: Client, lines: Sequence[Line]) -> Iterator[
     yield from _differs("log: client", {line["client"] for line in lines} - {client.known_as.value}, set())
 
 
-def whole_text(prompt: str) -> str:
-    """What the site answers to a prompt without `say` and tools."""
-    words, options = find_directives(prompt), DemoOptions()
-    chunks = words.number(Word.CHUNKS, options.chunks)
-    return "".join(numbered_text(prompt, chunks, options.size, foreign=Word.UNICODE in words))
-
-
 def _text(case: Case, ask: Ask, seen: Seen) -> Iterator[str]:
     match case.text:
         case Text.NOTHING:
             yield from _differs("text", seen.text, "")
         case Text.WHOLE:
-            yield from _differs("text", seen.text, whole_text(ask.prompt))
+            yield from _differs("text", seen.text, answer_text(ask.prompt))
         case Text.BEGINNING:
-            whole = whole_text(ask.prompt)
+            whole = answer_text(ask.prompt)
             if not seen.text or seen.text == whole or not whole.startswith(seen.text):
                 yield f"text: {_cut(seen.text)} is no beginning of {_cut(whole)}"
         case _:

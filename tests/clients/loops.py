@@ -83,7 +83,7 @@ class Loop:
     @property
     def text(self) -> set[str]:
         """What the site says at last: the results that it got in the last round."""
-        return {f"{ran.name}={ran.name}:{ran.n}" for ran in self.rounds[-1]}
+        return {f"The tool {ran.name} answered: {ran.name}:{ran.n}" for ran in self.rounds[-1]}
 
     @property
     def ran(self) -> list[Ran]:

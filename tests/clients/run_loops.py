@@ -107,8 +107,9 @@ def _ask(framework: Framework, loop: Loop, site: Site, url: str) -> LoopAsk:
 
 def _findings(loop: Loop, seen: LoopSeen) -> Iterator[str]:
     yield from seen.complaints
-    text = set(seen.text.removeprefix("RESULTS ").split("; "))
-    if text != loop.text:
+    told = seen.text.splitlines()
+    # The first line quotes the question; results may come in any order.
+    if set(told[-len(loop.text) :]) != loop.text:
         yield f"the last word is {seen.text!r} instead of {sorted(loop.text)}"
     if sorted(seen.ran) != loop.ran:
         yield f"was run: {seen.ran}"

@@ -40,7 +40,7 @@ class Client:
         assert len(got.calls) == 2
         self.messages += [*self.habit.echo(got), *self.habit.results(got)]
         got = await self._ask()
-        assert got.text.startswith("RESULTS")
+        assert "\nThe tool " in got.text
         self.messages += [*self.habit.echo(got), *self.habit.second]
         assert (await self._ask()).text == "done"
 

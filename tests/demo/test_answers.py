@@ -2,15 +2,39 @@ import hashlib
 
 import pytest
 
-from mix2api.demo.answers import FOREIGN, Answer, Call, compose, numbered_text
+from mix2api.demo.answers import (
+    FOREIGN,
+    Answer,
+    Call,
+    answer_text,
+    compose,
+    group_of,
+    is_shaped,
+    numbered_text,
+    wanted_group,
+)
 from mix2api.demo.contexts import Asked, ToolOutcome
 from mix2api.demo.directives import CallForm, find_directives
+from mix2api.demo.offers import NOTHING_OFFERED, Offer, OfferedTool
 from mix2api.demo.options import DemoOptions
+from mix2api.demo.sentences import answer_about, answer_from
+
+NUMBERED = DemoOptions(chunks=2, size=16)
+WEATHER = OfferedTool(
+    "get_weather",
+    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+TIME = OfferedTool("get_time")
 
 
 def answer_to(text: str, *outcomes: ToolOutcome, step: int = 0) -> Answer:
-    words = find_directives(text)
-    return compose(Asked(text, outcomes, step), words, DemoOptions(chunks=2, size=16), ["c1", "c2"])
+    words, asked = find_directives(text), Asked(text, outcomes, step)
+    return compose(asked, words, NUMBERED, group_of(asked, words), ["c1", "c2"])
+
+
+def called(text: str, *tools: OfferedTool, step: int = 0, must: bool = False) -> list[tuple[str, str]]:
+    group = wanted_group(Asked(text, step=step), Offer(tools, must=must))
+    return [] if group is None else [(call.name, call.arguments) for call in group.calls]
 
 
 def test_the_numbered_text_is_a_function_of_what_was_asked() -> None:
@@ -85,5 +109,74 @@ def test_groups_of_calls_are_steps_and_then_the_results_are_quoted() -> None:
     assert [call.name for call in answer_to(text).calls] == ["a"]
     assert [call.name for call in answer_to(text, outcome, step=1).calls] == ["b"]
     last = answer_to(text, outcome, ToolOutcome("b", "2"), step=2)
-    assert "".join(last.pieces) == "RESULTS a=1; b=2"
+    assert "".join(last.pieces) == "The tool a answered: 1\nThe tool b answered: 2"
     assert (last.calls, last.finish) == ((), "stop")
+
+
+@pytest.mark.parametrize("chunks", [1, 16, 99_999, 100_000, 100_123])
+@pytest.mark.parametrize("size", [1, 16, 24])
+def test_the_length_of_a_numbered_text_is_known_without_making_it(chunks: int, size: int) -> None:
+    text = numbered_text("x", chunks, size)
+    assert text.chars == sum(map(len, text))
+
+
+def test_without_directives_the_answer_is_sentences_in_deltas_of_the_size() -> None:
+    asked = Asked("Why is the sky blue?")
+    said = compose(asked, find_directives(asked.text), DemoOptions(size=10), None, ())
+    assert "".join(said.pieces) == answer_about(asked.text, asked.text) == answer_text(asked.text)
+    assert {len(piece) for piece in said.pieces[:-1]} == {10}
+    assert said.chars == len(answer_text(asked.text))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("a [[say:b]]", "b"),
+        ("a [[chunks:3]]", "".join(numbered_text("a [[chunks:3]]", 3, 24))),
+        ("a [[size:40]]", "".join(numbered_text("a [[size:40]]", 16, 40))),
+        ("a [[unicode]]", "".join(numbered_text("a [[unicode]]", 16, 24, foreign=True))),
+        ("a [[usage]]", answer_about("a [[usage]]", "a")),
+    ],
+)
+def test_the_text_that_belongs_to_a_prompt_can_be_had(prompt: str, text: str) -> None:
+    assert answer_text(prompt) == text
+
+
+def test_the_text_that_belongs_to_results_can_be_had() -> None:
+    outcome = ToolOutcome("a", "1")
+    assert answer_text("go [[tools:a]]", outcome) == answer_from("go", [outcome])
+
+
+def test_the_words_call_the_tool_that_they_ask_for_with_what_they_say() -> None:
+    assert called("What is the weather in Oslo?", WEATHER, TIME) == [("get_weather", '{"city":"Oslo"}')]
+    assert called("What is the weather in Oslo?") == []
+    assert called("Hello!", WEATHER, TIME) == []
+
+
+def test_the_tools_of_one_text_are_called_one_a_round() -> None:
+    text = "Tell me the weather in Oslo and then the time."
+    assert called(text, WEATHER, TIME) == [("get_weather", '{"city":"Oslo"}')]
+    assert called(text, WEATHER, TIME, step=1) == [("get_time", "{}")]
+    assert called(text, WEATHER, TIME, step=2) == []
+
+
+def test_a_demanded_call_is_made_whatever_the_words_say() -> None:
+    assert called("Hello!", TIME, WEATHER, must=True) == [("get_time", "{}")]
+    assert called("The weather in Oslo!", TIME, WEATHER, step=5, must=True) == [
+        ("get_weather", '{"city":"Oslo"}')
+    ]
+    assert called("Hello!", must=True) == []
+
+
+def test_a_tool_told_in_words_is_called_in_words() -> None:
+    assert wanted_group(Asked("time?"), NOTHING_OFFERED) is None
+    group = wanted_group(Asked("time?"), Offer((TIME,), in_words=True))
+    assert group is not None
+    assert group.form is CallForm.TEXT
+
+
+@pytest.mark.parametrize("text", ["[[chunks:3]]", "[[say:x]]", "[[tools:a]]", "[[huge:3]]", "[[bad_tool:a]]"])
+def test_a_directive_that_shapes_the_answer_leaves_no_room_for_tools(text: str) -> None:
+    assert is_shaped(find_directives(text), DemoOptions())
+    assert not is_shaped(find_directives("[[usage]] [[pace:1]]"), DemoOptions())
+    assert is_shaped(find_directives(""), NUMBERED)

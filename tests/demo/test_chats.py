@@ -173,7 +173,7 @@ async def test_a_value_changes_what_a_directive_does(text: str, check: Check, cl
     assert check(await client.ask(text))
 
 
-async def test_the_standing_answer_is_numbered_and_one_frame_is_one_chunk(client: Any) -> None:
+async def test_a_site_set_to_chunks_numbers_them_and_one_frame_is_one_chunk(client: Any) -> None:
     got = await client.ask("hello")
     assert got.text == "".join(numbered_text("hello", 4, 20))
     assert got.headers["content-type"] == "text/event-stream"
@@ -183,7 +183,7 @@ async def test_the_standing_answer_is_numbered_and_one_frame_is_one_chunk(client
     assert got.types == [
         *["start", "start-step", "text-start"],
         *["text-delta"] * 4,
-        *["text-end", "finish-step", "finish"],
+        *["text-end", "finish-step", "data-usage", "finish"],
     ]
 
 
@@ -238,7 +238,7 @@ async def test_a_loop_of_tools_goes_step_by_step_to_an_answer(demo: Demo, client
     assert call["toolName"] == "c"
     last_result = {"role": "tool", "tool_call_id": call["toolCallId"], "content": "done"}
     last = await client.chat(body_of([last_result], session_id=session_id))
-    assert last.text == "RESULTS c=done"
+    assert last.text == "The tool c answered: done"
     kept = demo.sessions[session_id].messages
     assert [message["role"] for message in kept] == [
         *["user", "assistant", "tool", "tool"],
@@ -254,7 +254,7 @@ async def test_a_whole_history_on_a_fresh_session_is_at_the_same_step(client: An
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "x1", "content": "42"},
     ]
-    assert (await client.chat(body_of(history))).text == "RESULTS a=42"
+    assert (await client.chat(body_of(history))).text == "The tool a answered: 42"
 
 
 async def test_an_unknown_session_is_told_so(client: Any) -> None:

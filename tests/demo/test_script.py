@@ -33,7 +33,7 @@ def test_a_plain_answer_has_the_order_of_the_protocol() -> None:
     assert types_of(steps) == [
         *["start", "start-step", "text-start"],
         *["text-delta"] * 3,
-        *["text-end", "finish-step", "finish"],
+        *["text-end", "finish-step", "data-usage", "finish"],
     ]
     assert steps[-1] == Ending(DONE)
     assert "".join(step.said for step in steps if isinstance(step, Frame)) == "one two three"

@@ -12,7 +12,9 @@ CALL = Call("c1", "a", '{"x":1}')
 
 def body_of(text: str, **answer: object) -> object:
     said = Answer(**{"pieces": ("one ", "two")} | answer)  # type: ignore[arg-type]
-    return msgspec.json.decode(whole_body(said, Ids("s1", "e1"), find_directives(text), 0))
+    return msgspec.json.decode(
+        whole_body(said, Ids("s1", "e1"), find_directives(f"{text} [[usage:none]]"), 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,8 +44,11 @@ def test_errors_are_an_error_object(word: str) -> None:
     assert body_of(f"[[{word}]]") == {"error": {"message": f"an error, as asked for by {word}"}}
 
 
-def test_usage_stands_beside_the_answer_when_asked_for() -> None:
-    assert body_of("[[usage]]")["usage"]["outputTokens"] == 2  # type: ignore[index]
+def test_usage_stands_beside_the_answer_unless_a_word_forbids_it() -> None:
+    said = Answer(pieces=("one ", "two"))
+    body = msgspec.json.decode(whole_body(said, Ids("s1", "e1"), find_directives(""), 0))
+    assert body["usage"]["outputTokens"] == 2
+    assert "usage" not in body_of("")  # type: ignore[operator]
 
 
 def test_broken_json_cannot_be_read() -> None:

@@ -51,12 +51,12 @@ class Plant:
     def prompt(self) -> str:
         # No quotes and no line ends: `msgspec` decodes such texts through a growing buffer of its own (ADR 18).
         filling = " filling" * (self.filling // 24)
-        return f"{self.directive} remember {self.prompt_word}{filling} {self.prompt_word}{filling} {self.prompt_word}"
+        return f"[[chunks:16]] {self.directive} remember {self.prompt_word}{filling} {self.prompt_word}{filling} {self.prompt_word}"
 
     @property
     def answer_word(self) -> str:
         """The first delta of the site's answer, which is made of the prompt."""
-        return next(iter(numbered_text(self.prompt, 16, 24)))
+        return numbered_text(self.prompt, 16, 24)[0]
 
     @property
     def headers(self) -> Mapping[str, str]:

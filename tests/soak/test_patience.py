@@ -4,7 +4,7 @@ import pytest
 from redis_server import RedisServer
 from whole_system import Shape, whole_system
 
-from mix2api.demo import numbered_text
+from mix2api.demo import answer_text
 
 pytestmark = [pytest.mark.soak, pytest.mark.parametrize("shape", Shape)]
 _LIMIT_S = 180
@@ -15,7 +15,7 @@ async def test_a_stream_of_ninety_seconds_arrives_whole(shape: Shape, redis_serv
     async with whole_system(shape, redis_server.url, limit_s=_LIMIT_S) as system:
         answer = await system.client.ask(prompt, stream=True)
         assert answer.finish_reason() == "stop"
-        assert answer.text() == "".join(numbered_text(prompt, 900, 24))
+        assert answer.text() == answer_text(prompt)
         assert answer.payloads()[-1] == "[DONE]"
         report = await system.check_log(runs=1)
         assert report["done_coverage"] == 1.0
@@ -27,7 +27,7 @@ async def test_forty_silent_seconds_are_filled_with_comments(shape: Shape, redis
         answer = await system.client.ask(prompt, stream=True)
         assert answer.body.count(b": keep-alive\n\n") >= 3  # after 3 s with the headers, then every 15 s
         assert answer.finish_reason() == "stop"
-        assert answer.text() == "".join(numbered_text(prompt, 16, 24))
+        assert answer.text() == answer_text(prompt)
         await system.check_log(runs=1)
 
 
@@ -36,5 +36,5 @@ async def test_a_whole_answer_may_take_ninety_seconds(shape: Shape, redis_server
     async with whole_system(shape, redis_server.url, limit_s=_LIMIT_S) as system:
         answer = await system.client.ask(prompt)
         assert answer.finish_reason() == "stop"
-        assert answer.text() == "".join(numbered_text(prompt, 16, 24))
+        assert answer.text() == answer_text(prompt)
         await system.check_log(runs=1)

@@ -8,7 +8,7 @@ from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, until, whole_system
 
 from mix2api.actors.session import SessionActor
-from mix2api.demo import DemoOptions, numbered_text
+from mix2api.demo import DemoOptions, answer_text
 
 CROWD = 300
 LEAVERS = 60
@@ -41,7 +41,7 @@ async def stay(system: WholeSystem, number: int, wrong: list[str]) -> None:
     """Reads to the end, every third one as one JSON body; every byte is checked."""
     prompt = f"number {number}"
     answer = await system.client.ask(prompt, stream=number % 3 > 0)
-    if answer.finish_reason() != "stop" or answer.text() != "".join(numbered_text(prompt, 16, 24)):
+    if answer.finish_reason() != "stop" or answer.text() != answer_text(prompt):
         wrong.append(f"{prompt}: {answer.status} {answer.body[-300:]!r}")
 
 

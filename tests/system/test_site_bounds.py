@@ -13,7 +13,7 @@ from upstreams.loopback import LAST_CHUNK, SSE_HEAD, Connection, chunked, head, 
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import ASK, Conversation
 
-from mix2api.demo import numbered_text
+from mix2api.demo import answer_text
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt
 
 pytestmark = pytest.mark.parametrize("shape", Shape)
@@ -220,5 +220,5 @@ async def test_an_answer_of_many_backlogs_arrives_whole(
     async with whole_system(shape, redis_server.url, MIX2API_STREAM_BACKLOG_BYTES="64kb") as system:
         prompt = "[[chunks:2000]] [[size:1000]]"
         answer = await system.client.ask(prompt, headers=_ID, stream=stream)
-        assert (answer.text(), answer.finish_reason()) == ("".join(numbered_text(prompt, 2000, 1000)), "stop")
+        assert (answer.text(), answer.finish_reason()) == (answer_text(prompt), "stop")
         await system.check_log(runs=1)

@@ -8,7 +8,7 @@ from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, until, whole_system
 from wire_client import Answer
 
-from mix2api.demo import numbered_text
+from mix2api.demo import answer_text
 from mix2api.vocabulary import SUCCESSES, EndReason, Receipt
 
 _ID = {"x-request-id": "away"}
@@ -113,7 +113,7 @@ async def test_a_stream_goes_on_while_the_store_is_away(*, killed: bool, server:
             answer = await asked.rest(head)
             come_back(server, killed=killed)
             assert answer.finish_reason() == "stop"
-            assert answer.text() == "".join(numbered_text(_PROMPT, 60, 24))
+            assert answer.text() == answer_text(_PROMPT)
             run = await system.ended_run_of("away")
             assert run.end.end_reason is EndReason.STOP
             assert (await system.wait_receipts(1))[run.run_id] == Receipt.END_UNACKED
@@ -136,7 +136,7 @@ async def test_a_relayed_stream_gets_its_ending_once_the_store_is_back(
         assert answer.payloads()[-1] == "[DONE]"
         assert answer.finish_reason() in {"stop", "error"}
         if answer.finish_reason() == "stop":
-            assert answer.text() == "".join(numbered_text(_PROMPT, 60, 24))
+            assert answer.text() == answer_text(_PROMPT)
         await system.check_log(runs=1)
 
 
@@ -154,7 +154,7 @@ async def test_a_relayed_stream_goes_on_whole_when_the_store_is_back_soon(
             come_back(server, killed=killed)
             answer = await asked.rest(head)
         assert answer.finish_reason() == "stop"
-        assert answer.text() == "".join(numbered_text(prompt, 200, 24))
+        assert answer.text() == answer_text(prompt)
 
 
 @pytest.mark.parametrize("killed", [False, True], ids=["paused", "killed"])

@@ -7,7 +7,7 @@ from redis_server import RedisServer
 from whole_system import Shape, whole_system
 from wire_client import Answer
 
-from mix2api.demo import numbered_text
+from mix2api.demo import answer_text
 
 pytestmark = pytest.mark.parametrize("shape", Shape)
 _WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
@@ -28,7 +28,7 @@ async def test_a_stream_is_role_text_finish_and_done(shape: Shape, redis_server:
         assert deltas(answer)[-1] == {}
         assert [choice["finish_reason"] for choice in answer.choices()] == [None] * 201 + ["stop"]
         assert answer.payloads()[-1] == "[DONE]"
-        assert answer.text() == "".join(numbered_text(prompt, 200, 24, foreign=True))
+        assert answer.text() == answer_text(prompt)
         assert {chunk["id"] for chunk in answer.chunks()} == {
             f"chatcmpl-{answer.headers['x-mix2api-run-id']}"
         }
@@ -120,7 +120,7 @@ async def test_a_silence_is_filled_with_comments(shape: Shape, redis_server: Red
         assert answer.body.startswith(b": keep-alive\n\n")
         assert answer.body.count(b": keep-alive\n\n") >= 2
         assert answer.finish_reason() == "stop"
-        assert answer.text() == "".join(numbered_text(prompt, 16, 24))
+        assert answer.text() == answer_text(prompt)
 
 
 async def test_the_callers_request_id_goes_everywhere(shape: Shape, redis_server: RedisServer) -> None:

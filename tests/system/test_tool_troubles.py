@@ -66,7 +66,7 @@ async def test_a_legacy_caller_s_loop_closes(
         text = f'[[{directive}:read{{"n":1}}]][[{directive}:read{{"n":2}}]]'
         url = f"http://127.0.0.1:{system.client.port}/v1"
         said, rounds = await trio.to_thread.run_sync(partial(legacy_loop, url, text, stream=stream))
-        assert (said, rounds) == ("RESULTS read=2", 2)
+        assert (said, rounds) == ("The tool read answered: 2", 2)
         assert len(system.demo.sessions) == 1
         report = await system.check_log(runs=3)
         assert report["by_end_reason"] == {"stop": 1, "tool_calls": 2}
