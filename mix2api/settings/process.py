@@ -23,7 +23,7 @@ class Storing:
             Choice(StoreMode),
             "auto",
             "`auto`: Redis if `REDIS_URL` is given, else the embedded store; `redis`: Redis or nothing; "
-            "`memory`: the embedded store (a redis-server of our own, on disk, in the data directory)",
+            "`memory`: the embedded store (a Valkey or Redis server of our own, on disk, in the data directory)",
         )
     )
     redis_url: str | None = held(

