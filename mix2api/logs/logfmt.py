@@ -1,6 +1,7 @@
 """One log line as `key=value` fields, for grep: time, level and event first, then the fields as they were given.
 
-Strings are quoted only where they need it; booleans are `true` and `false`, what is absent is `none`.
+Strings are quoted only where they need it; booleans are `true` and `false`, what is absent is `none`. ADR 29 says why
+structlog's own renderer cannot write these lines.
 """
 
 import json

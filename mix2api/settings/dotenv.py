@@ -2,7 +2,8 @@ r"""Reads a `.env` file as the earlier Node adapter's loader did, so that operat
 
 `NAME=value` lines, optional `export`, `#` comments, values in single, double or back quotes (which may span lines). In
 double quotes `\n`, `\r` and `\"` are read; nothing is ever expanded. Unlike python-dotenv, and like Node's loader, a `#`
-ends an unquoted value even without a space before it; because that surprises people, it is remarked on.
+ends an unquoted value even without a space before it; because that surprises people, it is remarked on. ADR 29 says why
+python-dotenv cannot do the same.
 """
 
 import re
