@@ -148,5 +148,11 @@ class NoDescriptor(StoreUnavailable):
         super().__init__("this process has no file descriptor left; try again")
 
 
+class AdapterError(ClientVisibleError):
+    """A fault of ours."""
+
+    code = "adapter_error"
+
+
 class ConfigurationError(Exception):
     """A setting or the environment is wrong: one line that says what to do; the command exits with 2."""

@@ -78,8 +78,17 @@ class ReplyBuffer:
             await self._taken.wait()
 
     async def take(self) -> list[Reply]:
-        """Waits for at least one reply, or a nudge, and gives those that are pending, of many the first `PIECE_BYTES`."""
-        await self._ready.wait()
+        """Waits for at least one reply, or a nudge, and gives those that are pending, of many the first `PIECE_BYTES`.
+
+        What is pending is given at once, without a turn of the loop: the writer has to run before there is more. Of a
+        backlog, others get a turn before each piece.
+        """
+        if not self._ready.is_set():
+            await self._ready.wait()
+        elif self.held_bytes > PIECE_BYTES:
+            await trio.lowlevel.checkpoint()
+        else:
+            await trio.lowlevel.checkpoint_if_cancelled()
         taken, held = self._pending, self.held_bytes
         if held > PIECE_BYTES and len(taken) > 1:
             # Taken by number: of a burst the replies are of one size, nearly.

@@ -9,20 +9,18 @@ from collections import Counter
 from types import AsyncGeneratorType, CoroutineType, FrameType, TracebackType
 from typing import Any
 
-from hypercorn.protocol.http_stream import HTTPStream
 from quart import Response
 
 from mix2api.actors.run import Run
 from mix2api.actors.translation import Translation
 from mix2api.actors.turns import PendingTurn
-from mix2api.edge.bodies import LimitedBody
+from mix2api.edge.bodies import RequestBody
 from mix2api.edge.chat import _Run
-from mix2api.edge.connection import EdgeConnection, EdgeRequest
+from mix2api.edge.connection import Connection
 from mix2api.edge.delivery import Delivery
-from mix2api.edge.protocol import Protocol
 from mix2api.edge.rendering import StreamRenderer
-from mix2api.edge.responder import StreamBody, WholeBody
-from mix2api.edge.server import _Connection
+from mix2api.edge.request import EdgeRequest
+from mix2api.edge.request_head import RequestHead
 from mix2api.relay.messages import RelayedTurn
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.worker_port import Submission
@@ -35,30 +33,26 @@ from mix2api.wire.turn import Message, Turn
 
 HOLDERS: tuple[type[Any], ...] = (
     ChunkWriter,
+    Connection,
     Delivery,
-    EdgeConnection,
     EdgeRequest,
     Exchange,
-    HTTPStream,
     HttpRequest,
-    LimitedBody,
     Message,
     MixStream,
     PendingTurn,
-    Protocol,
     RelayedTurn,
     ReplyBuffer,
+    RequestBody,
+    RequestHead,
     Response,
     Run,
-    StreamBody,
     StreamRenderer,
     Submission,
     Translation,
     Turn,
     UpstreamCall,
     WholeAnswer,
-    WholeBody,
-    _Connection,
     _Run,
 )
 """The types of ours, and of the libraries under us, that a request's or an answer's content passes through."""

@@ -1,5 +1,5 @@
-"""The HTTP edge: Quart on trio, served by Hypercorn. Knows OpenAI's wire and the `Dispatch` port, nothing of upstreams.
+"""The HTTP edge. Knows OpenAI's wire and the `Dispatch` port, nothing of upstreams.
 
-`app.build_app` makes the application, `serving.server_config` its server's settings; `options.EdgeOptions` has all
-that can be set.
+`server.serve` listens, `connection.Connection` has one client's requests, `app.build_app` makes what answers them: `chat`,
+and a Quart application for all other routes. `options.EdgeOptions` has all that can be set.
 """

@@ -23,7 +23,7 @@ _GONE: Final = frozenset(
 """What it fails with for a connection that was lost before it was taken (accept(2), "Error handling"): the next is tried."""
 _PAUSE_S: Final = 0.1
 """Between two attempts without room: clients wait in the kernel's queue, and an attempt costs nothing."""
-Handler = Callable[[trio.SocketStream], Awaitable[object]]
+Handler = Callable[[socket.socket], Awaitable[object]]
 
 
 class Acceptor:
@@ -31,7 +31,7 @@ class Acceptor:
 
     Args:
         listening: the socket; it is made non-blocking, and closed when `run` ends.
-        handler: has each connection to its end; it is closed afterwards.
+        handler: has each connection to its end; its socket does not block, and is closed afterwards.
         on_exhausted: told once for each time that there is no descriptor left; may free one.
     """
 
@@ -69,6 +69,7 @@ class Acceptor:
                     raise
             else:
                 self._is_exhausted = False
+                taken.setblocking(False)  # noqa: FBT003 - as above
                 nursery.start_soon(self._handle, taken)
         return True
 
@@ -79,8 +80,4 @@ class Acceptor:
 
     async def _handle(self, taken: socket.socket) -> None:
         with taken:
-            stream = trio.SocketStream(trio.socket.from_stdlib_socket(taken))
-            try:
-                await self._handler(stream)
-            finally:
-                await trio.aclose_forcefully(stream)
+            await self._handler(taken)

@@ -1,40 +1,48 @@
-"""Whole HTTP answers: JSON objects and the error envelope, each with its `x-request-id`."""
+"""Whole JSON answers, and the head of every answer as bytes."""
 
 from collections.abc import Iterable
-from typing import Any
+from email.utils import formatdate
+from typing import Final
 
-import msgspec
-from quart import Response
-from quart.wrappers.response import ResponseBody
-from werkzeug.datastructures import Headers
-
-from mix2api.edge.connection import EdgeRequest
 from mix2api.errors import ClientVisibleError
-from mix2api.wire.error_answer import envelope
 
-JSON = "application/json"
-
-
-def json_answer(request: EdgeRequest, body: Any, status: int = 200) -> Response:
-    """A JSON object or list."""
-    return bytes_answer(request, msgspec.json.encode(body), status)
+Headers = list[tuple[str, str]]
+"""Names in lower case, and values."""
+JSON: Final = ("content-type", "application/json")
+CONTINUE: Final = b"HTTP/1.1 100 \r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
-def bytes_answer(
-    request: EdgeRequest, body: bytes | ResponseBody, status: int, more: Iterable[tuple[str, str]] = ()
-) -> Response:
-    """JSON that is already encoded, with further headers. A `ResponseBody` brings its own `content-length`."""
-    headers = Headers([("x-request-id", request.request_id), *more])
-    return Response(body, status, headers, content_type=JSON)
+def head_bytes(status: int, headers: Iterable[tuple[str, str]], now_s: float) -> bytes:
+    """The head of an answer, with its `date`.
+
+    Args:
+        status: of HTTP.
+        headers: all others, the framing of the body among them.
+        now_s: Unix time in seconds.
+
+    Raises:
+        ValueError: a value has a line end in it, or is not Latin-1.
+    """
+    lines = [f"HTTP/1.1 {status} ", *[f"{name}: {value}" for name, value in headers]]
+    lines.append(f"date: {formatdate(now_s, usegmt=True)}")
+    head = "\r\n".join(lines)
+    if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
+        raise ValueError("a line end within a header")
+    return head.encode("latin-1") + b"\r\n\r\n"
 
 
-def error_answer(
-    request: EdgeRequest, error: ClientVisibleError, more: Iterable[tuple[str, str]] = ()
-) -> Response:
-    """The envelope, with `Retry-After` and `WWW-Authenticate` where they belong."""
-    headers = list(more)
+def chunk(piece: bytes, *, is_last: bool) -> bytes:
+    """A piece of a chunked body (RFC 9112, 7.1), with the body's end if it is the last. An empty piece is none."""
+    data = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    return data + LAST_CHUNK if is_last else data
+
+
+def error_headers(error: ClientVisibleError) -> Headers:
+    """`Retry-After` and `WWW-Authenticate` where they belong."""
+    headers: Headers = []
     if error.retry_after_s is not None:
         headers.append(("retry-after", str(error.retry_after_s)))
     if error.status == 401:  # noqa: PLR2004  # RFC 9110, 15.5.2: a 401 names the scheme
         headers.append(("www-authenticate", "Bearer"))
-    return bytes_answer(request, envelope(error.body()), error.status, headers)
+    return headers

@@ -1,10 +1,10 @@
-"""A request's body: collected up to the limit; where it is refused thrown away, so that the client reads the answer."""
+"""A request's body: read when it is asked for; where it is refused thrown away, so that the client reads the answer."""
 
-from typing import Final
+from typing import Final, Protocol
 
 import trio
-from quart_trio.wrappers.request import TrioBody
 
+from mix2api.edge.framing import framing_of
 from mix2api.errors import BodyTooLarge, RequestTimeout
 
 DRAIN_BYTES: Final = 16 * 1024 * 1024
@@ -12,77 +12,86 @@ DRAIN_BYTES: Final = 16 * 1024 * 1024
 401); one that sends more than this is not worth the traffic."""
 
 
-class LimitedBody(TrioBody):
-    """What Quart collects the body in: one per request, filled by the connection, read once by the handler.
+class Source(Protocol):
+    """Where the bytes of a body come from: the connection."""
+
+    def take_ahead(self) -> bytes:
+        """What has been read already, perhaps nothing."""
+        ...
+
+    async def receive(self) -> bytes:
+        """The next bytes that the client sends, never none; the caller is cancelled if the client has left."""
+        ...
+
+    def unread(self, data: bytes) -> None:
+        """Takes back what stands behind the body: the beginning of the next request."""
+        ...
+
+
+class RequestBody:
+    """The body of one request.
 
     Args:
-        expected_content_length: bytes by the client's own word, or None (chunked).
-        max_content_length: bytes that are accepted.
+        length: bytes by the client's own word, or None (chunked).
+        limit: bytes that are accepted.
+        source: gives the bytes.
     """
 
-    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
-        super().__init__(None, None)  # Quart's own limit would raise its own 413 and leave the rest unread.
-        self._pieces: list[bytes] = []
-        """Not one buffer: what a growing or shrinking one leaves behind is not overwritten."""
-        self._held = 0
-        """Bytes of these."""
-        self._limit = max_content_length
-        self._refused = max_content_length is not None and (expected_content_length or 0) > max_content_length
-        self._dropped = 0
-        self._settled = trio.Event()
-        """Set when the body is whole or known to be too long."""
-        self._drained = trio.Event()
-        """Set when nothing more of it will be read."""
-        if self._refused:
-            self._settled.set()
+    __slots__ = ("_framing", "_length", "_limit", "_source", "received")
+
+    def __init__(self, length: int | None, limit: int, source: Source) -> None:
+        self._framing = framing_of(length)
+        self._length = length or 0
+        self._limit = limit
+        self._source = source
+        self.received = 0
+        """Bytes of the body so far."""
 
     @property
-    def received(self) -> int:
-        """Bytes of the body so far."""
-        return self._held + self._dropped
-
-    def append(self, data: bytes) -> None:
-        """A piece of the body, as the connection got it."""
-        self._pieces.append(data)
-        self._held += len(data)
-        if self._limit is not None and self._held > self._limit:
-            self._refused = True
-        if self._refused:
-            self._drop()
-
-    def set_complete(self) -> None:
-        """The client has sent all of it."""
-        self._settled.set()
-        self._drained.set()
+    def is_whole(self) -> bool:
+        """Whether all of it was read, or thrown away: the next request may follow."""
+        return self._framing.is_whole
 
     async def read(self, timeout_s: float) -> bytes:
-        """The whole body, once: it is not kept beside what is made of it, for as long as the answer takes.
+        """The whole body, once. Nothing of it is kept here.
 
         Raises:
             BodyTooLarge: over the limit.
             RequestTimeout: not there after `timeout_s` seconds.
+            NotHttp: it is not framed as the head says.
         """
-        if not self._settled.is_set():
+        self._check_size(self._length)
+        # Pieces, not one buffer: what a growing or shrinking one leaves behind is not overwritten.
+        pieces = [self._take(self._source.take_ahead())]
+        if not self._framing.is_whole:
             with trio.move_on_after(timeout_s):
-                await self._settled.wait()
-        if self._refused:
-            raise BodyTooLarge(f"The body is too large: at most {self._limit} bytes are accepted.")
-        if not self._settled.is_set():
-            raise RequestTimeout("The body did not arrive in time.")
-        data = b"".join(self._pieces)
-        self._drop()
-        return data
+                while not self._framing.is_whole:
+                    self._check_size(self.received)
+                    pieces.append(self._take(await self._source.receive()))
+            if not self._framing.is_whole:
+                raise RequestTimeout("The body did not arrive in time.")
+        self._check_size(self.received)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def drain(self, limit_s: float) -> None:
-        """Throws away what is there and what still comes, within bounds. For every answer that refuses."""
-        self._refused = True
-        self._drop()
-        with trio.move_on_after(limit_s):
-            await self._drained.wait()
+        """Throws away what is there and what still comes, within bounds. For every answer that refuses.
 
-    def _drop(self) -> None:
-        self._dropped += self._held
-        self._pieces, self._held = [], 0
-        self._settled.set()
-        if self._dropped > DRAIN_BYTES:
-            self._drained.set()
+        Raises:
+            NotHttp: it is not framed as the head says.
+        """
+        if not self._framing.is_whole:
+            self._take(self._source.take_ahead())
+        with trio.move_on_after(limit_s):
+            while not self._framing.is_whole and self.received <= DRAIN_BYTES:
+                self._take(await self._source.receive())
+
+    def _take(self, data: bytes) -> bytes:
+        payload, rest = self._framing.feed(data)
+        if rest:
+            self._source.unread(rest)
+        self.received += len(payload)
+        return payload
+
+    def _check_size(self, size: int) -> None:
+        if size > self._limit:
+            raise BodyTooLarge(f"The body is too large: at most {self._limit} bytes are accepted.")

@@ -7,37 +7,38 @@ from typing import Final
 import msgspec
 import trio
 from attrs import evolve, frozen
-from quart import Response
-from werkzeug.datastructures import Headers
 
 from mix2api.clock import Clock
-from mix2api.edge.answers import bytes_answer
+from mix2api.edge.answers import JSON, Headers
 from mix2api.edge.auth import Authenticator
-from mix2api.edge.connection import EdgeRequest
-from mix2api.edge.continuing import Continuing, Found
+from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
-from mix2api.edge.refusals import Refusals
-from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of
-from mix2api.edge.responder import StreamBody, WholeBody
+from mix2api.edge.refusals import EdgeFault, Refusals
+from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
+from mix2api.edge.request import EdgeRequest
 from mix2api.edge.stepping import in_turn
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
-from mix2api.sessions.prepared_turn import PreparedTurn, prepare
+from mix2api.sessions.client_words import refused
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.steps import Steps
 from mix2api.store_watch import StoreWatch
 from mix2api.tools.checks import tool_check_steps
-from mix2api.vocabulary import SUCCESSES, Digest, RunId, SessionId
-from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
+from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, RunId, SessionId
+from mix2api.wire.chat_answer import KEEP_ALIVE, AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import chat_request_steps
 from mix2api.wire.error_answer import envelope
 from mix2api.wire.turn import AskedBase, Turn
 
-_EVENT_STREAM: Final = "text/event-stream; charset=utf-8"
 _BASE_HEADER: Final = b"x-upstream-base-url"
-_UNBUFFERED: Final = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+_STREAM_HEADERS: Final = (
+    ("content-type", "text/event-stream; charset=utf-8"),
+    ("cache-control", "no-cache"),
+    ("x-accel-buffering", "no"),
+)
 
 
 @frozen(kw_only=True)
@@ -61,34 +62,37 @@ class _Run:
     """One submitted turn on its way back."""
 
     request: EdgeRequest
-    submission: Submission
     delivery: Delivery
+    turn: Turn
+    submitted_as: RunId
     created_s: int
 
     @property
     def run_id(self) -> RunId:
         """Of the run that answers, as far as is known: the turn may have run again."""
         accepted = self.delivery.accepted
-        return RunId(accepted.run_id) if accepted is not None and accepted.run_id else self.submission.run_id
+        return RunId(accepted.run_id) if accepted is not None and accepted.run_id else self.submitted_as
 
-    def headers(self) -> list[tuple[str, str]]:
-        """Beside `x-request-id`. The session's id is there unless headers left before it was accepted."""
-        known = [("x-mix2api-run-id", str(self.run_id))]
+    def headers(self) -> Headers:
+        """What every answer says. The session's id is there unless headers left before it was accepted."""
+        known: Headers = [
+            ("x-request-id", self.request.request_id),
+            ("x-mix2api-run-id", self.run_id),
+        ]
         accepted = self.delivery.accepted
-        if accepted is None:
-            return known
-        how = f"{accepted.resolution}; reason={accepted.reason}"
-        return [*known, ("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
+        if accepted is not None:
+            how = f"{accepted.resolution}; reason={accepted.reason}"
+            known += [("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
+        return known
 
     def frame(self) -> AnswerFrame:
         """What is the same in every chunk."""
-        turn = self.submission.turn
         return AnswerFrame(
             run_id=self.run_id,
             created_s=self.created_s,
-            model=turn.model,
-            legacy_functions=turn.legacy_functions,
-            include_usage=turn.include_usage,
+            model=self.turn.model,
+            legacy_functions=self.turn.legacy_functions,
+            include_usage=self.turn.include_usage,
         )
 
 
@@ -100,7 +104,7 @@ class ChatEndpoint:
         self._options = parts.options
         self._session_key = parts.options.session_key_header.lower().encode()
 
-    async def complete(self, request: EdgeRequest) -> Response:
+    async def answer(self, request: EdgeRequest) -> None:
         """Answers one chat request.
 
         Raises:
@@ -114,23 +118,28 @@ class ChatEndpoint:
         except ClientVisibleError:
             await request.give_session_back()
             raise
-        request.delivery = Delivery(replies, self._parts.live, request.line)
+        request.delivery = Delivery(replies, self._parts.live)
         request.submitted_as = submission.run_id
+        request.forget_headers()
         run = _Run(
             request=request,
-            submission=submission,
             delivery=request.delivery,
+            turn=submission.turn,
+            submitted_as=submission.run_id,
             created_s=self._parts.clock.now_ms() // 1000,
         )
-        if submission.turn.stream:
-            return await self._stream(run)
-        return await self._whole(run)
+        del submission, replies
+        if run.turn.stream:
+            await self._stream(run)
+        else:
+            await self._whole(run)
 
     async def _submission(self, request: EdgeRequest) -> Submission:
         parts, given = self._parts, request.given
         caller = parts.authenticator.caller(given)
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
+        request.line.listen()
         turn = request.turn = await in_turn(_turn_steps(body, given))
         prepared = prepare(turn)
         if prepared.uses_tools:
@@ -144,7 +153,14 @@ class ChatEndpoint:
         # An empty one comes from a gateway's template: it would be everybody's one name.
         key = given.get(self._session_key) or None
         isolation = parts.authenticator.isolation(caller, turn.model, client, key)
-        found = await self._found(prepared, given, isolation, keyed=key is not None)
+        try:
+            found = await parts.continuing.find(
+                prepared, given, isolation, keyed=key is not None, patience=parts.store.patience
+            )
+        except StoreUnavailable:
+            # A session that the index has given out as the store went away is lost to its conversation.
+            parts.store.on_refused()
+            raise
         return Submission(
             run_id=parts.mint.run_id(),
             request_id=request.request_id,
@@ -164,23 +180,6 @@ class ChatEndpoint:
             prepared=prepared,
         )
 
-    async def _found(
-        self, prepared: PreparedTurn, given: dict[bytes, bytes], isolation: Digest, *, keyed: bool
-    ) -> Found:
-        """The session for a turn. One that the index has given out as the store went away is lost to its conversation.
-
-        Raises:
-            StoreUnavailable: the store is away.
-        """
-        store = self._parts.store
-        try:
-            with store.patience():
-                return await self._parts.continuing.find(prepared, given, isolation, keyed=keyed)
-            raise StoreUnavailable
-        except StoreUnavailable:
-            store.on_refused()
-            raise
-
     async def _submit(self, submission: Submission) -> Replies:
         """Hands the turn over.
 
@@ -188,57 +187,87 @@ class ChatEndpoint:
             mix2api.errors.ClientVisibleError: it was not taken.
         """
         store = self._parts.store
-        if not store.is_away:
-            with store.patience():
-                return await self._parts.dispatch.submit(submission)
-        store.on_refused()
-        raise StoreUnavailable
+        if store.is_away:
+            store.on_refused()
+            raise StoreUnavailable
+        store.look_soon()
+        return await self._parts.dispatch.submit(submission)
 
     async def _put_back(self, at: Digest, session_id: SessionId) -> None:
         """Puts a session back to where it waited. If the store is away, that is done once it is back, and not waited for."""
         with self._parts.store.patience():
             await self._parts.continuing.put_back(at, session_id)
 
-    async def _stream(self, run: _Run) -> Response:
+    async def _stream(self, run: _Run) -> None:
         held: list[Reply] = []
         early_s = self._options.early_headers_ms / 1000
         with trio.move_on_after(self._options.hold_headers_s + early_s) as patience:
             held = await _first_output(run.delivery, lambda: _shorten(patience, early_s))
         if held and isinstance(held[0], Ended) and held[0].end_reason not in SUCCESSES:
-            return await self._failed(run, held[0])
+            await self._fail(run, held[0])
+            return
         run.delivery.replies.headers_sent()
         renderer = StreamRenderer(
-            run.frame(),
-            run.request.request_id,
-            on_ended=lambda ended: self._report_unaccepted(run, ended),
+            run.frame(), run.request.request_id, on_ended=lambda ended: self._report_unaccepted(run, ended)
         )
-        body = StreamBody(
-            run.delivery,
-            renderer,
-            held,
-            on_fault=self._parts.refusals.fault,
-        )
-        headers = Headers([("x-request-id", run.request.request_id), *run.headers(), *_UNBUFFERED])
-        return Response(body, 200, headers, content_type=_EVENT_STREAM)
+        run.request.line.begin(200, [*run.headers(), *_STREAM_HEADERS])
+        # Without held replies the headers leave early: a comment shows them to the client, and a disconnect to us.
+        piece = self._rendered(run, renderer, held) or KEEP_ALIVE
+        held.clear()
+        await self._send_pieces(run, renderer, piece)
 
-    async def _whole(self, run: _Run) -> Response:
+    async def _send_pieces(self, run: _Run, renderer: StreamRenderer, piece: bytes) -> None:
+        """The body of a stream: one piece, and one write, for all replies that are pending at a time.
+
+        Args:
+            run: whose it is.
+            renderer: replies to frames.
+            piece: the first.
+        """
+        line, delivery = run.request.line, run.delivery
+        while renderer.ended is None:
+            if piece:
+                delivery.writes += 1
+                await line.send(piece, is_last=False)
+            replies = await delivery.take()
+            piece = self._rendered(run, renderer, replies) if replies else KEEP_ALIVE
+        delivery.writes += 1
+        await line.send(piece, is_last=True)
+        delivery.confirm(receipt_of(renderer.ended), renderer.ended.end_reason)
+
+    def _rendered(self, run: _Run, renderer: StreamRenderer, replies: list[Reply]) -> bytes:
+        """The frames of these replies. A fault in making them gives the failing ending: never a silent cut (FR11)."""
+        try:
+            return renderer.render(replies)
+        except Exception as fault:  # noqa: BLE001 - the supervisor of this stream
+            told = EdgeFault.of(fault)
+        self._parts.refusals.fault(told)
+        run.delivery.replies.abort(Detail.EDGE_LOST)
+        return renderer.ending(
+            refused(
+                EndReason.ADAPTER_ERROR, told.exception, "The adapter failed while it streamed the answer."
+            )
+        )
+
+    async def _whole(self, run: _Run) -> None:
         replies = await _first_output(run.delivery)
         answer = WholeAnswer(run.frame())  # now, because a turn whose output has begun does not run again
         while (ended := collect(answer, replies)) is None:
             replies = await run.delivery.take()
         if ended.end_reason not in SUCCESSES:
-            return await self._failed(run, ended)
-        return _written(run, answer.finish(finish_reason_of(ended), ended.usage), ended, 200)
+            await self._fail(run, ended)
+            return
+        await _send_whole(run, answer.finish(finish_reason_of(ended), ended.usage), ended, 200)
 
-    async def _failed(self, run: _Run, ended: Ended) -> Response:
+    async def _fail(self, run: _Run, ended: Ended) -> None:
         self._report_unaccepted(run, ended)
         await run.request.give_session_back()  # before the answer: its client may ask again at once
-        return _written(run, envelope(error_of(ended)), ended, ended.http_status)
+        await _send_whole(run, envelope(error_of(ended)), ended, ended.http_status)
 
     def _report_unaccepted(self, run: _Run, ended: Ended) -> None:
         # Accepted runs are reported by the worker that ran them.
         if run.delivery.accepted is None:
-            self._parts.refusals.unaccepted(run.request, run.submission.run_id, ended)
+            self._parts.refusals.unaccepted(run.request, run.submitted_as, ended)
 
 
 async def _first_output(delivery: Delivery, on_accepted: Callable[[], None] = lambda: None) -> list[Reply]:
@@ -256,12 +285,13 @@ def _shorten(patience: trio.CancelScope, limit_s: float) -> None:
     patience.deadline = min(patience.deadline, trio.current_time() + limit_s)
 
 
-def _written(run: _Run, body: bytes, ended: Ended, status: int) -> Response:
-    headers = run.headers()
+async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None:
+    headers = [*run.headers(), JSON]
     if ended.retry_after_s is not None:
         headers.append(("retry-after", str(ended.retry_after_s)))
-    headers.append(("content-length", str(len(body))))
-    return bytes_answer(run.request, WholeBody(run.delivery, body, ended), status, headers)
+    run.delivery.writes += 1
+    await run.request.line.answer(status, headers, body)
+    run.delivery.confirm(receipt_of(ended), ended.end_reason)
 
 
 def _turn_steps(body: bytes, given: dict[bytes, bytes]) -> Steps[Turn]:

@@ -5,7 +5,7 @@ the session's actor.
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Final, assert_never
 
@@ -23,7 +23,6 @@ from mix2api.sessions.resolution import (
     ContinueIssued,
     ContinueNamed,
     MakeFresh,
-    Plan,
     Reason,
     Reuse,
     SessionIndex,
@@ -90,15 +89,22 @@ class Continuing:
         self._digester = seal.digester("lineage")
 
     async def find(
-        self, prepared: PreparedTurn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
+        self,
+        prepared: PreparedTurn,
+        headers: Mapping[bytes, bytes],
+        isolation: Digest,
+        *,
+        keyed: bool,
+        patience: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Found:
-        """The session for a turn: at most one round trip to the index.
+        """The session for a turn: at most one round trip to the index, and none for a turn without a history.
 
         Args:
             prepared: what was asked.
             headers: the request's, names in lower case.
             isolation: digest of who may share sessions.
             keyed: whether the caller set the session-key header.
+            patience: makes the block that waits for the index; it may be left early, without an exception.
 
         Raises:
             mix2api.errors.StoreUnavailable: the index does not answer.
@@ -110,20 +116,22 @@ class Continuing:
         lineage = await in_turn(lineage_steps(history, realm, self._digester))
         planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
         made = partial(Found, lineage=lineage, isolation=isolation)
+        if isinstance(planned, MakeFresh):
+            return made(reason=planned.reason, bind=planned.bind)
+        if isinstance(planned, ContinueIssued):
+            return made(session_id=planned.session_id, reason=Reason.NAMED)
         try:
-            return await self._follow(planned, made)
+            with patience():
+                return await self._look_up(planned, made)
         except UnreadableIndex:
             self._on_schema_fallback()
             return made(reason=Reason.SCHEMA_FALLBACK, bind=name_of(planned))
+        raise StoreUnavailable
 
-    async def _follow(self, planned: Plan, made: Callable[..., Found]) -> Found:
+    async def _look_up(self, planned: TakeWaiting | ContinueNamed, made: Callable[..., Found]) -> Found:
         match planned:
-            case MakeFresh(reason, bind):
-                return made(reason=reason, bind=bind)
             case TakeWaiting():
                 return await self._take(planned, made)
-            case ContinueIssued(session_id):
-                return made(session_id=session_id, reason=Reason.NAMED)
             case ContinueNamed(name, reason):
                 drawn = self._mint.session_id(self._draw_shard())
                 session_id = await self._index.claim(name, drawn)

@@ -3,11 +3,11 @@
 from typing import Any, Protocol
 
 from attrs import frozen
-from quart import Response
 
-from mix2api.edge.answers import json_answer
-from mix2api.edge.connection import EdgeRequest
 from mix2api.edge.options import EdgeOptions
+
+Told = tuple[dict[str, Any], int]
+"""The JSON of an answer, and its status."""
 
 
 @frozen
@@ -46,7 +46,7 @@ class HealthEndpoints:
         self._options = options
         self._source = source
 
-    async def summary(self, request: EdgeRequest) -> Response:
+    def summary(self) -> Told:
         """200 `ok` or 503 `degraded` with every failing part."""
         health = self._source.snapshot()
         body: dict[str, Any] = {
@@ -61,20 +61,20 @@ class HealthEndpoints:
             body["failing"] = _parts(health)
         if health.warnings:
             body["warnings"] = list(health.warnings)
-        return json_answer(request, body, 503 if health.failing else 200)
+        return body, 503 if health.failing else 200
 
-    async def live(self, request: EdgeRequest) -> Response:
+    def live(self) -> Told:
         """200 as long as the process can answer at all: restart it when this fails."""
-        return json_answer(request, {"status": "alive"})
+        return {"status": "alive"}, 200
 
-    async def ready(self, request: EdgeRequest) -> Response:
+    def ready(self) -> Told:
         """200 if new requests may come, else 503: send them elsewhere."""
         health = self._source.snapshot()
         if health.failing:
-            return json_answer(request, {"status": "not_ready", "failing": _parts(health)}, 503)
+            return {"status": "not_ready", "failing": _parts(health)}, 503
         if health.draining:
-            return json_answer(request, {"status": "draining"}, 503)
-        return json_answer(request, {"status": "ready"})
+            return {"status": "draining"}, 503
+        return {"status": "ready"}, 200
 
 
 def _parts(health: Health) -> list[dict[str, str]]:

@@ -2,11 +2,8 @@
 
 from typing import Any
 
-from quart import Response
-
-from mix2api.edge.answers import json_answer
 from mix2api.edge.auth import Authenticator
-from mix2api.edge.connection import EdgeRequest
+from mix2api.edge.request import EdgeRequest
 from mix2api.errors import NotFound
 
 
@@ -26,13 +23,12 @@ class ModelEndpoints:
         }
         self._authenticator = authenticator
 
-    async def listing(self, request: EdgeRequest) -> Response:
+    def listing(self, request: EdgeRequest) -> dict[str, Any]:
         """All of them."""
         self._authenticator.caller(request.given)
-        body: dict[str, Any] = {"object": "list", "data": list(self._models.values())}
-        return json_answer(request, body)
+        return {"object": "list", "data": list(self._models.values())}
 
-    async def one(self, request: EdgeRequest, model_id: str) -> Response:
+    def one(self, request: EdgeRequest, model_id: str) -> dict[str, Any]:
         """One of them; ids contain slashes.
 
         Raises:
@@ -46,4 +42,4 @@ class ModelEndpoints:
                 param="model",
                 code="model_not_found",
             )
-        return json_answer(request, found)
+        return found

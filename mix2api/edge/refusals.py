@@ -7,9 +7,9 @@ from typing import Any, Final, Protocol
 from attrs import frozen
 
 from mix2api.clock import Clock
-from mix2api.edge.connection import EdgeRequest
+from mix2api.edge.request import EdgeRequest
 from mix2api.endings import given_up_for, status_of
-from mix2api.errors import ClientVisibleError, NoDescriptor, Overloaded
+from mix2api.errors import AdapterError, ClientVisibleError, NoDescriptor, Overloaded
 from mix2api.identity import Mint
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import ClientName, Detail, EndReason, RequestId, RunId
@@ -90,16 +90,27 @@ class Refusals:
         models: configured names; only these stand in a report in clear.
         clock: measures how long a request took to be refused.
         observer: who is told.
+        expose_stack: name the place of a fault in its answer.
     """
 
-    def __init__(self, models: tuple[str, ...], clock: Clock, observer: EdgeObserver) -> None:
+    def __init__(
+        self, models: tuple[str, ...], clock: Clock, observer: EdgeObserver, *, expose_stack: bool = False
+    ) -> None:
         self._models = frozenset(models)
         self._clock = clock
         self._observer = observer
+        self._expose_stack = expose_stack
 
     def fault(self, fault: EdgeFault) -> None:
         """Something of ours broke."""
         self._observer.on_fault(fault)
+
+    def broken(self, fault: Exception, request_id: RequestId) -> AdapterError:
+        """Something of ours broke while it answered a request. Gives what its client is told."""
+        told = EdgeFault.of(fault, request_id)
+        self._observer.on_fault(told)
+        place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
+        return AdapterError(f"The adapter failed{place}.")
 
     def exhausted(self) -> None:
         """No file descriptor is left."""
@@ -119,17 +130,8 @@ class Refusals:
             )
         )
 
-    def unread(self, error: ClientVisibleError, request: EdgeRequest | None) -> RequestId:
-        """Something that cannot be read was answered with an error. Gives the id of that answer.
-
-        Args:
-            error: the answer.
-            request: of which it was the body; None where there is no request yet.
-        """
-        if request is not None:
-            if not request.was_refused:
-                self.refused(request, error)
-            return request.request_id
+    def unread(self, error: ClientVisibleError) -> RequestId:
+        """Something that is not read as a request was answered with an error. Gives the id of that answer."""
         request_id = Mint.request_id()
         self._observer.on_refused(
             RefusedRequest(
@@ -184,7 +186,7 @@ class Refusals:
         return RefusedRequest(
             request_id=request.request_id,
             method=request.method if request.method in _METHODS else "other",
-            route=request.url_rule.rule if request.url_rule is not None else "none",
+            route=request.route or "none",
             client=request.client.value,
             model=turn.model if turn is not None and turn.model in self._models else None,
             stream=turn.stream if turn is not None else None,

@@ -30,36 +30,45 @@ def receipt_of(ended: Ended) -> Receipt:
 class StreamRenderer:
     """Makes the frames of one stream. `ended` is None until the ending has been rendered."""
 
+    __slots__ = ("_has_role", "_on_ended", "_request_id", "_writer", "ended")
+
     def __init__(
         self, frame: AnswerFrame, request_id: RequestId, *, on_ended: Callable[[Ended], None]
     ) -> None:
         self._writer = ChunkWriter(frame)
         self._request_id = request_id
         self._on_ended = on_ended
-        self._role_written = False
+        self._has_role = False
+        """The role chunk was made. It goes before output and before a finish; a failure without output has none."""
         self.ended: Ended | None = None
 
     def render(self, replies: list[Reply]) -> bytes:
         """All frames of these replies, as one piece; empty if they say nothing to the client."""
-        frames = [self._frame(reply) for reply in replies]
-        if not self._role_written and any(_shows_role(reply) for reply in replies):
-            self._role_written = True
-            frames.insert(0, self._writer.role())
-        return b"".join(frames)
+        writer = self._writer
+        frames: list[bytes] = []
+        for reply in replies:
+            match reply:
+                case Accepted():
+                    continue
+                case TextDelta():
+                    frame = writer.text(reply.text)
+                case ReasoningDelta():
+                    frame = writer.reasoning(reply.text)
+                case ToolCallDelta():
+                    frame = writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+                case Ended():
+                    frame = self.ending(reply)
+                case _:
+                    assert_never(reply)
+            if not self._has_role and not self._has_failed:
+                self._has_role = True
+                frames.append(writer.role())
+            frames.append(frame)
+        return frames[0] if len(frames) == 1 else b"".join(frames)
 
-    def _frame(self, reply: Reply) -> bytes:
-        match reply:
-            case TextDelta():
-                return self._writer.text(reply.text)
-            case ReasoningDelta():
-                return self._writer.reasoning(reply.text)
-            case ToolCallDelta():
-                return self._writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
-            case Ended():
-                return self.ending(reply)
-            case Accepted():
-                return b""
-        assert_never(reply)
+    @property
+    def _has_failed(self) -> bool:
+        return self.ended is not None and self.ended.end_reason not in SUCCESSES
 
     def ending(self, ended: Ended) -> bytes:
         """Finish or failure, with `[DONE]`."""
@@ -69,17 +78,6 @@ class StreamRenderer:
             return self._writer.finish(finish_reason_of(ended), ended.usage)
         error = stream_error(error_of(ended), ended.end_reason, self._request_id)
         return self._writer.failure(error, ended.usage)
-
-
-def _shows_role(reply: Reply) -> bool:
-    """Whether the role chunk goes before it: output does, and a finish; a failure without output has no message."""
-    match reply:
-        case Accepted():
-            return False
-        case Ended():
-            return reply.end_reason in SUCCESSES
-        case _:
-            return True
 
 
 def collect(answer: WholeAnswer, replies: list[Reply]) -> Ended | None:

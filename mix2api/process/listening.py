@@ -9,8 +9,7 @@ from attrs import evolve
 from mix2api.descriptors import connections_within
 from mix2api.edge.app import EdgeApp, EdgeParts, build_app
 from mix2api.edge.options import EdgeOptions
-from mix2api.edge.server import serve
-from mix2api.edge.serving import server_config
+from mix2api.edge.server import GRACE_S, ServerOptions, serve
 from mix2api.errors import ConfigurationError
 from mix2api.process.groups import edge_options
 from mix2api.process.parts import Parts
@@ -38,10 +37,8 @@ async def listen(
         ConfigurationError: the address cannot be listened on.
     """
     await parts.health.look()
-    config = server_config(
-        [_address(parts)],
-        drain_s=float(parts.settings.working.drain_timeout_s),
-        on_fault=parts.reporter.on_fault,
+    options = ServerOptions(
+        bind=_address(parts), grace_s=float(parts.settings.working.drain_timeout_s) + GRACE_S
     )
     async with trio.open_nursery() as nursery:
 
@@ -54,10 +51,10 @@ async def listen(
         nursery.start_soon(supervised, "health", watch, parts.reporter.on_task_fault)
         nursery.start_soon(supervised, "relay", parts.relay.watch, parts.reporter.on_task_fault)
         nursery.start_soon(supervised, "store_watch", parts.watch.watch, parts.reporter.on_task_fault)
-        serving = partial(serve, _app(parts), config, shutdown_trigger=until_stopping)
-        binds = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
-        parts.logger.info("edge.listening", url=binds[0])
-        task_status.started(binds[0])
+        serving = partial(serve, _app(parts), options, shutdown_trigger=until_stopping)
+        url = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
+        parts.logger.info("edge.listening", url=url)
+        task_status.started(url)
 
 
 async def _tell_not_ready(parts: Parts) -> None:
@@ -108,7 +105,7 @@ async def _closing(
     closed: Callable[[], None],
     serve: Callable[..., object],
     *,
-    task_status: trio.TaskStatus[list[str]],
+    task_status: trio.TaskStatus[str],
 ) -> None:
     """Serves; what else runs for the edge ends with it."""
     try:

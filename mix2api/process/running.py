@@ -14,7 +14,7 @@ import trio
 from attrs import frozen
 
 from mix2api.descriptors import raise_limit
-from mix2api.edge.serving import GRACE_S
+from mix2api.edge.server import GRACE_S
 from mix2api.errors import StoreUnavailable
 from mix2api.logs import configure_logging
 from mix2api.process.collector import settle_collector

@@ -158,7 +158,9 @@ class RelayDispatch:
         """
         session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
         try:
-            return await self._put(submission, session_id)
+            with self._store.patience():
+                return await self._put(submission, session_id)
+            raise StoreUnavailable  # the wait was cut short
         except StoreUnavailable as fault:
             if not isinstance(fault, NoDescriptor):
                 self._log.refused(1)

@@ -25,10 +25,6 @@ _ROOM: Final = 4096
 """Bytes for what stands beside the texts: ids, and names of tools."""
 
 
-def _encode_text(text: str) -> bytes:
-    return _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
-
-
 class TokenCounts(Protocol):
     """The counts of `usage`, all ≥ 0 (`EndedUsage` and the event's `Usage` both have them)."""
 
@@ -84,6 +80,8 @@ class AnswerFrame:
 class ChunkWriter:
     """The chunks of one stream. Methods give whole frames; nothing is kept of what was written."""
 
+    __slots__ = ("_head", "_include_usage", "_legacy", "_object", "_reasoning", "_tail", "_text")
+
     def __init__(self, frame: AnswerFrame) -> None:
         self._legacy = frame.legacy_functions
         self._include_usage = frame.include_usage
@@ -102,11 +100,13 @@ class ChunkWriter:
 
     def text(self, text: str) -> bytes:
         """A piece of the answer."""
-        return self._text + _encode_text(text) + self._tail
+        encoded = _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
+        return self._text + encoded + self._tail
 
     def reasoning(self, text: str) -> bytes:
         """A piece of reasoning, in the field that OpenAI-compatible clients read."""
-        return self._reasoning + _encode_text(text) + self._tail
+        encoded = _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
+        return self._reasoning + encoded + self._tail
 
     def tool_call(self, index: int, arguments: str, call_id: str | None, name: str | None) -> bytes:
         """A piece of a tool call; `call_id` and `name` with the first piece of each index only."""

@@ -16,8 +16,7 @@ from mix2api.edge.health import Health
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.edge.server import serve
-from mix2api.edge.serving import server_config
+from mix2api.edge.server import GRACE_S, ServerOptions, serve
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
@@ -220,16 +219,16 @@ async def running_edge(
     )
     app = build_app(parts)
     stopping, stopped = trio.Event(), trio.Event()
-    config = server_config(["127.0.0.1:0"], drain_s=stop_within_s, on_fault=watcher.on_fault)
+    serving = ServerOptions(bind="127.0.0.1:0", grace_s=stop_within_s + GRACE_S)
 
-    async def served(*, task_status: trio.TaskStatus[list[str]]) -> None:
-        await serve(app, config, shutdown_trigger=stopping.wait, task_status=task_status)
+    async def served(*, task_status: trio.TaskStatus[str]) -> None:
+        await serve(app, serving, shutdown_trigger=stopping.wait, task_status=task_status)
         stopped.set()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(parts.store.watch)
-        binds = await nursery.start(served)
-        port = int(binds[0].rpartition(":")[2])
+        url: str = await nursery.start(served)
+        port = int(url.rpartition(":")[2])
         with trio.fail_after(20):
             yield Edge(app, dispatch, watcher, port, stopping, stopped, nursery.cancel_scope)
         nursery.cancel_scope.cancel()

@@ -133,7 +133,7 @@ async def test_a_fault_in_the_server_itself_is_reported_by_class_and_place() -> 
         async def broken(*_: Any) -> None:
             raise ValueError("secret")
 
-        edge.app.handle_request = broken  # type: ignore[method-assign]
+        edge.app.answer = broken  # type: ignore[method-assign]
         answer = await edge.chat()
         (fault,) = edge.watcher.faults
     assert answer.status == 500

@@ -1,6 +1,6 @@
 import pytest
 
-from mix2api.edge.request_ids import request_id_of
+from mix2api.edge.request import request_id_of
 
 
 @pytest.mark.parametrize("given", [b"a", b"A.b_c:d-9", b"x" * 128])

@@ -2,6 +2,7 @@
 
 import struct
 
+import h11
 import msgspec
 import pytest
 import trio
@@ -9,12 +10,14 @@ import trio.testing
 from edge.harness import ACCEPTED, ASK, STOPPED, TOKEN, Client, Edge, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
+from mix2api.replies import PIECE_BYTES
 from mix2api.sessions.worker_port import TextDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 ALIVE = b"GET /health/live HTTP/1.1\r\nhost: edge\r\n\r\n"
 LAST = b"GET /health/live HTTP/1.1\r\nhost: edge\r\nconnection: close\r\n\r\n"
 POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: edge\r\n"
+MORE_THAN_BUFFERS_HOLD = 20_000_000
 CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
@@ -261,3 +264,76 @@ async def test_a_client_that_never_reads_small_answers_is_let_go_too() -> None:
             with pytest.raises(trio.BrokenResourceError):
                 await client.stream.send_all(ALIVE * 1_000_000)
             await until_as_few_tasks_as(before)
+
+
+async def test_answers_of_all_routes_follow_one_another_on_one_connection() -> None:
+    """Chat is answered here and the rest by Quart: a client sees one server."""
+    async with running_edge() as edge, edge.connect() as client:
+        statuses = []
+        for method, path, asked in [
+            ("GET", "/health/live", None),
+            ("POST", "/v1/chat/completions", {"stream": True}),
+            ("GET", "/v1/models", None),
+            ("POST", "/", {}),
+            ("PUT", "/nowhere", None),
+            ("POST", "/v1/chat/completions", {"messages": 5}),
+            ("HEAD", "/health", None),
+            ("POST", "/v1/chat/completions", {}),
+        ]:
+            client.http = h11.Connection(h11.CLIENT)
+            await client.ask(method, path, b"" if asked is None else msgspec.json.encode(ASK | asked))
+            statuses.append((await client.answer()).status)
+        assert edge.watcher.faults == []
+    assert statuses == [200, 200, 200, 200, 404, 400, 200, 200]
+
+
+@pytest.mark.parametrize("size", [1, PIECE_BYTES, PIECE_BYTES + 1, MORE_THAN_BUFFERS_HOLD])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_long_answer_arrives_whole_and_its_receipt_waits_for_its_end(
+    *, stream: bool, size: int
+) -> None:
+    async with running_edge(ScriptedDispatch()) as edge, edge.connect() as client:
+        await client.ask_chat(stream=stream)
+        run = await edge.dispatch.next_run()
+        run.say(ACCEPTED, TextDelta("x" * size), STOPPED)
+        if size == MORE_THAN_BUFFERS_HOLD:
+            await trio.testing.wait_all_tasks_blocked()
+            assert run.receipts == []
+        answer = await client.answer()
+        assert await run.wait_settled() is Receipt.WRITTEN
+    assert answer.body.count(b"x") >= size
+    assert stream == answer.body.endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_client_of_http_1_0_gets_a_stream_without_chunks_that_ends_with_the_connection() -> None:
+    request = chat(stream=True).replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with running_edge() as edge:
+        head, _, body = (await told(edge, request)).partition(b"\r\n\r\n")
+    assert b"\r\nconnection: close" in head
+    assert b"transfer-encoding" not in head
+    assert (body[:6], body[-14:]) == (b"data: ", b"data: [DONE]\n\n")
+
+
+async def test_the_answer_to_head_has_no_body() -> None:
+    async with running_edge() as edge:
+        said = await told(edge, LAST.replace(b"GET", b"HEAD"))
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\ncontent-length: 18\r\n" in said
+    assert said.endswith(b"\r\n\r\n")
+
+
+async def test_a_client_that_waits_for_leave_to_send_its_body_gets_it() -> None:
+    head, _, body = chat(b"expect: 100-continue", b"connection: close").partition(b"\r\n\r\n")
+    async with running_edge() as edge, edge.connect() as client:
+        await client.stream.send_all(head + b"\r\n\r\n")
+        assert (await client.stream.receive_some()).startswith(b"HTTP/1.1 100 ")
+        await client.stream.send_all(body)
+        assert (await rest_of(client)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_refused_request_whose_body_does_not_come_says_that_its_answer_is_the_last() -> None:
+    head = POST + b"content-length: 5\r\nauthorization: Bearer none\r\n\r\n"
+    async with running_edge(drain_s=0.01) as edge:
+        said = await told(edge, head)
+    assert said.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nconnection: close\r\n" in said

@@ -1,0 +1,108 @@
+"""The Quart application: health and models, and what is said to requests without a route."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+
+from mix2api.edge.answers import error_headers
+from mix2api.edge.asgi import EXTENSION
+from mix2api.edge.health import HealthEndpoints
+from mix2api.edge.models import ModelEndpoints
+from mix2api.edge.refusals import Refusals
+from mix2api.edge.request import EdgeRequest
+from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
+from mix2api.wire.error_answer import envelope
+
+_JSON: Final = "application/json"
+_CHAT: Final = "/v1/chat/completions"
+CHAT_PATHS: Final = {_CHAT: _CHAT, f"{_CHAT}/": _CHAT, "/": "/", "//": "/"}
+"""Path -> the route that it is, for POST."""
+
+
+def quart_app(health: HealthEndpoints, models: ModelEndpoints, refusals: Refusals) -> QuartTrio:
+    """The application.
+
+    It also knows the paths of chat, whose POST requests it is not given: other methods there get 405.
+    """
+    app = QuartTrio("mix2api.edge", static_folder=None)
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
+    _add_views(app, health, models)
+    for path in (_CHAT, "/"):
+        app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
+    _add_error_handlers(app, refusals)
+    return app
+
+
+def _add_views(app: QuartTrio, health: HealthEndpoints, models: ModelEndpoints) -> None:
+    async def listing() -> Response:
+        return _json(models.listing(_asked()))
+
+    async def one(model_id: str) -> Response:
+        return _json(models.one(_asked(), model_id))
+
+    async def summary() -> Response:
+        return _json(*health.summary())
+
+    async def live() -> Response:
+        return _json(*health.live())
+
+    async def ready() -> Response:
+        return _json(*health.ready())
+
+    views: dict[str, Callable[..., Awaitable[Response]]] = {
+        "/v1/models": listing,
+        "/v1/models/<path:model_id>": one,
+        "/health": summary,
+        "/health/live": live,
+        "/health/ready": ready,
+    }
+    for path, view in views.items():
+        # OPTIONS is answered like any other method that a route does not have.
+        app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
+
+
+def _add_error_handlers(app: QuartTrio, refusals: Refusals) -> None:
+    async def refused(error: ClientVisibleError) -> Response:
+        asked = _asked()
+        asked.route = request.url_rule.rule if request.url_rule is not None else None
+        refusals.refused(asked, error)
+        answer = Response(envelope(error.body()), error.status, content_type=_JSON)
+        answer.headers.extend(error_headers(error))
+        return answer
+
+    async def unrouted(fault: HTTPException) -> Response:
+        # Without frames: they refer to the request, which refers to the fault.
+        fault.__context__ = None
+        fault.with_traceback(None)
+        if not isinstance(fault, WrongMethod):
+            return await refused(
+                NotFound("There is no such route: chat requests go to POST /v1/chat/completions.")
+            )
+        answer = await refused(
+            MethodNotAllowed("This route does not take that method: see the `allow` header.")
+        )
+        answer.headers["allow"] = ", ".join(sorted(fault.valid_methods or ()))
+        return answer
+
+    async def broken(fault: Exception) -> Response:
+        return await refused(refusals.broken(fault, _asked().request_id))
+
+    app.register_error_handler(ClientVisibleError, refused)
+    app.register_error_handler(HTTPException, unrouted)
+    app.register_error_handler(Exception, broken)
+
+
+def _asked() -> EdgeRequest:
+    """The request that Quart answers at the moment."""
+    extensions: dict[str, Any] = request.scope["extensions"]
+    asked: EdgeRequest = extensions[EXTENSION]
+    return asked
+
+
+def _json(body: Any, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, content_type=_JSON)
