@@ -16,6 +16,7 @@ from mix2api.actors.translation import Translation
 from mix2api.actors.turns import PendingTurn
 from mix2api.edge.bodies import RequestBody
 from mix2api.edge.chat import _Run
+from mix2api.edge.client_socket import ClientSocket
 from mix2api.edge.connection import Connection
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.rendering import StreamRenderer
@@ -33,6 +34,7 @@ from mix2api.wire.turn import Message, Turn
 
 HOLDERS: tuple[type[Any], ...] = (
     ChunkWriter,
+    ClientSocket,
     Connection,
     Delivery,
     EdgeRequest,

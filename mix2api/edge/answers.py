@@ -32,12 +32,6 @@ def head_bytes(status: int, headers: Iterable[tuple[str, str]], now_s: float) ->
     return head.encode("latin-1") + b"\r\n\r\n"
 
 
-def chunk(piece: bytes, *, is_last: bool) -> bytes:
-    """A piece of a chunked body (RFC 9112, 7.1), with the body's end if it is the last. An empty piece is none."""
-    data = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-    return data + LAST_CHUNK if is_last else data
-
-
 def error_headers(error: ClientVisibleError) -> Headers:
     """`Retry-After` and `WWW-Authenticate` where they belong."""
     headers: Headers = []

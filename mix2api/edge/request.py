@@ -34,7 +34,7 @@ class Line(Protocol):
         ...
 
     async def send(self, piece: bytes, *, is_last: bool) -> None:
-        """Sends the next piece, in one write where the kernel takes that much. It is not empty, unless it is the last."""
+        """Sends the next piece, never an empty one, in one write where the kernel takes that much."""
         ...
 
 

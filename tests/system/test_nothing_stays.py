@@ -98,7 +98,7 @@ async def test_nothing_stays_on_a_connection_that_waits_for_its_next_request(
         )
         async with kept_by.system.client.request("POST", "/v1/chat/completions", body) as idle:
             await idle.answer()
-            await kept_by.check("the answer", Connection=1)
+            await kept_by.check("the answer", Connection=1, ClientSocket=1)
         await kept_by.check("the connection")
 
 
