@@ -8,7 +8,7 @@ from attrs import frozen
 
 from mix2api import descriptors
 from mix2api.actors import environment, run_record, site_bounds, tool_calls
-from mix2api.edge import bodies, options, places, serving, strict_http
+from mix2api.edge import bodies, options, places, request_head, server
 from mix2api.endings import ENDINGS
 from mix2api.process import watchdog
 from mix2api.redaction import TEXT_LIMIT
@@ -91,10 +91,10 @@ CONSTANTS: dict[str, int | float] = {
     "nesting in an enclosure, its own levels included": loose_structure.MAX_NESTING,
     "parts, and calls, of an answer that is one JSON object": answer._PARTS_MAX,
     "text of an answer that is judged for strict calls": strictness._JUDGED_CHARS,
-    "fields of a request's head": strict_http._FIELDS_MAX,
-    "rest between two requests of a connection": serving.KEEP_ALIVE_S,
+    "fields of a request's head": request_head._FIELDS_MAX,
+    "rest between two requests of a connection": server.KEEP_ALIVE_S,
     "connections past that, for `/health` alone": places._RESERVE,
-    "connections that the kernel holds until they are accepted": serving.BACKLOG,
+    "connections that the kernel holds until they are accepted": server.BACKLOG,
     "file descriptors, by the hard limit of the system": descriptors._MOST,
     "the loop stands still until it is told of": watchdog.HELD_MS,
     "appends that wait for Redis": SpoolLimits().appends,
