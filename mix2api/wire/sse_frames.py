@@ -14,6 +14,7 @@ LINE_LIMIT: Final = 10_000
 """Lines that may wait for their event's end: cutting them takes one step of 2 ms. Sites write an event in one line."""
 
 _PLAIN: Final = b"data: "
+_BLANK_LINE: Final = b"\n\n"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -47,6 +48,10 @@ class SseFrames:
         Raises:
             FrameTooLong: the stream is of no use any more.
         """
+        if not (self._held or self._at_start or b"\r" in data) and data.endswith(_BLANK_LINE):
+            # Nearly every piece: whole events, whose lines end in LF.
+            payloads = _plain_payloads(data)
+            return _by_lines(data) if payloads is None else payloads
         if self._held:
             if not _border(self._seam + data):
                 self._hold(data)
@@ -82,12 +87,19 @@ class SseFrames:
         if self._at_start:
             self._at_start = False
             block = block.removeprefix(_BYTE_ORDER_MARK)
-        if block.startswith(_PLAIN):
-            # Nearly every block is nothing but one-line `data: ` events: cut in one call, then proved to be so.
-            payloads = block[len(_PLAIN) : -2].split(b"\n\n" + _PLAIN)
-            if block.count(b"\n") == 2 * len(payloads) and b"\r" not in block and b"" not in payloads:
-                return payloads
-        return _by_lines(block)
+        payloads = None if b"\r" in block else _plain_payloads(block)
+        return _by_lines(block) if payloads is None else payloads
+
+
+def _plain_payloads(block: bytes) -> list[bytes] | None:
+    """The payloads of a block that is nothing but one-line `data: ` events, as nearly every one is; None of any other.
+
+    It is cut in one call, and then proved to be so. It ends with a blank line, and there is no CR in it.
+    """
+    if not block.startswith(_PLAIN):
+        return None
+    payloads = block[len(_PLAIN) : -len(_BLANK_LINE)].split(_BLANK_LINE + _PLAIN)
+    return payloads if block.count(b"\n") == 2 * len(payloads) and b"" not in payloads else None
 
 
 def _border(data: bytes) -> int:
