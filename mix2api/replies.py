@@ -50,13 +50,16 @@ class ReplyBuffer:
         on_taken: told of the bytes of every `take`.
     """
 
+    __slots__ = ("_on_taken", "_pending", "_ready", "_taken", "committed", "held_bytes")
+
     def __init__(self, on_taken: Callable[[int], None] | None = None) -> None:
         self._pending: list[Reply] = []
         self._ready = trio.Event()
         self._on_taken = on_taken
         self.held_bytes = 0
         """Bytes that nobody has taken yet: of the text, and an allowance for each reply."""
-        self._taken = trio.Event()
+        self._taken: trio.Event | None = None
+        """While the writer waits for a `take`."""
         self.committed = False
         """Whether status 200 has left."""
 
@@ -74,8 +77,8 @@ class ReplyBuffer:
     async def wait_taken(self) -> None:
         """Waits for the reader's next `take`, not at all if nothing is pending. The caller brings the deadline."""
         if self._pending:
-            self._taken = trio.Event()
-            await self._taken.wait()
+            taken = self._taken = trio.Event()
+            await taken.wait()
 
     async def take(self) -> list[Reply]:
         """Waits for at least one reply, or a nudge, and gives those that are pending, of many the first `PIECE_BYTES`.
@@ -98,7 +101,9 @@ class ReplyBuffer:
         else:
             self._pending, self.held_bytes = [], 0
             self._ready = trio.Event()
-        self._taken.set()
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None
         if self._on_taken is not None:
             self._on_taken(held - self.held_bytes)
         return taken
@@ -122,6 +127,8 @@ class ReplyReader:
         on_headers: told when status 200 has left.
     """
 
+    __slots__ = ("_buffer", "_on_abort", "_on_headers", "_on_settle", "take")
+
     def __init__(
         self,
         buffer: ReplyBuffer,
@@ -133,10 +140,8 @@ class ReplyReader:
         self._on_abort: Callable[[Detail], None] | None = on_abort
         self._on_settle: Callable[[Receipt, EndReason | None], None] | None = on_settle
         self._on_headers = on_headers
-
-    def take(self) -> Coroutine[Any, Any, list[Reply]]:
+        self.take: Callable[[], Coroutine[Any, Any, list[Reply]]] = buffer.take
         """Waits for at least one reply, or a nudge, and gives all that are pending."""
-        return self._buffer.take()
 
     def nudge(self) -> None:
         """Wakes the reader though there may be nothing: its `take` then gives an empty list."""

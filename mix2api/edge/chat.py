@@ -211,36 +211,37 @@ class ChatEndpoint:
             run.frame(), run.request.request_id, on_ended=lambda ended: self._report_unaccepted(run, ended)
         )
         run.request.line.begin(200, [*run.headers(), *_STREAM_HEADERS])
-        # Without held replies the headers leave early: a comment shows them to the client, and a disconnect to us.
-        piece = self._rendered(run, renderer, held) or KEEP_ALIVE
-        held.clear()
-        await self._send_pieces(run, renderer, piece)
+        await self._send_pieces(run, renderer, held)
 
-    async def _send_pieces(self, run: _Run, renderer: StreamRenderer, piece: bytes) -> None:
+    async def _send_pieces(self, run: _Run, renderer: StreamRenderer, replies: list[Reply]) -> None:
         """The body of a stream: one piece, and one write, for all replies that are pending at a time.
 
         Args:
             run: whose it is.
             renderer: replies to frames.
-            piece: the first.
+            replies: the first; empty if the headers leave early.
         """
         line, delivery = run.request.line, run.delivery
+        take = delivery.take if delivery.accepted is None else delivery.replies.take
         while renderer.ended is None:
+            # Silence, and headers that leave early: a comment shows them to the client, and a disconnect to us.
+            piece = KEEP_ALIVE
+            if replies:
+                try:
+                    piece = renderer.render(replies)
+                except Exception as fault:  # noqa: BLE001 - the supervisor of this stream: never a silent cut (FR11)
+                    piece = self._broken(run, renderer, fault)
+                replies.clear()
             if piece:
                 delivery.writes += 1
-                await line.send(piece, is_last=False)
-            replies = await delivery.take()
-            piece = self._rendered(run, renderer, replies) if replies else KEEP_ALIVE
-        delivery.writes += 1
-        await line.send(piece, is_last=True)
+                await line.send(piece, is_last=renderer.ended is not None)
+            if renderer.ended is None:
+                replies = await take()
         delivery.confirm(receipt_of(renderer.ended), renderer.ended.end_reason)
 
-    def _rendered(self, run: _Run, renderer: StreamRenderer, replies: list[Reply]) -> bytes:
-        """The frames of these replies. A fault in making them gives the failing ending: never a silent cut (FR11)."""
-        try:
-            return renderer.render(replies)
-        except Exception as fault:  # noqa: BLE001 - the supervisor of this stream
-            told = EdgeFault.of(fault)
+    def _broken(self, run: _Run, renderer: StreamRenderer, fault: Exception) -> bytes:
+        """Ends a stream whose frames could not be made."""
+        told = EdgeFault.of(fault)
         self._parts.refusals.fault(told)
         run.delivery.replies.abort(Detail.EDGE_LOST)
         return renderer.ending(
