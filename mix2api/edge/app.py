@@ -104,7 +104,9 @@ class EdgeApp:
                 await self._answer_by_quart(request)
         except ClientVisibleError as error:
             await self._refuse(request, error)
-        except Exception as fault:  # noqa: BLE001  # the edge's supervisor: a fault of ours is a 500, and told
+        except Exception as fault:  # the edge's supervisor: a fault of ours is a 500, and told
+            if request.line.has_begun:
+                raise  # the connection tells of it, and closes
             request.end_delivery(Detail.EDGE_LOST)
             await self._refuse(request, self._refusals.broken(fault, request.request_id))
 

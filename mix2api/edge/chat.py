@@ -223,20 +223,20 @@ class ChatEndpoint:
         """
         line, delivery = run.request.line, run.delivery
         take = delivery.take if delivery.accepted is None else delivery.replies.take
+        is_first = True
         while renderer.ended is None:
-            # Silence, and headers that leave early: a comment shows them to the client, and a disconnect to us.
-            piece = KEEP_ALIVE
-            if replies:
-                try:
-                    piece = renderer.render(replies)
-                except Exception as fault:  # noqa: BLE001 - the supervisor of this stream: never a silent cut (FR11)
-                    piece = self._broken(run, renderer, fault)
-                replies.clear()
+            try:
+                if not is_first:
+                    replies = await take()
+                # Silence, and headers that leave early: a comment shows them to the client, and a disconnect to us.
+                piece = renderer.render(replies) if replies else KEEP_ALIVE
+            except Exception as fault:  # noqa: BLE001 - the supervisor of this stream: never a silent cut (FR11)
+                piece = self._broken(run, renderer, fault)
+            is_first = False
+            replies.clear()
             if piece:
                 delivery.writes += 1
                 await line.send(piece, is_last=renderer.ended is not None)
-            if renderer.ended is None:
-                replies = await take()
         delivery.confirm(receipt_of(renderer.ended), renderer.ended.end_reason)
 
     def _broken(self, run: _Run, renderer: StreamRenderer, fault: Exception) -> bytes:

@@ -56,7 +56,6 @@ class Connection:
         "_app",
         "_body",
         "_client",
-        "_has_begun",
         "_head_due",
         "_is_head_only",
         "_is_idle",
@@ -65,6 +64,7 @@ class Connection:
         "_keep_alive_s",
         "_pending_head",
         "_places",
+        "has_begun",
         "is_crowded",
     )
 
@@ -96,7 +96,7 @@ class Connection:
         """The method was HEAD."""
         self._pending_head = b""
         """Of an answer that comes in pieces, until the first of them is there."""
-        self._has_begun = False
+        self.has_begun = False
         """Something of the answer was sent."""
 
     async def run(self) -> None:
@@ -139,7 +139,7 @@ class Connection:
 
     def _work(self) -> None:
         """A request is under way, and its answer takes as long as it takes."""
-        self._is_idle = self._has_begun = False
+        self._is_idle = self.has_begun = False
         self._client.scope.deadline = self._head_due = math.inf
         self._places.work(self)
 
@@ -203,7 +203,7 @@ class Connection:
         except Exception as fault:  # noqa: BLE001 - the application answers its own faults: this one is the server's
             self._app.tell_fault(EdgeFault.of(fault, request.request_id))
             self._is_last = True
-            if not self._has_begun:
+            if not self.has_begun:
                 self._client.say(self._head_bytes(500, [("content-length", "0")]))
         finally:
             self._client.stop_listening()
@@ -230,12 +230,12 @@ class Connection:
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Sends a whole answer, head and body in one write."""
         head = self._head_bytes(status, [*headers, ("content-length", str(len(body)))])
-        self._has_begun = True
+        self.has_begun = True
         await self._client.write(head if self._is_head_only else head + body)
 
     def begin(self, status: int, headers: Headers) -> None:
         """Begins an answer that comes in pieces. Its head leaves with the first of them."""
-        self._has_begun = True
+        self.has_begun = True
         if self._is_old:
             self._is_last = True
             self._pending_head = self._head_bytes(status, headers)

@@ -21,6 +21,11 @@ class Line(Protocol):
     Every method cancels its caller if the client has left, or takes nothing for `MIX2API_CLIENT_STALL_S`.
     """
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the answer was sent: no other one can be given."""
+        ...
+
     def listen(self) -> None:
         """From here on the client's leaving is noticed while the caller waits for something else. The body was read."""
         ...

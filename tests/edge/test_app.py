@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from edge.harness import ACCEPTED, ASK, TOKEN, running_edge
+from edge.harness import ACCEPTED, ASK, HELLO, TOKEN, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.replies import ReplyReader
-from mix2api.sessions.worker_port import Submission
-from mix2api.vocabulary import EndReason
+from mix2api.replies import ReplyBuffer, ReplyReader
+from mix2api.sessions.worker_port import Reply, Submission, TextDelta
+from mix2api.vocabulary import EndReason, Receipt
 
 
 class BrokenDispatch(ScriptedDispatch):
@@ -139,6 +139,63 @@ async def test_a_fault_in_the_server_itself_is_reported_by_class_and_place() -> 
     assert answer.status == 500
     assert fault.exception in {"ValueError", "ExceptionGroup"}
     assert "secret" not in repr(fault)
+
+
+class BrokenReader(ReplyReader):
+    """Breaks where the worker is told what became of the ending."""
+
+    def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
+        raise LookupError(receipt, told)
+
+
+class BrokenReceipts(ScriptedDispatch):
+    """A worker that cannot be told."""
+
+    async def submit(self, submission: Submission) -> ReplyReader:
+        del submission
+        buffer = ReplyBuffer()
+        buffer.put([*HELLO])
+        return BrokenReader(buffer, lambda _: None, lambda *_: None)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_fault_behind_an_answer_adds_nothing_to_it_and_closes_the_connection(*, stream: bool) -> None:
+    async with running_edge(BrokenReceipts()) as edge, edge.connect() as client:
+        await client.ask_chat(stream=stream)
+        answer = await client.answer()
+        assert answer.status == 200
+        assert await client.stream.receive_some() == b""
+        assert [fault.exception for fault in edge.watcher.faults] == ["LookupError"]
+
+
+class BrokenBuffer(ReplyBuffer):
+    """Breaks at its second take."""
+
+    takes = 0
+
+    async def take(self) -> list[Reply]:
+        self.takes += 1
+        if self.takes > 1:
+            raise LookupError
+        return await super().take()
+
+
+class BrokenReplies(ScriptedDispatch):
+    """A worker whose replies cannot be taken."""
+
+    async def submit(self, submission: Submission) -> ReplyReader:
+        del submission
+        buffer = BrokenBuffer()
+        buffer.put([ACCEPTED, TextDelta("a")])
+        return ReplyReader(buffer, lambda _: None, lambda *_: None)
+
+
+async def test_a_stream_whose_replies_cannot_be_taken_has_its_failing_ending() -> None:
+    async with running_edge(BrokenReplies()) as edge:
+        answer = await edge.chat(stream=True)
+        assert [fault.exception for fault in edge.watcher.faults] == ["LookupError"]
+    assert answer.frames()[-1] == "[DONE]"
+    assert answer.chunks()[-1]["error"]["end_reason"] == "adapter_error"
 
 
 async def test_every_answer_is_for_the_key_that_asked() -> None:
