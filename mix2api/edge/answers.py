@@ -1,8 +1,8 @@
 """Whole JSON answers, and the head of every answer as bytes."""
 
 from collections.abc import Iterable
-from email.utils import formatdate
 from typing import Final
+from wsgiref.handlers import format_date_time
 
 from mix2api.errors import ClientVisibleError
 
@@ -25,7 +25,7 @@ def head_bytes(status: int, headers: Iterable[tuple[str, str]], now_s: float) ->
         ValueError: a value has a line end in it, or is not Latin-1.
     """
     lines = [f"HTTP/1.1 {status} ", *[f"{name}: {value}" for name, value in headers]]
-    lines.append(f"date: {formatdate(now_s, usegmt=True)}")
+    lines.append(f"date: {format_date_time(now_s)}")
     head = "\r\n".join(lines)
     if head.count("\r") != len(lines) - 1 or head.count("\n") != len(lines) - 1:
         raise ValueError("a line end within a header")
