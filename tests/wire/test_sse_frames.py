@@ -149,3 +149,23 @@ def test_payloads_are_those_of_a_line_by_line_reading(data: bytes) -> None:
         elif name == b"data":
             lines.append(value.removeprefix(b" "))
     assert payloads_of(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("piece", "payloads"),
+    [
+        (b"data: a\n\n", [b"a"]),
+        (b"data: a\n\ndata: b\n\n", [b"a", b"b"]),
+        (b"data: a\ndata: b\n\n", [b"a\nb"]),
+        (b"event: x\ndata: a\n\n", [b"a"]),
+        (b": ping\n\n", []),
+        (b"data: \n\ndata: a\n\n", [b"a"]),
+        (b"data: a\r\n\r\n", [b"a"]),
+    ],
+)
+def test_a_piece_that_is_whole_events_is_cut_the_same_wherever_it_comes(
+    piece: bytes, payloads: list[bytes]
+) -> None:
+    frames = SseFrames()
+    assert [frames.feed(piece) for _ in range(3)] == [payloads] * 3
+    assert frames.feed(piece[:3]) + frames.feed(piece[3:]) == payloads
