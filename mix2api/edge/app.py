@@ -102,13 +102,14 @@ class EdgeApp:
                 await self._chat.answer(request)
             else:
                 await self._answer_by_quart(request)
-        except ClientVisibleError as error:
-            await self._refuse(request, error)
         except Exception as fault:  # the edge's supervisor: a fault of ours is a 500, and told
             if request.line.has_begun:
                 raise  # the connection tells of it, and closes
-            request.end_delivery(Detail.EDGE_LOST)
-            await self._refuse(request, self._refusals.broken(fault, request.request_id))
+            if isinstance(fault, ClientVisibleError):
+                await self._refuse(request, fault)
+            else:
+                request.end_delivery(Detail.EDGE_LOST)
+                await self._refuse(request, self._refusals.broken(fault, request.request_id))
 
     async def _answer_by_quart(self, request: EdgeRequest) -> None:
         status, headers, body = await answer_of(self._other, request)

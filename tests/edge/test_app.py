@@ -7,6 +7,7 @@ import pytest
 from edge.harness import ACCEPTED, ASK, HELLO, TOKEN, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
+from mix2api.errors import StoreUnavailable
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import Reply, Submission, TextDelta
 from mix2api.vocabulary import EndReason, Receipt
@@ -144,28 +145,40 @@ async def test_a_fault_in_the_server_itself_is_reported_by_class_and_place() -> 
 class BrokenReader(ReplyReader):
     """Breaks where the worker is told what became of the ending."""
 
+    fault: Exception
+
     def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
-        raise LookupError(receipt, told)
+        del receipt, told
+        raise self.fault
 
 
 class BrokenReceipts(ScriptedDispatch):
     """A worker that cannot be told."""
 
+    def __init__(self, fault: Exception) -> None:
+        super().__init__()
+        self.fault = fault
+
     async def submit(self, submission: Submission) -> ReplyReader:
         del submission
         buffer = ReplyBuffer()
         buffer.put([*HELLO])
-        return BrokenReader(buffer, lambda _: None, lambda *_: None)
+        reader = BrokenReader(buffer, lambda _: None, lambda *_: None)
+        reader.fault = self.fault
+        return reader
 
 
+@pytest.mark.parametrize("fault", [LookupError(), StoreUnavailable()])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_fault_behind_an_answer_adds_nothing_to_it_and_closes_the_connection(*, stream: bool) -> None:
-    async with running_edge(BrokenReceipts()) as edge, edge.connect() as client:
+async def test_a_fault_behind_an_answer_adds_nothing_to_it_and_closes_the_connection(
+    fault: Exception, *, stream: bool
+) -> None:
+    async with running_edge(BrokenReceipts(fault)) as edge, edge.connect() as client:
         await client.ask_chat(stream=stream)
         answer = await client.answer()
         assert answer.status == 200
         assert await client.stream.receive_some() == b""
-        assert [fault.exception for fault in edge.watcher.faults] == ["LookupError"]
+        assert [told.exception for told in edge.watcher.faults] == [type(fault).__name__]
 
 
 class BrokenBuffer(ReplyBuffer):
