@@ -20,8 +20,8 @@ from whole_system import Shape, whole_system
 
 import mix2api
 
-FILES_MAX = 102
-CALLS_MAX = 2050
+FILES_MAX = 88
+CALLS_MAX = 1750
 
 _ROOT = str(Path(mix2api.__file__).parent)
 _DEMO = f"{_ROOT}/demo/"
