@@ -4,8 +4,8 @@ Order is everything here (ADR 0002): `request` is durable before the upstream is
 leaves. The first cause wins: frames are taken in the order of the wire, and `stop` counts at the moment it is called.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 
 import trio
@@ -73,7 +73,7 @@ class Run:
         self._session_id = session_id
         self._turn = turn
         self._submission = turn.submission
-        self._at_ms = _since_now(environment.clock)
+        self._at_ms = partial(_ms_since, environment.clock, environment.clock.monotonic_ms())
         self._unlogged = unlogged
         self._interrupt = trio.CancelScope()
         self._phase = RunPhase.ACCEPTING
@@ -385,7 +385,6 @@ class Run:
             self._unlogged.add(self)
 
 
-def _since_now(clock: Clock) -> Callable[[], int]:
-    """Gives the milliseconds since this call. A function of the clock alone: one of the run would be a cycle with it."""
-    began_ms = clock.monotonic_ms()
-    return lambda: int(clock.monotonic_ms() - began_ms)
+def _ms_since(clock: Clock, began_ms: float) -> int:
+    """A function of the clock alone: a method of the run, which the translation holds, would be a cycle with it."""
+    return int(clock.monotonic_ms() - began_ms)

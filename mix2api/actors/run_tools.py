@@ -1,6 +1,7 @@
 """What of a turn and its session decides about the calls of one run: the rules, the ids, the way back to the site's ids."""
 
 from collections.abc import Callable, Container, Mapping
+from functools import partial
 
 from mix2api.actors.environment import Environment
 from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
@@ -33,7 +34,7 @@ def translation_of(
     return Translation(
         submission.run_id,
         environment.seal,
-        lambda: call_rules(submission, state, environment),
+        partial(call_rules, submission, state, environment),  # a third of a closure, in every held stream
         at_ms,
         reader,
         environment.options.answer_bytes,

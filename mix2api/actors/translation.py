@@ -12,6 +12,7 @@ What is more work than one turn of the event loop may do is left, and done in po
 
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
 from mix2api.actors.answer import Answer
@@ -92,7 +93,7 @@ class Translation:
         self._seal = seal
         self.tally = ChunkTally(run_id, at_ms, answer_bytes)
         """What is for the log."""
-        self.answer = Answer(self.tally, lambda: ToolCalls(run_id, seal, rules()))
+        self.answer = Answer(self.tally, partial(_begin_calls, run_id, seal, rules))
         """What is for the client."""
         self.phase = Phase.OPEN
         self.expected_session: str | None = None
@@ -344,6 +345,10 @@ class Translation:
         Failed: _failed,
         AbortedByUpstream: _aborted,
     }
+
+
+def _begin_calls(run_id: RunId, seal: Seal, rules: Callable[[], CallRules]) -> ToolCalls:
+    return ToolCalls(run_id, seal, rules())
 
 
 def is_longer(text: str | None, limit: int) -> bool:
