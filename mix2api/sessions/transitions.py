@@ -76,7 +76,7 @@ TRANSITIONS: Final[dict[tuple[Stage, Trigger], Stage]] = {
 def trigger_of(event: Event) -> Trigger:
     """The trigger in an event."""
     if isinstance(event, UpstreamChunk):
-        return _CHUNK_TRIGGERS[event.kind.value]
+        return _CHUNK_TRIGGERS[event.kind]
     if isinstance(event, SessionNote):
         return _NOTE_TRIGGERS[event.word]
     return _KIND_TRIGGERS[type(event)]

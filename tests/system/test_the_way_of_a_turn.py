@@ -21,7 +21,7 @@ from whole_system import Shape, whole_system
 import mix2api
 
 FILES_MAX = 88
-CALLS_MAX = 1750
+CALLS_MAX = 1650
 
 _ROOT = str(Path(mix2api.__file__).parent)
 _DEMO = f"{_ROOT}/demo/"
