@@ -7,7 +7,7 @@ from attrs import define, evolve, field
 
 from mix2api.actors.refusals import given_up
 from mix2api.endings import given_up_for
-from mix2api.events.log import EventLog
+from mix2api.events.log import EventLog, GivenEnding
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.vocabulary import Detail, Digest, EndReason, Receipt, RunId, SessionId
@@ -66,7 +66,7 @@ class PendingTurn:
         """
         if self.session_id is not None:
             first = self.submission
-            self.log.receipt(self.session_id, first.run_id, first.request_id, Receipt.RERUN)
+            self.log.receipt(GivenEnding(self.session_id, first.run_id, first.request_id, Receipt.RERUN))
         self.submission = evolve(self.submission, run_id=run_id)
         self.session_id, self.run = None, None
         self.attempt += 1
@@ -102,4 +102,4 @@ class PendingTurn:
         session_id = self.session_id or self.perhaps_in
         if session_id is not None:
             submission = self.submission
-            self.log.receipt(session_id, submission.run_id, submission.request_id, receipt, told)
+            self.log.receipt(GivenEnding(session_id, submission.run_id, submission.request_id, receipt, told))

@@ -121,6 +121,20 @@ class OpenRun:
     started_ms: int
 
 
+@frozen
+class GivenEnding:
+    """A receipt: what the edge knows of the ending that it gave a client."""
+
+    session_id: SessionId
+    run_id: RunId
+    request_id: RequestId
+    """Of the client's request."""
+    receipt: Receipt
+    """What became of the ending."""
+    told: EndReason | None = None
+    """The reason under which the client was given it; None where it was given none."""
+
+
 class EventLog(Protocol):
     """The append-only log of all sessions."""
 
@@ -147,23 +161,8 @@ class EventLog(Protocol):
         """
         ...
 
-    def receipt(
-        self,
-        session_id: SessionId,
-        run_id: RunId,
-        request_id: RequestId,
-        receipt: Receipt,
-        told: EndReason | None = None,
-    ) -> None:
-        """Records what the edge knows of the ending; never waits, never fails.
-
-        Args:
-            session_id: of the run.
-            run_id: the run.
-            request_id: of its client.
-            receipt: what became of the ending.
-            told: the reason under which the client was given it; None where it was given none.
-        """
+    def receipt(self, given: GivenEnding) -> None:
+        """Records what the edge knows of an ending; never waits, never fails."""
         ...
 
     def refused(self, count: int) -> None:

@@ -14,17 +14,16 @@ from mix2api.clock import Clock
 from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, Event, Request
-from mix2api.events.log import EventLog
+from mix2api.events.log import EventLog, GivenEnding
 from mix2api.identity import Mint, shard_of
+from mix2api.relay import endings
 from mix2api.relay.messages import Hangup, HeadersLeft, RelayedTurn, ReplyBatch, Taken, WakeUp, encode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
-from mix2api.sessions.client_words import ended_reply, refused
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.log import OpenEntry
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import (
-    SUCCESSES,
     Detail,
     EndReason,
     ProcessId,
@@ -94,7 +93,10 @@ class _RemoteRun:
     deadline_ms: int
     replies: ReplyBuffer
     heard_ms: float
+    streams: bool
     due: int = 1
+    has_content: bool = False
+    """Something of the answer came."""
     accepted: bool = False
     taken_bytes: int = 0
     """Of its replies, by the edge's reader."""
@@ -183,7 +185,7 @@ class RelayDispatch:
             run.replies,
             lambda detail: self._hang_up(run.run_id, detail),
             lambda receipt, told: self._settle(run, receipt, told),
-            lambda: self._outbox.put(run.owner, HeadersLeft(run.run_id)),
+            lambda: self._headers_left(run),
         )
 
     async def _owner(self, shard: Shard) -> ProcessId:
@@ -211,6 +213,7 @@ class RelayDispatch:
             deadline_ms=self._clock.now_ms() + int(self._options.queue_timeout_s * 1000),
             replies=ReplyBuffer(lambda size_bytes: self._took(run_id, size_bytes)),
             heard_ms=self._clock.monotonic_ms(),
+            streams=submission.turn.stream,
         )
         self._runs[run_id] = run
         return run
@@ -221,15 +224,20 @@ class RelayDispatch:
         if run is None or batch.number < run.due:
             return
         if batch.number > run.due:
-            self._end(run, _lost(Detail.MID_STREAM))
+            self._end(run, endings.lost(Detail.MID_STREAM))
             return
         run.due += 1
         run.heard_ms = self._clock.monotonic_ms()
-        self._note_acceptance(run, batch.replies)
+        self._note(run, batch.replies)
         run.replies.put(list(batch.replies), bytes_of(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
-            run.refused = not (run.accepted or _is_in_doubt(batch.replies[-1]))
+            run.refused = not (run.accepted or endings.is_in_doubt(batch.replies[-1]))
             self._runs.pop(run.run_id)
+
+    def _headers_left(self, run: _RemoteRun) -> None:
+        """Tells the worker that status 200 has left, unless it knows: a stream's headers leave with its first content."""
+        if not (run.streams and run.has_content):
+            self._outbox.put(run.owner, HeadersLeft(run.run_id))
 
     def _took(self, run_id: RunId, size_bytes: int) -> None:
         """The client's side took replies. The worker is told once in a while, and well before it has to wait."""
@@ -245,9 +253,12 @@ class RelayDispatch:
         self._outbox.put(run.owner, Taken(run.run_id, run.taken_bytes))
 
     @staticmethod
-    def _note_acceptance(run: _RemoteRun, replies: list[Reply]) -> None:
+    def _note(run: _RemoteRun, replies: list[Reply]) -> None:
+        """Notes what replies say of the run."""
         for reply in replies:
-            if isinstance(reply, Accepted):
+            if not isinstance(reply, Accepted | Ended):
+                run.has_content = True
+            elif isinstance(reply, Accepted):
                 # Perhaps another session than the one it was sent to: that could not be continued. Perhaps another
                 # run: the site had lost the session, and the turn ran again.
                 run.accepted, run.session_id = True, SessionId(reply.session_id)
@@ -273,7 +284,7 @@ class RelayDispatch:
     def _give_up(self) -> None:
         """Ends the streams whose replies cannot come. The workers hear of that once Redis is back."""
         for run in list(self._runs.values()):
-            self._end(run, _store_away())
+            self._end(run, endings.store_away())
 
     async def _look_up_silent(self) -> None:
         silent_since = self._clock.monotonic_ms() - self._options.period_s * 1000
@@ -297,15 +308,18 @@ class RelayDispatch:
         events = await self._events(run)
         end = next((event for event in events if isinstance(event, End)), None)
         if end is not None:
-            return _verdict_of_end(run, end)
+            if not run.end_found:
+                run.end_found = True  # the reply may be in the mail
+                return None
+            return endings.of_end(end)
         shard = shard_of(run.session_id)
         for entry in await self._log.open_entries([shard]):
             if entry.run.run_id == run.logged_as:
                 return await self._while_open(run, entry.run.process)
         if events:
-            return _lost(Detail.MID_STREAM) if self._overdue(run) else None
+            return endings.lost(Detail.MID_STREAM) if self._overdue(run) else None
         if self._clock.now_ms() > run.deadline_ms:
-            return _expired()
+            return endings.expired()
         owner = await self._inboxes.lease_owner(shard)
         if owner is not None:
             run.owner = owner
@@ -320,7 +334,7 @@ class RelayDispatch:
             return None
         if not self._overdue(run):
             return None
-        return _lost(Detail.MID_STREAM if run.due > 1 else Detail.BEFORE_OUTPUT)
+        return endings.lost(Detail.MID_STREAM if run.due > 1 else Detail.BEFORE_OUTPUT)
 
     def _overdue(self, run: _RemoteRun) -> bool:
         silent_ms = self._clock.monotonic_ms() - run.heard_ms
@@ -354,32 +368,4 @@ class RelayDispatch:
         # A client may leave before the acceptance has been heard of, and its run end well all the same: unless it is
         # known that there is none, the receipt is written. An audit passes over receipts without a run.
         if not run.refused:
-            self._log.receipt(run.session_id, run.logged_as, run.request_id, receipt, told)
-
-
-def _verdict_of_end(run: _RemoteRun, end: End) -> Ended | None:
-    if not run.end_found:
-        run.end_found = True
-        return None
-    # The end stands, what the client was to see before it was lost: a finish would be a lie.
-    return _lost(Detail.MID_STREAM) if end.end_reason in SUCCESSES else ended_reply(end)
-
-
-def _is_in_doubt(ended: Ended) -> bool:
-    """Whether the store may still take the run that its client was refused. A receipt without a run does no harm."""
-    return ended.end_reason is EndReason.UNAVAILABLE or ended.detail == Detail.BUSY
-
-
-def _lost(detail: Detail) -> Ended:
-    return refused(EndReason.WORKER_LOST, detail)
-
-
-def _store_away() -> Ended:
-    return refused(
-        EndReason.UNAVAILABLE,
-        message="the event log cannot be reached, and the rest of the answer with it; try again",
-    )
-
-
-def _expired() -> Ended:
-    return refused(EndReason.OVERLOADED, Detail.EXPIRED, "no worker began the request in time; try again")
+            self._log.receipt(GivenEnding(run.session_id, run.logged_as, run.request_id, receipt, told))

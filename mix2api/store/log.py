@@ -8,7 +8,7 @@ from attrs import define, evolve, field
 from msgspec.structs import replace
 
 from mix2api.events.codec import UnreadableEvent
-from mix2api.events.log import Append, History, OpenRun, Recorded, Ticket
+from mix2api.events.log import Append, GivenEnding, History, OpenRun, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import AuditNote
 from mix2api.store.damage import DamageCounter
@@ -22,9 +22,6 @@ from mix2api.store.writer import LogWriter
 from mix2api.vocabulary import (
     Channel,
     Digest,
-    EndReason,
-    Receipt,
-    RequestId,
     RunId,
     SessionId,
     Shard,
@@ -75,26 +72,19 @@ class RedisEventLog:
 
     def submit(self, append: Append) -> Ticket:
         """Hands an append over; appends of one run are written in the order of their submission."""
-        return self.writer.submit(self._marked(append))
+        if self._channel is not Channel.STABLE:
+            append = self._marked(append)
+        return self.writer.submit(append)
 
     def _marked(self, append: Append) -> Append:
         """The append with this process's channel in its events; `stable` is the default and needs no mark."""
-        if self._channel is Channel.STABLE:
-            return append
         return evolve(append, events=tuple(replace(event, channel=self._channel) for event in append.events))
 
-    def receipt(
-        self,
-        session_id: SessionId,
-        run_id: RunId,
-        request_id: RequestId,
-        receipt: Receipt,
-        told: EndReason | None = None,
-    ) -> None:
-        """Records what the edge knows of the ending; never waits, never fails (a full spool drops it)."""
-        fields = ("k", "receipt", "r", run_id, "s", session_id, "i", request_id, "w", receipt.value)
-        given = () if told is None else ("t", told.value)
-        self.writer.note(AuditNote(shard_of(session_id), (*fields, *given)))
+    def receipt(self, given: GivenEnding) -> None:
+        """Records what the edge knows of an ending; never waits, never fails (a full spool drops it)."""
+        fields = ("k", "receipt", "r", given.run_id, "s", given.session_id, "i", given.request_id)
+        told = () if given.told is None else ("t", given.told.value)
+        self.writer.note(AuditNote(shard_of(given.session_id), (*fields, "w", given.receipt.value, *told)))
 
     def refused(self, count: int) -> None:
         """Notes requests that were refused because the store was away; one entry with their number follows."""

@@ -10,12 +10,12 @@ from attrs import define, evolve, field
 
 from mix2api.errors import StoreUnavailable
 from mix2api.events.kinds import Request, SessionNote
-from mix2api.events.log import Append, History, OpenRun, Outcome, Recorded, Ticket
+from mix2api.events.log import Append, GivenEnding, History, OpenRun, Outcome, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import PendingAppend
 from mix2api.store.open_runs import OpenEntry
 from mix2api.store.schema import WrittenSchema
-from mix2api.vocabulary import Digest, EndReason, ProcessId, Receipt, RequestId, RunId, SessionId, Shard
+from mix2api.vocabulary import Digest, ProcessId, RunId, SessionId, Shard
 
 _SCHEMA: Final = WrittenSchema()
 
@@ -146,18 +146,10 @@ class MemoryEventLog:
                 yield record
             seen = seen or record.position == after
 
-    def receipt(
-        self,
-        session_id: SessionId,
-        run_id: RunId,
-        request_id: RequestId,
-        receipt: Receipt,
-        told: EndReason | None = None,
-    ) -> None:
-        """Records what the edge knows of the ending."""
-        del session_id, request_id
-        given = () if told is None else (told.value,)
-        self.world.audit.append(("receipt", run_id, receipt.value, *given))
+    def receipt(self, given: GivenEnding) -> None:
+        """Records what the edge knows of an ending."""
+        told = () if given.told is None else (given.told.value,)
+        self.world.audit.append(("receipt", given.run_id, given.receipt.value, *told))
 
     def refused(self, count: int) -> None:
         """Notes requests that were refused because the store was away."""

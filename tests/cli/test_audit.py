@@ -12,6 +12,7 @@ from stored_runs import new_session, store_script, stored
 
 from mix2api.cli.audit import AuditQuery, add_parser, audit, dimensions
 from mix2api.clock import SystemClock
+from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint
 from mix2api.projections.audit import Dimension
 from mix2api.store.opening import Store
@@ -25,6 +26,7 @@ def new_run(store: Store) -> RunId:
 
 
 async def audited(store: Store, **wanted: Any) -> tuple[int, str]:
+    assert await store.log.writer.drain(5), "receipts wait up to a second for company"
     out = io.StringIO()
     code = await audit(store, AuditQuery(window_ms=DAY_MS, **wanted), out)
     return code, out.getvalue()
@@ -35,7 +37,7 @@ async def fill(store: Store) -> None:
     done, silent, aborted, running = (new_run(store) for _ in range(4))
     session = new_session(store, 0)
     await store_script(store, session, good_run(done))
-    store.log.receipt(session, done, RequestId("req-1"), Receipt.WRITTEN, EndReason.STOP)
+    store.log.receipt(GivenEnding(session, done, RequestId("req-1"), Receipt.WRITTEN, EndReason.STOP))
     await store_script(store, new_session(store, 1), good_run(silent, client="codex"))
     abort = [accept(aborted), chunk(ChunkKind.OPEN, aborted), stop(run=aborted), conclude(aborted)]
     await store_script(store, new_session(store, 2), abort)

@@ -23,6 +23,7 @@ from actor_parts import (
     session_id,
     submission,
     text_of,
+    turn,
 )
 from attrs import define, field
 
@@ -63,7 +64,8 @@ class SentMail(Outbox):
     def __init__(self) -> None:
         self.sent: list[tuple[ProcessId, Mail]] = []
 
-    def put(self, process: ProcessId, message: Mail) -> None:
+    def put(self, process: ProcessId, message: Mail, *, may_wait: bool = False) -> None:
+        assert not may_wait
         self.sent.append((process, message))
 
 
@@ -278,6 +280,18 @@ async def test_headers_that_left_are_told_to_the_owner() -> None:
     of, replies = await made.submit()
     replies.headers_sent()
     assert made.mails(HeadersLeft) == [HeadersLeft(of.run_id)]
+
+
+async def test_headers_that_left_with_a_stream_s_first_content_are_known_to_the_owner() -> None:
+    made = edge()
+    of, replies = await made.submit(submission(turn(stream=True)))
+    made.deliver(of, 1, ACCEPTED, TextDelta("one"))
+    replies.headers_sent()
+    assert made.mails(HeadersLeft) == []
+    whole, replies = await made.submit(submission(turn(stream=False)))
+    made.deliver(whole, 1, ACCEPTED, TextDelta("one"))
+    replies.headers_sent()
+    assert made.mails(HeadersLeft) == [HeadersLeft(whole.run_id)]
 
 
 async def test_what_the_client_takes_is_told_to_the_owner_piece_by_piece() -> None:

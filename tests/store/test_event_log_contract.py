@@ -9,7 +9,7 @@ import trio
 from redis_server import RedisServer, binaries
 
 from mix2api.events.kinds import End, Request, SessionNote, UpstreamChunk
-from mix2api.events.log import Append, Outcome, remark
+from mix2api.events.log import Append, GivenEnding, Outcome, remark
 from mix2api.store.log import RedisEventLog
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
 from mix2api.store.opening import Store
@@ -255,7 +255,7 @@ async def test_runs_are_found_by_the_request_id_s_digest(processes: Processes) -
 
 async def test_a_receipt_never_waits(processes: Processes) -> None:
     log = await processes.start()
-    log.receipt(parts.new_session(), parts.new_run(), RequestId("req_1"), Receipt.WRITTEN)
+    log.receipt(GivenEnding(parts.new_session(), parts.new_run(), RequestId("req_1"), Receipt.WRITTEN))
 
 
 async def test_an_opening_without_a_request_is_refused(processes: Processes) -> None:

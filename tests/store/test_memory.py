@@ -4,7 +4,7 @@ import pytest
 import store_parts as parts
 
 from mix2api.errors import StoreUnavailable
-from mix2api.events.log import Outcome
+from mix2api.events.log import GivenEnding, Outcome
 from mix2api.store.memory import MemoryEventLog
 from mix2api.vocabulary import Receipt, RequestId
 
@@ -37,7 +37,7 @@ async def test_what_it_was_told_stands_in_its_world() -> None:
     session, run = parts.new_session(), parts.new_run()
     log.submit(parts.opening_append(session, run))
     log.submit(parts.closing_append(session, run, 2))
-    log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+    log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.WRITTEN))
     log.refused(2)
     assert log.world.audit == [("run", run, session), ("receipt", run, "written"), ("refused", "2")]
 

@@ -11,7 +11,7 @@ from lossy_proxy import lossy_proxy
 from redis_server import RedisServer
 
 from mix2api.events.kinds import Event, SessionNote
-from mix2api.events.log import Outcome
+from mix2api.events.log import GivenEnding, Outcome
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun
 from mix2api.store.commit import AuditNote, IndexLife, verdicts_of
 from mix2api.store.leases import Holder
@@ -74,7 +74,7 @@ async def test_each_reply_lost_once_doubles_nothing_and_loses_nothing(
         with trio.fail_after(10):
             for append in steps:
                 assert await store.log.submit(append).wait() in {Outcome.APPENDED, Outcome.ALREADY}
-            store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+            store.log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.WRITTEN))
             assert await store.log.writer.drain(5)
             await refused_run(store)
         assert proxy.lost == 1
@@ -104,7 +104,7 @@ async def test_a_short_run_and_its_receipt_cost_two_commits_and_the_next_run_tak
         chunks = store.log.submit(parts.chunks_append(session, run, 2, 3))
         await store.log.submit(parts.closing_append(session, run, 4)).wait()
         assert chunks.outcome is Outcome.APPENDED
-        store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+        store.log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.WRITTEN))
         assert (writer.statistics().commits, writer.statistics().waiting) == (2, 1)
         await store.log.submit(parts.opening_append(session, parts.new_run())).wait()
         assert (writer.statistics().commits, writer.statistics().waiting) == (3, 0)
@@ -116,7 +116,7 @@ async def test_a_wait_for_one_shard_leaves_the_receipts_of_another_where_they_ar
     async with parts.running_store(redis_server.url) as store:
         await store.leases.acquire()
         other = parts.new_session(Shard(1))
-        store.log.receipt(other, parts.new_run(), RequestId("req_1"), Receipt.WRITTEN)
+        store.log.receipt(GivenEnding(other, parts.new_run(), RequestId("req_1"), Receipt.WRITTEN))
         await store.log.submit(parts.opening_append(parts.new_session(Shard(2)), parts.new_run())).wait()
         assert store.log.writer.statistics().waiting == 1
 
@@ -126,7 +126,7 @@ async def test_what_nobody_waits_for_is_written_all_the_same(redis_server: Redis
         await store.leases.acquire([parts.SHARD])
         session, run = parts.new_session(), parts.new_run()
         opened = store.log.submit(parts.opening_append(session, run))
-        store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+        store.log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.WRITTEN))
         with trio.fail_after(10):
             while store.log.writer.statistics().waiting:
                 await trio.testing.wait_all_tasks_blocked(0.01)
@@ -252,7 +252,9 @@ async def test_the_spool_is_bounded_in_bytes_too(own_server: RedisServer) -> Non
 
 async def test_a_full_spool_drops_receipts_silently(own_server: RedisServer) -> None:
     async with parts.running_store(own_server.url, spool=SpoolLimits(size_bytes=10)) as store:
-        store.log.receipt(parts.new_session(), parts.new_run(), RequestId("req_1"), Receipt.WRITTEN)
+        store.log.receipt(
+            GivenEnding(parts.new_session(), parts.new_run(), RequestId("req_1"), Receipt.WRITTEN)
+        )
         assert store.log.writer.statistics().waiting == 0
 
 
@@ -369,7 +371,7 @@ async def test_a_stream_at_the_last_possible_id_takes_entries_again_and_keeps_wh
         await store.log.submit(parts.opening_append(session, run)).wait()
         await store.post.put_inbox(parts.SHARD, b"one", 1)
         await store.post.mail(store.process, b"one")
-        store.log.receipt(session, run, RequestId("req_1"), Receipt.WRITTEN)
+        store.log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.WRITTEN))
         assert await store.log.writer.drain(5)
         before = redis_server.command("XLEN", keys[kind])
         redis_server.command("XADD", keys[kind], LAST_ID, "no", "room")
@@ -531,7 +533,7 @@ async def test_the_audit_entry_has_both_halves(redis_server: RedisServer) -> Non
         session, run = parts.new_session(), parts.new_run()
         await store.log.submit(parts.opening_append(session, run)).wait()
         await store.log.submit(parts.closing_append(session, run, 2)).wait()
-        store.log.receipt(session, run, RequestId("req_1"), Receipt.CLIENT_LEFT)
+        store.log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.CLIENT_LEFT))
         assert await store.log.writer.drain(5)
         ended, receipt = await audit_of(store)
         assert isinstance(ended, AuditedRun)
@@ -549,7 +551,9 @@ async def test_the_audit_entry_has_both_halves(redis_server: RedisServer) -> Non
 async def test_a_receipt_names_the_reason_that_the_client_was_told(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
         session, run = parts.new_session(), parts.new_run()
-        store.log.receipt(session, run, RequestId("req_1"), Receipt.END_UNACKED, EndReason.LENGTH)
+        store.log.receipt(
+            GivenEnding(session, run, RequestId("req_1"), Receipt.END_UNACKED, EndReason.LENGTH)
+        )
         assert await store.log.writer.drain(5)
         (receipt,) = await audit_of(store)
         assert isinstance(receipt, AuditedReceipt)
