@@ -24,7 +24,7 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import weight_of
-from mix2api.sessions.worker_port import Ended, Submission
+from mix2api.sessions.worker_port import Accepted, Ended, Submission
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
@@ -252,7 +252,10 @@ class Inbox:
             ended = next((reply for reply in replies if isinstance(reply, Ended)), None)
             if not _is_another_s(turn, ended):
                 number += 1
-                self._outbox.put(submission.edge, ReplyBatch(submission.run_id, 1, number, replies))
+                batch = ReplyBatch(submission.run_id, 1, number, replies)
+                # For the word that it was accepted alone, the client gets nothing.
+                told_alone = len(replies) == 1 and isinstance(replies[0], Accepted)
+                self._outbox.put(submission.edge, batch, may_wait=told_alone)
         turn.on_ending = None  # it leads back to the turn
         del self._running[submission.run_id]
         self._forwarded.set()

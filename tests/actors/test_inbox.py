@@ -137,7 +137,7 @@ async def relaying(*scripts: Script, **options: Any) -> AsyncIterator[Relayed]:
             await post._reach()
             return process in alive
 
-        outbox = Outbox(post)
+        outbox = Outbox(post, spacing_s=0)
         inbox = Inbox(bench.environment, bench.worker, post, outbox, is_alive, PERIOD_S)
         nursery.start_soon(outbox.run)
         nursery.start_soon(inbox.run)

@@ -1,5 +1,6 @@
 """Mail is posted in order, all that is pending at once, and waits for a store that is away."""
 
+import pytest
 import trio
 import trio.testing
 from attrs import define, field
@@ -51,6 +52,38 @@ async def test_what_is_pending_goes_out_at_once_and_in_order() -> None:
         nursery.cancel_scope.cancel()
     assert [process for process, _ in postman.posts] == [A, B]
     assert numbers(postman, A) == numbers(postman, B) == [0, 1, 2]
+
+
+async def test_what_comes_soon_after_a_post_leaves_with_what_comes_soon_after_it() -> None:
+    postman = Postman()
+    outbox = Outbox(postman, spacing_s=1)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        began = trio.current_time()
+        for number in range(4):
+            outbox.put(A, note(number))
+            await trio.sleep(0.1)
+        await outbox.wait_sent()
+        assert trio.current_time() == pytest.approx(began + 1)
+        nursery.cancel_scope.cancel()
+    assert [len(posted) for _, posted in postman.posts] == [1, 3]
+    assert numbers(postman, A) == [0, 1, 2, 3]
+
+
+async def test_what_may_wait_leaves_with_the_next_message_or_soon_by_itself() -> None:
+    postman = Postman()
+    outbox = Outbox(postman)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        outbox.put(A, note(0), may_wait=True)
+        await trio.testing.wait_all_tasks_blocked()
+        assert postman.posts == []
+        outbox.put(A, note(1))
+        await outbox.wait_sent()
+        outbox.put(A, note(2), may_wait=True)
+        await outbox.wait_sent()
+        nursery.cancel_scope.cancel()
+    assert [len(posted) for _, posted in postman.posts] == [2, 1]
 
 
 async def test_nothing_to_send_is_sent_already() -> None:
