@@ -54,7 +54,7 @@ class Keys:
 
     def log(self, shard: Shard, session_id: SessionId) -> str:
         """Stream: the session's events."""
-        return f"{self._shard(shard)}log:{session_id}"
+        return f"{self._tags.get(shard) or self._shard(shard)}log:{session_id}"
 
     def snapshot(self, shard: Shard, session_id: SessionId) -> str:
         """String: `<last event id> <folded state>`."""

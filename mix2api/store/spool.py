@@ -22,7 +22,8 @@ class Spool:
     _limits: SpoolLimits
     _by_shard: dict[Shard, list[Entry]] = field(factory=dict, init=False)
     """What was not sent yet, in the order of its submission."""
-    _urgent: dict[Shard, None] = field(factory=dict, init=False)
+    urgent: dict[Shard, None] = field(factory=dict, init=False)
+    """Shards whose entries are to leave now."""
     _due: dict[Shard, float] = field(factory=dict, init=False)
     """When shards become urgent by themselves, on trio's clock."""
     _skipped: dict[RunId, int] = field(factory=dict, init=False)
@@ -34,11 +35,6 @@ class Spool:
     def is_empty(self) -> bool:
         """Whether all that was put in was taken."""
         return not self._by_shard
-
-    @property
-    def is_urgent(self) -> bool:
-        """Whether there is something that should leave now."""
-        return bool(self._urgent)
 
     def put(self, entry: Entry, due: float) -> bool:
         """Takes an entry.
@@ -73,26 +69,26 @@ class Spool:
     def put_back(self, shard: Shard, entries: list[Entry]) -> None:
         """Has entries that were taken wait again, before all others of their shard."""
         self._by_shard[shard] = [*entries, *self._by_shard.get(shard, ())]
-        self._urgent[shard] = None
+        self.urgent[shard] = None
 
     def urge(self, shard: Shard) -> None:
         """What waits in a shard is to leave now."""
         if shard in self._by_shard:
-            self._urgent[shard] = None
+            self.urgent[shard] = None
 
     def urge_due(self, now: float) -> None:
         """What has waited long enough is to leave now."""
         for shard, due in self._due.items():
             if due <= now:
-                self._urgent[shard] = None
+                self.urgent[shard] = None
 
     def urge_all(self) -> None:
         """Everything is to leave now."""
-        self._urgent = dict.fromkeys(self._by_shard)
+        self.urgent = dict.fromkeys(self._by_shard)
 
     def take_urgent(self) -> dict[Shard, list[Entry]]:
         """Gives all entries of the urgent shards."""
-        shards, self._urgent = self._urgent, {}
+        shards, self.urgent = self.urgent, {}
         taken = {}
         for shard in shards:
             self._due.pop(shard, None)
@@ -115,7 +111,7 @@ class Spool:
         if not waiting:
             del self._by_shard[entry.shard]
             self._due.pop(entry.shard, None)
-            self._urgent.pop(entry.shard, None)
+            self.urgent.pop(entry.shard, None)
         self.forget([entry])
         self.skip(entry)
         return True

@@ -164,8 +164,7 @@ class LogWriter:
 
     def _note_refused(self) -> None:
         count, self._unreported = self._unreported, 0
-        if count:
-            self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(count))))
+        self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(count))))
 
     def hurry(self, entry: PendingAppend) -> None:
         """Somebody waits for that append: its shard's entries leave now, or with the next commit."""
@@ -183,7 +182,7 @@ class LogWriter:
 
     def _push(self) -> None:
         """Sends what is urgent, unless a commit is under way: then it goes next. Never waits and never raises."""
-        if not self._spool.is_urgent or self._under_way or self._fault is not None or self._link.is_lost:
+        if not self._spool.urgent or self._under_way or self._fault is not None or self._link.is_lost:
             return
         taken = self._spool.take_urgent()
         try:
@@ -250,8 +249,10 @@ class LogWriter:
                 fault, self._fault = self._fault, None
                 raise fault
             # What waits here can still be withdrawn; what was sent cannot.
-            await self._link.wait_up()
-            self._note_refused()
+            if self._link.is_lost:
+                await self._link.wait_up()
+            if self._unreported:
+                self._note_refused()
             self._spool.urge_due(trio.current_time())
             self._push()
             if self._told is None and self._fault is None:
@@ -351,7 +352,8 @@ class LogWriter:
         with trio.move_on_after(deadline_s) as scope:
             while self._under_way or self._unreported or not self._spool.is_empty:
                 self._settled = trio.Event()
-                self._note_refused()
+                if self._unreported:
+                    self._note_refused()
                 self._spool.urge_all()
                 self._push()
                 await self._settled.wait()
@@ -367,14 +369,15 @@ class LogWriter:
             if isinstance(reply, ResponseError) and self._passes(reply):
                 refused.append(commit)
                 continue
-            letters = self._letters(reply)
+            letters = reply if isinstance(reply, bytes) else self._letters(reply)
             self._spool.forget(commit.entries)
             for entry, verdict in zip(commit.entries, verdicts_of(letters, len(commit.entries)), strict=True):
                 if isinstance(entry, PendingAppend):
                     self._counts["out_of_order"] += verdict.out_of_order
                     if verdict.failed:
                         self._damage.left(self._keys.log(entry.shard, entry.append.session_id))
-                    self._settle(entry, verdict.outcome)
+                    self._counts[verdict.outcome] += 1
+                    entry.settle(verdict.outcome)
         return refused
 
     def _passes(self, refusal: ResponseError) -> bool:
@@ -385,7 +388,7 @@ class LogWriter:
         return word is not None or type(refusal) is not ResponseError
 
     def _letters(self, reply: Reply) -> bytes:
-        """A commit's verdicts; none if its script failed. A list has the keys in it that gave way."""
+        """A commit's verdicts, of a list that has the keys in it that gave way; none if its script failed."""
         if isinstance(reply, list):
             reply, *mended = reply
             for key in mended:

@@ -26,7 +26,7 @@ def test_entries_of_a_shard_leave_together_in_the_order_in_which_they_came() -> 
         assert spool.put(entry, 10.0)
     spool.urge(Shard(1))
     assert spool.take_urgent() == {Shard(1): [first, second]}
-    assert not spool.is_urgent
+    assert not spool.urgent
     assert not spool.is_empty
 
 
@@ -34,7 +34,7 @@ def test_a_shard_without_entries_cannot_be_urgent() -> None:
     spool = Spool(SpoolLimits())
     spool.urge(Shard(1))
     spool.urge_all()
-    assert not spool.is_urgent
+    assert not spool.urgent
 
 
 def test_the_earliest_time_of_a_shard_s_entries_counts() -> None:
@@ -43,12 +43,12 @@ def test_the_earliest_time_of_a_shard_s_entries_counts() -> None:
     spool.put(receipt(1), 5.0)
     spool.put(receipt(1), 20.0)
     spool.urge_due(4.9)
-    assert not spool.is_urgent
+    assert not spool.urgent
     spool.urge_due(5.0)
     assert len(spool.take_urgent()[Shard(1)]) == 3
     spool.put(receipt(1), 30.0)
     spool.urge_due(20.0)
-    assert not spool.is_urgent, "the times of what was taken are forgotten"
+    assert not spool.urgent, "the times of what was taken are forgotten"
 
 
 def test_what_is_put_back_stands_before_all_others_and_leaves_next() -> None:

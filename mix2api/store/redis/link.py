@@ -216,8 +216,10 @@ class RedisLink:
     def _begin(self) -> None:
         """Sends what waits. A connection that turns out to have ended is the reading task's to replace: all of it waits on."""
         jobs = self._jobs[:_JOBS_PER_TRIP]
-        packed = jobs[0].packed if len(jobs) == 1 else b"".join([job.packed for job in jobs])
-        if self._wire is not None and self._wire.begin(packed, sum([job.count for job in jobs])):
+        packed, count = jobs[0].packed, jobs[0].count
+        if len(jobs) > 1:
+            packed, count = b"".join([job.packed for job in jobs]), sum([job.count for job in jobs])
+        if self._wire is not None and self._wire.begin(packed, count):
             self._under_way = jobs
             del self._jobs[:_JOBS_PER_TRIP]
             self._sent_at_ms = self._clock.monotonic_ms()
