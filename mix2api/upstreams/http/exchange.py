@@ -35,11 +35,6 @@ from mix2api.vocabulary import Detail
 
 _DRAIN_READS: Final = 4
 """Pieces read over meanwhile: more is another answer, not an end."""
-_COLLECT_S: Final = 0.002
-"""How long the pieces of a hurried peer collect before one wake-up takes them all. Nobody reads 500 pieces a second."""
-_HURRIED_READS: Final = 8
-"""Pieces in a row, each within `_COLLECT_S` of the one before, that make a peer a hurried one. Those that a site sends at
-once at an answer's begin, or with each pause of its model, are fewer."""
 
 
 @frozen(kw_only=True)
@@ -70,12 +65,10 @@ class Exchange:
 
     __slots__ = (
         "__weakref__",
-        "_asked_at",
         "_attempts",
         "_body",
         "_body_bytes",
         "_connection",
-        "_hurried",
         "_origin",
         "_pending",
         "_reader",
@@ -101,10 +94,6 @@ class Exchange:
         self._body: BodyDecoder | None = None
         self._pending = b""
         self._body_bytes = 0
-        self._asked_at = -inf
-        """When the last piece of the body was waited for, on trio's clock."""
-        self._hurried = 0
-        """Pieces in a row that came within `_COLLECT_S` of being waited for."""
         self._satisfied = False
         self.heard = True
         """Set by the caller: the last payload had content in it, so the limit of silence begins anew with the next wait."""
@@ -260,10 +249,15 @@ class Exchange:
         body = self._body
         if self._pending or body is None or body.done:
             return self.receive_nowait()
+        collect_until = self._watch.await_piece(heard=self.heard)
+        self.heard = False
         payload = b""
         try:
-            await self._begin_wait()
-            connection = self._open_connection
+            if collect_until is not None:
+                await trio.sleep_until(collect_until)
+            connection = self._connection
+            if connection is None:
+                raise trio.ClosedResourceError("the call is closed")
             while not payload and not body.done:
                 if body.malformed:
                     raise self._misframed(body)
@@ -281,21 +275,6 @@ class Exchange:
         if self._body_bytes > self._services.answer_limit:
             raise faults.too_large("the upstream's answer is too large", self._watch.status)
         return body.feed(raw)
-
-    async def _begin_wait(self) -> None:
-        """Sets the limits for the next piece, and lets the pieces of a hurried peer collect: each wake-up costs as much."""
-        now = trio.current_time()
-        if not self._satisfied:
-            self._watch.await_piece(now, heard=self.heard)
-            self.heard = False
-        if now - self._asked_at >= _COLLECT_S:
-            self._hurried = 0
-        elif self._hurried < _HURRIED_READS:
-            self._hurried += 1
-        else:
-            await trio.sleep_until(self._asked_at + _COLLECT_S)
-            now = trio.current_time()
-        self._asked_at = now
 
     def _misframed(self, body: BodyDecoder) -> UpstreamFault:
         if body.oversized:

@@ -1,4 +1,6 @@
-"""A call's limits in time: one cancel scope around the call, whose deadline moves with what the call waits for.
+"""A call's times: how long it may wait for what, and when it looks for the next piece.
+
+One cancel scope stands around the call, and its deadline moves with what the call waits for.
 
 To enter a scope for each wait costs 6 µs, to move a deadline there and back 3 (ADR 25), and a stream waits once per
 piece. So the deadline stays where it is between two waits, and moves only where it would pass too early.
@@ -21,17 +23,25 @@ from mix2api.vocabulary import Detail
 
 _IDLE_SLACK: Final = 1 / 1024
 """The share of the idle limit by which that may pass too late, 0.2 s of 180: so seldom does the deadline have to move."""
+COLLECT_S: Final = 0.002
+"""How long the pieces of a hurried peer collect before one wake-up takes them all. Nobody reads 500 pieces a second."""
+_HURRIED_PIECES: Final = 8
+"""Pieces in a row, each within `COLLECT_S` of the one before, that make a peer a hurried one. Those that a site sends at
+once at an answer's begin, or with each pause of its model, are fewer."""
 
 
 class Watch:
-    """The deadline of whatever the call waits for at the moment. A context, entered and left by the task that waits.
+    """The limit of whatever the call waits for at the moment. A context, entered and left by the task that waits.
 
     Args:
         timeouts: the limits. The total one begins now.
     """
 
     __slots__ = (
+        "_asked_at",
         "_deadline",
+        "_hurried",
+        "_lifted",
         "_limit",
         "_paused_at",
         "_scope",
@@ -51,6 +61,11 @@ class Watch:
         """The scope's, as it was set."""
         self._limit = Detail.TOTAL
         self._paused_at: float | None = None
+        self._lifted = False
+        self._asked_at = -math.inf
+        """When the last piece was waited for."""
+        self._hurried = 0
+        """Pieces in a row that came within `COLLECT_S` of being waited for."""
         self.sent = False
         """A byte of the request may have left."""
         self.status: int | None = None
@@ -83,13 +98,30 @@ class Watch:
         self._limit = limit
         self._set(min(trio.current_time() + within_s, self._total_at))
 
-    def await_piece(self, now: float, *, heard: bool) -> None:
-        """The next piece of the body is waited for.
+    def await_piece(self, *, heard: bool) -> float | None:
+        """The next piece of the body is about to be waited for.
 
         Args:
-            now: on trio's clock.
             heard: the piece before had content in it, or there was none: the limit of silence begins anew.
+
+        Returns:
+            Until when the pieces of a hurried peer should collect, on trio's clock; None if it is a calm one.
         """
+        now = trio.current_time()
+        if not self._lifted:
+            self._move(now, heard=heard)
+        previous, self._asked_at = self._asked_at, now
+        if now - previous >= COLLECT_S:
+            self._hurried = 0
+        elif self._hurried < _HURRIED_PIECES:
+            self._hurried += 1
+        else:
+            self._asked_at = previous + COLLECT_S
+            return self._asked_at
+        return None
+
+    def _move(self, now: float, *, heard: bool) -> None:
+        """Moves the deadline, where it would pass too early for the next piece or too late."""
         if self._paused_at is not None:
             self._resume(now - self._paused_at)
         timeouts = self._timeouts
@@ -109,6 +141,7 @@ class Watch:
 
     def lift(self) -> None:
         """Nothing of the site is waited for any more, or only under a limit of the caller's."""
+        self._lifted = True
         self._set(math.inf)
 
     def check(self) -> None:

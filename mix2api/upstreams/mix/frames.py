@@ -287,7 +287,8 @@ def id_text(said: str | int | None) -> str | None:
 
 def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
     """Ids and usage that came with a frame."""
-    metadata = metadata_of(frame.message_metadata)
+    told = frame.message_metadata
+    metadata = _NO_METADATA if told is NOTHING_SAID else metadata_of(told)
     session = id_text(metadata.session_id or frame.session_id)
     exchange = id_text(metadata.exchange_id or frame.exchange_id)
     events: list[UpstreamEvent] = []

@@ -95,6 +95,47 @@ def test_any_cut_gives_the_same_and_what_is_read_to_the_end_is_what_h11_reads(
         assert _by_h11(data) == payload
 
 
+PLAIN = [b"5\r\nhello\r\n", b"100\r\n" + b"x" * 256 + b"\r\n", b"A\r\nten bytes!\r\n"]
+OTHERS = [
+    b"4\r\na\r\n\n\r\n",
+    b"2\r\n\r\n\r\n",
+    b"1;a=b\r\nx\r\n",
+    b"2 \r\nxy\r\n",
+]
+MANY = st.one_of(
+    *(st.lists(st.sampled_from(those), min_size=20, max_size=60) for those in (PLAIN, PLAIN + OTHERS))
+)
+ENDS = st.sampled_from(
+    [
+        b"",
+        b"0\r\n\r\n",
+        b"0\r\nA: b\r\n\r\n",
+        b"0\r\n\r\nmore",
+        b"00\r\n\r\n",
+        b"\r\n",
+        b"5\r\nhell",
+        b"5\r\nhello\r",
+        b"5",
+        b"+5\r\nhello\r\n",
+        b"4\r\nhello\r\n",
+        b"0x5\r\nhello\r\n",
+        b"5_0\r\nhello\r\n",
+    ]
+)
+
+
+@given(MANY, ENDS, st.integers(min_value=0, max_value=60))
+def test_many_chunks_of_one_read_give_what_they_give_apart(
+    chunks: list[bytes], end: bytes, place: int
+) -> None:
+    data = b"".join([*chunks[:place], end, *chunks[place:]])
+    at_once, apart = ChunkedBody(), ChunkedBody()
+    payload = fed(apart, data, list(range(0, len(data), 100)))
+    assert fed(at_once, data, []) == payload
+    # What follows the end is surplus only where it came with it.
+    assert (at_once.done, at_once.malformed, at_once.close()) == (apart.done, apart.malformed, apart.close())
+
+
 def _by_h11(data: bytes) -> bytes:
     """The payload by h11, the other reader of the same RFC; it refuses the blank before `;` that the RFC allows."""
     connection = h11.Connection(h11.CLIENT)

@@ -41,7 +41,7 @@ async def test_the_first_limit_to_pass_ends_a_wait_and_gives_it_its_name(
 ) -> None:
     with Watch(timeouts) as watch:
         watch.begin(Detail.FIRST_BYTE, 50)
-        watch.await_piece(trio.current_time(), heard=True)
+        watch.await_piece(heard=True)
         passed, seconds = await passing(watch)
     assert passed is detail
     assert after_s <= seconds <= after_s * (1 + 1 / 1000)
@@ -52,9 +52,9 @@ async def test_the_idle_limit_moves_with_each_piece_and_passes_at_most_a_thousan
 ) -> None:
     with Watch(Timeouts(idle=10, silent=0, total=0)) as watch:
         for pause in (9.999, 0.005, 0.005, 9.0, 0.0001):
-            watch.await_piece(trio.current_time(), heard=False)
+            watch.await_piece(heard=False)
             await trio.sleep(pause)
-        watch.await_piece(trio.current_time(), heard=False)
+        watch.await_piece(heard=False)
         passed, seconds = await passing(watch)
     assert passed is Detail.IDLE
     assert 10 <= seconds <= 10.01
@@ -77,19 +77,19 @@ async def test_while_the_caller_is_elsewhere_no_limit_counts(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
 ) -> None:
     with Watch(Timeouts(idle=60, silent=20, total=100)) as watch:
-        watch.await_piece(trio.current_time(), heard=True)
+        watch.await_piece(heard=True)
         await trio.sleep(5)
         watch.pause()
         await trio.sleep(1000)
-        watch.await_piece(trio.current_time(), heard=False)
+        watch.await_piece(heard=False)
         assert await passing(watch) == (Detail.SILENT, 15)
     with Watch(Timeouts(idle=60, silent=0, total=100)) as watch:
         for _ in range(2):
-            watch.await_piece(trio.current_time(), heard=True)
+            watch.await_piece(heard=True)
             await trio.sleep(45)
             watch.pause()
             await trio.sleep(1000)
-        watch.await_piece(trio.current_time(), heard=True)
+        watch.await_piece(heard=True)
         assert await passing(watch) == (Detail.TOTAL, 10)
 
 
@@ -97,7 +97,7 @@ async def test_what_is_lifted_never_passes(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
 ) -> None:
     with Watch(Timeouts(idle=1, total=2)) as watch:
-        watch.await_piece(trio.current_time(), heard=True)
+        watch.await_piece(heard=True)
         watch.lift()
         await trio.sleep(100)
 
@@ -106,7 +106,7 @@ async def test_a_wait_that_somebody_else_cancels_is_no_time_out(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
 ) -> None:
     with trio.move_on_after(5) as outer, Watch(Timeouts(idle=10)) as watch:
-        watch.await_piece(trio.current_time(), heard=True)
+        watch.await_piece(heard=True)
         try:
             await trio.sleep_forever()
         finally:
@@ -120,7 +120,7 @@ async def test_a_limit_that_passes_in_the_caller_s_own_wait_is_raised_at_the_end
     async def wait_for_somebody_else() -> None:
         with Watch(Timeouts(idle=10)) as watch:
             watch.sent, watch.status = True, 200
-            watch.await_piece(trio.current_time(), heard=True)
+            watch.await_piece(heard=True)
             await trio.sleep_forever()
 
     with pytest.raises(UpstreamFault) as raised:
