@@ -107,9 +107,17 @@ class Watch:
         Returns:
             Until when the pieces of a hurried peer should collect, on trio's clock; None if it is a calm one.
         """
-        now = trio.current_time()
-        if not self._lifted:
-            self._move(now, heard=heard)
+        now, timeouts = trio.current_time(), self._timeouts
+        if self._paused_at is not None:
+            self._resume(now - self._paused_at)
+        if heard:
+            self._silent_at = now + timeouts.silent_or_inf
+        idle_at = now + timeouts.idle
+        earliest = min(idle_at, self._silent_at, self._total_at)
+        slack = timeouts.idle * _IDLE_SLACK
+        if not self._lifted and not earliest <= self._deadline <= earliest + slack:
+            self._set(min(idle_at + slack, self._silent_at, self._total_at))
+        self._limit = Detail.IDLE if idle_at <= self._silent_at else Detail.SILENT
         previous, self._asked_at = self._asked_at, now
         if now - previous >= COLLECT_S:
             self._hurried = 0
@@ -119,20 +127,6 @@ class Watch:
             self._asked_at = previous + COLLECT_S
             return self._asked_at
         return None
-
-    def _move(self, now: float, *, heard: bool) -> None:
-        """Moves the deadline, where it would pass too early for the next piece or too late."""
-        if self._paused_at is not None:
-            self._resume(now - self._paused_at)
-        timeouts = self._timeouts
-        if heard:
-            self._silent_at = now + timeouts.silent_or_inf
-        idle_at = now + timeouts.idle
-        slack = timeouts.idle * _IDLE_SLACK
-        self._limit = Detail.IDLE if idle_at <= self._silent_at else Detail.SILENT
-        earliest = min(idle_at, self._silent_at, self._total_at)
-        if not earliest <= self._deadline <= earliest + slack:
-            self._set(min(idle_at + slack, self._silent_at, self._total_at))
 
     def pause(self) -> None:
         """The caller is about to wait for somebody else: until the next piece is asked for, no limit counts."""

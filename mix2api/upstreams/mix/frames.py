@@ -289,14 +289,15 @@ def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
     """Ids and usage that came with a frame."""
     told = frame.message_metadata
     metadata = _NO_METADATA if told is NOTHING_SAID else metadata_of(told)
-    session = id_text(metadata.session_id or frame.session_id)
-    exchange = id_text(metadata.exchange_id or frame.exchange_id)
+    session = metadata.session_id or frame.session_id
+    exchange = metadata.exchange_id or frame.exchange_id
     events: list[UpstreamEvent] = []
     if isinstance(frame, _Start):
-        events.append(Started(session, exchange))
+        events.append(Started(id_text(session), id_text(exchange)))
     elif session or exchange:
-        events.append(IdsSeen(session, exchange))
-    usage = usage_of(frame.data if isinstance(frame, _DataUsage) else metadata.usage)
+        events.append(IdsSeen(id_text(session), id_text(exchange)))
+    counts = frame.data if isinstance(frame, _DataUsage) else metadata.usage
+    usage = None if counts is NOTHING_SAID else usage_of(counts)
     if usage is not None:
         events.append(UsageSeen(usage))
     return events
