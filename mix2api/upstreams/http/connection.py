@@ -31,6 +31,11 @@ class Connection(Protocol):
         """Nothing to read. An unused connection that is not quiet was closed, or says what nobody asked."""
         ...
 
+    @property
+    def collects(self) -> bool:
+        """Whether the next read gives all that comes until then. If not, waiting before it saves no reads."""
+        ...
+
     async def send(self, data: bytes) -> None:
         """Hands everything to the kernel. A peer that has closed is not reported here.
 
@@ -63,6 +68,8 @@ class PlainConnection:
     _socket: socket.socket = field(repr=False)
     """Without blocking."""
     used: bool = False
+    _is_full: bool = field(default=False, init=False)
+    """The last read gave as much as it could: more is here."""
 
     def fileno(self) -> int:
         """The socket's descriptor, negative once it is closed."""
@@ -78,6 +85,11 @@ class PlainConnection:
         except OSError:
             return False
         return False
+
+    @property
+    def collects(self) -> bool:
+        """See `Connection`."""
+        return not self._is_full
 
     async def send(self, data: bytes) -> None:
         """See `Connection`. Without a checkpoint where the kernel takes all at once: `receive` comes next."""
@@ -96,11 +108,13 @@ class PlainConnection:
                 raise trio.ClosedResourceError("the connection is closed")
             await trio.lowlevel.wait_readable(self._socket)
             try:
-                return self._socket.recv(_READ_SIZE)
+                data = self._socket.recv(_READ_SIZE)
             except BlockingIOError:
                 continue  # the kernel may take back what it said (select(2))
             except OSError:
                 return b""
+            self._is_full = len(data) == _READ_SIZE
+            return data
 
     def close(self) -> None:
         """See `Connection`. Whoever waits for the socket is woken."""
@@ -121,6 +135,11 @@ class SecureConnection:
     def quiet(self) -> bool:
         """See `Connection`."""
         return not self._stream.transport_stream.socket.is_readable()
+
+    @property
+    def collects(self) -> bool:
+        """See `Connection`. TLS gives one record a read, and sites put each piece into one of its own."""
+        return False
 
     async def send(self, data: bytes) -> None:
         """See `Connection`."""

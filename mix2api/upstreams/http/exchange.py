@@ -253,11 +253,11 @@ class Exchange:
         self.heard = False
         payload = b""
         try:
-            if collect_until is not None:
-                await trio.sleep_until(collect_until)
             connection = self._connection
             if connection is None:
                 raise trio.ClosedResourceError("the call is closed")
+            if collect_until is not None and connection.collects:
+                await trio.sleep_until(collect_until)
             while not payload and not body.done:
                 if body.malformed:
                     raise self._misframed(body)

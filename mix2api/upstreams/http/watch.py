@@ -23,10 +23,10 @@ from mix2api.vocabulary import Detail
 
 _IDLE_SLACK: Final = 1 / 1024
 """The share of the idle limit by which that may pass too late, 0.2 s of 180: so seldom does the deadline have to move."""
-COLLECT_S: Final = 0.002
+_COLLECT_S: Final = 0.002
 """How long the pieces of a hurried peer collect before one wake-up takes them all. Nobody reads 500 pieces a second."""
 _HURRIED_PIECES: Final = 8
-"""Pieces in a row, each within `COLLECT_S` of the one before, that make a peer a hurried one. Those that a site sends at
+"""Pieces in a row, each within `_COLLECT_S` of the one before, that make a peer a hurried one. Those that a site sends at
 once at an answer's begin, or with each pause of its model, are fewer."""
 
 
@@ -65,7 +65,7 @@ class Watch:
         self._asked_at = -math.inf
         """When the last piece was waited for."""
         self._hurried = 0
-        """Pieces in a row that came within `COLLECT_S` of being waited for."""
+        """Pieces in a row that came within `_COLLECT_S` of being waited for."""
         self.sent = False
         """A byte of the request may have left."""
         self.status: int | None = None
@@ -119,12 +119,12 @@ class Watch:
             self._set(min(idle_at + slack, self._silent_at, self._total_at))
         self._limit = Detail.IDLE if idle_at <= self._silent_at else Detail.SILENT
         previous, self._asked_at = self._asked_at, now
-        if now - previous >= COLLECT_S:
+        if now - previous >= _COLLECT_S:
             self._hurried = 0
         elif self._hurried < _HURRIED_PIECES:
             self._hurried += 1
         else:
-            self._asked_at = previous + COLLECT_S
+            self._asked_at = previous + _COLLECT_S
             return self._asked_at
         return None
 

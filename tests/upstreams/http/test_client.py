@@ -690,6 +690,29 @@ async def test_tls_with_a_trusted_certificate_is_used_and_kept(certificate: Cert
         client.close()
 
 
+async def test_the_pieces_of_a_hurried_tls_peer_are_not_waited_for(
+    certificate: Certificate, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.5  # seconds: the clock moves only if nothing else does
+
+    async def hurry(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(CHUNKED)
+        for _ in range(100):
+            await connection.send(chunked(b"x"))
+        await connection.send(LAST_CHUNK)
+        await connection.wait_hung_up()
+
+    began = trio.current_time()
+    async with serving([hurry], certificate.server_context()) as server:
+        client = HttpClient(HttpOptions(ca_file=certificate.cert_file))
+        async with client.send(asking(server.url)) as exchange:
+            await exchange.head()
+            while await exchange.receive():
+                assert trio.current_time() == began
+        client.close()
+
+
 async def test_tls_to_a_checked_address_asks_for_the_host_s_name(certificate: Certificate) -> None:
     asked: list[str | None] = []
     context = certificate.server_context()

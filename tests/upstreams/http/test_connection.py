@@ -61,6 +61,23 @@ async def test_more_than_the_kernel_takes_is_sent_as_it_takes_it() -> None:
         connection.close()
 
 
+async def test_a_read_that_is_full_leaves_more_behind() -> None:
+    async def send_huge(connection: Connection) -> None:
+        await connection.send(HUGE)
+        await connection.wait_hung_up()
+
+    async with serving([send_huge]) as server:
+        connection = await _dialed(server.port)
+        assert connection.collects
+        taken = 0
+        while connection.collects and taken < len(HUGE):
+            taken += len(await connection.receive())
+        assert taken < len(HUGE)
+        while taken < len(HUGE):
+            taken += len(await connection.receive())
+        connection.close()
+
+
 @pytest.mark.parametrize("by_reset", [False, True])
 async def test_a_peer_that_has_closed_gives_nothing_and_takes_anything(by_reset: bool) -> None:  # noqa: FBT001
     async def hang_up(connection: Connection) -> None:

@@ -32,6 +32,7 @@ class Played:
     origin: Origin = ORIGIN
     used: bool = False
     quiet: bool = True
+    collects: bool = True
     closed: bool = False
     _steps: list[bytes | float] = field(init=False)
 
@@ -43,6 +44,8 @@ class Played:
         await trio.lowlevel.checkpoint()
 
     async def receive(self) -> bytes:
+        if self.closed:
+            raise trio.ClosedResourceError
         while self._steps:
             step = self._steps.pop(0)
             if isinstance(step, bytes):
@@ -58,11 +61,11 @@ class Played:
 
 @asynccontextmanager
 async def exchange_of(
-    timeouts: Timeouts, *script: bytes | float, head: bytes = HEAD
+    timeouts: Timeouts, *script: bytes | float, head: bytes = HEAD, collects: bool = True
 ) -> AsyncIterator[Exchange]:
     """An exchange whose answer has begun."""
     pool: IdlePool[Played] = IdlePool(KeepAlive(), trio.current_time)
-    pool.give_back(Played([*([head] if head else []), *script]))
+    pool.give_back(Played([*([head] if head else []), *script], collects=collects))
     services = Services(
         dialer=Dialer(),
         pool=pool,  # type: ignore[arg-type] - a connection that is played
@@ -195,6 +198,13 @@ async def test_the_pieces_of_a_hurried_peer_are_waited_for_together(
         moments = await moments_of(exchange, 12)
     assert moments[:8] == [0.0] * 8
     assert moments[8:] == pytest.approx([0.002, 0.004, 0.006, 0.008])
+
+
+async def test_where_a_read_gives_one_piece_anyway_none_are_waited_for(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
+    async with exchange_of(Timeouts(), *[b"x"] * 40, collects=False) as exchange:
+        assert await moments_of(exchange, 30) == [0.0] * 30
 
 
 async def test_pieces_at_a_reader_s_pace_are_given_as_they_come(
