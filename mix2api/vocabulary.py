@@ -92,7 +92,8 @@ class Detail(StrEnum):
     STALLED = "stalled"
     """`client_abort`: the client kept the connection but read nothing for the stall limit."""
     BROKEN_CALL = "broken_call"
-    """`stop`, `tool_calls`: the site called a tool in a way that cannot be read; the client did not get that call."""
+    """`stop`, `tool_calls`: the site called a tool in a way that cannot be read; the client did not get that call.
+    `upstream_error`: a stream's client had got a part of such a call."""
     DROPPED_CALL = "dropped_call"
     """`stop`, `tool_calls`: the site called a tool that the client had not offered, or one more than it allowed."""
     HUNG_UP = "hung_up"

@@ -65,6 +65,17 @@ class Answer:
         self.faithful = self.faithful and not calls.withheld
         return not calls.too_many
 
+    def cut(self) -> bool:
+        """The answer is over: calls that are not whole are broken. False: the client has seen a part of one."""
+        calls = self.calls
+        if calls is None:
+            return True
+        broken = calls.broken
+        calls.cut()
+        if calls.broken > broken:
+            self.broken_at = len(self.texts)
+        return not calls.belied
+
     def close(self) -> bool:
         """The answer is over and was good: calls that wait go out. Gives whether the client has calls to answer."""
         calls = self.calls

@@ -20,6 +20,7 @@ from mix2api.events.kinds import ToolCall
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import canonical_arguments
 from mix2api.sessions.worker_port import ToolCallDelta
+from mix2api.tools.final_input import is_object, rest_of
 from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
 from mix2api.vocabulary import RunId
@@ -28,6 +29,9 @@ from mix2api.wire.turn import FunctionCall, MessageToolCall
 CALLS_MAX: Final = 256
 """Calls that a site may ask for in one answer; agents are seen to ask for 20, OpenAI's own models end at 128. Where a client
 waits for a whole answer all calls leave, and are told to the log, in one step: 50 µs each."""
+
+NO_ARGUMENTS: Final = "{}"
+"""The arguments of a call that the site gave no input."""
 
 Key = str | int
 """The site's id of a native call; the number of a call in the text."""
@@ -70,11 +74,36 @@ class _Call:
 
     def says(self, event: ToolInputAvailable) -> bool:
         """Whether this is what the call has said already."""
-        if self.name != event.name:
-            return False
+        return self.name == event.name and (not event.arguments or self.means(event.arguments))
+
+    def means(self, arguments: str) -> bool:
+        """Whether the text so far is these arguments, however they are written."""
         if self.canonical is None:
             self.canonical = canonical_arguments(self.arguments)
-        return self.canonical == canonical_arguments(event.arguments)
+        return self.canonical == canonical_arguments(arguments)
+
+    def settle(self, final: str) -> bool:
+        """Makes the text the site's final input; False where it cannot be.
+
+        The client may have seen pieces that are no part of it; or there is none, and the pieces are no object.
+
+        Args:
+            final: JSON text; empty if the site gave none, and then the pieces so far are the input.
+        """
+        if not self.pieces:
+            self.pieces.append(final or NO_ARGUMENTS)
+            return True
+        if not final:
+            return is_object(self.arguments)
+        rest = rest_of(self.arguments, final)
+        if rest is None and not self.means(final):
+            if self.shown > 0:
+                return False
+            self.pieces, rest = [final], None
+        if rest:
+            self.pieces.append(rest)
+        self.canonical = None
+        return True
 
 
 class ToolCalls:
@@ -104,6 +133,8 @@ class ToolCalls:
         """Calls that nobody is to answer: to names that were not offered and that the site did not run, or one too many."""
         self.broken = 0
         """Calls that could not be read."""
+        self.belied = False
+        """Whether the client has seen a piece of a call that the site then cut or took back: no good ending can follow."""
 
     @property
     def count(self) -> int:
@@ -150,14 +181,26 @@ class ToolCalls:
         if self._is_whole(event.call_id) and not self._calls[event.call_id].says(event):
             del self._calls[event.call_id]
         self.began(event.call_id, event.name, event.call_id)
-        if not self.has_text(event.call_id):
-            self.continued(event.call_id, event.arguments)
-        self.became_whole(event.call_id)
+        call = self._calls.get(event.call_id)
+        if call is None or call.whole or call.spoilt:
+            return
+        if call.settle(event.arguments):
+            self.became_whole(event.call_id)
+        else:
+            self.belied = self.belied or call.shown >= 0
+            self.broke(event.call_id)
 
-    def has_text(self, call_id: str) -> bool:
-        """Whether any of its arguments came before the whole call did."""
+    def told_chars(self, call_id: str) -> int:
+        """Characters of its arguments that came before the whole call did."""
         call = self._calls.get(call_id)
-        return call is not None and bool(call.pieces)
+        return 0 if call is None else sum(map(len, call.pieces))
+
+    def cut(self) -> None:
+        """The answer is over: native calls whose whole input never came are broken, whatever the site says of its end."""
+        for key, call in list(self._calls.items()):
+            if isinstance(key, str) and not (call.whole or call.spoilt):
+                self.belied = self.belied or call.shown >= 0
+                self.broke(key)
 
     def _is_whole(self, call_id: str) -> bool:
         call = self._calls.get(call_id)

@@ -257,9 +257,12 @@ class Translation:
         if self._is_id_too_long(event.call_id):
             return
         calls = self.answer.begun_calls()
-        self.tally.count(ChunkKind.TOOL_INPUT, "" if calls.has_text(event.call_id) else event.arguments)
+        self.tally.count(ChunkKind.TOOL_INPUT, event.arguments[calls.told_chars(event.call_id) :])
         calls.available(event)
-        self._heed_calls()
+        if calls.belied:
+            self._belied()
+        else:
+            self._heed_calls()
 
     def _tool_broken(self, event: ToolInputBroken) -> None:
         if self._is_id_too_long(event.call_id):
@@ -301,6 +304,9 @@ class Translation:
         if self._in_text is not None and not self._in_text.end():
             self._error(Detail.TOO_MANY)
             return
+        if not self.answer.cut():
+            self._belied()
+            return
         due = self.answer.close()
         reason = _FINISHES.get(event.reason or "")
         if reason in {None, FinishReason.STOP}:
@@ -315,6 +321,11 @@ class Translation:
 
     def _aborted(self, _: AbortedByUpstream) -> None:
         self._error(Detail.ABORTED)
+
+    def _belied(self) -> None:
+        """The client has seen a piece of a call that is none: it may act on what it has, unless it is told."""
+        self.upstream_says = "it broke off within a tool call"
+        self._error(Detail.BROKEN_CALL)
 
     def _exceeded(self, detail: Detail) -> None:
         """The site is over a bound: nothing of what passed it is kept."""

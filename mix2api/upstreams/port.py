@@ -64,7 +64,7 @@ class ToolInputDelta(Struct, frozen=True):
 
 
 class ToolInputAvailable(Struct, frozen=True):
-    """A whole call; `arguments` is JSON text of its input."""
+    """A whole call; `arguments` is JSON text of its input, empty where the site gave none."""
 
     call_id: str
     name: str

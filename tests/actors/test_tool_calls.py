@@ -109,22 +109,104 @@ def test_calls_side_by_side_go_out_one_after_another() -> None:
     assert more(made, '{"b":', "c2") == []
     assert more(made, '{"a":') == [further(0, '{"a":')]
     assert more(made, "2}", "c2") == []
-    assert whole(made, "c2", "time") == []
+    assert whole(made, "c2", "time", '{"b":2}') == []
     assert told(made) == []
     assert more(made, "1}") == [further(0, "1}")]
-    assert whole(made) == [first(1, "call_c2", "time"), further(1, '{"b":2}')]
+    assert whole(made, arguments='{"a":1}') == [first(1, "call_c2", "time"), further(1, '{"b":2}')]
     assert [event.index for event in told(made)] == [0, 1]
     assert [call.function.name for call in made.given() if call.function] == ["weather", "time"]
 
 
-def test_what_waited_for_a_call_that_never_became_whole_goes_out_at_the_end() -> None:
+def test_a_native_call_whose_whole_input_never_came_is_broken_when_the_answer_ends() -> None:
+    made = calls(streamed=False)
+    start(made)
+    more(made, '{"path": "/data/x')
+    assert whole(made, "c2", "time") == []
+    made.cut()
+    made.close()
+    assert pieces(made) == [first(0, "call_c2", "time"), further(0, "{}")]
+    assert [event.index for event in told(made)] == [0]
+    assert (made.count, made.broken, made.belied) == (1, 1, False)
+
+
+@pytest.mark.parametrize("told_before", ["", '{"path": "/data/x', "{}"])
+def test_a_cut_call_whose_beginning_has_left_leaves_no_good_ending(told_before: str) -> None:
     made = calls()
     start(made)
+    more(made, told_before)
+    made.cut()
+    assert (made.count, made.broken, made.belied) == (0, 1, True)
+
+
+def test_a_call_that_the_site_ran_or_broke_itself_was_not_cut() -> None:
+    made = calls()
+    start(made)
+    made.was_run("c1")
+    start(made, "c2", "time")
+    made.failed("c2", "time")
+    made.began(0, "time", None)  # of the text, whose reader tells what was cut
+    made.cut()
+    assert (made.broken, made.belied) == (1, False)
+
+
+# --- the site's final input decides
+
+
+def test_pieces_that_are_its_beginning_are_completed() -> None:
+    made = calls()
+    start(made)
+    more(made, '{"a": "x')
+    assert whole(made, arguments='{"a":"xyz"}') == [further(0, 'yz"}')]
+    (event,) = told(made)
+    assert event.digest == SEAL.digest('{"a": "xyz"}', "tool_arguments")
+
+
+def test_pieces_that_mean_the_same_stay_as_they_were_told() -> None:
+    made = calls()
+    start(made)
+    more(made, '{"b":1.0,"a":"\\u4e2d"}')
+    assert whole(made, arguments='{"a":"中","b":1}') == []
+    assert (made.count, made.belied) == (1, False)
+
+
+def test_pieces_that_are_something_else_break_the_call_once_they_have_left() -> None:
+    made = calls()
+    start(made)
+    more(made, '{"a":"x"}')
+    assert whole(made, arguments='{"a":"y"}') == []
+    assert (made.count, made.broken, made.belied) == (0, 1, True)
+
+
+def test_pieces_that_nobody_has_seen_give_way_to_it() -> None:
+    made = calls(streamed=False)
+    start(made)
+    more(made, '{"a":"x"}')
+    whole(made, arguments='{"a":"y"}')
+    made.close()
+    assert pieces(made) == [first(0, "call_c1"), further(0, '{"a":"y"}')]
+    assert not made.belied
+
+
+@pytest.mark.parametrize(("told_before", "count"), [("", 1), ('{"a":1}', 1), ('{"a":', 0), ("[1]", 0)])
+def test_where_the_site_gives_none_the_pieces_count_if_they_are_an_object(
+    told_before: str, count: int
+) -> None:
+    made = calls()
+    start(made)
+    more(made, told_before)
+    whole(made, arguments="")
+    assert (made.count, made.belied) == (count, not count)
+    whole(made, arguments="")
+    assert made.count == count
+
+
+def test_what_waited_for_a_call_of_the_text_goes_out_at_the_end() -> None:
+    made = calls()
+    made.began(0, "weather", None)
+    assert pieces(made) == [first(0, "call_drawn1")]
     assert whole(made, "c2", "time") == []
     made.close()
     assert pieces(made) == [first(1, "call_c2", "time"), further(1, "{}")]
-    assert [event.index for event in told(made)] == [1]
-    assert made.count == 2
 
 
 def test_an_answer_that_fails_tells_the_log_and_gives_the_client_nothing_more() -> None:
@@ -233,7 +315,7 @@ def test_a_call_of_the_site_s_own_that_fails_is_not_broken() -> None:
 def test_a_whole_answer_gets_its_calls_at_the_end_in_the_order_in_which_they_began() -> None:
     made = calls(streamed=False)
     assert start(made) == whole(made, "c2", "time") == more(made, '{"a":') == more(made, "1}") == []
-    assert whole(made) == []
+    assert whole(made, arguments='{"a":1}') == []
     made.close()
     assert pieces(made) == [
         first(0, "call_c1"),

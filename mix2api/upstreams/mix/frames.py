@@ -261,11 +261,11 @@ def _shallow_events(payload: bytes) -> list[UpstreamEvent]:
 
 
 def input_text(raw: Raw) -> str:
-    """A tool call's input as JSON text; a call without one has no arguments, and an object given as a string is that object."""
+    """A tool call's input as JSON text, empty if the site gave none; an object that is given as a string is that object."""
     text = str(raw, "utf-8")
     if text.startswith('"'):
         text = _object_in(raw) or text
-    return "{}" if text in _NO_INPUT else text
+    return "" if text in _NO_INPUT else text
 
 
 _NO_INPUT: Final = frozenset({"", "null", '""'})

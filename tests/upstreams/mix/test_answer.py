@@ -44,7 +44,7 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
                 Reasoning("r"),
                 Skipped(1),
                 ToolInputAvailable("part-3", "f", '{"a":1}'),
-                ToolInputAvailable("c9", "g", "{}"),
+                ToolInputAvailable("c9", "g", ""),
                 Finished(None),
             ],
         ),
@@ -83,7 +83,7 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
         ('{"error":"no"}', [Started(None, None), Failed("no")]),
         (
             '{"text":"hi","sessionId":5,"messageMetadata":{"exchangeId":6},"toolCalls":[{"toolCallId":7,"toolName":"f"}]}',
-            [Started("5", "6"), Text("hi"), ToolInputAvailable("7", "f", "{}"), Finished(None)],
+            [Started("5", "6"), Text("hi"), ToolInputAvailable("7", "f", ""), Finished(None)],
         ),
         (
             '{"code":401,"message":"token expired","data":null}',

@@ -80,7 +80,7 @@ USAGE = UsageSeen(Usage(prompt_tokens=3, completion_tokens=4, total_tokens=7))
         ('{"type":"tool-input-delta","toolCallId":"c","inputTextDelta":"{"}', [ToolInputDelta("c", "{")]),
         (
             '{"type":"tool-input-available","toolCallId":"c","toolName":"n"}',
-            [ToolInputAvailable("c", "n", "{}")],
+            [ToolInputAvailable("c", "n", "")],
         ),
         (
             '{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":{ "a" : [1, "\u2028"] }}',
@@ -191,8 +191,8 @@ def test_halves_in_a_frame_that_is_no_delta_by_its_length_are_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "arguments"),
     [
-        ("null", "{}"),
-        ('""', "{}"),
+        ("null", ""),
+        ('""', ""),
         (r'"{\"a\": 1.0}"', '{"a": 1.0}'),
         (r'" {}"', " {}"),
         ('"a word"', '"a word"'),
@@ -201,6 +201,6 @@ def test_halves_in_a_frame_that_is_no_delta_by_its_length_are_refused() -> None:
         ("[1]", "[1]"),
     ],
 )
-def test_no_input_is_an_empty_object_and_one_in_a_string_is_itself(given: str, arguments: str) -> None:
+def test_no_input_is_no_text_and_an_object_in_a_string_is_itself(given: str, arguments: str) -> None:
     frame = f'{{"type":"tool-input-available","toolCallId":"c","toolName":"n","input":{given}}}'
     assert events_of(frame.encode()) == [ToolInputAvailable("c", "n", arguments)]

@@ -58,7 +58,7 @@ def test_done_without_a_finish_is_one_if_there_was_an_answer() -> None:
         (b'{"type":"reasoning-delta","delta":"r"}', Reasoning("r")),
         (
             b'{"type":"tool-input-available","toolCallId":"c","toolName":"n"}',
-            ToolInputAvailable("c", "n", "{}"),
+            ToolInputAvailable("c", "n", ""),
         ),
     ],
 )
@@ -69,7 +69,7 @@ def test_reasoning_and_calls_are_answers_too(payload: bytes, event: UpstreamEven
 def test_a_call_whose_frame_names_ids_is_an_answer_too() -> None:
     call = b'{"type":"tool-input-available","toolCallId":"c","toolName":"n","sessionId":"s"}'
     events, detail, _ = told(call, DONE)
-    assert events == [IdsSeen("s", None), ToolInputAvailable("c", "n", "{}"), Finished(None)]
+    assert events == [IdsSeen("s", None), ToolInputAvailable("c", "n", ""), Finished(None)]
     assert detail is None
 
 

@@ -1,0 +1,40 @@
+"""Recorded answers of sites, and what a client gets of each."""
+
+import pytest
+from site_answers import case, given
+
+from mix2api.actors.answer import APOLOGY
+
+PREFIX = '{"a":"rm -rf /data/x'
+
+
+@pytest.mark.parametrize("name", ["half-call-finish-tool-calls.sse", "half-call-finish-unknown.sse"])
+def test_a_half_call_never_ends_as_a_call(name: str) -> None:
+    streamed, whole = given(case(name)), given(case(name), streamed=False)
+    assert (streamed.calls, streamed.finish_reason) == ((("f", PREFIX),), None)
+    assert (whole.calls, whole.finish_reason, whole.text) == ((), "stop", APOLOGY)
+    assert streamed.detail == whole.detail == "broken_call"
+    assert streamed.faithful is whole.faithful is False
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "tool-calls", "other"])
+def test_no_finish_makes_a_half_call_whole(reason: str) -> None:
+    site = case("half-call-finish-unknown.sse").replace(b'"unknown"', b'"%b"' % reason.encode())
+    assert given(site).finish_reason is None
+    whole = given(site, streamed=False)
+    assert (whole.calls, whole.detail) == ((), "broken_call")
+    assert whole.finish_reason == ("length" if reason == "length" else "stop")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_repaired_input_is_the_site_s_final_one(*, streamed: bool) -> None:
+    answer = given(case("repaired-input.sse"), streamed=streamed)
+    assert answer.calls == (("f", '{"a":"xyz"}'),)
+    assert (answer.finish_reason, answer.detail) == ("tool_calls", None)
+
+
+def test_an_input_that_is_repaired_into_something_else_is_a_broken_call_in_a_stream() -> None:
+    site = case("repaired-input.sse").replace(b'{"a":"xyz"}', b'{"a":"q"}')
+    streamed, whole = given(site), given(site, streamed=False)
+    assert (streamed.finish_reason, streamed.detail) == (None, "broken_call")
+    assert (whole.calls, whole.finish_reason) == ((("f", '{"a":"q"}'),), "tool_calls")
