@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from mix2api.errors import InvalidRequest
 from mix2api.steps import Steps, at_once
+from mix2api.wire.halves import half_steps, with_characters
 from mix2api.wire.request_bounds import check_counts, value_steps
 from mix2api.wire.request_fields import allowed_at
 from mix2api.wire.tool_fields import tool_choice_of, tools_of, wrong_value
@@ -23,6 +24,9 @@ walks the values later (recursively) must never meet more than its stack holds, 
 
 _LARGE_BYTES: Final = 65_536
 """Bytes of a body that is decoded and checked in one step, 5 ms at most; it cannot hold `VALUES_MAX` values."""
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_NOT_JSON: Final = "invalid_json"
 
 _Temperature = Annotated[float, Meta(ge=0, le=2)]
 _Share = Annotated[float, Meta(ge=0, le=1)]
@@ -127,11 +131,12 @@ def chat_request_steps(
     body: bytes, *, persona_id: str | None = None, asked_base: AskedBase | None = None
 ) -> Steps[Turn]:
     """The same in steps; a body of usual size is one (`mix2api.steps`)."""
+    body = body.removeprefix(_BYTE_ORDER_MARK)
     is_large = len(body) > _LARGE_BYTES
     if is_large:
         yield from value_steps(body)
         yield
-    asked = _decode(body)
+    asked = yield from _decode_steps(body)
     if is_large:
         yield
     check_counts(asked.messages, len(asked.tools or asked.functions or ()))
@@ -165,6 +170,32 @@ def _asked_base(asked: _Body) -> AskedBase | None:
     return AskedBase(asked.upstream_api_base, "upstream_api_base") if asked.upstream_api_base else None
 
 
+def _decode_steps(body: bytes) -> Steps[_Body]:
+    """The body's own shape; halves of characters in it are replaced, because every later turn repeats them."""
+    try:
+        return _decode(body)
+    except InvalidRequest as refused:
+        if refused.error_code != _NOT_JSON:
+            raise
+        mended = yield from _half_steps(body)
+        if mended is body:
+            raise
+    return _decode(mended)
+
+
+def _half_steps(body: bytes) -> Steps[bytes]:
+    """The body without halves, written as escapes or as bytes; the same bytes if there are none."""
+    try:
+        body.decode()
+        text = body
+    except UnicodeDecodeError:
+        try:
+            text = with_characters(body)
+        except UnicodeDecodeError:
+            return body
+    return (yield from half_steps(text))
+
+
 def _decode(body: bytes) -> _Body:
     if not body.isascii():
         _check_encoding(body)
@@ -180,7 +211,7 @@ def _decode(body: bytes) -> _Body:
         )
         raise InvalidRequest(
             "The body is empty." if not body.strip() else f"The body is not valid JSON: {where}.",
-            code="invalid_json",
+            code=_NOT_JSON,
         ) from None
     except RecursionError:
         raise _too_deep(None) from None
@@ -191,9 +222,7 @@ def _check_encoding(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as fault:
-        raise InvalidRequest(
-            f"The body is not valid UTF-8 (byte {fault.start}).", code="invalid_json"
-        ) from None
+        raise InvalidRequest(f"The body is not valid UTF-8 (byte {fault.start}).", code=_NOT_JSON) from None
 
 
 def _refusal(fault: str) -> InvalidRequest:
@@ -203,7 +232,7 @@ def _refusal(fault: str) -> InvalidRequest:
     if missing is not None:
         return _required(f"{path}.{missing[1]}" if path else missing[1])
     if not path:
-        return InvalidRequest("The body must be a JSON object.", code="invalid_json")
+        return InvalidRequest("The body must be a JSON object.", code=_NOT_JSON)
     if fault.startswith("Number out of range"):
         return InvalidRequest(
             f"Invalid value for '{path}': numbers end at 1.8e308.", param=path, code="invalid_value"

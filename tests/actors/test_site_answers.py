@@ -38,3 +38,10 @@ def test_an_input_that_is_repaired_into_something_else_is_a_broken_call_in_a_str
     streamed, whole = given(site), given(site, streamed=False)
     assert (streamed.finish_reason, streamed.detail) == (None, "broken_call")
     assert (whole.calls, whole.finish_reason) == ((("f", '{"a":"q"}'),), "tool_calls")
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_an_emoji_that_comes_in_halves_is_whole(*, streamed: bool) -> None:
+    site = case("emoji-in-halves.sse")
+    for cut in range(0, len(site), 7):
+        assert given(site, streamed=streamed, cut=cut).text == "好的😀，完成👍。"  # noqa: RUF001

@@ -238,7 +238,6 @@ def test_a_missing_field_is_named() -> None:
         (b"nonsense", "not valid JSON"),
         (b'{"model":"m","messages":[{"role":"user","content":"x"}]} x', "not valid JSON"),
         (b'{"model":"m","temperature":NaN}', "not valid JSON"),
-        (b'{"model":"\\ud800"}', "not valid JSON"),
         (b'{"model":"\xff"}', "UTF-8"),
         (b'{"surprise":"\xff"}', "UTF-8"),
         (b"[]", "JSON object"),
@@ -345,3 +344,56 @@ def test_a_number_that_nobody_can_hold_is_told_as_what_it_is() -> None:
         decode_chat_request(body)
     assert refused.value.message.endswith("numbers end at 1.8e308.")
     assert str(refused.value.param).startswith("tools[0]")
+
+
+# --- halves of characters, and the byte order mark
+
+
+def recorded(name: str) -> bytes:
+    """The body of a recorded request."""
+    return (Path(__file__).parents[1] / "data" / "cases" / name).read_bytes().partition(b"\r\n\r\n")[2]
+
+
+def test_half_a_character_in_a_message_is_replaced() -> None:
+    turn = decode_chat_request(recorded("lone-surrogate-request.http"))
+    assert turn.messages[0].content == "output of a command, cut: \ufffd ok"
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (rb"\ud83d", "\ufffd"),
+        (rb"\ude00", "\ufffd"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\\ud83d", "\\ud83d"),
+        (b"\xed\xa0\xbd", "\ufffd"),
+        (b"\xed\xa0\xbd\xed\xb8\x80", "\U0001f600"),
+        (b"\xed\xa0\xbd \\ude00", "\ufffd \ufffd"),
+    ],
+)
+@pytest.mark.parametrize("filling", [b"", b"x" * 100_000])
+def test_halves_are_replaced_wherever_they_stand(said: bytes, read: str, filling: bytes) -> None:
+    call = b'{"id":"c","function":{"name":"f","arguments":"%b"}}' % said
+    given = (
+        b'{"model":"m","messages":[{"role":"user","content":"%b%b"},{"role":"assistant","tool_calls":[%b]}]}'
+    )
+    turn = decode_chat_request(given % (filling, said, call))
+    assert turn.messages[0].content == filling.decode() + read
+    (called,) = turn.messages[1].tool_calls or []
+    assert called.function == FunctionCall("f", read)
+
+
+@pytest.mark.parametrize(
+    "broken", [rb'{"model":"\ud83d', b'{"model":"\xff\xed\xa0\xbd"}', rb'{"model":"\ud83d\x"}']
+)
+def test_a_body_that_is_broken_otherwise_is_refused_as_before(broken: bytes) -> None:
+    assert refusal(broken).error_code == "invalid_json"
+
+
+def test_a_wrong_value_beside_a_half_is_named() -> None:
+    assert refusal(rb'{"model":5,"messages":[{"role":"user","content":"\ud83d"}]}').param == "model"
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    assert decode_chat_request(recorded("byte-order-mark.http")).messages[0].content == "hi"
+    assert decode_chat_request(b"\xef\xbb\xbf" + body()) == decode_chat_request(body())

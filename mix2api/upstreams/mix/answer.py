@@ -25,7 +25,9 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed
+from mix2api.wire.halves import without_halves
 
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _PARTS_MAX: Final = 10_000
 """Parts, and calls, of an answer: each becomes an event, and all of them in one step."""
 
@@ -90,7 +92,11 @@ def events_of_answer(body: bytes, *, session_known: bool) -> list[UpstreamEvent]
 
 def _answer_in(body: bytes) -> _Answer:
     try:
-        return _decode(body)
+        return _decode(body.removeprefix(_BYTE_ORDER_MARK))
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return _decode(without_halves(body.removeprefix(_BYTE_ORDER_MARK)))
     except RecursionError:
         shallow = without_depths(body)
         answer = _decode(shallow)

@@ -12,7 +12,6 @@ from msgspec import Raw, Struct
 
 from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
 from mix2api.upstreams.mix.idle_frames import is_success, says_nothing
-from mix2api.upstreams.mix.surrogates import without_halves
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     AbortedByUpstream,
@@ -240,13 +239,10 @@ def _meant_by(frame: Struct) -> list[UpstreamEvent]:
 
 
 def _damaged_events(payload: bytes) -> list[UpstreamEvent]:
-    """What a frame says that is no JSON: nothing, if it is a word that keeps the stream open; with whole characters, more."""
+    """What a frame says that is no JSON: nothing, if it is a word that keeps the stream open."""
     if says_nothing(payload):
         return [ONE_SKIPPED]
-    whole = without_halves(payload)
-    if whole == payload:
-        raise MalformedFrame
-    return events_of(whole)
+    raise MalformedFrame
 
 
 def _shallow_events(payload: bytes) -> list[UpstreamEvent]:

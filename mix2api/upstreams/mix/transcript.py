@@ -9,6 +9,7 @@ from typing import Final
 
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.mix.frames import ONE_SKIPPED, MalformedFrame, events_of
+from mix2api.upstreams.mix.surrogates import Halves
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -35,7 +36,7 @@ class Transcript:
         session_known: the turn continues a session: an `exchangeId` alone then does not stand for the session.
     """
 
-    __slots__ = ("_session_known", "_spoke", "_took", "closed", "done", "fault", "status")
+    __slots__ = ("_halves", "_session_known", "_spoke", "_took", "closed", "done", "fault", "status")
 
     def __init__(self, status: int, *, session_known: bool) -> None:
         self.status = status
@@ -43,6 +44,7 @@ class Transcript:
         self._spoke = False
         self._took = False
         """The site said `start`."""
+        self._halves = Halves()
         self.closed = False
         """The site said how the turn ended; nothing more is owed."""
         self.done = False
@@ -53,14 +55,16 @@ class Transcript:
     def add(self, payloads: Iterable[bytes]) -> list[UpstreamEvent]:
         """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
         events: list[UpstreamEvent] = []
+        waiting = self._halves.waiting
         for payload in payloads:
             if payload == _DONE:
                 self._end(events)
                 break
             try:
-                said = events_of(payload)
+                said = self._mended(payload) if waiting else events_of(payload)
             except MalformedFrame:
-                self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+                said = self._mended(payload)
+            if not said:
                 break
             if type(said[0]) in _CONTENT:
                 self._spoke = True
@@ -76,6 +80,18 @@ class Transcript:
         if not self.closed:
             self._fail(faults.truncated(self.status))
         self.done = True
+
+    def _mended(self, payload: bytes) -> list[UpstreamEvent]:
+        """What a frame says that cannot be read as it is, or that comes while half a character waits; empty: nothing."""
+        try:
+            return [event for frame in self._halves.joined(payload) for event in events_of(frame)]
+        except MalformedFrame:
+            self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+            return []
+
+    def _rest(self) -> list[UpstreamEvent]:
+        """Halves of characters that the answer's end leaves alone."""
+        return [event for frame in self._halves.rest() for event in events_of(frame)]
 
     def _note(self, events: list[UpstreamEvent]) -> None:
         """Changes in place what a frame that is no piece of the answer means at this point of it."""
@@ -95,6 +111,7 @@ class Transcript:
                 events.pop()
             case Finished() | Failed() | AbortedByUpstream():
                 self.closed = True
+                events[:0] = self._rest()
             case _:
                 pass
 
@@ -107,6 +124,7 @@ class Transcript:
         self.done = True
         if self.closed:
             return
+        events += self._rest()
         if self._spoke:
             self.closed = True
             events.append(Finished(None))

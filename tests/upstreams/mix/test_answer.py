@@ -149,3 +149,8 @@ def test_more_parts_than_can_be_read_in_one_step_are_refused(form: str) -> None:
     events_of_answer((form % (f"{element}," * 9_999)).encode(), session_known=False)
     with pytest.raises(MalformedAnswer):
         events_of_answer((form % (f"{element}," * 10_000)).encode(), session_known=False)
+
+
+def test_a_byte_order_mark_and_halves_of_characters_cost_no_answer() -> None:
+    body = b'\xef\xbb\xbf{"text":"\\ud83d\\ude00 \\ud83d"}'
+    assert events_of_answer(body, session_known=False)[1] == Text("\U0001f600 \ufffd")
