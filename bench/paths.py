@@ -37,6 +37,7 @@ from mix2api.steps import Steps
 from mix2api.tools.checks import tool_check_steps
 from mix2api.tools.ids import CallIds
 from mix2api.tools.legacy import modern_history
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import Recogniser
 from mix2api.upstreams.mix.options import MixOptions
 from mix2api.upstreams.mix.request import request_body
@@ -91,7 +92,7 @@ def translated(batch: list[UpstreamEvent], *, in_text: bool) -> Steps[None]:
     known = frozenset(OFFERED)
     numbers = iter(range(10**9))
     ids = CallIds(lambda: f"call_drawn_{next(numbers)}", lambda _: False)
-    reader = Recogniser(known) if in_text else None
+    reader = Recogniser(OfferedTools(names=known)) if in_text else None
     made = Translation(RUN, SEAL, CallRules(callable_names=known, ids=ids), reader)
     state = _opened()
     made.take(batch, 1)

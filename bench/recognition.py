@@ -9,10 +9,11 @@ piece of one's own around it, in a list. Best of several rounds, because others 
 import time
 from collections.abc import Callable
 
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import Piece, Plain
 from mix2api.tools.text.recognition import Recogniser
 
-_OFFERED = frozenset({"read", "write"})
+_OFFERED = OfferedTools(names=frozenset({"read", "write"}))
 _ROUNDS = 7
 _CHUNKS = 20_000
 _MEGABYTE = 1_000_000

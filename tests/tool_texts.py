@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import (
     Broken,
     CallArguments,
@@ -15,11 +16,31 @@ from mix2api.tools.text.pieces import (
     FinalText,
     Piece,
     Plain,
+    Thought,
 )
 from mix2api.tools.text.recognition import Recogniser
 
-OFFERED = frozenset({"read", "write", "bash", "grep", "mcp__files__list"})
+OFFERED = OfferedTools(
+    names=frozenset({"read", "write", "bash", "grep", "edit", "mcp__files__list"}),
+    known=frozenset({"deploy"}),
+    schemas={
+        "edit": {
+            "type": "object",
+            "properties": {
+                "path": {"type": "string"},
+                "line": {"type": "integer"},
+                "all": {"type": "boolean"},
+                "changes": {"type": "array", "items": {"type": "object"}},
+                "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                "mode": {"enum": ["once", "always"]},
+                "range": {"type": ["array", "string"]},
+            },
+            "required": ["path"],
+        }
+    },
+)
 _CORPUS = Path(__file__).parent / "data" / "tool_texts"
+_WORDS = {Plain: "plain", FinalText: "final", Thought: "thought"}
 
 
 @frozen
@@ -40,7 +61,7 @@ def corpus() -> list[Case]:
     ]
 
 
-def recognised(chunks: list[str], offered: frozenset[str] = OFFERED) -> list[list[Any]]:
+def recognised(chunks: list[str], offered: OfferedTools = OFFERED) -> list[list[Any]]:
     """What comes of a text in these chunks."""
     recogniser = Recogniser(offered)
     pieces = [piece for chunk in chunks for piece in recogniser.feed(chunk)]
@@ -53,10 +74,8 @@ def meaning(pieces: list[Piece]) -> list[list[Any]]:
     calls: list[list[Any]] = []
     for piece in pieces:
         match piece:
-            case Plain(text):
-                _say(found, "plain", text)
-            case FinalText(text):
-                _say(found, "final", text)
+            case Plain(text) | FinalText(text) | Thought(text):
+                _say(found, _WORDS[type(piece)], text)
             case Dropped():
                 found.append(["dropped"])
             case Broken(why, None):

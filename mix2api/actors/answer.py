@@ -5,7 +5,7 @@ from typing import Final
 
 from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.tool_calls import ToolCalls
-from mix2api.sessions.worker_port import Reply, TextDelta
+from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta
 from mix2api.vocabulary import Detail
 from mix2api.wire.turn import Message
 
@@ -43,6 +43,10 @@ class Answer:
         """A piece of text."""
         self.texts.append(text)
         self.replies.append(TextDelta(text))
+
+    def think(self, text: str) -> None:
+        """A piece of reasoning."""
+        self.replies.append(ReasoningDelta(text))
 
     def begun_calls(self) -> ToolCalls:
         """Its calls. Whoever tells them something asks for `heed_calls` afterwards."""

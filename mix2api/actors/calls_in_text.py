@@ -1,4 +1,4 @@
-"""The calls that a site without native tools writes into its text: read out of it, the rest is the answer's text."""
+"""What a site writes into its text beside the answer's: calls, where it has no native tools, and thought."""
 
 from typing import Final, assert_never
 
@@ -14,6 +14,7 @@ from mix2api.tools.text.pieces import (
     FinalText,
     Piece,
     Plain,
+    Thought,
 )
 
 _NOT_BEGUN: Final = -1
@@ -40,7 +41,16 @@ class CallsInText:
 
     def feed(self, part: str) -> bool:
         """Reads on; False: the site asked for more than a run may have."""
-        return self._take(self._reader.feed(part))
+        pieces = self._reader.feed(part)
+        if len(pieces) == 1 and type(pieces[0]) is Plain:
+            self._answer.say(pieces[0].text)  # nearly every delta of nearly every answer
+            return True
+        return self._take(pieces)
+
+    @property
+    def done(self) -> bool:
+        """Whether all that follows is the answer's text."""
+        return self._reader.done
 
     def end(self) -> bool:
         """The text is over; False as above. What had to be repaired leaves the site with something else than the client."""
@@ -62,6 +72,8 @@ class CallsInText:
         match piece:
             case Plain(text) | FinalText(text):
                 answer.say(text)
+            case Thought(text):
+                answer.think(text)
             case CallBegan(index, name, given_id):
                 answer.begun_calls().began(index, name, given_id)
             case CallArguments(index, text):

@@ -52,6 +52,8 @@ class ActorOptions:
     """Characters of one of them (`UPSTREAM_MESSAGE_MAX_CHARS`)."""
     tools_in_text: bool = False
     """The site has no native tools: it is told of them in words, and its text is read for calls (`SEND_UPSTREAM_TOOLS`)."""
+    thought_apart: bool = True
+    """Thought that the site writes into its text leaves as reasoning (`MIX2API_THINK`)."""
     tool_result_max_chars: int = 20_000
     """Characters of a tool result (`TOOL_RESULT_MAX_CHARS`)."""
     system_prompt_max_chars: int = 10_000

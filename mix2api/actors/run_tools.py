@@ -1,9 +1,13 @@
 """What of a turn and its session decides about the calls of one run: the rules, the ids, the way back to the site's ids."""
 
 from collections.abc import Callable, Container, Mapping
+<<<<<<< HEAD
 from functools import partial
+=======
+from typing import Final
+>>>>>>> 69b038a (tools: read calls in models' own tags, and none in thought)
 
-from mix2api.actors.environment import Environment
+from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
 from mix2api.actors.tool_calls import TOOL_NAME, CallRules
 from mix2api.actors.translation import Translation
@@ -13,8 +17,14 @@ from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
 from mix2api.tools.ids import CallIds
 from mix2api.tools.results import result_key
-from mix2api.tools.text.recognition import Recogniser
-from mix2api.wire.turn import FunctionCall, Message
+from mix2api.tools.text.offered_tools import OfferedTools
+from mix2api.tools.text.pieces import CallReader
+from mix2api.tools.text.recognition import Reading, Recogniser
+from mix2api.tools.text.thoughts import LeadingThought
+from mix2api.wire.turn import FunctionCall, Message, Turn
+
+_JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
+"""Types of `response_format` that ask for JSON (OpenAI API reference, "Create chat completion")."""
 
 
 def translation_of(
@@ -30,7 +40,7 @@ def translation_of(
         environment: ports and limits.
         at_ms: milliseconds since the run began.
     """
-    reader = _reader_of(submission.prepared) if environment.options.tools_in_text else None
+    reader = reader_of(submission.prepared, environment.options)
     return Translation(
         submission.run_id,
         environment.seal,
@@ -53,13 +63,22 @@ def call_rules(submission: Submission, state: SessionState, environment: Environ
     )
 
 
-def _reader_of(prepared: PreparedTurn) -> Recogniser | None:
-    """A reader of calls for a turn of a site without native tools.
+def reader_of(prepared: PreparedTurn, options: ActorOptions) -> CallReader | None:
+    """A reader of calls and thought for the answer to a turn; None where its text is the answer as it comes.
 
-    Such a site sees calls in the history that it is given, and then writes some itself, offered or not.
+    A site without native tools sees calls in the history that it is given, and then writes some itself, offered or not.
     """
-    offer = prepared.offer
-    return Recogniser(offer.callable_names) if offer.functions or prepared.names else None
+    if options.tools_in_text:
+        offer, called = prepared.offer, set(prepared.names.values())
+        if offer.functions or called:
+            reading = Reading(thought_apart=options.thought_apart, final=not _wants_json(prepared.turn))
+            return Recogniser(OfferedTools.of(offer, called), reading)
+    return LeadingThought() if options.thought_apart else None
+
+
+def _wants_json(turn: Turn) -> bool:
+    asked = turn.sampling.get("response_format")
+    return isinstance(asked, dict) and asked.get("type") in _JSON_FORMATS
 
 
 def _place_of(submission: Submission, seal: Seal) -> Callable[[FunctionCall], str]:

@@ -3,7 +3,8 @@
 Deltas leave as they come; for the log the frames of one kind are counted together until `flush` or another kind.
 This is the hot path: one call per socket read, one turn of a loop per frame. Three cases:
 
-- Text of a site with native tools, and of a conversation without any, goes straight to the client.
+- Text of a site with native tools, and of a conversation without any, goes straight to the client, behind thought that it
+  may begin with.
 - Where a site has no native tools, its text goes through a reader of calls first (`mix2api.actors.calls_in_text`).
 - Every other event has a method of its own (`_HANDLERS`).
 
@@ -23,7 +24,7 @@ from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
-from mix2api.sessions.worker_port import ReasoningDelta, TextDelta
+from mix2api.sessions.worker_port import TextDelta
 from mix2api.tools.text.pieces import CallReader
 from mix2api.upstreams.port import (
     AbortedByUpstream,
@@ -147,6 +148,8 @@ class Translation:
             if self.phase is not Phase.OPEN:
                 break
         self.deltas += len(self.answer.replies) - before
+        if self._in_text is not None and self._in_text.done:
+            self._in_text = None
         return self._is_left()
 
     def go_on(self) -> bool:
@@ -225,7 +228,7 @@ class Translation:
 
     def _reasoning(self, event: Reasoning) -> None:
         self.tally.count(ChunkKind.REASONING, event.text)
-        self.answer.replies.append(ReasoningDelta(event.text))
+        self.answer.think(event.text)
 
     def _usage_seen(self, event: UsageSeen) -> None:
         self.tally.hear()

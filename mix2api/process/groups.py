@@ -12,7 +12,7 @@ from mix2api.edge.auth import parse_keys
 from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
 from mix2api.sessions.canonical import canonical_json
-from mix2api.settings import InboundAuthMode, Settings, UpstreamAuthMode
+from mix2api.settings import InboundAuthMode, Settings, Think, UpstreamAuthMode
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.location import Timeouts as StoreTimeouts
 from mix2api.upstreams.http.client import HttpOptions
@@ -58,6 +58,7 @@ def actor_options(settings: Settings) -> ActorOptions:
         messages_max=settings.sessions.messages_max,
         message_max_chars=settings.sessions.message_max_chars,
         tools_in_text=kind_of(settings).tools_in_text(settings),
+        thought_apart=settings.tools.think is Think.REASONING,
         tool_result_max_chars=settings.tools.result_max_chars,
         system_prompt_max_chars=settings.tools.system_prompt_max_chars,
         answer_bytes=settings.network.answer_max_bytes,

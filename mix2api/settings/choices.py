@@ -101,3 +101,10 @@ class ToolInstructionMode(StrEnum):
     MESSAGES = "messages"
     BOTH = "both"
     NONE = "none"
+
+
+class Think(StrEnum):
+    """Where thought goes that a site writes into its text (`MIX2API_THINK`)."""
+
+    REASONING = "reasoning"
+    TEXT = "text"

@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import frozen
 
-from mix2api.settings.choices import ToolInstructionMode
+from mix2api.settings.choices import Think, ToolInstructionMode
 from mix2api.settings.readers import Choice, Flag, Whole
 from mix2api.settings.setting import Setting, held
 
@@ -64,6 +64,15 @@ class Tools:
             "both",
             "where a site without native tools is told of them: in `query` (with the newest results), in a system message "
             "of `messages`, in both, or nowhere; what stands in `messages` is not told again on a continued session",
+        )
+    )
+    think: Think = held(
+        Setting(
+            "MIX2API_THINK",
+            Choice(Think),
+            "reasoning",
+            "where thought goes that a site writes into its text as `<think>…</think>`, or in another model's tags: "
+            "`reasoning_content`, or the text, where it stays with its tags; no call is read there in either case",
         )
     )
     result_max_chars: int = held(

@@ -8,6 +8,7 @@ from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.sessions.worker_port import TextDelta
 from mix2api.tools.ids import CallIds
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser
 from mix2api.vocabulary import RunId
 
@@ -20,7 +21,7 @@ def read(*texts: str) -> tuple[bool, Answer]:
     ids = CallIds(lambda: "call_drawn", lambda _: False)
     rules = CallRules(callable_names=KNOWN, ids=ids)
     answer = Answer(ChunkTally(RUN, lambda: 0), lambda: ToolCalls(RUN, SEAL, rules))
-    in_text = CallsInText(Recogniser(KNOWN), answer)
+    in_text = CallsInText(Recogniser(OfferedTools(names=KNOWN)), answer)
     within = True
     for text in texts:
         in_text.note(text)

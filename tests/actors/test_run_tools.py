@@ -9,7 +9,7 @@ from mix2api.actors.answer import APOLOGY, NOT_THERE
 from mix2api.actors.run_tools import result_ids
 from mix2api.events.kinds import ToolCall, ToolResult
 from mix2api.sessions.state import CalledTool, SessionState
-from mix2api.sessions.worker_port import Accepted, Reply, Submission, ToolCallDelta
+from mix2api.sessions.worker_port import Accepted, ReasoningDelta, Reply, Submission, TextDelta, ToolCallDelta
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished, Text, ToolInputAvailable, UpstreamEvent
 from mix2api.upstreams.scripted import Script
@@ -173,6 +173,49 @@ async def test_a_broken_call_is_an_apology_and_a_detail_of_the_end() -> None:
         assert text_of(replies) == APOLOGY
         end = bench.ends()[0]
         assert (end.end_reason, end.detail, end.http_status) == (EndReason.STOP, Detail.BROKEN_CALL, 200)
+
+
+FINAL = '{"final": "done"}'
+THOUGHT = "<think>hm</think>\n\nyes"
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        (None, "done"),
+        ({"type": "text"}, "done"),
+        ({"type": "json_object"}, FINAL),
+        ({"type": "json_schema"}, FINAL),
+    ],
+)
+async def test_a_final_answer_is_unwrapped_unless_json_was_asked_for(
+    asked: dict[str, Any] | None, shown: str
+) -> None:
+    sampling = {} if asked is None else {"response_format": asked}
+    async with working(script(Text(FINAL)), tools_in_text=True) as bench:
+        assert text_of(await bench.ask(asking(sampling=sampling))) == shown
+
+
+@pytest.mark.parametrize("tools", [TOOLS, None])
+@pytest.mark.parametrize("in_text", [True, False])
+async def test_thought_in_the_text_leaves_as_reasoning_unless_it_is_to_stay(
+    tools: list[dict[str, Any]] | None, *, in_text: bool
+) -> None:
+    content = turn(tools=tools)
+    async with working(script(Text(THOUGHT)), tools_in_text=in_text) as bench:
+        replies = await bench.ask(submission(content))
+        assert [reply for reply in replies if isinstance(reply, ReasoningDelta)] == [ReasoningDelta("hm")]
+        assert text_of(replies) == "hmyes"
+    async with working(script(Text(THOUGHT)), tools_in_text=in_text, thought_apart=False) as bench:
+        replies = await bench.ask(submission(content))
+        assert "".join(reply.text for reply in replies if isinstance(reply, TextDelta)) == THOUGHT
+
+
+async def test_a_call_that_only_the_history_knows_is_dropped_and_never_shown() -> None:
+    content = turn(messages=[USER, called("call_x"), result("call_x")], tools=None)
+    async with working(script(Text("I look. " + IN_TEXT)), tools_in_text=True) as bench:
+        replies = await bench.ask(submission(content))
+        assert text_of(replies) == "I look. "
 
 
 def remembering(*calls: CalledTool) -> SessionState:

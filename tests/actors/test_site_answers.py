@@ -1,9 +1,13 @@
 """Recorded answers of sites, and what a client gets of each."""
 
+from typing import Any
+
 import pytest
 from site_answers import case, given
 
 from mix2api.actors.answer import APOLOGY
+from mix2api.tools.text.offered_tools import OfferedTools
+from mix2api.tools.text.recognition import Recogniser
 
 PREFIX = '{"a":"rm -rf /data/x'
 
@@ -45,3 +49,30 @@ def test_an_emoji_that_comes_in_halves_is_whole(*, streamed: bool) -> None:
     site = case("emoji-in-halves.sse")
     for cut in range(0, len(site), 7):
         assert given(site, streamed=streamed, cut=cut).text == "好的😀，完成👍。"  # noqa: RUF001
+
+
+def reading(**fields: Any) -> Recogniser:
+    return Recogniser(OfferedTools(names=frozenset({"f"}), **fields))
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_call_within_thought_is_thought(*, streamed: bool) -> None:
+    answer = given(case("call-inside-thought.sse"), streamed=streamed, reader=reading())
+    assert (answer.text, answer.calls) == ("I will not delete anything.", ())
+    assert answer.reasoning.startswith("I could call {")
+    assert (answer.finish_reason, answer.detail, answer.faithful) == ("stop", None, True)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_an_example_in_prose_stays_text(*, streamed: bool) -> None:
+    answer = given(case("example-in-prose.sse"), streamed=streamed, reader=reading())
+    assert answer.text.startswith("Here is how a reply with a call looks:\n\n```json\n{")
+    assert answer.text.endswith("}\n```\n\nThe `arguments` are a string.")
+    assert (answer.calls, answer.finish_reason, answer.detail) == ((), "stop", None)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_call_in_the_model_s_own_tags_is_a_call(*, streamed: bool) -> None:
+    answer = given(case("hermes-call.sse"), streamed=streamed, reader=reading())
+    assert (answer.text, answer.calls) == ("I will read it.\n", (("f", '{"a": "x"}'),))
+    assert (answer.finish_reason, answer.detail) == ("tool_calls", None)

@@ -17,7 +17,9 @@ from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.worker_port import ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.tools.ids import CallIds
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser
+from mix2api.tools.text.thoughts import LeadingThought
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -268,7 +270,8 @@ def test_a_site_that_goes_on_after_a_broken_call_needs_no_apology() -> None:
 
 def read(*texts: str, streamed: bool = True) -> Translation:
     """After a text in these pieces, and its finish."""
-    translation = beginning(Recogniser(frozenset({"weather"})), streamed=streamed)
+    offered = OfferedTools(names=frozenset({"weather"}), known=frozenset({"clock"}))
+    translation = beginning(Recogniser(offered), streamed=streamed)
     translation.take([Text(text) for text in texts])
     translation.take([Finished("stop")])
     return translation
@@ -324,12 +327,37 @@ def test_a_call_in_text_that_nobody_offered_is_dropped() -> None:
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
 
 
+def texts(translation: Translation) -> str:
+    return "".join(reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta))
+
+
 def test_where_the_site_said_something_beside_a_dropped_call_nothing_is_added() -> None:
-    translation = read('I look. {"tool_calls":[{"name":"shell","arguments":{}}]}')
-    assert (
-        "".join(reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta)).strip()
-        == "I look."
-    )
+    translation = read('I look. {"tool_calls":[{"name":"clock","arguments":{}}]}')
+    assert texts(translation).strip() == "I look."
+    assert chunks(translation)[-1].detail == Detail.DROPPED_CALL
+
+
+def test_a_call_that_nobody_knows_makes_no_text_vanish() -> None:
+    site = 'So it looks: {"tool_calls":[{"name":"shell","arguments":{}}]} in short.'
+    translation = read(site)
+    assert texts(translation) == site
+    assert (chunks(translation)[-1].detail, translation.answer.faithful) == (None, True)
+
+
+def test_thought_in_the_text_is_reasoning_and_no_part_of_the_answer() -> None:
+    translation = read("<think>Let me ", 'see {"tool_call":{"name":"weather"}}', "</think>\n\nNo.")
+    reasoning = [reply.text for reply in translation.answer.replies if isinstance(reply, ReasoningDelta)]
+    assert "".join(reasoning) == 'Let me see {"tool_call":{"name":"weather"}}'
+    assert texts(translation) == "No."
+    assert translation.answer.message().content == "No."
+    assert translation.answer.faithful
+
+
+def test_a_reader_that_is_done_is_asked_no_more() -> None:
+    translation = beginning(LeadingThought())
+    translation.take([Text("<think>a</think>b")])
+    translation.take([Text("<think>c")])
+    assert texts(translation) == "b<think>c"
 
 
 def test_ordinary_text_is_what_it_was() -> None:
@@ -401,7 +429,7 @@ def test_streamed_and_whole_are_the_same_message(
     for streamed in (True, False):
         numbers = count(1)
         ids = CallIds(lambda numbers=numbers: f"call_drawn{next(numbers)}", lambda _: False)
-        reader = Recogniser(frozenset({"weather"})) if in_text else None
+        reader = Recogniser(OfferedTools(names=frozenset({"weather"}))) if in_text else None
         translation = beginning(reader, ids=ids, streamed=streamed, single=single)
         for part in parts:
             translation.take([part])
@@ -454,7 +482,8 @@ def test_calls_that_come_to_nothing_count_as_well(event: Any) -> None:
 def test_one_enclosure_more_than_an_answer_may_have_ends_it(enclosure: str) -> None:
     def read(count: int) -> Translation:
         return portioned(
-            [Text(enclosure * count), Finished("stop")], reader=Recogniser(frozenset({"weather"}))
+            [Text(enclosure * count), Finished("stop")],
+            reader=Recogniser(OfferedTools(names=frozenset({"weather"}))),
         )
 
     assert read(ENCLOSURES_MAX).phase is Phase.FINISHED
@@ -467,13 +496,17 @@ def test_a_call_too_many_in_the_last_words_ends_the_run_as_well() -> None:
     text = '{"tool_call": {"name": "fly", "arguments": {}}} ' * (ENCLOSURES_MAX - 1)
     text += '{"tool_calls": [' + '{"name": "fly"},' * (CALLS_MAX - ENCLOSURES_MAX + 1)
     text += '{"name": "fly"'
-    ended = portioned([Text(text), Finished("stop")], reader=Recogniser(frozenset({"weather"})))
+    ended = portioned(
+        [Text(text), Finished("stop")], reader=Recogniser(OfferedTools(names=frozenset({"weather"})))
+    )
     assert ended.phase is Phase.FAILED
 
 
 def test_portions_say_together_what_a_batch_says() -> None:
     text = 'So be it. {"tool_calls": [{"name": "weather", "arguments": {"at": "' + "x" * 5000 + '"}}]}'
-    ended = portioned([Text(text), Finished("stop")], reader=Recogniser(frozenset({"weather"})))
+    ended = portioned(
+        [Text(text), Finished("stop")], reader=Recogniser(OfferedTools(names=frozenset({"weather"})))
+    )
     (call,) = ended.answer.message().tool_calls or ()
     assert call.function is not None
     assert call.function.arguments == '{"at": "' + "x" * 5000 + '"}'
@@ -496,7 +529,7 @@ def portioned(batch: list[UpstreamEvent], reader: Recogniser | None = None) -> T
 @pytest.mark.parametrize("ended", [True, False])
 def test_a_translation_that_ends_within_a_batch_is_held_by_nothing(*, ended: bool) -> None:
     batch: list[UpstreamEvent] = [Text("{" * 5000), Failed("no"), Text("{" * 5000)]
-    translation = beginning(Recogniser(frozenset({"weather"})))
+    translation = beginning(Recogniser(OfferedTools(names=frozenset({"weather"}))))
     is_left = translation.take(batch)
     while ended and is_left:
         is_left = translation.go_on()

@@ -36,6 +36,7 @@ from mix2api.tools.instruction import reminder, selected
 from mix2api.tools.legacy import modern_history
 from mix2api.tools.offer import offer_of
 from mix2api.tools.strictness import strict_calls
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import Recogniser
 from mix2api.upstreams.mix.options import MixOptions, ToolOptions
 from mix2api.upstreams.mix.request import request_body
@@ -138,7 +139,9 @@ def translation(*, in_text: bool = False, single: bool = False, streamed: bool =
     numbers = count()
     ids = CallIds(lambda: f"call_drawn_{next(numbers)}", lambda _: False)
     rules = CallRules(callable_names=known, ids=ids, single=single, streamed=streamed)
-    return Translation(RUN, SEAL, lambda: rules, lambda: 0, Recogniser(known) if in_text else None)
+    return Translation(
+        RUN, SEAL, lambda: rules, lambda: 0, Recogniser(OfferedTools(names=known)) if in_text else None
+    )
 
 
 def translating(batch: list[UpstreamEvent], **fields: bool) -> Callable[[], object]:

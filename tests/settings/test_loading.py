@@ -85,6 +85,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_BUDGET_SUMMARY", "model", "budget.summary", SummaryKind.MODEL),
     ("BUDGET_HISTORY_SUMMARY_MAX_CHARS", "9", "budget.summary_max_chars", 9),
     ("BUDGET_HISTORY_SUMMARY_MAX_LINES", "9", "budget.summary_max_lines", 9),
+    ("MIX2API_THINK", "text", "tools.think", "text"),
     ("MIX2API_UPSTREAM_CONNECT_TIMEOUT_MS", "1", "network.connect_timeout_ms", 1),
     ("MIX2API_UPSTREAM_FIRST_BYTE_TIMEOUT_MS", "7", "network.first_byte_ms", 7),
     ("UPSTREAM_TIMEOUT_MS", "9", "network.first_byte_ms", 9),

@@ -22,6 +22,7 @@ from mix2api.tools.instruction import (
 )
 from mix2api.tools.offer import FunctionTool, Offer
 from mix2api.tools.results import names_of_calls
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import CallArguments, CallBegan
 from mix2api.tools.text.recognition import recognise
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn
@@ -153,7 +154,7 @@ def test_what_is_written_is_what_is_read_again(arguments: list[dict[str, Any]]) 
         )
         for number, given in enumerate(arguments)
     ]
-    pieces = recognise(calls_text(calls), frozenset({"read"}))
+    pieces = recognise(calls_text(calls), OfferedTools(names=frozenset({"read"})))
     began = [piece.given_id for piece in pieces if isinstance(piece, CallBegan)]
     texts = [
         "".join(p.text for p in pieces if isinstance(p, CallArguments) and p.index == n)

@@ -10,6 +10,7 @@ from enum import StrEnum, auto
 from typing import Final
 
 from mix2api.tools.text.loose_tokens import Tokens
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import Gathered
 from mix2api.tools.text.strict_json import JsonWriter
 from mix2api.tools.text.string_values import Decoded, Nowhere, StringArguments, Word
@@ -35,12 +36,21 @@ class _Level(StrEnum):
 
 
 class Enclosure:
-    """One of them; the `Reader` of its own tokens."""
+    """One of them; the `Reader` of its own tokens.
 
-    def __init__(self, offered: frozenset[str], out: Gathered) -> None:
+    Args:
+        offered: what may be called.
+        out: where the pieces go.
+        bare: there is no enclosure around the call, or the list of calls: a tag stands before it.
+    """
+
+    def __init__(self, offered: OfferedTools, out: Gathered, *, bare: bool = False) -> None:
         self._offered = offered
         self._out = out
         self._tokens = Tokens(self)
+        self._bare = bare
+        self.foreign = False
+        """Whether the enclosure has a key that is none of the protocol's."""
         self._levels: list[_Level] = []
         self._key = ""
         self._call: TextCall | None = None
@@ -78,6 +88,8 @@ class Enclosure:
 
     def _level_of(self, bracket: str) -> _Level:
         match self._levels[-1] if self._levels else None:
+            case None if self._bare:
+                return _Level.CALLS if bracket == "[" else _Level.CALL
             case None:
                 return _Level.ENCLOSURE
             case _Level.ARGUMENTS:
@@ -123,6 +135,8 @@ class Enclosure:
 
     def _take_key(self, key: str) -> None:
         self._key = key
+        if self._levels[-1] is _Level.ENCLOSURE and key not in CALL_KEYS and key != FINAL_KEY:
+            self.foreign = True
 
     def _value(self) -> Decoded | Nowhere:
         """Where the value of the member goes whose key was read last."""
@@ -156,7 +170,7 @@ class Enclosure:
         if self._writer is not None:
             self._writer.bare(word, key=key)
         elif key:
-            self._key = word
+            self._take_key(word)
         else:
             value = self._value()
             value.text("" if word in _NOTHING else word)

@@ -34,9 +34,14 @@ class _NoHeadError(Exception):
 
 
 class Head:
-    """One brace's, which has been read already."""
+    """One brace's, which has been read already.
 
-    def __init__(self) -> None:
+    Args:
+        final: whether an enclosure may hold the answer itself.
+    """
+
+    def __init__(self, *, final: bool = True) -> None:
+        self._keys = _ENCLOSURE_KEYS if final else tuple(sorted(CALL_KEYS))
         self.named = False
         """Whether a key of an enclosure and its colon have been read: what comes is no ordinary text any more."""
         self._steps = self._enclosure()
@@ -54,7 +59,7 @@ class Head:
 
     def _enclosure(self) -> _Steps:
         char = yield from _solid()
-        key = yield from _enclosure_key(char)
+        key = yield from _enclosure_key(char, self._keys)
         self.named = True
         char = yield from _solid()
         if key == FINAL_KEY and char in _QUOTES:
@@ -71,7 +76,7 @@ class Head:
         _expect(char == ",")
         char = yield from _solid()
         # A second key of the protocol: whatever its value is, this is no ordinary text.
-        return (yield from _enclosure_key(char))
+        return (yield from _enclosure_key(char, _ENCLOSURE_KEYS))
 
 
 def _solid() -> _Steps:
@@ -86,15 +91,15 @@ def _expect(condition: bool) -> None:  # noqa: FBT001 - it reads like an asserti
         raise _NoHeadError
 
 
-def _enclosure_key(char: str) -> _Steps:
+def _enclosure_key(char: str, keys: tuple[str, ...]) -> _Steps:
     """A key of an enclosure, with its colon; refused with the first letter that differs."""
     closing = _QUOTES.get(char, "")
     key = "" if closing else char
-    _expect(any(known.startswith(key) for known in _ENCLOSURE_KEYS))
+    _expect(any(known.startswith(key) for known in keys))
     while (char := (yield)) != closing and (closing or not (char in COLONS or char.isspace())):
         key += char
-        _expect(any(known.startswith(key) for known in _ENCLOSURE_KEYS))
-    _expect(key in _ENCLOSURE_KEYS)
+        _expect(any(known.startswith(key) for known in keys))
+    _expect(key in keys)
     if closing or char.isspace():
         char = yield from _solid()
     _expect(char in COLONS)

@@ -13,6 +13,8 @@ class Why(StrEnum):
     """Why a call in text did not become one. Closed; says nothing of the text."""
 
     NOT_OFFERED = "not_offered"
+    FORBIDDEN = "forbidden"
+    """The client has the tool, but does not allow it in this turn."""
     NO_NAME = "no_name"
     ARGUMENTS = "arguments"
     """They are no object, or cannot be read as one."""
@@ -22,6 +24,12 @@ class Why(StrEnum):
 
 class Plain(Struct, frozen=True, gc=False):
     """Ordinary text, as it came."""
+
+    text: str
+
+
+class Thought(Struct, frozen=True, gc=False):
+    """A piece of what the model thought, without the tags around it."""
 
     text: str
 
@@ -68,7 +76,7 @@ class Broken(Struct, frozen=True, gc=False):
     """The call, if it had begun: it never ends, and what came of its arguments is no JSON."""
 
 
-Piece = Plain | FinalText | CallBegan | CallArguments | CallEnded | Dropped | Broken
+Piece = Plain | Thought | FinalText | CallBegan | CallArguments | CallEnded | Dropped | Broken
 
 
 class CallReader(Protocol):
@@ -87,19 +95,26 @@ class CallReader(Protocol):
         """Whether the text opened more enclosures than an answer may have."""
         ...
 
+    @property
+    def done(self) -> bool:
+        """Whether all that follows is ordinary text, so that nobody need read it any more."""
+        ...
+
 
 # Runs of text that are no call's, beside the indexes of calls.
 _PLAIN: Final = -1
 _FINAL: Final = -2
+_THOUGHT: Final = -3
 
 
 class Gathered:
     """Pieces in order; neighbours of one kind become one, so that a delta of the site's is about one for the client."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls: int = 0) -> None:
         self.spoken = False
-        """Whether any text came so far, in all lists together."""
-        self._calls = 0
+        """Whether any text but thought came so far, in all lists together."""
+        self.calls = calls
+        """Calls that have begun, in this list and before it."""
         self._pieces: list[Piece] = []
         self._run: int | None = None
         self._texts: list[str] = []
@@ -112,10 +127,16 @@ class Gathered:
         """Text of a `final`."""
         self._add(_FINAL, text)
 
+    def thought(self, text: str, *, apart: bool) -> None:
+        """Thought: apart from the text, or as a part of it that says nothing."""
+        spoken = self.spoken
+        self._add(_THOUGHT if apart else _PLAIN, text)
+        self.spoken = spoken
+
     def begin(self, name: str, given_id: str | None) -> int:
         """A call; gives its index."""
-        index = self._calls
-        self._calls += 1
+        index = self.calls
+        self.calls += 1
         self.put(CallBegan(index, name, given_id))
         return index
 
@@ -124,7 +145,8 @@ class Gathered:
         self._add(index, text)
 
     def put(self, piece: Piece) -> None:
-        """Any other piece."""
+        """Any other piece, or a whole one of these."""
+        self.spoken = self.spoken or type(piece) is FinalText
         self._close_run()
         self._pieces.append(piece)
 
@@ -151,6 +173,8 @@ class Gathered:
             self._pieces.append(Plain(text))
         elif self._run == _FINAL:
             self._pieces.append(FinalText(text))
+        elif self._run == _THOUGHT:
+            self._pieces.append(Thought(text))
         else:
             self._pieces.append(CallArguments(self._run, text))
         self._run = None

@@ -1,4 +1,4 @@
-"""Ordinary text: lets it flow, and finds the braces in it that may open an enclosure.
+"""Ordinary text: lets it flow, and finds what in it may open a call: a brace of an enclosure, or the first character of a tag.
 
 Where none may: in inline code, in a code block, and in JSON that is no enclosure itself, where a brace stands as a value.
 A code block may *be* an enclosure, if that is the first thing in it and its language is none or JSON's. White space that
@@ -19,8 +19,8 @@ _LANGUAGES: Final = ("", "json", "json5", "jsonc", "tool", "tool_call", "tool_ca
 
 _SPACE: Final = re.compile(r"[\s\ufeff]+")
 _BACKTICKS: Final = re.compile(r"`+")
-_OPEN_STOP: Final = re.compile(r"[{`]")
-_NESTED_STOP: Final = re.compile(r"[{}`\n]")
+_OPEN_STOP: Final = re.compile(r"[{`<\[]")
+_NESTED_STOP: Final = re.compile(r"[{}`\n<]")
 _INLINE_STOP: Final = re.compile(r"[`\n]")
 _CODE_STOP: Final = re.compile(r"`")
 _CODE: Final = frozenset("=(")
@@ -28,6 +28,14 @@ _CODE: Final = frozenset("=(")
 _CONTINUED: Final = frozenset((*COLONS, *COMMAS, *_CODE, "["))
 """What ends a line of JSON or code that goes on with a brace on the next one."""
 _SENTENCE_ENDS: Final = frozenset(".!?。！？")  # noqa: RUF001 - Chinese sentences
+_TAGS: Final = frozenset("<[")
+"""What a tag begins with in the middle of an answer."""
+_FIRST_TAGS: Final = _TAGS | frozenset("◁")
+"""And where something begins; in the middle it would have to be looked for in every delta."""
+OPEN: Final = "{`<["
+"""`Prose.calm` of text in which a call may open."""
+CODE: Final = "`"
+"""`Prose.calm` of a code block."""
 
 
 class Prose:
@@ -37,9 +45,12 @@ class Prose:
         self._out = out
         self._take: Callable[[str, int], int] = self._leading
         self.calm = ""
-        """If nothing is held: the one or two characters without which text is ordinary from end to end."""
-        self.candidate = False
-        """Whether the last character read was a brace that may open an enclosure. Then `accept` or `reject` is due."""
+        """If nothing is held: the characters without which text is ordinary from end to end, `OPEN` or `CODE`."""
+        self.candidate = ""
+        """The last character read, if it may open a call or thought. Then `accept` or `reject` is due."""
+        self.flowed = False
+        """Whether any text has flowed since the last candidate was accepted."""
+        self._before: list[str] = []
         self._held: list[str] = []
         self._fenced = False
         self._ticks = 0
@@ -48,8 +59,7 @@ class Prose:
         self._language_ended = False
         self._depth = 0
         self.seen = ""
-        """The last ordinary text that was not white space; who takes calm text past `feed` puts it here."""
-        self._line_empty = False
+        """The last ordinary text that was not white space, with the white space behind it as far as it has line ends."""
 
     def feed(self, text: str, position: int) -> int:
         """Reads on from there up to a candidate, or to the end; gives where it stopped."""
@@ -57,15 +67,27 @@ class Prose:
             position = self._take(text, position)
         return position
 
-    def accept(self) -> bool:
-        """The candidate is an enclosure: what was held is its own. Says whether it stands in a code block."""
-        self.candidate = False
-        self._held = []
+    @property
+    def fenced(self) -> bool:
+        """Whether the candidate stands in a code block."""
         return self._fenced
 
+    @property
+    def begins_anew(self) -> bool:
+        """Whether the candidate begins the answer, a line, or what follows a sentence."""
+        return not self.seen or self._line_empty or self._last in _SENTENCE_ENDS
+
+    def accept(self) -> list[str]:
+        """The candidate opens something: gives what was held, which is its own, but for what waits before that."""
+        self.candidate = ""
+        self._before = []
+        self.flowed = False
+        held, self._held = self._held, []
+        return held
+
     def reject(self, head: str) -> None:
-        """The candidate is none: all that was held flows, then `head`, the brace and what was read behind it."""
-        self.candidate = False
+        """The candidate is none: all that was held flows, then `head`, its character and what was read behind it."""
+        self.candidate = ""
         self._held.append(head)
         self._release()
         if self._fenced:
@@ -75,37 +97,58 @@ class Prose:
             self._see(head)
             self._enter_text()
 
-    def resume(self, held: str, *, fenced: bool) -> None:
-        """After an enclosure: `held` flows if ordinary text goes on, `fenced` if the code block has not ended."""
-        self._held = [held]
+    def resume(self, before: list[str], held: list[str], *, fenced: bool) -> None:
+        """After an enclosure, or thought.
+
+        Args:
+            before: what waits to be text; flows if ordinary text goes on. Not copied: it may be long.
+            held: white space behind it; likewise, but a candidate that is accepted takes it.
+            fenced: whether the code block has not ended.
+        """
+        self._before, self._held = before, held
         self._fenced = fenced
         self._depth = 0
+        self.seen = ""
+        self.calm = ""
         self._take = self._leading
+
+    def go_on(self, text: str, *, fenced: bool) -> None:
+        """What was taken for something else is ordinary: it flows, and its code block goes on if it is `fenced`."""
+        self._out.plain(text)
+        self._fenced = fenced
+        self._depth = 0
+        self.seen = ""
+        if fenced:
+            self._enter_code()
+        else:
+            self._see(text)
+            self._enter_text()
 
     def end(self) -> None:
         """There is no more text: what is held was ordinary."""
         self._release()
 
     def _release(self) -> None:
-        for text in self._held:
+        self.flowed = True
+        for text in (*self._before, *self._held):
             self._out.plain(text)
-        self._held = []
+        self._before, self._held = [], []
 
     def _enter_text(self) -> None:
         self._fenced = False
         self._take = self._nested if self._depth else self._open
-        self.calm = "" if self._depth else "{`"
+        self.calm = "" if self._depth else OPEN
 
     def _enter_code(self) -> None:
         self._take = self._code
-        self.calm = "`"
+        self.calm = CODE
         self._closing = 0
 
     def _hold(self, char: str) -> None:
-        """At a brace, or at the first backtick of a run."""
+        """At what may open something, or at the first backtick of a run."""
         self.calm = ""
-        if char == "{":
-            self.candidate = True
+        if char != "`":
+            self.candidate = char
         else:
             self._held.append(char)
             self._ticks = 1
@@ -116,8 +159,9 @@ class Prose:
         if space is not None:
             self._held.append(space[0])
             return space.end()
-        if text[position] in "{`":
-            self._hold(text[position])
+        char = text[position]
+        if char in "{`" or (char in _FIRST_TAGS and not self._fenced):
+            self._hold(char)
             return position + 1
         self._release()
         if self._fenced:
@@ -145,7 +189,7 @@ class Prose:
         if end == len(text):
             return end
         char = text[end]
-        if char == "`" or (char == "{" and self._begins_anew()):
+        if char == "`" or (char in "{<" and self._begins_anew()):
             self._hold(char)
             return end + 1
         self._count(char)
@@ -170,18 +214,26 @@ class Prose:
             self._depth += 1
         elif char == "}":
             self._depth -= 1
-        elif self._line_empty:
+        elif char == "\n" and self._line_empty:
             # An empty line: whatever that brace was, this is another paragraph.
             self._depth = 0
 
     def _see(self, text: str) -> None:
         """Remembers what a brace behind this text is judged by."""
-        solid = text.rstrip()
-        if solid:
-            self.seen = solid
-            self._line_empty = False
-        if "\n" in text[len(solid) :]:
-            self._line_empty = True
+        if text and not text.isspace():
+            self.seen = text
+        else:
+            self.see_space(text)
+
+    def see_space(self, text: str) -> None:
+        """Remembers that a line ended behind what was seen last."""
+        if "\n" in text and self.seen and not self.seen.endswith("\n"):
+            self.seen = self.seen.rstrip() + "\n"
+
+    @property
+    def _line_empty(self) -> bool:
+        """Whether nothing but white space stands in this line."""
+        return "\n" in self.seen[len(self.seen.rstrip()) :]
 
     def _backticks(self, text: str, position: int) -> int:
         run = _BACKTICKS.match(text, position)
@@ -205,7 +257,7 @@ class Prose:
         char = text[position]
         if char == "{" and self._language in _LANGUAGES:
             self._fenced = True
-            self.candidate = True
+            self.candidate = char
             return position + 1
         if self._is_code(char):
             self._release()

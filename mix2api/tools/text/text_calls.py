@@ -6,6 +6,7 @@ arguments that stand before the name wait for it.
 
 from enum import StrEnum, auto
 
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import Broken, CallEnded, Dropped, Gathered, Why
 
 
@@ -18,7 +19,7 @@ class _Arguments(StrEnum):
 class TextCall:
     """One call."""
 
-    def __init__(self, offered: frozenset[str], out: Gathered) -> None:
+    def __init__(self, offered: OfferedTools, out: Gathered) -> None:
         self._offered = offered
         self._out = out
         self._name: str | None = None
@@ -73,7 +74,7 @@ class TextCall:
     def end(self, *, cut: bool) -> None:
         """The call is over; `cut` if the text ended before its bracket closed. Whole arguments make it whole."""
         if self._arguments is _Arguments.MISSING and self._name is not None:
-            self._begin_without(cut=cut)
+            self._begin_without(self._name, cut=cut)
         if self._dropped:
             return
         why = self._fault(cut=cut)
@@ -82,10 +83,10 @@ class TextCall:
         else:
             self._out.put(Broken(why, self._index if self._begun else None))
 
-    def _begin_without(self, *, cut: bool) -> None:
+    def _begin_without(self, name: str, *, cut: bool) -> None:
         """A call without arguments has empty ones, but not if they might have been cut off."""
-        if self._name not in self._offered:
-            self._drop()
+        if name not in self._offered.names:
+            self._drop(name)
         elif not cut:
             self.begin_arguments()
             self.arguments("{}")
@@ -98,8 +99,8 @@ class TextCall:
         return Why.ARGUMENTS if self._flawed else None
 
     def _begin(self, name: str) -> None:
-        if name not in self._offered:
-            self._drop()
+        if name not in self._offered.names:
+            self._drop(name)
         elif not self._flawed:
             self._begun = True
             self._index = self._out.begin(name, self._given_id)
@@ -107,7 +108,7 @@ class TextCall:
                 self._out.arguments(self._index, text)
             self._waiting = []
 
-    def _drop(self) -> None:
+    def _drop(self, name: str) -> None:
         self._dropped = True
         self._waiting = []
-        self._out.put(Dropped(Why.NOT_OFFERED))
+        self._out.put(Dropped(Why.FORBIDDEN if name in self._offered.known else Why.NOT_OFFERED))

@@ -1,6 +1,7 @@
 """What an enclosure tells, and where it ends."""
 
 from mix2api.tools.text.enclosures import Enclosure
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import (
     Broken,
     CallArguments,
@@ -12,11 +13,13 @@ from mix2api.tools.text.pieces import (
     Why,
 )
 
+OFFERED = OfferedTools(names=frozenset({"read"}))
+
 
 def _read(text: str) -> tuple[list[Piece], str, bool]:
     """The pieces, the text behind the enclosure, and whether it ended before the text did."""
     out = Gathered()
-    enclosure = Enclosure(frozenset({"read"}), out)
+    enclosure = Enclosure(OFFERED, out)
     end = enclosure.feed(text)
     ended = enclosure.ended
     enclosure.end()
@@ -39,7 +42,7 @@ def test_an_enclosure_without_its_bracket_ends_with_the_text() -> None:
 
 def test_a_call_is_told_before_the_next_one_begins() -> None:
     out = Gathered()
-    enclosure = Enclosure(frozenset({"read"}), out)
+    enclosure = Enclosure(OFFERED, out)
     enclosure.feed('{"tool_calls": [{"name": "read"},')
     assert out.take() == [CallBegan(0, "read"), CallArguments(0, "{}"), CallEnded(0)]
     enclosure.feed(' {"name": "read", "arguments": {"a')

@@ -14,8 +14,9 @@ from tool_texts import OFFERED, meaning, recognised
 
 from mix2api.tools.instruction import calls_text
 from mix2api.tools.text.loose_structure import MAX_NESTING
-from mix2api.tools.text.pieces import CallArguments, CallBegan, CallEnded, FinalText, Plain
-from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser, recognise
+from mix2api.tools.text.offered_tools import OfferedTools
+from mix2api.tools.text.pieces import CallArguments, CallBegan, CallEnded, FinalText, Plain, Thought
+from mix2api.tools.text.recognition import ENCLOSURES_MAX, Reading, Recogniser, recognise
 from mix2api.wire.turn import FunctionCall, MessageToolCall
 
 _ORDINARY = [
@@ -47,6 +48,24 @@ _PROTOCOL = [
     "}]}",
     "true",
     "-1.5e3",
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "<tool_",
+    "<function=edit>",
+    "<parameter=line>\n",
+    "</parameter>",
+    "</function>",
+    "<arg_key>a</arg_key>",
+    "<arg_value>",
+    "[TOOL_CALLS]",
+    "[ARGS]",
+    "read",
+    '{"name": "read"}',
+    '{"name": "fly"}',
+    '{"tool_call": {"name": "fly"}}',
+    "\n\n```json\n",
 ]
 _words = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
 _values = st.recursive(
@@ -55,7 +74,9 @@ _values = st.recursive(
     max_leaves=8,
 )
 _arguments = st.dictionaries(_words, _values, max_size=4)
-_calls = st.lists(st.tuples(st.sampled_from(sorted(OFFERED)), _arguments), min_size=1, max_size=4)
+_calls = st.lists(
+    st.tuples(st.sampled_from(sorted(OFFERED.names - {"edit"})), _arguments), min_size=1, max_size=4
+)
 
 
 def _texts(fragments: list[str]) -> st.SearchStrategy[str]:
@@ -72,7 +93,7 @@ _places = st.lists(st.integers(0, 10_000), max_size=10)
 
 @given(_texts(_ORDINARY) | _words, _places)
 def test_text_without_a_call_comes_out_as_it_went_in(text: str, places: list[int]) -> None:
-    assume("final" not in text and "tool_call" not in text)
+    assume("final" not in text and "tool_call" not in text and "think" not in text)
     assert recognised(_cut(text, places)) == ([["plain", text]] if text else [])
 
 
@@ -165,16 +186,71 @@ def test_arguments_stream_as_they_come() -> None:
     assert recogniser.feed("\n") == recogniser.end() == []
 
 
-def test_a_final_answer_streams_as_it_comes() -> None:
+def test_a_final_answer_is_held_until_its_object_has_no_other_key() -> None:
     recogniser = Recogniser(OFFERED)
-    assert recogniser.feed('{"final": "On') == [FinalText("On")]
-    assert recogniser.feed("ce ") == [FinalText("ce ")]
-    assert recogniser.feed('upon"}') == [FinalText("upon")]
+    assert recogniser.feed('{"final": "On') == recogniser.feed("ce ") == []
+    assert recogniser.feed('upon"}') == [FinalText("Once upon")]
     assert recogniser.end() == []
 
 
+@pytest.mark.parametrize("final", ['{"final": "ok"}', '{"final": null}', '```json\n{"final": "ok"}\n```'])
+def test_where_the_caller_asked_for_json_a_final_answer_is_what_it_asked_for(final: str) -> None:
+    assert meaning(recognise(final, OFFERED, Reading(final=False))) == [["plain", final]]
+    beside = '{"tool_calls": [], "final": "ok"}'
+    assert meaning(recognise(beside, OFFERED, Reading(final=False))) == [["final", "ok"]]
+
+
+def test_a_call_in_tags_streams_as_it_comes() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed("So:\n<tool_call>\n<function=edit>\n<param") == [Plain("So:\n")]
+    assert recogniser.feed("eter=path>\n/a") == [CallBegan(0, "edit"), CallArguments(0, '{"path": "/a')]
+    assert recogniser.feed("\n") == []
+    assert recogniser.feed("b\n</para") == [CallArguments(0, "\\nb")]
+    assert recogniser.feed("meter>\n</function>") == [CallArguments(0, '"}'), CallEnded(0)]
+    assert recogniser.feed("\n</tool_call>") == recogniser.end() == []
+
+
+def test_text_that_may_be_a_tag_is_held_until_it_is_known() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed("a <t") == [Plain("a ")]
+    assert recogniser.feed("ool") == []
+    assert recogniser.feed("s>") == [Plain("<tools>")]
+
+
+def test_thought_streams_as_it_comes() -> None:
+    recogniser = Recogniser(OFFERED)
+    assert recogniser.feed("<think>Let me") == [Thought("Let me")]
+    assert recogniser.feed(" see </th") == [Thought(" see ")]
+    assert recogniser.feed("at>.</think>\n") == [Thought("</that>.")]
+    assert recogniser.feed("Well") == [Plain("Well")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>\na {b} <tool_call></think>\n\nWell.",
+        " \n<think>a</think> ",
+        "<think>a",
+        "So. <think>a</th",
+        "So.\n[THINK]a[/THINK] <think>b</think>c",
+    ],
+)
+@given(places=_places)
+def test_thought_that_is_to_stay_in_the_text_stays_to_the_letter(text: str, places: list[int]) -> None:
+    recogniser = Recogniser(OFFERED, Reading(thought_apart=False))
+    pieces = [piece for chunk in _cut(text, places) for piece in recogniser.feed(chunk)] + recogniser.end()
+    assert meaning(pieces) in ([["plain", text]], [["plain", text.rstrip()]])
+
+
+def test_no_call_is_read_in_thought_that_stays_in_the_text() -> None:
+    text = '<think>{"tool_call": {"name": "read"}}</think>'
+    call = '{"tool_call": {"name": "grep"}}'
+    pieces = recognise(text + call, OFFERED, Reading(thought_apart=False))
+    assert meaning(pieces) == [["plain", text], ["call", "grep", "{}"]]
+
+
 def test_without_offered_tools_every_call_is_dropped() -> None:
-    assert recognised(['{"tool_call": {"name": "read"}}'], frozenset()) == [["dropped"]]
+    assert recognised(['{"tool_call": {"name": "read"}}'], OfferedTools(names=frozenset())) == [["dropped"]]
 
 
 def test_no_chunk_and_empty_chunks_give_nothing() -> None:
@@ -211,6 +287,21 @@ _GROWING: dict[str, Callable[[int], str]] = {
     "calls": lambda n: '{"tool_calls": [' + '{"name": "read"},' * n,
     "enclosures": lambda n: '{"tool_call": {"name": "read"}} ' * n,
     "surplus brackets": lambda n: '{"tool_call": {"name": "read"}}' + "} " * n,
+    "tags that are none": lambda n: "<tool_calling <b> [x] " * n,
+    "openers": lambda n: "<tool_call>" * n,
+    "openers that fail": lambda n: "<tool_call> and, " * n,
+    "calls in tags": lambda n: '<tool_call>{"name": "read"}</tool_call>\n' * n,
+    "calls in tags that were not offered": lambda n: '<tool_call>{"name": "fly"}</tool_call>\n' * n,
+    "calls in blocks behind prose": lambda n: "So:\n" + '```json\n{"tool_call": {"name": "read"}}\n```\n' * n,
+    "calls that were not offered": lambda n: '{"tool_call": {"name": "fly"}}\n' * n + "end",
+    "parameters": lambda n: "<function=read>" + "<parameter=a>\n1\n</parameter>\n" * n,
+    "a value of tags": lambda n: "<function=edit><parameter=path>" + "</para </p> \n" * n,
+    "a value of line ends": lambda n: "<function=edit><parameter=path>" + "\r\n" * n,
+    "words in a broken call": lambda n: "<function=edit><parameter=path>a</parameter> and" + " <b </" * n,
+    "thought": lambda n: "<think>" + "</thin <think> \n" * n,
+    "thoughts": lambda n: "<think>a</think>\n" * n,
+    "mentions of thought": lambda n: "a <think> b </thin" * n,
+    "a final answer": lambda n: '{"final": "' + "word \\n" * n,
 }
 
 

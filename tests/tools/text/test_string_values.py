@@ -5,9 +5,12 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import Broken, CallArguments, CallBegan, CallEnded, Gathered, Piece, Why
 from mix2api.tools.text.string_values import Decoded, Nowhere, StringArguments, Word
 from mix2api.tools.text.text_calls import TextCall
+
+OFFERED = OfferedTools(names=frozenset({"read"}))
 
 
 def _escapes(text: str) -> list[str]:
@@ -60,7 +63,7 @@ def test_nobody_asks_for_nowhere() -> None:
 
 def _called(*texts: str) -> list[Piece]:
     out = Gathered()
-    call = TextCall(frozenset({"read"}), out)
+    call = TextCall(OFFERED, out)
     call.name("read")
     arguments = StringArguments(call)
     for text in texts:

@@ -1,5 +1,6 @@
 """When a call begins and how it ends, by what was told of it and in which order."""
 
+from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import (
     Broken,
     CallArguments,
@@ -12,13 +13,15 @@ from mix2api.tools.text.pieces import (
 )
 from mix2api.tools.text.text_calls import TextCall
 
+OFFERED = OfferedTools(names=frozenset({"read"}))
+
 
 class _Told:
     """A call with its pieces."""
 
     def __init__(self) -> None:
         self._out = Gathered()
-        self.call = TextCall(frozenset({"read"}), self._out)
+        self.call = TextCall(OFFERED, self._out)
 
     def arguments(self, text: str) -> None:
         self.call.begin_arguments()
