@@ -17,13 +17,13 @@ from mix2api.sessions import state
 from mix2api.sessions.attribution import Cause, http_status
 from mix2api.settings.loading import KNOWN
 from mix2api.store.options import SpoolLimits
-from mix2api.tools import strictness
-from mix2api.tools.text import loose_structure, recognition
+from mix2api.tools import final_input, strictness
+from mix2api.tools.text import loose_structure, offered_tools, parameter_values, recognition, tags
 from mix2api.upstreams.credentials import login
 from mix2api.upstreams.http import body, head, retrying
-from mix2api.upstreams.mix import answer, damage, refusal, usage
+from mix2api.upstreams.mix import answer, damage, refusal, surrogates, usage
 from mix2api.vocabulary import Detail, EndReason
-from mix2api.wire import chat_request, sse_frames
+from mix2api.wire import chat_request, halves, sse_frames, stop_sequences
 
 TABLE = Path(__file__).parents[1] / "docs" / "limits.md"
 _WORD = re.compile(r"`([a-z_]+)(?:/([a-z_]+))?`")
@@ -87,7 +87,19 @@ CONSTANTS: dict[str, int | float] = {
     "an ending's way into the log while Redis is away": run_record.PATIENCE_S,
     "an ending's way into the log while Redis answers": environment.END_BUSY_LIMIT_S,
     "tool calls in one answer, dropped and broken ones included": tool_calls.CALLS_MAX,
-    'enclosures (`{"tool_calls": …}`) in the text of one answer': recognition.ENCLOSURES_MAX,
+    'enclosures (`{"tool_calls": …}`), and calls in models\' own tags, in the text of one answer': (
+        recognition.ENCLOSURES_MAX
+    ),
+    "a name or a key in a tag of a model, or before its arguments": tags._LONGEST_VALUE,
+    "arguments in which required keys are looked for, of a call in a code block behind prose": (
+        offered_tools._JUDGED_CHARS
+    ),
+    "a value in tags that is decoded at once": parameter_values._DECODED_CHARS,
+    "a native call's pieces and its final input, compared past their spaces": final_input._COMPARED_CHARS,
+    "half characters of a frame that are replaced at once": halves._A_STEP,
+    "a delta that is joined with half a character before it": surrogates._LONGEST,
+    "stop sequences of a request": stop_sequences.SEQUENCES_MAX,
+    "a stop sequence": stop_sequences.SEQUENCE_CHARS,
     "nesting in an enclosure, its own levels included": loose_structure.MAX_NESTING,
     "parts, and calls, of an answer that is one JSON object": answer._PARTS_MAX,
     "text of an answer that is judged for strict calls": strictness._JUDGED_CHARS,

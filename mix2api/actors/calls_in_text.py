@@ -3,6 +3,7 @@
 from typing import Final, assert_never
 
 from mix2api.actors.answer import Answer
+from mix2api.actors.tool_calls import ToolCalls
 from mix2api.tools.strictness import strict_calls
 from mix2api.tools.text.pieces import (
     Broken,
@@ -14,8 +15,12 @@ from mix2api.tools.text.pieces import (
     FinalText,
     Piece,
     Plain,
+    Stopped,
     Thought,
 )
+
+CallPiece = CallBegan | CallArguments | CallEnded | Dropped | Broken
+"""What tells of a call."""
 
 _NOT_BEGUN: Final = -1
 """The number of a call in the text that broke before it had one."""
@@ -32,6 +37,8 @@ class CallsInText:
     def __init__(self, reader: CallReader, answer: Answer) -> None:
         self._reader = reader
         self._answer = answer
+        self.stopped = False
+        """Whether the answer ends here, by the caller's word."""
         self._written: list[str] = []
         self._ended = 0
 
@@ -74,17 +81,25 @@ class CallsInText:
                 answer.say(text)
             case Thought(text):
                 answer.think(text)
+            case Stopped():
+                self.stopped = True
+                answer.faithful = False
+            case _:
+                self._take_call(piece, answer.begun_calls())
+
+    def _take_call(self, piece: CallPiece, calls: ToolCalls) -> None:
+        match piece:
             case CallBegan(index, name, given_id):
-                answer.begun_calls().began(index, name, given_id)
+                calls.began(index, name, given_id)
             case CallArguments(index, text):
-                answer.begun_calls().continued(index, text)
+                calls.continued(index, text)
             case CallEnded(index):
                 self._ended += 1
-                answer.begun_calls().became_whole(index)
+                calls.became_whole(index)
             case Dropped():
-                answer.begun_calls().drop()
+                calls.drop()
             case Broken(_, index):
-                answer.begun_calls().broke(_NOT_BEGUN if index is None else index)
-                answer.broken_at = len(answer.texts)
+                calls.broke(_NOT_BEGUN if index is None else index)
+                self._answer.broken_at = len(self._answer.texts)
             case _:
                 assert_never(piece)

@@ -20,7 +20,9 @@ from mix2api.tools.results import result_key
 from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.pieces import CallReader
 from mix2api.tools.text.recognition import Reading, Recogniser
+from mix2api.tools.text.stopped_text import StoppedText
 from mix2api.tools.text.thoughts import LeadingThought
+from mix2api.wire.stop_sequences import stops_of
 from mix2api.wire.turn import FunctionCall, Message, Turn
 
 _JSON_FORMATS: Final = frozenset({"json_object", "json_schema"})
@@ -64,16 +66,18 @@ def call_rules(submission: Submission, state: SessionState, environment: Environ
 
 
 def reader_of(prepared: PreparedTurn, options: ActorOptions) -> CallReader | None:
-    """A reader of calls and thought for the answer to a turn; None where its text is the answer as it comes.
+    """A reader of calls, thought and stop sequences for an answer; None where its text is the answer as it comes.
 
     A site without native tools sees calls in the history that it is given, and then writes some itself, offered or not.
     """
+    reader: CallReader | None = LeadingThought() if options.thought_apart else None
     if options.tools_in_text:
         offer, called = prepared.offer, set(prepared.names.values())
         if offer.functions or called:
             reading = Reading(thought_apart=options.thought_apart, final=not _wants_json(prepared.turn))
-            return Recogniser(OfferedTools.of(offer, called), reading)
-    return LeadingThought() if options.thought_apart else None
+            reader = Recogniser(OfferedTools.of(offer, called), reading)
+    stops = stops_of(prepared.turn.sampling.get("stop"))
+    return StoppedText(reader, stops) if stops else reader
 
 
 def _wants_json(turn: Turn) -> bool:

@@ -194,6 +194,8 @@ class Translation:
                 part = text[start : start + PORTION]
                 if not in_text.feed(part):
                     self._error(Detail.TOO_MANY)
+                elif in_text.stopped:
+                    self._close(None)
                 yield len(part)
 
     # --- what is neither text nor call
@@ -307,11 +309,19 @@ class Translation:
         if self._in_text is not None and not self._in_text.end():
             self._error(Detail.TOO_MANY)
             return
+        self._close(event.reason)
+
+    def _close(self, said: str | None) -> None:
+        """The answer is over and good, unless a call in it was cut.
+
+        Args:
+            said: why, by the site; None where it gave no reason, or was not asked because the caller's `stop` ends the answer.
+        """
         if not self.answer.cut():
             self._belied()
             return
         due = self.answer.close()
-        reason = _FINISHES.get(event.reason or "")
+        reason = _FINISHES.get(said or "")
         if reason in {None, FinishReason.STOP}:
             reason = FinishReason.TOOL_CALLS if due else FinishReason.STOP
         detail = self.answer.remark()

@@ -15,6 +15,7 @@ from mix2api.steps import Steps, at_once
 from mix2api.wire.halves import half_steps, with_characters
 from mix2api.wire.request_bounds import check_counts, value_steps
 from mix2api.wire.request_fields import allowed_at
+from mix2api.wire.stop_sequences import SEQUENCE_CHARS, SEQUENCES_MAX, stops_of
 from mix2api.wire.tool_fields import tool_choice_of, tools_of, wrong_value
 from mix2api.wire.turn import AskedBase, Message, Turn
 
@@ -274,6 +275,13 @@ def _check_message(index: int, message: Message) -> None:
 
 
 def _check_output(asked: _Body) -> None:
+    stops = stops_of(asked.stop)
+    if len(stops) > SEQUENCES_MAX or any(len(stop) > SEQUENCE_CHARS for stop in stops):
+        raise InvalidRequest(
+            f"Invalid value for 'stop': at most {SEQUENCES_MAX} sequences of {SEQUENCE_CHARS} characters are allowed.",
+            param="stop",
+            code="invalid_value",
+        )
     if asked.modalities is not None and set(asked.modalities) != {"text"}:
         raise _impossible("modalities", "only text output can be given")
     if asked.audio is not None:

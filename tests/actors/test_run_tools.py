@@ -7,12 +7,12 @@ from actor_parts import BEGINNING, SEAL, Bench, ended, submission, text_of, turn
 
 from mix2api.actors.answer import APOLOGY, NOT_THERE
 from mix2api.actors.run_tools import result_ids
-from mix2api.events.kinds import ToolCall, ToolResult
+from mix2api.events.kinds import ToolCall, ToolResult, Usage
 from mix2api.sessions.state import CalledTool, SessionState
 from mix2api.sessions.worker_port import Accepted, ReasoningDelta, Reply, Submission, TextDelta, ToolCallDelta
 from mix2api.store.memory import MemoryEventLog
-from mix2api.upstreams.port import Finished, Text, ToolInputAvailable, UpstreamEvent
-from mix2api.upstreams.scripted import Script
+from mix2api.upstreams.port import Finished, Text, ToolInputAvailable, UpstreamEvent, UsageSeen
+from mix2api.upstreams.scripted import Hang, Script
 from mix2api.vocabulary import Detail, EndReason, FinishReason, Sealed, SessionId
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
 
@@ -249,3 +249,24 @@ async def test_only_results_have_ids_and_the_newest_call_of_a_name_counts() -> N
         legacy = [Message(role="function", name="read", content="x")]
         named = remembering(remembered(bench, "call_1", "one"), remembered(bench, "call_2", "two"))
         assert result_ids(legacy, named, SEAL) == {"function read": "two"}
+
+
+@pytest.mark.parametrize("tools", [TOOLS, None])
+async def test_the_caller_s_stop_ends_the_answer_and_cuts_the_call(
+    tools: list[dict[str, Any]] | None,
+) -> None:
+    usage = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3)
+    said: Script = [
+        BEGINNING,
+        [UsageSeen(usage), Text("Action\nObser")],
+        [Text("vation: 42"), Text("late")],
+        Hang(),
+    ]
+    content = turn(tools=tools, sampling={"stop": ["\nObservation:"]})
+    async with working(said, tools_in_text=True) as bench:
+        replies = await bench.ask(submission(content))
+        assert text_of(replies) == "Action"
+        end = bench.ends()[0]
+        assert (end.end_reason, end.finish_reason, end.usage) == (EndReason.STOP, FinishReason.STOP, usage)
+        assert end.context == "unknown"
+        assert bench.upstream.streams[0].closed_early

@@ -8,6 +8,7 @@ from site_answers import case, given
 from mix2api.actors.answer import APOLOGY
 from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import Recogniser
+from mix2api.tools.text.stopped_text import StoppedText
 
 PREFIX = '{"a":"rm -rf /data/x'
 
@@ -76,3 +77,12 @@ def test_a_call_in_the_model_s_own_tags_is_a_call(*, streamed: bool) -> None:
     answer = given(case("hermes-call.sse"), streamed=streamed, reader=reading())
     assert (answer.text, answer.calls) == ("I will read it.\n", (("f", '{"a": "x"}'),))
     assert (answer.finish_reason, answer.detail) == ("tool_calls", None)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+@pytest.mark.parametrize("in_tools", [True, False])
+def test_an_answer_ends_before_the_caller_s_stop(*, streamed: bool, in_tools: bool) -> None:
+    reader = StoppedText(reading() if in_tools else None, ("\nObservation:",))
+    answer = given(case("stop-not-heeded-by-site.sse"), streamed=streamed, reader=reader)
+    assert answer.text == "Thought: I need data.\nAction: search"
+    assert (answer.finish_reason, answer.detail, answer.faithful) == ("stop", None, False)

@@ -187,6 +187,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("seed", {"seed": 2**63}),
     ("stop", {"stop": 5}),
     ("stop[0]", {"stop": [5]}),
+    ("stop", {"stop": "x" * 1025}),
+    ("stop", {"stop": [str(number) for number in range(65)]}),
     ("logit_bias[...]", {"logit_bias": {"1": 101}}),
     ("response_format.type", {"response_format": {}}),
     ("top_logprobs", {"top_logprobs": 21}),

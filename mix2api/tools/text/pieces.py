@@ -76,7 +76,11 @@ class Broken(Struct, frozen=True, gc=False):
     """The call, if it had begun: it never ends, and what came of its arguments is no JSON."""
 
 
-Piece = Plain | Thought | FinalText | CallBegan | CallArguments | CallEnded | Dropped | Broken
+class Stopped(Struct, frozen=True, gc=False):
+    """The answer has come to a stop sequence of the caller's; nothing of what follows is to be read."""
+
+
+Piece = Plain | Thought | FinalText | CallBegan | CallArguments | CallEnded | Dropped | Broken | Stopped
 
 
 class CallReader(Protocol):
