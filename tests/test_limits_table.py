@@ -103,6 +103,7 @@ CONSTANTS: dict[str, int | float] = {
     "nesting in an enclosure, its own levels included": loose_structure.MAX_NESTING,
     "parts, and calls, of an answer that is one JSON object": answer._PARTS_MAX,
     "text of an answer that is judged for strict calls": strictness._JUDGED_CHARS,
+    "`{`, `<` and `[` in such a text": strictness._BEGINNINGS_MAX,
     "fields of a request's head": request_head._FIELDS_MAX,
     "rest between two requests of a connection": server.KEEP_ALIVE_S,
     "connections past that, for `/health` alone": places._RESERVE,
