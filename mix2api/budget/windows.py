@@ -62,10 +62,10 @@ def windows(text: str) -> Iterator[Window]:
         if end == len(text) and len(part) <= WINDOW:
             yield Window(part)
             return
-        border = _BORDER.match(part)
+        border = last_border(part)
         if border is not None:
-            place = end - (len(part) - border.end())
-            yield Window(part[: border.end()])
+            place = end - (len(part) - border)
+            yield Window(part[:border])
             continue
         run_end = _run_end(text, end)
         kept, periods = _shortened(part, run_end - end)
@@ -75,6 +75,12 @@ def windows(text: str) -> Iterator[Window]:
             continue
         yield Window(part, is_hard=end < len(text))
         place = end
+
+
+def last_border(text: str) -> int | None:
+    """The last place where a cut changes no count; None if there is none."""
+    border = _BORDER.match(text)
+    return None if border is None else border.end()
 
 
 def _run_end(text: str, end: int) -> int:
