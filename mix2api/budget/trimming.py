@@ -1,15 +1,11 @@
 """A history made to fit: what goes first, what never goes, and why each message went. Pure, deterministic, linear.
 
 Some units never go: leading instructions, the newest user message, the open tool chain. Among the others the newest
-`BUDGET_TRIM_RECENT_MESSAGES` messages are *recent*, the rest is *old*. In this order things go until the rest fits, the
-oldest first in each step:
+`BUDGET_TRIM_RECENT_MESSAGES` messages are *recent*, the rest is *old*. There are three groups, and each is settled before
+the next one is touched: old tool chains, old words, recent units. Within a group
 
-1. long results of old tool chains are shortened;
-2. old tool chains go, each as a whole;
-3. old long words are shortened;
-4. old words go;
-5. long recent messages are shortened;
-6. recent units go.
+1. the oldest units go, as many as must when all others of the group are shortened; a tool chain goes as a whole;
+2. of the others the oldest are shortened, as many as must: of old chains the results, else each long message.
 
 Trimming aims below the budget (`MIX2API_BUDGET_HEADROOM`): else the next turn would be trimmed again at once. What must
 stay may fill the whole budget.
@@ -17,7 +13,6 @@ stay may fill the whole budget.
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from functools import partial
 from typing import Final
 
 from attrs import define, field, frozen
@@ -133,15 +128,46 @@ def trim(
     reserve = 0 if options.summary is None else min(options.summary.max_chars, aim // _SUMMARY_SHARE)
     work = _Trimming(messages, tokens, options, measure, total)
     units = units_of(messages)
-    for step in _steps(units, work, options):
-        if work.total <= aim - reserve:
-            break
-        step()
+    for group in _groups(units, len(messages) - options.recent_messages):
+        work.settle(group, aim - reserve)
     return _result(work, units, budget, aim)
 
 
 _SUMMARY_SHARE: Final = 4
 """A summary takes at most a quarter of the room."""
+
+
+@frozen(kw_only=True)
+class _Group:
+    """Units of one worth, in order."""
+
+    units: Sequence[Unit]
+    shortening: TrimReason
+    dropping: TrimReason
+    results_only: bool = False
+    """Only results of tools are shortened."""
+
+
+def _groups(units: Sequence[Unit], border: int) -> Iterator[_Group]:
+    """What may go, the least worth first. What ends behind `border` is recent."""
+    free = [unit for unit in units if not unit.must_stay]
+    old = [unit for unit in free if unit.end <= border]
+    yield _Group(
+        units=[unit for unit in old if unit.kind is UnitKind.CHAIN],
+        shortening=TrimReason.OLD_RESULT_SHORTENED,
+        dropping=TrimReason.OLD_CHAIN,
+        results_only=True,
+    )
+    yield _Group(
+        units=[unit for unit in old if unit.kind is not UnitKind.CHAIN],
+        shortening=TrimReason.OLD_WORDS_SHORTENED,
+        dropping=TrimReason.OLD_WORDS,
+    )
+    yield _Group(
+        units=[unit for unit in free if unit.end > border],
+        shortening=TrimReason.RECENT_SHORTENED,
+        dropping=TrimReason.RECENT,
+    )
 
 
 @define(eq=False)
@@ -153,66 +179,80 @@ class _Trimming:
     options: TrimOptions
     measure: Measure
     total: int
-    shorter: dict[int, Message] = field(factory=dict)
+    shorter: dict[int, tuple[Message, int]] = field(factory=dict)
+    """Place -> the message with its middle left out and its tokens, where that saves any; used or not."""
     fates: dict[int, Fate] = field(factory=dict)
 
-    def shorten(self, unit: Unit, reason: TrimReason, *, results_only: bool = False) -> None:
+    def settle(self, group: _Group, aim: int) -> None:
+        """Makes the total fit by this group alone, or the group go.
+
+        Looked at from its newest unit on, shortened: so nothing is shortened and counted that goes anyway.
+        """
+        if self.total <= aim:
+            return
+        room = aim - self.total + sum(map(self._size, group.units))
+        first = len(group.units)
+        while first and room >= 0:
+            room -= self._shortened_size(group.units[first - 1], results_only=group.results_only)
+            first -= room >= 0
+        for unit in group.units[:first]:
+            self._drop(unit, group.dropping)
+        for unit in group.units[first:]:
+            if self.total <= aim:
+                break
+            self._shorten(unit, group.shortening)
+
+    def _size(self, unit: Unit) -> int:
+        return sum(self.tokens[unit.start : unit.end])
+
+    def _shortened_size(self, unit: Unit, *, results_only: bool) -> int:
+        size = self._size(unit)
         for place in range(unit.start, unit.end):
             message = self.messages[place]
-            if place in self.fates or (results_only and message.role not in RESULT_ROLES):
+            if results_only and message.role not in RESULT_ROLES:
                 continue
             made = shortened(message, self.options.message_max_chars)
-            if made is message:
-                continue
-            before, after = self.tokens[place], self.measure(made)
-            if after < before:
-                self.shorter[place] = made
+            saved = 0 if made is message else self.tokens[place] - self.measure(made)
+            if saved > 0:
+                self.shorter[place] = made, self.tokens[place] - saved
+                size -= saved
+        return size
+
+    def _shorten(self, unit: Unit, reason: TrimReason) -> None:
+        for place in range(unit.start, unit.end):
+            if place in self.shorter:
+                before, after = self.tokens[place], self.shorter[place][1]
                 self.fates[place] = Fate(place, reason, before, after)
                 self.total -= before - after
 
-    def drop(self, unit: Unit, reason: TrimReason) -> None:
+    def _drop(self, unit: Unit, reason: TrimReason) -> None:
+        self.total -= self._size(unit)
         for place in range(unit.start, unit.end):
-            known = self.fates.get(place)
-            self.total -= self.tokens[place] if known is None else known.tokens_after
             self.fates[place] = Fate(place, reason, self.tokens[place], 0)
 
-    def is_gone(self, place: int) -> bool:
-        fate = self.fates.get(place)
-        return fate is not None and fate.reason not in SHORTENINGS
+    def kept(self) -> Iterator[Message]:
+        """What stays, as it stays."""
+        for place, message in enumerate(self.messages):
+            fate = self.fates.get(place)
+            if fate is None:
+                yield message
+            elif fate.reason in SHORTENINGS:
+                yield self.shorter[place][0]
 
-
-def _steps(units: Sequence[Unit], work: _Trimming, options: TrimOptions) -> Iterator[Callable[[], None]]:
-    """What may be done, in order; each takes one unit."""
-    border = len(work.messages) - options.recent_messages
-    free = [unit for unit in units if not unit.must_stay]
-    old = [unit for unit in free if unit.end <= border]
-    recent = [unit for unit in free if unit.end > border]
-    chains = [unit for unit in old if unit.kind is UnitKind.CHAIN]
-    words = [unit for unit in old if unit.kind is not UnitKind.CHAIN]
-    for unit in chains:
-        yield partial(work.shorten, unit, TrimReason.OLD_RESULT_SHORTENED, results_only=True)
-    for unit in chains:
-        yield partial(work.drop, unit, TrimReason.OLD_CHAIN)
-    for unit in words:
-        yield partial(work.shorten, unit, TrimReason.OLD_WORDS_SHORTENED)
-    for unit in words:
-        yield partial(work.drop, unit, TrimReason.OLD_WORDS)
-    for unit in recent:
-        yield partial(work.shorten, unit, TrimReason.RECENT_SHORTENED)
-    for unit in recent:
-        yield partial(work.drop, unit, TrimReason.RECENT)
+    def gone(self) -> list[Message]:
+        """What does not."""
+        return [
+            self.messages[place]
+            for place, fate in sorted(self.fates.items())
+            if fate.reason not in SHORTENINGS
+        ]
 
 
 def _result(work: _Trimming, units: Sequence[Unit], budget: TrimBudget, aim: int) -> Trimmed:
-    kept = [
-        work.shorter.get(place, message)
-        for place, message in enumerate(work.messages)
-        if not work.is_gone(place)
-    ]
     summary, summary_tokens = _summary(work, aim)
     total = work.total + summary_tokens
     return Trimmed(
-        messages=kept,
+        messages=list(work.kept()),
         tokens=total,
         fits=total <= budget.available,
         fates=tuple(fate for _, fate in sorted(work.fates.items())),
@@ -224,7 +264,7 @@ def _result(work: _Trimming, units: Sequence[Unit], budget: TrimBudget, aim: int
 def _summary(work: _Trimming, aim: int) -> tuple[str | None, int]:
     """The block and its tokens, made smaller until it fits into what is left of the aim; nothing if it never does."""
     bounds = work.options.summary
-    gone = [message for place, message in enumerate(work.messages) if work.is_gone(place)]
+    gone = work.gone()
     while bounds is not None and gone and bounds.max_chars > 0:
         block = summary_of(gone, bounds)
         if block is None:
