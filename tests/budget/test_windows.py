@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import unicodedata
+from functools import partial
 
 import pytest
+from counted import calls_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vocabularies import exact, reference
@@ -147,3 +149,9 @@ def test_a_hard_cut_changes_a_count_by_a_token_or_two(text: str) -> None:
 @pytest.mark.parametrize("character", [" ", "\t", "a", "😀", "\u3000", "\n"])
 def test_a_million_of_one_character_is_a_few_short_windows(character: str) -> None:
     assert sum(len(window.text) for window in windows(character * 1_000_000)) <= WINDOW
+
+
+@pytest.mark.parametrize("text", [*LONG.values(), *HARD.values()], ids=[*LONG, *HARD])
+def test_twice_the_text_takes_twice_the_work(text: str) -> None:
+    once, twice = (calls_of(partial(list, windows(each))) for each in (text * 2, text * 4))
+    assert twice <= 2.1 * once + 20
