@@ -2,6 +2,7 @@
 
 import trio
 
+from mix2api.counting.profile_files import Profiles
 from mix2api.edge.health import FailingPart, Health
 from mix2api.errors import StoreUnavailable
 from mix2api.store.opening import Store
@@ -12,9 +13,10 @@ _LOOKS_PER_LEASE = 3
 class ProcessHealth:
     """The `HealthSource` of a process with an edge."""
 
-    def __init__(self, store: Store, warnings: tuple[str, ...]) -> None:
+    def __init__(self, store: Store, warnings: tuple[str, ...], profiles: Profiles) -> None:
         self._store = store
-        self._warnings = warnings
+        self._always = warnings
+        self._profiles = profiles
         self._unowned = 0
         self._all = 1
         self.draining = False
@@ -32,6 +34,13 @@ class ProcessHealth:
         elif self._unowned:
             failing.append(FailingPart("shards", f"{self._unowned} of {self._all} shards have no owner"))
         return Health(failing=tuple(failing), draining=self.draining, warnings=self._warnings)
+
+    @property
+    def _warnings(self) -> tuple[str, ...]:
+        refused = self._profiles.refused
+        if refused is None:
+            return self._always
+        return (*self._always, f"new profiles are refused, those from before count: {refused}")
 
     async def look(self) -> None:
         """Counts the shards without an owner, once."""

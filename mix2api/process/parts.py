@@ -13,12 +13,14 @@ from mix2api.actors.inbox import Inbox
 from mix2api.actors.recovery import Recovery
 from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.clock import SystemClock
+from mix2api.counting.profile_files import Profiles
 from mix2api.edge.continuing import Continuing
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint, shard_of
 from mix2api.process.groups import actor_options, site_form
 from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
+from mix2api.process.profiles import start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
@@ -67,6 +69,7 @@ class Parts:
     outbox: Outbox
     relay: RelayDispatch
     watch: StoreWatch
+    profiles: Profiles
     health: ProcessHealth
     half: WorkerHalf | None = field(default=None)
 
@@ -148,6 +151,7 @@ async def process_parts(
         settings.storing.shards,
         watch,
     )
+    profiles = start_profiles(settings, logger)
     parts = Parts(
         settings=settings,
         role=role,
@@ -159,7 +163,8 @@ async def process_parts(
         outbox=outbox,
         relay=relay,
         watch=watch,
-        health=ProcessHealth(store, tuple(open_doors(settings))),
+        profiles=profiles,
+        health=ProcessHealth(store, tuple(open_doors(settings)), profiles),
     )
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)

@@ -23,6 +23,7 @@ from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.process.listening import listen
 from mix2api.process.parts import Parts, Role, WorkerHalf, process_parts
 from mix2api.process.plain_faults import plain_faults
+from mix2api.process.profiles import tell_of_profiles
 from mix2api.process.watchdog import Watchdog
 from mix2api.relay.messages import (
     Hangup,
@@ -91,6 +92,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
         _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
         _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
         _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
+        await _keep_profiles(parts, nursery)
         if parts.half is not None:
             await _start_worker(parts, parts.half, nursery)
         settle_collector()
@@ -113,6 +115,14 @@ async def _keep_heap(parts: Parts) -> None:
         return parts.relay.count + (0 if half is None else half.worker.statistics().runs)
 
     await HeapKeeper(trim=trim, resident=resident_bytes, runs=runs).keep()
+
+
+async def _keep_profiles(parts: Parts, nursery: trio.Nursery) -> None:
+    """Reads the profiles again when they change; once this returns, a SIGHUP no longer ends the process."""
+    profiles = parts.profiles
+    tell = partial(tell_of_profiles, profiles, parts.logger)
+    _keep_up(parts, nursery, "profiles", partial(profiles.watch, tell))
+    await nursery.start(profiles.reload_on_hangup, tell)
 
 
 def _keep_up(parts: Parts, nursery: trio.Nursery, name: str, task: Callable[[], Awaitable[None]]) -> None:
