@@ -27,8 +27,13 @@ PERIOD: Final = 3072
 have a power of two of them, at most 1,024."""
 _KEPT: Final = 2 * PERIOD
 """Characters of a run that stay, at least, so that its ends are merged as before."""
-_LETTERS: Final = "A-Za-z\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
-"""Letters to Python and to tiktoken alike, whatever their Unicode versions are."""
+_LETTERS: Final = (
+    "A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0391-\u03a1\u03a3-\u03c9\u0400-\u0481\u048a-\u052f"
+    "\u05d0-\u05ea\u0621-\u063a\u0641-\u064a\u0904-\u0939\u0e01-\u0e30"  # Hebrew, Arabic, Devanagari, Thai
+    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
+)
+"""Letters to Python and to tiktoken alike, whatever their Unicode versions are. Texts in other scripts have borders at
+their figures."""
 _STOPS: Final = '\\s,.;:!?()\\[\\]{}<>="/\\\\+*_#|\\-\u3001\u3002\u300a-\u300f\uff01\uff08\uff09\uff0c\uff1a\uff1b\uff1f\u201c\u201d\u2026'
 """No letter, no digit, no mark, and no apostrophe: none of these ever belongs to the letter or digit before it."""
 _BORDER: Final = re.compile(rf"(?s).*(?:[{_LETTERS}](?=[{_STOPS}0-9])|[0-9](?=[{_STOPS}{_LETTERS}]))")
