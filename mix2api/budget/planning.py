@@ -6,7 +6,8 @@ It runs in the counting thread (`CountingService.off_loop`): trimming counts the
 from attrs import field, frozen
 
 from mix2api.budget.decision import Allowance, Demand, Fit, Verdict, corrected, decide, too_long
-from mix2api.budget.trimming import Measure, TrimBudget, Trimmed, TrimOptions, TrimReason, trim
+from mix2api.budget.fates import TrimReason
+from mix2api.budget.trimming import Measure, TrimBudget, Trimmed, TrimOptions, trim
 from mix2api.wire.turn import Message
 
 

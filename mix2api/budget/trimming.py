@@ -12,11 +12,11 @@ stay may fill the whole budget.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from typing import Final
 
 from attrs import define, field, frozen
 
+from mix2api.budget.fates import SHORTENINGS, Fate, TrimReason
 from mix2api.budget.shortening import shortened
 from mix2api.budget.summary import SummaryBounds, summary_of
 from mix2api.budget.units import Unit, UnitKind, units_of
@@ -25,23 +25,6 @@ from mix2api.wire.turn import Message
 
 Measure = Callable[[Message], int]
 """The tokens of one message with its frame."""
-
-
-class TrimReason(StrEnum):
-    """Why a message is not as it came. Closed; these words stand in events."""
-
-    OLD_RESULT_SHORTENED = "old_result_shortened"
-    OLD_CHAIN = "old_chain"
-    OLD_WORDS_SHORTENED = "old_words_shortened"
-    OLD_WORDS = "old_words"
-    RECENT_SHORTENED = "recent_shortened"
-    RECENT = "recent"
-
-
-SHORTENINGS: Final = frozenset(
-    {TrimReason.OLD_RESULT_SHORTENED, TrimReason.OLD_WORDS_SHORTENED, TrimReason.RECENT_SHORTENED}
-)
-"""The reasons under which a message is still there, shorter."""
 
 
 @frozen(kw_only=True)
@@ -65,18 +48,6 @@ class TrimBudget:
     available: int
     fixed: int = 0
     """Of it, what no message takes: tools, the frame of the answer."""
-
-
-@frozen
-class Fate:
-    """What became of one message that is not as it came."""
-
-    place: int
-    """In the history that was trimmed, from 0."""
-    reason: TrimReason
-    tokens_before: int
-    tokens_after: int
-    """0 where it went."""
 
 
 @frozen(kw_only=True)

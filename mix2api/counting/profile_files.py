@@ -92,6 +92,21 @@ def _toml(path: Path, text: str) -> Mapping[str, object]:
         raise ProfilesRefused(f"{path}: this is nested too deeply") from None
 
 
+_FileState = tuple[int, int, int]
+"""Time of the last change in ns, size in bytes, inode: an editor may replace a file, or write it twice in one second."""
+
+
+def _state_of(file: Path | None) -> _FileState | None:
+    """None: there is no file, or it is not there."""
+    if file is None:
+        return None
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+
+
 @define(eq=False)
 class Profiles:
     """The table that holds now. `refused` says that the newest file does not."""
@@ -102,7 +117,7 @@ class Profiles:
     """Whether an encoding is loaded: a file that names another one is refused."""
     refused: str | None = field(default=None, init=False)
     """Why the newest file does not count, for `/health`."""
-    _seen: tuple[int, int, int] | None = field(default=None, init=False)
+    _seen: _FileState | None = field(default=None, init=False)
 
     @classmethod
     def load(cls, sources: ProfileSources, can_count: Callable[[str], bool]) -> "Profiles":
@@ -111,16 +126,17 @@ class Profiles:
         Raises:
             ConfigurationError: a line for each mistake.
         """
+        seen = _state_of(sources.file)  # before it is read: a change in between is not to be missed
         try:
             made = cls(sources, load_profiles(sources), can_count)
         except ProfilesRefused as refusal:
             raise ConfigurationError(str(refusal)) from None
-        made._seen = made._state()
+        made._seen = seen
         return made
 
     def reload(self) -> bool:
         """Reads all again. True: another table holds now. False: see `refused`, or nothing is different."""
-        self._seen = self._state()
+        self._seen = _state_of(self.sources.file)
         try:
             table = load_profiles(self.sources)
         except ProfilesRefused as refusal:
@@ -138,16 +154,7 @@ class Profiles:
     @property
     def has_changed(self) -> bool:
         """Whether the file is another than at the last reading."""
-        return self._state() != self._seen
-
-    def _state(self) -> tuple[int, int, int] | None:
-        if self.sources.file is None:
-            return None
-        try:
-            seen = self.sources.file.stat()
-        except OSError:
-            return None
-        return seen.st_mtime_ns, seen.st_size, seen.st_ino
+        return _state_of(self.sources.file) != self._seen
 
     async def watch(self, on_reload: Callable[[], None], look_s: float = _LOOK_S) -> None:
         """Reloads when the file changes. A broken or missing file is told once, until it changes again.

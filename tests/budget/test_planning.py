@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mix2api.budget.decision import Allowance, Fit
+from mix2api.budget.fates import TrimReason
 from mix2api.budget.message_tokens import MessageCounter
 from mix2api.budget.planning import Plan, Planner, TurnSize
 from mix2api.budget.summary import HEADING, SummaryBounds
 from mix2api.budget.tokenizers import EstimatingTokenizer
-from mix2api.budget.trimming import TrimOptions, TrimReason
+from mix2api.budget.trimming import TrimOptions
 from mix2api.budget.units import units_of
 from mix2api.errors import ContextLengthExceeded
 from mix2api.tools.results import check_results

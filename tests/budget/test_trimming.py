@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vocabularies import exact
 
+from mix2api.budget.fates import SHORTENINGS, TrimReason
 from mix2api.budget.message_tokens import MessageCounter
 from mix2api.budget.summary import HEADING, SummaryBounds
 from mix2api.budget.tokenizers import EstimatingTokenizer
-from mix2api.budget.trimming import SHORTENINGS, TrimBudget, Trimmed, TrimOptions, TrimReason, trim
+from mix2api.budget.trimming import TrimBudget, Trimmed, TrimOptions, trim
 from mix2api.budget.units import units_of
 from mix2api.tools.results import check_results
 from mix2api.wire.turn import Message
