@@ -18,6 +18,7 @@ from mix2api.demo.words import RULES, Rule, Takes, Word
 _OPENING: Final = re.compile(r"\[\[([a-z0-9_]+)(:|\]\])")
 _NAME: Final = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*")
 _SPACE: Final = re.compile(r"\s*")
+_QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)+)\"", re.DOTALL)
 
 
 class WrongDirective(ValueError):
@@ -93,6 +94,8 @@ def find_directives(text: str) -> Directives:
 def without_directives(text: str) -> str:
     """The text's own words: all that stands outside its directives, stripped.
 
+    A text that is quoted as a whole loses the quotes: `opencode run` sends the words of its command line so.
+
     Raises:
         WrongDirective: as `find_directives` does.
     """
@@ -101,7 +104,9 @@ def without_directives(text: str) -> str:
     for each in _scan(text):
         words.append(text[position : each.start])
         position = each.end
-    return "".join((*words, text[position:])).strip()
+    own = "".join((*words, text[position:])).strip()
+    quoted = _QUOTED.fullmatch(own)
+    return own if quoted is None else quoted[1].replace('\\"', '"')
 
 
 @frozen

@@ -7,6 +7,7 @@ from mix2api.demo.directives import (
     WantedCall,
     WrongDirective,
     find_directives,
+    without_directives,
 )
 from mix2api.demo.words import Word
 
@@ -71,3 +72,26 @@ def test_a_wrong_value_is_refused_by_name(text: str, message: str) -> None:
     with pytest.raises(WrongDirective) as refused:
         find_directives(text)
     assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("", ""),
+        (" plain ", "plain"),
+        ("a [[say:b]]c [[usage]]", "a c"),
+        ('[[tools:a{"x": "]]"}]] then', "then"),
+        ("see [[Home]]", "see [[Home]]"),
+        ('"Read a.txt"', "Read a.txt"),
+        ('"Write \\"hi\\" to a.txt" [[usage]]', 'Write "hi" to a.txt'),
+        ('"one" and "two"', '"one" and "two"'),
+        ('""', '""'),
+    ],
+)
+def test_a_text_s_own_words_are_what_stands_outside_its_directives(text: str, own: str) -> None:
+    assert without_directives(text) == own
+
+
+def test_a_wrong_directive_is_told_when_the_words_are_wanted_too() -> None:
+    with pytest.raises(WrongDirective):
+        without_directives("[[size:x]]")

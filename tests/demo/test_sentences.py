@@ -6,13 +6,13 @@ from mix2api.demo.sentences import answer_about, answer_from, digest_of
 
 def test_the_answer_quotes_what_was_asked_and_counts_it() -> None:
     text = answer_about("Why is the sky blue? [[usage]]", "Why is the sky blue?")
-    assert text.startswith("You asked: “Why is the sky blue?” This is the demo site of mix2api")
+    assert text.startswith("You asked: “Why is the sky blue?”\nThis is the demo site of mix2api")
     assert "Your message has 5 words in 20 characters." in text
     assert text.endswith(f"The reference of this answer is {digest_of('Why is the sky blue? [[usage]]')}.")
 
 
 def test_a_statement_was_written_and_not_asked() -> None:
-    assert answer_about("Go.", "Go.").startswith("You wrote: “Go.” ")
+    assert answer_about("Go.", "Go.").startswith("You wrote: “Go.”\n")
     assert "1 word in 3 characters" in answer_about("Go.", "Go.")
     assert answer_about("天气怎么样？", "天气怎么样？").startswith("You asked: ")  # noqa: RUF001 - Chinese
 
