@@ -39,7 +39,7 @@ def answer_about(asked: str, plain: str) -> str:
     words = len(plain.split())
     told = f"Your message has {_counted(words, 'word')} in {_counted(len(plain), 'character')}."
     reference = f"The reference of this answer is {digest_of(asked)}."
-    return "\n".join((*_opening(plain), " ".join((_ABOUT_THE_SITE, told, _ABOUT_TOOLS, reference))))
+    return "\n".join((*_opening(plain), f"{_ABOUT_THE_SITE} {told} {_ABOUT_TOOLS} {reference}"))
 
 
 def answer_from(plain: str, outcomes: Iterable[ToolOutcome]) -> str:
