@@ -18,7 +18,8 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "demo-upstream",
         help="a site that speaks the mix protocol, for trials",
-        description="Serves a site that keeps sessions and misbehaves when a prompt asks it to.",
+        description="Serves a site that keeps sessions, answers in sentences, calls the tools that the words ask for, "
+        "and misbehaves when a prompt holds one of these words.",
         epilog=directive_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

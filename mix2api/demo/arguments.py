@@ -34,6 +34,7 @@ _KINDS: Final[tuple[tuple[frozenset[str], tuple[str, ...]], ...]] = tuple(
             "query question search prompt input term keyword topic subject title description summary task",
             "subject",
         ),
+        ("id number ticket order sku zip phone account", "code"),
         ("name person user author", "name"),
     )
 )

@@ -45,6 +45,18 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("remember", "note"), ("memory", "note", "todo")),
 }
 """A verb, and the words of tools' names that it asks for, the best first."""
+RELATED: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        ("rain", "raining", "sunny", "snow", "warm", "cold", "forecast", "umbrella"), ("weather", "forecast")
+    ),
+    **dict.fromkeys(("plus", "sum"), ("add", *_COUNT)),
+    **dict.fromkeys(("minus", "difference"), ("subtract", *_COUNT)),
+    **dict.fromkeys(("times", "product"), ("multiply", *_COUNT)),
+    "divided": ("divide", *_COUNT),
+    **dict.fromkeys(("mail", "message"), ("email", "mail", "message")),
+    **dict.fromkeys(("clock", "date", "day"), ("time", "date", "clock")),
+}
+"""A word anywhere in a text, and the words of tools' names that it may be about, the best first."""
 CHINESE: Final = {
     "天气": "weather",
     "气温": "temperature",

@@ -17,6 +17,7 @@ _PATH: Final = re.compile(
 )
 _GLOB: Final = re.compile(r"[\w./-]*\*[\w.*/{},-]*")
 _NUMBER: Final = re.compile(r"(?<![\w.-])-?\d+(?:\.\d+)?(?![\w-])")
+_CODE: Final = re.compile(r"(?<![\w.-])[A-Za-z]{0,6}[-#]?\d[\w-]*(?![\w.]\w)")
 _DATE: Final = re.compile(r"\b\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d)?)?")
 _ZONE: Final = re.compile(r"\b[A-Z][a-z]+/[A-Z][A-Za-z_]+\b|\bUTC\b|\bGMT\b")
 _FORMULA: Final = re.compile(r"[\d(][\d\s+*/().^%-]*[+*/^%-][\d\s+*/().^%-]*[\d)]")
@@ -140,6 +141,7 @@ KINDS: Final[dict[str, Callable[[str], list[str]]]] = {
     "date": _all(_DATE),
     "zone": _all(_ZONE),
     "formula": _all(_FORMULA),
+    "code": _all(_CODE),
     "command": _commands,
     "content": _contents,
     "subject": _subjects,

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from mix2api.demo.asking import ACTIONS, CHINESE, COMMON, FILLERS, LEADING, ORDINARY, USING
+from mix2api.demo.asking import ACTIONS, CHINESE, COMMON, FILLERS, LEADING, ORDINARY, RELATED, USING
 from mix2api.demo.offers import OfferedTool
 
 _HALF: Final = 0.5
@@ -93,7 +93,9 @@ class _Names:
         return best, most
 
     def acting(self, token: _Token) -> OfferedTool | None:
-        for wanted in ACTIONS.get(token.word, ()):
+        """The tool that a verb at the beginning of a clause, or a related word anywhere, asks for."""
+        verbs = ACTIONS.get(token.word, ()) if token.leads else ()
+        for wanted in (*verbs, *RELATED.get(token.word, ())):
             for tool in self.tools:
                 if wanted in self.parts[tool.name]:
                     return tool
@@ -160,7 +162,10 @@ def _hits(text: str, tools: Sequence[OfferedTool]) -> list[_Hit]:
             hits.append(hit)
     # Words that a tool named in full shares with others do not ask for the others.
     meant = frozenset(part for hit in hits if hit.named for part in names.parts[hit.tool.name])
-    return [hit for hit in hits if hit.named or hit.token.stem not in meant][:_PICKS_MAX]
+    asking = [hit for hit in hits if hit.named or hit.token.stem not in meant]
+    # Half a name, or a word that is only related, counts where nothing else asks for anything.
+    strong = [hit for hit in asking if hit.certain or hit.token.leads]
+    return (strong or asking)[:_PICKS_MAX]
 
 
 def _is_new(hit: _Hit, hits: list[_Hit]) -> bool:
@@ -178,7 +183,7 @@ def _hit(token: _Token, names: _Names, said: frozenset[str]) -> _Hit | None:
         tool, share = names.sharing(token, said)
         if tool is not None and share >= _HALF:
             return _Hit(tool, token, certain=share > _HALF)
-    if token.leads and (acting := names.acting(token)) is not None:
+    if (acting := names.acting(token)) is not None:
         return _Hit(acting, token, certain=False)
     return None
 

@@ -47,6 +47,8 @@ def filled(
         ('the colour is "dark red"', "colour", "dark red"),
         ("set colour=blue, please", "colour", "blue"),
         ("user_name: ada", "user_name", "ada"),
+        ("Where is order AB-1234?", "order_id", "AB-1234"),
+        ("Close ticket #77, please", "ticket", "#77"),
     ],
 )
 def test_a_text_that_is_required_comes_from_the_words(text: str, key: str, value: str) -> None:

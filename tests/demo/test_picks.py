@@ -42,6 +42,8 @@ def asked_for(text: str, tools: tuple[OfferedTool, ...]) -> list[str]:
         ("用get_weather查一下北京", ["get_weather"]),
         ("北京天气怎么样？", ["get_weather"]),  # noqa: RUF001 - Chinese
         ("The weather and the time, please", ["get_weather", "getCurrentTime"]),
+        ("Is it raining in Tokyo?", ["get_weather"]),
+        ("Will the weather be fine on that day?", ["get_weather"]),
         ("Hello, how are you?", []),
         ("", []),
     ],
