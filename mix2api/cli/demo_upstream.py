@@ -18,7 +18,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "demo-upstream",
         help="a site that speaks the mix protocol, for trials",
-        description="Serves a site that keeps sessions, answers in sentences, calls the tools that the words ask for, "
+        description="Serves a site that keeps sessions, answers in sentences, calls the tools that the words ask for,\n"
         "and misbehaves when a prompt holds one of these words.",
         epilog=directive_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
