@@ -1,11 +1,8 @@
 """What of a turn and its session decides about the calls of one run: the rules, the ids, the way back to the site's ids."""
 
 from collections.abc import Callable, Container, Mapping
-<<<<<<< HEAD
 from functools import partial
-=======
 from typing import Final
->>>>>>> 69b038a (tools: read calls in models' own tags, and none in thought)
 
 from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
