@@ -121,6 +121,18 @@ async def test_a_fault_of_ours_is_a_500_without_its_text() -> None:
     assert refused.end_reason is EndReason.ADAPTER_ERROR
 
 
+async def test_a_fault_of_ours_on_a_route_of_quart_is_answered_and_told_likewise() -> None:
+    async with running_edge() as edge:
+        del edge.watcher.health  # what `/health` asks for
+
+        answer = await edge.send("GET", "/health")
+        (fault,) = edge.watcher.faults
+        (refused,) = edge.watcher.refused
+    assert (answer.status, answer.error()["code"]) == (500, "adapter_error")
+    assert (fault.exception, fault.request_id) == ("AttributeError", answer.headers["x-request-id"])
+    assert (refused.route, refused.end_reason) == ("/health", EndReason.ADAPTER_ERROR)
+
+
 async def test_the_place_of_a_fault_is_shown_only_if_that_is_wished() -> None:
     async with running_edge(BrokenDispatch(), expose_stack=True) as edge:
         message = (await edge.chat()).error()["message"]
