@@ -191,6 +191,7 @@ class MixStream:
         first, self._first = self._first, b""
         match form:
             case Form.STREAM:
+                self._head = None  # its fields are a fifth of what a held stream would hold
                 self._transcript = Transcript(head.status, session_known=self._session_known)
                 return self._told(self._transcript, first)
             case Form.JSON:
