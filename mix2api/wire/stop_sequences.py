@@ -7,7 +7,7 @@ beginning of a stop sequence is held until it is known, and the answer ends befo
 Knuth, Morris and Pratt's search: linear in the text for each sequence, and at C's speed where no sequence has begun.
 """
 
-from typing import Any, Final
+from typing import Final
 
 SEQUENCES_MAX: Final = 64
 """Sequences of one request. OpenAI takes four; each is searched for in every delta."""
@@ -15,10 +15,10 @@ SEQUENCE_CHARS: Final = 1024
 """Characters of one. A table of that length is made for each, 0.1 ms."""
 
 
-def stops_of(stop: Any) -> tuple[str, ...]:
+def stops_of(stop: str | list[str] | None) -> tuple[str, ...]:
     """The sequences in a request's `stop`, each once; empty ones stop nothing."""
-    given = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
-    return tuple(dict.fromkeys(sequence for sequence in given if isinstance(sequence, str) and sequence))
+    given = [stop] if isinstance(stop, str) else stop or ()
+    return tuple(filter(None, dict.fromkeys(given)))
 
 
 class StopSequences:

@@ -127,6 +127,13 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "a long head": lambda n: '{"tool_call"' + " " * n,
     "white space": lambda n: " \n" * n,
     "surplus brackets": lambda n: '{"tool_call": {"name": "read"}}' + "} " * n,
+    "tags that open nothing": lambda n: "<tool_call> a [b] <c> " * n,
+    "calls in tags": lambda n: '<tool_call>{"name": "read"}</tool_call>' * n,
+    "a value in tags": lambda n: "<function=read><parameter=a>" + "</para \n" * n,
+    "parameters": lambda n: "<function=read>" + "<parameter=a>1</parameter>" * n,
+    "thought": lambda n: "<think>" + "</thin {\n" * n,
+    "a final answer": lambda n: '{"final": "' + "word \\n" * n,
+    "blocks behind prose": lambda n: "So:\n" + '```json\n{"tool_call": {"name": "read"}}\n```\n' * n,
 }
 
 

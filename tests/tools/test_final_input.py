@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mix2api.tools.final_input import _COMPARED_CHARS, rest_of
+from mix2api.tools.final_input import _COMPARED_CHARS, is_object, rest_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,19 @@ def test_spaces_are_not_looked_past_in_texts_that_are_too_long_to_compare() -> N
     long = "x" * _COMPARED_CHARS
     assert rest_of('{"a": "', f'{{"a":"{long}"}}') is None
     assert rest_of('{"a":"', f'{{"a":"{long}"}}') == f'{long}"}}'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_whole"),
+    [
+        ('{"a": 1}', True),
+        ("{}", True),
+        ("[]", False),
+        ('{"a"', False),
+        ("", False),
+        ("\ud800", False),
+        ("[" * 9000, False),
+    ],
+)
+def test_arguments_are_whole_if_they_are_an_object(arguments: str, *, is_whole: bool) -> None:
+    assert is_object(arguments) is is_whole

@@ -80,9 +80,9 @@ def test_only_what_may_be_a_beginning_is_held() -> None:
 
 @pytest.mark.parametrize(
     ("stop", "stops"),
-    [(None, ()), ("a", ("a",)), (["a", "", "b", "a"], ("a", "b")), ("", ()), ([], ()), ([3], ()), (5, ())],
+    [(None, ()), ("a", ("a",)), (["a", "", "b", "a"], ("a", "b")), ("", ()), ([], ())],
 )
-def test_stops_are_read_in_either_form(stop: object, stops: tuple[str, ...]) -> None:
+def test_stops_are_read_in_either_form(stop: str | list[str] | None, stops: tuple[str, ...]) -> None:
     assert stops_of(stop) == stops
 
 

@@ -44,12 +44,15 @@ class Markup:
         self._word: list[str] = []
         self._name = ""
         self._call: TextCall | None = None
+        self._give_id: Callable[[str], None] = self._word.append
         self._calls = Enclosure(offered, out, bare=True)
-        self._tokens = Tokens(JsonWriter(self._argument, self._flaw))
+        self._tokens = Tokens(JsonWriter(self._word.append, self._fail))
+        """Of the arguments; these are nobody's."""
         self._json: Enclosure | Tokens | None = None
         """What reads JSON, if any is read."""
         self._up_to = UpTo(">")
-        self._value: ParameterValue | None = None
+        self._value = ParameterValue(self._word.append, frozenset(), lined=False)
+        """The one that is read; this is nobody's."""
         self._parts: list[str] = []
         self._in_parameters = False
         self._is_certain = False
@@ -82,14 +85,11 @@ class Markup:
     # --- tags
 
     def _opened(self, tag: Tag) -> None:
-        match tag.mark:
-            case Mark.SECTION | Mark.CALL:
-                self._take = self._body
-            case Mark.FUNCTION:
-                self._named(tag.value)
-                self._take = self._function
-            case _:
-                self._fail()
+        if tag.mark is Mark.FUNCTION:
+            self._named(tag.value)
+            self._take = self._function
+        else:
+            self._take = self._body
 
     def _fail(self) -> None:
         self.failed = self.ended = True
@@ -133,7 +133,7 @@ class Markup:
         elif mark is Mark.ARGUMENTS and not self._in_parameters:
             self._take = self._arguments
         elif mark is Mark.PARAMETER:
-            self._begin_value(tag.value, tag)
+            self._begin_value(self._call, tag.value, tag)
         elif mark is Mark.KEY:
             self._up_to, self._parts = UpTo(tag.closer), []
             self._take = self._key
@@ -235,18 +235,18 @@ class Markup:
         if char != "[" and len(self._word) <= _WORD_MAX:
             self._word.append(char)
             return position + 1
-        if self._call is not None:
-            self._call.given_id("".join(self._word).strip())
+        self._give_id("".join(self._word).strip())
         self._begin_tag()
         return position
 
     def _named(self, word: str) -> None:
         kimi = None if word in self._offered.names else _KIMI.fullmatch(word)
         self._name = word if kimi is None else kimi[1]
-        self._call = TextCall(self._offered, self._out)
-        self._call.name(self._name)
+        call = self._call = TextCall(self._offered, self._out)
+        self._give_id = call.given_id
+        call.name(self._name)
         if kimi is not None:
-            self._call.given_id(word)
+            call.given_id(word)
 
     # --- arguments as JSON
 
@@ -266,7 +266,7 @@ class Markup:
             self._fail()
             return position
         self.fenced = "`" in self._parts
-        self._json = self._tokens
+        self._json = self._tokens = Tokens(JsonWriter(self._call.arguments, self._call.flaw))
         self._call.begin_arguments()
         self._take = self._in_json
         return position
@@ -282,14 +282,6 @@ class Markup:
             call.end_arguments()
         elif self.ended:
             call.flaw()
-
-    def _argument(self, text: str) -> None:
-        if self._call is not None:
-            self._call.arguments(text)
-
-    def _flaw(self) -> None:
-        if self._call is not None:
-            self._call.flaw()
 
     # --- arguments as parameters
 
@@ -334,17 +326,13 @@ class Markup:
         return self._read_tag(text, position, self._told_behind_key)
 
     def _told_behind_key(self, tag: Tag) -> None:
-        if tag.mark is Mark.VALUE:
-            self._begin_value("".join(self._parts).strip(), tag)
+        if tag.mark is Mark.VALUE and self._call is not None:
+            self._begin_value(self._call, "".join(self._parts).strip(), tag)
         else:
             self._give_up()
             self.ended = self.ended or tag.mark is Mark.END
 
-    def _begin_value(self, key: str, tag: Tag) -> None:
-        call = self._call
-        if call is None:
-            self._fail()
-            return
+    def _begin_value(self, call: TextCall, key: str, tag: Tag) -> None:
         if self._in_parameters:
             call.arguments(", ")
         else:
@@ -359,12 +347,10 @@ class Markup:
 
     def _in_value(self, text: str, position: int) -> int:
         part, position = self._up_to.feed(text, position)
-        if self._value is not None:
-            self._value.text(part)
-            if self._up_to.closed:
-                self._value.end()
-                self._value = None
-                self._take = self._between
+        self._value.text(part)
+        if self._up_to.closed:
+            self._value.end()
+            self._take = self._between
         return position
 
     def _end_parameters(self, call: TextCall) -> None:
