@@ -15,6 +15,7 @@ from mix2api.edge.asgi import answer_of
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import ChatEndpoint, ChatParts
 from mix2api.edge.continuing import Continuing
+from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
 from mix2api.edge.health import HealthEndpoints, HealthSource
 from mix2api.edge.models import ModelEndpoints
@@ -33,9 +34,10 @@ from mix2api.vocabulary import Detail, RequestId
 from mix2api.wire.error_answer import envelope
 
 _ONCE: Final = frozenset(
-    {b"authorization", b"x-api-key", b"x-session-id", b"x-persona-id", b"x-upstream-base-url"}
+    {b"authorization", b"x-api-key", b"api-key", b"x-session-id", b"x-persona-id", b"x-upstream-base-url"}
 )
 """Headers that may not be repeated, beside the session-key header."""
+_OK: Final = 200
 
 
 @frozen(kw_only=True)
@@ -92,9 +94,12 @@ class EdgeApp:
         """Answers that begin are the last of their connections."""
         self._drain_s = options.drain_s
         self._once = _ONCE | {options.session_key_header.lower().encode()}
+        self._cors = Cors(options.cors_origins) if options.cors_origins else None
 
     async def answer(self, request: EdgeRequest) -> None:
         """Has a request answered. What its handler raises becomes an answer, too."""
+        if self._cors is not None and await _is_preflight(request, self._cors):
+            return
         try:
             _check_headers(request, self._once)
             if request.method == "POST" and request.path in CHAT_PATHS:
@@ -159,6 +164,16 @@ class EdgeApp:
     def tell_exhausted(self) -> None:
         """Reports that no file descriptor is left for the next connection."""
         self._refusals.exhausted()
+
+
+async def _is_preflight(request: EdgeRequest, cors: Cors) -> bool:
+    """Answers a browser's preflight; to every other request's answer it adds what lets a page read it."""
+    if cors.is_preflight(request.method, request.given):
+        told = [("x-request-id", request.request_id), *cors.preflight_headers(request.given)]
+        await request.line.answer(_OK, told, b"")
+        return True
+    request.line.add_headers(cors.headers(request.given))
+    return False
 
 
 def _check_headers(request: EdgeRequest, once: frozenset[bytes]) -> None:

@@ -41,7 +41,7 @@ class Authenticator:
         self._session_key_mode = options.session_key_mode
 
     def caller(self, headers: Mapping[bytes, bytes]) -> Caller:
-        """The caller, from `Authorization: Bearer` or `x-api-key`.
+        """The caller, from `Authorization: Bearer`, `x-api-key` or `api-key`.
 
         Raises:
             AuthenticationFailed: no credential, or none of ours (401). The text does not say which of the known
@@ -87,11 +87,25 @@ class Authenticator:
         return found
 
 
+def authorization_of(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The `Authorization` header that the caller's credential is, for a site that is shown it (`pass_through`)."""
+    given = headers.get(b"authorization", b"").strip()
+    if given:
+        return given
+    key = _key_header(headers)
+    return b"Bearer " + key if key is not None else None
+
+
 def _credential(headers: Mapping[bytes, bytes]) -> bytes | None:
     authorization = headers.get(b"authorization", b"")
     if authorization[: len(_BEARER)].lower() == _BEARER:
         return authorization[len(_BEARER) :].strip() or None
-    return headers.get(b"x-api-key", b"").strip() or None
+    return _key_header(headers)
+
+
+def _key_header(headers: Mapping[bytes, bytes]) -> bytes | None:
+    """The key in Anthropic's header, else in Azure's."""
+    return headers.get(b"x-api-key", b"").strip() or headers.get(b"api-key", b"").strip() or None
 
 
 def _sha256(text: bytes) -> bytes:

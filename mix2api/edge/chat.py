@@ -10,7 +10,7 @@ from attrs import evolve, frozen
 
 from mix2api.clock import Clock
 from mix2api.edge.answers import JSON, Headers
-from mix2api.edge.auth import Authenticator
+from mix2api.edge.auth import Authenticator, authorization_of
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
@@ -18,6 +18,7 @@ from mix2api.edge.refusals import EdgeFault, Refusals
 from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.stepping import in_turn
+from mix2api.edge.unpacking import unpack_steps
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
@@ -27,6 +28,7 @@ from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Rep
 from mix2api.steps import Steps
 from mix2api.store_watch import StoreWatch
 from mix2api.tools.checks import tool_check_steps
+from mix2api.tools.legacy import with_named_calls
 from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, RunId, SessionId
 from mix2api.wire.chat_answer import KEEP_ALIVE, AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import chat_request_steps
@@ -138,8 +140,10 @@ class ChatEndpoint:
         parts, given = self._parts, request.given
         caller = parts.authenticator.caller(given)
         _check_media_type(given)
-        body = await request.body.read(self._options.body_timeout_s)
+        packed = await request.body.read(self._options.body_timeout_s)
         request.line.listen()
+        body = await in_turn(unpack_steps(packed, given.get(b"content-encoding"), self._options.body_limit))
+        del packed
         turn = request.turn = await in_turn(_turn_steps(body, given))
         prepared = prepare(turn)
         if prepared.uses_tools:
@@ -149,7 +153,7 @@ class ChatEndpoint:
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
             prepared = evolve(prepared, turn=turn)
         client = request.client
-        authorization = given.get(b"authorization") if self._options.pass_authorization else None
+        authorization = authorization_of(given) if self._options.pass_authorization else None
         # An empty one comes from a gateway's template: it would be everybody's one name.
         key = given.get(self._session_key) or None
         isolation = parts.authenticator.isolation(caller, turn.model, client, key)
@@ -298,16 +302,16 @@ async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None
 def _turn_steps(body: bytes, given: dict[bytes, bytes]) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     persona, base = given.get(b"x-persona-id"), given.get(_BASE_HEADER)
-    return chat_request_steps(
+    turn = yield from chat_request_steps(
         body,
         persona_id=persona.decode("latin1") if persona else None,
         asked_base=AskedBase(base.decode("latin1"), _BASE_HEADER.decode()) if base else None,
     )
+    messages = with_named_calls(turn.messages)
+    return turn if messages is turn.messages else msgspec.structs.replace(turn, messages=messages)
 
 
 def _check_media_type(given: dict[bytes, bytes]) -> None:
     declared = given.get(b"content-type")
     if declared is not None and b"json" not in declared.lower():
         raise UnsupportedMediaType("The body must be JSON: send `content-type: application/json`.")
-    if given.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise UnsupportedMediaType("The body must not be compressed: send it without `content-encoding`.")

@@ -62,6 +62,7 @@ class Connection:
         "_is_last",
         "_is_old",
         "_keep_alive_s",
+        "_more_headers",
         "_pending_head",
         "_places",
         "has_begun",
@@ -96,6 +97,8 @@ class Connection:
         """The method was HEAD."""
         self._pending_head = b""
         """Of an answer that comes in pieces, until the first of them is there."""
+        self._more_headers: Headers = []
+        """For the head of the answer under way."""
         self.has_begun = False
         """Something of the answer was sent."""
 
@@ -140,6 +143,7 @@ class Connection:
     def _work(self) -> None:
         """A request is under way, and its answer takes as long as it takes."""
         self._is_idle = self.has_begun = False
+        self._more_headers = []
         self._client.scope.deadline = self._head_due = math.inf
         self._places.work(self)
 
@@ -233,6 +237,10 @@ class Connection:
         self.has_begun = True
         await self._client.write(head if self._is_head_only else head + body)
 
+    def add_headers(self, headers: Headers) -> None:
+        """Adds these to the head of the answer, whoever gives it."""
+        self._more_headers = headers
+
     def begin(self, status: int, headers: Headers) -> None:
         """Begins an answer that comes in pieces. Its head leaves with the first of them."""
         self.has_begun = True
@@ -254,6 +262,8 @@ class Connection:
         if self._is_last or self._app.is_stopping or (body is not None and not body.is_whole):
             self._is_last = True
             headers = [*headers, ("connection", "close")]
+        if self._more_headers:
+            headers = [*headers, *self._more_headers]
         return head_bytes(status, headers, self._app.clock.now_ms() / 1000)
 
     async def _refuse_unread(self, error: ClientVisibleError, linger_s: float) -> None:

@@ -40,10 +40,12 @@ class EdgeOptions:
     keys: tuple[InboundKey, ...] = ()
     session_key_mode: SessionKeyMode = SessionKeyMode.AUTH_MODEL_CLIENT
     session_key_header: str = "x-session-key"
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may ask (`MIX2API_CORS_ORIGINS`), in lower case; `*` is every one, empty none."""
     pass_authorization: bool = False
     """Give the caller's `Authorization` to the worker (`UPSTREAM_AUTH_MODE=pass_through`)."""
-    body_limit: int = 5 * 1024 * 1024
-    """Bytes of a request body (`BODY_SIZE_LIMIT`)."""
+    body_limit: int = 32 * 1024 * 1024
+    """Bytes of a request body, unpacked (`BODY_SIZE_LIMIT`)."""
     body_timeout_s: float = 60
     """A body that is not there after this long is answered with 408."""
     drain_s: float = 5

@@ -34,6 +34,10 @@ class Line(Protocol):
         """Sends a whole answer, head and body in one write where the kernel takes that much."""
         ...
 
+    def add_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Adds these to the head of the answer, whoever gives it."""
+        ...
+
     def begin(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Begins an answer that comes in pieces. Its head leaves with the first of them."""
         ...

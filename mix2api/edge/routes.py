@@ -19,8 +19,10 @@ from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.wire.error_answer import envelope
 
 _JSON: Final = "application/json"
-_CHAT: Final = "/v1/chat/completions"
-CHAT_PATHS: Final = {_CHAT: _CHAT, f"{_CHAT}/": _CHAT, "/": "/", "//": "/"}
+_PREFIXES: Final = ("/v1", "", "/v1/v1")
+"""Before the routes of OpenAI's API: a client's base URL lacks `/v1` now and then, or has it twice."""
+_CHATS: Final = tuple(f"{prefix}/chat/completions" for prefix in _PREFIXES)
+CHAT_PATHS: Final = {"/": "/", "//": "/"} | {path + end: path for path in _CHATS for end in ("", "/")}
 """Path -> the route that it is, for POST."""
 
 
@@ -32,7 +34,7 @@ def quart_app(health: HealthEndpoints, models: ModelEndpoints, refusals: Refusal
     app = QuartTrio("mix2api.edge", static_folder=None)
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     _add_views(app, health, models)
-    for path in (_CHAT, "/"):
+    for path in (*_CHATS, "/"):
         app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
     _add_error_handlers(app, refusals)
     return app
@@ -55,8 +57,8 @@ def _add_views(app: QuartTrio, health: HealthEndpoints, models: ModelEndpoints) 
         return _json(*health.ready())
 
     views: dict[str, Callable[..., Awaitable[Response]]] = {
-        "/v1/models": listing,
-        "/v1/models/<path:model_id>": one,
+        **{f"{prefix}/models": listing for prefix in _PREFIXES},
+        **{f"{prefix}/models/<path:model_id>": one for prefix in _PREFIXES},
         "/health": summary,
         "/health/live": live,
         "/health/ready": ready,

@@ -158,6 +158,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         keys=_keys(settings) if auth.mode is InboundAuthMode.KEYS else (),
         session_key_mode=settings.isolation.key_mode,
         session_key_header=settings.isolation.key_header,
+        cors_origins=listening.cors_origins or (),
         pass_authorization=settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH,
         body_limit=listening.body_limit,
         connections=ConnectionLimits(connections=listening.max_connections),

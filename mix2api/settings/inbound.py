@@ -8,7 +8,18 @@ from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS, DAY_S
 from mix2api.settings.choices import InboundAuthMode, SessionKeyMode, SessionReuse
-from mix2api.settings.readers import Choice, Flag, HeaderName, HeaderText, Names, Place, Size, Text, Whole
+from mix2api.settings.readers import (
+    Choice,
+    Flag,
+    HeaderName,
+    HeaderText,
+    Names,
+    Origins,
+    Place,
+    Size,
+    Text,
+    Whole,
+)
 from mix2api.settings.setting import Setting, held
 
 
@@ -30,9 +41,17 @@ class Listening:
         Setting(
             "BODY_SIZE_LIMIT",
             Size(1 << 10, 1 << 30),
-            "5mb",
-            "largest request body; more is 413",
+            "32mb",
+            "largest request body, unpacked; more is 413",
             unit="bytes",
+        )
+    )
+    cors_origins: tuple[str, ...] | None = held(
+        Setting(
+            "MIX2API_CORS_ORIGINS",
+            Origins(),
+            "",
+            "web pages that may call from a browser, by their origin; `*`: every page; empty: none",
         )
     )
     max_connections: int = held(

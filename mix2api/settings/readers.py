@@ -325,6 +325,23 @@ class HostPatterns:
 
 
 @frozen
+class Origins:
+    """Origins of web pages by comma (RFC 6454, 6.2)."""
+
+    allowed: str = "origins separated by commas, each a scheme, a host and perhaps a port: https://chat.example.com, http://localhost:5173, or *"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The origins in lower case, without a slash at their end."""
+        origins = tuple(origin.lower().rstrip("/") for origin in Names().read(text))
+        if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in origins):
+            raise ValueError(text)
+        return origins
+
+
+_ORIGIN: Final = re.compile(rf"[a-z][a-z0-9+.-]*://({_LABELS}|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?")
+
+
+@frozen
 class KeyPrefix:
     """The first part of every key in Redis."""
 

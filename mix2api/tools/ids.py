@@ -1,25 +1,35 @@
-"""Ids of tool calls: which ones clients may send, and which one a call of the site's gets. Pure.
+"""Ids of tool calls: which ones clients may send, which ones a site is sent, and which one a call of the site's gets. Pure.
+
+A client's ids are opaque. Histories of other providers have `call_…|fc_…`, and ids that carry a signed thought of some kB. A
+site is sent them as they are where they have the usual form; others become short ones, the same for the same id.
 
 `call_…`, unique in the conversation. The site's own id is kept where it can be (`legacy-1` becomes `call_legacy-1`); one
 that is taken already, or has characters that ids may not have, is replaced by 128 random bits, which come from the
 caller: the core makes none.
 """
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Final
+
+from msgspec.structs import replace
 
 from mix2api.errors import InvalidRequest
 from mix2api.wire.turn import Message
 
 PREFIX: Final = "call_"
-ID_RULE: Final = "1 to 128 characters of A-Z, a-z, 0-9, `.`, `_`, `:`, `-`"
+ID_CHARS: Final = 8192
+"""Characters of a client's id, at most: signed thoughts in ids have some 2,000, and a site's own ids have the same bound."""
+ID_RULE: Final = f"a text of 1 to {ID_CHARS} characters"
 
 _ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+"""What every header, log line and site takes."""
+_DIGEST_BYTES: Final = 16
 
 
 def check_ids(messages: list[Message]) -> None:
-    """Refuses ids that no header, log line or site would survive.
+    """Refuses ids that are empty or without measure.
 
     Raises:
         InvalidRequest: `param` is the id's path; the id itself is not quoted.
@@ -32,7 +42,7 @@ def check_ids(messages: list[Message]) -> None:
 
 
 def _check(call_id: str, param: str) -> None:
-    if _ID.fullmatch(call_id) is None:
+    if not 1 <= len(call_id) <= ID_CHARS:
         raise InvalidRequest(
             f"Invalid value for '{param}': it must be {ID_RULE}.", param=param, code="invalid_value"
         )
@@ -41,6 +51,24 @@ def _check(call_id: str, param: str) -> None:
 def ids_in(messages: Iterable[Message]) -> set[str]:
     """The ids of all calls in a history."""
     return {call.id for message in messages for call in message.tool_calls or ()}
+
+
+def short_id(call_id: str) -> str:
+    """A client's id as a site is sent it: itself in the usual form, else an id made of it."""
+    if _ID.fullmatch(call_id) is not None:
+        return call_id
+    digest = hashlib.blake2b(call_id.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES)
+    return PREFIX + digest.hexdigest()
+
+
+def with_short_ids(message: Message) -> Message:
+    """The message with such ids on its calls, and on the call that it answers; its very self if they are so already."""
+    calls = message.tool_calls
+    if calls and any(_ID.fullmatch(call.id) is None for call in calls):
+        message = replace(message, tool_calls=[replace(call, id=short_id(call.id)) for call in calls])
+    if message.tool_call_id and _ID.fullmatch(message.tool_call_id) is None:
+        message = replace(message, tool_call_id=short_id(message.tool_call_id))
+    return message
 
 
 class CallIds:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from mix2api.tools.choice import CallMode
+from mix2api.tools.ids import short_id
 from mix2api.tools.offer import FunctionTool, Offer
 from mix2api.tools.results import names_of_calls, result_key
 from mix2api.wire.turn import TEXT_PARTS, FunctionCall, Message, MessageToolCall, Turn
@@ -189,5 +190,6 @@ def results_text(messages: list[Message], names: Mapping[str, str], site_ids: Ma
         if not key:
             break
         name = names.get(key) or message.name or key
-        told.append(f"Result of {name} ({site_ids.get(key, key)}):\n{text_of(message)}")
+        known_as = site_ids.get(key) or (short_id(message.tool_call_id) if message.tool_call_id else key)
+        told.append(f"Result of {name} ({known_as}):\n{text_of(message)}")
     return "\n\n".join(reversed(told))

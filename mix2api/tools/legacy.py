@@ -30,6 +30,32 @@ def modern_history(messages: list[Message]) -> list[Message]:
     return made
 
 
+def with_named_calls(messages: list[Message]) -> list[Message]:
+    """The history with every result by name that answers a call with an id as that call's result, in the order of the calls.
+
+    Two parallel calls of one function may be answered by two results that name no more than it: the first one is then of the
+    first call. A legacy call without a result is answered before any other. The very list if nothing in it is so.
+    """
+    if not any(message.role == "function" for message in messages):
+        return messages
+    if not any(message.tool_calls for message in messages):
+        return messages
+    waiting = _Waiting()
+    legacy: Counter[str] = Counter()
+    made: list[Message] = []
+    for message in messages:
+        name = message.name or ""
+        if message.role == "function" and legacy[name]:
+            legacy[name] -= 1
+        elif message.role == "function" and (call_id := waiting.oldest(name)) is not None:
+            message = replace(message, role="tool", tool_call_id=call_id)  # noqa: PLW2901 - the same one, by its id
+        elif message.function_call is not None and not message.tool_calls:
+            legacy[message.function_call.name] += 1
+        _note(message, waiting)
+        made.append(message)
+    return made
+
+
 @define
 class _Waiting:
     """The calls without a result.

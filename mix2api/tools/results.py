@@ -1,7 +1,7 @@
 """Tool results in a request's history: whether each answers a call, and how long ones are cut. Pure.
 
 The check is what keeps a loop honest: a result that belongs to no call, or a call whose result got lost, would leave the
-model guessing. The ids in question are quoted in the error: they have passed `mix2api.tools.ids.check_ids`.
+model guessing. The ids in question are quoted in the error where they have the usual form.
 """
 
 from collections import Counter
@@ -19,6 +19,9 @@ _QUOTED_IDS: Final = 20
 """More would not help anybody to find the mistake."""
 _QUOTED_CHARS: Final = 64
 """Of a function's name: OpenAI allows so many."""
+_QUOTED_ID_CHARS: Final = 128
+_BY_NAME: Final = "function "
+"""Before what a legacy result names, in its key."""
 
 
 @frozen
@@ -126,10 +129,12 @@ def _quoted(calls: Iterable[_Call]) -> str:
 
 
 def _shown(call: _Call) -> str:
-    if not call.legacy:
+    if call.legacy:
+        printable = call.key.isascii() and call.key.isprintable() and len(call.key) <= _QUOTED_CHARS
+        return f"function '{call.key}'" if printable else "a function with a name that cannot be shown"
+    if call.key.isascii() and call.key.isprintable() and len(call.key) <= _QUOTED_ID_CHARS:
         return f"'{call.key}'"
-    printable = call.key.isascii() and call.key.isprintable() and len(call.key) <= _QUOTED_CHARS
-    return f"function '{call.key}'" if printable else "a function with a name that cannot be shown"
+    return f"an id of {len(call.key)} characters"
 
 
 def _mismatch(message: str) -> InvalidRequest:
@@ -137,14 +142,18 @@ def _mismatch(message: str) -> InvalidRequest:
 
 
 def result_key(message: Message) -> str:
-    """What a result says of its call: the id, or `function <name>`, which no id can be; empty for other messages."""
+    """What a result says of its call: the id, or `function <name>`, which no id's key is; empty for other messages."""
     match message.role:
         case "tool":
-            return message.tool_call_id or ""
+            return _id_key(message.tool_call_id or "")
         case "function":
-            return f"function {message.name or ''}"
+            return f"{_BY_NAME}{message.name or ''}"
         case _:
             return ""
+
+
+def _id_key(call_id: str) -> str:
+    return f"id {call_id}" if call_id.startswith(_BY_NAME) else call_id
 
 
 def shortened_result(message: Message, limit: int) -> Message:
@@ -191,7 +200,7 @@ def names_of_calls(messages: Iterable[Message]) -> dict[str, str]:
     """What results may name (`result_key`) -> the called function's name, for all calls of a history."""
     names: dict[str, str] = {}
     for message in messages:
-        names.update({call.id: _name_of(call) for call in message.tool_calls or ()})
+        names.update({_id_key(call.id): _name_of(call) for call in message.tool_calls or ()})
         if message.function_call is not None:
-            names[f"function {message.function_call.name}"] = message.function_call.name
+            names[f"{_BY_NAME}{message.function_call.name}"] = message.function_call.name
     return names

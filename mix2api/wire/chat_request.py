@@ -12,6 +12,8 @@ from msgspec import Meta, Struct
 
 from mix2api.errors import InvalidRequest
 from mix2api.steps import Steps, at_once
+from mix2api.wire.anthropic_blocks import forbids_parallel, in_openai_form
+from mix2api.wire.as_meant import as_meant, other_shape
 from mix2api.wire.halves import half_steps, with_characters
 from mix2api.wire.request_bounds import check_counts, value_steps
 from mix2api.wire.request_fields import allowed_at
@@ -141,6 +143,7 @@ def chat_request_steps(
     if is_large:
         yield
     check_counts(asked.messages, len(asked.tools or asked.functions or ()))
+    asked.messages = in_openai_form(asked.messages)
     for index, message in enumerate(asked.messages):
         _check_message(index, message)
     _check_output(asked)
@@ -157,7 +160,7 @@ def chat_request_steps(
         sampling={name: value for name in SAMPLING_FIELDS if (value := getattr(asked, name)) is not None},
         tools=tools_of(asked.tools, asked.functions),
         tool_choice=tool_choice_of(asked.tool_choice, asked.function_call),
-        parallel_tool_calls=asked.parallel_tool_calls,
+        parallel_tool_calls=False if forbids_parallel(asked.tool_choice) else asked.parallel_tool_calls,
         legacy_functions=asked.tools is None and asked.functions is not None,
         persona_id=persona_id or asked.persona_id,
         session=asked.session_id or (asked.metadata.session_id if asked.metadata is not None else None),
@@ -203,7 +206,7 @@ def _decode(body: bytes) -> _Body:
     try:
         return _decoder.decode(body)
     except msgspec.ValidationError as fault:
-        raise _refusal(str(fault)) from None
+        return _decode_as_meant(body, str(fault))
     except msgspec.DecodeError as fault:
         where = (
             "it ends too early"
@@ -216,6 +219,29 @@ def _decode(body: bytes) -> _Body:
         ) from None
     except RecursionError:
         raise _too_deep(None) from None
+
+
+def _decode_as_meant(body: bytes, fault: str) -> _Body:
+    """A body that is not OpenAI's letter, if what it means is certain; else the refusal for that fault."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.ValidationError, RecursionError):
+        raise _refusal(fault) from None
+    except msgspec.DecodeError:  # behind what the strict decoder stopped at: perhaps only half a character
+        raise InvalidRequest("The body is not valid JSON.", code=_NOT_JSON) from None
+    shape = other_shape(said)
+    if shape is not None:
+        raise InvalidRequest(
+            f"Missing required parameter 'messages': this is {shape}, and this route takes Chat Completions.",
+            param="messages",
+            code="missing_required_parameter",
+        )
+    if not isinstance(said, dict):
+        raise _refusal(fault)
+    try:
+        return msgspec.convert(as_meant(said), _Body)
+    except msgspec.ValidationError as left:
+        raise _refusal(str(left)) from None
 
 
 def _check_encoding(body: bytes) -> None:

@@ -7,10 +7,13 @@ said of them; tools of every other type (`mcp`, `web_search`, `custom`, `namespa
 from typing import Any, Final
 
 from mix2api.errors import InvalidRequest
+from mix2api.wire.anthropic_blocks import choice_of, function_of
 from mix2api.wire.request_fields import allowed_at
 
 _Object = dict[str, Any]
 _FUNCTION: Final = "function"
+_ANTHROPIC_S_OWN: Final = "custom"
+"""The type that Anthropic gives a client's tool. OpenAI's custom tools have no `input_schema`."""
 _WORDS: Final = frozenset({"none", "auto", "required"})
 _LEGACY_WORDS: Final = frozenset({"none", "auto"})
 
@@ -34,11 +37,13 @@ def _tool(index: int, tool: _Object) -> _Object:
     kind = tool.get("type")
     if kind is not None and not isinstance(kind, str):
         raise wrong_value(f"tools[{index}].type")
-    if kind not in {None, _FUNCTION}:
+    if kind not in {None, _FUNCTION} and not ("input_schema" in tool and kind == _ANTHROPIC_S_OWN):
         return tool
     function = tool.get(_FUNCTION)
     if isinstance(function, dict):
         check_name(function, f"tools[{index}].function.name")
+        if "input_schema" in function:
+            return {**tool, "type": _FUNCTION, _FUNCTION: function_of(function)}
         return tool if kind == _FUNCTION else {**tool, "type": _FUNCTION}
     if function is None and isinstance(tool.get("name"), str) and tool["name"]:
         return {"type": _FUNCTION, _FUNCTION: _bare(tool)}
@@ -49,7 +54,8 @@ def _tool(index: int, tool: _Object) -> _Object:
 
 def _bare(tool: _Object) -> _Object:
     """What a function without a wrapper says of itself."""
-    return {name: value for name, value in tool.items() if name not in {"type", _FUNCTION}}
+    bare = {name: value for name, value in tool.items() if name not in {"type", _FUNCTION}}
+    return function_of(bare)
 
 
 def tool_choice_of(
@@ -65,6 +71,9 @@ def tool_choice_of(
     if isinstance(tool_choice, str):
         if tool_choice not in _WORDS:
             raise wrong_value("tool_choice")
+        return tool_choice
+    tool_choice = choice_of(tool_choice)
+    if isinstance(tool_choice, str):
         return tool_choice
     kind = tool_choice.get("type")
     if not isinstance(kind, str):

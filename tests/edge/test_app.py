@@ -24,7 +24,7 @@ class BrokenDispatch(ScriptedDispatch):
     ("method", "path", "status", "code", "allow"),
     [
         ("GET", "/v2/chat", 404, "not_found", None),
-        ("POST", "/chat/completions", 404, "not_found", None),
+        ("POST", "/chat", 404, "not_found", None),
         ("GET", "/static/x", 404, "not_found", None),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed", "POST"),
         ("OPTIONS", "/v1/chat/completions", 405, "method_not_allowed", "POST"),
@@ -77,7 +77,8 @@ async def test_an_acceptable_request_id_is_kept_in_every_answer(path: str) -> No
         ({"authorization": "Bearer wrong"}, b"{}", 401, "invalid_api_key", None),
         ({"authorization": ""}, b"{}", 401, "missing_api_key", None),
         ({"content-type": "text/html"}, b"{}", 415, "unsupported_media_type", None),
-        ({"content-encoding": "gzip"}, b"{}", 415, "unsupported_media_type", None),
+        ({"content-encoding": "lzma"}, b"{}", 415, "unsupported_media_type", None),
+        ({"content-encoding": "gzip"}, b"{}", 400, "invalid_encoding", "content-encoding"),
         ({"content-type": ""}, b"{}", 400, "missing_required_parameter", "model"),
     ],
 )
@@ -275,3 +276,13 @@ async def test_a_body_that_never_comes_is_given_up() -> None:
         await client.stream.send_all(head.encode())
         answer = await client.stream.receive_some()
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "", "/v1/v1"])
+async def test_a_base_url_with_v1_without_it_or_with_two_is_served(prefix: str) -> None:
+    async with running_edge() as edge:
+        chat = await edge.send("POST", f"{prefix}/chat/completions", msgspec.json.encode(ASK))
+        models = await edge.send("GET", f"{prefix}/models")
+        one = await edge.send("GET", f"{prefix}/models/mix/one")
+    assert [answer.status for answer in (chat, models, one)] == [200, 200, 200]
+    assert one.json()["id"] == "mix/one"

@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 from edge.harness import OPTIONS, SECRET, TOKEN
 
-from mix2api.edge.auth import Authenticator, Caller, parse_keys
+from mix2api.edge.auth import Authenticator, Caller, authorization_of, parse_keys
 from mix2api.edge.options import EdgeOptions
 from mix2api.errors import AuthenticationFailed, ConfigurationError
 from mix2api.sealing import Seal
@@ -45,8 +45,24 @@ def test_the_shared_token_is_accepted_in_both_headers_and_any_case_of_the_scheme
         caller(OPTIONS, authorization=f"Bearer {TOKEN}"),
         caller(OPTIONS, authorization=f"bearer  {TOKEN} "),
         caller(OPTIONS, x_api_key=TOKEN),
+        caller(OPTIONS, api_key=TOKEN),
+        caller(OPTIONS, x_api_key=TOKEN, api_key="of another server"),
     }
     assert len(callers) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({b"authorization": b"Basic abc"}, b"Basic abc"),
+        ({b"authorization": b"Bearer k", b"x-api-key": b"other"}, b"Bearer k"),
+        ({b"authorization": b" ", b"x-api-key": b" k "}, b"Bearer k"),
+        ({b"api-key": b"k"}, b"Bearer k"),
+        ({}, None),
+    ],
+)
+def test_a_site_is_shown_the_caller_s_key_as_a_bearer(given: dict[bytes, bytes], shown: bytes | None) -> None:
+    assert authorization_of(given) == shown
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ CAPTURES = Path(__file__).parent.parent / "data" / "captures"
         ("sdk_openai_node", ClientName.OPENAI_NODE),
         ("sdk_ai_openai_compatible", ClientName.AI_SDK),
         ("sdk_pydantic_ai", ClientName.PYDANTIC_AI),
-        ("sdk_openai_agents", ClientName.OTHER),
+        ("sdk_openai_agents", ClientName.OPENAI_AGENTS),
     ],
 )
 def test_real_clients_are_known_by_their_user_agent(capture: str, client: ClientName) -> None:
@@ -42,3 +42,19 @@ def test_all_others_are_other() -> None:
 
 def test_the_seventh_ai_sdk_is_known_too() -> None:
     assert client_of(None, b"ai/7.0.173 ai-sdk-provider-utils/5.0.81 node.js/22") is ClientName.AI_SDK
+
+
+@pytest.mark.parametrize(
+    ("agent", "client"),
+    [
+        (b"QwenCode/0.10.3 (linux; x64)", ClientName.QWEN_CODE),
+        (b"Kilo-Code/4.99.0", ClientName.KILO_CODE),
+        (b"RooCode/3.25.4", ClientName.ROO_CODE),
+        (b"Cline/3.20.0", ClientName.CLINE),
+        (b"Charm Crush/0.9", ClientName.CRUSH),
+        (b"GitHubCopilotChat/0.30", ClientName.COPILOT),
+        (b"Zed/0.200.1 (linux; x86_64)", ClientName.ZED),
+    ],
+)
+def test_today_s_agents_are_known(agent: bytes, client: ClientName) -> None:
+    assert client_of(None, agent) is client

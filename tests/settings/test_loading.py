@@ -39,6 +39,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("PORT", "8080", "listening.port", 8080),
     ("MODEL_LIST", "a, b,,a", "listening.models", ("a", "b")),
     ("BODY_SIZE_LIMIT", "512kb", "listening.body_limit", 524_288),
+    ("MIX2API_CORS_ORIGINS", "https://A.example/", "listening.cors_origins", ("https://a.example",)),
     ("MIX2API_MAX_CONNECTIONS", "3", "listening.max_connections", 3),
     ("MIX2API_EARLY_HEADERS_MS", "0", "listening.early_headers_ms", 0),
     ("MIX2API_KEEPALIVE_S", "5", "listening.keepalive_s", 5),

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 
 from mix2api.errors import InvalidRequest
-from mix2api.tools.ids import CallIds, check_ids, ids_in, usable
+from mix2api.tools.ids import CallIds, check_ids, ids_in, short_id, usable, with_short_ids
 from mix2api.wire.turn import Message, MessageToolCall
 
 
@@ -18,13 +18,16 @@ def giving(*known: str) -> CallIds:
     return CallIds(lambda: f"call_drawn{next(numbers)}", frozenset(known).__contains__)
 
 
-@pytest.mark.parametrize("good", ["call_1", "x", "A.b_c:d-9", "x" * 128])
-def test_ids_of_the_usual_letters_are_accepted(good: str) -> None:
+FOREIGN = ["call_1|fc_2", "fn__thought__" + "QUJD+/=" * 900, "with space", "\u00fc", "a/b", "new\nline"]
+
+
+@pytest.mark.parametrize("good", ["call_1", "x", "A.b_c:d-9", "x" * 8192, *FOREIGN])
+def test_a_client_s_ids_are_opaque(good: str) -> None:
     check_ids([asking(good), Message(role="tool", tool_call_id=good)])
 
 
-@pytest.mark.parametrize("bad", ["", "x" * 129, "with space", "ü", "a/b", "new\nline", "call_1\n"])
-def test_other_ids_are_refused_at_their_path_and_not_quoted(bad: str) -> None:
+@pytest.mark.parametrize("bad", ["", "x" * 8193])
+def test_ids_that_are_empty_or_without_measure_are_refused_at_their_path_and_not_quoted(bad: str) -> None:
     with pytest.raises(InvalidRequest) as call:
         check_ids([Message(role="user", content="x"), asking("call_1", bad)])
     assert (call.value.param, call.value.status) == ("messages[1].tool_calls[1].id", 400)
@@ -74,3 +77,20 @@ def test_an_id_that_the_conversation_has_already_is_renamed() -> None:
 @pytest.mark.parametrize("nothing", [None, "", "not usable"])
 def test_a_call_without_a_usable_id_gets_a_drawn_one(nothing: str | None) -> None:
     assert giving().give(nothing) == "call_drawn1"
+
+
+def test_a_site_is_sent_the_usual_ids_as_they_are_and_short_ones_for_others() -> None:
+    assert short_id("call_1") == "call_1"
+    short = [short_id(each) for each in (*FOREIGN, "x" * 129, "\ud800")]
+    assert len(set(short)) == len(FOREIGN) + 2
+    assert short == [short_id(each) for each in (*FOREIGN, "x" * 129, "\ud800")]
+    assert all(each == short_id(each) and len(each) == 37 for each in short)
+
+
+def test_calls_and_results_keep_belonging_together_under_short_ids() -> None:
+    asked = with_short_ids(asking("a|b", "call_1"))
+    told = with_short_ids(Message(role="tool", tool_call_id="a|b"))
+    assert asked.tool_calls is not None
+    assert [call.id for call in asked.tool_calls] == [told.tool_call_id, "call_1"]
+    plain = asking("call_1")
+    assert with_short_ids(plain) is plain

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mix2api.tools.legacy import modern_history
+from mix2api.tools.legacy import modern_history, with_named_calls
 from mix2api.tools.results import check_results
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
 
@@ -74,3 +74,29 @@ def test_a_call_that_is_no_function_s_and_its_result_stay_as_they_are() -> None:
     )
     history = [asks("f"), told("f"), custom, by_id("c9")]
     assert modern_history(history)[2:] == [custom, by_id("c9")]
+
+
+def test_parallel_calls_of_one_function_that_are_answered_by_name_are_answered_in_order() -> None:
+    history = [USER, calls("c1", "c2"), told("g"), told("g")]
+    made = with_named_calls(history)
+    assert [(message.role, message.tool_call_id) for message in made[2:]] == [("tool", "c1"), ("tool", "c2")]
+    check_results(made)
+
+
+def test_a_legacy_call_is_answered_by_name_before_any_other() -> None:
+    history = [USER, calls("c1"), asks("g"), told("g"), told("g"), told("g")]
+    made = with_named_calls(history)
+    assert [(message.role, message.tool_call_id) for message in made[3:]] == [
+        ("function", None),
+        ("tool", "c1"),
+        ("function", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [[USER, asks("f"), told("f")], [USER, calls("c1"), by_id("c1")], [USER]],
+    ids=["legacy", "ids", "none"],
+)
+def test_a_history_without_results_by_name_of_calls_with_ids_is_itself(history: list[Message]) -> None:
+    assert with_named_calls(history) is history

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from mix2api.sessions.canonical import leading_instructions
+from mix2api.tools.ids import with_short_ids
 from mix2api.tools.instruction import for_now, selected, standing, with_calls_in_text
 from mix2api.tools.legacy import modern_history
 from mix2api.tools.offer import Offer
@@ -56,7 +57,7 @@ def _instructions(call: UpstreamCall, options: MixOptions, offer: Offer) -> list
 
 def _in_text(message: Message, names: Mapping[str, str], call_ids: Mapping[str, str]) -> Message:
     if message.role == "assistant":
-        return with_calls_in_text(message)
+        return with_calls_in_text(with_short_ids(message))
     name = names.get(result_key(message))
     if name and message.name is None:
         message = replace(message, name=name)
@@ -71,8 +72,11 @@ def _with_content(message: Message) -> Message:
 
 
 def _with_site_id(message: Message, call_ids: Mapping[str, str]) -> Message:
-    """A result under the id that the site gave the call; a legacy one, which has none, becomes a result with an id."""
+    """A result under the id that the site gave the call; a legacy one, which has none, becomes a result with an id.
+
+    Ids of other providers, on calls and results that the site did not make, become short ones.
+    """
     site_id = call_ids.get(result_key(message)) if call_ids else None
     if site_id is None or site_id == message.tool_call_id:
-        return message
+        return with_short_ids(message)
     return replace(message, role="tool", tool_call_id=site_id)

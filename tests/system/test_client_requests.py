@@ -1,0 +1,132 @@
+"""Requests as clients send them, through the whole adapter: each case went wrong once (`tests/data/cases`)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+from case_files import CannedSite, canned_site, case_answer, case_bytes
+from redis_server import RedisServer
+from whole_system import Shape, WholeSystem, whole_system
+
+GOOD = case_answer("25-data-null.sse")
+
+
+@asynccontextmanager
+async def adapter(redis: RedisServer, **settings: str) -> AsyncIterator[tuple[WholeSystem, CannedSite]]:
+    async with (
+        canned_site(GOOD) as site,
+        whole_system(Shape.SERVE, redis.url, UPSTREAM_API_BASE=site.url, **settings) as system,
+    ):
+        yield system, site
+
+
+async def raw(system: WholeSystem, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Sends these very bytes; status, headers and body of the answer."""
+    async with await trio.open_tcp_stream("127.0.0.1", system.client.port) as stream:
+        await stream.send_all(request)
+        answer = b""
+        async for data in stream:
+            answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status.split(" ")[1]), headers, body
+
+
+def sent_body(site: CannedSite) -> dict[str, Any]:
+    body: dict[str, Any] = msgspec.json.decode(site.requests[-1].partition(b"\r\n\r\n")[2])
+    return body
+
+
+@pytest.mark.parametrize(
+    "case", ["35-gzip-request.http", "41-api-key-header.http", "43-base-url-without-v1.http"]
+)
+async def test_a_request_is_taken_as_it_comes(case: str, redis_server: RedisServer) -> None:
+    async with adapter(redis_server) as (system, _):
+        status, _, body = await raw(system, case_bytes(case))
+        assert (status, msgspec.json.decode(body)["object"]) == (200, "chat.completion")
+
+
+async def test_a_preflight_of_an_allowed_page_is_answered(redis_server: RedisServer) -> None:
+    async with adapter(redis_server, MIX2API_CORS_ORIGINS="http://localhost:5173") as (system, _):
+        status, headers, _ = await raw(system, case_bytes("34-preflight.http"))
+        assert (status, headers["access-control-allow-origin"]) == (200, "http://localhost:5173")
+
+
+@pytest.mark.parametrize(
+    "case", ["14-id-with-pipe.json", "38-type-null.json", "48-whole-number-as-float.json"]
+)
+async def test_a_body_is_understood_as_it_is_meant(case: str, redis_server: RedisServer) -> None:
+    async with (
+        adapter(redis_server) as (system, site),
+        system.client.request("POST", "/v1/chat/completions", case_bytes(case)) as asking,
+    ):
+        assert (await asking.answer()).status == 200
+        for message in sent_body(site)["messages"]:
+            assert "|" not in str(message.get("tool_call_id")), "the site is sent a short id"
+
+
+@pytest.mark.parametrize("native", ["true", "false"])
+async def test_anthropic_s_shapes_reach_the_site_as_calls_and_results(
+    native: str, redis_server: RedisServer
+) -> None:
+    case = case_bytes("19-anthropic-shaped-tools.json")
+    async with (
+        adapter(redis_server, SEND_UPSTREAM_TOOLS=native) as (system, site),
+        system.client.request("POST", "/v1/chat/completions", case) as asking,
+    ):
+        assert (await asking.answer()).status == 200
+        sent = sent_body(site)
+    told = {message["role"]: message for message in sent["messages"]}
+    assert told["assistant"]["tool_calls"][0]["id"] == told["tool"]["tool_call_id"] == "toolu_1"
+    assert told["tool"]["content"] == "42"
+    parameters = '"properties":{"path":{"type":"string"}}'
+    assert parameters in msgspec.json.encode(sent).decode().replace("\\", "")
+
+
+async def test_another_api_s_body_is_told_what_it_is(redis_server: RedisServer) -> None:
+    case = case_bytes("40-responses-shaped-body.json")
+    async with (
+        adapter(redis_server) as (system, _),
+        system.client.request("POST", "/v1/chat/completions", case) as asking,
+    ):
+        answer = await asking.answer()
+        assert (answer.status, answer.error()["param"]) == (400, "messages")
+        assert "Responses API" in answer.error()["message"]
+
+
+async def test_a_key_in_another_header_is_shown_to_the_site(redis_server: RedisServer) -> None:
+    async with adapter(redis_server, UPSTREAM_AUTH_MODE="pass_through") as (system, site):
+        status, _, _ = await raw(system, case_bytes("41-api-key-header.http"))
+        assert status == 200
+        assert b"\r\nauthorization: Bearer k-test\r\n" in site.requests[0]
+
+
+async def test_parallel_calls_of_one_function_are_answered_by_name(redis_server: RedisServer) -> None:
+    calls = [{"id": f"c{each}", "function": {"name": "f", "arguments": "{}"}} for each in (1, 2)]
+    messages = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "tool_calls": calls},
+        *({"role": "function", "name": "f", "content": text} for text in ("one", "two")),
+    ]
+    async with adapter(redis_server) as (system, site):
+        answer = await system.client.ask("", messages=messages)
+        assert answer.status == 200
+        results = [each for each in sent_body(site)["messages"] if each["role"] == "tool"]
+        assert [(each["tool_call_id"], each["content"]) for each in results] == [("c1", "one"), ("c2", "two")]
+
+
+async def test_thousands_of_legacy_results_are_answered(redis_server: RedisServer) -> None:
+    case = msgspec.json.decode(case_bytes("13-legacy-results-freeze.json"))
+    first, *pairs = case["messages"]
+    case["messages"] = [first, *pairs[:-1] * 20, *pairs[-1:]][:4000]
+    while case["messages"][-1]["role"] == "assistant":
+        case["messages"].pop()
+    async with (
+        adapter(redis_server) as (system, _),
+        system.client.request("POST", "/v1/chat/completions", msgspec.json.encode(case)) as asking,
+    ):
+        assert (await asking.answer()).status == 200
