@@ -1,7 +1,7 @@
 """Work that is too long for one turn of the event loop, cut into steps by whoever knows how to do it. Pure, no I/O.
 
 The core writes such work as a generator: it yields between two steps and returns what comes of it. The shell decides what
-happens between the steps (`mix2api.edge.stepping` lets other tasks run); where nothing has to, `at_once` runs it through.
+happens between the steps (`mix2api.stepping` lets other tasks run); where nothing has to, `at_once` runs it through.
 """
 
 from collections.abc import Generator

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import trio
 
-from mix2api.edge.stepping import in_turn
+from mix2api.stepping import in_turn
 from mix2api.steps import at_once
 
 

@@ -13,6 +13,7 @@ from mix2api.events.kinds import Request
 from mix2api.events.log import EventLog, Opening, Outcome
 from mix2api.sessions.commands import AcceptTurn
 from mix2api.sessions.worker_port import Ended
+from mix2api.stepping import in_turn
 from mix2api.vocabulary import EndReason
 
 
@@ -48,7 +49,7 @@ async def accept(
     Returns:
         `ACCEPTED` late too: such a run has been logged, and is to be ended.
     """
-    results = tool_results(environment, turn.submission)
+    results = await in_turn(tool_results(environment, turn.submission))
     opening = Opening(
         edge=turn.submission.edge,
         request_digest=environment.seal.digest(request.request_id, "request_id"),

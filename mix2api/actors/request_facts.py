@@ -1,5 +1,7 @@
 """What the log may know of a turn: counts, sizes and digests. Content goes in and never comes out."""
 
+from typing import Final
+
 import msgspec
 from attrs import frozen
 
@@ -12,8 +14,13 @@ from mix2api.sessions.canonical import RESULT_ROLES
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.sessions.worker_port import Submission
+from mix2api.steps import Steps
 from mix2api.tools.results import shortened_result
+from mix2api.vocabulary import RunId
 from mix2api.wire.turn import Message, Turn
+
+_RESULTS: Final = 256
+"""Results that are digested in one step: 8 ms."""
 
 
 def request_event(
@@ -149,24 +156,31 @@ def _instructions_limited(leading: list[Message], turn: Turn, options: ActorOpti
     return limited
 
 
-def tool_results(environment: Environment, submission: Submission) -> tuple[ToolResult, ...]:
-    """The tool results that came with this turn (`seq` 0)."""
+def tool_results(environment: Environment, submission: Submission) -> Steps[tuple[ToolResult, ...]]:
+    """The tool results that came with this turn (`seq` 0), in steps of `_RESULTS`."""
     prepared = submission.prepared
     if not prepared.uses_tools:
         return ()
-    seal = environment.seal
     messages, after = submission.turn.messages, prepared.answered
-    answered = AnsweredCalls(messages[:after], submission.isolation, seal)
-    return tuple(
-        ToolResult(
-            run_id=submission.run_id,
-            seq=0,
-            tool_call_id=answered.of(message),
-            size_bytes=len(text := _text(message)),
-            digest=seal.digest(text, "tool_result"),
-        )
-        for message in messages[after:]
-        if message.role in RESULT_ROLES
+    answered = AnsweredCalls(messages[:after], submission.isolation, environment.seal)
+    results: list[ToolResult] = []
+    for message in messages[after:]:
+        if message.role not in RESULT_ROLES:
+            continue
+        results.append(_tool_result(message, submission.run_id, answered, environment.seal))
+        if len(results) % _RESULTS == 0:
+            yield
+    return tuple(results)
+
+
+def _tool_result(message: Message, run_id: RunId, answered: AnsweredCalls, seal: Seal) -> ToolResult:
+    text = _text(message)
+    return ToolResult(
+        run_id=run_id,
+        seq=0,
+        tool_call_id=answered.of(message),
+        size_bytes=len(text),
+        digest=seal.digest(text, "tool_result"),
     )
 
 

@@ -17,7 +17,6 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, Refusals
 from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
 from mix2api.edge.request import EdgeRequest
-from mix2api.edge.stepping import in_turn
 from mix2api.edge.unpacking import unpack_steps
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
@@ -25,6 +24,7 @@ from mix2api.identity import Mint
 from mix2api.sessions.client_words import refused
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
+from mix2api.stepping import in_turn
 from mix2api.steps import Steps
 from mix2api.store_watch import StoreWatch
 from mix2api.tools.checks import tool_check_steps

@@ -12,7 +12,6 @@ from typing import Final, assert_never
 import msgspec
 from attrs import frozen
 
-from mix2api.edge.stepping import in_turn
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
@@ -32,6 +31,7 @@ from mix2api.sessions.resolution import (
     name_of,
     plan,
 )
+from mix2api.stepping import in_turn
 from mix2api.vocabulary import Digest, SessionId, Shard
 from mix2api.wire.turn import ChosenBase, Turn
 

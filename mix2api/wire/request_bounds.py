@@ -18,8 +18,9 @@ MESSAGES_MAX: Final = 5000
 """Messages; histories in use reach some 2,000. Each takes about 8 µs to digest."""
 PARTS_MAX: Final = 10_000
 """Content parts, and tool calls, of all messages together: two a message."""
-RESULTS_MAX: Final = 256
-"""Tool results behind the last answer: as many calls as one answer may have (`mix2api.actors.tool_calls`)."""
+RESULTS_MAX: Final = 1024
+"""Tool results behind the last answer. An answer of ours has 256 calls at most; legacy histories put the calls of many answers
+side by side, and their results behind them. Each becomes an event of the log."""
 TOOLS_MAX: Final = 1000
 """Tools; OpenAI takes 128."""
 

@@ -20,6 +20,7 @@ from mix2api.events.kinds import Request
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.sessions.worker_port import Submission
+from mix2api.steps import at_once
 from mix2api.vocabulary import Sealed
 from mix2api.wire.turn import Message, Role, Turn
 
@@ -105,7 +106,7 @@ async def test_tool_results_are_sizes_and_digests() -> None:
         Message(role="tool", tool_call_id="call_2", content=[{"type": "text", "text": "a"}, {"type": "x"}]),
         said("user"),
     ]
-    results = tool_results(bench([]).environment, submission(Turn(model=MODEL, messages=messages)))
+    results = at_once(tool_results(bench([]).environment, submission(Turn(model=MODEL, messages=messages))))
     assert [result.tool_call_id for result in results] == [
         SEAL.digest(name, "tool_call_id") for name in ("call_1", "legacy", "call_2")
     ]

@@ -30,6 +30,7 @@ from mix2api.sessions.lineage import lineage_of
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import VACANT, CalledTool, SessionState, Stage
 from mix2api.sessions.worker_port import Reply, TextDelta, ToolCallDelta
+from mix2api.steps import at_once
 from mix2api.tools.checks import check_tools
 from mix2api.tools.ids import CallIds
 from mix2api.tools.instruction import reminder, selected
@@ -97,7 +98,7 @@ PATHS_OF_HISTORIES: dict[str, Callable[[list[Message]], Callable[[], object]]] =
         lambda: unseen_messages(prepare(turn(given)), HELD, ActorOptions())
     ),
     "tool results for the log": lambda given: (
-        lambda: tool_results(bench([]).environment, submission(turn(given)))
+        lambda: at_once(tool_results(bench([]).environment, submission(turn(given))))
     ),
     "ids of results": lambda given: lambda: result_ids(given, state_of(given), SEAL),
     "rules of calls": lambda given: (

@@ -119,12 +119,17 @@ async def test_parallel_calls_of_one_function_are_answered_by_name(redis_server:
         assert [(each["tool_call_id"], each["content"]) for each in results] == [("c1", "one"), ("c2", "two")]
 
 
-async def test_thousands_of_legacy_results_are_answered(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("pairs", [300, 1000])
+async def test_a_long_run_of_legacy_calls_and_results_is_answered(
+    pairs: int, redis_server: RedisServer
+) -> None:
     case = msgspec.json.decode(case_bytes("13-legacy-results-freeze.json"))
-    first, *pairs = case["messages"]
-    case["messages"] = [first, *pairs[:-1] * 20, *pairs[-1:]][:4000]
-    while case["messages"][-1]["role"] == "assistant":
-        case["messages"].pop()
+    call, result = case["messages"][1], case["messages"][-1]
+    case["messages"] = [
+        case["messages"][0],
+        *({**call, "function_call": {"name": f"f{each}", "arguments": "{}"}} for each in range(pairs)),
+        *({**result, "name": f"f{each}"} for each in range(pairs)),
+    ]
     async with (
         adapter(redis_server) as (system, _),
         system.client.request("POST", "/v1/chat/completions", msgspec.json.encode(case)) as asking,

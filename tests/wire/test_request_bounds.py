@@ -56,7 +56,7 @@ BOUNDS: list[tuple[str, str, bytes, bytes]] = [
     ),
     (
         "messages",
-        "256 tool results",
+        "1,024 tool results",
         body([USER, {"role": "assistant", "content": "so"}, *[RESULT] * RESULTS_MAX]),
         body([USER, {"role": "assistant", "content": "so"}, *[RESULT] * (RESULTS_MAX + 1)]),
     ),
