@@ -26,6 +26,7 @@ from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.worker_port import TextDelta
 from mix2api.tools.text.pieces import CallReader
+from mix2api.upstreams.finish_reasons import finish_of, is_known
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
@@ -47,11 +48,6 @@ from mix2api.upstreams.port import (
 )
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId, Sealed
 
-_FINISHES: Final = {
-    "stop": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "content-filter": FinishReason.CONTENT_FILTER,
-}
 _EXCEEDED: Final = {
     Detail.TOO_LARGE: "the upstream's answer, or an id in it, is too large",
     Detail.TOO_MANY: "the upstream sent too many frames without content, or too many changes",
@@ -321,10 +317,10 @@ class Translation:
             self._belied()
             return
         due = self.answer.close()
-        reason = _FINISHES.get(said or "")
+        reason = finish_of(said)
         if reason in {None, FinishReason.STOP}:
             reason = FinishReason.TOOL_CALLS if due else FinishReason.STOP
-        detail = self.answer.remark()
+        detail = self.answer.remark() or (None if is_known(said) else Detail.UNKNOWN_FINISH.value)
         self.tally.single(ChunkKind.FINISH, finish_reason=reason, detail=detail, usage=self._usage)
         self.phase = Phase.FINISHED
 

@@ -57,6 +57,13 @@ class UpstreamKind(StrEnum):
     OPENCODE = "opencode"
 
 
+class UpstreamStream(StrEnum):
+    """Which answers the site is asked to stream (`MIX2API_UPSTREAM_STREAM`)."""
+
+    ALWAYS = "always"
+    AS_ASKED = "as_asked"
+
+
 class StoreMode(StrEnum):
     """Where the event log lives (`SESSION_STORE_MODE`)."""
 

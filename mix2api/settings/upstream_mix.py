@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from mix2api.settings.readers import Flag, HeaderText, JsonObject, Text, UrlPath, Whole
+from mix2api.settings.choices import UpstreamStream
+from mix2api.settings.readers import Choice, Flag, HeaderText, JsonObject, Text, UrlPath, Whole
 from mix2api.settings.setting import Setting, held
 
 
@@ -35,12 +36,21 @@ class MixSite:
             "UPSTREAM_ACCEPT_LANGUAGE", HeaderText(), "zh-CN,zh;q=0.9,en;q=0.8", "`accept-language` header"
         )
     )
+    stream: UpstreamStream = held(
+        Setting(
+            "MIX2API_UPSTREAM_STREAM",
+            Choice(UpstreamStream),
+            "always",
+            "`always`: the site is asked to stream, and whole answers are assembled here, with the reasoning and the usage "
+            "that only its streams have; `as_asked`: as the client asked",
+        )
+    )
     stream_tools: bool = held(
         Setting(
             "MIX2API_UPSTREAM_STREAM_TOOLS",
             Flag(),
             "true",
-            "`false`: with tools in play the site is asked for a whole answer instead of a stream",
+            "`false`: with tools in play the site is asked for a whole answer, whatever `MIX2API_UPSTREAM_STREAM` says",
         )
     )
     send_tools: bool = held(

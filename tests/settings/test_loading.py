@@ -21,7 +21,7 @@ from mix2api.settings import (
     UpstreamAuthMode,
     load_settings,
 )
-from mix2api.settings.choices import TokenMethod
+from mix2api.settings.choices import TokenMethod, UpstreamStream
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.later import LATER
 from mix2api.settings.loading import KNOWN
@@ -59,6 +59,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("DEFAULT_PERSONA_ID", "p1", "mix.persona_id", "p1"),
     ("UPSTREAM_REFERER", "https://site.example/", "mix.referer", "https://site.example/"),
     ("UPSTREAM_ACCEPT_LANGUAGE", "en", "mix.accept_language", "en"),
+    ("MIX2API_UPSTREAM_STREAM", "as_asked", "mix.stream", UpstreamStream.AS_ASKED),
     ("MIX2API_UPSTREAM_STREAM_TOOLS", "no", "mix.stream_tools", False),
     ("SEND_UPSTREAM_TOOLS", "yes", "mix.send_tools", True),
     ("INCLUDE_CONTEXT_IN_QUERY", "1", "mix.context_in_query", True),

@@ -29,6 +29,7 @@ async def adapter_at(
     ("case", "text"),
     [
         ("20-stream-as-text-plain.http", "hello"),
+        ("24-gzip-unasked.http", "hello"),
         ("25-data-null.sse", "ab"),
         ("27-delta-null.sse", "ab"),
         ("28-numeric-ids.sse", "hi"),
@@ -143,3 +144,44 @@ async def test_an_error_after_text_ends_the_stream_with_its_meaning(redis_server
         failing: list[dict[str, Any]] = [chunk for chunk in answer.chunks() if "error" in chunk]
         assert {chunk["error"]["code"] for chunk in failing} == {"rate_limit_exceeded"}
         await system.check_log(runs=1)
+
+
+async def test_an_encoding_that_nobody_knows_is_named(redis_server: RedisServer) -> None:
+    packed = b"HTTP/1.1 200 OK\r\ncontent-encoding: lzma\r\ncontent-length: 2\r\n\r\nxx"
+    async with adapter_at(redis_server, packed) as (system, _):
+        answer = await system.client.ask("hi")
+        assert answer.status == 502
+        assert "content-encoding" in answer.error()["message"]
+
+
+async def test_an_unknown_finish_reason_is_a_finish_and_stands_in_the_event(
+    redis_server: RedisServer,
+) -> None:
+    said = stream_answer(
+        '{"type":"start","sessionId":"s"}',
+        '{"type":"text-delta","id":"0","delta":"well"}',
+        '{"type":"finish","finishReason":"bored"}',
+    )
+    async with adapter_at(redis_server, said) as (system, _):
+        answer = await system.client.ask("hi", headers={"x-request-id": "asked"})
+        assert (answer.text(), answer.finish_reason()) == ("well", "stop")
+        assert (await system.ended_run_of("asked")).end.detail == "unknown_finish"
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked"),
+    [
+        ({}, [True, True, True]),
+        ({"MIX2API_UPSTREAM_STREAM": "as_asked"}, [True, False, False]),
+        ({"MIX2API_UPSTREAM_STREAM_TOOLS": "false"}, [True, True, False]),
+    ],
+)
+async def test_the_site_is_asked_to_stream_unless_that_is_not_wished(
+    settings: dict[str, str], asked: list[bool], redis_server: RedisServer
+) -> None:
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    async with adapter_at(redis_server, case_answer("25-data-null.sse"), **settings) as (system, site):
+        for fields in ({"stream": True}, {"stream": False}, {"stream": False, "tools": tools}):
+            answer = await system.client.ask("hi", **fields)
+            assert (answer.status, answer.text()) == (200, "ab")
+        assert [b'"stream":true' in request for request in site.requests] == asked

@@ -24,9 +24,9 @@ from mix2api.upstreams.http.head import (
     HttpRequest,
     MalformedHead,
     TooManyInterim,
-    body_of,
 )
 from mix2api.upstreams.http.limits import Retries, Timeouts
+from mix2api.upstreams.http.packed_body import unpacked_body_of
 from mix2api.upstreams.http.pool import IdlePool
 from mix2api.upstreams.http.retrying import RETRYABLE, retry_after_s, wait_before_retry
 from mix2api.upstreams.http.watch import Watch
@@ -227,7 +227,7 @@ class Exchange:
         self._request = self._reader = None
         self._watch.status = head.status
         self._reusable = head.reusable
-        self._body = body_of(head)
+        self._body = unpacked_body_of(head, self._services.answer_limit)
         self._body_bytes = len(self._pending)
         self._pending = self._body.feed(self._pending)
         return head

@@ -5,6 +5,7 @@ from typing import Final
 
 from mix2api.errors import ConfigurationError
 from mix2api.settings import Settings
+from mix2api.settings.choices import UpstreamStream
 from mix2api.tools.instruction import InstructionPlace
 from mix2api.upstreams.http.client import HttpClient
 from mix2api.upstreams.kind import Kind
@@ -54,6 +55,7 @@ def _options(settings: Settings) -> MixOptions:
         persona_id=mix.persona_id,
         referer=mix.referer,
         accept_language=mix.accept_language,
+        always_stream=mix.stream is UpstreamStream.ALWAYS,
         stream_tools=mix.stream_tools,
         send_tools=mix.send_tools,
         tools=_tool_options(settings),

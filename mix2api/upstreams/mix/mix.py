@@ -13,6 +13,7 @@ from mix2api.upstreams.http.client import HttpClient
 from mix2api.upstreams.http.exchange import Exchange
 from mix2api.upstreams.http.head import AnswerHead, HttpRequest
 from mix2api.upstreams.http.origin import Origin, split_url
+from mix2api.upstreams.http.packed_body import is_unreadable
 from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
 from mix2api.upstreams.mix.form import Form, form_of
 from mix2api.upstreams.mix.options import MixOptions
@@ -172,6 +173,10 @@ class MixStream:
         head = await self._exchange.head()
         if head.status not in _SUCCESSES:
             raise self._seen(refusal_fault(head, await self._refusal_body(), self._clock.now_ms()))
+        if is_unreadable(head):
+            raise faults.protocol(
+                "the upstream's answer has a content-encoding that nobody asked for", head.status
+            )
         self._head = head
         # The head is told at once: a stream that begins late must not look like a site that does not answer.
         opened: list[UpstreamEvent] = [Opened(head.status)]

@@ -59,6 +59,8 @@ class MixOptions:
     """`DEFAULT_PERSONA_ID`, for turns that name none."""
     referer: str | None = None
     accept_language: str = "zh-CN,zh;q=0.9,en;q=0.8"
+    always_stream: bool = True
+    """`MIX2API_UPSTREAM_STREAM`: the site is asked to stream, whatever the client asked for."""
     stream_tools: bool = True
     """`MIX2API_UPSTREAM_STREAM_TOOLS`: off for sites whose tool calls in text only parse when whole."""
     send_tools: bool = False

@@ -6,6 +6,7 @@ import msgspec
 from attrs import evolve
 
 from mix2api.upstreams.http.head import AnswerHead
+from mix2api.upstreams.http.packed_body import is_unreadable
 from mix2api.upstreams.http.retrying import retry_after_s
 from mix2api.upstreams.mix.damage import NOT_JSON
 from mix2api.upstreams.port import UpstreamFault
@@ -41,8 +42,8 @@ def in_session(fault: UpstreamFault, *, session_known: bool) -> UpstreamFault:
 
 
 def _error(head: AnswerHead, body: bytes) -> SiteError:
-    if head.media_type == "text/html":
-        return SiteError("")  # a gateway's page; its tags tell a client nothing
+    if head.media_type == "text/html" or is_unreadable(head):
+        return SiteError("")  # a gateway's page, whose tags tell a client nothing; or bytes that are no words
     try:
         return words_of(msgspec.json.decode(body))
     except NOT_JSON:

@@ -25,7 +25,7 @@ def request_body(call: UpstreamCall, options: MixOptions) -> bytes:
         **turn.sampling,
         "request": _request_object(call, options, offer),
         "is_personalized": options.is_personalized,
-        "stream": turn.stream and (options.stream_tools or not turn.tools),
+        "stream": (options.always_stream or turn.stream) and (options.stream_tools or not turn.tools),
         "messages": outgoing_messages(call, options, offer),
     }
     if call.session is not None:

@@ -44,7 +44,7 @@ def test_a_fresh_turn_with_default_options() -> None:
             "query": "hello",
         },
         "is_personalized": True,
-        "stream": False,
+        "stream": True,
         "messages": [{"role": "user", "content": "hello"}],
     }
 
@@ -196,7 +196,7 @@ def test_streaming_is_asked_for_unless_tools_forbid_it(
     sent: bool,  # noqa: FBT001
 ) -> None:
     turn = Turn(model="m", messages=[HELLO], stream=stream, tools=tools)
-    assert body(call(turn), evolve(OPTIONS, stream_tools=stream_tools))["stream"] is sent
+    assert body(call(turn), evolve(OPTIONS, stream_tools=stream_tools, always_stream=False))["stream"] is sent
 
 
 @pytest.mark.parametrize(
@@ -276,3 +276,15 @@ def test_referer_and_language_are_the_deployment_s() -> None:
         request_headers(call(), evolve(OPTIONS, referer="https://r.example", accept_language="en"))
     )
     assert (headers["referer"], headers["accept-language"]) == ("https://r.example", "en")
+
+
+def test_the_site_is_asked_to_stream_whatever_the_client_asked_for_but_not_with_tools_that_only_parse_whole() -> (
+    None
+):
+    plain, with_tools = (
+        Turn(model="m", messages=[HELLO]),
+        Turn(model="m", messages=[HELLO], tools=[{"type": "x"}]),
+    )
+    assert body(call(plain))["stream"] is True
+    assert body(call(with_tools))["stream"] is True
+    assert body(call(with_tools), evolve(OPTIONS, stream_tools=False))["stream"] is False
