@@ -25,11 +25,11 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions \
-	tests-measured tests-whole soak damage truth memory clients servers clean
+	tests-measured tests-whole soak damage truth memory clients comply servers clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth memory clients servers clean'
+	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth memory clients comply servers clean'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -138,6 +138,10 @@ servers: $(DEV_STAMP)
 	  echo "the store on $$server"; \
 	  STORE_SERVER=$$server $(BIN)/python -m pytest $(PYTEST_ARGS) tests/store || exit 1; \
 	done
+
+# Needs the network once, for the tool.
+comply: $(DEV_STAMP)
+	tests/comply/run.sh
 
 clean:
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

@@ -60,9 +60,10 @@ class Answer:
 
 def payloads_of(body: bytes) -> list[str]:
     """The payloads of whole frames; comments are left out, the border of the last frame is checked."""
-    blocks = body.decode().split("\n\n")
+    events = "\n".join(line for line in body.decode().split("\n") if not line.startswith(":"))
+    blocks = events.split("\n\n")
     assert blocks[-1] == "", "the body ends within a frame"
-    return [block.removeprefix("data: ") for block in blocks[:-1] if not block.startswith(":")]
+    return [block.removeprefix("data: ") for block in blocks[:-1]]
 
 
 @define(eq=False)

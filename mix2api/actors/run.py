@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from mix2api.actors import refusals
 from mix2api.actors.acceptance import Acceptance, accept
+from mix2api.actors.counted import counted
 from mix2api.actors.environment import (
     END_BUSY_LIMIT_S,
     END_LIMIT_S,
@@ -42,7 +43,7 @@ from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Accepted, Ended
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
-from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
+from mix2api.vocabulary import SUCCESSES, ChunkKind, Detail, Digest, EndReason, SessionId
 
 
 class Unowned(Exception):
@@ -352,6 +353,8 @@ class Run:
             retry_after_s=None if fault is None else fault.retry_after_s,
             acked=outcome in DURABLE,
         )
+        if end.usage is None and end.end_reason in SUCCESSES:
+            ended = counted(ended, self._submission.turn, self._translation)
         if not self.lost_session:
             self._turn.end(ended)
         self._report(end)

@@ -1,5 +1,7 @@
 """Group of the `mix` kind of upstream: what is asked of the site."""
 
+# ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
+
 from collections.abc import Mapping
 
 from attrs import frozen

@@ -5,6 +5,7 @@ between two constants (0.2 µs, where encoding a dict per chunk takes 0.9, and 4
 be joined: everything that is pending leaves in one write.
 """
 
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -15,14 +16,24 @@ from mix2api.vocabulary import FinishReason, RunId
 from mix2api.wire.error_answer import DONE, error_frame
 from mix2api.wire.roomy import json_of, room_for
 
-KEEP_ALIVE: Final = b": keep-alive\n\n"
-"""An SSE comment: parsers skip it, idle timers and disconnect detection see it."""
+KEEP_ALIVE: Final = b": keep-alive\n"
+"""An SSE comment: parsers skip it, idle timers and disconnect detection see it. No blank line follows: openai-go before 3.43
+takes one without an event before it for the stream's end."""
 
 _encode = msgspec.json.Encoder().encode
 _SHORT: Final = 120
 """Characters: so many fit into the encoder's first buffer of 512 bytes, however they are written."""
 _ROOM: Final = 4096
 """Bytes for what stands beside the texts: ids, and names of tools."""
+
+
+PIECE_CHARS: Final = 5000
+"""Characters of a text in one chunk. As JSON they take 30,000 bytes at most, and readers that take lines of 64 KiB at most (Go's
+`bufio.Scanner`) or 32 KB see none that is longer."""
+
+
+def _pieces(text: str) -> Iterator[str]:
+    return (text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS))
 
 
 class TokenCounts(Protocol):
@@ -54,6 +65,20 @@ class TokenCounts(Protocol):
         ...
 
 
+@frozen
+class _NoCounts:
+    """Nothing is known."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+
+_NO_COUNTS: Final = _NoCounts()
+
+
 @frozen(kw_only=True)
 class AnswerFrame:
     """What is the same in every chunk of one answer."""
@@ -73,7 +98,7 @@ class AnswerFrame:
         return (
             f'{{"id":"chatcmpl-{self.run_id}","object":"{kind}","created":{self.created_s},"model":'.encode()
             + _encode(self.model)
-            + b',"system_fingerprint":null,'
+            + b","
         )
 
 
@@ -100,16 +125,24 @@ class ChunkWriter:
 
     def text(self, text: str) -> bytes:
         """A piece of the answer."""
+        if len(text) > PIECE_CHARS:
+            return b"".join(map(self.text, _pieces(text)))
         encoded = _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
         return self._text + encoded + self._tail
 
     def reasoning(self, text: str) -> bytes:
         """A piece of reasoning, in the field that OpenAI-compatible clients read."""
+        if len(text) > PIECE_CHARS:
+            return b"".join(map(self.reasoning, _pieces(text)))
         encoded = _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
         return self._reasoning + encoded + self._tail
 
     def tool_call(self, index: int, arguments: str, call_id: str | None, name: str | None) -> bytes:
         """A piece of a tool call; `call_id` and `name` with the first piece of each index only."""
+        if len(arguments) > PIECE_CHARS:
+            first, *others = _pieces(arguments)
+            begun = self.tool_call(index, first, call_id, name)
+            return begun + b"".join(self.tool_call(index, other, None, None) for other in others)
         function: dict[str, Any] = (
             {"arguments": arguments} if name is None else {"name": name, "arguments": arguments}
         )
@@ -121,11 +154,7 @@ class ChunkWriter:
         return self._head + b'"tool_calls":' + _encode([call | {"function": function}]) + self._tail
 
     def finish(self, reason: FinishReason, usage: TokenCounts | None) -> bytes:
-        """All that ends a successful stream: finish chunk, usage chunk if asked for and known, `[DONE]`.
-
-        Where the upstream gave no counts there is no usage chunk: gateways then count for themselves, while zeros
-        would be billed as zeros.
-        """
+        """All that ends a successful stream: finish chunk, usage chunk if asked for, `[DONE]`."""
         end = (
             self._head
             + b'},"logprobs":null,"finish_reason":"'
@@ -134,7 +163,7 @@ class ChunkWriter:
             + self._usage_field()
             + b"}\n\n"
         )
-        if self._include_usage and usage is not None:
+        if self._include_usage:
             end += (
                 b"data: " + self._object + b'"choices":[],"usage":' + _encode(usage_object(usage)) + b"}\n\n"
             )
@@ -192,13 +221,12 @@ class WholeAnswer:
         """The `chat.completion` object."""
         word = finish_word(reason, legacy=self._frame.legacy_functions)
         choice = {"index": 0, "message": self._message(), "logprobs": None, "finish_reason": word}
-        counts = usage_object(usage) if usage is not None else None
         return (
             self._frame.head("chat.completion")
             + b'"choices":'
             + json_of([choice], _ROOM + self._room())
             + b',"usage":'
-            + _encode(counts)
+            + _encode(usage_object(usage))
             + b"}"
         )
 
@@ -212,6 +240,7 @@ class WholeAnswer:
             "role": "assistant",
             "content": content if content or not self._calls else None,
             "refusal": None,
+            "annotations": [],
         }
         if self._reasonings:
             message["reasoning_content"] = "".join(self._reasonings)
@@ -234,8 +263,10 @@ def finish_word(reason: FinishReason, *, legacy: bool) -> str:
     return "function_call" if legacy and reason is FinishReason.TOOL_CALLS else reason.value
 
 
-def usage_object(usage: TokenCounts) -> dict[str, Any]:
-    """OpenAI's `usage`."""
+def usage_object(usage: TokenCounts | None) -> dict[str, Any]:
+    """OpenAI's `usage`: always an object of whole numbers. Only an edge whose worker is of an older version knows none."""
+    if usage is None:
+        usage = _NO_COUNTS
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

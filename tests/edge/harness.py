@@ -91,9 +91,10 @@ class Answer:
 
 
 def frames_of(body: bytes) -> list[str]:
-    blocks = body.decode().split("\n\n")
+    events = "\n".join(line for line in body.decode().split("\n") if not line.startswith(":"))
+    blocks = events.split("\n\n")
     assert blocks[-1] == ""
-    return [block.removeprefix("data: ") for block in blocks[:-1] if not block.startswith(":")]
+    return [block.removeprefix("data: ") for block in blocks[:-1]]
 
 
 @define

@@ -218,7 +218,7 @@ async def test_a_run_refused_after_the_headers_left_is_reported_too() -> None:
         await client.ask_chat(stream=True)
         await client.head()
         (await edge.dispatch.next_run()).say(OVERLOADED)
-        assert await client.piece() == b": keep-alive\n\n"
+        assert await client.piece() == b": keep-alive\n"
         assert len(frames_of(await client.piece())) == 3
         assert [refused.detail for refused in edge.watcher.refused] == ["queue"]
 
@@ -249,7 +249,7 @@ async def test_headers_wait_for_output_but_not_for_ever() -> None:
         head = await client.head()
         assert head.status_code == 200
         assert dict(head.headers)[b"x-session-id"] == SESSION.encode()
-        assert await client.piece() == b": keep-alive\n\n"
+        assert await client.piece() == b": keep-alive\n"
         run = await edge.dispatch.next_run()
         assert run.replies.committed
         run.say(FAILED)
@@ -307,9 +307,9 @@ async def test_silence_is_filled_with_comments() -> None:
         await client.head()
         await client.piece()
         for _ in range(3):
-            assert await client.piece() == b": keep-alive\n\n"
+            assert await client.piece() == b": keep-alive\n"
         run.say(STOPPED)
-        while (piece := await client.piece()) == b": keep-alive\n\n":
+        while (piece := await client.piece()) == b": keep-alive\n":
             pass
         assert piece.endswith(b"data: [DONE]\n\n")
 

@@ -28,6 +28,7 @@ async def adapter_at(
 @pytest.mark.parametrize(
     ("case", "text"),
     [
+        ("16-silence-of-five-seconds.sse", "late"),
         ("20-stream-as-text-plain.http", "hello"),
         ("24-gzip-unasked.http", "hello"),
         ("25-data-null.sse", "ab"),
@@ -185,3 +186,26 @@ async def test_the_site_is_asked_to_stream_unless_that_is_not_wished(
             answer = await system.client.ask("hi", **fields)
             assert (answer.status, answer.text()) == (200, "ab")
         assert [b'"stream":true' in request for request in site.requests] == asked
+
+
+async def test_a_site_without_usage_is_counted_here(redis_server: RedisServer) -> None:
+    async with adapter_at(redis_server, case_answer("17-no-usage.sse")) as (system, _):
+        whole = (await system.client.ask("hi", headers={"x-request-id": "asked"})).json()
+        asked = {"stream": True, "stream_options": {"include_usage": True}}
+        *_, last = (await system.client.ask("hi", **asked)).chunks()
+        assert whole["usage"] == last["usage"]
+        assert whole["usage"]["completion_tokens"] == 3
+        assert whole["usage"]["total_tokens"] == whole["usage"]["prompt_tokens"] + 3
+        assert (await system.ended_run_of("asked")).end.usage is None, "the log keeps what the site said"
+
+
+async def test_one_long_input_leaves_in_short_lines(redis_server: RedisServer) -> None:
+    tools = [
+        {"type": "function", "function": {"name": "f"}},
+        {"type": "function", "function": {"name": "write"}},
+    ]
+    case = case_answer("45-one-long-input.sse")
+    async with adapter_at(redis_server, case, SEND_UPSTREAM_TOOLS="true") as (system, _):
+        answer = await system.client.ask("hi", stream=True, tools=tools)
+        assert answer.status == 200
+        assert max(map(len, answer.body.split(b"\n"))) < 32_768

@@ -38,7 +38,6 @@ def test_a_text_chunk_is_a_whole_chunk_of_openais() -> None:
             "object": "chat.completion.chunk",
             "created": 17,
             "model": 'a "model"',
-            "system_fingerprint": None,
             "choices": [
                 {
                     "index": 0,
@@ -54,7 +53,7 @@ def test_a_text_chunk_is_a_whole_chunk_of_openais() -> None:
 def test_the_bytes_of_a_text_chunk_are_these() -> None:
     assert ChunkWriter(frame()).text("x") == (
         b'data: {"id":"chatcmpl-run_1","object":"chat.completion.chunk","created":17,"model":"a \\"model\\"",'
-        b'"system_fingerprint":null,"choices":[{"index":0,"delta":{"content":"x"},"logprobs":null,'
+        b'"choices":[{"index":0,"delta":{"content":"x"},"logprobs":null,'
         b'"finish_reason":null}]}\n\n'
     )
 
@@ -106,9 +105,32 @@ def test_usage_is_a_chunk_of_its_own_without_choices_and_null_elsewhere() -> Non
     assert (usage["choices"], usage["usage"], done) == ([], USAGE_OBJECT, "[DONE]")
 
 
-def test_unknown_usage_is_left_out_rather_than_made_up() -> None:
+def test_usage_is_an_object_even_where_nothing_is_known() -> None:
     writer = ChunkWriter(frame(include_usage=True))
-    assert len(payloads(writer.finish(FinishReason.STOP, None))) == 2
+    _, usage, _ = payloads(writer.finish(FinishReason.STOP, None))
+    whole = msgspec.json.decode(WholeAnswer(frame()).finish(FinishReason.STOP, None))
+    assert usage["usage"] == whole["usage"]
+    assert whole["usage"]["total_tokens"] == 0
+
+
+@pytest.mark.parametrize("text", ["a" * 70_000, "\u597d" * 30_000, "\x01" * 20_000, "\U0001f600" * 12_000])
+def test_no_line_of_a_stream_is_longer_than_32_kb(text: str) -> None:
+    writer = ChunkWriter(frame())
+    for frames, field in (
+        (writer.text(text), "content"),
+        (writer.reasoning(text), "reasoning_content"),
+    ):
+        assert max(map(len, frames.split(b"\n"))) < 32_768
+        assert "".join(chunk["choices"][0]["delta"][field] for chunk in payloads(frames)) == text
+
+
+def test_a_long_input_leaves_in_pieces_of_which_the_first_has_the_name() -> None:
+    frames = ChunkWriter(frame()).tool_call(1, "x" * 12_000, "call_1", "f")
+    (first,), *others = [chunk["choices"][0]["delta"]["tool_calls"] for chunk in payloads(frames)]
+    assert (first["id"], first["function"]["name"], first["index"]) == ("call_1", "f", 1)
+    assert [set(call) for (call,) in others] == [{"index", "function"}] * 2
+    told = [first, *(call for (call,) in others)]
+    assert "".join(call["function"]["arguments"] for call in told) == "x" * 12_000
 
 
 def test_a_failing_ending_has_three_parts() -> None:
@@ -139,7 +161,6 @@ def test_a_whole_answer_has_all_its_parts() -> None:
         "object": "chat.completion",
         "created": 17,
         "model": 'a "model"',
-        "system_fingerprint": None,
         "choices": [
             {
                 "index": 0,
@@ -147,6 +168,7 @@ def test_a_whole_answer_has_all_its_parts() -> None:
                     "role": "assistant",
                     "content": "Hello",
                     "refusal": None,
+                    "annotations": [],
                     "reasoning_content": "hm",
                 },
                 "logprobs": None,

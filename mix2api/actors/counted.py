@@ -1,0 +1,30 @@
+"""An ending with token counts, where the site gave none and its client is shown some. Pure."""
+
+from msgspec.structs import replace
+
+from mix2api.actors.translation import Translation
+from mix2api.sessions.worker_port import Ended, EndedUsage
+from mix2api.wire.turn import Turn
+from mix2api.wire.usage_estimate import estimated_usage
+
+
+def counted(ended: Ended, turn: Turn, translation: Translation) -> Ended:
+    """The ending with an estimate; itself if its client sees no counts.
+
+    The log keeps what the site said, which is nothing: an estimate is for clients that cannot do without.
+
+    Args:
+        ended: a good ending.
+        turn: what was asked.
+        translation: of the answer.
+    """
+    if turn.stream and not turn.include_usage:
+        return ended
+    counts = estimated_usage(turn, translation.tally.content_bytes, translation.answer.thought_chars)
+    usage = EndedUsage(
+        prompt_tokens=counts.prompt_tokens,
+        completion_tokens=counts.completion_tokens,
+        total_tokens=counts.total_tokens,
+        reasoning_tokens=counts.reasoning_tokens,
+    )
+    return replace(ended, usage=usage)
