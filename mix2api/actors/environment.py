@@ -46,18 +46,22 @@ class ActorOptions:
     """How many idle actors stay in memory (`MIX2API_ACTOR_IDLE_MAX`)."""
     session_ttl_s: float = 1800.0
     """How long a session waits for its next turn (`SESSION_TTL_MS`)."""
-    messages_max: int = 20
-    """New messages that a continued turn sends (`UPSTREAM_MESSAGES_MAX`); older ones are withheld."""
-    message_max_chars: int = 8000
+    messages_max: int = 0
+    """New messages that a continued turn sends (`UPSTREAM_MESSAGES_MAX`); older ones are withheld. 0, here and below: no limit."""
+    message_max_chars: int = 0
     """Characters of one of them (`UPSTREAM_MESSAGE_MAX_CHARS`)."""
     tools_in_text: bool = False
     """The site has no native tools: it is told of them in words, and its text is read for calls (`SEND_UPSTREAM_TOOLS`)."""
     thought_apart: bool = True
     """Thought that the site writes into its text leaves as reasoning (`MIX2API_THINK`)."""
-    tool_result_max_chars: int = 20_000
+    tool_result_max_chars: int = 0
     """Characters of a tool result (`TOOL_RESULT_MAX_CHARS`)."""
-    system_prompt_max_chars: int = 10_000
+    system_prompt_max_chars: int = 0
     """Characters of the leading instructions where tools are told in text (`SYSTEM_PROMPT_MAX_CHARS`)."""
+    tools_max: int = 0
+    """Tools that are told in text (`TOOL_MAX_COUNT`)."""
+    tool_description_max_chars: int = 0
+    """Characters of the description of one of them (`TOOL_DESC_MAX_CHARS`)."""
     answer_bytes: int = ANSWER_BYTES
     """UTF-8 bytes of an answer's content (`MIX2API_ANSWER_MAX_BYTES`)."""
     backlog_bytes: int = BACKLOG_BYTES

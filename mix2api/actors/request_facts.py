@@ -2,22 +2,27 @@
 
 from typing import Final
 
-import msgspec
 from attrs import frozen
 
 from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.logged_calls import AnsweredCalls
+from mix2api.actors.message_limits import (
+    instructions_limited,
+    message_limited,
+    newest,
+    result_limited,
+    tools_withheld,
+)
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import RESULT_ROLES
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState, Stage
-from mix2api.sessions.worker_port import Submission
+from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.steps import Steps
-from mix2api.tools.results import shortened_result
-from mix2api.vocabulary import RunId
-from mix2api.wire.turn import Message, Turn
+from mix2api.vocabulary import RunId, SessionId
+from mix2api.wire.turn import Message
 
 _RESULTS: Final = 256
 """Results that are digested in one step: 8 ms."""
@@ -43,6 +48,7 @@ def request_event(
         messages_all=len(content.messages),
         messages_new=len(unseen.messages),
         messages_withheld=unseen.withheld,
+        tools_withheld=tools_withheld(submission.prepared, environment.options),
         body_bytes=submission.body_bytes,
         output_budget=content.max_tokens,
         isolation=submission.isolation,
@@ -53,6 +59,15 @@ def request_event(
         edge=submission.edge,
         worker=environment.process,
         channel=environment.channel,
+    )
+
+
+def accepted_reply(session_id: SessionId, request: Request) -> Accepted:
+    """What a client's edge is told of its run."""
+    counts = (("messages", request.messages_withheld), ("tools", request.tools_withheld))
+    withheld = "; ".join(f"{what}={count}" for what, count in counts if count)
+    return Accepted(
+        session_id, request.resolution, request.resolution_reason, request.run_id, withheld=withheld
     )
 
 
@@ -91,69 +106,23 @@ def unseen_messages(
     turn, leading = prepared.turn, prepared.leading
     messages = turn.messages
     if state.upstream_session is None:
-        sent = _instructions_limited(messages[:leading], turn, options) + messages[leading:]
+        sent = instructions_limited(messages[:leading], prepared, options) + messages[leading:]
         if prepared.uses_tools:
-            sent = [_result_limited(message, options) for message in sent]
+            sent = [result_limited(message, options) for message in sent]
         return Unseen(sent, _changed(messages, sent), other_realm)
     after = prepared.answered or leading
     new = [message for message in messages[after:] if message.role != "assistant"]
-    kept = _newest(new, options.messages_max)
-    sent = [_message_limited(message, options) for message in kept]
+    kept = newest(new, options.messages_max)
+    sent = [message_limited(message, options) for message in kept]
     withheld = len(new) - len(kept) + _changed(kept, sent)
     if other_realm:
-        limited = _instructions_limited(messages[:leading], turn, options)
+        limited = instructions_limited(messages[:leading], prepared, options)
         return Unseen([*limited, *sent], withheld + _changed(messages[:leading], limited), other_realm)
     return Unseen(sent, withheld)
 
 
 def _changed(messages: list[Message], sent: list[Message]) -> int:
     return sum([before is not after for before, after in zip(messages, sent, strict=True)])
-
-
-def _newest(messages: list[Message], limit: int) -> list[Message]:
-    """The last messages up to the limit, but never without a tool result, wherever it stands among them."""
-    if len(messages) <= limit:
-        return messages
-    room = limit - sum(message.role in RESULT_ROLES for message in messages)
-    kept: list[Message] = []
-    for message in reversed(messages):
-        is_result = message.role in RESULT_ROLES
-        if is_result or room > 0:
-            kept.append(message)
-            room -= not is_result
-    return kept[::-1]
-
-
-def _message_limited(message: Message, options: ActorOptions) -> Message:
-    """The message within the limits of a continued turn. Parts stay whole: half an image is none."""
-    if message.role in RESULT_ROLES:
-        return _result_limited(message, options)
-    return _cut(message, options.message_max_chars)
-
-
-def _cut(message: Message, limit: int) -> Message:
-    """The message's beginning; its very self if it is no longer."""
-    if isinstance(message.content, str) and len(message.content) > limit:
-        return msgspec.structs.replace(message, content=message.content[:limit])
-    return message
-
-
-def _result_limited(message: Message, options: ActorOptions) -> Message:
-    if message.role not in RESULT_ROLES:
-        return message
-    return shortened_result(message, options.tool_result_max_chars)
-
-
-def _instructions_limited(leading: list[Message], turn: Turn, options: ActorOptions) -> list[Message]:
-    """The system prompt; beside tools that are told in text, which take room of their own, a long one loses its end."""
-    if not (options.tools_in_text and turn.tools):
-        return leading
-    room = options.system_prompt_max_chars
-    limited: list[Message] = []
-    for message in leading:
-        limited.append(_cut(message, room))
-        room -= min(room, len(message.content) if isinstance(message.content, str) else 0)
-    return limited
 
 
 def tool_results(environment: Environment, submission: Submission) -> Steps[tuple[ToolResult, ...]]:

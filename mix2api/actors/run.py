@@ -21,7 +21,7 @@ from mix2api.actors.environment import (
     Completed,
     Environment,
 )
-from mix2api.actors.request_facts import request_event, unseen_of
+from mix2api.actors.request_facts import accepted_reply, request_event, unseen_of
 from mix2api.actors.run_record import DURABLE, RunPhase, RunRecord, wait_durable
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.translation import Phase
@@ -41,7 +41,7 @@ from mix2api.sessions.lineage import answered
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
-from mix2api.sessions.worker_port import Accepted, Ended
+from mix2api.sessions.worker_port import Ended
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
 from mix2api.vocabulary import SUCCESSES, ChunkKind, Detail, Digest, EndReason, SessionId
 
@@ -157,7 +157,7 @@ class Run:
         if not self._turn.over:  # else it came too late, and its client knows
             request = self._request
             self._turn.session_id = self._session_id
-            told = Accepted(self._session_id, request.resolution, request.resolution_reason, request.run_id)
+            told = accepted_reply(self._session_id, request)
             self._turn.replies.put([told])
         return True
 

@@ -7,7 +7,7 @@ import trio
 from mix2api.edge.framing import framing_of
 from mix2api.errors import BodyTooLarge, RequestTimeout
 
-DRAIN_BYTES: Final = 16 * 1024 * 1024
+DRAIN_BYTES: Final = 64 * 1024 * 1024
 """How much of a refused body is still read. A client that is cut off while it sends sees a reset instead of the 413 (or
 401); one that sends more than this is not worth the traffic."""
 

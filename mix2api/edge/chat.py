@@ -85,6 +85,8 @@ class _Run:
         if accepted is not None:
             how = f"{accepted.resolution}; reason={accepted.reason}"
             known += [("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
+            if accepted.withheld:
+                known.append(("x-mix2api-withheld", accepted.withheld))
         return known
 
     def frame(self) -> AnswerFrame:

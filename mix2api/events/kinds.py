@@ -61,6 +61,9 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A `ClientName`."""
     tools_present: bool = False
     messages_withheld: int = 0
+    """Messages that the site is not given, or not whole, by limits that an operator set."""
+    tools_withheld: int = 0
+    """Tools likewise."""
     input_tokens: int | None = None
     input_budget: int | None = None
     output_budget: int | None = None

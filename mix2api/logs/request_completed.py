@@ -47,10 +47,11 @@ class RequestCompleted:
     http_status: int
     upstream_status: int | None = None
     input_budget: BudgetUse | None = None
-    """None until budgets exist, like `output_budget`, `truncation_applied` and `reject_reason`."""
+    """None until budgets exist, like `output_budget`."""
     output_budget: int | None = None
     """Tokens."""
     truncation_applied: bool | None = None
+    """Whether the site was given less than the request held. None where nothing was sent."""
     reject_reason: str | None = None
     """A code of the error tree."""
     upstream_host: str | None = None

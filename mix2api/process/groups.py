@@ -61,6 +61,8 @@ def actor_options(settings: Settings) -> ActorOptions:
         thought_apart=settings.tools.think is Think.REASONING,
         tool_result_max_chars=settings.tools.result_max_chars,
         system_prompt_max_chars=settings.tools.system_prompt_max_chars,
+        tools_max=settings.tools.told_max or 0,
+        tool_description_max_chars=settings.tools.description_max_chars,
         answer_bytes=settings.network.answer_max_bytes,
         backlog_bytes=working.stream_backlog_bytes,
         stall_s=float(settings.listening.client_stall_s),

@@ -41,6 +41,7 @@ class Reporter:
                 client=request.client,
                 stream=request.stream,
                 tools_present=request.tools_present,
+                truncation_applied=bool(request.messages_withheld or request.tools_withheld),
                 model=request.model,
                 end_reason=end.end_reason,
                 detail=end.detail,

@@ -26,7 +26,7 @@ from mix2api.vocabulary import (
 from mix2api.wire.turn import Turn
 
 
-class Accepted(Struct, frozen=True, tag="accepted"):
+class Accepted(Struct, frozen=True, tag="accepted", omit_defaults=True):
     """The `request` event is durable. Always the first reply of a run that is not refused."""
 
     session_id: str
@@ -35,6 +35,8 @@ class Accepted(Struct, frozen=True, tag="accepted"):
     reason: str
     run_id: str = ""
     """Of the run that answers: not the submission's own where the turn ran again. Empty: the submission's."""
+    withheld: str = ""
+    """What the site is not given, or not whole, by limits that an operator set: `messages=2; tools=3`. Empty: nothing."""
 
 
 class TextDelta(Struct, frozen=True, tag="text"):

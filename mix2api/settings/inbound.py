@@ -163,17 +163,17 @@ class Sessions:
     messages_max: int = held(
         Setting(
             "UPSTREAM_MESSAGES_MAX",
-            Whole(1, 100_000),
-            "20",
-            "new messages that a continued turn sends; older ones are withheld and counted",
+            Whole(0, 100_000),
+            "0",
+            "new messages that a continued turn sends; older ones are withheld and counted; 0: no limit",
         )
     )
     message_max_chars: int = held(
         Setting(
             "UPSTREAM_MESSAGE_MAX_CHARS",
-            Whole(1, 10_000_000),
-            "8000",
-            "longest message that a continued turn sends, tool results apart; the rest is withheld",
+            Whole(0, 10_000_000),
+            "0",
+            "longest message that a continued turn sends, tool results apart; of a longer one both ends; 0: no limit",
             unit="characters",
         )
     )

@@ -10,7 +10,8 @@ from mix2api.settings.choices import Think, ToolInstructionMode
 from mix2api.settings.readers import Choice, Flag, Whole
 from mix2api.settings.setting import Setting, held
 
-_CHARS: Final = Whole(1, 10_000_000)
+_CHARS: Final = Whole(0, 10_000_000)
+_CUT: Final = "; what is cut is marked, counted as withheld and told in `x-mix2api-withheld`; 0: no limit"
 
 
 @frozen(kw_only=True)
@@ -34,17 +35,17 @@ class Tools:
     max_count: int = held(
         Setting(
             "TOOL_MAX_COUNT",
-            Whole(1, 10_000),
-            "15",
-            "tools that instructions name without `TOOL_KEEP_ALL`: demanded, called before and mentioned ones first",
+            Whole(0, 10_000),
+            "0",
+            "tools that instructions name without `TOOL_KEEP_ALL`: demanded, called before and mentioned ones first; 0: all",
         )
     )
     description_max_chars: int = held(
         Setting(
             "TOOL_DESC_MAX_CHARS",
             _CHARS,
-            "500",
-            "longest description of a tool in instructions",
+            "0",
+            f"longest description of a tool in instructions{_CUT}",
             unit="characters",
         )
     )
@@ -52,8 +53,8 @@ class Tools:
         Setting(
             "SYSTEM_PROMPT_MAX_CHARS",
             _CHARS,
-            "10000",
-            "longest system prompt beside tool instructions; the rest is withheld",
+            "0",
+            f"longest system prompt beside tool instructions{_CUT}",
             unit="characters",
         )
     )
@@ -79,8 +80,13 @@ class Tools:
         Setting(
             "TOOL_RESULT_MAX_CHARS",
             _CHARS,
-            "20000",
-            "longest tool result that is sent; of a longer one both ends; comes before every other limit",
+            "0",
+            f"longest tool result that is sent; of a longer one both ends; comes before every other limit{_CUT}",
             unit="characters",
         )
     )
+
+    @property
+    def told_max(self) -> int | None:
+        """Tools that are told in words at most; None: all."""
+        return None if self.keep_all else self.max_count or None

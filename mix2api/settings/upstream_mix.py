@@ -69,9 +69,10 @@ class MixSite:
     query_max_chars: int = held(
         Setting(
             "QUERY_MAX_CHARS",
-            Whole(1, 10_000_000),
+            Whole(0, 10_000_000),
             "30000",
-            "longest `query`; on a continued session it is 1,200 bytes at most, unless tools are told in it",
+            "longest `query`, which the site searches with and does not keep: `messages` hold all; on a continued session it is "
+            "1,200 bytes at most, unless tools are told in it; 0: no limit",
             unit="characters",
         )
     )

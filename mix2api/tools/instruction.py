@@ -62,7 +62,7 @@ def standing(tools: Sequence[FunctionTool], description_max_chars: int) -> str:
 
     Args:
         tools: at least one.
-        description_max_chars: a longer description loses its end.
+        description_max_chars: a longer description loses its end; 0: none does.
     """
     return _FORM + "\n".join(_line(tool, description_max_chars) for tool in tools)
 
@@ -86,10 +86,15 @@ def reminder(tools: Sequence[FunctionTool], limit_bytes: int) -> str:
 def _line(tool: FunctionTool, description_max_chars: int) -> str:
     told: dict[str, Any] = {"name": tool.name}
     if tool.description:
-        told["description"] = tool.description[:description_max_chars]
+        told["description"] = shortened_description(tool.description, description_max_chars)
     if tool.parameters is not None:
         told["parameters"] = tool.parameters
     return _encode(told).decode()
+
+
+def shortened_description(description: str, limit: int) -> str:
+    """The description's beginning with a mark behind it; the very text if it is no longer, or if `limit` is 0."""
+    return description if not limit or len(description) <= limit else f"{description[: limit - 1]}\u2026"
 
 
 def _parameter_names(tool: FunctionTool) -> list[str]:

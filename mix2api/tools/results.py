@@ -156,13 +156,15 @@ def _id_key(call_id: str) -> str:
     return f"id {call_id}" if call_id.startswith(_BY_NAME) else call_id
 
 
-def shortened_result(message: Message, limit: int) -> Message:
-    """The message with at most `limit` characters of text; its very self if it has no more.
+def shortened(message: Message, limit: int) -> Message:
+    """The message with at most `limit` characters of text; its very self if it has no more, or if `limit` is 0.
 
     Both ends are kept, because outputs of commands say what went wrong at their end and what was asked at their start.
     Parts that are not text stay whole: half an image is none.
     """
     content = message.content
+    if not limit:
+        return message
     if isinstance(content, str) and len(content) > limit:
         return msgspec.structs.replace(message, content=without_middle(content, limit))
     if isinstance(content, list) and _text_chars(content) > limit:
@@ -171,17 +173,23 @@ def shortened_result(message: Message, limit: int) -> Message:
 
 
 def without_middle(text: str, limit: int) -> str:
-    """The text's two ends with a mark between them, `limit` characters in all; the head alone where no mark fits."""
+    """The text's two ends with a mark between them, `limit` characters in all; where that does not fit, the head and `…`."""
     mark = f"\n[… {len(text) - limit} characters left out …]\n"
     room = limit - len(mark)
     if room < len(mark):
-        return text[:limit]
+        return f"{text[: max(0, limit - 1)]}\u2026"
     tail = room // 2
     return text[: room - tail] + mark + text[len(text) - tail :]
 
 
 def _is_text(part: dict[str, Any]) -> bool:
     return part.get("type") in TEXT_PARTS and isinstance(part.get("text"), str)
+
+
+def text_chars(message: Message) -> int:
+    """Characters of a message's text, all its parts together."""
+    content = message.content
+    return _text_chars(content) if isinstance(content, list) else len(content or "")
 
 
 def _text_chars(parts: list[dict[str, Any]]) -> int:

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from actor_parts import CLOCK, MODEL, SEAL, bench, submission
 
 from mix2api.actors.environment import ActorOptions
+from mix2api.actors.message_limits import tools_withheld
 from mix2api.actors.request_facts import (
     Unseen,
+    accepted_reply,
     known_or_digest,
     request_event,
     tool_results,
@@ -21,7 +24,7 @@ from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.sessions.worker_port import Submission
 from mix2api.steps import at_once
-from mix2api.vocabulary import Sealed
+from mix2api.vocabulary import Sealed, SessionId
 from mix2api.wire.turn import Message, Role, Turn
 
 HELD = SessionState(stage=Stage.WAITING, upstream_session=Sealed("sealed"))
@@ -39,8 +42,8 @@ def pending(of: Submission) -> PendingTurn:
     return PendingTurn(submission=of, deadline_ms=0, log=bench([]).log)
 
 
-def requested(of: Submission, state: SessionState) -> Request:
-    return request_event(bench([]).environment, pending(of), state, unseen_of(of, state, OPTIONS))
+def requested(of: Submission, state: SessionState, options: ActorOptions = OPTIONS) -> Request:
+    return request_event(bench([]).environment, pending(of), state, unseen_of(of, state, options))
 
 
 async def test_a_request_carries_counts_and_no_content() -> None:
@@ -93,7 +96,7 @@ def test_more_than_the_site_takes_is_withheld_and_counted() -> None:
     unseen = unseen_messages(
         prepare(Turn(model=MODEL, messages=[said("assistant"), *messages])), HELD, limits
     )
-    assert [message.content for message in unseen.messages] == ["secon", "third"]
+    assert [message.content for message in unseen.messages] == ["seco\u2026", "thir\u2026"]
     assert unseen.withheld == 3
 
 
@@ -156,19 +159,67 @@ TOOLS = [{"type": "function", "function": {"name": "read"}}]
 
 
 def test_a_long_system_prompt_gives_way_to_tools_that_are_told_in_words() -> None:
-    parts = Message(role="system", content=[{"type": "text", "text": "p" * 20}])
+    parts = Message(role="system", content=[{"type": "text", "text": "p" * 20}, {"type": "image_url"}])
     leading = [said("system", "a" * 8), said("developer", "b" * 8), parts, said("system", "c" * 8)]
     turn = Turn(model=MODEL, messages=[*leading, said("user", "d" * 20)], tools=TOOLS)
     limits = ActorOptions(tools_in_text=True, system_prompt_max_chars=10)
     unseen = unseen_messages(prepare(turn), VACANT, limits)
     assert [message.content for message in unseen.messages] == [
         "a" * 8,
-        "bb",
-        parts.content,
-        "",
+        "b\u2026",
+        [{"type": "text", "text": "\u2026"}, {"type": "image_url"}],
+        "\u2026",
         "d" * 20,
     ]
-    assert unseen.withheld == 2
+    assert unseen.withheld == 3
+
+
+def test_by_default_nothing_is_cut() -> None:
+    parts = Message(role="user", content=[{"type": "text", "text": "p" * 100_000}])
+    messages = [said("assistant"), *[said("user", "x" * 100_000)] * 100, parts, tool("r" * 100_000)]
+    for state in (VACANT, HELD):
+        turn = Turn(model=MODEL, messages=[said("system", "s" * 100_000), *messages], tools=TOOLS)
+        unseen = unseen_messages(prepare(turn), state, ActorOptions(tools_in_text=True))
+        assert unseen.withheld == 0
+        assert unseen.messages[-102:] == messages[1:]
+
+
+def test_strings_and_parts_are_cut_alike_with_a_mark() -> None:
+    text = "a" * 100 + "b" * 100
+    parts = Message(role="user", content=[{"type": "text", "text": text}, {"type": "image_url"}])
+    turn = Turn(model=MODEL, messages=[said("assistant"), said("user", text), parts])
+    unseen = unseen_messages(prepare(turn), HELD, ActorOptions(message_max_chars=120))
+    one, other = (message.content for message in unseen.messages)
+    assert isinstance(one, str)
+    assert isinstance(other, list)
+    assert "characters left out" in one
+    assert other == [{"type": "text", "text": one}, {"type": "image_url"}]
+    assert (unseen.withheld, len(one)) == (2, 120)
+
+
+@pytest.mark.parametrize(
+    ("limits", "withheld"),
+    [
+        ({}, 0),
+        ({"tools_max": 2}, 1),
+        ({"tool_description_max_chars": 5}, 2),
+        ({"tools_max": 1, "tool_description_max_chars": 5}, 3),
+        ({"tools_max": 2, "tools_in_text": False}, 0),
+    ],
+)
+def test_tools_that_are_not_told_or_not_whole_are_counted(limits: dict[str, Any], withheld: int) -> None:
+    described = [{"name": f"f{each}", "description": "long enough"} for each in range(2)]
+    tools = [{"type": "function", "function": function} for function in (*described, {"name": "g"})]
+    turn = Turn(model=MODEL, messages=[said("user")], tools=tools)
+    assert tools_withheld(prepare(turn), ActorOptions(**{"tools_in_text": True, **limits})) == withheld
+
+
+async def test_a_client_is_told_what_is_withheld() -> None:
+    turn = Turn(model=MODEL, messages=[said("assistant"), said("user", "x" * 10)], tools=TOOLS)
+    event = requested(submission(turn), HELD, ActorOptions(message_max_chars=5, tools_in_text=True))
+    assert accepted_reply(SessionId("s"), event).withheld == "messages=1"
+    both = msgspec.structs.replace(event, tools_withheld=2)
+    assert accepted_reply(SessionId("s"), both).withheld == "messages=1; tools=2"
 
 
 @pytest.mark.parametrize(("in_text", "tools"), [(False, TOOLS), (True, None)])

@@ -96,7 +96,7 @@ async def test_what_does_not_fit_into_a_continued_turn_is_withheld_and_recorded(
         session = await opened(bench, user("one"))
         new = [user("two"), user("three"), user("six")]
         await bench.ask(asking(user("one"), HELLO, *new, session=session))
-        assert sent(bench) == ["thr", "six"]
+        assert sent(bench) == ["th\u2026", "six"]
         request = bench.requests()[1]
         assert (request.messages_all, request.messages_new, request.messages_withheld) == (5, 2, 2)
 

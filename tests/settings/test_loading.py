@@ -217,7 +217,7 @@ def test_every_bad_setting_is_reported_at_once_and_secrets_are_masked() -> None:
                 "UPSTREAM_TOKEN_BODY_JSON": '["planted"]',
                 "UPSTREAM_AUTH_MODE": "oauth",
             },
-            "QUERY_MAX_CHARS=0\n",
+            "QUERY_MAX_CHARS=-1\n",
         )
     lines = str(caught.value).splitlines()
     assert "PORT: `65536` is refused; allowed: a whole number from 0 to 65535" in lines

@@ -51,7 +51,7 @@ BODIES: dict[str, tuple[bytes, int, str | None]] = {
     "max_tokens that is negative": (body(max_tokens=-1), 400, "max_tokens"),
     "n of two": (body(n=2), 400, "n"),
     "tools that are an object": (body(tools={}), 400, "tools"),
-    "ten megabytes": (body(messages=[{"role": "user", "content": "x" * 10_000_000}]), 413, None),
+    "forty megabytes": (body(messages=[{"role": "user", "content": "x" * 40_000_000}]), 413, None),
 }
 
 

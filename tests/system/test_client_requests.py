@@ -11,6 +11,8 @@ from case_files import CannedSite, canned_site, case_answer, case_bytes
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 
+from mix2api.events.kinds import Request
+
 GOOD = case_answer("25-data-null.sse")
 
 
@@ -135,3 +137,49 @@ async def test_a_long_run_of_legacy_calls_and_results_is_answered(
         system.client.request("POST", "/v1/chat/completions", msgspec.json.encode(case)) as asking,
     ):
         assert (await asking.answer()).status == 200
+
+
+def second_turn(answer: str) -> dict[str, Any]:
+    """The case's second turn, behind the answer that the first one got."""
+    body: dict[str, Any] = msgspec.json.decode(case_bytes("11-long-user-text-second-turn.json"))
+    body.pop("_right", None)
+    body["messages"][1]["content"] = answer
+    return body
+
+
+async def asked_twice(system: WholeSystem, *, as_parts: bool) -> tuple[Any, str]:
+    """Both turns of the case; the second one's answer and the user's text in it."""
+    first = await system.client.ask(second_turn("")["messages"][0]["content"])
+    body = second_turn(first.text())
+    text = body["messages"][-1]["content"]
+    if as_parts:
+        body["messages"][-1]["content"] = [{"type": "text", "text": text}]
+    answer = await system.client.ask("", messages=body["messages"], headers={"x-request-id": "second"})
+    assert answer.headers["x-mix2api-session"].startswith("continued")
+    return answer, text
+
+
+@pytest.mark.parametrize("as_parts", [False, True])
+async def test_a_long_text_of_a_second_turn_reaches_the_site_whole(
+    *, as_parts: bool, redis_server: RedisServer
+) -> None:
+    async with adapter(redis_server) as (system, site):
+        answer, text = await asked_twice(system, as_parts=as_parts)
+        sent = sent_body(site)["messages"][-1]["content"]
+        assert sent == ([{"type": "text", "text": text}] if as_parts else text)
+        assert "x-mix2api-withheld" not in answer.headers
+        line = next(each for each in system.log_lines() if each["request_id"] == "second")
+        assert line["truncation_applied"] is False
+
+
+@pytest.mark.parametrize("as_parts", [False, True])
+async def test_what_a_limit_cuts_is_marked_and_told(*, as_parts: bool, redis_server: RedisServer) -> None:
+    async with adapter(redis_server, UPSTREAM_MESSAGE_MAX_CHARS="1000") as (system, site):
+        answer, _ = await asked_twice(system, as_parts=as_parts)
+        sent = sent_body(site)["messages"][-1]["content"]
+        assert "characters left out" in (sent[0]["text"] if as_parts else sent)
+        assert answer.headers["x-mix2api-withheld"] == "messages=1"
+        line = next(each for each in system.log_lines() if each["request_id"] == "second")
+        assert line["truncation_applied"] is True
+        events = (await system.ended_run_of("second")).events
+        assert [event.messages_withheld for event in events if isinstance(event, Request)] == [1]

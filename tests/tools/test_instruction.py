@@ -55,7 +55,8 @@ def test_the_site_is_told_the_form_and_every_tool_on_a_line() -> None:
 
 
 def test_a_long_description_loses_its_end() -> None:
-    assert '"description":"reads"' in standing([READ], 5)
+    assert '"description":"read\u2026"' in standing([READ], 5)
+    assert '"description":"reads a file"' in standing([READ], 0)
 
 
 def test_the_brief_form_names_parameters_only() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mix2api.errors import InvalidRequest
 from mix2api.tools.checks import check_tools
-from mix2api.tools.results import check_results, shortened_result, without_middle
+from mix2api.tools.results import check_results, shortened, without_middle
 from mix2api.wire.chat_request import decode_chat_request
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall
 
@@ -116,7 +116,8 @@ def test_the_order_of_results_does_not_count(order: list[str]) -> None:
 @given(st.text(max_size=300), st.integers(1, 200))
 def test_no_text_is_longer_than_its_limit(text: str, limit: int) -> None:
     message = told("a", text)
-    cut = shortened_result(message, limit)
+    cut = shortened(message, limit)
+    assert shortened(message, 0) is message, "no limit"
     assert len(str(cut.content)) <= limit
     assert (cut is message) == (len(text) <= limit)
 
@@ -130,23 +131,24 @@ def test_both_ends_are_kept_and_what_is_missing_is_said() -> None:
 
 
 def test_a_limit_too_small_for_the_mark_keeps_the_beginning() -> None:
-    assert without_middle("abcdefgh", 3) == "abc"
+    assert without_middle("abcdefgh", 3) == "ab\u2026"
+    assert without_middle("abcdefgh", 1) == "\u2026"
 
 
 def test_the_text_of_parts_becomes_one_part_and_other_parts_stay_whole() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:x"}}
     parts = [image, {"type": "text", "text": "a" * 300}, {"type": "text", "text": "b" * 300}, image]
-    cut = shortened_result(Message(role="tool", tool_call_id="a", content=parts), 200)
+    cut = shortened(Message(role="tool", tool_call_id="a", content=parts), 200)
     assert isinstance(cut.content, list)
     assert [part["type"] for part in cut.content] == ["image_url", "text", "image_url"]
     assert len(cut.content[1]["text"]) == 200
     whole = Message(role="tool", tool_call_id="a", content=parts)
-    assert shortened_result(whole, 600) is whole
+    assert shortened(whole, 600) is whole
 
 
 def test_texts_by_the_names_of_another_interface_have_the_same_limit() -> None:
     parts = [{"type": "input_text", "text": "x" * 300}, {"type": "text", "text": "y" * 300}]
-    cut = shortened_result(Message(role="tool", tool_call_id="a", content=parts), 200)
+    cut = shortened(Message(role="tool", tool_call_id="a", content=parts), 200)
     assert isinstance(cut.content, list)
     assert [(part["type"], len(part["text"])) for part in cut.content] == [("input_text", 200)]
 

@@ -71,6 +71,6 @@ def _tool_options(settings: Settings) -> ToolOptions:
     return ToolOptions(
         force_call=tools.force_call,
         instruction=InstructionPlace(tools.instruction.value),
-        max_count=None if tools.keep_all else tools.max_count,
+        max_count=tools.told_max,
         description_max_chars=tools.description_max_chars,
     )

@@ -31,9 +31,9 @@ class ToolOptions:
     instruction: InstructionPlace = InstructionPlace.BOTH
     """`TOOL_INSTRUCTION_MODE`."""
     max_count: int | None = None
-    """`TOOL_MAX_COUNT`; None: `TOOL_KEEP_ALL`."""
-    description_max_chars: int = 500
-    """`TOOL_DESC_MAX_CHARS`."""
+    """`TOOL_MAX_COUNT`; None: all."""
+    description_max_chars: int = 0
+    """`TOOL_DESC_MAX_CHARS`; 0: no limit."""
 
 
 def _locale() -> MappingProxyType[str, Any]:
@@ -69,6 +69,7 @@ class MixOptions:
     context_in_query: bool = False
     """`INCLUDE_CONTEXT_IN_QUERY`: on a fresh session the query holds the earlier messages as text, too."""
     query_max_chars: int = 30_000
+    """`QUERY_MAX_CHARS`; 0: no limit."""
     credential: CredentialSource = CredentialSource.STATIC
     bearer_token: str | None = field(default=None, repr=False)
     frame_limit: int = FRAME_LIMIT

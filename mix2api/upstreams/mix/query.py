@@ -5,6 +5,7 @@ On a continued session the site has what was said in the `messages` that it keep
 then the beginning of the user's text; the instruction last, and in a brief form before it is cut.
 """
 
+import sys
 from typing import Final
 
 import msgspec
@@ -25,6 +26,7 @@ from mix2api.upstreams.mix.outgoing import is_told
 from mix2api.upstreams.port import UpstreamCall
 
 _GAP: Final = "\n\n"
+_UNLIMITED: Final = sys.maxsize
 _LEAST_RESULTS: Final = 200
 """Characters: results that are cut to less say nothing, and are left to `messages`."""
 _SEARCH_BYTES: Final = 1200
@@ -46,7 +48,7 @@ def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
     tells = _tells_tools(options, offer)
     if call.session is not None and call.messages and (not tells or is_told(call, options, offer)):
         return _for_search(call, options, offer if tells else None)
-    limit = options.query_max_chars
+    limit = options.query_max_chars or _UNLIMITED
     said = _said(call, options)
     if not tells:
         return said[-limit:]
@@ -59,7 +61,7 @@ def query_of(call: UpstreamCall, options: MixOptions, offer: Offer) -> str:
 def _for_search(call: UpstreamCall, options: MixOptions, offer: Offer | None) -> str:
     reminded = "" if offer is None else _reminder(offer)
     said = _last(_said(call, options), _SEARCH_BYTES - _size(reminded) - _size(_GAP))
-    return _GAP.join(part for part in (reminded, said) if part)[-options.query_max_chars :]
+    return _GAP.join(part for part in (reminded, said) if part)[-(options.query_max_chars or _UNLIMITED) :]
 
 
 def _reminder(offer: Offer) -> str:

@@ -98,7 +98,7 @@ def test_descriptions_and_the_number_of_tools_are_limited() -> None:
     tools = [{"type": "function", "function": {"name": f"t{n}", "description": "d" * 50}} for n in range(5)]
     told = query(tools=tools, options=with_tools(max_count=2, description_max_chars=9))
     assert ('"name":"t1"' in told, '"name":"t2"' in told) == (True, False)
-    assert f'"description":"{"d" * 9}"' in told
+    assert f'"description":"{"d" * 8}\u2026"' in told
 
 
 def test_results_give_way_first() -> None:
