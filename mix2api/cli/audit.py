@@ -25,7 +25,7 @@ _HELP: Final = "count how runs ended, and for how many that is known"
 _EPILOG: Final = """\
 A run belongs to the window if it ended in it or is still open. requests: accepted runs; what was refused before it
 began has only its log line. orphans: open runs of processes that are gone. unknown: ended without a known reason.
-unreadable: damaged entries. refused: requests refused because Redis was away.
+unreadable: damaged entries. refused_store_away: requests refused because Redis was away; others only have their log line.
 coverage: runs that ended with a known reason, of all that nobody is still running.
 success: good ends whose finish the client was given (the edges' receipts say so), streamed or not.
 success rate: of all ended runs, but for those that failed by their client's doing and those whose client had left.
@@ -34,8 +34,8 @@ other way round; the run counts as what the client saw. no receipt: good ends of
 reworded: failed runs whose client was told another failure than the log has; they count as what the client was told.
 [DONE] coverage: streams whose ending was written as the log has it, of all whose client stayed; an edge that died between
 an ending and its receipt makes it read too low.
-loop closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all that ended
-in tool_calls; a client that is still at work, or that never comes back, leaves its loop open.
+loop closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all whose client
+came back with a result. abandoned: runs that ended in tool_calls and of whose calls no result has come back.
 Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
 """
 
@@ -147,7 +147,7 @@ def _document(report: AuditReport, query: AuditQuery) -> dict[str, Any]:
         "window_ms": query.window_ms,
         **asdict(report.total),
         "unreadable": report.unreadable,
-        "refused": report.refused,
+        "refused_store_away": report.refused_store_away,
         "server_side_tool_executions": report.server_side_tool_executions,
         "groups": [{"by": dict(group.by), **asdict(group.figures)} for group in report.groups],
     }
@@ -163,7 +163,7 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("orphans", str(total.orphans)),
         ("unknown", str(total.unknown)),
         ("unreadable", str(report.unreadable)),
-        ("refused", str(report.refused)),
+        ("refused, store away", str(report.refused_store_away)),
         ("coverage", _percent(total.coverage)),
         ("success", str(total.success)),
         ("success rate", _percent(total.success_rate)),
@@ -175,6 +175,7 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("tool loops", str(total.tool_loops)),
         ("results returned", str(total.tool_loops_returned)),
         ("closed", str(total.tool_loops_closed)),
+        ("abandoned", str(total.tool_loops_abandoned)),
         ("loop closure", _percent(total.loop_closure)),
         ("server-side tool executions", str(report.server_side_tool_executions)),
     ]

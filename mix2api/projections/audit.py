@@ -71,11 +71,12 @@ class Figures:
     reworded: int = 0
     """Failed runs whose client was told another failure than the log has."""
     tool_loops: int = 0
-    """See `LoopFigures`, for this and the next two."""
+    """See `LoopFigures`, for this and the next three."""
     tool_loops_returned: int = 0
     tool_loops_closed: int = 0
+    tool_loops_abandoned: int = 0
     loop_closure: float | None = None
-    """Closed loops of all loops. One whose results the client has not brought yet, or never will, is not closed."""
+    """Closed loops of those whose client came back with a result. A client that never did is not counted as a broken loop."""
     by_end_reason: Mapping[str, int]
     """What the clients were told. Only reasons that occurred, in the order of `EndReason`."""
 
@@ -95,7 +96,7 @@ class AuditReport:
     total: Figures
     unreadable: int
     """Entries that are damaged or of a newer version: requests that nothing is known of."""
-    refused: int
+    refused_store_away: int
     """Requests refused while the store was away. They were never accepted and count for nothing else."""
     groups: tuple[Group, ...]
     """The largest first; empty unless dimensions were asked for."""
@@ -172,7 +173,7 @@ class Tally:
     """Receipts that came before their run's end."""
     _loops: ToolLoops = field(factory=ToolLoops, init=False)
     _unreadable: int = field(default=0, init=False)
-    _refused: int = field(default=0, init=False)
+    _refused_store_away: int = field(default=0, init=False)
 
     def add_run(self, run_id: str, request: bytes, end: bytes) -> None:
         """A run that ended, by the two halves that `mix2api.events.audit_entry` made."""
@@ -223,7 +224,7 @@ class Tally:
 
     def add_refused(self, count: int) -> None:
         """Requests that were refused while the store was away."""
-        self._refused += count
+        self._refused_store_away += count
 
     def report(self) -> AuditReport:
         """The figures so far."""
@@ -242,7 +243,7 @@ class Tally:
         return AuditReport(
             total=_figures(total, sum(loops.values(), LoopFigures()), unreadable=self._unreadable),
             unreadable=self._unreadable,
-            refused=self._refused,
+            refused_store_away=self._refused_store_away,
             groups=tuple(groups),
         )
 
@@ -315,6 +316,7 @@ def _figures(counts: _Counts, loops: LoopFigures, *, unreadable: int = 0) -> Fig
         tool_loops=loops.tool_loops,
         tool_loops_returned=loops.tool_loops_returned,
         tool_loops_closed=loops.tool_loops_closed,
+        tool_loops_abandoned=loops.tool_loops_abandoned,
         loop_closure=loops.closure,
         by_end_reason={
             reason.value: counts.by_end_reason[reason]

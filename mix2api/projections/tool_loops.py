@@ -24,6 +24,8 @@ class LoopFigures:
     """Of these: all results came back."""
     tool_loops_closed: int = 0
     """Of these: a run that brought them ended well, for every result."""
+    tool_loops_abandoned: int = 0
+    """Of all loops: no result has come back. The client is at work still, or never returns; nothing is known to be broken."""
 
     def __add__(self, other: "LoopFigures") -> "LoopFigures":
         """Both together."""
@@ -31,12 +33,14 @@ class LoopFigures:
             tool_loops=self.tool_loops + other.tool_loops,
             tool_loops_returned=self.tool_loops_returned + other.tool_loops_returned,
             tool_loops_closed=self.tool_loops_closed + other.tool_loops_closed,
+            tool_loops_abandoned=self.tool_loops_abandoned + other.tool_loops_abandoned,
         )
 
     @property
     def closure(self) -> float | None:
-        """The share of loops that closed. None: there are none."""
-        return self.tool_loops_closed / self.tool_loops if self.tool_loops else None
+        """The share that closed of the loops whose client came back. None: there are none."""
+        came_back = self.tool_loops - self.tool_loops_abandoned
+        return self.tool_loops_closed / came_back if came_back else None
 
 
 @define
@@ -77,4 +81,5 @@ class ToolLoops:
             tool_loops=1,
             tool_loops_returned=self._returned.issuperset(calls),
             tool_loops_closed=not open_calls,
+            tool_loops_abandoned=self._returned.isdisjoint(calls),
         )

@@ -67,10 +67,11 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "tool_loops": 0,
         "tool_loops_returned": 0,
         "tool_loops_closed": 0,
+        "tool_loops_abandoned": 0,
         "loop_closure": None,
         "by_end_reason": {"stop": 2, "client_abort": 1},
         "unreadable": 0,
-        "refused": 0,
+        "refused_store_away": 0,
         "server_side_tool_executions": 0,
         "groups": [],
     }
@@ -140,7 +141,7 @@ async def test_refused_requests_are_told_of_and_count_for_nothing_else(redis_ser
         await fill(store)
         _, text = await audited(store, as_json=True)
     report = json.loads(text)
-    assert (report["refused"], report["requests"]) == (3, 4)
+    assert (report["refused_store_away"], report["requests"]) == (3, 4)
 
 
 async def test_damaged_and_newer_entries_are_counted_as_unreadable_or_left_out(

@@ -214,7 +214,7 @@ def test_refused_requests_are_summed_and_are_no_requests() -> None:
     tally.add_refused(2)
     tally.add_refused(5)
     report = tally.report()
-    assert (report.refused, report.total.requests) == (7, 0)
+    assert (report.refused_store_away, report.total.requests) == (7, 0)
 
 
 def test_groups_have_the_values_of_every_dimension_the_largest_first() -> None:

@@ -83,8 +83,19 @@ def test_a_loop_is_counted_once_in_whatever_order_its_runs_are_told(
 
 
 def test_the_share_of_closed_loops_is_their_closure() -> None:
-    assert figures(ASKS, GOOD, run(EndReason.TOOL_CALLS, calls="c")).loop_closure == 0.5
+    broken = (run(EndReason.TOOL_CALLS, calls="c"), run(EndReason.TIMEOUT, results="c"))
+    assert figures(ASKS, GOOD, *broken).loop_closure == 0.5
     assert figures(run(EndReason.STOP)).loop_closure is None
+
+
+def test_a_loop_whose_client_never_came_back_is_counted_apart_from_broken_ones() -> None:
+    left = run(EndReason.TOOL_CALLS, calls="c")
+    half = (run(EndReason.TOOL_CALLS, calls="de"), run(EndReason.STOP, results="d"))
+    found = figures(ASKS, GOOD, left)
+    assert (found.tool_loops, found.tool_loops_abandoned, found.loop_closure) == (2, 1, 1.0)
+    assert figures(left).loop_closure is None
+    assert figures(*half).tool_loops_abandoned == 0
+    assert figures(ASKS, GOOD, left, *half).loop_closure == 0.5
 
 
 def test_results_of_a_run_under_way_came_back() -> None:

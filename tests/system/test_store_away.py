@@ -92,7 +92,7 @@ async def degraded(system: WholeSystem) -> bool:
 
 
 async def both_are_counted(system: WholeSystem, *, less: int) -> bool:
-    return bool((await system.audit())["refused"] >= 2 - less)
+    return bool((await system.audit())["refused_store_away"] >= 2 - less)
 
 
 async def nothing_is_open(system: WholeSystem) -> bool:
