@@ -378,7 +378,7 @@ async def test_what_cannot_be_recorded_still_ends_the_run() -> None:
     async with working([BEGINNING, [Text("a")], [nonsense]]) as bench:
         told = ended(await bench.ask())
         assert told.end_reason is EndReason.ADAPTER_ERROR
-        check_one_end(bench, EndReason.ADAPTER_ERROR, "TypeError")
+        check_one_end(bench, EndReason.ADAPTER_ERROR, "AttributeError")
 
 
 @define(eq=False)

@@ -1,12 +1,13 @@
 """Clients that hang up, before or after the first byte, or stop reading: positive evidence, and nothing goes on."""
 
 import socket
+from typing import Any
 
 import msgspec
 import pytest
 import trio
 from redis_server import RedisServer
-from whole_system import Shape, WholeSystem, whole_system
+from whole_system import Shape, WholeSystem, until, whole_system
 from wire_client import ASK, Conversation
 
 from mix2api.vocabulary import Detail, EndReason, Receipt
@@ -81,3 +82,24 @@ async def test_a_client_that_leaves_right_after_done_was_served(
         receipts = await system.wait_receipts(20)
         assert set(receipts.values()) == {Receipt.WRITTEN}
         assert (await system.check_log(runs=20))["done_coverage"] == 1.0
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_client_that_leaves_while_it_is_queued_has_its_line(
+    *, shape: Shape, stream: bool, redis_server: RedisServer
+) -> None:
+    async with whole_system(shape, redis_server.url, MIX2API_MAX_CONCURRENCY="1", limit_s=30) as system:
+
+        def told() -> list[dict[str, Any]]:
+            return [line for line in system.log_lines() if line["request_id"] == "left"]
+
+        async def has_line() -> bool:
+            return bool(told())
+
+        async with system.client.asking("[[hang]]", stream=True):
+            await system.demo.stats.wait_until(lambda stats: stats.open_streams == 1)
+            async with system.client.asking("hi", headers=_ID, stream=stream):
+                await system.client.get("/health/live")  # by then it is there
+            await until(has_line)
+        (line,) = told()
+        assert (line["end_reason"], line["detail"], line["http_status"]) == ("client_abort", "hung_up", 499)
