@@ -1,19 +1,12 @@
 """What the client is given of one answer, and what the log is told of it: text, calls, and the frames they came in."""
 
 from collections.abc import Callable
-from typing import Final
 
 from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.tool_calls import ToolCalls
 from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta
 from mix2api.vocabulary import Detail
 from mix2api.wire.turn import Message
-
-APOLOGY: Final = "Sorry, I tried to call a tool, but the call was malformed. Please try again."
-"""Instead of a call that cannot be read. Never the raw text: it would teach both sides to speak the protocol."""
-
-NOT_THERE: Final = "Sorry, I tried to call a tool that is not available here."
-"""Instead of nothing at all, where every call was dropped: an empty answer looks like a fault of the connection."""
 
 
 class Answer:
@@ -125,6 +118,6 @@ class Answer:
         """Where a call broke, or calls were dropped, and the site said nothing more."""
         if self.broken_at is not None:
             if not "".join(self.texts[self.broken_at :]).strip():
-                self.say(APOLOGY)
+                self.say(calls.apologies.malformed)
         elif calls.dropped and not "".join(self.texts).strip():
-            self.say(NOT_THERE)
+            self.say(calls.apologies.not_there)

@@ -12,6 +12,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
+from mix2api.tools.apologies import apologies_for
 from mix2api.tools.ids import CallIds
 from mix2api.tools.results import result_key
 from mix2api.tools.text.offered_tools import OfferedTools
@@ -59,6 +60,7 @@ def call_rules(submission: Submission, state: SessionState, environment: Environ
         single=offer.single,
         streamed=turn.stream,
         place=_place_of(submission, environment.seal) if turn.legacy_functions else None,
+        apologies=apologies_for(turn.messages),
     )
 
 

@@ -20,6 +20,7 @@ from mix2api.events.kinds import ToolCall
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import canonical_arguments
 from mix2api.sessions.worker_port import ToolCallDelta
+from mix2api.tools.apologies import ENGLISH, Apologies
 from mix2api.tools.final_input import is_object, rest_of
 from mix2api.tools.ids import CallIds
 from mix2api.upstreams.port import ToolInputAvailable, ToolInputDelta, ToolInputStarted
@@ -49,6 +50,8 @@ class CallRules:
     """Pieces go out as they come; otherwise with `close`."""
     place: Callable[[FunctionCall], str] | None = None
     """Of a legacy caller, who is told no ids: the digest by which the log knows a call."""
+    apologies: Apologies = ENGLISH
+    """What the client is told instead of a call that it does not get."""
 
 
 @define
@@ -140,6 +143,11 @@ class ToolCalls:
     def count(self) -> int:
         """Calls that the client has to answer."""
         return self._live
+
+    @property
+    def apologies(self) -> Apologies:
+        """What the client is told instead of a call that it does not get."""
+        return self._rules.apologies
 
     @property
     def shown_half(self) -> bool:

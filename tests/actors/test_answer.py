@@ -3,10 +3,11 @@
 import pytest
 from actor_parts import SEAL
 
-from mix2api.actors.answer import APOLOGY, NOT_THERE, Answer
+from mix2api.actors.answer import Answer
 from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.tool_calls import CALLS_MAX, CallRules, ToolCalls
 from mix2api.sessions.worker_port import TextDelta, ToolCallDelta
+from mix2api.tools.apologies import ENGLISH
 from mix2api.tools.ids import CallIds
 from mix2api.vocabulary import Detail, RunId
 from mix2api.wire.turn import Message
@@ -55,7 +56,7 @@ def test_a_call_that_broke_is_excused_where_nothing_follows_it(said_before: str)
     said.begun_calls().broke(0)
     said.broken_at = len(said.texts)
     assert not said.close()
-    assert said.replies[-1] == TextDelta(APOLOGY)
+    assert said.replies[-1] == TextDelta(ENGLISH.malformed)
     assert (said.remark(), said.faithful) == (Detail.BROKEN_CALL, False)
 
 
@@ -65,7 +66,7 @@ def test_a_dropped_call_is_excused_where_there_is_no_text(said_before: str, *, e
     said.say(said_before)
     said.begun_calls().drop()
     said.close()
-    assert (said.replies[-1] == TextDelta(NOT_THERE)) is excused
+    assert (said.replies[-1] == TextDelta(ENGLISH.not_there)) is excused
     assert (said.remark(), said.faithful) == (Detail.DROPPED_CALL, False)
 
 

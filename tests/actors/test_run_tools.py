@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from actor_parts import BEGINNING, SEAL, Bench, ended, submission, text_of, turn, working
 
-from mix2api.actors.answer import APOLOGY, NOT_THERE
 from mix2api.actors.run_tools import result_ids
 from mix2api.events.kinds import ToolCall, ToolResult, Usage
 from mix2api.sessions.state import CalledTool, SessionState
 from mix2api.sessions.worker_port import Accepted, ReasoningDelta, Reply, Submission, TextDelta, ToolCallDelta
 from mix2api.store.memory import MemoryEventLog
+from mix2api.tools.apologies import CHINESE, ENGLISH
 from mix2api.upstreams.port import Finished, Text, ToolInputAvailable, UpstreamEvent, UsageSeen
 from mix2api.upstreams.scripted import Hang, Script
 from mix2api.vocabulary import Detail, EndReason, FinishReason, Sealed, SessionId
@@ -141,7 +141,7 @@ LEGACY_RESULT = Message(role="function", name="read", content="done")
 
 @pytest.mark.parametrize("history", [[called("call_x"), result("call_x")], [LEGACY, LEGACY_RESULT]])
 @pytest.mark.parametrize(
-    ("said", "shown"), [(IN_TEXT, NOT_THERE), ('{"final": "done"}', "done"), ("done", "done")]
+    ("said", "shown"), [(IN_TEXT, ENGLISH.not_there), ('{"final": "done"}', "done"), ("done", "done")]
 )
 async def test_a_site_that_is_given_calls_in_text_is_read_even_if_the_request_has_no_tools(
     said: str, shown: str, history: list[Message]
@@ -170,7 +170,7 @@ async def test_a_call_that_the_choice_forbids_is_dropped() -> None:
 async def test_a_broken_call_is_an_apology_and_a_detail_of_the_end() -> None:
     async with working(script(Text('{"tool_calls":[{"arguments":{}}]}')), tools_in_text=True) as bench:
         replies = await bench.ask(asking())
-        assert text_of(replies) == APOLOGY
+        assert text_of(replies) == ENGLISH.malformed
         end = bench.ends()[0]
         assert (end.end_reason, end.detail, end.http_status) == (EndReason.STOP, Detail.BROKEN_CALL, 200)
 
@@ -216,6 +216,12 @@ async def test_a_call_that_only_the_history_knows_is_dropped_and_never_shown() -
     async with working(script(Text("I look. " + IN_TEXT)), tools_in_text=True) as bench:
         replies = await bench.ask(submission(content))
         assert text_of(replies) == "I look. "
+
+
+async def test_an_apology_is_in_the_language_of_the_user_s_last_words() -> None:
+    content = turn("\u8bf7\u8bfb\u53d6\u6587\u4ef6", tools=asking().turn.tools)
+    async with working(script(Text('{"tool_calls":[{"arguments":{}}]}')), tools_in_text=True) as bench:
+        assert text_of(await bench.ask(submission(content))) == CHINESE.malformed
 
 
 def remembering(*calls: CalledTool) -> SessionState:

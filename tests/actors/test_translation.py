@@ -10,12 +10,12 @@ from actor_parts import SEAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.actors.answer import APOLOGY, NOT_THERE
 from mix2api.actors.tool_calls import CALLS_MAX, CallRules
 from mix2api.actors.translation import Phase, Translation
 from mix2api.events.kinds import ToolCall, UpstreamChunk, Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.worker_port import ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.tools.apologies import ENGLISH
 from mix2api.tools.ids import CallIds
 from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import ENCLOSURES_MAX, Recogniser
@@ -194,7 +194,7 @@ def test_a_tool_that_nobody_offered_gives_the_client_no_call() -> None:
     translation = translated(
         [ToolInputAvailable("c", "shell", "{}"), ToolInputBroken("c", "shell"), Finished("tool-calls")]
     )
-    assert translation.answer.replies == [TextDelta(NOT_THERE)]
+    assert translation.answer.replies == [TextDelta(ENGLISH.not_there)]
     assert tool_calls(translation) == []
 
 
@@ -231,7 +231,7 @@ def test_a_call_that_the_site_runs_itself_is_no_remark() -> None:
 
 def test_a_broken_call_is_an_apology() -> None:
     translation = translated([ToolInputBroken("c", "weather"), Finished("tool-calls")])
-    assert translation.answer.replies == [TextDelta(APOLOGY)]
+    assert translation.answer.replies == [TextDelta(ENGLISH.malformed)]
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.BROKEN_CALL)
     assert not translation.answer.faithful
@@ -245,7 +245,7 @@ def test_a_call_that_breaks_in_the_middle_of_a_stream_is_never_completed() -> No
     assert translation.answer.replies == [
         ToolCallDelta(index=0, call_id="call_c", name="weather"),
         ToolCallDelta(index=0, arguments='{"x":'),
-        TextDelta(APOLOGY),
+        TextDelta(ENGLISH.malformed),
     ]
     assert chunks(translation)[-1].finish_reason is FinishReason.STOP
     assert tool_calls(translation) == []
@@ -315,14 +315,14 @@ def test_a_call_without_a_name_is_an_apology(*, streamed: bool) -> None:
     translation = read('{"tool_calls":[{"arguments":{}}]}\n', streamed=streamed)
     assert "".join(
         reply.text for reply in translation.answer.replies if isinstance(reply, TextDelta)
-    ).strip() == (APOLOGY)
+    ).strip() == (ENGLISH.malformed)
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.BROKEN_CALL)
 
 
 def test_a_call_in_text_that_nobody_offered_is_dropped() -> None:
     translation = read('{"tool_calls":[{"name":"shell","arguments":{}}]}')
-    assert translation.answer.replies == [TextDelta(NOT_THERE)]
+    assert translation.answer.replies == [TextDelta(ENGLISH.not_there)]
     finish = chunks(translation)[-1]
     assert (finish.finish_reason, finish.detail) == (FinishReason.STOP, Detail.DROPPED_CALL)
 

@@ -10,8 +10,8 @@ import trio
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 
-from mix2api.actors.answer import APOLOGY
 from mix2api.events.kinds import ToolCall, ToolResult
+from mix2api.tools.apologies import ENGLISH
 from mix2api.vocabulary import Detail, EndReason
 
 MODEL: Final = "mix/qwen-3-235b-instruct"
@@ -139,7 +139,7 @@ async def test_a_broken_call_is_an_apology_and_never_shown_where_that_can_be_hel
         (run,) = await ended(system, 1)
         assert run.end.end_reason is EndReason.STOP
         if stream:
-            assert (answer.text(), run.end.detail) == (APOLOGY, Detail.BROKEN_CALL)
+            assert (answer.text(), run.end.detail) == (ENGLISH.malformed, Detail.BROKEN_CALL)
             (half,) = message_of(answer)["tool_calls"]
             assert half["function"]["arguments"] == '{"x":'
         else:
@@ -151,7 +151,7 @@ async def test_a_broken_call_in_text_never_shows(redis_server: RedisServer, *, s
     async with whole_system(Shape.SERVE, redis_server.url) as system:
         text = '[[say:{"tool_calls": [{"arguments": {"n": 1}}]}]]'
         answer = await ask(system, [user(text)], stream=stream)
-        assert (answer.text(), answer.finish_reason()) == (APOLOGY, "stop")
+        assert (answer.text(), answer.finish_reason()) == (ENGLISH.malformed, "stop")
         (run,) = await ended(system, 1)
         assert (run.end.end_reason, run.end.detail) == (EndReason.STOP, Detail.BROKEN_CALL)
 
