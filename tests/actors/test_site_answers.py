@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from site_answers import case, given
 
-from mix2api.actors.answer import APOLOGY
+from mix2api.tools.apologies import ENGLISH
 from mix2api.tools.text.offered_tools import OfferedTools
 from mix2api.tools.text.recognition import Recogniser
 from mix2api.tools.text.stopped_text import StoppedText
@@ -17,7 +17,7 @@ PREFIX = '{"a":"rm -rf /data/x'
 def test_a_half_call_never_ends_as_a_call(name: str) -> None:
     streamed, whole = given(case(name)), given(case(name), streamed=False)
     assert (streamed.calls, streamed.finish_reason) == ((("f", PREFIX),), None)
-    assert (whole.calls, whole.finish_reason, whole.text) == ((), "stop", APOLOGY)
+    assert (whole.calls, whole.finish_reason, whole.text) == ((), "stop", ENGLISH.malformed)
     assert streamed.detail == whole.detail == "broken_call"
     assert streamed.faithful is whole.faithful is False
 
