@@ -32,6 +32,7 @@ class _Body(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     tools: list[Any] | None = None
     tool_choice: Any = None
+    reasoning_effort: str | None = None
 
 
 _BODY: Final = msgspec.json.Decoder(_Body)
@@ -49,6 +50,8 @@ class Chat:
     tools: tuple[Any, ...] = ()
     """As they came: in OpenAI's shape, as far as the client keeps to it."""
     tool_choice: Any = None
+    reasons: bool = False
+    """The turn asks for reasoning, by its `reasoning_effort`."""
 
 
 def decode_chat(body: bytes) -> Chat:
@@ -69,4 +72,5 @@ def decode_chat(body: bytes) -> Chat:
         session_id=decoded.session_id,
         tools=tuple(decoded.tools or ()),
         tool_choice=decoded.tool_choice,
+        reasons=decoded.reasoning_effort not in {None, "none"},
     )

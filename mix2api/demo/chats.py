@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 import msgspec
 import trio
+from attrs import evolve
 
 from mix2api.demo import frames
 from mix2api.demo.answers import Answer, compose, group_of, is_shaped, wanted_group
@@ -56,6 +57,10 @@ async def answer_chat(incoming: Incoming, connection: Connection, site: Site) ->
     finally:
         site.stats.open_streams -= 1
         site.stats.cut_by_client += not stayed
+
+
+_THOUGHT: Final = ("I look at the words first, ", "then at what they ask for.")
+"""What the demo reasons where a turn asks for reasoning and no directive says what."""
 
 
 async def _admit(chat: Chat, incoming: Incoming, connection: Connection, site: Site) -> None:
@@ -170,6 +175,8 @@ class _Turn:
             group = wanted_group(asked, self._offer(session))
         call_ids = [self._site.mint("call") for _ in group.calls] if group is not None else []
         answer = compose(asked, self._words, self._site.options, group, call_ids)
+        if self._chat.reasons and not is_shaped(self._words, self._site.options):
+            answer = evolve(answer, reasoning=answer.reasoning or _THOUGHT)
         if not streams or Word.JSON_ERROR in self._words:
             await self._send_whole(answer, session.chars, transcript)
             return

@@ -34,3 +34,10 @@ def test_a_wrong_field_is_named(body: dict[str, object], where: str) -> None:
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_chat(b"\xff{")
+
+
+@pytest.mark.parametrize(("effort", "reasons"), [("low", True), ("none", False), (None, False)])
+def test_a_turn_asks_for_reasoning_by_its_effort(effort: str | None, *, reasons: bool) -> None:
+    ask = {"agent_slug": "a", "model_slug": "m", "query": "hi"}
+    chat = decode_chat(msgspec.json.encode({"request": ask, "reasoning_effort": effort}))
+    assert chat.reasons is reasons
