@@ -122,7 +122,7 @@ REQUESTS: dict[str, tuple[bytes, int]] = {
     "messages": (asked(HISTORIES["turns"](1600)), 200),
     "calls": (asked(HISTORIES["calls and results"](2000)), 200),
     "legacy results": (asked(HISTORIES["calls first, results by name behind them all"](200)), 200),
-    "too many legacy results": (asked(HISTORIES["calls first, results by name behind them all"](1000)), 400),
+    "too many legacy results": (asked(HISTORIES["calls first, results by name behind them all"](1100)), 400),
 }
 
 

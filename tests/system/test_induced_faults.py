@@ -33,8 +33,8 @@ class Ending:
     """`<status> <what>`: a finish reason, `failing ending` with its code, or the envelope's code."""
 
 
-def succeeded(reason: EndReason) -> Ending:
-    return Ending(end_reason=reason.value, seen=f"200 {reason.value}")
+def succeeded(reason: EndReason, detail: Detail | None = None) -> Ending:
+    return Ending(end_reason=reason.value, detail=detail, seen=f"200 {reason.value}")
 
 
 def refused(
@@ -106,11 +106,11 @@ ROWS: dict[str, Row] = {
     "a whole answer": Row("hello", *alike(succeeded(EndReason.STOP))),
     "an empty answer": Row("[[say:]]", *alike(succeeded(EndReason.STOP))),
     "a finish without a reason": Row("[[no_reason]]", *alike(succeeded(EndReason.STOP))),
-    "a finish with a strange reason": Row("[[finish:whatever]]", *alike(succeeded(EndReason.STOP))),
-    "the site's length limit": Row("[[length]]", succeeded(EndReason.LENGTH), succeeded(EndReason.STOP)),
-    "the site's filter": Row(
-        "[[content_filter]]", succeeded(EndReason.CONTENT_FILTER), succeeded(EndReason.STOP)
+    "a finish with a strange reason": Row(
+        "[[finish:whatever]]", *alike(succeeded(EndReason.STOP, Detail.UNKNOWN_FINISH))
     ),
+    "the site's length limit": Row("[[length]]", *alike(succeeded(EndReason.LENGTH))),
+    "the site's filter": Row("[[content_filter]]", *alike(succeeded(EndReason.CONTENT_FILTER))),
     "the whole form told of a length limit": Row(
         "[[length]][[json:whole]]", *alike(succeeded(EndReason.LENGTH))
     ),
@@ -130,7 +130,7 @@ ROWS: dict[str, Row] = {
         "[[error_frame_no_finish]]", site_broke(Detail.ERROR_FRAME), site_error(Detail.ERROR_FRAME)
     ),
     "an error as JSON under 200": Row("[[json_error]]", *alike(site_error(Detail.ERROR_FRAME))),
-    "an abort": Row("[[abort]]", site_broke(Detail.ABORTED), site_error(Detail.ERROR_FRAME)),
+    "an abort": Row("[[abort]]", site_broke(Detail.ABORTED), site_error(Detail.ABORTED)),
     "a body cut short": Row("[[cut]]", site_broke(Detail.TRUNCATED), site_error(Detail.TRUNCATED)),
     "a connection cut short": Row(
         "[[cut:close]]", site_broke(Detail.TRUNCATED), site_error(Detail.TRUNCATED)
@@ -150,7 +150,12 @@ ROWS: dict[str, Row] = {
     "status 401": Row("[[status:401]]", *alike(unauthorised(401))),
     "status 403": Row("[[status:403]]", *alike(unauthorised(403))),
     "status 404": Row("[[status:404]]", *alike(site_error(Detail.STATUS, 404, upstream_status=404))),
-    "status 429": Row("[[429:7]]", *alike(site_error(Detail.STATUS, 429, upstream_status=429))),
+    "status 429": Row(
+        "[[429:7]]",
+        *alike(
+            refused(EndReason.UPSTREAM_ERROR, Detail.STATUS, 429, "rate_limit_exceeded", upstream_status=429)
+        ),
+    ),
     "status 500": Row("[[status:500]]", *alike(site_error(Detail.STATUS, 502, upstream_status=500))),
     "status 503": Row("[[status:503]]", *alike(site_error(Detail.STATUS, 503, upstream_status=503))),
     "a forgotten session": Row("[[forget:now]]", *alike(succeeded(EndReason.STOP))),
@@ -159,7 +164,7 @@ ROWS: dict[str, Row] = {
     "silence in the middle": Row(
         "[[silence:60000]]",
         broken(EndReason.TIMEOUT, Detail.IDLE, "upstream_timeout"),
-        timed_out(Detail.FIRST_BYTE),
+        timed_out(Detail.IDLE, upstream_status=200),
     ),
 }
 
