@@ -11,7 +11,7 @@ from redis_server import RedisServer
 from site_answers import case
 from whole_system import Shape, WholeSystem, whole_system
 
-from mix2api.actors.answer import APOLOGY
+from mix2api.tools.apologies import ENGLISH
 
 STREAMED_AND_WHOLE = pytest.mark.parametrize("stream", [True, False])
 NATIVE: Final = {"SEND_UPSTREAM_TOOLS": "true"}
@@ -96,7 +96,7 @@ HALF_CALLS = pytest.mark.parametrize(
 @HALF_CALLS
 async def test_a_half_call_is_not_in_a_whole_answer(name: str, redis_server: RedisServer) -> None:
     async with answered(redis_server, name, settings=NATIVE, stream=False) as (_, answer):
-        assert message(answer) == (APOLOGY, "", [], "stop")
+        assert message(answer) == (ENGLISH.malformed, "", [], "stop")
 
 
 @HALF_CALLS
