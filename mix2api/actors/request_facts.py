@@ -48,7 +48,7 @@ def request_event(
         messages_all=len(content.messages),
         messages_new=len(unseen.messages),
         messages_withheld=unseen.withheld,
-        tools_withheld=tools_withheld(submission.prepared, environment.options),
+        tools_withheld=tools_withheld(submission.prepared, environment.options) if content.tools else 0,
         body_bytes=submission.body_bytes,
         output_budget=content.max_tokens,
         isolation=submission.isolation,
@@ -112,8 +112,10 @@ def unseen_messages(
         return Unseen(sent, _changed(messages, sent), other_realm)
     after = prepared.answered or leading
     new = [message for message in messages[after:] if message.role != "assistant"]
-    kept = newest(new, options.messages_max)
-    sent = [message_limited(message, options) for message in kept]
+    kept = newest(new, options.messages_max) if options.messages_max else new
+    sent = kept
+    if options.message_max_chars or options.tool_result_max_chars:
+        sent = [message_limited(message, options) for message in kept]
     withheld = len(new) - len(kept) + _changed(kept, sent)
     if other_realm:
         limited = instructions_limited(messages[:leading], prepared, options)

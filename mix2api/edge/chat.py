@@ -142,13 +142,17 @@ class ChatEndpoint:
         parts, given = self._parts, request.given
         caller = parts.authenticator.caller(given)
         _check_media_type(given)
-        packed = await request.body.read(self._options.body_timeout_s)
+        body = await request.body.read(self._options.body_timeout_s)
         request.line.listen()
-        body = await in_turn(unpack_steps(packed, given.get(b"content-encoding"), self._options.body_limit))
-        del packed
+        if b"content-encoding" in given:
+            body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
         turn = request.turn = await in_turn(_turn_steps(body, given))
         prepared = prepare(turn)
         if prepared.uses_tools:
+            messages = with_named_calls(turn.messages)
+            if messages is not turn.messages:
+                turn = request.turn = msgspec.structs.replace(turn, messages=messages)
+                prepared = prepare(turn)
             await in_turn(tool_check_steps(turn))
         if turn.asked_base is not None:
             base = await parts.bases.chosen(turn.asked_base)
@@ -304,13 +308,11 @@ async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None
 def _turn_steps(body: bytes, given: dict[bytes, bytes]) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     persona, base = given.get(b"x-persona-id"), given.get(_BASE_HEADER)
-    turn = yield from chat_request_steps(
+    return chat_request_steps(
         body,
         persona_id=persona.decode("latin1") if persona else None,
         asked_base=AskedBase(base.decode("latin1"), _BASE_HEADER.decode()) if base else None,
     )
-    messages = with_named_calls(turn.messages)
-    return turn if messages is turn.messages else msgspec.structs.replace(turn, messages=messages)
 
 
 def _check_media_type(given: dict[bytes, bytes]) -> None:

@@ -143,7 +143,8 @@ def chat_request_steps(
     if is_large:
         yield
     check_counts(asked.messages, len(asked.tools or asked.functions or ()))
-    asked.messages = in_openai_form(asked.messages)
+    if list in {type(message.content) for message in asked.messages}:
+        asked.messages = in_openai_form(asked.messages)
     for index, message in enumerate(asked.messages):
         _check_message(index, message)
     _check_output(asked)
@@ -160,12 +161,18 @@ def chat_request_steps(
         sampling={name: value for name in SAMPLING_FIELDS if (value := getattr(asked, name)) is not None},
         tools=tools_of(asked.tools, asked.functions),
         tool_choice=tool_choice_of(asked.tool_choice, asked.function_call),
-        parallel_tool_calls=False if forbids_parallel(asked.tool_choice) else asked.parallel_tool_calls,
+        parallel_tool_calls=_parallel(asked),
         legacy_functions=asked.tools is None and asked.functions is not None,
         persona_id=persona_id or asked.persona_id,
         session=asked.session_id or (asked.metadata.session_id if asked.metadata is not None else None),
         asked_base=asked_base or _asked_base(asked),
     )
+
+
+def _parallel(asked: _Body) -> bool | None:
+    """Whether several calls may be made at once, by OpenAI's word or by Anthropic's."""
+    choice = asked.tool_choice
+    return False if choice is not None and forbids_parallel(choice) else asked.parallel_tool_calls
 
 
 def _asked_base(asked: _Body) -> AskedBase | None:

@@ -24,6 +24,7 @@ from mix2api.upstreams.http.head import (
     HttpRequest,
     MalformedHead,
     TooManyInterim,
+    body_of,
 )
 from mix2api.upstreams.http.limits import Retries, Timeouts
 from mix2api.upstreams.http.packed_body import unpacked_body_of
@@ -227,7 +228,8 @@ class Exchange:
         self._request = self._reader = None
         self._watch.status = head.status
         self._reusable = head.reusable
-        self._body = unpacked_body_of(head, self._services.answer_limit)
+        limit = self._services.answer_limit
+        self._body = unpacked_body_of(head, limit) if "content-encoding" in head.headers else body_of(head)
         self._body_bytes = len(self._pending)
         self._pending = self._body.feed(self._pending)
         return head

@@ -173,7 +173,7 @@ class MixStream:
         head = await self._exchange.head()
         if head.status not in _SUCCESSES:
             raise self._seen(refusal_fault(head, await self._refusal_body(), self._clock.now_ms()))
-        if is_unreadable(head):
+        if "content-encoding" in head.headers and is_unreadable(head):
             raise faults.protocol(
                 "the upstream's answer has a content-encoding that nobody asked for", head.status
             )
