@@ -18,7 +18,7 @@ from attrs import frozen
 
 MASK: Final = "[redacted]"
 TEXT_LIMIT: Final = 500
-"""Characters of foreign text that may be told at most (the architecture, "No content by side doors")."""
+"""Characters of foreign text that may be told at most (ADR 1)."""
 _SCAN_MARGIN: Final = 4096
 """Characters beyond the limit that are still searched, so that a secret that is cut by the limit is seen as one."""
 _DEPTH: Final = 6

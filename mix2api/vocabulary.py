@@ -24,7 +24,7 @@ Sealed = NewType("Sealed", str)
 
 
 class EndReason(StrEnum):
-    """Why a run ended. Closed; source: the architecture's table."""
+    """Why a run ended. Closed; `mix2api.endings` says what each means outside, `docs/log-line.md` which `detail` it has."""
 
     STOP = "stop"
     TOOL_CALLS = "tool_calls"

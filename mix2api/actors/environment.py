@@ -17,7 +17,7 @@ from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
 
 ACCEPT_LIMIT_S: Final = 0.5
-"""How long a request waits for a store that is away, then 503 (architecture, "Redis away")."""
+"""How long a request waits for a store that is away, then 503 (ADR 17)."""
 END_LIMIT_S: Final = 0.5
 """How long an ending waits for a store that is away, then it leaves unacknowledged."""
 END_BUSY_LIMIT_S: Final = 10.0

@@ -1,4 +1,8 @@
-"""What the log may know of a turn: counts, sizes and digests. Content goes in and never comes out."""
+"""What a run takes from its turn: the facts for the log, and the messages for the site.
+
+The facts are counts, sizes and digests (`request_event`, `tool_results`). They hold no content. `Unseen` holds the messages
+that the upstream session has not been sent. It goes to the upstream only.
+"""
 
 from typing import Final
 

@@ -24,7 +24,7 @@ DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
 
 _FIRST_LOOKS_S: Final = (0.44, 0.04)
 """Seconds until the first look at the store, and from there to the second. The store counts as away 0.4 s after a command
-that it leaves unanswered was sent, and a client has to have its 503 within 0.5 s (architecture, "Redis away")."""
+that it leaves unanswered was sent, and a client has to have its 503 within 0.5 s (ADR 17)."""
 _LATER_LOOKS_S: Final = 0.5
 """Seconds between further looks. Thousands may wait in a burst, and each look costs some 10 µs."""
 PATIENCE_S: Final = sum(_FIRST_LOOKS_S)

@@ -1,6 +1,6 @@
 """The line that operators grep: one `request.completed` per request, its fields in a fixed order.
 
-The names and their order are a public contract (`docs/settings.md` names none of them, operators' scripts all).
+The names and their order are a public contract (`docs/log-line.md`); operators' scripts use them.
 """
 
 from operator import attrgetter
@@ -47,22 +47,22 @@ class RequestCompleted:
     http_status: int
     upstream_status: int | None = None
     input_budget: BudgetUse | None = None
-    """None until budgets exist, like `output_budget`."""
+    """None while budgets are not applied to turns, like `output_budget`."""
     output_budget: int | None = None
     """Tokens."""
     truncation_applied: bool | None = None
     """Whether the site was given less than the request held. None where nothing was sent."""
     reject_reason: str | None = None
-    """A code of the error tree."""
+    """The `code` of the error that the request was refused with. None for an accepted run."""
     upstream_host: str | None = None
     """Host and port."""
     upstream_override: bool = False
     """True if the request chose the upstream itself."""
     duration_ms: int
     ttft_ms: int | None = None
-    """Milliseconds from acceptance to the first token."""
+    """Milliseconds from the moment at which the session takes the turn up to the first output."""
     chunks: int | None = None
-    """Frames of the upstream."""
+    """Deltas that the client was given. None for a refused request."""
     channel: Channel
 
 

@@ -20,7 +20,7 @@ class Damage:
     """Damage in one key, as it may be told."""
 
     key_kind: str
-    """Which of the architecture's keys it is: `open`, `audit`, `credential` ..."""
+    """The kind of key (`mix2api.store.keys`): `open`, `audit`, `credential` ..."""
     shard: str | None
     """As in the key's name: `s0f`. None: the key belongs to no shard."""
     count: int

@@ -57,7 +57,7 @@ class TaskFaults:
 
 @frozen(kw_only=True)
 class Store:
-    """The open store. Connections (each with a thread) come into being when they are first used."""
+    """The open store. A connection is made when it is first used; a task of its own reads its replies."""
 
     process: ProcessId
     seal: Seal

@@ -16,7 +16,7 @@ from mix2api.upstreams.port import Failed, UpstreamFault
 from mix2api.vocabulary import Detail, EndReason
 
 MESSAGE_LIMIT: Final = 500
-"""Characters of the site's own words that a client may see (the architecture)."""
+"""Characters of the site's own words that a client may see (ADR 1, `docs/limits.md`)."""
 _TEXTS: Final = (
     *("error", "message", "detail", "msg", "errorText", "error_text", "errorMessage", "error_message"),
     *("error_msg", "errmsg", "errors", "error_description", "title", "reason"),

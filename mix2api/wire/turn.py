@@ -1,7 +1,7 @@
 """The internal form of one chat request: what the edge makes of a body and an upstream is given. Content lives here.
 
-Structs, not attrs, because they are also the sealed payload between processes (`msgspec.msgpack`). Nothing in
-this module may be logged or written to Redis in clear.
+Structs, not attrs, because a turn also travels between processes: as JSON, sealed (`mix2api.relay.messages`). Nothing in
+this module may be logged, or written to Redis in clear.
 """
 
 from typing import Any, Final, Literal
