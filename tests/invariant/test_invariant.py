@@ -9,7 +9,8 @@ from invariant.trials import run_trial
 from redis_server import RedisServer
 
 
-@pytest.mark.parametrize("number", [1, 2])
+# The first of the drawn stories names no session with this version of hypothesis; these two do, 8 and 43 times.
+@pytest.mark.parametrize("number", [2, 3])
 async def test_a_session_holds_what_its_one_user_typed_and_got(
     number: int, redis_server: RedisServer
 ) -> None:
