@@ -108,6 +108,12 @@ def test_other_results_are_refused_with_the_ids_in_question(name: str) -> None:
     assert all(each in error.message for each in named)
 
 
+@pytest.mark.parametrize("call_id", ["c" * 129, "\u8c03", "a\nb"])
+def test_an_id_that_cannot_be_quoted_is_told_by_its_length(call_id: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"an id of {len(call_id)} characters"):
+        check_results([told(call_id)])
+
+
 @given(st.permutations([f"c{number}" for number in range(8)]))
 def test_the_order_of_results_does_not_count(order: list[str]) -> None:
     check_results([USER, asking(*sorted(order)), *map(told, order)])
