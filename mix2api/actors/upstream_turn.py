@@ -47,4 +47,5 @@ def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int) -> UpstreamChun
         upstream_status=fault.status,
         cause=fault.end_reason,
         detail=fault.detail.value,
+        perhaps_taken=fault.taken,
     )

@@ -114,6 +114,8 @@ class UpstreamChunk(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: EndReason | None = None
     """`error` and `cause` only: what the run would end with if no earlier cause stands."""
     detail: str | None = None
+    perhaps_taken: bool = False
+    """`error` only: the site may have read the turn, if only in an earlier attempt of the same call."""
     usage: Usage | None = None
     skipped: int = 0
     """Frames of unknown or ignored types among these."""

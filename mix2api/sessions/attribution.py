@@ -85,8 +85,15 @@ _STATUS_WORDS: Final = frozenset({Detail.STATUS, Detail.RATE_LIMIT, Detail.QUOTA
 _REFUSED_BY_SITE: Final = frozenset({401, 403, 429, 503})
 
 
-def context_after(cause: Cause, upstream_status: int | None, *, started: bool, called: bool) -> Context:
-    """What the upstream session's context is after a run with that cause."""
+def context_after(cause: Cause, upstream_status: int | None, *, perhaps_read: bool, called: bool) -> Context:
+    """What the upstream session's context is after a run with that cause.
+
+    Args:
+        cause: the run's.
+        upstream_status: the last attempt's, None where it got none.
+        perhaps_read: the answer began, or an attempt of the call left that the site may have read.
+        called: whether the upstream was called at all.
+    """
     if cause.end_reason in SUCCESSES and cause.end_reason is not EndReason.CONTENT_FILTER:
         return Context.EXTENDED
     if not called:
@@ -94,4 +101,4 @@ def context_after(cause: Cause, upstream_status: int | None, *, started: bool, c
     refused = cause.detail in _NEVER_ASKED or (
         cause.detail in _STATUS_WORDS and upstream_status in _REFUSED_BY_SITE
     )
-    return Context.UNCHANGED if refused and not started else Context.UNKNOWN
+    return Context.UNCHANGED if refused and not perhaps_read else Context.UNKNOWN

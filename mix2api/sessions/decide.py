@@ -112,7 +112,8 @@ def _conclude(state: SessionState, command: ConcludeRun) -> Decision:
         return ()
     if run.cause is None:
         raise RefusedCommand("no_cause")
-    context = context_after(run.cause, run.upstream_status, started=run.was_started, called=run.was_called)
+    perhaps_read = run.was_started or run.perhaps_taken
+    context = context_after(run.cause, run.upstream_status, perhaps_read=perhaps_read, called=run.was_called)
     if context is Context.EXTENDED and not command.faithful:
         context = Context.UNKNOWN
     return _ending(run, run.cause, context, command)

@@ -145,5 +145,6 @@ def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:
         usage=chunk.usage or run.usage,
         was_called=run.was_called or chunk.kind is ChunkKind.OPEN,
         was_started=run.was_started or chunk.kind is ChunkKind.START,
+        perhaps_taken=run.perhaps_taken or chunk.perhaps_taken,
         had_output=run.had_output or output,
     )

@@ -82,6 +82,8 @@ class RunState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where the session waited before it: it is put back there if the site never took the turn."""
     was_called: bool = False
     was_started: bool = False
+    perhaps_taken: bool = False
+    """Its call failed after a request had left that the site may have read."""
     had_output: bool = False
 
 

@@ -1,6 +1,7 @@
 """One run: what is durable when, which cause wins, and what the client and the log are told."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 import pytest
@@ -298,7 +299,8 @@ async def test_a_fault_before_any_output_is_the_ending(
     status: int,
     context: Context,
 ) -> None:
-    fault = UpstreamFault(reason, detail, "the site's words", status=upstream_status, retry_after_s=17)
+    says = partial(UpstreamFault, status=upstream_status, retry_after_s=17)
+    fault = says(reason, detail, "the site's words", taken=context is Context.UNKNOWN)
     async with working([step(fault)]) as bench:
         told = ended(await bench.ask())
         end = check_one_end(bench, reason, detail)

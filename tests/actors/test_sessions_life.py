@@ -54,6 +54,13 @@ def fault(
     return UpstreamFault(reason, detail, "it failed", status=status)
 
 
+def untaken(
+    detail: Detail, status: int | None = None, reason: EndReason = EndReason.UPSTREAM_ERROR
+) -> UpstreamFault:
+    """The same of a call of which no attempt reached the site, or which it refused at once."""
+    return UpstreamFault(reason, detail, "it failed", status=status, taken=False)
+
+
 async def resolved(bench: Bench, *given: Given, **fields: Any) -> Submission:
     """A request as the edge would submit it."""
     continuing = Continuing(
@@ -85,15 +92,17 @@ def how(replies: list[Reply]) -> tuple[str, str]:
 
 CONTINUED = ("continued", "lineage")
 UNTAKEN: dict[str, Script] = {
-    "no connection": [Refuse(fault(Detail.CONNECT_FAILED))],
-    "a connection that took too long": [Refuse(fault(Detail.CONNECT, reason=EndReason.TIMEOUT))],
-    "401": [Refuse(fault(Detail.STATUS, 401))],
-    "403": [Refuse(fault(Detail.STATUS, 403))],
-    "429": [Refuse(fault(Detail.STATUS, 429))],
-    "503": [Refuse(fault(Detail.STATUS, 503))],
+    "no connection": [Refuse(untaken(Detail.CONNECT_FAILED))],
+    "a connection that took too long": [Refuse(untaken(Detail.CONNECT, reason=EndReason.TIMEOUT))],
+    "401": [Refuse(untaken(Detail.STATUS, 401))],
+    "403": [Refuse(untaken(Detail.STATUS, 403))],
+    "429": [Refuse(untaken(Detail.STATUS, 429))],
+    "503": [Refuse(untaken(Detail.STATUS, 503))],
 }
 """The site cannot have taken the turn."""
 UNKNOWN: dict[str, Script] = {
+    "no connection for a second attempt": [Refuse(fault(Detail.CONNECT_FAILED))],
+    "429 for a second attempt": [Refuse(fault(Detail.STATUS, 429))],
     "an answer that broke off": [BEGINNING, [Text("a")], Raise(fault(Detail.TRUNCATED))],
     "500": [Refuse(fault(Detail.STATUS, 500))],
     "a first byte that took too long": [Raise(fault(Detail.FIRST_BYTE, reason=EndReason.TIMEOUT))],

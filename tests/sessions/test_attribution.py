@@ -145,4 +145,4 @@ def test_the_context_is_claimed_only_where_it_is_certain(
     called: bool,
     context: Context,
 ) -> None:
-    assert context_after(Cause(reason, detail), upstream, started=started, called=called) is context
+    assert context_after(Cause(reason, detail), upstream, perhaps_read=started, called=called) is context
