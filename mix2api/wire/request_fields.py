@@ -62,7 +62,12 @@ REQUEST_FIELDS: Final = (
     ),
     RequestField("temperature", Treatment.PASSED_ON, "a number from 0 to 2"),
     RequestField("top_p", Treatment.PASSED_ON, "a number from 0 to 1"),
-    RequestField("stop", Treatment.PASSED_ON, "a string or a list of strings"),
+    RequestField(
+        "stop",
+        Treatment.PASSED_ON,
+        "a string or a list of strings",
+        "and the answer ends there, whatever the site does",
+    ),
     RequestField("seed", Treatment.PASSED_ON, "an integer of 64 bits"),
     RequestField("presence_penalty", Treatment.PASSED_ON, "a number from -2 to 2"),
     RequestField("frequency_penalty", Treatment.PASSED_ON, "a number from -2 to 2"),
