@@ -21,7 +21,7 @@ from mix2api.edge.unpacking import unpack_steps
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
-from mix2api.sessions.client_words import refused
+from mix2api.sessions.client_words import refused, status_of_failure
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.stepping import in_turn
@@ -273,7 +273,7 @@ class ChatEndpoint:
     async def _fail(self, run: _Run, ended: Ended) -> None:
         self._report_unaccepted(run, ended)
         await run.request.give_session_back()  # before the answer: its client may ask again at once
-        await _send_whole(run, envelope(error_of(ended)), ended, ended.http_status)
+        await _send_whole(run, envelope(error_of(ended)), ended, status_of_failure(ended))
 
     def _report_unaccepted(self, run: _Run, ended: Ended) -> None:
         # Accepted runs are reported by the worker that ran them.

@@ -4,11 +4,13 @@ An upstream's own words come behind the sentence, redacted; they go to the clien
 (`status`, `error_frame`) stay in the log: they mean nothing to whoever reads the message.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 from mix2api.endings import ENDINGS, Words, status_of
 from mix2api.events.kinds import End
 from mix2api.redaction import redact_text
+from mix2api.sessions.attribution import Cause, http_status
 from mix2api.sessions.worker_port import Ended, EndedUsage
 from mix2api.vocabulary import SUCCESSES, Detail, EndReason
 
@@ -91,6 +93,13 @@ def ended_reply(
         retry_after_s=None if asked_s is None else min(asked_s, LONGEST_RETRY_S),
         acked=acked,
     )
+
+
+def status_of_failure(ended: Ended) -> int:
+    """For a client that has no head yet. The reply says 200 where the worker took a head for sent, which was lost with it."""
+    if ended.http_status != HTTPStatus.OK:
+        return ended.http_status
+    return http_status(Cause(ended.end_reason, ended.detail), ended.upstream_status, headers_sent=False)
 
 
 def _message(ours: str, theirs: str, asked_s: int | None) -> str:

@@ -163,7 +163,8 @@ def _recover(state: SessionState, command: RecoverRun) -> Decision:
     stopped = decide(state, stop)  # nothing where a cause stands already: the first wins
     run = replace(run, seq=run.seq + len(stopped))
     cause = run.cause or Cause(stop.end_reason, stop.detail)
-    conclude = ConcludeRun(run_id=run.run_id, at_ms=stop.at_ms, headers_sent=run.had_output)
+    # A whole answer's head leaves with its body: its client had nothing yet.
+    conclude = ConcludeRun(run_id=run.run_id, at_ms=stop.at_ms, headers_sent=run.stream and run.had_output)
     # Unknown whatever the cause: the call may have been made and not logged, and no client saw a finish.
     return (note, *stopped, *_ending(run, cause, Context.UNKNOWN, conclude))
 

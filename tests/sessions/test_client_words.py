@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from session_scripts import RUN, USAGE
 
 from mix2api.events.kinds import End
-from mix2api.sessions.client_words import LONGEST_RETRY_S, ended_reply, refused
+from mix2api.sessions.client_words import LONGEST_RETRY_S, ended_reply, refused, status_of_failure
 from mix2api.sessions.worker_port import EndedUsage
 from mix2api.vocabulary import SUCCESSES, Detail, EndReason, FinishReason
 
@@ -100,3 +100,14 @@ def test_a_refusal_has_its_reason_s_words_unless_it_brings_its_own() -> None:
     full = refused(EndReason.OVERLOADED, Detail.QUEUE, "no room", 7)
     assert (full.http_status, full.message, full.retry_after_s) == (429, "no room", 7)
     assert refused(EndReason.UNAVAILABLE).detail is None
+
+
+@pytest.mark.parametrize(
+    ("end_reason", "detail", "status"),
+    [(EndReason.WORKER_LOST, "mid_stream", 503), (EndReason.UPSTREAM_ERROR, "status", 429)],
+)
+def test_a_failure_is_never_told_as_a_200_to_a_client_without_a_head(
+    end_reason: EndReason, detail: str, status: int
+) -> None:
+    end = replace(FAILED, end_reason=end_reason, detail=detail, http_status=200, upstream_status=429)
+    assert status_of_failure(ended_reply(end)) == status

@@ -165,6 +165,7 @@ def test_a_session_whose_context_is_unknown_is_retired_with_the_end() -> None:
             Detail.MID_STREAM,
             200,
         ),
+        ([accept(stream=False), chunk(ChunkKind.OPEN), tool_call(0)], Detail.MID_STREAM, 503),
     ],
 )
 def test_a_lost_run_is_ended_by_what_its_events_say_and_its_session_retired(
