@@ -192,7 +192,7 @@ class MemoryEventLog:
             return self._noted(append)
         entry = self.world.open.get(append.run_id)
         if entry is None:
-            if append.opening is None or not self._holds(append.session_id):
+            if append.opening is None or not self._holds(append.session_id) or self._is_opened_twice(append):
                 return Outcome.FENCED
             entry = self._opened(append)
         elif entry.run.process != self.process or append.first_seq > entry.run.next_seq:
@@ -202,6 +202,9 @@ class MemoryEventLog:
         self._record(append)
         self._advance(append, entry)
         return Outcome.APPENDED
+
+    def _is_opened_twice(self, append: Append) -> bool:
+        return isinstance(append.events[0], SessionNote) and append.session_id in self.world.logs
 
     def _noted(self, append: Append) -> Outcome:
         if not self._holds(append.session_id):

@@ -43,6 +43,10 @@ local function judge(mode, run, expected)
   return 'a'
 end
 
+local function begun(log, mode)
+  return mode % 2 == 1 and redis.call('TYPE', log).ok == 'stream'
+end
+
 local oldest
 
 local function close(at, run, rest, log, snapshot, last)
@@ -83,10 +87,11 @@ local function work()
       key = key + 1
       if mode % 8 >= 4 then snapshot = KEYS[key]; key = key + 1 end
       verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
+      first = at + 6
+      if mode % 4 >= 2 then first = at + 9 end
+      if verdict == 'a' and not rest and ARGV[first] == 'session' and begun(log, mode) then verdict = 'f' end
       if verdict == 'a' then
         rest = rest or ARGV[at + 5]
-        first = at + 6
-        if mode % 4 >= 2 then first = at + 9 end
         for i = first, after - 1, 3 do
           last = firmly('XADD', log, '*', 'k', ARGV[i], 'v', ARGV[i + 1], 'd', ARGV[i + 2])
         end
@@ -124,7 +129,8 @@ a repeat), `1` if it may be a repeat; then the entries, each led by its number o
 it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
 runs, guarded by the lease alone. Mode 8: an audit entry.
 What is damaged in a key gives way (`FIRMLY`), or a foreign write would refuse a shard's requests for ever; in the lease's
-place it is nobody's lease (`ACQUIRE` takes it away). Every entry is judged on its own: a script that fails undoes nothing,
+place it is nobody's lease (`ACQUIRE` takes it away). A session is opened once: where its log stands already, another process has run the turn while this one slept, and
+the opening is fenced. Every entry is judged on its own: a script that fails undoes nothing,
 so the failure of one must not cost the verdicts of the others. Only a server that refuses to write for now ends the
 script, and it does so before anything was written.
 Gives one letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order, `d` failed; if keys were mended, a

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import store_parts as parts
 import trio
+from attrs import evolve
 from redis_server import RedisServer, binaries
 
 from mix2api.events.kinds import End, Request, SessionNote, UpstreamChunk
@@ -144,6 +145,27 @@ async def test_a_run_that_is_refused_opens_and_ends_in_one_append(processes: Pro
     kinds = [type(recorded.event) for recorded in (await log.history(session)).recorded]
     assert kinds == [Request, End]
     assert await log.open_runs(parts.SHARD) == []
+
+
+def begun(opening: Append) -> Append:
+    """The opening of a session's first run."""
+    opened = SessionNote(word=SessionWord.OPENED, why="no_history")
+    return evolve(opening, events=(opened, *opening.events))
+
+
+async def test_a_session_is_opened_once(processes: Processes) -> None:
+    log = await processes.start()
+    session, run = parts.new_session(), parts.new_run()
+    opening = begun(parts.opening_append(session, run))
+    assert await outcome_of(log, opening) is Outcome.APPENDED
+    assert await outcome_of(log, parts.closing_append(session, run, 2)) is Outcome.APPENDED
+    # A process that slept has the same turn in its inbox still, or another one of the same session.
+    assert await outcome_of(log, opening) is Outcome.FENCED
+    other = begun(parts.opening_append(session, parts.new_run()))
+    assert await outcome_of(log, other) is Outcome.FENCED
+    assert len((await log.history(session)).recorded) == 3
+    # Its next turn goes on in it.
+    assert await outcome_of(log, parts.opening_append(session, parts.new_run())) is Outcome.APPENDED
 
 
 async def test_a_process_without_the_shard_accepts_no_run(processes: Processes) -> None:
