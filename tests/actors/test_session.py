@@ -1,55 +1,29 @@
 """Turns of one session: their order and queue, leaving memory and coming back, what cannot be continued."""
 
-from typing import Any
-
 import pytest
 import trio
 import trio.testing
 from actor_parts import (
     BEGINNING,
     GOOD,
-    OTHER,
-    PROCESS,
-    SHARD,
-    Bench,
     all_of,
     end_of,
     ended,
     kinds,
     session_id,
-    submission,
     text_of,
     turn,
     until,
     working,
 )
+from actors.session_turns import first_turn, next_turn, reasons
 
 from mix2api.actors.environment import QUEUE_LENGTH, SNAPSHOT_EVERY
 from mix2api.errors import Overloaded
-from mix2api.events.kinds import SessionNote
-from mix2api.events.log import Recorded
-from mix2api.sessions.worker_port import Accepted, Submission
+from mix2api.sessions.worker_port import Accepted
 from mix2api.upstreams.port import Finished, Text, UpstreamFault
 from mix2api.upstreams.scripted import Hang, Raise, Script, Wait
-from mix2api.vocabulary import Detail, Digest, EndReason, SessionId, SessionWord
-
-
-async def first_turn(bench: Bench) -> SessionId:
-    """Runs one good turn on a fresh session."""
-    first = (await bench.ask())[0]
-    assert isinstance(first, Accepted)
-    return SessionId(first.session_id)
-
-
-def next_turn(session: SessionId, **fields: Any) -> Submission:
-    """A turn that names its session."""
-    return submission(session_id=session, reason="named", **fields)
-
-
-def reasons(bench: Bench) -> list[str]:
-    """How the runs' sessions were resolved, by run."""
-    return [request.resolution_reason for request in sorted(bench.requests(), key=lambda each: each.run_id)]
-
+from mix2api.vocabulary import Detail, Digest, EndReason, SessionId
 
 # --- order and queue
 
@@ -285,112 +259,6 @@ async def test_a_session_whose_log_cannot_be_read_now_is_not_continued() -> None
         assert (told.end_reason, told.http_status) == (EndReason.UNAVAILABLE, 503)
         bench.log.away = False
         assert bench.refused() == 1
-
-
-# --- a shard that goes and comes back
-
-
-async def note_retired(bench: Bench, session: SessionId) -> None:
-    """Another process retires a session of ours."""
-    note = SessionNote(word=SessionWord.RETIRED, why="elsewhere", process=OTHER)
-    bench.world.logs[session].append(Recorded(position=bench.world.position(), event=note))
-
-
-async def test_what_was_known_of_a_lost_shard_is_read_anew() -> None:
-    async with working(GOOD, GOOD) as bench:
-        session = await first_turn(bench)
-        bench.worker.lost(SHARD)
-        await note_retired(bench, session)
-        await bench.ask(next_turn(session))
-        assert reasons(bench) == ["no_history", "retired"]
-
-
-async def test_a_shard_that_was_lost_during_a_run_is_read_anew_after_it() -> None:
-    finish = trio.Event()
-    async with working([BEGINNING, Wait(finish), [Finished("stop")]], GOOD) as bench:
-        first = await bench.submit()
-        await bench.upstream.wait_calls(1)
-        (session,) = bench.world.logs
-        bench.worker.lost(SHARD)
-        finish.set()
-        await end_of(first)
-        await note_retired(bench, session)
-        await bench.ask(next_turn(session))
-        assert reasons(bench) == ["no_history", "retired"]
-
-
-async def test_a_refused_acceptance_makes_nothing_be_believed() -> None:
-    async with working(GOOD, GOOD) as bench:
-        session = await first_turn(bench)
-        bench.world.leases[SHARD] = OTHER
-        assert ended(await bench.ask(next_turn(session))).detail == Detail.NO_OWNER
-        bench.world.leases[SHARD] = PROCESS
-        await note_retired(bench, session)
-        await bench.ask(next_turn(session))
-        assert reasons(bench)[-1] == "retired"
-
-
-# --- leases lost unnoticed
-
-
-async def test_a_lease_that_went_unnoticed_is_taken_again_for_the_turn_that_finds_out() -> None:
-    async with working(GOOD, GOOD) as bench:
-        bench.world.leases.clear()
-        session = await first_turn(bench)
-        bench.world.leases.clear()
-        await bench.ask(next_turn(session))
-        assert reasons(bench) == ["no_history", "named"], "what stands in the log is still known"
-        assert len(bench.ends()) == 2
-        assert set(bench.world.logs) == {session}
-
-
-async def test_after_the_store_was_emptied_a_conversation_goes_on_in_a_fresh_session() -> None:
-    async with working(GOOD, GOOD) as bench:
-        session = await first_turn(bench)
-        bench.world.leases.clear()
-        bench.world.logs.clear()
-        assert ended(await bench.ask(next_turn(session))).end_reason is EndReason.STOP
-        assert (session in bench.world.logs, reasons(bench)) == (False, ["expired"])
-
-
-async def test_a_fresh_session_is_begun_as_what_it_is_also_where_the_whole_shard_is_to_be_forgotten() -> None:
-    async with working(GOOD) as bench:
-
-        async def reclaim(_: SessionId) -> bool:
-            bench.worker.lost(SHARD)
-            bench.world.leases[SHARD] = PROCESS
-            return True
-
-        object.__setattr__(bench.environment, "reclaim", reclaim)
-        bench.world.leases.clear()
-        await first_turn(bench)
-        assert reasons(bench) == ["no_history"]
-
-
-async def test_a_client_that_left_while_its_lease_was_looked_for_is_not_served() -> None:
-    async with working(GOOD) as bench:
-
-        async def reclaim(_: SessionId) -> bool:
-            replies.abort(Detail.HUNG_UP)
-            bench.world.leases[SHARD] = PROCESS
-            return True
-
-        object.__setattr__(bench.environment, "reclaim", reclaim)
-        bench.world.leases.clear()
-        replies = await bench.submit()
-        assert (await end_of(replies)).end_reason is EndReason.CLIENT_ABORT
-        assert (bench.world.logs, bench.upstream.calls) == ({}, [])
-
-
-async def test_a_shard_that_is_lost_again_at_once_is_not_fought_for() -> None:
-    async with working(GOOD) as bench:
-
-        async def reclaim(_: SessionId) -> bool:
-            return True
-
-        object.__setattr__(bench.environment, "reclaim", reclaim)
-        bench.world.leases[SHARD] = OTHER
-        assert ended(await bench.ask()).detail == Detail.NO_OWNER
 
 
 # --- the site's own loss
