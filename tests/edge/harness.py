@@ -43,6 +43,15 @@ FAILED = Ended(
     error_type="upstream_error",
     error_code="upstream_error",
 )
+OVERLOADED = Ended(
+    end_reason=EndReason.OVERLOADED,
+    detail="queue",
+    http_status=503,
+    message="too much to do",
+    error_type="overloaded_error",
+    error_code="overloaded",
+    retry_after_s=7,
+)
 HELLO: tuple[Reply, ...] = (ACCEPTED, TextDelta("Hello"), TextDelta(" there"), STOPPED)
 ASK: dict[str, Any] = {"model": "mix/one", "messages": [{"role": "user", "content": "hi"}]}
 
