@@ -1,4 +1,4 @@
-"""Runs, appends and opened stores for the tests of whatever writes the event log."""
+"""Runs, appends, opened stores and what they wrote, for the tests of whatever writes the event log."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -115,3 +115,11 @@ async def running_store(url: str, schema: Schema = CURRENT, **options: Any) -> A
                 for link in store.links:
                     await link.aclose()
             nursery.cancel_scope.cancel()
+
+
+async def events_of(store: Store, session: SessionId) -> list[Event]:
+    return [recorded.event for recorded in (await store.log.history(session)).recorded]
+
+
+async def audit_of(store: Store) -> list[object]:
+    return [entry async for batch in store.audit.read_audit(3_600_000) for entry in batch]
