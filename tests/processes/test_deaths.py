@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import h11
 import pytest
 import trio
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
 from whole_system import SECRET, SHARDS, WholeSystem, defaults, until
-from wire_client import Answer, WireClient
+from wire_client import Answer, Conversation, WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.events.kinds import End, UpstreamChunk
@@ -81,6 +82,27 @@ def failing_ending(answer: Answer) -> str:
     return reason
 
 
+@asynccontextmanager
+async def apart(server: RedisServer) -> AsyncIterator[tuple[RealProcess, RealProcess, WholeSystem]]:
+    """A worker that has started, an edge in a process of its own, and the system that both are."""
+    async with (
+        demo_site() as demo,
+        real_process("worker", relayed(demo, server)) as worker,
+        real_process("edge", relayed(demo, server)) as edge,
+        eyes(demo, edge, at(server)) as system,
+    ):
+        await worker.wait_line("process.started")
+        yield worker, edge, system
+
+
+async def under_way(system: WholeSystem, asked: Conversation) -> h11.Response:
+    """The answer's head, once the client has pieces of the answer and the log has text of it."""
+    head = await asked.head()
+    await asked.read_until(lambda body: b"-00003" in body)
+    await until(lambda: logged(system, ChunkKind.TEXT))
+    return head
+
+
 async def test_a_killed_server_ends_its_run_when_it_is_back(data_dir: Path) -> None:
     async with demo_site() as demo:
         async with (
@@ -88,9 +110,7 @@ async def test_a_killed_server_ends_its_run_when_it_is_back(data_dir: Path) -> N
             eyes(demo, server, kept_in(data_dir)) as system,
         ):
             async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
-                await asked.head()
-                await asked.read_until(lambda body: b"-00003" in body)
-                await until(lambda: logged(system, ChunkKind.TEXT))
+                await under_way(system, asked)
                 await server.kill()
             assert (await system.audit())["open"] == 1
         await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
@@ -132,21 +152,13 @@ async def test_what_the_log_does_not_know_is_not_claimed(
 
 
 async def test_a_living_edge_ends_the_stream_of_a_killed_worker(redis_server: RedisServer) -> None:
-    async with (
-        demo_site() as demo,
-        real_process("worker", relayed(demo, redis_server)) as worker,
-        real_process("edge", relayed(demo, redis_server)) as edge,
-        eyes(demo, edge, at(redis_server)) as system,
-    ):
-        await worker.wait_line("process.started")
+    async with apart(redis_server) as (worker, _, system):
         async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
-            head = await asked.head()
-            await asked.read_until(lambda body: b"-00003" in body)
-            await until(lambda: logged(system, ChunkKind.TEXT))
+            head = await under_way(system, asked)
             await worker.kill()
             answer = await asked.rest(head)
         assert failing_ending(answer) == "worker_lost"
-        async with real_process("worker", relayed(demo, redis_server)):
+        async with real_process("worker", relayed(system.demo, redis_server)):
             run = await system.ended_run_of("died")
             assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
             await system.check_log(runs=1)
@@ -156,41 +168,29 @@ async def test_a_living_edge_ends_the_stream_of_a_killed_worker(redis_server: Re
 
 async def test_a_worker_that_slept_past_its_lease_is_fenced(redis_server: RedisServer) -> None:
     async with (
-        demo_site() as demo,
-        real_process("worker", relayed(demo, redis_server)) as worker,
-        real_process("edge", relayed(demo, redis_server)) as edge,
-        eyes(demo, edge, at(redis_server)) as system,
+        apart(redis_server) as (worker, _, system),
+        system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked,
     ):
-        await worker.wait_line("process.started")
-        async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
-            head = await asked.head()
-            await asked.read_until(lambda body: b"-00003" in body)
-            await until(lambda: logged(system, ChunkKind.TEXT))
-            worker.signal(signal.SIGSTOP)
-            async with real_process("worker", relayed(demo, redis_server)):
-                run = await system.ended_run_of("died")
-                worker.signal(signal.SIGCONT)
-                answer = await asked.rest(head)
-                assert failing_ending(answer) == "worker_lost"
-                await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
-                assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
-                await system.check_log(runs=1)
-                await until(lambda: served(system))
+        head = await under_way(system, asked)
+        worker.signal(signal.SIGSTOP)
+        async with real_process("worker", relayed(system.demo, redis_server)):
+            run = await system.ended_run_of("died")
+            worker.signal(signal.SIGCONT)
+            answer = await asked.rest(head)
+            assert failing_ending(answer) == "worker_lost"
+            await system.demo.stats.wait_until(lambda stats: stats.open_streams == 0)
+            assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
+            await system.check_log(runs=1)
+            await until(lambda: served(system))
 
 
 async def test_a_worker_that_slept_past_its_lease_claims_no_success(redis_server: RedisServer) -> None:
     """Nobody took its runs over, so that its ends are accepted: the audit counts what the clients saw all the same."""
-    async with (
-        demo_site() as demo,
-        real_process("worker", relayed(demo, redis_server)) as worker,
-        real_process("edge", relayed(demo, redis_server)) as edge,
-        eyes(demo, edge, at(redis_server)) as system,
-    ):
-        await worker.wait_line("process.started")
+    async with apart(redis_server) as (worker, _, system):
         async with trio.open_nursery() as nursery:
             for _ in range(8):
                 nursery.start_soon(partial(system.client.ask, "[[chunks:40]] [[pace:50]]", stream=True))
-            await demo.stats.wait_until(lambda stats: stats.open_streams == 8)
+            await system.demo.stats.wait_until(lambda stats: stats.open_streams == 8)
             worker.signal(signal.SIGSTOP)
         worker.signal(signal.SIGCONT)
         report = await system.check_log(runs=8)
@@ -199,20 +199,14 @@ async def test_a_worker_that_slept_past_its_lease_claims_no_success(redis_server
 
 
 async def test_a_worker_ends_the_runs_of_a_killed_edge(redis_server: RedisServer) -> None:
-    async with (
-        demo_site() as demo,
-        real_process("worker", relayed(demo, redis_server)) as worker,
-        real_process("edge", relayed(demo, redis_server)) as edge,
-        eyes(demo, edge, at(redis_server)) as system,
-    ):
-        await worker.wait_line("process.started")
+    async with apart(redis_server) as (_, edge, system):
         async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
             await asked.head()
             await asked.read_until(lambda body: b"-00003" in body)
             await edge.kill()
         run = await system.ended_run_of("died")
         assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.EDGE_LOST)
-        await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
+        await system.demo.stats.wait_until(lambda stats: stats.open_streams == 0)
         await system.check_log(runs=1)
 
 
