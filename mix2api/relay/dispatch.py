@@ -156,21 +156,27 @@ class RelayDispatch:
 
         Raises:
             Overloaded: the shard has no owner.
-            StoreUnavailable: Redis is away; nothing was accepted.
+            StoreUnavailable: Redis is away; as far as is known, nothing was accepted.
         """
         session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
+        owner = None
         try:
             with self._store.patience():
-                return await self._put(submission, session_id)
+                owner = await self._owner(shard_of(session_id))
+                return await self._put(submission, session_id, owner)
             raise StoreUnavailable  # the wait was cut short
         except StoreUnavailable as fault:
             if not isinstance(fault, NoDescriptor):
                 self._log.refused(1)
+            if owner is not None:
+                # The turn may stand in the inbox all the same. If it runs, the audit has to know what its client was told.
+                run_id, told = submission.run_id, EndReason.UNAVAILABLE
+                given = GivenEnding(session_id, run_id, submission.request_id, Receipt.ERROR_WRITTEN, told)
+                self._log.receipt(given)
             raise
 
-    async def _put(self, submission: Submission, session_id: SessionId) -> Replies:
+    async def _put(self, submission: Submission, session_id: SessionId, owner: ProcessId) -> Replies:
         shard = shard_of(session_id)
-        owner = await self._owner(shard)
         run = self._enter(submission, session_id, owner)
         try:
             window_bytes = self._options.backlog_bytes
