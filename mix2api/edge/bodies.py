@@ -4,7 +4,7 @@ from typing import Final, Protocol
 
 import trio
 
-from mix2api.edge.framing import framing_of
+from mix2api.edge.framing import Framing
 from mix2api.errors import BodyTooLarge, RequestTimeout
 
 DRAIN_BYTES: Final = 64 * 1024 * 1024
@@ -40,7 +40,7 @@ class RequestBody:
     __slots__ = ("_framing", "_length", "_limit", "_source", "received")
 
     def __init__(self, length: int | None, limit: int, source: Source) -> None:
-        self._framing = framing_of(length)
+        self._framing = Framing(length)
         self._length = length or 0
         self._limit = limit
         self._source = source

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.edge.framing import Framing, framing_of
+from mix2api.edge.framing import Framing
 from mix2api.edge.request_head import HEAD_BYTES, HeadTooLong, NotHttp
 
 HEAD = b"POST / HTTP/1.1\r\nhost: edge\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -46,7 +46,7 @@ def fed(framing: Framing, data: bytes, piece: int) -> tuple[bytes, bytes]:
 @pytest.mark.parametrize("trailer", [b"", b"x: y\r\n", b"x: y\r\nz: \r\n"])
 @pytest.mark.parametrize("ahead", [b"", b"GET / HTTP/1.1\r\n", b"\r\n\r\n"])
 def test_a_chunked_body_is_read_however_it_is_cut(trailer: bytes, piece: int, ahead: bytes) -> None:
-    framing = framing_of(None)
+    framing = Framing(None)
     data = b"2;a=b\r\n{}\r\n0c\r\nhello, \r\n\r\n!\r\n0\r\n" + trailer + b"\r\n" + ahead
     assert fed(framing, data, piece) == (b"{}hello, \r\n\r\n!", ahead)
     assert framing.is_whole
@@ -55,7 +55,7 @@ def test_a_chunked_body_is_read_however_it_is_cut(trailer: bytes, piece: int, ah
 @pytest.mark.parametrize("piece", [1, 2, 3, 5, 1000])
 @pytest.mark.parametrize("length", [0, 1, 3, 7])
 def test_a_body_of_known_length_ends_there(length: int, piece: int) -> None:
-    framing = framing_of(length)
+    framing = Framing(length)
     assert framing.is_whole is (length == 0)
     assert fed(framing, b"abcdefg", piece) == (b"abcdefg"[:length], b"abcdefg"[length:])
     assert framing.is_whole
@@ -72,12 +72,12 @@ def test_a_body_of_known_length_ends_there(length: int, piece: int) -> None:
 )
 def test_a_body_whose_end_another_server_may_see_elsewhere_is_refused(data: bytes, piece: int) -> None:
     with pytest.raises(NotHttp):
-        fed(framing_of(None), data + b"GET / HTTP/1.1\r\n", piece)
+        fed(Framing(None), data + b"GET / HTTP/1.1\r\n", piece)
 
 
 @given(st.lists(LINES, max_size=6).map(b"\r\n".join), st.integers(1, 7))
 def test_a_chunked_body_that_is_taken_is_the_same_to_h11(data: bytes, piece: int) -> None:
-    framing = framing_of(None)
+    framing = Framing(None)
     try:
         payload, rest = fed(framing, data, piece)
     except NotHttp:
@@ -97,9 +97,9 @@ def test_a_chunked_body_that_is_taken_is_the_same_to_h11(data: bytes, piece: int
 @pytest.mark.parametrize("line", [b"2;" + b"x" * HEAD_BYTES, b"0\r\n" + b"x: " + b"y" * HEAD_BYTES])
 def test_size_lines_and_trailers_are_bounded(line: bytes, piece: int) -> None:
     with pytest.raises(HeadTooLong):
-        fed(framing_of(None), line, piece)
+        fed(Framing(None), line, piece)
 
 
 def test_many_short_trailers_are_bounded_together() -> None:
     with pytest.raises(HeadTooLong):
-        fed(framing_of(None), b"0\r\n" + b"x: y\r\n" * HEAD_BYTES, 1000)
+        fed(Framing(None), b"0\r\n" + b"x: y\r\n" * HEAD_BYTES, 1000)

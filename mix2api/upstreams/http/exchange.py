@@ -14,8 +14,8 @@ import trio
 from attrs import frozen
 
 from mix2api.clock import Clock
+from mix2api.http_body import BodyDecoder
 from mix2api.upstreams.http import faults
-from mix2api.upstreams.http.body import BodyDecoder
 from mix2api.upstreams.http.connection import Connection, Dialer
 from mix2api.upstreams.http.head import (
     AnswerHead,

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.upstreams.http.body import BodyDecoder, BodyUntilClose, ChunkedBody, SizedBody
+from mix2api.http_body import BodyDecoder, BodyUntilClose, ChunkedBody, SizedBody
 from mix2api.upstreams.http.origin import Origin
 
 HEAD_LIMIT: Final = 32768

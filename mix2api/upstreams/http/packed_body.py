@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from mix2api.http_body import BodyDecoder
 from mix2api.unpacking import DamagedPacking, Unpacker, is_packed, unpacker_for
-from mix2api.upstreams.http.body import BodyDecoder
 from mix2api.upstreams.http.head import AnswerHead, body_of
 
 _READ_BYTES: Final = 4 * 1024 * 1024
@@ -11,7 +11,7 @@ _READ_BYTES: Final = 4 * 1024 * 1024
 
 
 class PackedBody:
-    """The port `mix2api.upstreams.http.body.BodyDecoder` around the framing's own.
+    """The port `mix2api.http_body.BodyDecoder` around the framing's own.
 
     Args:
         framed: takes the framing away.
@@ -26,7 +26,7 @@ class PackedBody:
         self._unpacker = unpacker
         self._left = limit
         self.done = False
-        self.surplus = False
+        self.surplus = b""
         self.malformed = False
         self.oversized = False
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mix2api.upstreams.http.body import BodyUntilClose, ChunkedBody, SizedBody
+from mix2api.http_body import BodyUntilClose, ChunkedBody, SizedBody
 from mix2api.upstreams.http.head import (
     HEAD_LIMIT,
     INTERIM_LIMIT,

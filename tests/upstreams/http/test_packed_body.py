@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
+from mix2api.http_body import BodyDecoder, BodyUntilClose, ChunkedBody, SizedBody
 from mix2api.unpacking import unpacker_for
-from mix2api.upstreams.http.body import BodyDecoder, BodyUntilClose, ChunkedBody, SizedBody
 from mix2api.upstreams.http.head import AnswerHead
 from mix2api.upstreams.http.packed_body import PackedBody, is_unreadable, unpacked_body_of
 
@@ -25,7 +25,7 @@ def test_any_cut_gives_the_same_bytes(step: int) -> None:
     body = packed(SizedBody(len(PACKED)))
     cuts = [*range(0, len(PACKED), step), len(PACKED)]
     assert b"".join(body.feed(PACKED[begin:end]) for begin, end in pairwise(cuts)) == TEXT
-    assert (body.done, body.surplus, body.malformed, body.oversized) == (True, False, False, False)
+    assert (body.done, body.surplus, body.malformed, body.oversized) == (True, b"", False, False)
 
 
 def test_a_body_until_close_is_whole_only_if_its_packing_is() -> None:

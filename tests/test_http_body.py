@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.upstreams.http.body import BodyUntilClose, ChunkedBody, SizedBody
+from mix2api.http_body import BodyUntilClose, ChunkedBody, SizedBody
 
 
 def fed(body: ChunkedBody | SizedBody, data: bytes, cuts: list[int]) -> bytes:

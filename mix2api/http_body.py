@@ -1,23 +1,22 @@
-"""The three ways in which an HTTP/1.1 answer's body is framed, sans-IO: raw bytes in, payload bytes out.
+"""The three ways in which the body of an HTTP/1.1 message is framed, sans-IO: raw bytes in, payload bytes out.
 
-Strict where a mistake could hide a cut or a smuggled answer, and written for one call per socket read: chunk by chunk
-through h11 costs several times as much (ADR 4). Source: RFC 9112, 6 and 7.
+The edge reads requests with it, and the client of upstreams reads answers. It is strict where two readers could see the
+body end at two places: lines end in CRLF, and only a whole trailer ends a chunked body. It is written for one call per
+socket read: chunk by chunk through h11 costs several times as much (ADR 4). Source: RFC 9112, 6 and 7.
 """
 
 import re
 from typing import Final, Protocol
 
-_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_SIZE_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00\r\n]*)?\r\n")
 """Blanks as RFC 9112, 7.1.1 allows them, and before the line's end, where old servers pad. Fifteen digits are an exabyte; sixteen would not fit a signed machine word."""
-_SIZE_LINE_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,15}[ \t]*(?:;[^\r\n]*)?\r?)?")
-_TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*")
+_SIZE_LINE_BEGUN: Final = re.compile(rb"(?:[0-9A-Fa-f]{1,15}[ \t]*(?:;[^\x00\r\n]*)?\r?)?")
+_TRAILER: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n\x0b\x0c]*")
 """A header field (RFC 9110, 5.5 and 5.6.2), without line folding, which that RFC forbids."""
 _LINE_LIMIT: Final = 4096
-"""Bytes of a chunk's size line with its extensions; real ones have ten."""
+"""Bytes of a chunk's size line in an answer; real ones have ten."""
 _TRAILER_LIMIT: Final = 65536
-"""Bytes of all trailers, which are read over: as many fields as fit into it take 12 ms."""
-
-
+"""Bytes of all trailers of an answer: as many fields as fit into it take 12 ms."""
 _MANY_BYTES: Final = 1024
 """Of one read: a dozen chunks of a hurried site. From there on it is cheaper to cut them all in one call."""
 _SIZES: Final = re.compile(rb"[0-9A-Fa-f]{1,15}(?: [0-9A-Fa-f]{1,15})*")
@@ -28,8 +27,9 @@ class BodyDecoder(Protocol):
 
     done: bool
     """The last byte has been seen."""
-    surplus: bool
-    """Bytes came behind the last one: the connection cannot be used again."""
+    surplus: bytes
+    """What came behind the last byte: a client's next request. A server has nothing to say there, so its connection cannot
+    be used again."""
     malformed: bool
     """The bytes are not framed as the head said; nothing more can be read. No exception, because what stood before
     the mistake is payload still, however the bytes were cut."""
@@ -57,7 +57,7 @@ class SizedBody:
     def __init__(self, length: int) -> None:
         self._left = length
         self.done = length == 0
-        self.surplus = False
+        self.surplus = b""
         self.malformed = False
         self.oversized = False
 
@@ -65,7 +65,7 @@ class SizedBody:
         """Takes what the socket gave and gives what of it belongs to the body."""
         left = self._left - len(data)
         if left < 0:
-            self.surplus = True
+            self.surplus = data[self._left :]
             data = data[: self._left]
             left = 0
         self._left = left
@@ -84,7 +84,7 @@ class BodyUntilClose:
 
     def __init__(self) -> None:
         self.done = False
-        self.surplus = False
+        self.surplus = b""
         self.malformed = False
         self.oversized = False
 
@@ -99,27 +99,36 @@ class BodyUntilClose:
 
 
 class ChunkedBody:
-    """A body in chunks."""
+    """A body in chunks. Trailers are read over.
+
+    Args:
+        line_limit: bytes of a chunk's size line with its extensions.
+        trailer_limit: bytes of all trailers.
+    """
 
     __slots__ = (
         "_held",
         "_in_trailers",
         "_left",
+        "_line_limit",
         "_trailer_bytes",
+        "_trailer_limit",
         "done",
         "malformed",
         "oversized",
         "surplus",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, line_limit: int = _LINE_LIMIT, trailer_limit: int = _TRAILER_LIMIT) -> None:
+        self._line_limit = line_limit
+        self._trailer_limit = trailer_limit
         self._held = b""
         self._left = 0
         """Bytes of the present chunk that are still to come, its line end included."""
         self._in_trailers = False
         self._trailer_bytes = 0
         self.done = False
-        self.surplus = False
+        self.surplus = b""
         self.malformed = False
         self.oversized = False
 
@@ -175,7 +184,7 @@ class ChunkedBody:
 
     def _hold_size_line(self, rest: bytes) -> None:
         """Keeps the begin of a size line until the rest of it comes."""
-        self.oversized = len(rest) > _LINE_LIMIT
+        self.oversized = len(rest) > self._line_limit
         self.malformed = self.oversized or _SIZE_LINE_BEGUN.fullmatch(rest) is None
         self._held = rest
 
@@ -184,17 +193,19 @@ class ChunkedBody:
         while (end := data.find(b"\r\n", at)) >= 0:
             if end == at:
                 self.done = True
-                self.surplus = end + 2 < len(data)
+                self.surplus = data[end + 2 :]
                 return
             if _TRAILER.fullmatch(data, at, end) is None:
                 self.malformed = True
                 return
             self._trailer_bytes += end - at
             at = end + 2
-            if self._trailer_bytes > _TRAILER_LIMIT:
+            if self._trailer_bytes > self._trailer_limit:
                 break
         self._held = data[at:]
-        self.oversized = self.malformed = self._trailer_bytes + len(self._held) > _TRAILER_LIMIT
+        self.oversized = self._trailer_bytes + len(self._held) > self._trailer_limit
+        # An LF without its CR is refused at once: what else belongs to the line may never come.
+        self.malformed = self.oversized or b"\n" in self._held
 
 
 def _plain_chunks(data: bytes) -> list[bytes] | None:
