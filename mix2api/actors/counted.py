@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from mix2api.actors.translation import Translation
-from mix2api.sessions.worker_port import Ended, EndedUsage
+from mix2api.sessions.worker_port import Ended
 from mix2api.wire.turn import Turn
 from mix2api.wire.usage_estimate import estimated_usage
 
@@ -20,11 +20,5 @@ def counted(ended: Ended, turn: Turn, translation: Translation) -> Ended:
     """
     if turn.stream and not turn.include_usage:
         return ended
-    counts = estimated_usage(turn, translation.tally.content_bytes, translation.answer.thought_chars)
-    usage = EndedUsage(
-        prompt_tokens=counts.prompt_tokens,
-        completion_tokens=counts.completion_tokens,
-        total_tokens=counts.total_tokens,
-        reasoning_tokens=counts.reasoning_tokens,
-    )
+    usage = estimated_usage(turn, translation.tally.content_bytes, translation.answer.thought_chars)
     return replace(ended, usage=usage)

@@ -31,7 +31,7 @@ SCHEMA_VERSION: Final = 1
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Token counts as the upstream gave them (OpenAI's `usage`)."""
+    """Token counts (OpenAI's `usage`), all ≥ 0: in an event as the upstream gave them, for a client perhaps estimated."""
 
     prompt_tokens: int
     completion_tokens: int

@@ -11,7 +11,7 @@ from mix2api.endings import ENDINGS, Words, status_of
 from mix2api.events.kinds import End
 from mix2api.redaction import redact_text
 from mix2api.sessions.attribution import Cause, http_status
-from mix2api.sessions.worker_port import Ended, EndedUsage
+from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import SUCCESSES, Detail, EndReason
 
 _BY_DETAIL: Final[dict[str, Words]] = {
@@ -75,7 +75,7 @@ def ended_reply(
             http_status=end.http_status,
             upstream_status=end.upstream_status,
             finish_reason=end.finish_reason,
-            usage=_usage_of(end),
+            usage=end.usage,
             acked=acked,
         )
     words = _words_for(end)
@@ -85,7 +85,7 @@ def ended_reply(
         detail=end.detail,
         http_status=end.http_status,
         upstream_status=end.upstream_status,
-        usage=_usage_of(end),
+        usage=end.usage,
         message=_message(words.message, redact_text(upstream_says), asked_s),
         error_type=words.type,
         error_code=words.code,
@@ -132,17 +132,4 @@ def refused(
         error_type=words.type,
         error_code=words.code,
         retry_after_s=words.retry_after_s if retry_after_s is None else retry_after_s,
-    )
-
-
-def _usage_of(end: End) -> EndedUsage | None:
-    usage = end.usage
-    if usage is None:
-        return None
-    return EndedUsage(
-        prompt_tokens=usage.prompt_tokens,
-        completion_tokens=usage.completion_tokens,
-        total_tokens=usage.total_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cached_tokens=usage.cached_tokens,
     )

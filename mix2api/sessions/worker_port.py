@@ -9,6 +9,7 @@ from typing import Protocol
 from attrs import field, frozen
 from msgspec import Struct
 
+from mix2api.events.kinds import Usage
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.resolution import Reason
@@ -60,16 +61,6 @@ class ToolCallDelta(Struct, frozen=True, tag="tool_call", omit_defaults=True):
     name: str | None = None
 
 
-class EndedUsage(Struct, frozen=True, omit_defaults=True):
-    """Token counts for the client's `usage`."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    reasoning_tokens: int = 0
-    cached_tokens: int = 0
-
-
 class Ended(Struct, frozen=True, tag="ended", kw_only=True, omit_defaults=True):
     """The run is over: always the last reply. With a success the finish follows, else the failing ending.
 
@@ -82,7 +73,7 @@ class Ended(Struct, frozen=True, tag="ended", kw_only=True, omit_defaults=True):
     """What the client gets if nothing was sent yet."""
     upstream_status: int | None = None
     finish_reason: FinishReason | None = None
-    usage: EndedUsage | None = None
+    usage: Usage | None = None
     message: str = ""
     """For the client: redacted, at most 500 characters; empty with a success."""
     error_type: str = "server_error"

@@ -7,11 +7,12 @@ be joined: everything that is pending leaves in one write.
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from attrs import define, field, frozen
 
+from mix2api.events.kinds import Usage
 from mix2api.vocabulary import FinishReason, RunId
 from mix2api.wire.error_answer import DONE, error_frame
 from mix2api.wire.roomy import json_of, room_for
@@ -36,47 +37,7 @@ def _pieces(text: str) -> Iterator[str]:
     return (text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS))
 
 
-class TokenCounts(Protocol):
-    """The counts of `usage`, all ≥ 0 (`EndedUsage` and the event's `Usage` both have them)."""
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens of the request."""
-        ...
-
-    @property
-    def completion_tokens(self) -> int:
-        """Tokens of the answer, reasoning among them."""
-        ...
-
-    @property
-    def total_tokens(self) -> int:
-        """As the upstream added them up."""
-        ...
-
-    @property
-    def reasoning_tokens(self) -> int:
-        """Tokens of the answer that were reasoning."""
-        ...
-
-    @property
-    def cached_tokens(self) -> int:
-        """Tokens of the request that the upstream had cached."""
-        ...
-
-
-@frozen
-class _NoCounts:
-    """Nothing is known."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
-    reasoning_tokens: int = 0
-    cached_tokens: int = 0
-
-
-_NO_COUNTS: Final = _NoCounts()
+_NO_COUNTS: Final = Usage(prompt_tokens=0, completion_tokens=0, total_tokens=0)
 
 
 @frozen(kw_only=True)
@@ -153,7 +114,7 @@ class ChunkWriter:
             call |= {"id": call_id, "type": "function"}
         return self._head + b'"tool_calls":' + _encode([call | {"function": function}]) + self._tail
 
-    def finish(self, reason: FinishReason, usage: TokenCounts | None) -> bytes:
+    def finish(self, reason: FinishReason, usage: Usage | None) -> bytes:
         """All that ends a successful stream: finish chunk, usage chunk if asked for, `[DONE]`."""
         end = (
             self._head
@@ -169,7 +130,7 @@ class ChunkWriter:
             )
         return end + DONE
 
-    def failure(self, error: bytes, usage: TokenCounts | None) -> bytes:
+    def failure(self, error: bytes, usage: Usage | None) -> bytes:
         """All that ends a failing stream: error frame, terminal chunk, `[DONE]`.
 
         Args:
@@ -217,7 +178,7 @@ class WholeAnswer:
         else:
             call.arguments.append(arguments)
 
-    def finish(self, reason: FinishReason, usage: TokenCounts | None) -> bytes:
+    def finish(self, reason: FinishReason, usage: Usage | None) -> bytes:
         """The `chat.completion` object."""
         word = finish_word(reason, legacy=self._frame.legacy_functions)
         choice = {"index": 0, "message": self._message(), "logprobs": None, "finish_reason": word}
@@ -263,7 +224,7 @@ def finish_word(reason: FinishReason, *, legacy: bool) -> str:
     return "function_call" if legacy and reason is FinishReason.TOOL_CALLS else reason.value
 
 
-def usage_object(usage: TokenCounts | None) -> dict[str, Any]:
+def usage_object(usage: Usage | None) -> dict[str, Any]:
     """OpenAI's `usage`: always an object of whole numbers. Only an edge whose worker is of an older version knows none."""
     if usage is None:
         usage = _NO_COUNTS

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
-from attrs import frozen
 
+from mix2api.events.kinds import Usage
 from mix2api.wire.turn import TEXT_PARTS, Message, Turn
 
 _BYTES_A_TOKEN: Final = 4
@@ -19,22 +19,7 @@ _PART_TOKENS: Final = 765
 """Of a part that is no text: a picture of 1024 by 1024 at high detail, by OpenAI's rule."""
 
 
-@frozen(kw_only=True)
-class EstimatedUsage:
-    """The counts of `usage`."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    reasoning_tokens: int = 0
-    cached_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Both together."""
-        return self.prompt_tokens + self.completion_tokens
-
-
-def estimated_usage(turn: Turn, answer_bytes: int, reasoning_chars: int) -> EstimatedUsage:
+def estimated_usage(turn: Turn, answer_bytes: int, reasoning_chars: int) -> Usage:
     """The estimate for a turn and its answer.
 
     Args:
@@ -43,11 +28,13 @@ def estimated_usage(turn: Turn, answer_bytes: int, reasoning_chars: int) -> Esti
         reasoning_chars: characters of the reasoning.
     """
     tools = len(msgspec.json.encode(turn.tools)) if turn.tools else 0
-    prompt = sum(map(_message_tokens, turn.messages)) + _tokens(tools)
+    prompt = max(1, sum(map(_message_tokens, turn.messages)) + _tokens(tools))
     completion = _tokens(answer_bytes)
-    reasoning = min(completion, _tokens(reasoning_chars))
-    return EstimatedUsage(
-        prompt_tokens=max(1, prompt), completion_tokens=completion, reasoning_tokens=reasoning
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion,
+        reasoning_tokens=min(completion, _tokens(reasoning_chars)),
     )
 
 

@@ -18,10 +18,11 @@ from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.edge.server import GRACE_S, ServerOptions, serve
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
+from mix2api.events.kinds import Usage
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.resolution import Reuse, SessionIndex
-from mix2api.sessions.worker_port import Accepted, Ended, EndedUsage, Reply, TextDelta
+from mix2api.sessions.worker_port import Accepted, Ended, Reply, TextDelta
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.store_watch import Silence, StoreWatch
 from mix2api.vocabulary import EndReason, FinishReason, ProcessId, Shard
@@ -32,7 +33,7 @@ SESSION = "ses_0001abcdefghijklmnopqrstuv_0123456789abcdef"
 OPTIONS = EdgeOptions(
     process=ProcessId("p_test"), version="0.0", models=("mix/one", "mix/two"), bearer_token=TOKEN
 )
-USAGE = EndedUsage(prompt_tokens=3, completion_tokens=2, total_tokens=5)
+USAGE = Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5)
 ACCEPTED = Accepted(session_id=SESSION, resolution="fresh", reason="no_history")
 STOPPED = Ended(end_reason=EndReason.STOP, finish_reason=FinishReason.STOP, usage=USAGE)
 FAILED = Ended(

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.edge.rendering import StreamRenderer, collect, finish_reason_of, receipt_of
+from mix2api.events.kinds import Usage
 from mix2api.sessions.worker_port import (
     Accepted,
     Ended,
-    EndedUsage,
     ReasoningDelta,
     Reply,
     TextDelta,
@@ -23,7 +23,7 @@ from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 COUNTS = st.integers(0, 10**6)
 USAGES = st.none() | st.builds(
-    EndedUsage, prompt_tokens=COUNTS, completion_tokens=COUNTS, total_tokens=COUNTS, reasoning_tokens=COUNTS
+    Usage, prompt_tokens=COUNTS, completion_tokens=COUNTS, total_tokens=COUNTS, reasoning_tokens=COUNTS
 )
 DELTAS = st.builds(TextDelta, TEXTS) | st.builds(ReasoningDelta, TEXTS)
 

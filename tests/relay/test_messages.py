@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from actor_parts import session_id, submission, turn
 
+from mix2api.events.kinds import Usage
 from mix2api.relay.messages import (
     Hangup,
     HeadersLeft,
@@ -21,7 +22,7 @@ from mix2api.relay.messages import (
     encode_mail,
     encode_turn,
 )
-from mix2api.sessions.worker_port import Accepted, Ended, EndedUsage, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Digest, EndReason, FinishReason, Retirement
 
 MAILS: list[Mail] = [
@@ -43,7 +44,7 @@ MAILS: list[Mail] = [
             Ended(
                 end_reason=EndReason.STOP,
                 finish_reason=FinishReason.STOP,
-                usage=EndedUsage(prompt_tokens=1, completion_tokens=2, total_tokens=3),
+                usage=Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3),
             ),
         ],
     ),

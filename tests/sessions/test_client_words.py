@@ -4,9 +4,8 @@ import pytest
 from msgspec.structs import replace
 from session_scripts import RUN, USAGE
 
-from mix2api.events.kinds import End
+from mix2api.events.kinds import End, Usage
 from mix2api.sessions.client_words import LONGEST_RETRY_S, ended_reply, refused, status_of_failure
-from mix2api.sessions.worker_port import EndedUsage
 from mix2api.vocabulary import SUCCESSES, Detail, EndReason, FinishReason
 
 GOOD = End(
@@ -25,7 +24,7 @@ FAILED = replace(GOOD, end_reason=EndReason.TIMEOUT, detail="idle", http_status=
 def test_a_success_has_finish_and_usage_and_no_words() -> None:
     reply = ended_reply(GOOD)
     assert (reply.finish_reason, reply.message, reply.error_code) == (FinishReason.STOP, "", None)
-    assert reply.usage == EndedUsage(prompt_tokens=5, completion_tokens=7, total_tokens=12)
+    assert reply.usage == Usage(prompt_tokens=5, completion_tokens=7, total_tokens=12)
 
 
 def test_without_usage_there_is_none() -> None:
