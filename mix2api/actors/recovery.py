@@ -18,9 +18,9 @@ from mix2api.events.kinds import End, Event, Request, SessionNote
 from mix2api.events.log import Append, Closing, EventLog, OpenRun, Outcome
 from mix2api.sessions.commands import RecoverRun
 from mix2api.sessions.decide import decide
-from mix2api.sessions.evolve import IllegalEvent, fold
-from mix2api.sessions.snapshot import decode_snapshot
-from mix2api.sessions.state import VACANT, SessionState
+from mix2api.sessions.evolve import IllegalEvent
+from mix2api.sessions.snapshot import state_of
+from mix2api.sessions.state import SessionState
 from mix2api.store.open_runs import OpenEntry
 from mix2api.vocabulary import ClientName, EndReason, ProcessId, RequestId, RunId, SessionWord, Shard
 
@@ -164,11 +164,10 @@ class Recovery:
     async def _read(self, run: OpenRun) -> tuple[SessionState | None, Request | None]:
         try:
             history = await self._log.history(run.session_id)
-            start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
-            events = [recorded.event for recorded in history.recorded]
-            state = fold(events, start)
+            state = state_of(history)
         except (UnreadableEvent, IllegalEvent):
             return None, None
+        events = (recorded.event for recorded in history.recorded)
         request = next(
             (event for event in events if isinstance(event, Request) and event.run_id == run.run_id), None
         )

@@ -17,9 +17,9 @@ from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sealing import UnsealError
-from mix2api.sessions.evolve import IllegalEvent, fold
+from mix2api.sessions.evolve import IllegalEvent
 from mix2api.sessions.resolution import Reason
-from mix2api.sessions.snapshot import decode_snapshot
+from mix2api.sessions.snapshot import state_of
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import Detail, EndReason, Retirement, RunId, SessionId
@@ -272,9 +272,7 @@ class SessionActor:
 
     async def _read(self) -> SessionState:
         try:
-            history = await self._env.log.history(self.session_id)
-            start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
-            state = fold((recorded.event for recorded in history.recorded), start)
+            state = state_of(await self._env.log.history(self.session_id))
             self._check_seals(state)
         except (UnreadableEvent, IllegalEvent, UnsealError) as fault:
             raise SessionMiss(Reason.SCHEMA_FALLBACK) from fault

@@ -11,9 +11,8 @@ from mix2api.clock import Clock
 from mix2api.events.codec import UnreadableEvent
 from mix2api.identity import shard_of
 from mix2api.relay.messages import Retire, Retired, decode_mail, encode_mail
-from mix2api.sessions.evolve import IllegalEvent, fold
-from mix2api.sessions.snapshot import decode_snapshot
-from mix2api.sessions.state import VACANT
+from mix2api.sessions.evolve import IllegalEvent
+from mix2api.sessions.snapshot import state_of
 from mix2api.store.opening import Store
 from mix2api.vocabulary import ProcessId, Retirement, SessionId
 
@@ -100,9 +99,7 @@ async def _asked(store: Store, session_id: SessionId, owner: ProcessId) -> Retir
 
 async def _by_ourselves(store: Store, session_id: SessionId) -> Retirement:
     try:
-        history = await store.log.history(session_id)
-        start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
-        state = fold((recorded.event for recorded in history.recorded), start)
+        state = state_of(await store.log.history(session_id))
     except (UnreadableEvent, IllegalEvent):
         return Retirement.UNREADABLE
     return await retire(store.log, session_id, state)

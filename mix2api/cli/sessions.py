@@ -15,8 +15,8 @@ from mix2api.clock import Clock, SystemClock
 from mix2api.errors import ConfigurationError
 from mix2api.events.codec import UnreadableEvent
 from mix2api.identity import is_session_id
-from mix2api.sessions.evolve import IllegalEvent, fold
-from mix2api.sessions.snapshot import decode_snapshot
+from mix2api.sessions.evolve import IllegalEvent
+from mix2api.sessions.snapshot import state_of
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
@@ -168,9 +168,7 @@ async def _seen(store: Store, window_ms: int) -> dict[SessionId, _Seen]:
 async def _state(store: Store, session_id: SessionId) -> SessionState | None:
     """None where the log cannot be read: the session is shown as such."""
     try:
-        history = await store.log.history(session_id)
-        start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
-        return fold((recorded.event for recorded in history.recorded), start)
+        return state_of(await store.log.history(session_id))
     except (UnreadableEvent, IllegalEvent):
         return None
 

@@ -1,12 +1,14 @@
-"""A session's state as bytes and back, so that a cold session need not fold its whole log."""
+"""A session's state as bytes and back, so that a cold session need not fold its whole log; and the state that a log tells."""
 
 from typing import Any
 
 import msgspec
 
 from mix2api.events.codec import UnreadableEvent
+from mix2api.events.log import History
 from mix2api.events.versions import CURRENT, SNAPSHOT, Schema
-from mix2api.sessions.state import SessionState
+from mix2api.sessions.evolve import fold
+from mix2api.sessions.state import VACANT, SessionState
 
 
 class _Document(msgspec.Struct):
@@ -42,3 +44,14 @@ def decode_snapshot(data: bytes, schema: Schema = CURRENT) -> SessionState:
         raise
     except (ValueError, TypeError, KeyError, RecursionError, msgspec.MsgspecError) as fault:
         raise UnreadableEvent("damaged") from fault
+
+
+def state_of(history: History) -> SessionState:
+    """The state that a session's log tells: its snapshot, and the events behind it. Vacant where it has neither.
+
+    Raises:
+        UnreadableEvent: as `decode_snapshot`.
+        mix2api.sessions.evolve.IllegalEvent: an event that cannot follow, which is damage.
+    """
+    start = VACANT if history.snapshot is None else decode_snapshot(history.snapshot)
+    return fold((recorded.event for recorded in history.recorded), start)

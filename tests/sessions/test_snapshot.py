@@ -4,11 +4,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from session_scripts import RUN, accept, chunk, good_run, state_after
+from session_scripts import RUN, accept, chunk, events_of, good_run, state_after
 
 from mix2api.events.codec import UnreadableEvent
+from mix2api.events.kinds import Event
+from mix2api.events.log import History, Recorded
 from mix2api.events.versions import SNAPSHOT, Schema, unchanged
-from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
+from mix2api.sessions.evolve import fold
+from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot, state_of
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.vocabulary import ChunkKind, Context, EndReason, Sealed
 
@@ -85,3 +88,21 @@ def test_an_older_version_s_snapshot_is_brought_up() -> None:
     assert decode_snapshot(b'{"v":1,"state":{"runs":3}}', schema).turns == 3
     assert decode_snapshot(b'{"v":2,"state":{"turns":3}}', schema).turns == 3
     assert decode_snapshot(b'{"v":3,"state":{"turns":3}}', schema).turns == 3
+
+
+def logged(snapshot: bytes | None, events: list[Event]) -> History:
+    recorded = [Recorded(position=f"{number}-0", event=event) for number, event in enumerate(events, 1)]
+    return History(snapshot=snapshot, recorded=tuple(recorded))
+
+
+def test_the_state_of_a_log_is_its_snapshot_and_the_events_behind_it() -> None:
+    events = events_of(good_run())
+    folded = state_of(logged(None, events))
+    assert folded == fold(events)
+    for place in range(1, len(events)):
+        snapshot = encode_snapshot(fold(events[:place]))
+        assert state_of(logged(snapshot, events[place:])) == folded
+
+
+def test_an_empty_log_tells_a_vacant_session() -> None:
+    assert state_of(History(snapshot=None)) == VACANT
