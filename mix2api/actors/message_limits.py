@@ -4,11 +4,10 @@ By default there are no limits: the model's budget decides what fits.
 """
 
 from mix2api.actors.environment import ActorOptions
-from mix2api.sessions.canonical import RESULT_ROLES
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.tools.instruction import selected
 from mix2api.tools.results import shortened, text_chars
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import RESULT_ROLES, Message
 
 
 def newest(messages: list[Message], limit: int) -> list[Message]:

@@ -20,13 +20,12 @@ from mix2api.actors.message_limits import (
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import Request, ToolResult
 from mix2api.sealing import Seal
-from mix2api.sessions.canonical import RESULT_ROLES
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.steps import Steps
 from mix2api.vocabulary import RunId, SessionId
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import RESULT_ROLES, Message
 
 _RESULTS: Final = 256
 """Results that are digested in one step: 8 ms."""

@@ -14,7 +14,7 @@ from mix2api.budget.images import ImageRule, image_tokens
 from mix2api.budget.tokenizers import Tokenizer
 from mix2api.tools.instruction import for_now, standing
 from mix2api.tools.offer import FunctionTool, Offer
-from mix2api.wire.turn import TEXT_PARTS, Message, MessageToolCall
+from mix2api.wire.turn import Message, MessageToolCall, is_text
 
 MESSAGE_TOKENS: Final = 3
 """A message's frame, its role included in them but for the word itself."""
@@ -74,10 +74,9 @@ class MessageCounter:
         return total if call.custom is None else total + count(_json(call.custom))
 
     def _part(self, part: Mapping[str, Any]) -> int:
-        kind, text = part.get("type"), part.get("text")
-        if kind in TEXT_PARTS and isinstance(text, str):
-            return self.tokenizer.count(text)
-        if kind in _IMAGES:
+        if is_text(part):
+            return self.tokenizer.count(part["text"])
+        if part.get("type") in _IMAGES:
             return image_tokens(part, self.images)
         return self.tokenizer.count(_json(part))  # a file or a sound: nobody's rule, so by its JSON
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mix2api.wire.turn import TEXT_PARTS, Message
+from mix2api.wire.turn import Message, is_text
 
 _HEAD_TENTHS: Final = 6
 _EDGE: Final = 64
@@ -35,15 +35,11 @@ def shortened(message: Message, limit: int) -> Message:
         if len(content) <= limit:
             return message
         return msgspec.structs.replace(message, content=head_and_tail(content, limit))
-    texts = [part for part in content or () if _is_text(part)]
+    texts = [part for part in content or () if is_text(part)]
     text = "\n".join(part["text"] for part in texts)
     if len(text) <= limit:
         return message
     return msgspec.structs.replace(message, content=_one_text(content or [], head_and_tail(text, limit)))
-
-
-def _is_text(part: dict[str, Any]) -> bool:
-    return part.get("type") in TEXT_PARTS and isinstance(part.get("text"), str)
 
 
 def _one_text(parts: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
@@ -51,7 +47,7 @@ def _one_text(parts: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     placed = False
     for part in parts:
-        if not _is_text(part):
+        if not is_text(part):
             made.append(part)
         elif not placed:
             made.append(part | {"text": text})

@@ -20,8 +20,7 @@ from mix2api.budget.fates import SHORTENINGS, Fate, TrimReason
 from mix2api.budget.shortening import shortened
 from mix2api.budget.summary import SummaryBounds, summary_of
 from mix2api.budget.units import Unit, UnitKind, units_of
-from mix2api.sessions.canonical import RESULT_ROLES
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import RESULT_ROLES, Message
 
 Measure = Callable[[Message], int]
 """The tokens of one message with its frame."""

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from attrs import evolve, frozen
 
-from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instructions
-from mix2api.wire.turn import Message
+from mix2api.sessions.canonical import answer_piece, leading_instructions
+from mix2api.wire.turn import RESULT_ROLES, Message
 
 
 class UnitKind(StrEnum):

@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from mix2api.wire.turn import TEXT_PARTS, FunctionCall, Message, MessageToolCall
+from mix2api.wire.turn import RESULT_ROLES, FunctionCall, Message, MessageToolCall, is_text
 
 _LEADING: Final = frozenset({"system", "developer"})
-RESULT_ROLES: Final = frozenset({"tool", "function"})
 _TAGS: Final = {"user": b"u", "system": b"s", "developer": b"s"}
 _THOUGHTS: Final = frozenset({"thinking", "reasoning", "redacted_thinking"})
 _IMAGES: Final = frozenset({"image_url", "input_image"})
@@ -159,10 +158,9 @@ def _split(
     others: list[tuple[int, bytes]] = []
     place = counted = 0
     for part in content:
-        kind, text = part.get("type"), part.get("text")
-        if kind in TEXT_PARTS and isinstance(text, str):
-            texts.append(text)
-        elif kind not in left_out:
+        if is_text(part):
+            texts.append(part["text"])
+        elif part.get("type") not in left_out:
             place += sum(map(_solid_chars, texts[counted:]))
             counted = len(texts)
             others.append((place, _part(part)))

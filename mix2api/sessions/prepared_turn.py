@@ -9,10 +9,10 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
-from mix2api.sessions.canonical import RESULT_ROLES, answer_piece, leading_instructions
+from mix2api.sessions.canonical import answer_piece, leading_instructions
 from mix2api.tools.offer import NO_OFFER, Offer, offer_of
 from mix2api.tools.results import names_of_calls
-from mix2api.wire.turn import Message, Turn
+from mix2api.wire.turn import RESULT_ROLES, Message, Turn
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,7 @@ from mix2api.tools.choice import CallMode
 from mix2api.tools.ids import short_id
 from mix2api.tools.offer import FunctionTool, Offer
 from mix2api.tools.results import names_of_calls, result_key
-from mix2api.wire.turn import TEXT_PARTS, FunctionCall, Message, MessageToolCall, Turn
+from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Turn, is_text
 
 
 class InstructionPlace(StrEnum):
@@ -147,8 +147,7 @@ def text_of(message: Message) -> str:
     """A message's text; parts that are not text say nothing here."""
     if message.content is None or isinstance(message.content, str):
         return message.content or ""
-    texts = (part.get("text") for part in message.content if part.get("type") in TEXT_PARTS)
-    return "\n".join(text for text in texts if isinstance(text, str))
+    return "\n".join(part["text"] for part in message.content if is_text(part))
 
 
 def calls_text(calls: Iterable[MessageToolCall]) -> str:

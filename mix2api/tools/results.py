@@ -12,7 +12,7 @@ import msgspec
 from attrs import define, field, frozen
 
 from mix2api.errors import InvalidRequest
-from mix2api.wire.turn import TEXT_PARTS, Message, MessageToolCall
+from mix2api.wire.turn import Message, MessageToolCall, is_text
 
 MISMATCH: Final = "tool_call_id_mismatch"
 _QUOTED_IDS: Final = 20
@@ -182,10 +182,6 @@ def without_middle(text: str, limit: int) -> str:
     return text[: room - tail] + mark + text[len(text) - tail :]
 
 
-def _is_text(part: dict[str, Any]) -> bool:
-    return part.get("type") in TEXT_PARTS and isinstance(part.get("text"), str)
-
-
 def text_chars(message: Message) -> int:
     """Characters of a message's text, all its parts together."""
     content = message.content
@@ -193,14 +189,14 @@ def text_chars(message: Message) -> int:
 
 
 def _text_chars(parts: list[dict[str, Any]]) -> int:
-    return sum(len(part["text"]) for part in parts if _is_text(part))
+    return sum(len(part["text"]) for part in parts if is_text(part))
 
 
 def _shortened_parts(parts: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
     """All text as one part where the first one stood."""
-    text = "\n".join(part["text"] for part in parts if _is_text(part))
-    kept = [part for part in parts if not _is_text(part)]
-    first = next(place for place, part in enumerate(parts) if _is_text(part))
+    text = "\n".join(part["text"] for part in parts if is_text(part))
+    kept = [part for part in parts if not is_text(part)]
+    first = next(place for place, part in enumerate(parts) if is_text(part))
     return [*kept[:first], parts[first] | {"text": without_middle(text, limit)}, *kept[first:]]
 
 

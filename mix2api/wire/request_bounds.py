@@ -9,7 +9,7 @@ from typing import Final
 
 from mix2api.errors import InvalidRequest
 from mix2api.steps import Steps
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import RESULT_ROLES, Message
 
 VALUES_MAX: Final = 100_000
 """Values in a body, those within others among them: 20 ms to decode at worst. Agents with 2,000 messages and 200 tools send
@@ -24,7 +24,6 @@ side by side, and their results behind them. Each becomes an event of the log.""
 TOOLS_MAX: Final = 1000
 """Tools; OpenAI takes 128."""
 
-_RESULT_ROLES: Final = frozenset({"tool", "function"})
 _SLICE_BYTES: Final = 65_536
 """Bytes of a body that are read in one step: 3 ms if every second one is an escape."""
 _TOKENS: Final = 1000
@@ -101,7 +100,7 @@ def _newest_results(messages: list[Message]) -> int:
     for message in reversed(messages):
         if message.tool_calls or message.function_call is not None or _is_answer(message):
             break
-        count += message.role in _RESULT_ROLES
+        count += message.role in RESULT_ROLES
     return count
 
 

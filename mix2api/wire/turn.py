@@ -4,6 +4,7 @@ Structs, not attrs, because a turn also travels between processes: as JSON, seal
 this module may be logged, or written to Redis in clear.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from msgspec import Struct, field
@@ -12,6 +13,13 @@ Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 TEXT_PARTS: Final = frozenset({"text", "input_text", "output_text"})
 """Types of content parts that are text: gateways in front pass the names of OpenAI's Responses through."""
+RESULT_ROLES: Final = frozenset({"tool", "function"})
+"""Roles of messages that are tool results; `function` is the legacy form's."""
+
+
+def is_text(part: Mapping[str, Any]) -> bool:
+    """Whether a content part is text, and has one."""
+    return part.get("type") in TEXT_PARTS and isinstance(part.get("text"), str)
 
 
 class FunctionCall(Struct, frozen=True):

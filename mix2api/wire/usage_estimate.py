@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from mix2api.events.kinds import Usage
-from mix2api.wire.turn import TEXT_PARTS, Message, Turn
+from mix2api.wire.turn import TEXT_PARTS, Message, Turn, is_text
 
 _BYTES_A_TOKEN: Final = 4
 _MESSAGE_TOKENS: Final = 4
@@ -55,9 +55,7 @@ def _message_tokens(message: Message) -> int:
 
 
 def _texts(parts: list[dict[str, Any]]) -> Iterable[str]:
-    return (
-        part["text"] for part in parts if part.get("type") in TEXT_PARTS and isinstance(part.get("text"), str)
-    )
+    return (part["text"] for part in parts if is_text(part))
 
 
 def _size(text: str) -> int:
