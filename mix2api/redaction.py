@@ -203,17 +203,18 @@ _LEAVES: Final = 5
 
 def place_of(fault: BaseException) -> FaultPlace:
     """Class and place of an exception; of a group: those of its first leaves."""
-    leaves = list(_leaves_of(fault))[:_LEAVES]
+    leaves = list(leaves_of(fault))[:_LEAVES]
     places = [place for leaf in (fault, *leaves[:1]) if (place := _own_frames(leaf.__traceback__))]
     return FaultPlace(
         error="+".join(type(leaf).__name__ for leaf in leaves), at=places[-1] if places else "none"
     )
 
 
-def _leaves_of(fault: BaseException) -> Iterator[BaseException]:
+def leaves_of(fault: BaseException) -> Iterator[BaseException]:
+    """The exceptions that a group holds, at any depth; one that is no group is its own leaf."""
     if isinstance(fault, BaseExceptionGroup):
         for inner in fault.exceptions:
-            yield from _leaves_of(inner)
+            yield from leaves_of(inner)
     else:
         yield fault
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mix2api.errors import ConfigurationError, StoreUnavailable
+from mix2api.redaction import leaves_of
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def plain_faults() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        leaves = list(_leaves(group))
+        leaves = list(leaves_of(group))
         wrong = [str(fault) for fault in leaves if isinstance(fault, ConfigurationError)]
         if wrong:
             raise ConfigurationError("\n".join(wrong)) from None
@@ -31,13 +32,5 @@ def plain_faults() -> Iterator[None]:
 def why_of(group: BaseExceptionGroup[OSError]) -> str:
     """The system's words for the first fault of a group (`Address already in use`)."""
     return next(
-        (fault.strerror for fault in _leaves(group) if isinstance(fault, OSError) and fault.strerror), ""
+        (fault.strerror for fault in leaves_of(group) if isinstance(fault, OSError) and fault.strerror), ""
     )
-
-
-def _leaves(fault: BaseException) -> Iterator[BaseException]:
-    if isinstance(fault, BaseExceptionGroup):
-        for inner in fault.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield fault
