@@ -214,30 +214,6 @@ class Heartbeat:
         )
         return frozenset(process for process, exists in zip(asked, replies, strict=True) if exists)
 
-    async def facts_of(self, process: ProcessId) -> ProcessFacts | None:
-        """What a process says of itself; None if it has no heartbeat, or a damaged one.
-
-        Raises:
-            StoreUnavailable: Redis does not answer.
-        """
-        (flat,) = await self._link.execute(("HGETALL", self._keys.process(process)))
-        if is_damage(flat):
-            return None
-        texts = [part.decode("utf-8", "replace") for part in told([flat])[0]]
-        fields = dict(zip(texts[::2], texts[1::2], strict=True))
-        try:
-            return ProcessFacts(
-                host=fields["host"],
-                version=fields["version"],
-                schema_read=int(fields["schema_read"]),
-                schema_written=int(fields["schema_written"]),
-                channel=fields["channel"],
-                weight=int(fields["weight"]),
-                role=fields["role"],
-            )
-        except (KeyError, ValueError):
-            return None
-
 
 def _version(reply: Reply) -> int | None:
     """The schema version that a heartbeat's field is; None if it is none."""

@@ -5,26 +5,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.errors import ConfigurationError
 from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
-
-_PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""No colon (it divides the parts), no brace (it would move the hash tag)."""
-
-
-def prefix_of(session_prefix: str) -> str:
-    """The deployment's prefix: the first part of `REDIS_SESSION_PREFIX` (`mix2api:session` -> `mix2api`).
-
-    Raises:
-        ConfigurationError: empty, or with characters that keys may not have.
-    """
-    first = session_prefix.partition(":")[0]
-    if _PREFIX.fullmatch(first) is None:
-        raise ConfigurationError(
-            "REDIS_SESSION_PREFIX must begin with 1 to 64 letters, digits, '.', '_' or '-' (like mix2api:session)"
-        )
-    return first
-
 
 _NAME: Final = re.compile(r"[^:]*:(?:\{(s[0-9a-f]+)\}:)?\{?([a-z]+)")
 

@@ -126,14 +126,6 @@ class Leases:
             self._damage.removed(self._keys.epoch(shard))
         return token
 
-    async def renew(self) -> LeaseChange:
-        """Extends what is ours; `lost` is what another has by now.
-
-        Raises:
-            StoreUnavailable: Redis does not answer; nothing is known to have changed.
-        """
-        return await self.acquire(self.held)
-
     async def release(self) -> None:
         """Gives all leases up.
 

@@ -1,9 +1,7 @@
 """Key names: one hash tag per shard, one prefix per deployment."""
 
-import pytest
 
-from mix2api.errors import ConfigurationError
-from mix2api.store.keys import Keys, prefix_of
+from mix2api.store.keys import Keys
 from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
 
 
@@ -30,14 +28,3 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.mail(process) == "mix2api:mail:p_1"
     assert keys.run(Digest("ab")) == "mix2api:run:ab"
     assert keys.deployment() == "mix2api:deployment"
-
-
-def test_the_prefix_is_the_first_part_of_the_setting() -> None:
-    assert prefix_of("mix2api:session") == "mix2api"
-    assert prefix_of("blue") == "blue"
-
-
-@pytest.mark.parametrize("bad", ["", ":session", "a{b}:session", "a b", "x" * 65])
-def test_a_prefix_that_keys_cannot_have_is_refused(bad: str) -> None:
-    with pytest.raises(ConfigurationError, match="REDIS_SESSION_PREFIX"):
-        prefix_of(bad)

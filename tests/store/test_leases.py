@@ -47,7 +47,7 @@ async def test_a_renewal_extends_and_keeps_the_epoch(redis_server: RedisServer) 
         await store.leases.acquire([parts.SHARD])
         token, key = store.leases.token(parts.SHARD), store.keys.lease(parts.SHARD)
         redis_server.command("PEXPIRE", key, 5000)
-        assert await store.leases.renew() == LeaseChange()
+        assert await store.leases.acquire(store.leases.held) == LeaseChange()
         assert store.leases.token(parts.SHARD) == token
         assert 90_000 < redis_server.command("PTTL", key) <= 100_000
 
@@ -57,7 +57,7 @@ async def test_a_lease_that_another_took_is_reported_lost(redis_server: RedisSer
         await store.leases.acquire([Shard(1), Shard(2)])
         redis_server.command("DEL", store.keys.lease(Shard(1)))  # as if it had run out
         await other.leases.acquire([Shard(1)])
-        assert await store.leases.renew() == LeaseChange(lost=frozenset({Shard(1)}))
+        assert await store.leases.acquire(store.leases.held) == LeaseChange(lost=frozenset({Shard(1)}))
         assert store.leases.token(Shard(1)) is None
         await store.leases.release()
         assert await other.post.lease_owner(Shard(1)) == other.process, "nobody gives up what is not theirs"
@@ -68,7 +68,7 @@ async def test_a_lease_that_ran_out_is_taken_again_under_a_new_epoch(redis_serve
         await store.leases.acquire([parts.SHARD])
         first = store.leases.token(parts.SHARD)
         redis_server.command("DEL", store.keys.lease(parts.SHARD))
-        assert await store.leases.renew() == LeaseChange()
+        assert await store.leases.acquire(store.leases.held) == LeaseChange()
         assert store.leases.token(parts.SHARD) != first
 
 
@@ -81,7 +81,7 @@ async def test_a_shard_that_was_in_other_hands_in_between_is_both_lost_and_gaine
         await other.leases.acquire([Shard(1)])
         await other.leases.release()
         one = frozenset({Shard(1)})
-        assert await store.leases.renew() == LeaseChange(gained=one, lost=one)
+        assert await store.leases.acquire(store.leases.held) == LeaseChange(gained=one, lost=one)
 
 
 async def test_in_an_emptied_store_every_shard_is_both_lost_and_gained(redis_server: RedisServer) -> None:
@@ -92,7 +92,7 @@ async def test_in_an_emptied_store_every_shard_is_both_lost_and_gained(redis_ser
         await store.leases.acquire([parts.SHARD])
         redis_server.command("FLUSHALL")
         one = frozenset({parts.SHARD})
-        assert await store.leases.renew() == LeaseChange(gained=one, lost=one)
+        assert await store.leases.acquire(store.leases.held) == LeaseChange(gained=one, lost=one)
         assert store.leases.token(parts.SHARD) != first, "an old token is worth nothing"
 
 
@@ -173,12 +173,12 @@ async def test_a_heartbeat_shows_facts_and_expires(redis_server: RedisServer) ->
         assert not await store.heartbeat.alive(store.process)
         await store.heartbeat.beat()
         assert await store.heartbeat.alive(store.process)
-        assert await store.heartbeat.facts_of(store.process) == store.heartbeat.facts
+        assert redis_server.command("HGET", store.keys.process(store.process), "version") == b"1.2.3"
+        assert redis_server.command("HGET", store.keys.process(store.process), "channel") == b"canary"
         assert (store.heartbeat.facts.version, store.heartbeat.facts.channel) == ("1.2.3", "canary")
         assert 190_000 < redis_server.command("PTTL", store.keys.process(store.process)) <= 200_000
         dead = ProcessId("p_dead")
         assert await store.heartbeat.alive_among([store.process, dead]) == {store.process}
-        assert await store.heartbeat.facts_of(dead) is None
         await store.heartbeat.stop()
         assert not await store.heartbeat.alive(store.process)
 
