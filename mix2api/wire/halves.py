@@ -61,5 +61,9 @@ def with_characters(text: bytes) -> bytes:
     Raises:
         UnicodeDecodeError: they are not UTF-8 for another reason.
     """
-    units = text.decode("utf-8", "surrogatepass").encode("utf-16-le", "surrogatepass")
-    return units.decode("utf-16-le", "replace").encode()
+    return paired(text.decode("utf-8", "surrogatepass")).encode()
+
+
+def paired(text: str) -> str:
+    """The text with a character for each pair of surrogates in it, and U+FFFD for every half."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mix2api.wire.halves import without_halves
+from mix2api.wire.halves import paired, without_halves
 
 _LONGEST: Final = 262_144
 """Bytes of a delta that is taken apart: at most 15 ms, in one step. Deltas are short."""
@@ -71,5 +71,4 @@ def _object_in(payload: bytes) -> dict[str, Any]:
 
 def _frame(kind: str, name: Any, text: str) -> bytes:
     """A delta: of such a frame nothing else is read."""
-    characters = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return msgspec.json.encode({"type": kind, "id": name, "toolCallId": name, _FIELDS[kind]: characters})
+    return msgspec.json.encode({"type": kind, "id": name, "toolCallId": name, _FIELDS[kind]: paired(text)})
