@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mix2api.actors.site_bounds import ANSWER_BYTES, EMPTY_FRAMES_MAX, ENTRIES_MAX
-from mix2api.events.kinds import ToolCall, UpstreamChunk
+from mix2api.events.kinds import UNNUMBERED, ToolCall, UpstreamChunk
 from mix2api.sessions.commands import RecordChunk, RecordToolCall
 from mix2api.vocabulary import ChunkKind, Detail, RunId
 
@@ -100,7 +100,7 @@ class ChunkTally:
     def _enter(self, kind: ChunkKind, first_frame: int, last_frame: int, **facts: Any) -> None:
         chunk = UpstreamChunk(
             run_id=self._run_id,
-            seq=0,
+            seq=UNNUMBERED,
             kind=kind,
             first_frame=first_frame,
             last_frame=last_frame,

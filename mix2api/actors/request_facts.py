@@ -18,7 +18,7 @@ from mix2api.actors.message_limits import (
     tools_withheld,
 )
 from mix2api.actors.turns import PendingTurn
-from mix2api.events.kinds import Request, ToolResult
+from mix2api.events.kinds import UNNUMBERED, Request, ToolResult
 from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState, Stage
@@ -34,13 +34,13 @@ _RESULTS: Final = 256
 def request_event(
     environment: Environment, turn: PendingTurn, state: SessionState, unseen: "Unseen"
 ) -> Request:
-    """The `request` event of a turn (`seq` 0)."""
+    """The `request` event of a turn, unnumbered."""
     submission = turn.submission
     content = submission.turn
     continued = state.stage is not Stage.VACANT
     return Request(
         run_id=submission.run_id,
-        seq=0,
+        seq=UNNUMBERED,
         request_id=submission.request_id,
         at_ms=environment.clock.now_ms(),
         attempt=turn.attempt,
@@ -131,7 +131,7 @@ def _changed(messages: list[Message], sent: list[Message]) -> int:
 
 
 def tool_results(environment: Environment, submission: Submission) -> Steps[tuple[ToolResult, ...]]:
-    """The tool results that came with this turn (`seq` 0), in steps of `_RESULTS`."""
+    """The tool results that came with this turn, unnumbered, in steps of `_RESULTS`."""
     prepared = submission.prepared
     if not prepared.uses_tools:
         return ()
@@ -151,7 +151,7 @@ def _tool_result(message: Message, run_id: RunId, answered: AnsweredCalls, seal:
     text = _text(message)
     return ToolResult(
         run_id=run_id,
-        seq=0,
+        seq=UNNUMBERED,
         tool_call_id=answered.of(message),
         size_bytes=len(text),
         digest=seal.digest(text, "tool_result"),

@@ -31,7 +31,7 @@ from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
 from mix2api.events.audit_entry import end_summary
 from mix2api.events.codec import UnreadableEvent
-from mix2api.events.kinds import End, UpstreamChunk
+from mix2api.events.kinds import UNNUMBERED, End, UpstreamChunk
 from mix2api.events.log import Closing, Outcome, Ticket
 from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
@@ -172,7 +172,11 @@ class Run:
         run_id = self._submission.run_id
         try:
             self._log(
-                [RecordChunk(UpstreamChunk(run_id=run_id, seq=0, kind=ChunkKind.OPEN, at_ms=self._at_ms()))]
+                [
+                    RecordChunk(
+                        UpstreamChunk(run_id=run_id, seq=UNNUMBERED, kind=ChunkKind.OPEN, at_ms=self._at_ms())
+                    )
+                ]
             )
             with self._interrupt:
                 async with self._env.upstream.open(self._upstream_call()) as stream:

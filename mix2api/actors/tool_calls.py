@@ -16,7 +16,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from mix2api.actors.logged_calls import CALL_ID, by_id
-from mix2api.events.kinds import ToolCall
+from mix2api.events.kinds import UNNUMBERED, ToolCall
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import canonical_arguments
 from mix2api.sessions.worker_port import ToolCallDelta
@@ -131,7 +131,7 @@ class ToolCalls:
         self.pieces: list[ToolCallDelta] = []
         """For the client, in order."""
         self.events: list[ToolCall] = []
-        """For the log (`seq` 0), in the order of their indexes."""
+        """For the log, unnumbered, in the order of their indexes."""
         self.dropped = 0
         """Calls that nobody is to answer: to names that were not offered and that the site did not run, or one too many."""
         self.broken = 0
@@ -335,7 +335,7 @@ class ToolCalls:
         upstream_id = call.upstream_id
         return ToolCall(
             run_id=self._run_id,
-            seq=0,
+            seq=UNNUMBERED,
             tool_call_id=self._known_by(call),
             upstream_call_id=None if upstream_id is None else self._seal.seal(upstream_id, CALL_ID),
             name=self._seal.digest(call.name, TOOL_NAME),

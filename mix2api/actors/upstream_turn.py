@@ -3,7 +3,7 @@
 from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import Unseen
 from mix2api.actors.run_tools import result_ids
-from mix2api.events.kinds import UpstreamChunk
+from mix2api.events.kinds import UNNUMBERED, UpstreamChunk
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault
@@ -41,7 +41,7 @@ def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int) -> UpstreamChun
     """The fault as the log keeps it."""
     return UpstreamChunk(
         run_id=run_id,
-        seq=0,
+        seq=UNNUMBERED,
         kind=ChunkKind.ERROR,
         at_ms=at_ms,
         upstream_status=fault.status,

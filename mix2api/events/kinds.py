@@ -28,6 +28,8 @@ from mix2api.vocabulary import (
 
 SCHEMA_VERSION: Final = 1
 """The highest version that this code writes and reads."""
+UNNUMBERED: Final = 0
+"""The `seq` of an event that stands in a command: `mix2api.sessions.decide` gives it its number. None such is in a log."""
 
 
 class Usage(Struct, frozen=True, kw_only=True, omit_defaults=True):

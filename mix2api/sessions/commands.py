@@ -1,6 +1,6 @@
 """What a session can be told. Times, ids, digests and counts come in with the command: the core makes none.
 
-Commands that record what somebody else said hold the event as it will stand, with `seq` 0; `decide` numbers it.
+Commands that record what somebody else said hold the event as it will stand, `UNNUMBERED`; `decide` numbers it.
 """
 
 from msgspec import Struct

@@ -4,7 +4,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
-from mix2api.events.kinds import End, Event, SessionNote, ToolCall, UpstreamChunk
+from mix2api.events.kinds import UNNUMBERED, End, Event, SessionNote, ToolCall, UpstreamChunk
 from mix2api.sessions.attribution import Cause, cause_of, context_after, http_status
 from mix2api.sessions.commands import (
     AcceptTurn,
@@ -98,7 +98,7 @@ def _repeats(run: RunState, event: UpstreamChunk | ToolCall) -> bool:
 def _cause_chunk(command: StopRun) -> UpstreamChunk:
     return UpstreamChunk(
         run_id=command.run_id,
-        seq=0,
+        seq=UNNUMBERED,
         kind=ChunkKind.CAUSE,
         at_ms=command.at_ms,
         cause=command.end_reason,

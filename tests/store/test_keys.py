@@ -1,6 +1,5 @@
 """Key names: one hash tag per shard, one prefix per deployment."""
 
-
 from mix2api.store.keys import Keys
 from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
 
