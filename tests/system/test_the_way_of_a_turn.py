@@ -20,8 +20,8 @@ from whole_system import Shape, whole_system
 
 import mix2api
 
-FILES_MAX = 95
-CALLS_MAX = 1350
+FILES_MAX = 94
+CALLS_MAX = 1250
 
 _ROOT = str(Path(mix2api.__file__).parent)
 _DEMO = f"{_ROOT}/demo/"
