@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import brotli  # type: ignore[import-untyped]
 import msgspec
@@ -48,6 +49,23 @@ def test_a_large_body_is_unpacked_in_steps() -> None:
     steps = unpack_steps(gzip.compress(body), b"gzip", len(body))
     assert sum(1 for _ in steps) >= 3
     assert at_once(unpack_steps(gzip.compress(body), b"gzip", len(body))) == body
+
+
+HOLLOW: dict[str, bytes] = {
+    "gzip": gzip.compress(b"") * 13_108,  # members of 20 bytes
+    "br": b"\x0c" + b"\x06" * 262_143,  # metadata blocks (RFC 7932, 9.2)
+    "zstd": b"\x28\xb5\x2f\xfd\x00\x58" + b"\0\0\0" * 87_380,  # blocks (RFC 8878, 3.1.1.2)
+}
+"""A quarter of a megabyte each, and nothing in it."""
+
+
+@pytest.mark.parametrize("encoding", HOLLOW)
+def test_a_body_that_holds_nothing_is_read_in_steps(encoding: str) -> None:
+    steps = 0
+    with suppress(InvalidRequest):
+        for _ in unpack_steps(HOLLOW[encoding], encoding.encode(), 1000):
+            steps += 1
+    assert steps >= 3
 
 
 @pytest.mark.parametrize("body", [b"{}", gzip.compress(b"{}" * 99)[:-4]])
