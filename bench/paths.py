@@ -230,7 +230,7 @@ class Site:
     async def _quiet(self, stream: trio.SocketStream) -> None:
         await stream.send_all(_HEAD + b'data: {"type":"start","messageMetadata":{"sessionId":"s"}}\n\n')
         while True:
-            frame = {"type": "text-delta", "delta": f" {time.perf_counter()}"}
+            frame = {"type": "text-delta", "delta": f"{time.perf_counter()};"}
             await stream.send_all(b"data: " + msgspec.json.encode(frame) + b"\n\n")
             await trio.sleep(PACE_S)
 
@@ -296,16 +296,23 @@ class Quiet:
         body = msgspec.json.encode(
             {"model": "m", "stream": True, "messages": [{"role": "user", "content": "be quiet"}]}
         )
-        told = False
+        told, rest = False, b""
         async with _asked(port, body) as stream:
             async for data in stream:
-                for piece in data.split(b'"content":" ')[1:]:
-                    sent = float(piece.partition(b'"')[0])
+                *lines, rest = (rest + data).split(b"\n")
+                for sent in _times(lines):
                     self.late_ms = max(self.late_ms, (time.perf_counter() - sent) * 1000)
                     self.frames += 1
                 if self.frames and not told:
                     told = True
                     task_status.started()
+
+
+def _times(lines: list[bytes]) -> Iterator[float]:
+    """When the site sent what these lines hold: one chunk may carry the text of several frames, or a part of one."""
+    for line in lines:
+        text = line.partition(b'"content":"')[2].partition(b'"')[0]
+        yield from (float(each) for each in text.split(b";") if each)
 
 
 async def _whole(port: int, body: bytes) -> tuple[str, float]:
