@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from mix2api import descriptors
+from mix2api import descriptors, http_body
 from mix2api.actors import environment, run_record, site_bounds, tool_calls
 from mix2api.edge import bodies, options, places, request_head, server
 from mix2api.endings import ENDINGS
@@ -20,7 +20,7 @@ from mix2api.store.options import SpoolLimits
 from mix2api.tools import final_input, strictness
 from mix2api.tools.text import loose_structure, offered_tools, parameter_values, recognition, tags
 from mix2api.upstreams.credentials import login
-from mix2api.upstreams.http import body, head, retrying
+from mix2api.upstreams.http import head, retrying
 from mix2api.upstreams.mix import answer, damage, refusal, surrogates, usage
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire import chat_request, halves, sse_frames, stop_sequences
@@ -64,8 +64,8 @@ CONSTANTS: dict[str, int | float] = {
     "lines of one event of a stream": sse_frames.LINE_LIMIT,
     "the head of an answer, interim answers included": head.HEAD_LIMIT,
     "interim answers (1xx) before an answer": head.INTERIM_LIMIT,
-    "the line before a chunk, extensions included": body._LINE_LIMIT,
-    "trailers behind the last chunk": body._TRAILER_LIMIT,
+    "the line before a chunk, extensions included": http_body._LINE_LIMIT,
+    "trailers behind the last chunk": http_body._TRAILER_LIMIT,
     "the site's session and exchange ids": site_bounds.ID_BYTES,
     "the site's id of a tool call": site_bounds.CALL_ID_BYTES,
     "log entries that a run's frames force: new ids, changes of kind": site_bounds.ENTRIES_MAX,
