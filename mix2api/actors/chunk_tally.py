@@ -1,6 +1,6 @@
 """The upstream's frames as entries for the log: frames of one kind are counted together until another kind, or `flush`.
 
-This is on the hot path: `count` is called for every delta. The bounds of what a site may send are kept here, where it is
+This is on the hot path: `count` is called for every run of deltas in a batch. The bounds of what a site may send are kept here, where it is
 counted (`mix2api.actors.site_bounds`).
 """
 
@@ -45,14 +45,14 @@ class ChunkTally:
         self._forced = 0
         self._empty_frames = 0
 
-    def count(self, kind: ChunkKind, text: str) -> None:
-        """A frame with this content."""
+    def count(self, kind: ChunkKind, text: str, frames: int = 1) -> None:
+        """Frames of one kind with this content between them."""
         if kind is not self.kind:
             if self.kind is not None:
                 self._force()
                 self.flush()
             self.kind, self._first_frame, self._first_ms = kind, self._frame + 1, self._at_ms()
-        self._frame += 1
+        self._frame += frames
         self._last_frame = self._frame
         self.content_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if self.content_bytes > self._answer_bytes:

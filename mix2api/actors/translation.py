@@ -113,16 +113,16 @@ class Translation:
         """
         if self._in_text is not None:
             return self._take_read(batch)
-        answer, count, handled = self.answer, self.tally.count, 0
-        before = len(answer.replies)
+        handled, before = 0, len(self.answer.replies)
+        texts: list[str] = []
         events = iter(batch)
         for event in events:
             if type(event) is Text:
-                text = event.text
-                count(ChunkKind.TEXT, text)
-                answer.texts.append(text)
-                answer.replies.append(TextDelta(text))
+                texts.append(event.text)
                 continue
+            if texts:
+                self._say(texts)
+                texts = []
             self._HANDLERS[type(event)](self, event)
             handled += 1
             if self.phase is not Phase.OPEN:
@@ -130,8 +130,16 @@ class Translation:
             if handled >= EVENTS:
                 self._rest = portions(self._worked(events), self._is_over)
                 break
-        self.deltas += len(answer.replies) - before
+        if texts:
+            self._say(texts)
+        self.deltas += len(self.answer.replies) - before
         return (self._rest is not None or self.tally.excess is not None) and self._is_left()
+
+    def _say(self, texts: list[str]) -> None:
+        """Texts that follow one another: counted together, and told one by one."""
+        self.tally.count(ChunkKind.TEXT, "".join(texts), len(texts))
+        self.answer.texts += texts
+        self.answer.replies += map(TextDelta, texts)
 
     def _take_read(self, batch: list[UpstreamEvent]) -> bool:
         """The same where the text is read for calls."""
@@ -144,8 +152,6 @@ class Translation:
             if self.phase is not Phase.OPEN:
                 break
         self.deltas += len(self.answer.replies) - before
-        if self._in_text is not None and self._in_text.done:
-            self._in_text = None
         return self._is_left()
 
     def go_on(self) -> bool:
@@ -161,7 +167,12 @@ class Translation:
         self._rest = None
 
     def _is_left(self) -> bool:
-        """Whether the batch has a rest. Ends the run if the answer is over a bound by now, and the batch with the run."""
+        """Whether the batch has a rest. Ends the run if the answer is over a bound by now, and the batch with the run.
+
+        A reader that is done with the answer is let go here: what follows goes straight to the client.
+        """
+        if self._in_text is not None and self._in_text.done:
+            self._in_text = None
         if self.tally.excess is not None and self.phase is Phase.OPEN:
             self._exceeded(self.tally.excess)
         if self.phase is not Phase.OPEN:

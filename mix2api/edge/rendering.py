@@ -44,27 +44,36 @@ class StreamRenderer:
 
     def render(self, replies: list[Reply]) -> bytes:
         """All frames of these replies, as one piece; empty if they say nothing to the client."""
-        writer = self._writer
         frames: list[bytes] = []
+        texts: list[str] = []
         for reply in replies:
-            match reply:
-                case Accepted():
-                    continue
-                case TextDelta():
-                    frame = writer.text(reply.text)
-                case ReasoningDelta():
-                    frame = writer.reasoning(reply.text)
-                case ToolCallDelta():
-                    frame = writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
-                case Ended():
-                    frame = self.ending(reply)
-                case _:
-                    assert_never(reply)
-            if not self._has_role and not self._has_failed:
-                self._has_role = True
-                frames.append(writer.role())
-            frames.append(frame)
-        return frames[0] if len(frames) == 1 else b"".join(frames)
+            if isinstance(reply, TextDelta):
+                texts.append(reply.text)
+                continue
+            if texts:
+                frames.append(self._writer.texts(texts))
+                texts = []
+            if not isinstance(reply, Accepted):  # which says nothing to the client
+                frames.append(self._other(reply))
+        if texts:
+            frames.append(self._writer.texts(texts))
+        piece = frames[0] if len(frames) == 1 else b"".join(frames)
+        if not self._has_role and frames and not (self._has_failed and len(frames) == 1):
+            self._has_role = True
+            piece = self._writer.role() + piece
+        return piece
+
+    def _other(self, reply: ReasoningDelta | ToolCallDelta | Ended) -> bytes:
+        """The frames of one reply that is no text."""
+        match reply:
+            case ReasoningDelta():
+                return self._writer.reasoning(reply.text)
+            case ToolCallDelta():
+                return self._writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+            case Ended():
+                return self.ending(reply)
+            case _:
+                assert_never(reply)
 
     @property
     def _has_failed(self) -> bool:

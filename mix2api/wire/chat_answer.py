@@ -84,12 +84,18 @@ class ChunkWriter:
         """The first chunk of every stream."""
         return self._head + b'"role":"assistant","content":""' + self._tail
 
-    def text(self, text: str) -> bytes:
-        """A piece of the answer."""
+    def texts(self, texts: list[str]) -> bytes:
+        """Pieces of the answer, at least one: a chunk for each."""
+        if max(map(len, texts)) > _SHORT:
+            return b"".join(map(self._long_text, texts))
+        if len(texts) == 1:
+            return self._text + _encode(texts[0]) + self._tail
+        return self._text + (self._tail + self._text).join(map(_encode, texts)) + self._tail
+
+    def _long_text(self, text: str) -> bytes:
         if len(text) > PIECE_CHARS:
-            return b"".join(map(self.text, _pieces(text)))
-        encoded = _encode(text) if len(text) <= _SHORT else json_of(text, room_for(text) + 2)
-        return self._text + encoded + self._tail
+            return b"".join(map(self._long_text, _pieces(text)))
+        return self._text + json_of(text, room_for(text) + 2) + self._tail
 
     def reasoning(self, text: str) -> bytes:
         """A piece of reasoning, in the field that OpenAI-compatible clients read."""

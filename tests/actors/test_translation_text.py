@@ -117,6 +117,18 @@ def test_a_reader_that_is_done_is_asked_no_more() -> None:
     assert texts(translation) == "b<think>c"
 
 
+def test_large_batches_behind_a_reader_that_is_done_are_not_worked_through_in_portions() -> None:
+    translation = beginning(LeadingThought())
+    large: list[UpstreamEvent] = [Text("x" * 40)] * 64
+    is_left = translation.take(large)
+    assert is_left
+    while is_left:
+        is_left = translation.go_on()
+    assert not translation.take(large)
+    assert texts(translation) == "x" * 40 * 128
+    assert translation.deltas == 128
+
+
 def test_ordinary_text_is_what_it_was() -> None:
     translation = read("a {", "b", "} c")
     assert (

@@ -32,7 +32,7 @@ def payloads(frames: bytes) -> list[Any]:
 
 
 def test_a_text_chunk_is_a_whole_chunk_of_openais() -> None:
-    assert payloads(ChunkWriter(frame()).text('say "hi"\n\n\u2028')) == [
+    assert payloads(ChunkWriter(frame()).texts(['say "hi"\n\n\u2028'])) == [
         {
             "id": "chatcmpl-run_1",
             "object": "chat.completion.chunk",
@@ -51,7 +51,7 @@ def test_a_text_chunk_is_a_whole_chunk_of_openais() -> None:
 
 
 def test_the_bytes_of_a_text_chunk_are_these() -> None:
-    assert ChunkWriter(frame()).text("x") == (
+    assert ChunkWriter(frame()).texts(["x"]) == (
         b'data: {"id":"chatcmpl-run_1","object":"chat.completion.chunk","created":17,"model":"a \\"model\\"",'
         b'"choices":[{"index":0,"delta":{"content":"x"},"logprobs":null,'
         b'"finish_reason":null}]}\n\n'
@@ -99,7 +99,7 @@ def test_the_finish_ends_with_done_and_has_no_usage_unless_asked_for() -> None:
 
 def test_usage_is_a_chunk_of_its_own_without_choices_and_null_elsewhere() -> None:
     writer = ChunkWriter(frame(include_usage=True))
-    assert payloads(writer.text("x"))[0]["usage"] is None
+    assert payloads(writer.texts(["x"]))[0]["usage"] is None
     finish, usage, done = payloads(writer.finish(FinishReason.STOP, USAGE))
     assert finish["usage"] is None
     assert (usage["choices"], usage["usage"], done) == ([], USAGE_OBJECT, "[DONE]")
@@ -117,7 +117,7 @@ def test_usage_is_an_object_even_where_nothing_is_known() -> None:
 def test_no_line_of_a_stream_is_longer_than_32_kb(text: str) -> None:
     writer = ChunkWriter(frame())
     for frames, field in (
-        (writer.text(text), "content"),
+        (writer.texts([text]), "content"),
         (writer.reasoning(text), "reasoning_content"),
     ):
         assert max(map(len, frames.split(b"\n"))) < 32_768

@@ -4,7 +4,7 @@ Frames are the AI SDK's UI-message chunks, versions 5 to 7 (recordings stand in 
 not listed here are skipped; a known type with wrong fields is a fault, because guessing would lose text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, get_args
 
 import msgspec
@@ -220,9 +220,21 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
         return _shallow_events(payload)
     except NOT_JSON:
         return _damaged_events(payload)
-    if type(frame) is _TextDelta and frame.delta:  # nearly every frame
-        return [Text(frame.delta)]
     return _meant_by(frame)
+
+
+def leading_texts(payloads: Sequence[bytes]) -> list[UpstreamEvent]:
+    """The pieces of text that frames begin with: nearly always all of them. What the next frame says, `events_of` tells."""
+    texts: list[UpstreamEvent] = []
+    try:
+        for payload in payloads:
+            frame = _decode(payload)
+            if type(frame) is not _TextDelta or not frame.delta:
+                break
+            texts.append(Text(frame.delta))
+    except NOT_JSON:
+        return texts
+    return texts
 
 
 def _meant_by(frame: Struct) -> list[UpstreamEvent]:

@@ -4,11 +4,11 @@ A stream is *closed* once the site has said how the turn ended (`finish`, `error
 before that is a fault, what is cut after it is nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from mix2api.upstreams.http import faults
-from mix2api.upstreams.mix.frames import ONE_SKIPPED, MalformedFrame, events_of
+from mix2api.upstreams.mix.frames import ONE_SKIPPED, MalformedFrame, events_of, leading_texts
 from mix2api.upstreams.mix.surrogates import Halves
 from mix2api.upstreams.port import (
     AbortedByUpstream,
@@ -52,11 +52,12 @@ class Transcript:
         self.fault: UpstreamFault | None = None
         """To be raised once the events before it are delivered."""
 
-    def add(self, payloads: Iterable[bytes]) -> list[UpstreamEvent]:
+    def add(self, payloads: Sequence[bytes]) -> list[UpstreamEvent]:
         """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
-        events: list[UpstreamEvent] = []
         waiting = self._halves.waiting
-        for payload in payloads:
+        events = [] if waiting else leading_texts(payloads)
+        self._spoke = self._spoke or bool(events)
+        for payload in payloads[len(events) :]:
             if payload == _DONE:
                 self._end(events)
                 break

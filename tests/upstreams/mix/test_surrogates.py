@@ -17,7 +17,7 @@ FINISH = {"type": "finish"}
 def told(*frames: dict[str, Any]) -> list[Any]:
     """What a stream of these frames says."""
     transcript = Transcript(200, session_known=False)
-    events = transcript.add(json.dumps(frame).encode() for frame in frames)
+    events = transcript.add([json.dumps(frame).encode() for frame in frames])
     assert transcript.fault is None
     return events
 
