@@ -192,7 +192,7 @@ class Translation:
                 continue
             text = event.text
             self.tally.count(ChunkKind.TEXT, text)
-            if in_text is None:
+            if in_text is None or in_text.done:
                 self.answer.say(text)
                 yield TEXT_WORK
                 continue

@@ -119,14 +119,14 @@ def test_a_reader_that_is_done_is_asked_no_more() -> None:
 
 def test_large_batches_behind_a_reader_that_is_done_are_not_worked_through_in_portions() -> None:
     translation = beginning(LeadingThought())
-    large: list[UpstreamEvent] = [Text("x" * 40)] * 64
+    large: list[UpstreamEvent] = [Text("x" * 40)] * 300
     is_left = translation.take(large)
     assert is_left
     while is_left:
         is_left = translation.go_on()
     assert not translation.take(large)
-    assert texts(translation) == "x" * 40 * 128
-    assert translation.deltas == 128
+    assert texts(translation) == "x" * 40 * 600
+    assert translation.deltas == 600
 
 
 def test_ordinary_text_is_what_it_was() -> None:
