@@ -126,7 +126,8 @@ def redact_fields(fields: Mapping[str, object]) -> dict[str, object]:
     texts_are_clean = is_clean("\n".join([value for value in fields.values() if isinstance(value, str)]))
     return {
         name: value
-        if (type(value) is int or (texts_are_clean and type(value) is str)) and not is_secret_field(name)
+        if value is None
+        or ((type(value) is int or (texts_are_clean and type(value) is str)) and not is_secret_field(name))
         else redact_value(name, value)
         for name, value in fields.items()
     }

@@ -268,9 +268,10 @@ class Worker:
                 turn.end(refusals.queued_too_long())
         idle: list[SessionActor] = []
         for actor in list(self._actors.values()):  # a slot that becomes free makes the next turn's actor
-            actor.expire(now_ms)
             if actor.idle_since_ms is not None:
                 idle.append(actor)
+            else:
+                actor.expire(now_ms)
         idle.sort(key=lambda actor: actor.idle_since_ms or 0.0)
         surplus = len(idle) - self._env.options.idle_max
         oldest_ms = now_ms - self._env.options.idle_s * 1000

@@ -105,8 +105,10 @@ def _end_results(results: list[Message], found: list[Piece]) -> None:
 
 def answer_piece(answers: list[Message]) -> Piece | None:
     """Adjacent assistant messages as one; None if there is nothing in them."""
-    if len(answers) == 1 and _is_plain(answers[0]):  # the usual answer, by the shortest way
-        text = _text(_without_thought(str(answers[0].content)))
+    first = answers[0]
+    is_plain = len(answers) == 1 and not (first.tool_calls or first.refusal or first.function_call)
+    if is_plain and type(first.content) is str:  # the usual answer, by the shortest way
+        text = _text(_without_thought(first.content))
         return Piece("assistant", b"a%d:%b%b" % (len(text), text, _PLAIN)) if text else None
     text, others = _answer_content(answers)
     calls = _calls_form([call for message in answers for call in _calls(message)])
@@ -116,12 +118,6 @@ def answer_piece(answers: list[Message]) -> Piece | None:
     spoken = b"" if calls else text
     body = b"a%b%b%b%b" % (_field(spoken), _field(others), _field(refusal), calls)
     return Piece("assistant", body, text if calls else b"")
-
-
-def _is_plain(message: Message) -> bool:
-    """Whether an answer is text and nothing else."""
-    nothing_else = not (message.tool_calls or message.refusal) and message.function_call is None
-    return nothing_else and type(message.content) is str
 
 
 def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:

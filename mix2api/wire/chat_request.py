@@ -338,7 +338,7 @@ def _check_nesting(asked: _Body) -> None:
         ("function_call", [asked.function_call]),
         ("response_format", [asked.response_format]),
     ):
-        if _deeper_than(MAX_NESTING, values):
+        if any(values) and _deeper_than(MAX_NESTING, values):
             raise _too_deep(param)
 
 

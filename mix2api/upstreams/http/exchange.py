@@ -263,20 +263,22 @@ class Exchange:
             while not payload and not body.done:
                 if body.malformed:
                     raise self._misframed(body)
-                payload = self._payload_of(await connection.receive(), body)
+                raw = await connection.receive()
+                self._body_bytes += len(raw)
+                if not raw or self._body_bytes > self._services.answer_limit:
+                    self._check_end(raw, body)
+                payload = body.feed(raw)
         except trio.Cancelled:
             self._watch.check()
             raise
         return payload
 
-    def _payload_of(self, raw: bytes, body: BodyDecoder) -> bytes:
-        """What is payload in the bytes that the socket gave."""
+    def _check_end(self, raw: bytes, body: BodyDecoder) -> None:
+        """The peer has closed, or has sent more than may be read: a fault unless the body ends there."""
         if not raw and not body.close():
             raise faults.truncated(self._watch.status)
-        self._body_bytes += len(raw)
         if self._body_bytes > self._services.answer_limit:
             raise faults.too_large("the upstream's answer is too large", self._watch.status)
-        return body.feed(raw)
 
     def _misframed(self, body: BodyDecoder) -> UpstreamFault:
         if body.oversized:

@@ -220,7 +220,14 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
         return _shallow_events(payload)
     except NOT_JSON:
         return _damaged_events(payload)
-    return _meant_by(frame)
+    meaning = _MEANINGS.get(type(frame))
+    try:
+        events = _attached(frame) if isinstance(frame, _Tagged) else []
+        if meaning is not None:
+            events.append(meaning(frame))
+    except NOT_JSON:
+        raise MalformedFrame from None
+    return events or [ONE_SKIPPED]
 
 
 def leading_texts(payloads: Sequence[bytes]) -> list[UpstreamEvent]:
@@ -235,19 +242,6 @@ def leading_texts(payloads: Sequence[bytes]) -> list[UpstreamEvent]:
     except NOT_JSON:
         return texts
     return texts
-
-
-def _meant_by(frame: Struct) -> list[UpstreamEvent]:
-    meaning = _MEANINGS.get(type(frame))
-    if not isinstance(frame, _Tagged):
-        return [meaning(frame)] if meaning is not None else [ONE_SKIPPED]
-    try:
-        events = _attached(frame)
-        if meaning is not None:
-            events.append(meaning(frame))
-    except NOT_JSON:
-        raise MalformedFrame from None
-    return events or [ONE_SKIPPED]
 
 
 def _damaged_events(payload: bytes) -> list[UpstreamEvent]:

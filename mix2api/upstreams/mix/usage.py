@@ -57,12 +57,11 @@ def usage_of(raw: Raw) -> Usage | None:
 
 
 def _first(said: Any, paths: _Paths) -> int | None:
-    return next((count for path in paths if (count := _count_at(said, path)) is not None), None)
-
-
-def _count_at(said: Any, path: tuple[str, ...]) -> int | None:
-    for key in path:
-        said = said.get(key) if isinstance(said, dict) else None
-    if isinstance(said, int) and not isinstance(said, bool) and 0 <= said < _ABSURD:
-        return said
+    """The first count that stands at one of the paths."""
+    for path in paths:
+        value = said
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _ABSURD:
+            return value
     return None
