@@ -136,13 +136,9 @@ class ChunkedBody:
         """Takes what the socket gave and gives the payload of all chunks in it, joined."""
         if self._held:
             data, self._held = self._held + data, b""
-        if len(data) > _MANY_BYTES and not (self._left or self._in_trailers):
-            chunks = _plain_chunks(data)
-            if chunks is not None:
-                return b"".join(chunks)
-        return self._read(data)
-
-    def _read(self, data: bytes) -> bytes:
+        is_at_chunk = not (self._left or self._in_trailers)
+        if is_at_chunk and len(data) > _MANY_BYTES and (chunks := _plain_chunks(data)) is not None:
+            return b"".join(chunks)
         pieces: list[bytes] = []
         at = self._finish_chunk(data, pieces) if self._left else 0
         while at < len(data) and not self._in_trailers:

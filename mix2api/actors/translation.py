@@ -111,7 +111,7 @@ class Translation:
         Returns:
             Whether work is left: the caller takes away what there is, lets other tasks run, and asks for `go_on`.
         """
-        if self._in_text is not None:
+        if self._in_text is not None and Text in map(type, batch):
             return self._take_read(batch)
         handled, before = 0, len(self.answer.replies)
         texts: list[str] = []

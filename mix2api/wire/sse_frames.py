@@ -49,9 +49,11 @@ class SseFrames:
             FrameTooLong: the stream is of no use any more.
         """
         if not (self._held or self._at_start or b"\r" in data) and data.endswith(_BLANK_LINE):
-            # Nearly every piece: whole events, whose lines end in LF.
-            payloads = _plain_payloads(data)
-            return _by_lines(data) if payloads is None else payloads
+            # Nearly every piece: whole events, each one line of `data: `. It is cut in one call, and then proved to be so.
+            payloads = data[len(_PLAIN) : -len(_BLANK_LINE)].split(_BLANK_LINE + _PLAIN)
+            if data.startswith(_PLAIN) and data.count(b"\n") == 2 * len(payloads) and b"" not in payloads:
+                return payloads
+            return _by_lines(data)
         if self._held:
             if not _border(self._seam + data):
                 self._hold(data)
@@ -87,19 +89,7 @@ class SseFrames:
         if self._at_start:
             self._at_start = False
             block = block.removeprefix(_BYTE_ORDER_MARK)
-        payloads = None if b"\r" in block else _plain_payloads(block)
-        return _by_lines(block) if payloads is None else payloads
-
-
-def _plain_payloads(block: bytes) -> list[bytes] | None:
-    """The payloads of a block that is nothing but one-line `data: ` events, as nearly every one is; None of any other.
-
-    It is cut in one call, and then proved to be so. It ends with a blank line, and there is no CR in it.
-    """
-    if not block.startswith(_PLAIN):
-        return None
-    payloads = block[len(_PLAIN) : -len(_BLANK_LINE)].split(_BLANK_LINE + _PLAIN)
-    return payloads if block.count(b"\n") == 2 * len(payloads) and b"" not in payloads else None
+        return _by_lines(block)
 
 
 def _border(data: bytes) -> int:
