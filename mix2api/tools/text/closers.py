@@ -6,10 +6,13 @@ class UpTo:
 
     Args:
         closer: the tag; its first character stands in it once, so that no beginning of it overlaps another.
+        any_case: whether the closer may be written in other cases. Models open thought with `<Think>` and close it with
+            `</think>`.
     """
 
-    def __init__(self, closer: str) -> None:
-        self._closer = closer
+    def __init__(self, closer: str, *, any_case: bool = False) -> None:
+        self._closer = closer.lower() if any_case else closer
+        self._any_case = any_case
         self._met = ""
         """The beginning of the closer that the text ends with so far."""
         self.closed = False
@@ -28,12 +31,17 @@ class UpTo:
     def _go_on(self, text: str, position: int) -> tuple[str, int]:
         wanted = self._closer[len(self._met) :]
         found = text[position : position + len(wanted)]
-        if wanted.startswith(found):
+        if wanted.startswith(found.lower() if self._any_case else found):
             self._met += found
-            self.closed = self._met == self._closer
+            self.closed = len(self._met) == len(self._closer)
             return "", position + len(found)
         met, self._met = self._met, ""
         return met, position
+
+    @property
+    def met(self) -> str:
+        """The closer as it was written, as far as it has been read."""
+        return self._met
 
     def end(self) -> str:
         """There is no more text: what looked like the beginning of the closer was text."""

@@ -22,8 +22,8 @@ _WORD_MAX: Final = 256
 """Characters of a name that stands in no tag; OpenAI's function names have at most 64."""
 _KIND: Final = "function"
 """What DeepSeek V3 writes before a name."""
-_KIMI: Final = re.compile(r"(?:functions\.)?(.+):[0-9]+")
-"""A name as Kimi writes it, with its number; the whole is the call's id."""
+_KIMI: Final = re.compile(r"(?:functions\.)?(.+?)(:[0-9]+)?")
+"""A name as Kimi writes it. With its number, which Kimi sometimes leaves out, the whole is the call's id."""
 _TYPES: Final = {True: frozenset[str](), False: frozenset({"string"})}
 
 
@@ -245,7 +245,7 @@ class Markup:
         call = self._call = TextCall(self._offered, self._out)
         self._give_id = call.given_id
         call.name(self._name)
-        if kimi is not None:
+        if kimi is not None and kimi[2]:
             call.given_id(word)
 
     # --- arguments as JSON

@@ -13,16 +13,16 @@ from mix2api.tools.text.loose_tokens import COLONS, COMMAS
 from mix2api.tools.text.pieces import Gathered
 
 _FENCE: Final = 3
-"""Backticks of a fence, at least; fewer are inline code."""
+"""Backticks or tildes of a fence, at least. Fewer backticks are inline code, fewer tildes are text."""
 _LANGUAGES: Final = ("", "json", "json5", "jsonc", "tool", "tool_call", "tool_calls", "tool_code")
 """Of code blocks that may be enclosures."""
 
 _SPACE: Final = re.compile(r"[\s\ufeff]+")
-_BACKTICKS: Final = re.compile(r"`+")
-_OPEN_STOP: Final = re.compile(r"[{`<\[]")
-_NESTED_STOP: Final = re.compile(r"[{}`\n<]")
+_TILDE: Final = "~"
+_RUNS: Final = {mark: re.compile(f"{mark}+") for mark in ("`", _TILDE)}
+_OPEN_STOP: Final = re.compile(r"[{`<\[~]")
+_NESTED_STOP: Final = re.compile(r"[{}`\n<~]")
 _INLINE_STOP: Final = re.compile(r"[`\n]")
-_CODE_STOP: Final = re.compile(r"`")
 _CODE: Final = frozenset("=(")
 """What stands before a brace that is code, though nothing marks it as such."""
 _CONTINUED: Final = frozenset((*COLONS, *COMMAS, *_CODE, "["))
@@ -32,7 +32,7 @@ _TAGS: Final = frozenset("<[")
 """What a tag begins with in the middle of an answer."""
 _FIRST_TAGS: Final = _TAGS | frozenset("◁")
 """And where something begins; in the middle it would have to be looked for in every delta."""
-OPEN: Final = "{`<["
+OPEN: Final = "{`<[~"
 """`Prose.calm` of text in which a call may open."""
 CODE: Final = "`"
 """`Prose.calm` of a code block."""
@@ -53,6 +53,8 @@ class Prose:
         self._before: list[str] = []
         self._held: list[str] = []
         self._fenced = False
+        self._mark = "`"
+        """What the run of a fence or of inline code consists of."""
         self._ticks = 0
         self._closing = 0
         self._language = ""
@@ -141,18 +143,19 @@ class Prose:
 
     def _enter_code(self) -> None:
         self._take = self._code
-        self.calm = CODE
+        self.calm = CODE if self._mark != _TILDE else ""
         self._closing = 0
 
     def _hold(self, char: str) -> None:
-        """At what may open something, or at the first backtick of a run."""
+        """At what may open something, or at the first backtick or tilde of a run."""
         self.calm = ""
-        if char != "`":
+        if char not in _RUNS:
             self.candidate = char
         else:
             self._held.append(char)
+            self._mark = char
             self._ticks = 1
-            self._take = self._backticks
+            self._take = self._run
 
     def _leading(self, text: str, position: int) -> int:
         space = _SPACE.match(text, position)
@@ -160,7 +163,7 @@ class Prose:
             self._held.append(space[0])
             return space.end()
         char = text[position]
-        if char in "{`" or (char in _FIRST_TAGS and not self._fenced):
+        if char in "{`~" or (char in _FIRST_TAGS and not self._fenced):
             self._hold(char)
             return position + 1
         self._release()
@@ -174,13 +177,14 @@ class Prose:
         end = self._flow(_OPEN_STOP, text, position)
         if end == len(text):
             return end
-        if text[end] == "{" and self._last in _CODE:
-            self._depth = 1
-            self._out.plain("{")
-            self._see("{")
+        char = text[end]
+        if (char == "{" and self._last in _CODE) or (char == _TILDE and not self._line_empty):
+            self._depth = int(char == "{")
+            self._out.plain(char)
+            self._see(char)
             self._enter_text()
         else:
-            self._hold(text[end])
+            self._hold(char)
         return end + 1
 
     def _nested(self, text: str, position: int) -> int:
@@ -189,7 +193,7 @@ class Prose:
         if end == len(text):
             return end
         char = text[end]
-        if char == "`" or (char in "{<" and self._begins_anew()):
+        if char == "`" or (char in "{<" and self._begins_anew()) or (char == _TILDE and self._line_empty):
             self._hold(char)
             return end + 1
         self._count(char)
@@ -235,13 +239,17 @@ class Prose:
         """Whether nothing but white space stands in this line."""
         return "\n" in self.seen[len(self.seen.rstrip()) :]
 
-    def _backticks(self, text: str, position: int) -> int:
-        run = _BACKTICKS.match(text, position)
+    def _run(self, text: str, position: int) -> int:
+        """Within the backticks or tildes that begin something."""
+        run = _RUNS[self._mark].match(text, position)
         if run is not None:
             self._held.append(run[0])
             self._ticks += len(run[0])
             return run.end()
-        if self._ticks >= _FENCE:
+        if self._mark == _TILDE:
+            self._release()
+            self._behind_tildes()
+        elif self._ticks >= _FENCE:
             self._depth = 0
             self._language = ""
             self._language_ended = False
@@ -251,6 +259,15 @@ class Prose:
             self._closing = 0
             self._take = self._inline
         return position
+
+    def _behind_tildes(self) -> None:
+        """A block within tildes is code: models write no calls there, but documents write examples there."""
+        if self._ticks >= _FENCE:
+            self._depth = 0
+            self._enter_code()
+        else:
+            self._see(_TILDE)
+            self._enter_text()
 
     def _fence(self, text: str, position: int) -> int:
         """Behind the backticks of a fence, up to the first character of what it encloses."""
@@ -275,19 +292,20 @@ class Prose:
         return self._language_ended or not any(known.startswith(self._language) for known in _LANGUAGES)
 
     def _code(self, text: str, position: int) -> int:
-        run = _BACKTICKS.match(text, position)
+        run = _RUNS[self._mark].match(text, position)
         if run is not None:
             return self._closing_run(run)
         if self._closing >= self._ticks:
-            self._see("`")
+            self._see(self._mark)
+            self._mark = "`"
             self._enter_text()
             return position
         self._enter_code()
-        return self._flow(_CODE_STOP, text, position)
+        return self._flow(_RUNS[self._mark], text, position)
 
     def _inline(self, text: str, position: int) -> int:
         """Inline code ends with as many backticks as it began with, or with its line."""
-        run = _BACKTICKS.match(text, position)
+        run = _RUNS["`"].match(text, position)
         if run is not None:
             return self._closing_run(run)
         if self._closing == self._ticks or text[position] == "\n":

@@ -89,7 +89,10 @@ class Recogniser:
             calm
             and text
             and "`" not in text
-            and (calm is not OPEN or ("{" not in text and "<" not in text and "[" not in text))
+            and (
+                calm is not OPEN
+                or ("{" not in text and "<" not in text and "[" not in text and "~" not in text)
+            )
         ):
             # The hot path: nearly every delta of nearly every answer.
             self._out.spoken = True
@@ -189,7 +192,7 @@ class Recogniser:
             return position
         self._prose.reject(self._tag.text)
         self._prose.calm = ""
-        self._thought = UpTo(self._thought_tag.closer)
+        self._thought = UpTo(self._thought_tag.closer, any_case=True)
         self._take = self._read_mention
         return position
 
@@ -202,7 +205,7 @@ class Recogniser:
             part, read = self._thought.feed(line, read)
             self._out.plain(part)
         if self._thought.closed or end >= 0:
-            behind = self._thought_tag.closer if self._thought.closed else self._thought.end()
+            behind = self._thought.met if self._thought.closed else self._thought.end()
             self._prose.go_on(behind, fenced=False)
             self._take = self._read_prose
         return position + read
@@ -361,7 +364,7 @@ class Recogniser:
         held = self._prose.accept()
         if self._out.spoken or waiting or not self._reading.thought_apart:
             self._say([*waiting, *held])
-        self._thought, self._thought_tag = UpTo(tag.closer), tag
+        self._thought, self._thought_tag = UpTo(tag.closer, any_case=True), tag
         if not self._reading.thought_apart:
             self._think(self._tag.text)
         self._is_open = self._is_behind_unit = False
@@ -373,7 +376,7 @@ class Recogniser:
         if self._thought.closed:
             self._quoted = not self._reading.thought_apart
             if self._quoted:
-                self._think(self._thought_tag.closer)
+                self._think(self._thought.met)
             self._fenced = self._tagged = False
             self._held = []
             self._take = self._read_behind

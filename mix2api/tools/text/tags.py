@@ -9,6 +9,8 @@
     Mistral            [TOOL_CALLS][{"name", "arguments"}]   [TOOL_CALLS]NAME[ARGS]{…}
     Anthropic, MiniMax <function_calls><invoke name="NAME"><parameter name="KEY">VALUE</parameter></invoke></function_calls>
     Llama              <function=NAME>{…}</function>   <|python_tag|>{"name", "parameters"}
+    LongCat            GLM's form with `longcat_` before each word
+    Nemotron           <TOOLCALL>[{"name", "arguments"}]</TOOLCALL>
 
 Sources: the chat templates and parsers that the models come with (Hugging Face `tokenizer_config.json`; vLLM's
 `tool_parsers`). Nothing here knows what tools there are.
@@ -67,8 +69,20 @@ def _spelt(words: tuple[str, ...]) -> list[str]:
     return [spelling for word in words for spelling in (word, word.title(), word.upper())]
 
 
-_THOUGHTS: Final = ("think", "thinking", "thought", "thoughts", "reasoning", "seed:think")
-_CALLS: Final = ("tool_call", "function_call", "minimax:tool_call")
+def _in_bars(words: str) -> list[str]:
+    """DeepSeek's tag of these words. Models that learned it from texts write other bars and other spaces."""
+    return [f"<{bar}{words.replace(' ', gap)}{bar}>" for bar in "｜|" for gap in "▁_ "]
+
+
+_THOUGHTS: Final = (
+    *_spelt(("think", "thinking", "thought", "thoughts", "reason", "reasoning")),
+    *("seed:think", "mm:think", "longcat_think", "antml:thinking", "antThinking"),
+    *("redacted_thinking", "redacted_reasoning"),
+)
+_CALLS: Final = (
+    *("tool_call", "TOOL_CALL", "TOOLCALL", "tool_use", "function_call"),
+    *("minimax:tool_call", "seed:tool_call", "longcat_tool_call"),
+)
 _SECTIONS: Final = (
     "tool_calls",
     "function_calls",
@@ -76,34 +90,36 @@ _SECTIONS: Final = (
     "｜DSML｜function_calls",
     "｜DSML｜tool_calls",
 )
-_INVOKES: Final = ("invoke", "antml:invoke", "｜DSML｜invoke")
+_INVOKES: Final = ("invoke", "antml:invoke", "｜DSML｜invoke", "function", "tool_call")
 _PARAMETERS: Final = ("parameter", "antml:parameter", "｜DSML｜parameter")
 
 _FIXED: Final[dict[str, Tag]] = {
-    **{f"<{word}>": Tag(Mark.THOUGHT, closer=f"</{word}>") for word in _spelt(_THOUGHTS)},
+    **{f"<{word}>": Tag(Mark.THOUGHT, closer=f"</{word}>") for word in _THOUGHTS},
     "[THINK]": Tag(Mark.THOUGHT, closer="[/THINK]"),
     "◁think▷": Tag(Mark.THOUGHT, closer="◁/think▷"),
     "<|START_THINKING|>": Tag(Mark.THOUGHT, closer="<|END_THINKING|>"),
+    "<|begin_of_thought|>": Tag(Mark.THOUGHT, closer="<|end_of_thought|>"),
+    "<|think|>": Tag(Mark.THOUGHT, closer="<|/think|>"),
     **{f"<{word}>": Tag(Mark.SECTION) for word in _SECTIONS},
-    "<｜tool▁calls▁begin｜>": Tag(Mark.SECTION),
+    **{tag: Tag(Mark.SECTION) for tag in _in_bars("tool calls begin")},
     "<|tool_calls_section_begin|>": Tag(Mark.SECTION),
     **{f"<{word}>": Tag(Mark.CALL) for word in _CALLS},
-    "<｜tool▁call▁begin｜>": Tag(Mark.CALL),
-    "<|tool_call_begin|>": Tag(Mark.CALL),
+    **{tag: Tag(Mark.CALL) for tag in _in_bars("tool call begin")},  # Kimi's too
     "<|tool_call|>": Tag(Mark.CALL),
     "<|python_tag|>": Tag(Mark.CALL),
     "[TOOL_CALLS]": Tag(Mark.CALL),
-    "<arg_key>": Tag(Mark.KEY, closer="</arg_key>"),
-    "<arg_value>": Tag(Mark.VALUE, closer="</arg_value>"),
+    **{f"<{word}>": Tag(Mark.KEY, closer=f"</{word}>") for word in ("arg_key", "longcat_arg_key")},
+    **{f"<{word}>": Tag(Mark.VALUE, closer=f"</{word}>") for word in ("arg_value", "longcat_arg_value")},
     "[CALL_ID]": Tag(Mark.ID),
-    "<｜tool▁sep｜>": Tag(Mark.ARGUMENTS),
+    **{tag: Tag(Mark.ARGUMENTS) for tag in _in_bars("tool sep")},
     "<|tool_call_argument_begin|>": Tag(Mark.ARGUMENTS),
     "[ARGS]": Tag(Mark.ARGUMENTS),
-    **{f"</{word}>": Tag(Mark.END) for word in (*_SECTIONS, *_CALLS, *_INVOKES, "function")},
-    "<｜tool▁call▁end｜>": Tag(Mark.END),
-    "<｜tool▁calls▁end｜>": Tag(Mark.END),
-    "<｜end▁of▁sentence｜>": Tag(Mark.END),
-    "<|tool_call_end|>": Tag(Mark.END),
+    **{f"</{word}>": Tag(Mark.END) for word in (*_SECTIONS, *_CALLS, *_INVOKES)},
+    **{
+        tag: Tag(Mark.END)
+        for words in ("tool call end", "tool calls end", "end of sentence")
+        for tag in _in_bars(words)
+    },
     "<|tool_calls_section_end|>": Tag(Mark.END),
     "<|/tool_call|>": Tag(Mark.END),
     "[/TOOL_CALLS]": Tag(Mark.END),
@@ -117,12 +133,19 @@ _HEADS: Final[dict[str, Tag]] = {
     **{f"<{word} name=": Tag(Mark.PARAMETER, closer=f"</{word}>") for word in _PARAMETERS},
 }
 """Tags that hold a name, up to it."""
+_ATTRIBUTED: Final[dict[str, Tag]] = {
+    f"<{word} ": Tag(Mark.THOUGHT, closer=f"</{word}>") for word in _THOUGHTS
+}
+"""Tags of thought that may have attributes, up to these."""
+_BEGINNINGS: Final = {**_HEADS, **_ATTRIBUTED}
 
 OPENERS: Final = frozenset({Mark.SECTION, Mark.CALL, Mark.FUNCTION})
 """What begins a call in ordinary text."""
 FIRST: Final = frozenset(tag[0] for tag in _FIXED)
 """What tags begin with."""
-_PREFIXES: Final = frozenset(tag[:length] for tag in (*_FIXED, *_HEADS) for length in range(1, len(tag) + 1))
+_PREFIXES: Final = frozenset(
+    tag[:length] for tag in (*_FIXED, *_BEGINNINGS) for length in range(1, len(tag) + 1)
+)
 _LONGEST_VALUE: Final = 256
 """Characters of a name with its quotes and attributes. OpenAI's function names have at most 64."""
 _QUOTES: Final = "\"'"
@@ -152,7 +175,7 @@ class TagReader:
         if text not in _PREFIXES:
             raise NoTagError
         self.text = text
-        if text in _HEADS:
+        if text in _BEGINNINGS:
             self._head = text
         return _FIXED.get(text)
 
@@ -160,11 +183,20 @@ class TagReader:
         value = text[len(self._head) :]
         if len(value) > _LONGEST_VALUE or value[-1] in "<\n":
             raise NoTagError
+        if value[-1] == ">" and self._head in _ATTRIBUTED and not _are_attributes(value[:-1]):
+            raise NoTagError
         self.text = text
         if value[-1] != ">" or (value[0] in _QUOTES and value.count(value[0]) % 2):
             return None
+        if self._head in _ATTRIBUTED:
+            return _ATTRIBUTED[self._head]
         tag = _HEADS[self._head]
         quote = value[0] if value[0] in _QUOTES else ""
         name, _, attributes = value[1:-1].partition(quote) if quote else (value[:-1], "", "")
         typed = 'string="false"' in attributes if 'string="' in attributes else None
         return evolve(tag, value=name.strip(), typed=typed)
+
+
+def _are_attributes(text: str) -> bool:
+    """Whether this may stand behind a tag's word: `<think time="3">` is a tag, `<think of it>` is prose."""
+    return "=" in text or not text.strip()

@@ -62,7 +62,7 @@ class LeadingThought:
             tag = None
             self.done = True
         if tag is not None and tag.mark is Mark.THOUGHT:
-            self._thought, self._tag, self._space = UpTo(tag.closer), None, []
+            self._thought, self._tag, self._space = UpTo(tag.closer, any_case=True), None, []
             self._has_thought = True
         elif self.done or self._tag is None or tag is not None:
             read = tag is not None

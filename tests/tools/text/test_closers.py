@@ -39,3 +39,13 @@ def test_text_before_a_tag_flows_at_once() -> None:
     up_to = UpTo("</a>")
     assert up_to.feed("x y <", 0) == ("x y ", 5)
     assert up_to.feed("b", 0) == ("<", 0)
+
+
+def test_a_tag_in_another_case_ends_the_text_where_that_is_wished() -> None:
+    up_to = UpTo("</Think>", any_case=True)
+    assert up_to.feed("x</tHINK>y", 0) == ("x", 2)
+    assert up_to.feed("x</tHINK>y", 2) == ("", 9)
+    assert (up_to.closed, up_to.met) == (True, "</tHINK>")
+    strict = UpTo("</a>")
+    strict.feed("</A>", 0)
+    assert strict.feed("</A>", 1) == ("<", 1)

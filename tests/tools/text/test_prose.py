@@ -51,6 +51,11 @@ def _candidates(text: str) -> list[int]:
         ("{a <b>\n<c>", [0, 7]),
         ("`<` ```\n<[", []),
         ("```json <", []),
+        ("~~~\n{a} ~~ {\n~~~ {", [18]),
+        ("a ~~~ {", [6]),
+        ("~~a~~ {", [6]),
+        ("a {b\n~~~\n{\n~~~\n{", [2, 15]),
+        ("a {b ~ c\n", [2]),
     ],
 )
 def test_candidates_are(text: str, where: list[int]) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mix2api.tools.text.closers import UpTo
-from mix2api.tools.text.tags import _FIXED, _HEADS, FIRST, Mark, NoTagError, Tag, TagReader
+from mix2api.tools.text.tags import _ATTRIBUTED, _FIXED, _HEADS, FIRST, Mark, NoTagError, Tag, TagReader
 
 
 def _read(text: str) -> Tag | None:
@@ -36,6 +36,12 @@ def test_a_name_in_quotes_may_hold_what_ends_a_tag() -> None:
     assert tag == Tag(Mark.FUNCTION, "a>b")
 
 
+@pytest.mark.parametrize("head", _ATTRIBUTED)
+@pytest.mark.parametrize("written", [" ", 'time="3"', "a=b"])
+def test_a_tag_of_thought_may_have_attributes(head: str, written: str) -> None:
+    assert _read(f"{head}{written}>") == _ATTRIBUTED[head]
+
+
 @pytest.mark.parametrize(("said", "typed"), [("true", False), ("false", True)])
 def test_an_attribute_says_whether_a_value_is_json(said: str, *, typed: bool) -> None:
     tag = _read(f'<parameter name="a" string="{said}">')
@@ -44,7 +50,8 @@ def test_an_attribute_says_whether_a_value_is_json(said: str, *, typed: bool) ->
 
 
 @pytest.mark.parametrize(
-    "text", ["<q", "<tool_calx", "x", "[x", "<function=<", "<function=\n", "<function=" + "x" * 257]
+    "text",
+    ["<q", "<tool_calx", "x", "[x", "<function=<", "<function=\n", "<function=" + "x" * 257, "<think of it>"],
 )
 def test_what_is_no_tag_is_known_with_the_first_character_that_differs(text: str) -> None:
     reader = TagReader()
