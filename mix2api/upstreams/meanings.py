@@ -17,15 +17,19 @@ _GAP: Final = r"[^\n]{0,80}?"
 _MEANINGS: Final = (
     (
         Detail.CONTEXT_LENGTH,
-        # OpenAI, vLLM, Mistral; Anthropic; Gemini; Bedrock; llama.cpp; DashScope (Qwen); Copilot; sites in Chinese.
+        # OpenAI, vLLM, Mistral; Anthropic; Gemini; Bedrock; llama.cpp; DashScope (Qwen); Copilot; TGI; Ark; sites in Chinese.
         (
             rf"context_length_exceeded|exceed_context_size|maximum context length|maximum model length"
-            rf"|exceed{_GAP}context (?:length|limit|size|window)|context (?:length|limit|size|window){_GAP}exceed"
-            rf"|(?:prompt|input|request|conversation|messages?) (?:is|are) too (?:long|large) for"
-            rf"|prompt is too long|input (?:is )?too long|too many (?:input )?tokens"
-            rf"|(?:input|prompt) token{_GAP}exceed|token count{_GAP}exceed"
+            rf"|exceed{_GAP}context[ _]?(?:length|limit|size|window)|context[ _]?(?:length|limit|size|window){_GAP}exceed"
+            rf"|(?:prompt|input|conversation|context|history) (?:is|was) too (?:long|large)|input too long"
+            rf"|(?:request|messages?) (?:is|are) too (?:long|large) for|too many (?:input |prompt )?tokens"
+            rf"|(?:input|prompt) token{_GAP}(?:exceed|greater than|more than)|token count{_GAP}exceed"
+            rf"|tokens?[ _]limit[ _](?:is |was )?(?:exceeded|reached)|max_prompt_tokens_exceeded|exceed{_GAP}max[ _]model[ _]len"
+            rf"|maximum (?:allowed )?(?:input|prompt) length|exceed{_GAP}max message tokens|tokens \+ .?max_new_tokens"
             rf"|reduce the length of (?:the |your )?(?:messages|prompt|input)|range of input length"
-            rf"|上下文{_GAP}(?:超|过长|太长)|(?:超出|超过){_GAP}(?:上下文|最大长度|输入长度|最大输入)|输入(?:内容|文本)?(?:过长|太长)"
+            rf"|上下文{_GAP}(?:超|过长|太长)|(?:超出|超过){_GAP}(?:上下文|最大长度|输入长度|最大输入)"
+            rf"|(?:输入|提示词|对话|会话|消息|文本|历史)(?:内容|文本|记录)?(?:过长|太长|超长)"
+            rf"|(?:输入|提示词|对话|会话|消息|文本|内容)长度{_GAP}(?:超|上限)|(?:输入|提示词?) ?tokens?{_GAP}超"
         ),
     ),
     (
@@ -47,7 +51,7 @@ _MEANINGS: Final = (
         Detail.RATE_LIMIT,
         (
             r"rate[_ -]?limit|too many requests|too_many_requests|throttl|requests per (?:second|minute|hour|day)"
-            r"|resource_exhausted|请求(?:过于|太|过)?频繁|限流"
+            r"|resource_exhausted|(?:请求|发送|操作|访问|调用|提问)(?:过于|太|过)?频繁|限流"
         ),
     ),
 )

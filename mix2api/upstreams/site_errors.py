@@ -18,18 +18,21 @@ from mix2api.vocabulary import Detail, EndReason
 MESSAGE_LIMIT: Final = 500
 """Characters of the site's own words that a client may see (ADR 1, `docs/limits.md`)."""
 _TEXTS: Final = (
-    *("error", "message", "detail", "msg", "errorText", "error_text", "errorMessage", "error_message"),
-    *("error_msg", "errmsg", "errors", "error_description", "title", "reason"),
+    *("error", "message", "detail", "msg", "errortext", "errormessage", "errormsg", "errmsg", "errors"),
+    *("errordescription", "statusmsg", "statusmessage", "title", "reason", "baseresp"),
 )
-"""Keys under which sites write their sentence, the likeliest first."""
-_CODES: Final = ("code", "type", "status", "statusCode", "status_code", "error_code", "errorCode", "errcode")
+"""Keys under which sites write their sentence, the likeliest first, as `_plain` writes keys."""
+_WRAPPERS: Final = ("error", "detail", "message", "msg", "errortext", "errormessage", "errors", "baseresp")
+"""Keys under which another error may stand, with codes of its own."""
+_CODES: Final = ("code", "type", "status", "statuscode", "errorcode", "errcode", "errno")
 _OUTER_CODES: Final = tuple(key for key in _CODES if key != "type")
 """Of an object that may be no error: its `type` says what it is, not how it went."""
 _STATUSES: Final = range(400, 600)
 _SUCCESSES: Final = frozenset({"", "0", "200", "201", "ok", "success", "true", "none", "succeeded"})
 _CODE_CHARS: Final = 100
-_DEPTH: Final = 4
-"""Levels of wrapping that are looked through: a gateway's error around a framework's around a model's has three."""
+_DEPTH: Final = 6
+"""Levels of wrapping that are looked through. A gateway's error around a framework's around a model's has three, and each
+of them may be a text that holds JSON."""
 _LISTED: Final = 8
 """Entries of a list of errors that are looked at."""
 _UNAUTHORISED: Final = frozenset({401, 403})
@@ -63,7 +66,8 @@ def error_of(said: Any) -> SiteError | None:
     error = words_of(said)
     if _has(said.get("error")):
         return error
-    codes = [str(said[key]).lower() for key in _OUTER_CODES if isinstance(said.get(key), str | int)]
+    fields = _plain(said)
+    codes = [str(fields[key]).lower() for key in _OUTER_CODES if isinstance(fields.get(key), str | int)]
     failing = any(code not in _SUCCESSES for code in codes) or said.get("success") is False
     has_words = bool(error.message) and (failing or not codes)
     return error if has_words or error.status is not None else None
@@ -117,7 +121,8 @@ def _sentence(said: Any, depth: int) -> str:
         return (_sentence(inner, depth - 1) if inner is not None else "") or said
     if not depth or not isinstance(said, dict | list):
         return ""
-    values: Iterable[Any] = said[:_LISTED] if isinstance(said, list) else (said.get(key) for key in _TEXTS)
+    fields = _plain(said) if isinstance(said, dict) else {}
+    values: Iterable[Any] = said[:_LISTED] if isinstance(said, list) else map(fields.get, _TEXTS)
     return next((text for value in values if (text := _sentence(value, depth - 1))), "")
 
 
@@ -126,12 +131,18 @@ def _codes(said: Any, depth: int) -> Iterable[str]:
     if isinstance(said, str):
         said = _json_in(said)
     if isinstance(said, dict):
-        found = (said.get(key) for key in _CODES)
+        fields = _plain(said)
+        found = (fields.get(key) for key in _CODES)
         yield from (str(code)[:_CODE_CHARS] for code in found if isinstance(code, str | int))
-        said = [said.get(key) for key in ("error", "detail", "message", "errors")]
+        said = [fields.get(key) for key in _WRAPPERS]
     if isinstance(said, list) and depth:
         for value in said[:_LISTED]:
             yield from _codes(value, depth - 1)
+
+
+def _plain(said: dict[str, Any]) -> dict[str, Any]:
+    """The fields under keys without capitals and underscores: sites write `errMsg`, `err_msg` and `ErrMsg`."""
+    return {key.lower().replace("_", ""): value for key, value in said.items()}
 
 
 def _status(code: str) -> int | None:

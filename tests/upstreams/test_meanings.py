@@ -20,6 +20,24 @@ TOO_LONG = [
     "输入内容过长,请缩短后重试",
     "对话已超出模型的上下文长度限制",
     "上下文长度超过限制",
+    "Conversation is too long",
+    "The prompt is too large",
+    "Token limit exceeded",
+    "tokens_limit_reached",
+    "model_max_prompt_tokens_exceeded",
+    "ContextWindowExceededError: litellm",
+    "context_window_exceeded",
+    "the request exceeds max_model_len",
+    "The number of input tokens is greater than the maximum",
+    "the maximum allowed input length is 8192",
+    "Total tokens of image and text exceed max message tokens",
+    "`inputs` tokens + `max_new_tokens` must be <= 4096",
+    "提示词过长",
+    "对话内容过长,请新建会话",
+    "对话长度已达上限",
+    "输入token超过最大限制",
+    "文本长度超过限制",
+    "消息太长",
 ]
 FILTERED = [
     "The response was filtered due to the prompt triggering Azure OpenAI's content management policy.",
@@ -37,6 +55,7 @@ TOO_FAST = [
     "Throttling.RateQuota: Requests rate limit exceeded",
     "429 RESOURCE_EXHAUSTED",
     "请求过于频繁,请稍后再试",
+    "消息发送过于频繁,已超过限制",
 ]
 SPENT = [
     "You exceeded your current quota, please check your plan",
@@ -50,6 +69,9 @@ NOTHING = [
     "max_tokens is too large: 100000. This model supports at most 8192 completion tokens.",
     "the session was not found",
     "context deadline exceeded",
+    "name is too long",
+    "消息内容为空",
+    "max_tokens must be less than 4096",
     "invalid token",
     "the model is overloaded",
 ]

@@ -33,6 +33,11 @@ from mix2api.vocabulary import Detail, EndReason
         ({"error": '{"error":{"message":"inner","code":400}}'}, "inner", 400),
         ({"error": '{"no": "text"}'}, '{"no": "text"}', None),
         ({"error": "{ no json"}, "{ no json", None),
+        ({"success": False, "data": None, "errMsg": "no"}, "no", None),
+        ({"ErrorCode": 429, "Err_Msg": "no"}, "no", 429),
+        ({"base_resp": {"status_code": 401, "status_msg": "no"}}, "no", 401),
+        ({"errorText": '{"code":401,"msg":"no"}'}, "no", 401),
+        ({"error": '{"error":"{\\"error\\":{\\"message\\":\\"no\\"}}"}'}, "no", None),
     ],
 )
 def test_an_error_is_read_in_its_shape(said: Any, message: str, status: int | None) -> None:

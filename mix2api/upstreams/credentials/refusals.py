@@ -27,7 +27,8 @@ _TOKEN: Final = r"(?:access[ _-]?|bearer[ _-]?|auth(?:entication|orization)?[ _-
 _TOKEN_REFUSED: Final = re.compile(
     rf"\b{_BAD}[ _-](?:or[ _-]{_BAD}[ _-])?{_TOKEN}(?![a-z])"
     rf"|(?<![a-z]){_TOKEN}[ _-](?:(?:is|was|has|been|are|or)[ _-])*{_BAD}"
-    r"|\bunauthori[sz]ed\b|\bunauthenticated\b|\bnot[ _-]authenticated\b|\blog[ _-]?in[ _-](?:required|expired)\b",
+    r"|\bunauthori[sz]ed\b|\bunauthenticated\b|\bnot[ _-]authenticated\b|\blog[ _-]?in[ _-](?:required|expired)\b"
+    r"|未登录|请(?:先|重新)登录|(?:登录|token|令牌)(?:状态|信息)?(?:已经?)?(?:过期|失效|无效)",
     re.IGNORECASE,
 )
 _CLIENT_ERRORS: Final = range(400, 500)

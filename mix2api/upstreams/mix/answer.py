@@ -10,6 +10,7 @@ from mix2api.upstreams.mix.frames import (
     NOTHING_SAID,
     ONE_SKIPPED,
     Metadata,
+    SiteId,
     id_text,
     input_text,
     metadata_of,
@@ -62,8 +63,8 @@ class _Answer(Struct, frozen=True, rename="camel"):
     tool_calls: list[_ToolCall] | None = None
     error: Raw = NOTHING_SAID
     finish_reason: str | None = None
-    session_id: str | int | None = None
-    exchange_id: str | int | None = None
+    session_id: SiteId | None = None
+    exchange_id: SiteId | None = None
     message_metadata: Raw = NOTHING_SAID
     usage: Raw = NOTHING_SAID
 

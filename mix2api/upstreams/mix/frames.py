@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
-from mix2api.upstreams.mix.idle_frames import is_success, says_nothing
+from mix2api.upstreams.mix.idle_frames import is_idle, says_nothing
 from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     AbortedByUpstream,
@@ -30,11 +30,13 @@ from mix2api.upstreams.port import (
     UpstreamEvent,
     UsageSeen,
 )
-from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed
+from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed, words_of
 
 NOTHING_SAID: Final = Raw(b"")
 """The default of values that are taken as they stand; msgspec knows no `Raw | None`."""
 ONE_SKIPPED: Final = Skipped(1)
+SiteId = str | int | float
+"""An id of the site's own, as it may be written. Without `int`, msgspec would read a large number as a float."""
 
 
 class MalformedFrame(Exception):
@@ -44,8 +46,8 @@ class MalformedFrame(Exception):
 class Metadata(Struct, frozen=True, rename="camel"):
     """`messageMetadata`: what the site attaches to a message. Of damage in it only that to an id costs the answer."""
 
-    session_id: str | int | None = None
-    exchange_id: str | int | None = None
+    session_id: SiteId | None = None
+    exchange_id: SiteId | None = None
     usage: Raw = NOTHING_SAID
 
 
@@ -66,8 +68,8 @@ class _Tagged(Struct, frozen=True, kw_only=True, rename="camel", tag_field="type
     """Any frame but deltas may name the ids, in its metadata or beside its type."""
 
     message_metadata: Raw = NOTHING_SAID
-    session_id: str | int | None = None
-    exchange_id: str | int | None = None
+    session_id: SiteId | None = None
+    exchange_id: SiteId | None = None
 
 
 class _Start(_Tagged, frozen=True, tag="start"): ...
@@ -136,7 +138,7 @@ class _DataUsage(_Tagged, frozen=True, kw_only=True, tag="data-usage"):
 
 
 class _Error(_Tagged, frozen=True, kw_only=True, tag="error"):
-    error_text: str | None = ""
+    error_text: str | None = None
 
 
 class _Abort(_Tagged, frozen=True, tag="abort"): ...
@@ -152,8 +154,8 @@ class _Unlisted(Struct, frozen=True, kw_only=True, rename="camel"):
     type: str | None = None
     error: Raw = NOTHING_SAID
     message_metadata: Raw = NOTHING_SAID
-    session_id: str | int | None = None
-    exchange_id: str | int | None = None
+    session_id: SiteId | None = None
+    exchange_id: SiteId | None = None
 
 
 _Frame = (
@@ -220,6 +222,21 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
         return _shallow_events(payload)
     except NOT_JSON:
         return _damaged_events(payload)
+    if type(frame) is _Error and not frame.error_text:
+        return [*_meant_by(frame)[:-1], failed(_error_elsewhere(payload))]
+    return _meant_by(frame)
+
+
+def _error_elsewhere(payload: bytes) -> SiteError:
+    """The error in a frame without `errorText`: Anthropic's frames, and others', have their words in another place."""
+    try:
+        said = msgspec.json.decode(payload)
+    except NOT_JSON:
+        return SiteError("")
+    return words_of({key: value for key, value in said.items() if key != "type"})
+
+
+def _meant_by(frame: Struct) -> list[UpstreamEvent]:
     meaning = _MEANINGS.get(type(frame))
     try:
         events = _attached(frame) if isinstance(frame, _Tagged) else []
@@ -282,9 +299,11 @@ def _object_in(raw: Raw) -> str | None:
         return None
 
 
-def id_text(said: str | int | None) -> str | None:
-    """An id as text: some sites count theirs. None if nothing was said."""
-    return said if said is None or isinstance(said, str) else str(said)
+def id_text(said: SiteId | None) -> str | None:
+    """An id as text: some sites count theirs, and some write whole numbers as floats. None if nothing was said."""
+    if said is None or isinstance(said, str):
+        return said
+    return str(int(said) if isinstance(said, float) and said.is_integer() else said)
 
 
 def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
@@ -318,10 +337,12 @@ def _unlisted_events(payload: bytes) -> list[UpstreamEvent]:
         raise MalformedFrame from None
     if frame.type in _LISTED:
         raise MalformedFrame
+    if frame.type is None and is_idle(payload):
+        return attached or [ONE_SKIPPED]
     error = _error_in(payload, frame)
     if error is not None:
         return [failed(error)]
-    if frame.type is None and not attached and not is_success(payload):
+    if frame.type is None and not attached:
         raise MalformedFrame
     return attached or [ONE_SKIPPED]
 

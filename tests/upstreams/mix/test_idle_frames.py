@@ -2,7 +2,7 @@
 
 import pytest
 
-from mix2api.upstreams.mix.idle_frames import is_success, says_nothing
+from mix2api.upstreams.mix.idle_frames import is_idle, says_nothing
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,24 @@ def test_anything_else_says_something(frame: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "frame", [b'{"code":0}', b'{"code":"0","msg":"ok","data":{}}', b'{"status":"success","request_id":"r"}']
+    "frame",
+    [
+        b'{"code":0}',
+        b'{"code":"0","msg":"ok","data":{}}',
+        b'{"status":"success","request_id":"r"}',
+        b'{"success":true}',
+        b'{"event":"ping"}',
+        b'{"event":"heartbeat","data":null,"time":1}',
+        b'{"ping":1700000000}',
+        b'{"heartbeat":true}',
+        b'{"message":"keep-alive"}',
+        b'{"type":null}',
+        b'{"error":null}',
+        b'{"timestamp":1}',
+    ],
 )
-def test_a_report_of_success_is_one(frame: bytes) -> None:
-    assert is_success(frame)
+def test_a_report_of_success_and_a_beat_are_idle(frame: bytes) -> None:
+    assert is_idle(frame)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +57,17 @@ def test_a_report_of_success_is_one(frame: bytes) -> None:
     [
         b"{",
         b"[]",
-        b"{}",
         b'{"msg":"ok"}',
+        b'{"event":"ping","text":"hi"}',
+        b'{"event":"message"}',
+        b'{"ping":"hello"}',
+        b'{"code":0,"error":"no"}',
+        b'{"success":false}',
         b'{"code":5}',
         b'{"code":0,"data":{"text":"hi"}}',
         b'{"code":0,"text":"hi"}',
         b'{"code":0,"msg":"' + b"x" * 300 + b'"}',
     ],
 )
-def test_content_and_failure_are_no_success(frame: bytes) -> None:
-    assert not is_success(frame)
+def test_content_and_failure_are_not_idle(frame: bytes) -> None:
+    assert not is_idle(frame)
