@@ -21,12 +21,18 @@ _MAC_LENGTH: Final = 17
 
 
 class Mint:
-    """Makes ids for one process."""
+    """Makes ids for one process.
 
-    def __init__(self, seal: Seal, clock: Clock) -> None:
+    Args:
+        seal: the deployment's.
+        clock: for what sorts by time.
+        randomness: of the process; one of its own if none is given.
+    """
+
+    def __init__(self, seal: Seal, clock: Clock, randomness: Randomness | None = None) -> None:
         self._seal = seal
         self._clock = clock
-        self._randomness = Randomness()
+        self._randomness = Randomness() if randomness is None else randomness
 
     def draw_shard(self, shards: int) -> Shard:
         """One of so many shards, each as likely as the others."""
@@ -63,10 +69,9 @@ class Mint:
         """A request id for a caller who brought none."""
         return RequestId(f"req_{secrets.token_hex(12)}")
 
-    @staticmethod
-    def process_id() -> ProcessId:
+    def process_id(self) -> ProcessId:
         """This process, from now until it ends."""
-        return ProcessId(f"p_{secrets.token_hex(6)}")
+        return ProcessId(f"p_{self._randomness.take(6).hex()}")
 
 
 def is_session_id(word: str) -> bool:

@@ -5,6 +5,7 @@ whoever can read that than the keys that lie there too.
 """
 
 import os
+from collections.abc import Callable
 from typing import Final
 
 _READ_BYTES: Final = 2048
@@ -12,9 +13,15 @@ _READ_BYTES: Final = 2048
 
 
 class Randomness:
-    """Bytes that nobody can guess, each given once. For one process: a forked child would give the same ones."""
+    """Bytes that nobody can guess, each given once. For one process: a forked child would give the same ones.
 
-    def __init__(self) -> None:
+    Args:
+        source: gives so many random bytes. Only simulations have another one than the operating system: what they draw
+            has to come again.
+    """
+
+    def __init__(self, source: Callable[[int], bytes] = os.urandom) -> None:
+        self._source = source
         self._read = b""
         self._place = 0
 
@@ -23,7 +30,7 @@ class Randomness:
         start = self._place
         self._place = end = start + count
         if end > len(self._read):
-            self._read, self._place, start, end = os.urandom(max(_READ_BYTES, count)), count, 0, count
+            self._read, self._place, start, end = self._source(max(_READ_BYTES, count)), count, 0, count
         return self._read[start:end]
 
     def below(self, bound: int) -> int:

@@ -25,10 +25,11 @@ class Seal:
 
     Args:
         secret: at least 16 bytes; every process of a deployment has the same.
+        randomness: for nonces; one of its own if none is given.
     """
 
-    def __init__(self, secret: bytes) -> None:
-        self._randomness = Randomness()
+    def __init__(self, secret: bytes, randomness: Randomness | None = None) -> None:
+        self._randomness = Randomness() if randomness is None else randomness
         self._digest_key = hashlib.blake2b(b"digest", key=_key(secret), digest_size=32).digest()
         self._mac_key = hashlib.blake2b(b"mac", key=_key(secret), digest_size=32).digest()
         self._cipher = AESGCM(hashlib.blake2b(b"seal", key=_key(secret), digest_size=32).digest())

@@ -1,7 +1,5 @@
 """Random bytes: each given once, whatever the pieces, in few reads."""
 
-import os
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +13,14 @@ def test_pieces_are_as_long_as_asked_for(lengths: list[int]) -> None:
     assert [len(randomness.take(length)) for length in lengths] == lengths
 
 
-def test_no_byte_is_given_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_byte_is_given_twice() -> None:
     read: list[bytes] = []
 
     def numbered(count: int) -> bytes:
         read.append(b"".join(len(read).to_bytes(4) + place.to_bytes(4) for place in range(count // 8)))
         return read[-1]
 
-    monkeypatch.setattr(os, "urandom", numbered)
-    randomness = Randomness()
+    randomness = Randomness(numbered)
     pieces = [randomness.take(8) for _ in range(1000)]
     assert len(set(pieces)) == 1000
     assert len(read) == 4

@@ -63,7 +63,7 @@ async def serve(
     """
     listening = _listening_socket(options.bind)
     with closing(HangUps()) as hang_ups:
-        server = _Server(app, hang_ups, options.keep_alive_s)
+        server = Server(app, hang_ups, options.keep_alive_s)
         async with trio.open_nursery() as helping:
             helping.start_soon(app.live.watch)
             helping.start_soon(hang_ups.run)
@@ -97,7 +97,7 @@ def _listening_socket(bind: str) -> socket.socket:
 
 
 @define(eq=False)
-class _Server:
+class Server:
     """What all connections have in common."""
 
     app: EdgeApp

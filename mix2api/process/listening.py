@@ -47,14 +47,19 @@ async def listen(
             await _tell_not_ready(parts)
             nursery.start_soon(drain)
 
-        watch = partial(parts.health.watch, float(parts.settings.storing.lease_s))
-        nursery.start_soon(supervised, "health", watch, parts.reporter.on_task_fault)
-        nursery.start_soon(supervised, "relay", parts.relay.watch, parts.reporter.on_task_fault)
-        nursery.start_soon(supervised, "store_watch", parts.watch.watch, parts.reporter.on_task_fault)
-        serving = partial(serve, _app(parts), options, shutdown_trigger=until_stopping)
+        start_edge_tasks(parts, nursery)
+        serving = partial(serve, edge_app(parts), options, shutdown_trigger=until_stopping)
         url = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
         parts.logger.info("edge.listening", url=url)
         task_status.started(url)
+
+
+def start_edge_tasks(parts: Parts, nursery: trio.Nursery) -> None:
+    """Starts what an edge does all the time, beside serving."""
+    watch = partial(parts.health.watch, float(parts.settings.storing.lease_s))
+    nursery.start_soon(supervised, "health", watch, parts.reporter.on_task_fault)
+    nursery.start_soon(supervised, "relay", parts.relay.watch, parts.reporter.on_task_fault)
+    nursery.start_soon(supervised, "store_watch", parts.watch.watch, parts.reporter.on_task_fault)
 
 
 async def _tell_not_ready(parts: Parts) -> None:
@@ -68,7 +73,8 @@ async def _tell_not_ready(parts: Parts) -> None:
     await trio.sleep(ready_s)
 
 
-def _app(parts: Parts) -> EdgeApp:
+def edge_app(parts: Parts) -> EdgeApp:
+    """What answers the requests of a process."""
     return build_app(
         EdgeParts(
             options=_options(parts),

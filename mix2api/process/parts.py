@@ -12,11 +12,12 @@ from mix2api.actors.environment import Environment
 from mix2api.actors.inbox import Inbox
 from mix2api.actors.recovery import Recovery
 from mix2api.actors.worker import MemoryDispatch, Worker
-from mix2api.clock import SystemClock
+from mix2api.clock import Clock
 from mix2api.counting.profile_files import Profiles
 from mix2api.edge.continuing import Continuing
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint, shard_of
+from mix2api.machine import Machine
 from mix2api.process.groups import actor_options, site_form
 from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
@@ -32,6 +33,7 @@ from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import ManagedCredential
+from mix2api.upstreams.http.connection import Dialer
 from mix2api.vocabulary import SessionId, Shard
 
 
@@ -63,7 +65,7 @@ class Parts:
     role: Role
     store: Store
     mint: Mint
-    clock: SystemClock
+    clock: Clock
     reporter: Reporter
     logger: FilteringBoundLogger
     outbox: Outbox
@@ -125,11 +127,26 @@ class Parts:
 
 @asynccontextmanager
 async def process_parts(
-    settings: Settings, role: Role, store: Store, logger: FilteringBoundLogger
+    settings: Settings,
+    role: Role,
+    store: Store,
+    logger: FilteringBoundLogger,
+    machine: Machine | None = None,
+    dialer: Dialer | None = None,
 ) -> AsyncIterator[Parts]:
-    """Puts a process together; what the upstream's client holds is closed at the end."""
-    clock = SystemClock()
-    mint = Mint(store.seal, clock)
+    """Puts a process together; what the upstream's client holds is closed at the end.
+
+    Args:
+        settings: of the process.
+        role: which halves it has.
+        store: open.
+        logger: its log.
+        machine: its clocks and randomness; those of this machine if none is given.
+        dialer: connects to the site; as the settings say if none is given.
+    """
+    machine = Machine() if machine is None else machine
+    clock = machine.clock
+    mint = Mint(store.seal, clock, machine.randomness)
     outbox = Outbox(store.post)
     site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
     reporter = Reporter(logger, settings.release.channel, site, frozenset(settings.listening.models))
@@ -171,7 +188,9 @@ async def process_parts(
     if role is Role.EDGE:
         yield parts
         return
-    with configured_upstream(settings, store.vault, store.seal, clock, reporter.on_login) as configured:
+    with configured_upstream(
+        settings, store.vault, store.seal, clock, reporter.on_login, dialer
+    ) as configured:
         parts.half = _worker_half(parts, configured)
         yield parts
 

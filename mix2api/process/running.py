@@ -84,17 +84,22 @@ async def run_process(
             await _run_parts(parts, stopping, task_status)
 
 
+async def start_tasks(parts: Parts, nursery: trio.Nursery) -> None:
+    """Starts what a process does all the time: all of it that needs neither signals nor threads."""
+    _keep_up(parts, nursery, "heartbeat", parts.store.heartbeat.keep)
+    _keep_up(parts, nursery, "outbox", parts.outbox.run)
+    _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
+    _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
+    _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
+    if parts.half is not None:
+        await _start_worker(parts, parts.half, nursery)
+
+
 async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_on_signals, stopping)
-        _keep_up(parts, nursery, "heartbeat", parts.store.heartbeat.keep)
-        _keep_up(parts, nursery, "outbox", parts.outbox.run)
-        _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
-        _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
-        _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
         await _keep_profiles(parts, nursery)
-        if parts.half is not None:
-            await _start_worker(parts, parts.half, nursery)
+        await start_tasks(parts, nursery)
         settle_collector()
         nursery.start_soon(_keep_heap, parts)
         lease_s = float(parts.settings.storing.lease_s)

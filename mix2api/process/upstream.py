@@ -17,6 +17,7 @@ from mix2api.upstreams.credentials.login import HttpLogin, LoginOptions
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential, ManagedOptions
 from mix2api.upstreams.credentials.renewing import RenewingUpstream
 from mix2api.upstreams.http.client import HttpClient, HttpOptions
+from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
 from mix2api.upstreams.kinds import kind_of
 from mix2api.upstreams.port import Upstream
@@ -34,14 +35,19 @@ class ConfiguredUpstream:
 
 @contextmanager
 def configured_upstream(
-    settings: Settings, vault: Vault, seal: Seal, clock: Clock, on_login: Callable[[LoginReport], None]
+    settings: Settings,
+    vault: Vault,
+    seal: Seal,
+    clock: Clock,
+    on_login: Callable[[LoginReport], None],
+    dialer: Dialer | None = None,
 ) -> Iterator[ConfiguredUpstream]:
     """The upstream that the settings name; its idle connections are closed on the way out.
 
     Raises:
         ConfigurationError: a setting that it needs is not there.
     """
-    with closing(HttpClient(http_options(settings))) as client:
+    with closing(HttpClient(http_options(settings), clock, dialer=dialer)) as client:
         chosen, bases = kind_of(settings).upstream(settings, client), _base_options(settings)
         if settings.upstream_auth.mode is not UpstreamAuthMode.MANAGED:
             yield ConfiguredUpstream(CheckedUpstream(chosen, bases))

@@ -1,6 +1,5 @@
 """Opens the store: finds or starts Redis, checks it, and puts the parts together. Used by the composition root."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
@@ -9,10 +8,10 @@ from typing import Final
 import trio
 from attrs import define, evolve, field, frozen
 
-from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.events.versions import CURRENT, Schema
 from mix2api.identity import Mint
+from mix2api.machine import Machine
 from mix2api.sealing import Seal
 from mix2api.store.audit_stream import AuditStream
 from mix2api.store.commit import IndexLife
@@ -25,6 +24,7 @@ from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
 from mix2api.store.redis.checks import check_redis
+from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
@@ -122,34 +122,49 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
         keys = Keys(options.prefix)
         await trio.to_thread.run_sync(check_redis, location, options.timeouts, keys, seal, options.shards)
         store = build_store(location, options, seal)
-        fault: Exception | None = None
-        async with trio.open_nursery() as nursery:
-            background = trio.CancelScope(shield=True)
-            nursery.start_soon(_work, store, server, background)
-            try:
-                yield store
-            except Exception as raised:  # noqa: BLE001 - raised again below, out of the nursery, which would wrap it
-                fault = raised
-            finally:
-                with trio.CancelScope(shield=True):
-                    await _close(store)
-                background.cancel()
-        if fault is not None:
-            raise fault
+        async with at_work(store, server):
+            yield store
+
+
+@asynccontextmanager
+async def at_work(store: Store, server: EmbeddedServer | None = None) -> AsyncIterator[None]:
+    """Runs what a store runs by itself; on the way out it is written, given up and closed, as `open_store` says."""
+    fault: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        background = trio.CancelScope(shield=True)
+        nursery.start_soon(_work, store, server, background)
+        try:
+            yield
+        except Exception as raised:  # noqa: BLE001 - raised again below, out of the nursery, which would wrap it
+            fault = raised
+        finally:
+            with trio.CancelScope(shield=True):
+                await _close(store)
+            background.cancel()
+    if fault is not None:
+        raise fault
 
 
 def build_store(
-    location: RedisLocation, options: StoreOptions, seal: Seal, schema: Schema = CURRENT
+    location: RedisLocation,
+    options: StoreOptions,
+    seal: Seal,
+    schema: Schema = CURRENT,
+    machine: Machine | None = None,
+    dial: Dial = dial,
 ) -> Store:
     """Puts the parts together; nothing is connected and nothing runs yet."""
+    machine = Machine() if machine is None else machine
     written, willingness = WrittenSchema(schema), Willingness()
     keys = Keys(options.prefix)
     damage = DamageCounter()
-    holder = Holder(process=Mint.process_id(), nonce=secrets.token_hex(4))
-    link = partial(RedisLink, location, options.timeouts)
+    mint = Mint(seal, machine.clock, machine.randomness)
+    holder = Holder(process=mint.process_id(), nonce=machine.randomness.take(4).hex())
+    link = partial(RedisLink, location, options.timeouts, machine=machine, dial=dial)
     reading, appending, leasing = (link(f"{options.prefix}-{what}") for what in ("read", "append", "lease"))
     blocking_s = options.timeouts.reply_s + BLOCK_MS / 1000
-    blocking = partial(RedisLink, location, evolve(options.timeouts, reply_s=blocking_s))
+    patient = evolve(options.timeouts, reply_s=blocking_s)
+    blocking = partial(RedisLink, location, patient, machine=machine, dial=dial)
     mailing, waiting = (blocking(f"{options.prefix}-{what}") for what in ("mail", "wait"))
     leases = Leases(
         link=leasing,
@@ -190,13 +205,15 @@ def build_store(
             damage=damage,
         ),
         post=Post(link=reading, keys=keys, seal=seal, damage=damage),
-        mail=MailReader(link=mailing, keys=keys, seal=seal, process=holder.process, damage=damage),
+        mail=MailReader(
+            link=mailing, keys=keys, seal=seal, process=holder.process, damage=damage, clock=machine.clock
+        ),
         audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards, damage=damage),
         sessions=RedisSessionIndex(
             link=reading,
             keys=keys,
             waiting_s=options.waiting_s,
-            issued=Mint(seal, SystemClock()).issued,
+            issued=mint.issued,
             damage=damage,
         ),
         vault=RedisVault(

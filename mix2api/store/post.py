@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from mix2api.clock import SystemClock
+from mix2api.clock import Clock, SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal, UnsealError
 from mix2api.store.damage import DamageCounter
@@ -168,6 +168,7 @@ class MailReader:
         seal: the deployment's.
         process: whose mail.
         damage: told of entries that this deployment did not seal; they are dropped.
+        clock: tells entries that are not of now.
     """
 
     _link: RedisLink
@@ -175,9 +176,9 @@ class MailReader:
     _seal: Seal
     _process: ProcessId
     _damage: DamageCounter
+    _clock: Clock = field(factory=SystemClock)
     _last: str = field(default="0-0", init=False)
     _read: tuple[str, ...] = field(default=(), init=False)
-    _clock: SystemClock = field(factory=SystemClock, init=False)
 
     async def take(self) -> list[bytes]:
         """Waits for mail and gives all that is there (at most a thousand), in order. Outlasts outages."""

@@ -7,7 +7,6 @@ from here: only the caller knows whether a repeat is harmless (ADR 0002). Sendin
 trio's own loop; redis-py connects (ADR 0012).
 """
 
-import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
@@ -19,11 +18,12 @@ import trio
 from attrs import define, field
 from redis.exceptions import RedisError
 
-from mix2api.clock import SystemClock
 from mix2api.descriptors import none_left
 from mix2api.errors import NoDescriptor, StoreUnavailable
-from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
-from mix2api.store.redis.wire import BrokenWire, Reply, SocketWire, StaleWire, ThreadWire, Wire
+from mix2api.machine import Machine
+from mix2api.store.redis.dialing import Dial, dial
+from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.wire import BrokenWire, Reply, StaleWire, Wire
 from mix2api.store.willingness import Unwilling, unwilling
 
 __all__ = ["Command", "NotSent", "RedisLink", "Reply", "Told"]
@@ -68,16 +68,19 @@ class RedisLink:
         location: the server.
         timeouts: for connecting and for each reply.
         name: of the connection and its task.
+        machine: of the process.
+        dial: makes its wires.
     """
 
     location: RedisLocation
     timeouts: Timeouts
     name: str
+    machine: Machine = field(factory=Machine, kw_only=True)
+    dial: Dial = field(default=dial, kw_only=True)
     _jobs: list[_Job] = field(factory=list, init=False)
     """Handed in, and not sent yet."""
     _under_way: list[_Job] = field(factory=list, init=False)
     _work: trio.Event = field(factory=trio.Event, init=False)
-    _clock: SystemClock = field(factory=SystemClock, init=False)
     _task: trio.CancelScope | None = field(default=None, init=False)
     _wire: Wire | None = field(default=None, init=False)
     _closing: bool = field(default=False, init=False)
@@ -95,7 +98,7 @@ class RedisLink:
     def is_down(self) -> bool:
         """Whether the server is known to be away, or has left a command unanswered for 400 ms. Never waits."""
         sent_at = self._sent_at_ms
-        if self._down or sent_at is None or self._clock.monotonic_ms() - sent_at <= _STALL_MS:
+        if self._down or sent_at is None or self.machine.clock.monotonic_ms() - sent_at <= _STALL_MS:
             return self._down
         return self._wire is not None and self._wire.silence_s() * 1000 > _STALL_MS
 
@@ -222,7 +225,7 @@ class RedisLink:
         if self._wire is not None and self._wire.begin(packed, count):
             self._under_way = jobs
             del self._jobs[:_JOBS_PER_TRIP]
-            self._sent_at_ms = self._clock.monotonic_ms()
+            self._sent_at_ms = self.machine.clock.monotonic_ms()
 
     async def _receive(self, wire: Wire) -> None:
         """Waits for the replies to what is under way, begins what waits, and tells."""
@@ -244,25 +247,25 @@ class RedisLink:
     async def _wait_wanted(self) -> None:
         """Waits until somebody wants the connection; one that was lost is wanted again when its pause is over."""
         if not self._jobs:
-            wait_s = max(0.0, self._retry_at_ms - self._clock.monotonic_ms()) / 1000 if self._down else inf
+            wait_s = (
+                max(0.0, self._retry_at_ms - self.machine.clock.monotonic_ms()) / 1000 if self._down else inf
+            )
             with trio.move_on_after(wait_s):
                 await self._work.wait()
         self._work = trio.Event()
 
     async def _connect(self) -> None:
         """Connects, and begins what waits. While it is too early to try again, what waits is refused."""
-        if self._down and self._clock.monotonic_ms() < self._retry_at_ms:
+        if self._down and self.machine.clock.monotonic_ms() < self._retry_at_ms:
             self._refuse_waiting()
             return
-        connection = self.location.connection(self.timeouts, self.name)
-        fault = await trio.to_thread.run_sync(_fault_of_connecting, connection)
-        if fault is not None:
+        try:
+            self._wire = await self.dial(self.location, self.timeouts, self.name)
+        except (RedisError, OSError) as fault:
             self._lost(fault)
+            fault.__traceback__ = None  # its frames would refer to the fault
             self._refuse_waiting()
             return
-        self._wire = (
-            ThreadWire(connection) if self.location.tls else SocketWire(connection, self.timeouts.reply_s)
-        )
         if self._down:
             self._down = False
             self._pause_ms = _FIRST_PAUSE_MS
@@ -274,8 +277,8 @@ class RedisLink:
         """Drops the connection and sets the time of the next attempt: the pause, half of it at random."""
         self._drop()
         self._starved, self._why = none_left(fault), unwilling(fault)
-        jitter = 0.5 + secrets.randbelow(500) / 1000
-        self._retry_at_ms = self._clock.monotonic_ms() + self._pause_ms * jitter
+        jitter = 0.5 + self.machine.randomness.below(500) / 1000
+        self._retry_at_ms = self.machine.clock.monotonic_ms() + self._pause_ms * jitter
         self._pause_ms = min(_LONGEST_PAUSE_MS, self._pause_ms * 2)
         if not self._down:
             self._down = True
@@ -307,24 +310,6 @@ def _wake(task: trio.lowlevel.Task, told: Told) -> None:
     trio.lowlevel.reschedule(
         task, outcome.Error(told) if isinstance(told, Exception) else outcome.Value(told)
     )
-
-
-def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
-    """Connects; gives the fault if that failed. A fault that trio raises for a thread is part of a cycle afterwards."""
-    try:
-        connection.connect()
-    except (RedisError, OSError) as fault:
-        return _without_frames(fault)
-    return None
-
-
-def _without_frames(fault: Exception) -> Exception:
-    """The fault and its causes without tracebacks: redis-py keeps faults in frames to which the faults refer."""
-    one: BaseException | None = fault
-    while one is not None:
-        one.__traceback__ = None
-        one = one.__cause__ or one.__context__
-    return fault
 
 
 def _packed(commands: Sequence[Command]) -> bytes:

@@ -38,6 +38,7 @@ class HttpClient:
         options: limits, pool, trust.
         clock: for `retry-after` dates.
         draw: uniform in 0 to 1, for the jitter of retries.
+        dialer: makes its connections; one of the options' trust if none is given.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class HttpClient:
         options: HttpOptions,
         clock: Clock | None = None,
         draw: Callable[[], float] = _DRAW,
+        dialer: Dialer | None = None,
     ) -> None:
         self._pool: IdlePool[Connection] = IdlePool(options.keep_alive, trio.current_time)
         self._services = Services(
-            dialer=Dialer(options.ca_file),
+            dialer=Dialer(options.ca_file) if dialer is None else dialer,
             pool=self._pool,
             timeouts=options.timeouts,
             retries=options.retries,
