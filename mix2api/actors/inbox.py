@@ -281,7 +281,7 @@ class Inbox:
         absent: set[ProcessId] = set()
         while True:
             await trio.sleep(self._period_s)
-            edges = {relayed.edge for relayed in self._running.values()}
+            edges = dict.fromkeys(relayed.edge for relayed in self._running.values())
             try:
                 gone = {edge for edge in edges if not await self._is_alive(edge)}
             except StoreUnavailable:

@@ -120,7 +120,7 @@ class Recovery:
     async def _lost(self, entries: list[OpenEntry]) -> list[OpenEntry]:
         """The runs that nobody works at: those of processes that are gone, and those seized and not yet ended."""
         ours = self._env.process
-        processes = {entry.run.process for entry in entries} - {ours}
+        processes = dict.fromkeys(entry.run.process for entry in entries if entry.run.process != ours)
         self._absent_since = {
             process: since for process, since in self._absent_since.items() if process in processes
         }

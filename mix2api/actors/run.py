@@ -68,7 +68,7 @@ class Run:
         session_id: SessionId,
         state: SessionState,
         turn: PendingTurn,
-        unlogged: "set[Run]",
+        unlogged: "dict[Run, None]",
     ) -> None:
         self._env = environment
         self._session_id = session_id
@@ -244,7 +244,7 @@ class Run:
         if tally.commands:
             self._log(self._translated())
         if tally.kind is not None:
-            self._unlogged.add(self)
+            self._unlogged[self] = None
 
     async def _wait_for_client(self, stream: UpstreamStream) -> None:
         """Waits until the client has taken half of what may wait for it, as long as it takes anything."""
@@ -382,14 +382,14 @@ class Run:
         tally = self._translation.tally
         commands: list[Command] = [*tally.commands]
         tally.commands.clear()
-        self._unlogged.discard(self)
+        self._unlogged.pop(self, None)
         return commands
 
     def _log(self, commands: list[Command]) -> None:
         if self._record.fenced:
             self.stop(EndReason.WORKER_LOST, Detail.FENCED)
         if self._record.note(commands):
-            self._unlogged.add(self)
+            self._unlogged[self] = None
 
 
 def _ms_since(clock: Clock, began_ms: float) -> int:

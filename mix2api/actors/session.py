@@ -57,7 +57,7 @@ class SessionActor:
         environment: Environment,
         session_id: SessionId,
         state: SessionState | None,
-        unlogged: set[Run],
+        unlogged: dict[Run, None],
         on_left: Callable[[PendingTurn], None],
     ) -> None:
         self.session_id = session_id
@@ -225,7 +225,7 @@ class SessionActor:
             self._state = state if state.stage is Stage.VACANT else None
             raise
         finally:
-            self._unlogged.discard(run)
+            self._unlogged.pop(run, None)
         if not self._stale:
             self._state = after
         if run.lost_session:

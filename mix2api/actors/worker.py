@@ -54,7 +54,7 @@ class Worker:
         self._mint = mint
         self._draw_shard = draw_shard
         self._actors: dict[SessionId, SessionActor] = {}
-        self._unlogged: set[Run] = set()
+        self._unlogged: dict[Run, None] = {}
         options = environment.options
         self._admission: Admission[PendingTurn] = Admission(options.max_concurrency, options.queue_max)
         self._all_ended = trio.Event()
