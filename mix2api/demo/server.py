@@ -64,7 +64,7 @@ async def serve_demo(
     listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=_BACKLOG)
     port = listeners[0].socket.getsockname()[1]
     async with trio.open_nursery() as nursery:
-        await nursery.start(trio.serve_listeners, partial(_serve, site), listeners)
+        await nursery.start(trio.serve_listeners, partial(serve_connection, site), listeners)
         task_status.started(Demo(options.host, port, site))
 
 
@@ -73,7 +73,7 @@ async def main(options: DemoOptions) -> None:
     await serve_demo(options)
 
 
-async def _serve(site: Site, stream: trio.SocketStream) -> None:
+async def serve_connection(site: Site, stream: trio.SocketStream) -> None:
     """One connection from its first request to its end; `serve_listeners` closes the stream."""
     site.stats.connections += 1
     connection = Connection(stream)

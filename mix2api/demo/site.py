@@ -42,16 +42,21 @@ class UnknownSession(LookupError):
 
 
 class Site:
-    """One demo site, from start to end."""
+    """One demo site, from start to end.
 
-    def __init__(self, options: DemoOptions) -> None:
+    Args:
+        options: what it is like.
+        start: the word of this start; a new one if none is given.
+    """
+
+    def __init__(self, options: DemoOptions, start: str | None = None) -> None:
         self.options = options
         self.stats = Stats()
         self.sessions: dict[str, SiteSession] = {}
         self.received: deque[Received] = deque(maxlen=_RECEIVED_KEPT)
         self._tokens: dict[str, float] = {}
         self._spent: set[str] = set()
-        self._start = secrets.token_hex(4)
+        self._start = secrets.token_hex(4) if start is None else start
         self._numbers = count(1)
 
     def mint(self, what: str) -> str:

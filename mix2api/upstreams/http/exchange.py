@@ -188,6 +188,7 @@ class Exchange:
 
         Raises:
             UpstreamFault: `first_byte`, `truncated`, `protocol`, `too_large`, `too_many`, or a failed further attempt.
+            mix2api.upstreams.http.faults.Unanswered: see there.
         """
         while True:
             head = await self._read_head()
@@ -195,6 +196,8 @@ class Exchange:
                 # The peer closed an idle connection while the request was on its way: nothing of an answer came, so a
                 # connection of its own is tried, which cannot be stale.
                 self.close()
+                if self._request is not None and self._request.once:
+                    raise faults.Unanswered
                 await self._put(None)
                 continue
             pause = self._pause_before_next(head) if head.status in RETRYABLE else None

@@ -43,6 +43,15 @@ def truncated(status: int | None) -> UpstreamFault:
     )
 
 
+class Unanswered(UpstreamFault):
+    """An idle connection closed under a request that may be sent only once: nobody knows whether the peer has read it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            EndReason.UPSTREAM_ERROR, Detail.TRUNCATED, "the upstream closed the connection without an answer"
+        )
+
+
 def too_large(what: str, status: int | None) -> UpstreamFault:
     """A bound in bytes was passed; `what` is a sentence of ours that names it."""
     return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.TOO_LARGE, what, status=status)

@@ -61,6 +61,8 @@ class MixUpstream:
             path=base_path + options.chat_path,
             headers=request_headers(call, options),
             body=request_body(call, options),
+            # Sent again, a session would hold the turn twice.
+            once=call.session is not None,
         )
         session_known = call.session is not None
         return MixStream(self._client.send(request), options, self._clock, session_known=session_known)
@@ -170,7 +172,10 @@ class MixStream:
         return self._begun(self._head, await self._exchange.receive())
 
     async def _opening(self) -> list[UpstreamEvent]:
-        head = await self._exchange.head()
+        try:
+            head = await self._exchange.head()
+        except faults.Unanswered as fault:
+            raise self._seen(fault) from None
         if head.status not in _SUCCESSES:
             raise self._seen(refusal_fault(head, await self._refusal_body(), self._clock.now_ms()))
         if "content-encoding" in head.headers and is_unreadable(head):

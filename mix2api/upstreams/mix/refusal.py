@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from attrs import evolve
 
+from mix2api.upstreams.http.faults import Unanswered
 from mix2api.upstreams.http.head import AnswerHead
 from mix2api.upstreams.http.packed_body import is_unreadable
 from mix2api.upstreams.http.retrying import retry_after_s
@@ -35,8 +36,12 @@ def refusal_fault(head: AnswerHead, body: bytes, now_ms: int) -> UpstreamFault:
 
 
 def in_session(fault: UpstreamFault, *, session_known: bool) -> UpstreamFault:
-    """The fault; of a session that was continued and that the site does not know, named for what it is."""
-    if not session_known or fault.detail is not Detail.STATUS or fault.status not in _UNKNOWN_SESSION:
+    """The fault; where the turn's session is to be given up, it says so.
+
+    The site does not know the session, or nobody knows whether the session holds the turn.
+    """
+    unknown = fault.detail is Detail.STATUS and fault.status in _UNKNOWN_SESSION
+    if not session_known or not (unknown or isinstance(fault, Unanswered)):
         return fault
     return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, fault.message, status=fault.status)
 

@@ -11,7 +11,7 @@ from upstreams.names import resolving
 
 from mix2api.upstreams.http.limits import Timeouts
 from mix2api.upstreams.mix.options import MixOptions
-from mix2api.upstreams.port import Finished, Text, UpstreamCall
+from mix2api.upstreams.port import Finished, Text, UpstreamCall, UpstreamFault
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire.turn import ChosenBase
 
@@ -125,3 +125,36 @@ async def test_a_chosen_base_without_checked_addresses_is_never_connected_to() -
         async with upstream.open(chosen_call(ChosenBase(url="http://x", host="x", addresses=()))):
             pass
     client.close()
+
+
+@pytest.mark.parametrize("session", ["s", None], ids=["continued", "fresh"])
+async def test_a_continued_turn_that_an_idle_connection_may_have_carried_is_not_sent_again(
+    session: str | None,
+) -> None:
+    asked = 0
+
+    async def serve_then_close(connection: Connection) -> None:
+        nonlocal asked
+        for _ in range(2):
+            await connection.request()
+            asked += 1
+            if asked == 1:
+                await connection.send(SSE_HEAD + chunked(START, HI, FINISH, DONE) + LAST_CHUNK)
+
+    async with serving(
+        [serve_then_close, answering(SSE_HEAD + chunked(START, HI, FINISH, DONE) + LAST_CHUNK)]
+    ) as server:
+        upstream, client = upstream_at(server.url)
+        async with upstream.open(call()) as answer:
+            assert [event async for batch in answer for event in batch] == [*SAID, Finished("stop")]
+        again = evolve(call(), session=session)
+        if session is None:
+            async with upstream.open(again) as answer:
+                assert [event async for batch in answer for event in batch] == [*SAID, Finished("stop")]
+        else:
+            with pytest.raises(UpstreamFault) as raised:
+                async with upstream.open(again) as answer:
+                    await anext(answer)
+            assert (raised.value.detail, raised.value.taken) == (Detail.SESSION_LOST, True)
+        assert server.accepted == (2 if session is None else 1)
+        client.close()
