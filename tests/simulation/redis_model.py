@@ -302,18 +302,31 @@ def _lrem(model: RedisModel, of: Arguments) -> Any:
 
 def _xadd(model: RedisModel, of: Arguments) -> Any:
     key, *rest = of
+    longest = None
     if rest[0].upper() in {b"MAXLEN", b"MINID"}:
-        if rest[1] != b"~":
-            raise NotImplementedError("exact trimming")
-        rest = rest[3:]
+        if rest[1] == b"~":
+            rest = rest[3:]
+        elif rest[0].upper() == b"MAXLEN":
+            longest, rest = _number(rest[1]), rest[2:]
+        else:
+            raise NotImplementedError("exact trimming by id")
     stream = model.get(key, Stream)
     fresh = Stream() if stream is None else stream
     if len(rest) < 3 or len(rest) % 2 == 0:
         raise Refused("ERR wrong number of arguments for 'xadd' command")
     added = fresh.add(rest[0], rest[1:], model.now_ms)
+    if longest is not None:
+        del fresh.entries[: max(0, len(fresh.entries) - longest)]
     model._data[key] = fresh
     model.written(key)
     return added
+
+
+def _stream_between(model: RedisModel, key: bytes, *borders: bytes) -> Stream:
+    """The server reads the borders before it looks at the key."""
+    for border in borders:
+        read_id(border.removeprefix(b"("), 0)
+    return model.get(key, Stream) or Stream()
 
 
 def _limit(of: Arguments) -> int | None:
@@ -321,12 +334,12 @@ def _limit(of: Arguments) -> int | None:
 
 
 def _xrange(model: RedisModel, of: Arguments) -> Any:
-    stream = model.get(of[0], Stream) or Stream()
+    stream = _stream_between(model, *of[:3])
     return shown(stream.between(of[1], of[2], _limit(of[3:])))
 
 
 def _xrevrange(model: RedisModel, of: Arguments) -> Any:
-    stream = model.get(of[0], Stream) or Stream()
+    stream = _stream_between(model, *of[:3])
     return shown(stream.down(of[1], of[2], _limit(of[3:])))
 
 
