@@ -97,6 +97,8 @@ coverage:
 docs: $(RUN_STAMP)
 	$(BIN)/mix2api settings --docs > docs/settings.md.new
 	mv docs/settings.md.new docs/settings.md
+	$(BIN)/mix2api openapi > docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
 	$(BIN)/python -m mix2api.sessions.diagram > docs/session.md.new
 	mv docs/session.md.new docs/session.md
 	$(BIN)/python -c 'import pathlib, re; from mix2api.wire.request_fields import request_fields_table as table; \

@@ -12,7 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from mix2api import __version__
-from mix2api.cli import audit, demo, demo_upstream, edge, models, replay, serve, sessions, settings, worker
+from mix2api.cli import (
+    audit,
+    demo,
+    demo_upstream,
+    edge,
+    models,
+    openapi,
+    replay,
+    serve,
+    sessions,
+    settings,
+    worker,
+)
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.settings import Settings, load_settings
 
@@ -25,6 +37,7 @@ _COMMANDS: Final = {
     "replay": replay,
     "audit": audit,
     "models": models,
+    "openapi": openapi,
     "sessions": sessions,
     "settings": settings,
 }

@@ -17,6 +17,7 @@ from mix2api.edge.chat import ChatEndpoint, ChatParts
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
+from mix2api.edge.documents import served_documents
 from mix2api.edge.health import HealthEndpoints, HealthSource
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
@@ -218,4 +219,4 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     )
     health = HealthEndpoints(options, parts.health)
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
-    return EdgeApp(parts, chat, quart_app(health, models, refusals), refusals, live)
+    return EdgeApp(parts, chat, quart_app(health, models, served_documents(), refusals), refusals, live)

@@ -11,7 +11,7 @@ _ANY: Final = "*"
 _METHODS: Final = "GET, POST, OPTIONS"
 _MAX_AGE_S: Final = 7200
 """How long a browser may remember a preflight: Chromium takes no more than two hours."""
-_EXPOSED: Final = (
+EXPOSED: Final = (
     "x-request-id, x-session-id, x-mix2api-run-id, x-mix2api-session, x-mix2api-withheld, retry-after"
 )
 """Headers that a page may read beside the few that every page may."""
@@ -53,7 +53,7 @@ class Cors:
             return [("vary", "origin")]
         return [
             ("access-control-allow-origin", allowed),
-            ("access-control-expose-headers", _EXPOSED),
+            ("access-control-expose-headers", EXPOSED),
             ("vary", "origin"),
         ]
 

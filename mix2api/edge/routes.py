@@ -1,6 +1,6 @@
-"""The Quart application: health and models, and what is said to requests without a route."""
+"""The Quart application: health, models and documents, and what is said to requests without a route."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +11,7 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from mix2api.edge.answers import error_headers
 from mix2api.edge.asgi import EXTENSION
+from mix2api.edge.documents import Document
 from mix2api.edge.health import HealthEndpoints
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.refusals import Refusals
@@ -24,23 +25,39 @@ _PREFIXES: Final = ("/v1", "", "/v1/v1")
 _CHATS: Final = tuple(f"{prefix}/chat/completions" for prefix in _PREFIXES)
 CHAT_PATHS: Final = {"/": "/", "//": "/"} | {path + end: path for path in _CHATS for end in ("", "/")}
 """Path -> the route that it is, for POST."""
+View = Callable[..., Awaitable[Response]]
 
 
-def quart_app(health: HealthEndpoints, models: ModelEndpoints, refusals: Refusals) -> QuartTrio:
+def quart_app(
+    health: HealthEndpoints, models: ModelEndpoints, documents: Mapping[str, Document], refusals: Refusals
+) -> QuartTrio:
     """The application.
 
     It also knows the paths of chat, whose POST requests it is not given: other methods there get 405.
     """
     app = QuartTrio("mix2api.edge", static_folder=None)
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
-    _add_views(app, health, models)
+    _add_views(app, {**_views(health, models), **{path: _showing(each) for path, each in documents.items()}})
     for path in (*_CHATS, "/"):
         app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
     _add_error_handlers(app, refusals)
     return app
 
 
-def _add_views(app: QuartTrio, health: HealthEndpoints, models: ModelEndpoints) -> None:
+def _add_views(app: QuartTrio, views: Mapping[str, View]) -> None:
+    for path, view in views.items():
+        # OPTIONS is answered like any other method that a route does not have.
+        app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
+
+
+def _showing(document: Document) -> View:
+    async def show() -> Response:
+        return Response(document.body, headers=dict(document.headers))
+
+    return show
+
+
+def _views(health: HealthEndpoints, models: ModelEndpoints) -> dict[str, View]:
     async def listing() -> Response:
         return _json(models.listing(_asked()))
 
@@ -56,16 +73,13 @@ def _add_views(app: QuartTrio, health: HealthEndpoints, models: ModelEndpoints) 
     async def ready() -> Response:
         return _json(*health.ready())
 
-    views: dict[str, Callable[..., Awaitable[Response]]] = {
+    return {
         **{f"{prefix}/models": listing for prefix in _PREFIXES},
         **{f"{prefix}/models/<path:model_id>": one for prefix in _PREFIXES},
         "/health": summary,
         "/health/live": live,
         "/health/ready": ready,
     }
-    for path, view in views.items():
-        # OPTIONS is answered like any other method that a route does not have.
-        app.add_url_rule(path, path, view, methods=["GET"], provide_automatic_options=False)
 
 
 def _add_error_handlers(app: QuartTrio, refusals: Refusals) -> None:

@@ -114,6 +114,16 @@ _PATH: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _NEEDS_CONTENT: Final = frozenset({"system", "developer", "user"})
 
 
+def body_schemas(ref_template: str) -> dict[str, dict[str, Any]]:
+    """The JSON Schemas that the decoder checks a body by, of the body (`_Body`) and of each struct in it.
+
+    Args:
+        ref_template: what a `$ref` is, with `{name}` for the struct.
+    """
+    _, schemas = msgspec.json.schema_components([_Body], ref_template=ref_template)
+    return schemas
+
+
 def decode_chat_request(
     body: bytes, *, persona_id: str | None = None, asked_base: AskedBase | None = None
 ) -> Turn:

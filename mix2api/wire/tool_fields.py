@@ -14,7 +14,8 @@ _Object = dict[str, Any]
 _FUNCTION: Final = "function"
 _ANTHROPIC_S_OWN: Final = "custom"
 """The type that Anthropic gives a client's tool. OpenAI's custom tools have no `input_schema`."""
-_WORDS: Final = frozenset({"none", "auto", "required"})
+CHOICE_WORDS: Final = frozenset({"none", "auto", "required"})
+"""What `tool_choice` may be if it is no object."""
 _LEGACY_WORDS: Final = frozenset({"none", "auto"})
 
 
@@ -69,7 +70,7 @@ def tool_choice_of(
     if tool_choice is None:
         return _legacy_choice(function_call)
     if isinstance(tool_choice, str):
-        if tool_choice not in _WORDS:
+        if tool_choice not in CHOICE_WORDS:
             raise wrong_value("tool_choice")
         return tool_choice
     tool_choice = choice_of(tool_choice)

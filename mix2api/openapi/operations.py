@@ -1,0 +1,222 @@
+"""The routes of the edge, as rows: what each takes, and what it answers with which status.
+
+A test compares the rows with the routes that the edge has, and the headers with those that its answers bear.
+"""
+
+from typing import Final
+
+from attrs import field, frozen
+
+from mix2api.openapi.request_schemas import CHAT_REQUEST
+
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream"
+PAGE: Final = "text/html; charset=utf-8"
+CHAT_PATH: Final = "/v1/chat/completions"
+
+EVERY_ANSWER: Final = {
+    "x-request-id": "The caller's own id if it is acceptable (1 to 128 of `[A-Za-z0-9._:-]`), else a new one."
+}
+"""Header -> its meaning, of every answer."""
+RUN_HEADERS: Final = {
+    "x-mix2api-run-id": "Our id of the run that answered.",
+    "x-session-id": "Our id of the conversation; absent where the headers left before the session was known.",
+    "x-mix2api-session": "Whether the session is fresh or continued, and why.",
+    "x-mix2api-withheld": "How much of the request the site was not given; absent where it got everything.",
+}
+"""Of answers to chat requests that became a run."""
+CACHING_HEADERS: Final = {
+    "cache-control": "`no-cache`, for streams.",
+    "x-accel-buffering": "`no`, for streams: nginx passes every piece on at once.",
+}
+RETRY_AFTER: Final = {"retry-after": "Seconds until another attempt makes sense."}
+CHALLENGE: Final = {"www-authenticate": "`Bearer`."}
+ALLOW: Final = {"allow": "The methods that the route has."}
+
+
+@frozen(kw_only=True)
+class Parameter:
+    """A header or a part of the path."""
+
+    name: str
+    place: str
+    """`header` or `path`."""
+    meaning: str
+    max_length: int | None = None
+
+
+@frozen(kw_only=True)
+class Answer:
+    """One status of a route."""
+
+    meaning: str
+    media: dict[str, str] = field(factory=dict)
+    """Media type -> the schema's name; an event stream's is that of its events."""
+    headers: dict[str, str] = field(factory=dict)
+    """Header -> its meaning, beside `EVERY_ANSWER`."""
+
+
+@frozen(kw_only=True)
+class Operation:
+    """One method of one route."""
+
+    path: str
+    method: str
+    operation_id: str
+    summary: str
+    text: str = ""
+    needs_key: bool = False
+    aliases: tuple[str, ...] = ()
+    """Paths that are the same route: base URLs without `/v1`, or with it twice."""
+    parameters: tuple[Parameter, ...] = ()
+    request: str | None = None
+    """The schema's name of the body."""
+    answers: dict[int, Answer] = field(factory=dict)
+    failures: tuple[int, ...] = ()
+    """Statuses with the error envelope, beside those that every chat request may get."""
+
+
+_CHAT_PARAMETERS: Final = (
+    Parameter(
+        name="x-request-id", place="header", meaning="The caller's id of this request, for correlation."
+    ),
+    Parameter(
+        name="x-session-id",
+        place="header",
+        meaning="One of our session ids continues that session; `new` forces a fresh one.",
+    ),
+    Parameter(
+        name="x-session-key",
+        place="header",
+        meaning="A name for the session, inside the caller's credential. `SESSION_KEY_HEADER` renames it.",
+    ),
+    Parameter(
+        name="x-client", place="header", meaning="The client family, if the user agent does not tell it."
+    ),
+    Parameter(name="x-persona-id", place="header", meaning="Wins over the body's `persona_id`."),
+    Parameter(
+        name="x-upstream-base-url",
+        place="header",
+        meaning="Chooses the upstream, where `UPSTREAM_DYNAMIC_BASE_ENABLED` allows it; refused elsewhere.",
+        max_length=2048,
+    ),
+)
+_CHAT_ANSWER: Final = Answer(
+    meaning="The answer. With `stream` it comes as events: `data:` lines with one chunk each, comments in long "
+    "silences, and `data: [DONE]` at the end. A stream that fails ends with an error event, a last chunk whose "
+    "`finish_reason` is `error`, and `[DONE]`.",
+    media={JSON: "ChatCompletion", EVENTS: "ChatCompletionChunk"},
+    headers={**RUN_HEADERS, **CACHING_HEADERS},
+)
+
+
+def _chat(path: str, operation_id: str, summary: str, *aliases: str) -> Operation:
+    return Operation(
+        path=path,
+        method="post",
+        operation_id=operation_id,
+        summary=summary,
+        text="Fields that are not listed are ignored. `null` means the same as an absent field.",
+        needs_key=True,
+        aliases=aliases,
+        parameters=_CHAT_PARAMETERS,
+        request=CHAT_REQUEST,
+        answers={200: _CHAT_ANSWER},
+    )
+
+
+OPERATIONS: Final = (
+    _chat(
+        CHAT_PATH,
+        "createChatCompletion",
+        "Answer a conversation",
+        "/chat/completions",
+        "/v1/v1/chat/completions",
+    ),
+    _chat("/", "createChatCompletionAtRoot", "The same as POST /v1/chat/completions"),
+    Operation(
+        path="/v1/models",
+        method="get",
+        operation_id="listModels",
+        summary="List the configured models",
+        text="Other models are accepted, too.",
+        needs_key=True,
+        aliases=("/models", "/v1/v1/models"),
+        answers={200: Answer(meaning="The models.", media={JSON: "ModelList"})},
+    ),
+    Operation(
+        path="/v1/models/{model}",
+        method="get",
+        operation_id="getModel",
+        summary="Show one model",
+        needs_key=True,
+        aliases=("/models/{model}", "/v1/v1/models/{model}"),
+        parameters=(
+            Parameter(name="model", place="path", meaning="The model's id, which may have slashes."),
+        ),
+        answers={200: Answer(meaning="The model.", media={JSON: "Model"})},
+        failures=(404,),
+    ),
+    Operation(
+        path="/health",
+        method="get",
+        operation_id="getHealth",
+        summary="Tell what works and what does not",
+        answers={
+            200: Answer(meaning="All works.", media={JSON: "Health"}),
+            503: Answer(meaning="`failing` names the parts that do not.", media={JSON: "Health"}),
+        },
+    ),
+    Operation(
+        path="/health/live",
+        method="get",
+        operation_id="getLiveness",
+        summary="Tell whether the process answers at all",
+        answers={200: Answer(meaning="It does.", media={JSON: "Liveness"})},
+    ),
+    Operation(
+        path="/health/ready",
+        method="get",
+        operation_id="getReadiness",
+        summary="Tell whether new requests may come",
+        answers={
+            200: Answer(meaning="They may.", media={JSON: "Readiness"}),
+            503: Answer(meaning="Send them elsewhere.", media={JSON: "Readiness"}),
+        },
+    ),
+    Operation(
+        path="/openapi.json",
+        method="get",
+        operation_id="getDocument",
+        summary="This document",
+        answers={200: Answer(meaning="OpenAPI 3.0.3.", media={JSON: ""})},
+    ),
+    Operation(
+        path="/docs",
+        method="get",
+        operation_id="getDocumentPage",
+        summary="This document as a page",
+        answers={200: Answer(meaning="HTML without scripts.", media={PAGE: ""})},
+    ),
+)
+"""An answer without a schema's name is an object (JSON) or a text."""
+
+MEANINGS: Final[dict[int, str]] = {
+    400: "The request cannot be honoured as it is: `param` names the field.",
+    401: "There is no credential, or not one of ours.",
+    404: "There is no such object.",
+    408: "The body did not come in time.",
+    409: "A newer request took this one's place.",
+    413: "The body is too large.",
+    415: "The body is not JSON by its own declaration.",
+    422: "The site refused the request.",
+    429: "Too much came at once, here or at the site.",
+    431: "The request's head is too long.",
+    500: "A fault of ours.",
+    501: "The body is framed in a way that is not served.",
+    502: "The site failed.",
+    503: "This server or the site is at its limit, or the event log cannot be reached.",
+    504: "The site took too long.",
+    505: "The version of HTTP is not served.",
+}
+"""Status -> what it means, for every status with the error envelope."""

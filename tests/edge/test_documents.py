@@ -1,0 +1,30 @@
+"""The document and its page are served as they are kept, to everybody."""
+
+from pathlib import Path
+
+from edge.harness import running_edge
+
+KEPT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+async def test_the_served_document_is_the_kept_one() -> None:
+    async with running_edge() as edge:
+        answer = await edge.send("GET", "/openapi.json", headers={"authorization": ""})
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.body == KEPT.read_bytes()
+    assert answer.headers["x-request-id"]
+
+
+async def test_the_page_may_fetch_and_run_nothing() -> None:
+    async with running_edge() as edge:
+        answer = await edge.send("GET", "/docs", headers={"authorization": ""})
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert b"createChatCompletion" in answer.body
+
+
+async def test_the_documents_are_only_for_get() -> None:
+    async with running_edge() as edge:
+        for path in ("/openapi.json", "/docs"):
+            answer = await edge.send("POST", path)
+            assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")

@@ -1,0 +1,59 @@
+"""What schemathesis cannot know of this API: which refusals schemas cannot foretell, and what stands in a stream."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from openapi_schema_validator import OAS30Validator
+
+_DOCUMENT = json.loads(Path(os.environ["OPENAPI_DOCUMENT"]).read_text(encoding="utf-8"))
+_CHOOSES_UPSTREAM = frozenset({"upstream_base_url", "upstream_api_base"})
+_BEYOND_SCHEMAS = (
+    "messages",  # contents that a role needs, ids of calls and results
+    "tools",  # a function has a name
+    "functions",
+    "tool_choice",  # a choice names a tool that is offered
+    "function_call",
+)
+"""Where a refusal may stand whose reason is a rule between fields, or depends on a tool's kind."""
+
+
+@schemathesis.hook
+def before_load_schema(_: Any, raw_schema: dict[str, Any]) -> None:
+    """Leaves out what would make other answers rare, and the schema of a stream: `streams_hold_what_is_said` checks more.
+
+    A server refuses every choice of an upstream unless its operator allows it.
+    """
+    del raw_schema["paths"]["/"]  # the very route of `/v1/chat/completions`; it would take as long again
+    chat = raw_schema["paths"]["/v1/chat/completions"]["post"]
+    chat["parameters"] = [each for each in chat["parameters"] if each["name"] != "x-upstream-base-url"]
+    for field in _CHOOSES_UPSTREAM:
+        del raw_schema["components"]["schemas"]["ChatCompletionRequest"]["properties"][field]
+    del chat["responses"]["200"]["content"]["text/event-stream"]["schema"]
+
+
+@schemathesis.check
+def refused_for_what_schemas_cannot_say(_: Any, response: Any, case: Any) -> None:
+    """A body that the schemas allow is refused only for a rule that they cannot express."""
+    if response.status_code != 400 or case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    error = response.json()["error"]
+    param = error["param"] or ""
+    assert param.startswith(_BEYOND_SCHEMAS) or error["code"] == "malformed_http", error
+
+
+@schemathesis.check
+def streams_hold_what_is_said(_: Any, response: Any, __: Any) -> None:
+    """Every event is a chunk or an error by the document's schemas, and `[DONE]` is the last."""
+    media = response.headers.get("content-type", [""])[0]
+    if not media.startswith("text/event-stream"):
+        return
+    lines = [line for line in response.text.split("\n") if line.startswith("data: ")]
+    assert lines[-1] == "data: [DONE]", lines[-1]
+    for line in lines[:-1]:
+        event = json.loads(line.removeprefix("data: "))
+        name = "ChatCompletionChunk" if "choices" in event else "StreamErrorEvent"
+        schema = {"$ref": f"#/components/schemas/{name}", "components": _DOCUMENT["components"]}
+        OAS30Validator(schema).validate(event)

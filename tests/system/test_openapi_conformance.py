@@ -1,0 +1,43 @@
+"""Schemathesis asks the running server what its document allows and what it forbids."""
+
+import os
+import sys
+from pathlib import Path
+
+import trio
+from redis_server import RedisServer
+from whole_system import Shape, whole_system
+
+_ROOT = Path(__file__).parents[2]
+_CONFORMANCE = _ROOT / "tests" / "openapi" / "conformance"
+_DOCUMENT = _ROOT / "docs" / "openapi.json"
+_EXAMPLES = "5"
+"""Drawn requests of each operation, beside the hundreds of the coverage phase: the whole takes some 30 s."""
+_LIMIT_S = 180
+_KEY = "sk-of-the-tests"
+
+
+async def test_the_server_answers_as_its_document_says(redis_server: RedisServer, tmp_path: Path) -> None:
+    asking = [
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFORMANCE / "schemathesis.toml")),
+        *("run", str(_DOCUMENT), "--generation-deterministic"),
+        *("--max-examples", _EXAMPLES, "--phases", "examples,coverage,fuzzing", "--continue-on-failure"),
+        *("--suppress-health-check", "filter_too_much"),
+        *("--header", f"Authorization: Bearer {_KEY}", "--no-color"),
+    ]
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(_CONFORMANCE),
+        "OPENAPI_DOCUMENT": str(_DOCUMENT),
+    }
+    settings = {"INBOUND_BEARER_TOKEN": _KEY, "MIX2API_LOG_LEVEL": "error"}
+    async with whole_system(Shape.SERVE, redis_server.url, limit_s=_LIMIT_S, **settings) as system:
+        ran = await trio.run_process(
+            [*asking, "--url", f"http://127.0.0.1:{system.client.port}"],
+            env=environ,
+            cwd=tmp_path,
+            check=False,
+            capture_stdout=True,
+            capture_stderr=True,
+        )
+    assert ran.returncode == 0, (ran.stdout + ran.stderr).decode()
