@@ -16,16 +16,23 @@ from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.projections.audit import AuditReport, Dimension, Figures, Tally
 from mix2api.settings import Settings
-from mix2api.store.audit_stream import AuditedReceipt, AuditedRefusals, AuditedRun, AuditEntry
+from mix2api.store.audit_stream import (
+    AuditedReceipt,
+    AuditedRefusal,
+    AuditedRefusalCount,
+    AuditedRefusals,
+    AuditedRun,
+    AuditEntry,
+)
 from mix2api.store.log import OpenEntry
 from mix2api.store.opening import Store
 
 _TOO_LOW: Final = 1
 _HELP: Final = "count how runs ended, and for how many that is known"
 _EPILOG: Final = """\
-A run belongs to the window if it ended in it or is still open. requests: accepted runs; what was refused before it
-began has only its log line. orphans: open runs of processes that are gone. unknown: ended without a known reason.
-unreadable: damaged entries. refused_store_away: requests refused because Redis was away; others only have their log line.
+A run belongs to the window if it ended in it or is still open. requests: accepted runs. refused: requests that were
+refused before a run began; they count for nothing else. orphans: open runs of processes that are gone. unknown: ended without a known reason.
+unreadable: damaged entries. refused_store_away: requests refused because Redis was away.
 coverage: runs that ended with a known reason, of all that nobody is still running.
 success: good ends whose finish the client was given (the edges' receipts say so), streamed or not.
 success rate: of all ended runs, but for those that failed by their client's doing and those whose client had left.
@@ -112,6 +119,10 @@ def _count(tally: Tally, entry: AuditEntry) -> None:
             tally.add_receipt(entry.run_id, entry.receipt, entry.told)
         case AuditedRefusals():
             tally.add_refused(entry.count)
+        case AuditedRefusal():
+            tally.add_refusal(entry.data)
+        case AuditedRefusalCount():
+            tally.add_refusal_count(entry.data)
         case _:
             assert_never(entry)
 
@@ -147,6 +158,8 @@ def _document(report: AuditReport, query: AuditQuery) -> dict[str, Any]:
         "window_ms": query.window_ms,
         **asdict(report.total),
         "unreadable": report.unreadable,
+        "refused": report.refused,
+        "refused_by_end_reason": dict(report.refused_by_end_reason),
         "refused_store_away": report.refused_store_away,
         "server_side_tool_executions": report.server_side_tool_executions,
         "groups": [{"by": dict(group.by), **asdict(group.figures)} for group in report.groups],
@@ -163,6 +176,7 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("orphans", str(total.orphans)),
         ("unknown", str(total.unknown)),
         ("unreadable", str(report.unreadable)),
+        ("refused", str(report.refused)),
         ("refused, store away", str(report.refused_store_away)),
         ("coverage", _percent(total.coverage)),
         ("success", str(total.success)),
@@ -187,6 +201,10 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
             for reason, count in total.by_end_reason.items()
         ]
         print_table(("end_reason", "runs", "share"), ended, out)
+    if report.refused:
+        print(file=out)
+        refused = [(reason, str(count)) for reason, count in report.refused_by_end_reason.items()]
+        print_table(("refused with", "requests"), refused, out)
     if report.groups:
         print(file=out)
         groups = [[*map(_value, group.by.values()), *_cells(group.figures)] for group in report.groups]

@@ -149,7 +149,8 @@ async def process_parts(
     mint = Mint(store.seal, clock, machine.randomness)
     outbox = Outbox(store.post)
     site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
-    reporter = Reporter(logger, settings.release.channel, site, frozenset(settings.listening.models))
+    models = frozenset(settings.listening.models)
+    reporter = Reporter(logger, settings.release.channel, site, clock, store.refused.note, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
     relay = RelayDispatch(

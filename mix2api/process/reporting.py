@@ -1,9 +1,13 @@
-"""From what actors and edge report to log lines: the canonical line of every request, and faults of ours."""
+"""From what actors and edge report to log lines and audit entries: the canonical line of every request, and faults of ours."""
+
+from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Completed
+from mix2api.clock import Clock
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
+from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.logs import RequestCompleted, log_request_completed
 from mix2api.redaction import place_of
 from mix2api.sessions.worker_port import Ended, Submission
@@ -13,16 +17,29 @@ from mix2api.vocabulary import Channel, Detail, EndReason, SessionId
 
 
 class Reporter:
-    """Writes the log of one process. Also the edge's `EdgeObserver`."""
+    """Writes the log of one process. Also the edge's `EdgeObserver`.
+
+    Args:
+        logger: takes the lines.
+        channel: of the process.
+        upstream_host: the configured upstream's host and port.
+        clock: stamps audit entries.
+        on_refusal: takes the audit entry of each request that was refused before a run began.
+        models: configured names; only these stand in lines in clear.
+    """
 
     def __init__(
         self,
         logger: FilteringBoundLogger,
         channel: Channel,
         upstream_host: str | None,
+        clock: Clock,
+        on_refusal: Callable[[RefusalEntry], None],
         models: frozenset[str] = frozenset(),
     ) -> None:
         self._logger = logger
+        self._clock = clock
+        self._on_refusal = on_refusal
         self._models = models
         self._channel = channel
         self._upstream_host = upstream_host
@@ -58,6 +75,27 @@ class Reporter:
 
     def on_refused(self, refused: RefusedRequest) -> None:
         """A request was refused before a run was accepted."""
+        self._on_refusal(
+            RefusalEntry(
+                at_ms=self._clock.now_ms(),
+                request_id=refused.request_id,
+                run_id=refused.run_id,
+                client=refused.client,
+                stream=refused.stream,
+                tools_present=refused.tools_present,
+                model=refused.model,
+                method=refused.method,
+                route=refused.route,
+                end_reason=refused.end_reason,
+                detail=refused.detail,
+                http_status=refused.http_status,
+                code=refused.reject_reason,
+                param=refused.param,
+                body_bytes=refused.body_bytes,
+                duration_ms=int(refused.duration_ms),
+                channel=self._channel,
+            )
+        )
         log_request_completed(
             self._logger,
             RequestCompleted(
@@ -79,6 +117,28 @@ class Reporter:
     def on_unheard(self, submission: Submission, ended: Ended) -> None:
         """A turn from another process's edge was refused, and that edge is gone."""
         turn = submission.turn
+        model = turn.model if turn.model in self._models else None
+        self._on_refusal(
+            RefusalEntry(
+                at_ms=self._clock.now_ms(),
+                request_id=submission.request_id,
+                run_id=submission.run_id,
+                client=submission.client,
+                stream=turn.stream,
+                tools_present=bool(turn.tools),
+                model=model,
+                method="POST",
+                route="none",
+                end_reason=ended.end_reason,
+                detail=ended.detail,
+                http_status=ended.http_status,
+                code=ended.error_code,
+                param=ended.param,
+                body_bytes=submission.body_bytes,
+                duration_ms=0,
+                channel=self._channel,
+            )
+        )
         log_request_completed(
             self._logger,
             RequestCompleted(
@@ -87,7 +147,7 @@ class Reporter:
                 client=submission.client,
                 stream=turn.stream,
                 tools_present=bool(turn.tools),
-                model=turn.model if turn.model in self._models else None,
+                model=model,
                 end_reason=ended.end_reason,
                 detail=ended.detail,
                 http_status=ended.http_status,

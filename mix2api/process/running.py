@@ -81,7 +81,10 @@ async def run_process(
         ):
             await store.heartbeat.beat()
             await store.connect()
-            await _run_parts(parts, stopping, task_status)
+            try:
+                await _run_parts(parts, stopping, task_status)
+            finally:
+                store.refused.flush()
 
 
 async def start_tasks(parts: Parts, nursery: trio.Nursery) -> None:
@@ -91,6 +94,7 @@ async def start_tasks(parts: Parts, nursery: trio.Nursery) -> None:
     _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
     _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
     _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
+    _keep_up(parts, nursery, "refused", parts.store.refused.keep)
     if parts.half is not None:
         await _start_worker(parts, parts.half, nursery)
 

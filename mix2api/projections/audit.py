@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from mix2api.endings import ENDINGS
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
+from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.tool_loops import LoopFigures, ToolLoops
 from mix2api.vocabulary import EndReason, Fault
@@ -98,6 +99,10 @@ class AuditReport:
     """Entries that are damaged or of a newer version: requests that nothing is known of."""
     refused_store_away: int
     """Requests refused while the store was away. They were never accepted and count for nothing else."""
+    refused: int
+    """Requests refused before a run began, by their own entries. They count for nothing else."""
+    refused_by_end_reason: Mapping[str, int]
+    """Only reasons that occurred, in the order of `EndReason`."""
     groups: tuple[Group, ...]
     """The largest first; empty unless dimensions were asked for."""
     server_side_tool_executions: int = SERVER_SIDE_TOOL_EXECUTIONS
@@ -174,6 +179,7 @@ class Tally:
     _loops: ToolLoops = field(factory=ToolLoops, init=False)
     _unreadable: int = field(default=0, init=False)
     _refused_store_away: int = field(default=0, init=False)
+    _refused: Counter[EndReason] = field(factory=Counter, init=False)
 
     def add_run(self, run_id: str, request: bytes, end: bytes) -> None:
         """A run that ended, by the two halves that `mix2api.events.audit_entry` made."""
@@ -226,6 +232,22 @@ class Tally:
         """Requests that were refused while the store was away."""
         self._refused_store_away += count
 
+    def add_refusal(self, data: bytes) -> None:
+        """A request that was refused before a run began (`mix2api.events.refusal_entry`)."""
+        entry = read_refusal(data)
+        if entry is None:
+            self._unreadable += 1
+            return
+        self._refused[entry.end_reason] += 1
+
+    def add_refusal_count(self, data: bytes) -> None:
+        """Such requests that were only counted."""
+        entry = read_refusal_count(data)
+        if entry is None:
+            self._unreadable += 1
+            return
+        self._refused[entry.end_reason] += sum(counted.count for counted in entry.by_client)
+
     def report(self) -> AuditReport:
         """The figures so far."""
         total, loops, everything = _Counts(), self._loops.figures(), self._with_ended()
@@ -244,6 +266,10 @@ class Tally:
             total=_figures(total, sum(loops.values(), LoopFigures()), unreadable=self._unreadable),
             unreadable=self._unreadable,
             refused_store_away=self._refused_store_away,
+            refused=self._refused.total(),
+            refused_by_end_reason={
+                reason.value: self._refused[reason] for reason in EndReason if reason in self._refused
+            },
             groups=tuple(groups),
         )
 

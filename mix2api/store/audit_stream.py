@@ -48,7 +48,21 @@ class AuditedRefusals(Struct, frozen=True):
     count: int
 
 
-AuditEntry = AuditedRun | AuditedReceipt | AuditedRefusals
+class AuditedRefusal(Struct, frozen=True):
+    """One refused request. `data` is `mix2api.events.refusal_entry.RefusalEntry`'s bytes."""
+
+    position: str
+    data: bytes
+
+
+class AuditedRefusalCount(Struct, frozen=True):
+    """Refused requests that were only counted. `data` is `mix2api.events.refusal_entry.RefusalCount`'s bytes."""
+
+    position: str
+    data: bytes
+
+
+AuditEntry = AuditedRun | AuditedReceipt | AuditedRefusals | AuditedRefusal | AuditedRefusalCount
 
 
 @define(eq=False, kw_only=True)
@@ -145,6 +159,10 @@ def _entry(raw: list[Reply]) -> AuditEntry | None:
                 _text(receipt),
                 _text(told_reason) or None,
             )
+        case b"refusal":
+            return AuditedRefusal(position.decode(), values[1])
+        case b"refusals":
+            return AuditedRefusalCount(position.decode(), values[0])
         case b"refused" if values[0].isdigit() and len(values[0]) <= _DIGITS:
             return AuditedRefusals(position.decode(), int(values[0]))
         case _:

@@ -25,6 +25,8 @@ _RUNS_PER_REQUEST_ID: Final = 100
 """The latest that are found by one request id; a caller who always sends the same one must not grow a list."""
 _SESSIONS_PER_HISTORY: Final = 8
 """Waiting at the very same history under one realm: identical openings with identical answers."""
+_REFUSALS_PER_REQUEST_ID: Final = 8
+"""The latest: a client that is refused repeats itself."""
 
 
 class Carrier(Protocol):
@@ -143,12 +145,14 @@ class PendingAppend:
 
 @define(eq=False)
 class AuditNote:
-    """An entry of the audit stream that belongs to no append: a receipt, or requests refused while Redis was away."""
+    """An entry of the audit stream that belongs to no append: a receipt, or refused requests."""
 
     shard: Shard
     fields: tuple[str | bytes, ...]
     """Names and values, alternating."""
     size_bytes: int = 128
+    found_by: tuple[str, bytes] | None = None
+    """A list that leads to it, and what is put there."""
 
     def put_into(self, _names: list[str], arguments: list[Argument], _keys: Keys) -> bool:
         """Adds what the script is told of it; it needs the ledger."""
@@ -244,7 +248,12 @@ class ShardCommit:
     def add_index(self, commands: list[Command], keys: Keys, life: IndexLife) -> None:
         """Adds what writes the look-ups by request id, by name and by history: other slots, so beside the script."""
         for entry in self.entries:
-            if not isinstance(entry, PendingAppend):
+            if isinstance(entry, AuditNote):
+                if entry.found_by is not None:
+                    key, value = entry.found_by
+                    commands += _listed(
+                        key, value, _REFUSALS_PER_REQUEST_ID, life.retention_ms, anew=self.repeat
+                    )
                 continue
             append = entry.append
             if append.opening is not None:
@@ -265,7 +274,7 @@ class ShardCommit:
             commands.append(("SET", keys.name(opening.bind), append.session_id, "PX", life.waiting_ms))
 
 
-def _listed(key: str, value: str, longest: int, life_ms: int, *, anew: bool) -> tuple[Command, ...]:
+def _listed(key: str, value: str | bytes, longest: int, life_ms: int, *, anew: bool) -> tuple[Command, ...]:
     """Puts a value at the end of a list; `anew`: where it stands already, it leaves its place."""
     pushed: tuple[Command, ...] = (
         ("RPUSH", key, value),

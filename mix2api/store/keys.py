@@ -50,7 +50,7 @@ class Keys:
         return self._shard(shard) + "inbox"
 
     def audit(self, shard: Shard) -> str:
-        """Stream: one merged entry per ended run, receipts, and counts of refused requests."""
+        """Stream: one merged entry per ended run, receipts, and refused requests."""
         return self._shard(shard) + "audit"
 
     def lease(self, shard: Shard) -> str:
@@ -94,6 +94,10 @@ class Keys:
     def run(self, request_digest: Digest) -> str:
         """List with expiry: `<run id>@<session id>` of every run with that request id."""
         return f"{self.prefix}:run:{request_digest}"
+
+    def refusal(self, request_digest: Digest) -> str:
+        """List with expiry: the refused requests with that request id (`mix2api.events.refusal_entry`)."""
+        return f"{self.prefix}:refusal:{request_digest}"
 
     def lineage(self, at: Digest) -> str:
         """List of the sessions that wait at that history."""

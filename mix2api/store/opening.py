@@ -28,6 +28,7 @@ from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
+from mix2api.store.refused_requests import RefusedRequests
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
@@ -64,6 +65,7 @@ class Store:
     keys: Keys
     location: RedisLocation
     log: RedisEventLog
+    refused: RefusedRequests
     leases: Leases
     heartbeat: Heartbeat
     post: Post
@@ -193,6 +195,14 @@ def build_store(
         keys=keys,
         location=location,
         log=log,
+        refused=RefusedRequests(
+            writer=writer,
+            keys=keys,
+            seal=seal,
+            clock=SystemClock(),
+            shards=options.shards,
+            channel=options.channel,
+        ),
         leases=leases,
         heartbeat=Heartbeat(
             link=leasing,

@@ -49,12 +49,15 @@ end
 
 local oldest
 
+local function add_audit(...)
+  oldest = oldest or string.format('%.0f', redis.call('TIME')[1] * 1000 - tonumber(retention))
+  firmly('XADD', audit, 'MINID', '~', oldest, '*', ...)
+end
+
 local function close(at, run, rest, log, snapshot, last)
   local session, asked = string.match(rest, '^%S+ %S+ (%S+) (.*)$')
   if not session then session, asked = string.match(log, '[^:]*$'), '' end
-  oldest = oldest or string.format('%.0f', redis.call('TIME')[1] * 1000 - tonumber(retention))
-  firmly('XADD', audit, 'MINID', '~', oldest, '*',
-         'k', 'run', 'r', run, 's', session, 'a', asked, 'e', ARGV[at])
+  add_audit('k', 'run', 'r', run, 's', session, 'a', asked, 'e', ARGV[at])
   redis.call('HDEL', open, run)
   if ARGV[at + 1] ~= '' then firmly('XDEL', inbox, ARGV[at + 1]) end
   if snapshot then
@@ -80,7 +83,7 @@ local function work()
   while at <= #ARGV do
     after, mode = at + tonumber(ARGV[at]), tonumber(ARGV[at + 1])
     if mode == 8 then
-      firmly('XADD', audit, '*', unpack(ARGV, at + 2, after - 1))
+      add_audit(unpack(ARGV, at + 2, after - 1))
       verdicts[#verdicts + 1] = 'a'
     else
       log, snapshot, run = KEYS[key], nil, ARGV[at + 2]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from redis_server import RedisServer
+from refusal_entries import refusal
 from session_scripts import accept, chunk, conclude, good_run, stop
 from stored_runs import new_session, store_script, stored
 
@@ -16,6 +17,7 @@ from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint
 from mix2api.projections.audit import Dimension
 from mix2api.store.opening import Store
+from mix2api.store.refused_requests import ENTRIES_A_SECOND
 from mix2api.vocabulary import ChunkKind, EndReason, Receipt, RequestId, RunId, Shard
 
 DAY_MS = 86_400_000
@@ -71,6 +73,8 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "loop_closure": None,
         "by_end_reason": {"stop": 2, "client_abort": 1},
         "unreadable": 0,
+        "refused": 0,
+        "refused_by_end_reason": {},
         "refused_store_away": 0,
         "server_side_tool_executions": 0,
         "groups": [],
@@ -185,3 +189,17 @@ def test_wrong_arguments_are_refused(words: list[str], capsys: pytest.CaptureFix
         parsed(*words)
     assert refused.value.code == 2
     assert words[1] in capsys.readouterr().err
+
+
+async def test_refused_requests_are_counted_apart(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        for _ in range(ENTRIES_A_SECOND + 5):
+            store.refused.note(refusal(end_reason=EndReason.AUTH_ERROR, http_status=401))
+        store.refused.flush()
+        assert await store.log.writer.drain(5)
+        _, text = await audited(store, as_json=True)
+        _, table = await audited(store)
+    report = json.loads(text)
+    assert (report["requests"], report["refused"]) == (0, ENTRIES_A_SECOND + 5)
+    assert report["refused_by_end_reason"] == {"auth_error": ENTRIES_A_SECOND + 5}
+    assert ["auth_error", str(ENTRIES_A_SECOND + 5)] in [line.split() for line in table.splitlines()]

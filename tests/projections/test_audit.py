@@ -4,10 +4,12 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from refusal_entries import counted, refusal
 from session_scripts import accept
 
 from mix2api.events.audit_entry import end_summary, request_summary
 from mix2api.events.kinds import End
+from mix2api.events.refusal_entry import RefusalCount, refusal_bytes
 from mix2api.projections.audit import Dimension, Figures, Tally
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.vocabulary import SUCCESSES, Channel, EndReason, Receipt, RunId
@@ -215,6 +217,25 @@ def test_refused_requests_are_summed_and_are_no_requests() -> None:
     tally.add_refused(5)
     report = tally.report()
     assert (report.refused_store_away, report.total.requests) == (7, 0)
+
+
+def test_requests_that_were_refused_are_counted_by_reason_and_their_damage_is_told() -> None:
+    tally = Tally()
+    flood = RefusalCount(
+        at_ms=1,
+        end_reason=EndReason.AUTH_ERROR,
+        detail=None,
+        http_status=401,
+        channel=Channel.STABLE,
+        by_client=(counted(7, "curl", stream=None, tools_present=None),),
+    )
+    tally.add_refusal_count(refusal_bytes(flood))
+    tally.add_refusal(refusal_bytes(refusal()))
+    tally.add_refusal(b"damaged")
+    tally.add_refusal_count(b"damaged")
+    report = tally.report()
+    assert (report.refused, report.unreadable) == (8, 2)
+    assert list(report.refused_by_end_reason.items()) == [("invalid_request", 1), ("auth_error", 7)]
 
 
 def test_groups_have_the_values_of_every_dimension_the_largest_first() -> None:
