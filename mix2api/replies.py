@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import trio
 
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
@@ -117,6 +118,10 @@ class ReplyBuffer:
         self.committed = True
 
 
+OnSettle = Callable[[Receipt, EndReason | None, EdgeTimes | None], None]
+"""Told what became of an ending, the reason that its client was told, and the edge's times."""
+
+
 class ReplyReader:
     """In-process form of `mix2api.sessions.worker_port.Replies`: the reader's end.
 
@@ -133,12 +138,12 @@ class ReplyReader:
         self,
         buffer: ReplyBuffer,
         on_abort: Callable[[Detail], None],
-        on_settle: Callable[[Receipt, EndReason | None], None],
+        on_settle: OnSettle,
         on_headers: Callable[[], None] | None = None,
     ) -> None:
         self._buffer = buffer
         self._on_abort: Callable[[Detail], None] | None = on_abort
-        self._on_settle: Callable[[Receipt, EndReason | None], None] | None = on_settle
+        self._on_settle: OnSettle | None = on_settle
         self._on_headers = on_headers
         self.take: Callable[[], Coroutine[Any, Any, list[Reply]]] = buffer.take
         """Waits for at least one reply, or a nudge, and gives all that are pending."""
@@ -159,8 +164,8 @@ class ReplyReader:
         if told is not None:
             told(detail)
 
-    def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
-        """What became of the ending, and under which reason the client was given it. Told once."""
+    def settle(self, receipt: Receipt, told: EndReason | None = None, times: EdgeTimes | None = None) -> None:
+        """What became of the ending, under which reason the client was given it, and when. Told once."""
         on_settle, self._on_settle = self._on_settle, None
         if on_settle is not None:
-            on_settle(receipt, told)
+            on_settle(receipt, told, times)

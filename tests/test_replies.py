@@ -22,7 +22,7 @@ class Heard:
         return ReplyReader(
             ReplyBuffer(),
             self.words.append,
-            lambda receipt, told: self.words.extend([receipt, str(told)]),
+            lambda receipt, told, _times: self.words.extend([receipt, str(told)]),
             lambda: self.words.append("headers"),
         )
 

@@ -7,6 +7,7 @@ from attrs import define, evolve, field
 
 from mix2api.actors.refusals import given_up
 from mix2api.endings import given_up_for
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.log import EventLog, GivenEnding
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import Ended, Submission
@@ -98,8 +99,8 @@ class PendingTurn:
         self.told_by_edge = self.session_id is None and self.attempt == 1
         self.stop(given_up_for(detail), detail)
 
-    def _settle(self, receipt: Receipt, told: EndReason | None) -> None:
+    def _settle(self, receipt: Receipt, told: EndReason | None, times: EdgeTimes | None) -> None:
         session_id = self.session_id or self.perhaps_in
         if session_id is not None:
-            submission = self.submission
-            self.log.receipt(GivenEnding(session_id, submission.run_id, submission.request_id, receipt, told))
+            run_id, request_id = self.submission.run_id, self.submission.request_id
+            self.log.receipt(GivenEnding(session_id, run_id, request_id, receipt, told, times))

@@ -17,6 +17,7 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, Refusals
 from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
 from mix2api.edge.request import EdgeRequest
+from mix2api.edge.stopwatch import Stopwatch
 from mix2api.edge.unpacking import unpack_steps
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
@@ -114,7 +115,8 @@ class ChatEndpoint:
         Raises:
             mix2api.errors.ClientVisibleError: refused, nothing was submitted.
         """
-        submission = await self._submission(request)
+        watch = request.watch = Stopwatch(self._parts.clock, request.started_ms)
+        submission = await self._submission(request, watch)
         if submission.taken is not None and submission.session_id is not None:
             request.give_back = partial(self._put_back, submission.taken, submission.session_id)
         try:
@@ -122,7 +124,8 @@ class ChatEndpoint:
         except ClientVisibleError:
             await request.give_session_back()
             raise
-        request.delivery = Delivery(replies, self._parts.live)
+        watch.submitted()
+        request.delivery = Delivery(replies, self._parts.live, watch)
         request.submitted_as = submission.run_id
         request.forget_headers()
         run = _Run(
@@ -138,11 +141,12 @@ class ChatEndpoint:
         else:
             await self._whole(run)
 
-    async def _submission(self, request: EdgeRequest) -> Submission:
+    async def _submission(self, request: EdgeRequest, watch: Stopwatch) -> Submission:
         parts, given = self._parts, request.given
         caller = parts.authenticator.caller(given)
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
+        watch.body_read()
         request.line.listen()
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
@@ -163,6 +167,7 @@ class ChatEndpoint:
         # An empty one comes from a gateway's template: it would be everybody's one name.
         key = given.get(self._session_key) or None
         isolation = parts.authenticator.isolation(caller, turn.model, client, key)
+        watch.understood()
         try:
             found = await parts.continuing.find(
                 prepared, given, isolation, keyed=key is not None, patience=parts.store.patience
@@ -171,6 +176,7 @@ class ChatEndpoint:
             # A session that the index has given out as the store went away is lost to its conversation.
             parts.store.on_refused()
             raise
+        watch.found()
         return Submission(
             run_id=parts.mint.run_id(),
             request_id=request.request_id,
@@ -231,7 +237,7 @@ class ChatEndpoint:
             renderer: replies to frames.
             replies: the first; empty if the headers leave early.
         """
-        line, delivery = run.request.line, run.delivery
+        line, delivery, watch = run.request.line, run.delivery, run.delivery.watch
         take = delivery.take if delivery.accepted is None else delivery.replies.take
         is_first = True
         while renderer.ended is None:
@@ -246,7 +252,9 @@ class ChatEndpoint:
             replies.clear()
             if piece:
                 delivery.writes += 1
+                watch.write_begins()
                 await line.send(piece, is_last=renderer.ended is not None)
+                watch.write_done()
         delivery.confirm(receipt_of(renderer.ended), renderer.ended.end_reason)
 
     def _broken(self, run: _Run, renderer: StreamRenderer, fault: Exception) -> bytes:
@@ -301,6 +309,7 @@ async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None
     if ended.retry_after_s is not None:
         headers.append(("retry-after", str(ended.retry_after_s)))
     run.delivery.writes += 1
+    run.delivery.watch.write_begins()
     await run.request.line.answer(status, headers, body)
     run.delivery.confirm(receipt_of(ended), ended.end_reason)
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import trio
 
+from mix2api.edge.stopwatch import Stopwatch
 from mix2api.sessions.worker_port import Accepted, Replies, Reply
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
@@ -19,11 +20,13 @@ _CLIENT_S: Final = frozenset({Detail.HUNG_UP, Detail.STALLED})
 class Delivery:
     """One run's way to its client."""
 
-    __slots__ = ("_is_over", "_live", "accepted", "cause", "replies", "writes")
+    __slots__ = ("_is_over", "_live", "accepted", "cause", "replies", "watch", "writes")
 
-    def __init__(self, replies: Replies, live: "LiveDeliveries") -> None:
+    def __init__(self, replies: Replies, live: "LiveDeliveries", watch: Stopwatch) -> None:
         self.replies = replies
         self._live = live
+        self.watch = watch
+        """Measures the request, for its receipt."""
         self._is_over = False
         self.writes = 0
         """Pieces that were begun to be sent so far."""
@@ -41,6 +44,7 @@ class Delivery:
             for reply in replies:
                 if isinstance(reply, Accepted):
                     self.accepted = reply
+                    self.watch.accepted()
         return replies
 
     async def was_accepted(self) -> bool:
@@ -59,7 +63,7 @@ class Delivery:
         """
         if not self._is_over:
             self._end()
-            self.replies.settle(receipt, told)
+            self.replies.settle(receipt, told, self.watch.times(is_written=True))
 
     def close(self, cause: Detail) -> None:
         """The connection is done with this answer. Without effect after `confirm`.
@@ -74,7 +78,7 @@ class Delivery:
         self.cause = cause
         self.replies.abort(cause)
         if cause in _CLIENT_S:
-            self.replies.settle(Receipt.CLIENT_LEFT, None)
+            self.replies.settle(Receipt.CLIENT_LEFT, None, self.watch.times(is_written=False))
 
     def _end(self) -> None:
         self._is_over = True

@@ -10,6 +10,7 @@ from mix2api.clock import Clock
 from mix2api.edge.request import EdgeRequest
 from mix2api.endings import given_up_for, status_of
 from mix2api.errors import AdapterError, ClientVisibleError, NoDescriptor, Overloaded
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.identity import Mint
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import ClientName, Detail, EndReason, RequestId, RunId
@@ -43,6 +44,8 @@ class RefusedRequest:
     """The envelope's `param`: a path in the request's shape, never a value."""
     body_bytes: int = 0
     duration_ms: float = 0
+    times: EdgeTimes | None = None
+    """Of a chat request, step by step."""
 
 
 @frozen(kw_only=True)
@@ -193,6 +196,7 @@ class Refusals:
             tools_present=bool(turn.tools) if turn is not None else None,
             body_bytes=request.body.received,
             duration_ms=self._clock.monotonic_ms() - request.started_ms,
+            times=None if request.watch is None else request.watch.times(is_written=False),
             **ending,
         )
 

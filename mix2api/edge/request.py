@@ -8,6 +8,7 @@ from mix2api.edge.bodies import RequestBody
 from mix2api.edge.clients import client_of
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.request_head import RequestHead
+from mix2api.edge.stopwatch import Stopwatch
 from mix2api.identity import Mint
 from mix2api.vocabulary import ClientName, Detail, RequestId, RunId
 from mix2api.wire.turn import Turn
@@ -72,6 +73,7 @@ class EdgeRequest:
         "submitted_as",
         "turn",
         "was_refused",
+        "watch",
     )
 
     def __init__(self, head: RequestHead, body: RequestBody, line: Line, started_ms: float) -> None:
@@ -96,6 +98,8 @@ class EdgeRequest:
         """Set while a session was taken for it: puts that back to where it waited."""
         self.was_refused = False
         """Its canonical line is written: it ended at the edge."""
+        self.watch: Stopwatch | None = None
+        """Measures a chat request."""
         self._client: ClientName | None = None
 
     @property

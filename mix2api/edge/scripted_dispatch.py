@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import trio
 
 from mix2api.errors import ClientVisibleError
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import Reply, Submission
 from mix2api.vocabulary import Detail, EndReason, Receipt
@@ -20,6 +21,8 @@ class ScriptedRun:
         self.receipts: list[Receipt] = []
         self.told: EndReason | None = None
         """The reason that the receipt names."""
+        self.times: EdgeTimes | None = None
+        """The times that the receipt brings."""
         self.replies = ReplyBuffer()
         self._aborted = trio.Event()
         self._settled = trio.Event()
@@ -46,9 +49,10 @@ class ScriptedRun:
         self.aborts.append(detail)
         self._aborted.set()
 
-    def _settle(self, receipt: Receipt, told: EndReason | None) -> None:
+    def _settle(self, receipt: Receipt, told: EndReason | None, times: EdgeTimes | None) -> None:
         self.receipts.append(receipt)
         self.told = told
+        self.times = times
         self._settled.set()
 
 

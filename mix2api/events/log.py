@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from attrs import field, frozen
 
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.kinds import Event, SessionNote
 from mix2api.vocabulary import Digest, EndReason, ProcessId, Receipt, RequestId, RunId, SessionId
 
@@ -133,6 +134,8 @@ class GivenEnding:
     """What became of the ending."""
     told: EndReason | None = None
     """The reason under which the client was given it; None where it was given none."""
+    times: EdgeTimes | None = None
+    """What the edge measured; None where it did not."""
 
 
 class EventLog(Protocol):

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.vocabulary import Channel, EndReason
 
 REFUSAL_VERSION: Final = 1
@@ -45,6 +46,8 @@ class RefusalEntry(Struct, frozen=True, array_like=True, kw_only=True):
     duration_ms: int
     """From the request's head to the refusal."""
     channel: Channel
+    times: EdgeTimes | None = None
+    """What the edge measured; None where the request was no chat request."""
 
 
 class CountedRefusals(Struct, frozen=True, array_like=True, kw_only=True):

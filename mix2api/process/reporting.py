@@ -94,6 +94,7 @@ class Reporter:
                 body_bytes=refused.body_bytes,
                 duration_ms=int(refused.duration_ms),
                 channel=self._channel,
+                times=refused.times,
             )
         )
         log_request_completed(

@@ -13,6 +13,7 @@ from attrs import define, frozen
 from mix2api.clock import Clock
 from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.kinds import End, Event, Request
 from mix2api.events.log import EventLog, GivenEnding
 from mix2api.identity import Mint, shard_of
@@ -190,7 +191,7 @@ class RelayDispatch:
         return ReplyReader(
             run.replies,
             lambda detail: self._hang_up(run.run_id, detail),
-            lambda receipt, told: self._settle(run, receipt, told),
+            lambda receipt, told, times: self._settle(run, receipt, told, times),
             lambda: self._headers_left(run),
         )
 
@@ -370,8 +371,11 @@ class RelayDispatch:
         if run is not None:
             self._outbox.put(run.owner, Hangup(run_id, detail.value))
 
-    def _settle(self, run: _RemoteRun, receipt: Receipt, told: EndReason | None) -> None:
+    def _settle(
+        self, run: _RemoteRun, receipt: Receipt, told: EndReason | None, times: EdgeTimes | None
+    ) -> None:
         # A client may leave before the acceptance has been heard of, and its run end well all the same: unless it is
         # known that there is none, the receipt is written. An audit passes over receipts without a run.
         if not run.refused:
-            self._log.receipt(GivenEnding(run.session_id, run.logged_as, run.request_id, receipt, told))
+            given = GivenEnding(run.session_id, run.logged_as, run.request_id, receipt, told, times)
+            self._log.receipt(given)

@@ -9,6 +9,7 @@ from typing import Protocol
 from attrs import field, frozen
 from msgspec import Struct
 
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.kinds import Usage
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
@@ -145,12 +146,13 @@ class Replies(Protocol):
         """The client went away (or stalled): positive evidence, told to the actor. Repeats are ignored."""
         ...
 
-    def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
+    def settle(self, receipt: Receipt, told: EndReason | None = None, times: EdgeTimes | None = None) -> None:
         """What became of the ending, once; recorded in the audit stream.
 
         Args:
             receipt: whether it was written.
             told: the reason under which the client was given it; None where it was given none.
+            times: what the edge measured.
         """
         ...
 

@@ -39,6 +39,8 @@ class AuditedReceipt(Struct, frozen=True):
     receipt: str
     told: str | None = None
     """The `end_reason` under which the client was given its ending. None: an older version's receipt, or it was given none."""
+    times: bytes = b""
+    """`mix2api.events.edge_times`'s bytes; none in an older version's receipt."""
 
 
 class AuditedRefusals(Struct, frozen=True):
@@ -145,19 +147,20 @@ def _entry(raw: list[Reply]) -> AuditEntry | None:
     What is damaged is given as far as it goes: its halves are unreadable, and whoever counts says so.
     """
     position, fields = raw
-    values: list[bytes] = [*fields[3::2], b"", b"", b"", b"", b""]
+    values: list[bytes] = [*fields[3::2], b"", b"", b"", b"", b"", b""]
     match fields[1]:
         case b"run":
             run, session, request, end = values[:4]
             return AuditedRun(position.decode(), RunId(_text(run)), SessionId(_text(session)), request, end)
         case b"receipt":
-            run, session, _, receipt, told_reason = values[:5]
+            run, session, _, receipt, told_reason, times = values[:6]
             return AuditedReceipt(
                 position.decode(),
                 RunId(_text(run)),
                 SessionId(_text(session)),
                 _text(receipt),
                 _text(told_reason) or None,
+                times,
             )
         case b"refusal":
             return AuditedRefusal(position.decode(), values[1])

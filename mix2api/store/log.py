@@ -8,6 +8,7 @@ from attrs import define, evolve, field
 from msgspec.structs import replace
 
 from mix2api.events.codec import UnreadableEvent
+from mix2api.events.edge_times import times_bytes
 from mix2api.events.log import Append, GivenEnding, History, OpenRun, Recorded, Ticket
 from mix2api.identity import shard_of
 from mix2api.store.commit import AuditNote
@@ -82,8 +83,12 @@ class RedisEventLog:
 
     def receipt(self, given: GivenEnding) -> None:
         """Records what the edge knows of an ending; never waits, never fails (a full spool drops it)."""
+        told: tuple[str | bytes, ...]
         fields = ("k", "receipt", "r", given.run_id, "s", given.session_id, "i", given.request_id)
         told = () if given.told is None else ("t", given.told.value)
+        if given.times is not None:
+            # Fields are read by their place: the reason keeps its own, be there one or not.
+            told = ("t", "" if given.told is None else given.told.value, "m", times_bytes(given.times))
         self.writer.note(AuditNote(shard_of(given.session_id), (*fields, "w", given.receipt.value, *told)))
 
     def refused(self, count: int) -> None:

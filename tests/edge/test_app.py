@@ -160,8 +160,8 @@ class BrokenReader(ReplyReader):
 
     fault: Exception
 
-    def settle(self, receipt: Receipt, told: EndReason | None = None) -> None:
-        del receipt, told
+    def settle(self, receipt: Receipt, told: EndReason | None = None, times: object = None) -> None:
+        del receipt, told, times
         raise self.fault
 
 

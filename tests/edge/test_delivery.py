@@ -1,8 +1,11 @@
 import pytest
 from edge.harness import ACCEPTED, STOPPED
 
+from mix2api.clock import SystemClock
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.scripted_dispatch import ScriptedDispatch, ScriptedRun
+from mix2api.edge.stopwatch import Stopwatch
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import TextDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
@@ -18,9 +21,9 @@ class Told:
         self.reasons: list[EndReason | None] = []
         reader = ReplyReader(self.buffer, self.aborts.append, self.settled)
         self.live = LiveDeliveries(keepalive_s, check_s=1)
-        self.delivery = Delivery(reader, self.live)
+        self.delivery = Delivery(reader, self.live, Stopwatch(SystemClock(), 0))
 
-    def settled(self, receipt: Receipt, reason: EndReason | None) -> None:
+    def settled(self, receipt: Receipt, reason: EndReason | None, _times: EdgeTimes | None) -> None:
         self.receipts.append(receipt)
         self.reasons.append(reason)
 
@@ -94,7 +97,7 @@ class Nudged(ReplyReader):
 def test_the_limit_is_rounded_up_to_the_next_look() -> None:
     live = LiveDeliveries(keepalive_s=1.5, check_s=1)
     reader = Nudged(ReplyBuffer(), lambda _: None, lambda *_: None)
-    Delivery(reader, live)
+    Delivery(reader, live, Stopwatch(SystemClock(), 0))
     nudges = []
     for _ in range(4):
         live.look()

@@ -3,6 +3,7 @@
 import pytest
 from refusal_entries import counted, refusal
 
+from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.refusal_entry import (
     RefusalCount,
     read_refusal,
@@ -13,7 +14,7 @@ from mix2api.vocabulary import Channel, EndReason
 
 ENTRY_BYTES = (
     b'[1,1700000000000,"req-1",null,"opencode",true,false,"mix/claude","POST","/v1/chat/completions",'
-    b'"invalid_request",null,400,"invalid_value","messages[0].role",123,4,"stable"]'
+    b'"invalid_request",null,400,"invalid_value","messages[0].role",123,4,"stable",null]'
 )
 COUNT = RefusalCount(
     at_ms=1_700_000_000_000,
@@ -36,6 +37,12 @@ def test_the_bytes_of_version_one_stay_as_they_are() -> None:
 def test_both_kinds_are_read_back_whole() -> None:
     assert read_refusal(ENTRY_BYTES) == refusal()
     assert read_refusal_count(COUNT_BYTES) == COUNT
+
+
+def test_the_edges_times_are_read_back_and_may_be_missing() -> None:
+    timed = refusal(times=EdgeTimes(body=3, over=5))
+    assert read_refusal(refusal_bytes(timed)) == timed
+    assert read_refusal(ENTRY_BYTES.replace(b",null]", b"]")) == refusal()
 
 
 def test_fields_that_a_later_version_adds_are_passed_over() -> None:
