@@ -38,7 +38,7 @@ _EPILOG: Final = """\
 +ms: milliseconds since the first entry shown, on the store's clock; at_ms: since the run began, on its process's (of a
 request: the time of day). flags: what is wrong with a row; facts: the event's fields, see mix2api/events/kinds.py.
 Every run's end_reason is computed again from its events and compared with the recorded one. Of a run or request id only
-that run's rows are shown. A request that was refused before it began has no events, only its log line.
+that run's rows are shown. A request that was refused before it began has no events: see mix2api explain.
 Exit codes: 0, 1 an attribution differs or the log is damaged, 2 wrong arguments or settings, 3 nothing found.
 """
 _COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "flags", "facts")
@@ -92,7 +92,7 @@ async def replay(store: Store, query: ReplayQuery, out: TextIO, clock: Clock) ->
         if reader.seen:
             return await _show(reader, rows, query, out)
     print(
-        f"nothing is known of {query.word!r}: it was refused before it began (then its log line is all), "
+        f"nothing is known of {query.word!r}: it was refused before it began (see `mix2api explain`), "
         "or is older than MIX2API_RETENTION_S",
         file=out,
     )

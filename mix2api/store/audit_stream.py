@@ -134,15 +134,17 @@ class AuditStream:
                 # Unless the last page ended at the last id that there can be: then there is nothing more.
                 foreign.setdefault(shard, 0 if due[shard].startswith("(") else 1)
                 continue
-            batch += [entry for raw in told([entries])[0] if (entry := _entry(raw)) is not None]
+            batch += [entry for raw in told([entries])[0] if (entry := audit_entry(raw)) is not None]
             foreign[shard] = foreign.get(shard, 0) + sum(raw[1][0] != b"k" for raw in entries)
             if len(entries) == _PAGE:
                 more[shard] = "(" + entries[-1][0].decode()
         return batch, more
 
 
-def _entry(raw: list[Reply]) -> AuditEntry | None:
-    """Fields stand in the order in which the append script and the writer put them; a newer version may add some.
+def audit_entry(raw: list[Reply]) -> AuditEntry | None:
+    """An entry as Redis gives it; None of a newer kind.
+
+    Fields stand in the order in which the append script and the writer put them; a newer version may add some.
 
     What is damaged is given as far as it goes: its halves are unreadable, and whoever counts says so.
     """

@@ -110,7 +110,7 @@ class RedisEventLog:
         snapshot, entries = told(replies)[0]
         return History(
             snapshot=None if snapshot is None else snapshot.partition(b" ")[2],
-            recorded=tuple(self._recorded(entry) for entry in entries),
+            recorded=tuple(self.recorded(entry) for entry in entries),
         )
 
     async def records(self, session_id: SessionId, after: str = "") -> AsyncIterator[Recorded]:
@@ -133,7 +133,7 @@ class RedisEventLog:
                 raise UnreadableEvent("damaged")
             told([entries])
             for entry in entries:
-                recorded = self._recorded(entry)
+                recorded = self.recorded(entry)
                 after = recorded.position
                 yield recorded
             if len(entries) < _PAGE:
@@ -174,13 +174,18 @@ class RedisEventLog:
         if is_damage(values):
             self._damage.left(key)
             return []
-        found = [_RUN_OF_SESSION.fullmatch(value) for value in dict.fromkeys(told([values])[0])]
+        found = [run_of_session(value) for value in dict.fromkeys(told([values])[0])]
         damaged = found.count(None)
         if damaged:
             self._damage.left(key, damaged)
-        return [(RunId(each[1].decode()), SessionId(each[2].decode())) for each in found if each is not None]
+        return [each for each in found if each is not None]
 
-    def _recorded(self, entry: list[Reply]) -> Recorded:
+    def recorded(self, entry: list[Reply]) -> Recorded:
+        """The event of a log's entry, as Redis gives it.
+
+        Raises:
+            mix2api.events.codec.UnreadableEvent: it is newer or damaged.
+        """
         position, flat = entry
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         data = fields.get(b"d", b"")
@@ -191,3 +196,9 @@ class RedisEventLog:
         except UnreadableEvent as fault:
             raise UnreadableEvent(fault.why, position.decode()) from fault
         return Recorded(position=position.decode(), event=event)
+
+
+def run_of_session(value: bytes) -> tuple[RunId, SessionId] | None:
+    """A value of the look-up by request id; None of another form."""
+    found = _RUN_OF_SESSION.fullmatch(value)
+    return None if found is None else (RunId(found[1].decode()), SessionId(found[2].decode()))

@@ -29,6 +29,7 @@ from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
+from mix2api.store.request_file import RequestFiles
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
@@ -66,6 +67,7 @@ class Store:
     location: RedisLocation
     log: RedisEventLog
     refused: RefusedRequests
+    files: RequestFiles
     leases: Leases
     heartbeat: Heartbeat
     post: Post
@@ -203,6 +205,7 @@ def build_store(
             shards=options.shards,
             channel=options.channel,
         ),
+        files=RequestFiles(link=reading, keys=keys, log=log, seal=seal),
         leases=leases,
         heartbeat=Heartbeat(
             link=leasing,
