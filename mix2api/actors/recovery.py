@@ -3,8 +3,8 @@
 A stray is a run of this process that none of its actors is at. A store that came back without its last second leaves some: the
 run was fenced for want of the events before, and its `request` stands.
 
-Gone means: seen absent by us for a full period during which the store answered; after an outage live processes
-re-assert themselves first. What a run ends with is decided by its own events (`mix2api.sessions.decide`).
+Gone means: seen silent or absent by us for a full period during which the store answered; after an outage live processes
+re-assert themselves first (`mix2api.store.peers`). What a run ends with is decided by its own events (`mix2api.sessions.decide`).
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -46,6 +46,7 @@ class Recovery:
         is_alive: whether a process's heartbeat is there.
         period_s: how long a heartbeat must have been absent.
         running: the runs that this process's actors are at.
+        is_silent: whether a process's heartbeat has said nothing new for a whole period.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Recovery:
         is_alive: Callable[[ProcessId], Awaitable[bool]],
         period_s: float,
         running: Callable[[], frozenset[RunId]] | None = None,
+        is_silent: Callable[[ProcessId], bool] = lambda _: False,
     ) -> None:
         self._env = environment
         self._log = log
@@ -62,6 +64,7 @@ class Recovery:
         self._period_ms = period_s * 1000
         self._absent_since: dict[ProcessId, float] = {}
         self._running = running
+        self._is_silent = is_silent
         self._stray_since: dict[RunId, float] = {}
         self._seized: set[RunId] = set()
         self._broken: set[RunId] = set()
@@ -128,6 +131,8 @@ class Recovery:
         return [entry for entry in entries if entry.run.process in gone or entry.run.run_id in self._seized]
 
     async def _is_gone(self, process: ProcessId) -> bool:
+        if self._is_silent(process):
+            return True
         if await self._is_alive(process):
             self._absent_since.pop(process, None)
             return False

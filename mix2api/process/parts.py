@@ -1,7 +1,7 @@
 """The parts of one process, put together from settings. Nothing runs here: `mix2api.process.running` does that."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -25,12 +25,14 @@ from mix2api.process.profiles import start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay.dispatch import RelayDispatch, RelayOptions
+from mix2api.relay.messages import Handover
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings, open_doors
 from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store
+from mix2api.store.spread import Handed
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
@@ -107,6 +109,15 @@ class Parts:
             self.half.inbox.lost(shard)
         for shard in change.gained:
             self.half.inbox.wake(shard)
+
+    def on_handed(self, handed: Handed) -> None:
+        """Tells a process that shards are its own now: it would hear of that a third of a lease later."""
+        self.outbox.put(handed.to, Handover(list(handed.shards)))
+
+    async def take_over(self, shards: Sequence[Shard]) -> None:
+        """Takes shards that another process has handed over. Those that are not ours stay where they are."""
+        with suppress(StoreUnavailable):  # the next renewal takes them
+            self.on_lease_change(await self.store.leases.acquire(shards))
 
     async def reclaim(self, session_id: SessionId) -> bool:
         """Takes the lease of a session's shard if nobody has it; gives whether this process holds it now."""
@@ -220,6 +231,13 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         environment=environment,
         worker=worker,
         inbox=Inbox(environment, worker, store.post, parts.outbox, store.heartbeat.alive, lease_s),
-        recovery=Recovery(environment, store.log, store.heartbeat.alive, lease_s, worker.running),
+        recovery=Recovery(
+            environment,
+            store.log,
+            store.heartbeat.alive,
+            lease_s,
+            worker.running,
+            store.heartbeat.peers.is_silent,
+        ),
         credential=configured.credential,
     )

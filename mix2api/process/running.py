@@ -26,6 +26,7 @@ from mix2api.process.plain_faults import plain_faults
 from mix2api.process.profiles import tell_of_profiles
 from mix2api.process.watchdog import Watchdog
 from mix2api.relay.messages import (
+    Handover,
     Hangup,
     HeadersLeft,
     Mail,
@@ -41,8 +42,8 @@ from mix2api.store.opening import open_store
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import ProcessId, Retirement, RunId, SessionId, Shard
 
-_SWEEPS_PER_LEASE: Final = 2
-"""So that a lost process's runs are ended at most half a lease after it is certain."""
+_SWEEPS_PER_LEASE: Final = 3
+"""So that a lost process's runs are ended at most a third of a lease after it is certain."""
 
 
 @frozen
@@ -140,13 +141,14 @@ def _keep_up(parts: Parts, nursery: trio.Nursery, name: str, task: Callable[[], 
 
 
 async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -> None:
-    leases = parts.store.leases
     if half.credential is not None:
         _keep_up(parts, nursery, "credential", half.credential.keep)
-    parts.on_lease_change(await leases.acquire())
+    await parts.store.spread.enter(parts.on_lease_change, parts.on_handed)
     await nursery.start(half.worker.live)
     nursery.start_soon(half.inbox.run)
-    _keep_up(parts, nursery, "leases", partial(leases.keep, parts.on_lease_change))
+    _keep_up(
+        parts, nursery, "leases", partial(parts.store.spread.keep, parts.on_lease_change, parts.on_handed)
+    )
     _keep_up(parts, nursery, "recovery", partial(_recover, parts, half))
 
 
@@ -215,6 +217,8 @@ async def _hand_over(parts: Parts, message: Mail) -> None:
     match message:
         case ReplyBatch():
             parts.relay.deliver(message)
+        case Handover(shards) if half is not None:
+            await parts.take_over([Shard(shard) for shard in shards])
         case WakeUp(shard) if half is not None:
             half.inbox.wake(Shard(shard))
         case Hangup(run_id, detail) if half is not None:
@@ -257,7 +261,7 @@ async def _until_stopped(parts: Parts, stopping: trio.Event, task_status: trio.T
 
 
 async def _drain(parts: Parts) -> None:
-    """Leases are given up, running streams may finish, then they are ended; and other processes' clients hear of it."""
+    """Shards are handed over, running streams may finish, then they are ended; and other processes' clients hear of it."""
     drain_s = float(parts.settings.working.drain_timeout_s)
     parts.logger.info("process.draining", limit_s=drain_s)
     half = parts.half
@@ -265,7 +269,7 @@ async def _drain(parts: Parts) -> None:
         return
     with trio.move_on_after(GRACE_S):
         try:
-            await parts.store.leases.release()
+            await parts.store.spread.leave(parts.on_lease_change, parts.on_handed)
         except StoreUnavailable:
             parts.logger.warning("leases.kept", why="store_unavailable")
     await half.worker.drain(drain_s)

@@ -100,6 +100,12 @@ class WakeUp(Struct, frozen=True, tag="wake"):
     shard: int
 
 
+class Handover(Struct, frozen=True, tag="handover"):
+    """To a process: these shards are its own from now on. Their leases stand under its name already."""
+
+    shards: list[int]
+
+
 class ReplyBatch(Struct, frozen=True, tag="replies"):
     """To an edge: replies of a run, numbered from 1 within an attempt so that a lost batch is noticed."""
 
@@ -143,13 +149,13 @@ class Retired(Struct, frozen=True, tag="retired"):
     retirement: Retirement
 
 
-Mail = WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
+Mail = WakeUp | Handover | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 
 _ROOM: Final = 512
 """Bytes for names and ids: a reply without a text has half of it."""
 _encoder: Final = msgspec.msgpack.Encoder()
 _mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
-    WakeUp | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
+    WakeUp | Handover | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
 )
 _turn: Final = msgspec.json.Decoder(RelayedTurn)
 

@@ -69,7 +69,7 @@ class Storing:
             "MIX2API_LEASE_S",
             Whole(1, 3600),
             "5",
-            "life of a shard's lease, renewed every third of it",
+            "life of a shard's lease, renewed every third of it; one for all processes of a deployment",
             unit="s",
         )
     )
@@ -179,8 +179,7 @@ class Release:
             "MIX2API_WEIGHT",
             Whole(0, 10_000),
             "100",
-            "this process's share of the shards in proportion to the others",
-            lack="shards are not spread by weight yet: it is only told in the process's heartbeat",
+            "this process's share of the shards in proportion to the others; 0: none while another process has a weight",
         )
     )
 

@@ -13,6 +13,7 @@ from mix2api.sealing import Seal
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.options import StoreOptions
+from mix2api.store.peers import Peer, Peers
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.schema import WrittenSchema
@@ -21,12 +22,17 @@ from mix2api.vocabulary import ProcessId
 
 _PROCESS: Final = re.compile(rb"[\w.-]{1,64}")
 _VERSION: Final = re.compile(rb"[1-9][0-9]{0,5}")
+_WEIGHT: Final = re.compile(rb"[0-9]{1,5}")
 _WITHOUT_EXPIRY: Final = -1
 """Of `PTTL`."""
 _AT_ONCE: Final = 1000
 _BEATS_PER_LEASE: Final = 3
 _LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
+_SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role")
+"""What is read of another process's heartbeat."""
+_WITH_WORKER: Final = frozenset({b"serve", b"worker"})
+"""Roles that take shards, for heartbeats of a version that does not say whether it does."""
 
 
 @frozen(kw_only=True)
@@ -43,10 +49,14 @@ class ProcessFacts:
     channel: str
     weight: int
     role: str
+    nonce: str
+    """Of its holder word, so that others can hand it a lease."""
+    takes: bool = False
+    """Whether it takes shards now: it has a worker, has started, and does not drain."""
 
     @classmethod
-    def of(cls, options: StoreOptions, seal: Seal, schema_read: int) -> "ProcessFacts":
-        """Of this process, before it has heard of others."""
+    def of(cls, options: StoreOptions, seal: Seal, schema_read: int, nonce: str) -> "ProcessFacts":
+        """Of this process, before it has heard of others, and before it takes shards."""
         return cls(
             host=seal.digest(socket.gethostname(), "host"),
             version=options.version,
@@ -55,6 +65,7 @@ class ProcessFacts:
             channel=options.channel.value,
             weight=options.weight,
             role=options.role,
+            nonce=nonce,
         )
 
 
@@ -82,6 +93,17 @@ class Heartbeat:
     _willingness: Willingness = field(factory=Willingness)
     _damage: DamageCounter = field(factory=DamageCounter)
     _begun: bool = field(default=False, init=False)
+    _beats: int = field(default=0, init=False)
+    peers: Peers = field(init=False)
+    """The others, as of the last beat."""
+
+    @peers.default
+    def _no_peers(self) -> Peers:
+        return Peers(self._lease_s)
+
+    def take_shards(self, *, takes: bool) -> None:
+        """From the next beat on, the others give shards to this process, or do not."""
+        self.facts = evolve(self.facts, takes=takes)
 
     async def beat(self) -> None:
         """Writes the heartbeat, and hears what the others read.
@@ -93,6 +115,7 @@ class Heartbeat:
         self._begun = True
         key, known = self._keys.process(self.process), self._keys.processes()
         facts = self.facts = evolve(self.facts, schema_written=self._schema.version)
+        self._beats += 1
         beat: tuple[Command, ...] = (
             ("MULTI",),
             (
@@ -101,6 +124,7 @@ class Heartbeat:
                 *("host", facts.host, "version", facts.version, "role", facts.role),
                 *("schema_read", facts.schema_read, "schema_written", facts.schema_written),
                 *("channel", facts.channel, "weight", facts.weight),
+                *("nonce", facts.nonce, "takes", int(facts.takes), "beat", self._beats),
             ),
             ("PEXPIRE", key, int(self._lease_s * _LEASES_PER_LIFE * 1000)),
             ("SADD", known, self.process),
@@ -114,31 +138,37 @@ class Heartbeat:
                 self._damage.removed(place)
 
     async def hear(self) -> None:
-        """Finds out in which schema version all live processes can read what is written.
+        """Finds out who else lives, and in which schema version all live processes can read what is written.
 
         Before the first beat it makes no difference to them that we are there: what we read is not asked.
 
         Raises:
-            StoreUnavailable: Redis does not answer; the version stays as it was.
+            StoreUnavailable: Redis does not answer; what was known stays, and nobody is silent.
         """
-        others = await self._others()
-        if not others:
-            self._schema.hear(())
-            return
+        try:
+            others = await self._others()
+            shown = await self._shown(others)
+        except StoreUnavailable:
+            self.peers.forget_silence()
+            raise
+        # What is neither there nor a version is damage: no process that lives wrote it.
+        self._schema.hear(int(fields[0]) for fields in shown.values())
+        self.peers.hear((_peer(process, fields) for process, fields in shown.items()), trio.current_time())
+        await self._forget([process for process in others if process not in shown])
+
+    async def _shown(self, others: Sequence[ProcessId]) -> dict[ProcessId, list[bytes]]:
+        """What the heartbeats of the others show, those that are gone or damaged left out."""
         asked: list[Command] = []
         for process in others:
             key = self._keys.process(process)
-            asked += [("HGET", key, "schema_read"), ("PTTL", key)]
-        replies = await self._link.execute(*asked)
-        read = [
-            _version(reply) if self._lives(process, left_ms) else None
-            for process, reply, left_ms in zip(others, replies[::2], told(replies[1::2]), strict=True)
-        ]
-        # What is neither there nor a version is damage: no process that lives wrote it.
-        self._schema.hear(version for version in read if version is not None)
-        await self._forget(
-            [process for process, version in zip(others, read, strict=True) if version is None]
-        )
+            asked += [("HMGET", key, *_SHOWN), ("PTTL", key)]
+        replies = await self._link.execute(*asked) if asked else []
+        left = told(replies[1::2])
+        return {
+            process: [shown or b"" for shown in fields]
+            for process, fields, left_ms in zip(others, replies[::2], left, strict=True)
+            if self._lives(process, left_ms) and not is_damage(fields) and _is_version(told([fields])[0][0])
+        }
 
     async def _others(self) -> list[ProcessId]:
         """The other processes that have shown a heartbeat. A set that is none is deleted: the next beats make it anew."""
@@ -215,6 +245,18 @@ class Heartbeat:
         return frozenset(process for process, exists in zip(asked, replies, strict=True) if exists)
 
 
-def _version(reply: Reply) -> int | None:
-    """The schema version that a heartbeat's field is; None if it is none."""
-    return int(reply) if isinstance(reply, bytes) and _VERSION.fullmatch(reply) else None
+def _is_version(reply: Reply) -> bool:
+    """Whether a heartbeat's field is a schema version."""
+    return isinstance(reply, bytes) and _VERSION.fullmatch(reply) is not None
+
+
+def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
+    """What a heartbeat's fields say. A field that another version wrote differently says nothing."""
+    _, beat, held, takes, weight, nonce, role = fields
+    return Peer(
+        process=process,
+        mark=(beat, held) if beat else None,
+        takes=takes == b"1" if takes else role in _WITH_WORKER,
+        weight=int(weight) if _WEIGHT.fullmatch(weight) else 0,
+        holder=f"{process}:{nonce.decode()}" if _PROCESS.fullmatch(nonce) else None,
+    )

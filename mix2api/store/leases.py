@@ -1,29 +1,25 @@
-"""Leases on shards: who may accept runs there. In their simplest true form: a process takes every shard that is free.
+"""Leases on shards: who may accept runs there. Which shards a process takes is `mix2api.store.spread`'s to say.
 
 A lease is a string `<process>:<nonce>:<epoch>` with expiry; the epoch counts how often the shard was taken. What the
 process believes does not matter: the append script compares the token.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-import trio
 from attrs import define, field, frozen
 
-from mix2api.errors import StoreUnavailable
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
-from mix2api.store.scripts import ACQUIRE, RELEASE, run_scripts
+from mix2api.store.scripts import ACQUIRE, HAND, RELEASE, run_scripts
 from mix2api.vocabulary import ProcessId, Shard
 
 _LEASE: Final = 1
 _EPOCH: Final = 2
 """What of a shard gave way, in the acquiring script's sum."""
-_RENEWALS_PER_LEASE: Final = 3
-"""Two may fail before a shard is lost."""
 _TOKEN: Final = re.compile(rb"([\w.-]{1,64}):[\w.-]{1,64}:[0-9]{1,32}")
 """`<process>:<nonce>:<epoch>`."""
 _UNBROKEN: Final = (0, 1)
@@ -137,12 +133,35 @@ class Leases:
             calls = [RELEASE.call([self._keys.lease(shard)], [token]) for shard, token in tokens.items()]
             await run_scripts(self._link, calls)
 
+    async def hand(self, shards: Mapping[Shard, str | None]) -> LeaseChange:
+        """Gives leases to other processes, each in one step, so that the shard is never without an owner.
+
+        Args:
+            shards: of this process, with the holder word of who gets each; None leaves the shard to whoever is first.
+
+        Raises:
+            StoreUnavailable: Redis does not answer. What was handed over is not ours at the next renewal.
+        """
+        tokens = {shard: token for shard in shards if (token := self._tokens.get(shard)) is not None}
+        lease_ms = int(self._lease_s * 1000)
+        calls: list[Command] = [
+            HAND.call(
+                [self._keys.lease(shard), self._keys.epoch(shard)], [token, shards[shard] or "", lease_ms]
+            )
+            for shard, token in tokens.items()
+        ]
+        # Ours no more from here on: a run that begins now is refused, and goes to the new owner.
+        change = self.given_up(tokens)
+        if calls:
+            told(await run_scripts(self._link, calls))
+        return change
+
     def tokens(self) -> dict[Shard, str]:
         """What is held, under which tokens: a copy, which another thread may ask for."""
         return dict(self._tokens)
 
     def given_up(self, tokens: Mapping[Shard, str]) -> LeaseChange:
-        """Forgets leases that a thread gave up while the loop stood still; those taken anew since then stay."""
+        """Forgets leases that were given up, such as by a thread while the loop stood still; those taken anew since then stay."""
         before = dict(self._tokens)
         self._surrendered = frozenset(tokens.values())
         for shard, token in tokens.items():
@@ -163,22 +182,6 @@ class Leases:
             shard: None if owner_of(reply) is None else reply.decode()
             for shard, reply in zip(shards, replies, strict=True)
         }
-
-    async def keep(self, on_change: Callable[[LeaseChange], None]) -> None:
-        """Renews and takes what becomes free, for ever; silent while Redis is away.
-
-        Args:
-            on_change: told whenever shards were gained or lost.
-        """
-        while True:
-            try:
-                change = await self.acquire()
-            except StoreUnavailable:
-                await self._link.wait_up()
-            else:
-                if change != LeaseChange():
-                    on_change(change)
-            await trio.sleep(self._lease_s / _RENEWALS_PER_LEASE)
 
 
 def owner_of(reply: Reply) -> ProcessId | None:

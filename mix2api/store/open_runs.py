@@ -16,6 +16,7 @@ from mix2api.identity import shard_of
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Leases
+from mix2api.store.peers import Peers
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import CLEAR, SEIZE, run_scripts
@@ -51,6 +52,7 @@ class OpenRuns:
         leases: of this process; where it holds one, it removes damage.
         holder: `<process>:<nonce>`, who takes runs over.
         damage: told of entries that name no run.
+        peers: who is silent.
     """
 
     _link: RedisLink
@@ -58,6 +60,7 @@ class OpenRuns:
     _leases: Leases
     _holder: str
     _damage: DamageCounter
+    _peers: Peers
 
     async def entries(self, shards: list[Shard]) -> list[OpenEntry]:
         """The accepted runs of several shards that have no end, in one round trip if nothing is damaged.
@@ -75,10 +78,11 @@ class OpenRuns:
         return found
 
     async def seize(self, run: OpenRun) -> bool:
-        """Takes over the run of a process whose heartbeat is gone, on a shard that we hold; its next seq stays.
+        """Takes over the run of a process that is lost, on a shard that we hold; its next seq stays.
 
-        The heartbeat is looked up before, not in the script (it is not of the shard): a process that comes back in
-        between is fenced at its next append.
+        A process is lost if its heartbeat is gone, or is as it was for a whole lease (`mix2api.store.peers`). The heartbeat is
+        looked up before, not in the script (it is not of the shard): a process that comes back in between is fenced at its
+        next append.
 
         Returns:
             Whether it is ours now. False: still somebody's, ended, or the shard is not ours.
@@ -88,8 +92,10 @@ class OpenRuns:
         """
         shard = shard_of(run.session_id)
         token = self._leases.token(shard)
-        (left_ms,) = told(await self._link.execute(("PTTL", self._keys.process(run.process))))
-        if left_ms > 0 or token is None:
+        key = self._keys.process(run.process)
+        left_ms, shown = told(await self._link.execute(("PTTL", key), ("HMGET", key, "beat", "held")))
+        mark = tuple(part or b"" for part in shown)
+        if token is None or (left_ms > 0 and mark != self._peers.silent_mark(run.process)):
             return False
         call = SEIZE.call(
             [self._keys.lease(shard), self._keys.open(shard)], [token, run.run_id, run.process, self._holder]

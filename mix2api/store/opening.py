@@ -23,16 +23,18 @@ from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
-from mix2api.store.redis.checks import check_redis
+from mix2api.store.redis.checks import Deployment, check_redis
 from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
+from mix2api.store.rendezvous import Rendezvous
 from mix2api.store.request_file import RequestFiles
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
+from mix2api.store.spread import Spread
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
 from mix2api.store.writer import LogWriter
@@ -43,6 +45,8 @@ _DRAIN_S: Final = 5.0
 """For what is still to be written when the store is closed: longer than Redis needs to come back from a restart."""
 _FAREWELL_S: Final = 1.0
 _AGAIN_S: Final = 1.0
+_LIVING_ROLES: Final = frozenset({"serve", "edge", "worker"})
+"""Of processes that show a heartbeat; all other roles are names of commands."""
 
 
 @define(eq=False)
@@ -70,6 +74,7 @@ class Store:
     files: RequestFiles
     leases: Leases
     heartbeat: Heartbeat
+    spread: Spread
     post: Post
     mail: MailReader
     audit: AuditStream
@@ -124,7 +129,9 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
         location, secret, server = await _place(options, stack)
         seal = Seal(secret)
         keys = Keys(options.prefix)
-        await trio.to_thread.run_sync(check_redis, location, options.timeouts, keys, seal, options.shards)
+        lease_ms = int(options.lease_s * 1000) if options.role in _LIVING_ROLES else None
+        deployment = Deployment(keys=keys, seal=seal, shards=options.shards, lease_ms=lease_ms)
+        await trio.to_thread.run_sync(check_redis, location, options.timeouts, deployment)
         store = build_store(location, options, seal)
         async with at_work(store, server):
             yield store
@@ -178,6 +185,16 @@ def build_store(
         shards=options.shards,
         damage=damage,
     )
+    heartbeat = Heartbeat(
+        link=leasing,
+        keys=keys,
+        process=holder.process,
+        facts=ProcessFacts.of(options, seal, schema.version, holder.nonce),
+        lease_s=options.lease_s,
+        schema=written,
+        willingness=willingness,
+        damage=damage,
+    )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
     writer = LogWriter(
         appending, keys, holder, leases.token, life, options.spool, written, willingness, damage
@@ -186,7 +203,14 @@ def build_store(
         link=reading,
         writer=writer,
         keys=keys,
-        open_runs=OpenRuns(link=reading, keys=keys, leases=leases, holder=holder.word, damage=damage),
+        open_runs=OpenRuns(
+            link=reading,
+            keys=keys,
+            leases=leases,
+            holder=holder.word,
+            damage=damage,
+            peers=heartbeat.peers,
+        ),
         damage=damage,
         schema=written,
         channel=options.channel,
@@ -201,21 +225,19 @@ def build_store(
             writer=writer,
             keys=keys,
             seal=seal,
-            clock=SystemClock(),
+            clock=machine.clock,
             shards=options.shards,
             channel=options.channel,
         ),
         files=RequestFiles(link=reading, keys=keys, log=log, seal=seal),
         leases=leases,
-        heartbeat=Heartbeat(
+        heartbeat=heartbeat,
+        spread=Spread(
             link=leasing,
-            keys=keys,
-            process=holder.process,
-            facts=ProcessFacts.of(options, seal, schema.version),
+            leases=leases,
+            heartbeat=heartbeat,
+            rendezvous=Rendezvous(options.shards),
             lease_s=options.lease_s,
-            schema=written,
-            willingness=willingness,
-            damage=damage,
         ),
         post=Post(link=reading, keys=keys, seal=seal, damage=damage),
         mail=MailReader(

@@ -231,7 +231,19 @@ return redis.call('DEL', KEYS[1])
 """)
 """KEYS: lease. ARGV: our token."""
 
-ALL: Final = (APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
+HAND: Final = Script("""
+if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+local epoch = redis.pcall('INCR', KEYS[2])
+if ARGV[2] == '' or type(epoch) == 'table' or epoch <= 1 then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], ARGV[2] .. ':' .. redis.call('GET', KEYS[2]), 'PX', ARGV[3])
+return 1
+""")
+"""KEYS: lease, epoch. ARGV: our token, the holder word of who gets the lease (empty: nobody), ms.
+
+A lease whose epoch is damaged is given up instead: who takes it mends the epoch (`ACQUIRE`).
+"""
+
+ALL: Final = (APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
 
 
 async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:

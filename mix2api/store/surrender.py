@@ -6,7 +6,7 @@ other processes may take the shards, but not the runs of a process that is still
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import hiredis
 from redis.exceptions import RedisError, ResponseError
@@ -16,6 +16,14 @@ from mix2api.store.redis.link import Command
 from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
 from mix2api.store.scripts import RELEASE
 from mix2api.vocabulary import ProcessId, Shard
+
+_LAST: Final = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HINCRBY', KEYS[1], 'held', 1)
+redis.call('HSET', KEYS[1], 'takes', 0)
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])
+"""
+"""KEYS: a heartbeat. ARGV: ms. The process lives, since its mark changes, and nobody gives it shards (`mix2api.store.peers`)."""
 
 
 def surrender(
@@ -33,8 +41,8 @@ def surrender(
     Returns:
         Whether the server answered everything.
     """
-    commands: list[Command] = [("PEXPIRE", keys.process(process), life_ms)]
     # The text, not the digest: a server that has restarted does not know the script.
+    commands: list[Command] = [("EVAL", _LAST, 1, keys.process(process), life_ms)]
     commands += [("EVAL", RELEASE.text, 1, keys.lease(shard), token) for shard, token in tokens.items()]
     pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
     connection = location.connection(Timeouts(), f"{keys.prefix}-surrender")

@@ -128,7 +128,8 @@ async def test_leases_are_taken_again_after_an_outage(tmp_path: Path) -> None:
         trio.open_nursery() as nursery,
     ):
         gained = trio.Event()
-        nursery.start_soon(store.leases.keep, lambda _: gained.set())
+        store.heartbeat.take_shards(takes=True)
+        nursery.start_soon(store.spread.keep, lambda _: gained.set(), lambda _: None)
         nursery.start_soon(store.heartbeat.keep)
         with trio.fail_after(5):
             await store.links[2].wait_down()
@@ -149,8 +150,9 @@ async def test_keeping_leases_tells_of_changes_and_renews(redis_server: RedisSer
             changes.append(change)
             changed.set()
 
+        store.heartbeat.take_shards(takes=True)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(store.leases.keep, note)
+            nursery.start_soon(store.spread.keep, note, lambda _: None)
             with trio.fail_after(5):
                 await changed.wait()
                 changed = trio.Event()

@@ -6,30 +6,47 @@ Runs once at start, on a connection of its own, in a thread. Each finding is one
 import re
 from typing import Final
 
+from attrs import frozen
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from mix2api.errors import ConfigurationError
 from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
+from mix2api.store.redis.link import Reply
 from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
+from mix2api.vocabulary import ProcessId
 
 OLDEST_VERSION: Final = (6, 2)
 """`XADD … MINID` and exclusive ranges."""
 _MAC_PURPOSE: Final = b"deployment"
 _SHARDS: Final = re.compile(r"[1-9][0-9]{0,4}")
+_LEASE: Final = "lease_ms"
+_LEASE_MS: Final = re.compile(r"[1-9][0-9]{0,9}")
 
 
-def check_redis(location: RedisLocation, timeouts: Timeouts, keys: Keys, seal: Seal, shards: int) -> None:
+@frozen(kw_only=True)
+class Deployment:
+    """What the processes of a deployment must agree on."""
+
+    keys: Keys
+    seal: Seal
+    shards: int
+    lease_ms: int | None
+    """None: a command, which takes no lease and agrees to any."""
+
+
+def check_redis(location: RedisLocation, timeouts: Timeouts, deployment: Deployment) -> None:
     """Checks the server and the deployment; the first process of a deployment writes down what it is.
 
     Raises:
         ConfigurationError: one line that says what to do.
     """
-    connection = location.connection(timeouts, f"{keys.prefix}-check")
+    connection = location.connection(timeouts, f"{deployment.keys.prefix}-check")
     try:
         connection.connect()
         _check_server(_info(_ask(connection, "INFO")), location)
-        _check_deployment(connection, keys, seal, shards)
+        _check_deployment(connection, deployment)
+        _check_lease(connection, deployment)
     except (AuthenticationError, NoPermissionError) as refusal:
         raise ConfigurationError(_refused(location, refusal)) from None
     except ResponseError as refusal:
@@ -47,9 +64,13 @@ def check_redis(location: RedisLocation, timeouts: Timeouts, keys: Keys, seal: S
         connection.disconnect()
 
 
-def _ask(connection: BlockingConnection, *command: str) -> str:
+def _reply(connection: BlockingConnection, *command: str) -> Reply:
     connection.send_packed_command([_pack(command)], check_health=False)
-    reply = connection.read_response(disable_decoding=True)
+    return connection.read_response(disable_decoding=True)
+
+
+def _ask(connection: BlockingConnection, *command: str) -> str:
+    reply = _reply(connection, *command)
     return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
 
 
@@ -82,9 +103,10 @@ def _check_server(info: dict[str, str], location: RedisLocation) -> None:
         )
 
 
-def _check_deployment(connection: BlockingConnection, keys: Keys, seal: Seal, shards: int) -> None:
-    key = keys.deployment()
-    mac = seal.mac(_MAC_PURPOSE, size=16)
+def _check_deployment(connection: BlockingConnection, deployment: Deployment) -> None:
+    shards = deployment.shards
+    key = deployment.keys.deployment()
+    mac = deployment.seal.mac(_MAC_PURPOSE, size=16)
     if _ask(connection, "TYPE", key) not in {"hash", "none"}:
         raise ConfigurationError(_damaged(key))
     for name, value in (("shards", str(shards)), ("secret_mac", mac)):
@@ -101,6 +123,36 @@ def _check_deployment(connection: BlockingConnection, keys: Keys, seal: Seal, sh
             "MIX2API_SECRET is not the one that this deployment was made with: "
             "set the same secret in all its processes"
         )
+
+
+def _check_lease(connection: BlockingConnection, deployment: Deployment) -> None:
+    """The lease's length may change, but not while a process lives that counts in the other one."""
+    if deployment.lease_ms is None:
+        return
+    key, ours = deployment.keys.deployment(), str(deployment.lease_ms)
+    theirs = _ask(connection, "HGET", key, _LEASE)
+    if theirs != ours and _LEASE_MS.fullmatch(theirs) and _somebody_lives(connection, deployment.keys):
+        raise ConfigurationError(
+            f"MIX2API_LEASE_S is {_seconds(ours)}, but the running processes of this deployment have {_seconds(theirs)}: "
+            f"set it to {_seconds(theirs)}, or stop all of them first"
+        )
+    _ask(connection, "HSET", key, _LEASE, ours)
+
+
+def _seconds(milliseconds: str) -> str:
+    return f"{int(milliseconds) / 1000:g}"
+
+
+def _somebody_lives(connection: BlockingConnection, keys: Keys) -> bool:
+    members = (
+        _reply(connection, "SMEMBERS", keys.processes()) if _is_set(connection, keys.processes()) else ()
+    )
+    names = (ProcessId(member.decode("utf-8", "replace")) for member in members)
+    return any(_reply(connection, "EXISTS", keys.process(name)) for name in names)
+
+
+def _is_set(connection: BlockingConnection, key: str) -> bool:
+    return _ask(connection, "TYPE", key) == "set"
 
 
 def _damaged(key: str) -> str:

@@ -11,16 +11,17 @@ from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
-from mix2api.store.redis.checks import check_redis
+from mix2api.store.redis.checks import Deployment, check_redis
 from mix2api.store.redis.location import RedisLocation, Timeouts
 
 SEAL = Seal(b"the deployment's secret")
 
 
-def finding(url: str, *, seal: Seal = SEAL, shards: int = 256) -> str:
+def finding(url: str, *, seal: Seal = SEAL, shards: int = 256, lease_ms: int | None = None) -> str:
     """The line that the checks end with; empty if they pass."""
+    deployment = Deployment(keys=Keys(), seal=seal, shards=shards, lease_ms=lease_ms)
     try:
-        check_redis(RedisLocation.parse(url), Timeouts(reply_s=0.5), Keys(), seal, shards)
+        check_redis(RedisLocation.parse(url), Timeouts(reply_s=0.5), deployment)
     except ConfigurationError as found:
         line = str(found)
         assert "\n" not in line
@@ -93,6 +94,22 @@ def test_another_secret(redis_server: RedisServer) -> None:
     assert finding(redis_server.url) == ""
     assert "MIX2API_SECRET is not the one" in finding(redis_server.url, seal=Seal(b"planted elsewhere"))
     assert b"secret" not in str(redis_server.command("HVALS", "mix2api:deployment")).encode()
+
+
+def test_another_lease_length_waits_until_nobody_lives_who_counts_in_the_old_one(
+    redis_server: RedisServer,
+) -> None:
+    assert finding(redis_server.url, lease_ms=5000) == finding(redis_server.url, lease_ms=5000) == ""
+    redis_server.command("SADD", "mix2api:processes", "p_gone", "p_here")
+    assert finding(redis_server.url, lease_ms=3000) == ""
+    redis_server.command("HSET", "mix2api:process:p_here", "weight", 1)
+    line = finding(redis_server.url, lease_ms=1000)
+    assert "MIX2API_LEASE_S is 1, but the running processes of this deployment have 3: set it to 3" in line
+    assert finding(redis_server.url) == finding(redis_server.url, lease_ms=3000) == ""
+    redis_server.command("HSET", "mix2api:deployment", "lease_ms", "damage")
+    assert finding(redis_server.url, lease_ms=1000) == ""
+    redis_server.command("SET", "mix2api:processes", "damage")
+    assert finding(redis_server.url, lease_ms=2000) == ""
 
 
 async def test_a_redis_url_needs_a_secret(redis_server: RedisServer) -> None:

@@ -1,0 +1,93 @@
+"""The other live processes as this one sees them: what their heartbeats say, and for how long they say nothing new.
+
+A heartbeat carries a mark that changes with every beat. A process is *silent* when this process has seen the same mark for a
+whole lease, at looks that followed each other closely and that Redis answered. Its leases have run out by then. After an outage
+of Redis, or after a sleep of this process, the time begins anew: live processes get to beat first.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define, field, frozen
+
+from mix2api.store.rendezvous import Taker
+from mix2api.vocabulary import ProcessId
+
+_LONGEST_LOOK: Final = 0.5
+"""Of a lease: a longer pause between two looks counts no more. Looks come three times a lease; after a longer pause this
+process slept, and the others may have slept as well."""
+
+
+@frozen(kw_only=True)
+class Peer:
+    """What the heartbeat of another process says."""
+
+    process: ProcessId
+    mark: tuple[bytes, ...] | None
+    """Differs from beat to beat; None in a version that does not say it: such a process is never silent, its heartbeat expires."""
+    takes: bool
+    """Whether it takes shards now: it has a worker, has started, and does not drain."""
+    weight: int
+    holder: str | None
+    """Its word in leases; None in a version that does not say it."""
+
+
+@define(eq=False)
+class _Seen:
+    peer: Peer
+    looked_s: float
+    silent_s: float = 0.0
+
+
+@define(eq=False)
+class Peers:
+    """What is known of the others.
+
+    Args:
+        lease_s: how long a lease lasts.
+    """
+
+    _lease_s: float
+    _seen: dict[ProcessId, _Seen] = field(factory=dict, init=False)
+
+    def hear(self, peers: Iterable[Peer], now_s: float) -> None:
+        """Takes note of all heartbeats that there are.
+
+        Args:
+            peers: all of them but this process's own.
+            now_s: on the clock of the event loop.
+        """
+        before = self._seen
+        self._seen = {peer.process: _Seen(peer, now_s) for peer in peers}
+        for process, seen in self._seen.items():
+            last = before.get(process)
+            if last is not None and last.peer.mark is not None and last.peer.mark == seen.peer.mark:
+                passed_s = min(now_s - last.looked_s, self._lease_s * _LONGEST_LOOK)
+                seen.silent_s = last.silent_s + passed_s
+
+    def forget_silence(self) -> None:
+        """Redis was away: nobody could beat."""
+        for seen in self._seen.values():
+            seen.silent_s = 0.0
+
+    def is_silent(self, process: ProcessId) -> bool:
+        """Whether that process has said nothing new for a whole lease. One without a heartbeat is not silent but absent."""
+        seen = self._seen.get(process)
+        return seen is not None and seen.silent_s >= self._lease_s
+
+    def silent_mark(self, process: ProcessId) -> tuple[bytes, ...] | None:
+        """The mark under which a process is silent; None if it is not."""
+        return self._seen[process].peer.mark if self.is_silent(process) else None
+
+    def takers(self) -> list[Taker]:
+        """The processes that take shards, those left out that are silent."""
+        return [
+            Taker(process, seen.peer.weight)
+            for process, seen in self._seen.items()
+            if seen.peer.takes and not self.is_silent(process)
+        ]
+
+    def holder(self, process: ProcessId) -> str | None:
+        """The word of a process in leases, as far as it is known."""
+        seen = self._seen.get(process)
+        return None if seen is None else seen.peer.holder

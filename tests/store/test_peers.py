@@ -1,0 +1,60 @@
+"""When another process is taken for silent: only by looks that followed each other, and that Redis answered."""
+
+from mix2api.store.peers import Peer, Peers
+from mix2api.store.rendezvous import Taker
+from mix2api.vocabulary import ProcessId
+
+A, B = ProcessId("p_a"), ProcessId("p_b")
+
+
+def peer(process: ProcessId = A, beat: bytes | None = b"1", *, takes: bool = True) -> Peer:
+    mark = None if beat is None else (beat, b"")
+    return Peer(process=process, mark=mark, takes=takes, weight=100, holder=f"{process}:n")
+
+
+def heard(peers: Peers, *looks: tuple[float, bytes | None]) -> Peers:
+    for now_s, beat in looks:
+        peers.hear([peer(beat=beat)], now_s)
+    return peers
+
+
+def test_a_process_is_silent_once_its_mark_was_the_same_for_a_whole_lease() -> None:
+    peers = heard(Peers(3), (10, b"1"), (11, b"1"), (12, b"1"))
+    assert not peers.is_silent(A)
+    assert peers.takers() == [Taker(A, 100)]
+    heard(peers, (13, b"1"))
+    assert peers.is_silent(A)
+    assert peers.silent_mark(A) == (b"1", b"")
+    assert peers.takers() == []
+    heard(peers, (14, b"2"))
+    assert not peers.is_silent(A)
+    assert peers.silent_mark(A) is None
+
+
+def test_a_pause_of_our_own_counts_for_half_a_lease_at_most() -> None:
+    peers = heard(Peers(3), (10, b"1"), (60, b"1"))
+    assert not peers.is_silent(A)
+    assert heard(peers, (120, b"1")).is_silent(A)
+
+
+def test_after_an_outage_the_silence_begins_anew() -> None:
+    peers = heard(Peers(2), (10, b"1"), (11, b"1"))
+    peers.forget_silence()
+    assert not heard(peers, (12, b"1")).is_silent(A)
+    assert heard(peers, (13, b"1")).is_silent(A)
+
+
+def test_a_version_without_a_mark_is_never_silent() -> None:
+    peers = heard(Peers(1), (10, None), (11, None), (12, None), (13, None))
+    assert not peers.is_silent(A)
+    assert peers.takers() == [Taker(A, 100)]
+
+
+def test_a_process_that_takes_no_shards_or_is_gone_is_no_taker() -> None:
+    peers = Peers(1)
+    peers.hear([peer(), peer(B, takes=False)], 10)
+    assert peers.takers() == [Taker(A, 100)]
+    assert (peers.holder(B), peers.holder(ProcessId("p_c"))) == ("p_b:n", None)
+    peers.hear([peer(B)], 11)
+    assert peers.takers() == [Taker(B, 100)]
+    assert not peers.is_silent(A)
