@@ -27,8 +27,8 @@ from mix2api.replies import ReplyBuffer
 from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.http.exchange import Exchange
 from mix2api.upstreams.http.head import HttpRequest
-from mix2api.upstreams.mix.mix import MixStream
 from mix2api.upstreams.port import UpstreamCall
+from mix2api.upstreams.site_upstream import SiteStream
 from mix2api.wire.chat_answer import ChunkWriter, WholeAnswer
 from mix2api.wire.turn import Message, Turn
 
@@ -41,7 +41,7 @@ HOLDERS: tuple[type[Any], ...] = (
     Exchange,
     HttpRequest,
     Message,
-    MixStream,
+    SiteStream,
     PendingTurn,
     RelayedTurn,
     ReplyBuffer,

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
+from mix2api.upstreams.damage import NOT_JSON, without_depths
 from mix2api.upstreams.mix.frames import (
     NOTHING_SAID,
     ONE_SKIPPED,
@@ -15,7 +15,6 @@ from mix2api.upstreams.mix.frames import (
     input_text,
     metadata_of,
 )
-from mix2api.upstreams.mix.usage import usage_of
 from mix2api.upstreams.port import (
     Finished,
     Reasoning,
@@ -26,15 +25,13 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed
+from mix2api.upstreams.site_upstream import MalformedAnswer
+from mix2api.upstreams.usage import usage_of
 from mix2api.wire.halves import without_halves
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _PARTS_MAX: Final = 10_000
 """Parts, and calls, of an answer: each becomes an event, and all of them in one step."""
-
-
-class MalformedAnswer(Exception):
-    """Not JSON, in none of the known forms, or in more parts than can be read in one step."""
 
 
 class _Part(Struct, frozen=True):

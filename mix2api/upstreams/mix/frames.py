@@ -10,9 +10,8 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import Raw, Struct
 
-from mix2api.upstreams.mix.damage import NOT_JSON, without_depths
-from mix2api.upstreams.mix.idle_frames import is_idle, says_nothing
-from mix2api.upstreams.mix.usage import usage_of
+from mix2api.upstreams.damage import NOT_JSON, without_depths
+from mix2api.upstreams.idle_frames import is_idle, says_nothing
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Finished,
@@ -31,6 +30,7 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed, words_of
+from mix2api.upstreams.usage import usage_of
 
 NOTHING_SAID: Final = Raw(b"")
 """The default of values that are taken as they stand; msgspec knows no `Raw | None`."""

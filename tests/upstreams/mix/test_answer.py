@@ -3,7 +3,7 @@
 import pytest
 
 from mix2api.events.kinds import Usage
-from mix2api.upstreams.mix.answer import MalformedAnswer, events_of_answer
+from mix2api.upstreams.mix.answer import events_of_answer
 from mix2api.upstreams.port import (
     Failed,
     Finished,
@@ -15,6 +15,7 @@ from mix2api.upstreams.port import (
     UpstreamEvent,
     UsageSeen,
 )
+from mix2api.upstreams.site_upstream import MalformedAnswer
 from mix2api.vocabulary import Detail
 
 NOT_BEGUN = Started(None, None)

@@ -4,7 +4,7 @@ import pytest
 from msgspec import Raw
 
 from mix2api.events.kinds import Usage
-from mix2api.upstreams.mix.usage import usage_of
+from mix2api.upstreams.usage import usage_of
 
 FULL = Usage(prompt_tokens=11, completion_tokens=7, total_tokens=20, reasoning_tokens=3, cached_tokens=5)
 

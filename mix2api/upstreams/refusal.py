@@ -5,11 +5,11 @@ from typing import Final
 import msgspec
 from attrs import evolve
 
+from mix2api.upstreams.damage import NOT_JSON
 from mix2api.upstreams.http.faults import Unanswered
 from mix2api.upstreams.http.head import AnswerHead
 from mix2api.upstreams.http.packed_body import is_unreadable
 from mix2api.upstreams.http.retrying import retry_after_s
-from mix2api.upstreams.mix.damage import NOT_JSON
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.upstreams.site_errors import SiteError, failed, refusal, words_of
 from mix2api.vocabulary import Detail, EndReason

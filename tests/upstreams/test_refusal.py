@@ -3,7 +3,7 @@
 import pytest
 
 from mix2api.upstreams.http.head import AnswerHead
-from mix2api.upstreams.mix.refusal import refusal_fault
+from mix2api.upstreams.refusal import refusal_fault
 from mix2api.vocabulary import Detail, EndReason
 
 NOW_MS = 784_111_777_000  # Sun, 06 Nov 1994 08:49:37 GMT

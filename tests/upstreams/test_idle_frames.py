@@ -2,7 +2,7 @@
 
 import pytest
 
-from mix2api.upstreams.mix.idle_frames import is_idle, says_nothing
+from mix2api.upstreams.idle_frames import is_idle, says_nothing
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mix2api.upstreams.mix.damage import NOT_JSON
+from mix2api.upstreams.damage import NOT_JSON
 
 _LONGEST: Final = 256
 """Bytes of such a frame."""

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from mix2api.events.kinds import Usage
-from mix2api.upstreams.mix.damage import NOT_JSON
+from mix2api.upstreams.damage import NOT_JSON
 
 _ABSURD: Final = 2**53
 """What JavaScript clients cannot count any more."""

@@ -2,8 +2,8 @@
 
 import pytest
 
+from mix2api.upstreams.form import Form, declared_form, form_of
 from mix2api.upstreams.http.head import AnswerHead
-from mix2api.upstreams.mix.form import Form, declared_form, form_of
 
 
 def head(media_type: str = "", **fields: str) -> AnswerHead:
