@@ -13,6 +13,7 @@ import trio
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
+from mix2api.wire.passed_on import PassedOn
 
 BACKLOG_BYTES: Final = 1024 * 1024
 """Bytes that may wait for one client. A usual answer, of up to 4,000 deltas, fits: only a long one makes the site wait."""
@@ -33,6 +34,9 @@ def bytes_of(replies: Iterable[Reply]) -> int:
             text = reply.text
         elif isinstance(reply, ToolCallDelta):
             text = reply.arguments
+        elif isinstance(reply, PassedOn):
+            size += reply.size
+            continue
         else:
             continue
         size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

@@ -70,6 +70,13 @@ class ChunkTally:
         if self._empty_frames > EMPTY_FRAMES_MAX:
             self.excess = self.excess or Detail.TOO_MANY
 
+    def pass_on(self, size_bytes: int) -> None:
+        """Fields of the site's own that pass: they count as content, and are told with the next entry of it."""
+        self._frame += 1
+        self.content_bytes += size_bytes
+        if self.content_bytes > self._answer_bytes:
+            self.excess = self.excess or Detail.TOO_LARGE
+
     def single(self, kind: ChunkKind, **facts: Any) -> None:
         """An entry of its own for one frame."""
         self.flush()

@@ -21,6 +21,7 @@ from mix2api.actors.turns import PendingTurn
 from mix2api.events.kinds import UNNUMBERED, Request, ToolResult
 from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import PreparedTurn
+from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.steps import Steps
@@ -38,6 +39,7 @@ def request_event(
     submission = turn.submission
     content = submission.turn
     continued = state.stage is not Stage.VACANT
+    is_stateless = turn.resolution_reason == Reason.STATELESS
     return Request(
         run_id=submission.run_id,
         seq=UNNUMBERED,
@@ -57,7 +59,7 @@ def request_event(
         isolation=submission.isolation,
         realm=None if submission.lineage is None else submission.lineage.realm,
         taken=submission.taken if continued else None,
-        resolution="continued" if continued else "fresh",
+        resolution="continued" if continued else "stateless" if is_stateless else "fresh",
         resolution_reason=turn.resolution_reason,
         edge=submission.edge,
         worker=environment.process,

@@ -47,6 +47,7 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId, Sealed
+from mix2api.wire.passed_on import PassedOn
 
 _EXCEEDED: Final = {
     Detail.TOO_LARGE: "the upstream's answer, or an id in it, is too large",
@@ -243,6 +244,10 @@ class Translation:
         self.tally.hear()
         self._usage = event.usage
 
+    def _passed_on(self, event: PassedOn) -> None:
+        self.tally.pass_on(event.size)
+        self.answer.replies.append(event)
+
     def _skip(self, event: Skipped) -> None:
         self.tally.skip(event.frames)
 
@@ -371,6 +376,7 @@ class Translation:
         ToolOutputSeen: _tool_ran,
         StepFinished: _step_finished,
         UsageSeen: _usage_seen,
+        PassedOn: _passed_on,
         Skipped: _skip,
         Finished: _finished,
         Failed: _failed,

@@ -7,7 +7,7 @@ from typing import Any
 
 import trio
 
-from mix2api.demo import Demo, DemoOptions, directive_help, serve_demo
+from mix2api.demo import Demo, DemoKind, DemoOptions, directive_help, serve_demo
 from mix2api.errors import ConfigurationError
 from mix2api.process.plain_faults import why_of
 from mix2api.settings import Settings
@@ -17,11 +17,18 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds the command's arguments."""
     parser = commands.add_parser(
         "demo-upstream",
-        help="a site that speaks the mix protocol, for trials",
-        description="Serves a site that keeps sessions, answers in sentences, calls the tools that the words ask for,\n"
+        help="a site that speaks the mix protocol, or OpenAI's, for trials",
+        description="Serves a site that keeps sessions (of the kind mix), answers in sentences, calls the tools that the words ask for,\n"
         "and misbehaves when a prompt holds one of these words.",
         epilog=directive_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--kind",
+        type=DemoKind,
+        choices=list(DemoKind),
+        default=DemoKind.MIX,
+        help="what it speaks: %(choices)s (default %(default)s)",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument(
@@ -42,6 +49,7 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
     """Serves until interrupted."""
     try:
         options = DemoOptions(
+            kind=arguments.kind,
             host=arguments.host,
             port=arguments.port,
             pace_ms=arguments.pace_ms,
@@ -65,6 +73,7 @@ async def _serve(options: DemoOptions) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             demo: Demo = await nursery.start(serve_demo, options)
-            print(f"demo upstream at {demo.url} (UPSTREAM_API_BASE={demo.url})", flush=True)
+            kind = "" if options.kind is DemoKind.MIX else f"MIX2API_UPSTREAM={options.kind} "
+            print(f"demo upstream at {demo.url} ({kind}UPSTREAM_API_BASE={demo.url})", flush=True)
             await anext(aiter(signals))
             nursery.cancel_scope.cancel()

@@ -20,7 +20,7 @@ nothing is being sent. It may import nothing of the adapter's halves: what is te
 
 from mix2api.demo.answers import FOREIGN, NumberedText, answer_text, numbered_text
 from mix2api.demo.contexts import SiteSession, ToolOutcome
-from mix2api.demo.options import DemoOptions
+from mix2api.demo.options import DemoKind, DemoOptions
 from mix2api.demo.server import Demo, main, serve_demo
 from mix2api.demo.site import Received
 from mix2api.demo.stats import Stats
@@ -29,6 +29,7 @@ from mix2api.demo.words import directive_help
 __all__ = [
     "FOREIGN",
     "Demo",
+    "DemoKind",
     "DemoOptions",
     "NumberedText",
     "Received",

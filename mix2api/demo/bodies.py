@@ -52,6 +52,13 @@ class Chat:
     tool_choice: Any = None
     reasons: bool = False
     """The turn asks for reasoning, by its `reasoning_effort`."""
+    tells_usage: bool = True
+    """The turn asks for its usage, where the protocol tells none unasked."""
+
+    @property
+    def model(self) -> str:
+        """The site's name of the model."""
+        return self.ask.model_slug
 
 
 def decode_chat(body: bytes) -> Chat:

@@ -15,17 +15,17 @@ import msgspec
 import trio
 from attrs import evolve
 
-from mix2api.demo import frames
-from mix2api.demo.answers import Answer, compose, group_of, is_shaped, wanted_group
-from mix2api.demo.bodies import Chat, decode_chat
+from mix2api.demo.answers import compose, group_of, is_shaped, wanted_group
+from mix2api.demo.bodies import Chat
 from mix2api.demo.connection import Connection, Incoming
 from mix2api.demo.contexts import Asked, SiteSession, read_asked, tokens
+from mix2api.demo.dialects import DIALECTS, Spoken
 from mix2api.demo.directives import Directives, WrongDirective, find_directives
 from mix2api.demo.offers import Offer, native_offer, told_offer
-from mix2api.demo.script import Break, Ending, Frame, Pause, Script, Silence, Step
+from mix2api.demo.script import Break, Ending, Frame, Pause, Silence, Step
 from mix2api.demo.site import Received, Site, UnknownSession
 from mix2api.demo.transcript import Transcript
-from mix2api.demo.whole import error_body, failing, whole_body
+from mix2api.demo.whole import error_body, failing
 from mix2api.demo.words import Word
 
 _GARBAGE: Final = b"\x00\xff\x13 this is not HTTP \r\n\r\n"
@@ -44,7 +44,7 @@ _REFUSING: Final = frozenset(
 async def answer_chat(incoming: Incoming, connection: Connection, site: Site) -> None:
     """Answers one chat request; counts it, and whether its client stayed."""
     try:
-        chat = decode_chat(incoming.body)
+        chat = DIALECTS[site.options.kind].decode(incoming.body)
     except msgspec.MsgspecError as fault:
         await connection.send_body(HTTPStatus.BAD_REQUEST, error_body(str(fault), "invalid_request"))
         return
@@ -106,6 +106,7 @@ class _Turn:
         self._words = words
         self._connection = connection
         self._site = site
+        self._dialect = DIALECTS[site.options.kind]
 
     async def answer(self, *, streams: bool) -> None:
         """Refuses the turn, or takes it and answers."""
@@ -134,14 +135,18 @@ class _Turn:
     async def _send_overflow(self, *, streams: bool) -> None:
         window = self._site.options.context_window
         why = f"context_length_exceeded: the session may hold {window} tokens"
-        if streams:
-            steps = (Frame(frames.frame("error", errorText=why)), Ending(frames.DONE))
+        steps = self._dialect.overflow(why)
+        if steps is not None and streams:
             await self._send_stream(steps, None)
-        else:
-            await self._connection.send_body(HTTPStatus.OK, error_body(why, "context_length_exceeded"))
+            return
+        status = HTTPStatus.BAD_REQUEST if steps is None else HTTPStatus.OK
+        await self._connection.send_body(status, error_body(why, "context_length_exceeded"))
 
     async def _take(self, status: int, *, streams: bool) -> None:
-        session = self._session if self._session is not None else self._site.open_session()
+        session = self._session
+        if session is None:
+            site = self._site
+            session = site.open_session() if self._dialect.keeps_sessions else SiteSession(site.mint("chat"))
         session.keep(self._chat.messages)
         asked = read_asked(session.kept, self._chat.ask.query)
         transcript = Transcript(self._site, session, self._words)
@@ -177,17 +182,18 @@ class _Turn:
         answer = compose(asked, self._words, self._site.options, group, call_ids)
         if self._chat.reasons and not is_shaped(self._words, self._site.options):
             answer = evolve(answer, reasoning=answer.reasoning or _THOUGHT)
-        if not streams or Word.JSON_ERROR in self._words:
-            await self._send_whole(answer, session.chars, transcript)
-            return
-        script = Script(
+        spoken = Spoken(
             answer=answer,
+            chat=self._chat,
             ids=transcript.ids,
             words=self._words,
             pace_ms=self._words.number(Word.PACE, self._site.options.pace_ms),
             context_chars=session.chars,
         )
-        await self._send_stream(script.steps(), transcript)
+        if not streams or Word.JSON_ERROR in self._words:
+            await self._send_whole(spoken, transcript)
+        else:
+            await self._send_stream(self._dialect.steps(spoken), transcript)
 
     def _offer(self, session: SiteSession) -> Offer:
         """The tools that this turn offers: its own fields, else what it and the session were told in words."""
@@ -199,9 +205,9 @@ class _Turn:
         now = [each.seen.text for each in chat.messages if each.seen.role == "system"]
         return told_offer(chain(told, (chat.ask.query,)), "\n".join((*now, chat.ask.query)))
 
-    async def _send_whole(self, answer: Answer, context_chars: int, transcript: Transcript) -> None:
-        words = self._words
-        body = whole_body(answer, transcript.ids, words, context_chars)
+    async def _send_whole(self, spoken: Spoken, transcript: Transcript) -> None:
+        words, answer = self._words, spoken.answer
+        body = self._dialect.whole(spoken)
         if Word.SILENT in words:
             await self._connection.send_head(HTTPStatus.OK, "application/json")
             await trio.sleep_forever()
@@ -218,8 +224,7 @@ class _Turn:
         await self._connection.send_body(HTTPStatus.OK, body)
 
     async def _send_stream(self, steps: Iterable[Step], transcript: Transcript | None) -> None:
-        head = (("cache-control", "no-cache"), ("x-vercel-ai-ui-message-stream", "v1"))
-        await self._connection.send_head(HTTPStatus.OK, "text/event-stream", head)
+        await self._connection.send_head(HTTPStatus.OK, "text/event-stream", self._dialect.head)
         for step in steps:
             if transcript is not None:
                 _note(step, transcript)

@@ -1,12 +1,24 @@
 """What a demo site can be set to. Read from flags in `mix2api.cli`; tests build it directly."""
 
+from enum import StrEnum
+
 from attrs import field, frozen, validators
+
+
+class DemoKind(StrEnum):
+    """What the demo site speaks."""
+
+    MIX = "mix"
+    """The session-based site."""
+    OPENAI = "openai"
+    """Chat Completions: it keeps nothing between two requests."""
 
 
 @frozen(kw_only=True)
 class DemoOptions:
     """A demo site's settings; directives in a prompt override `pace_ms`, `chunks` and `size` for one answer."""
 
+    kind: DemoKind = DemoKind.MIX
     host: str = "127.0.0.1"
     port: int = field(default=0, validator=[validators.ge(0), validators.le(65_535)])
     """0 takes a free one; the handle that `serve_demo` reports has it."""

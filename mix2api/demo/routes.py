@@ -8,6 +8,7 @@ import msgspec
 
 from mix2api.demo.chats import answer_chat
 from mix2api.demo.connection import Connection, Incoming
+from mix2api.demo.options import DemoKind
 from mix2api.demo.site import Site, UnknownSession
 from mix2api.demo.stats import COUNTS
 from mix2api.demo.whole import error_body
@@ -17,7 +18,8 @@ Handler = Callable[[Incoming, Connection, Site], Awaitable[None]]
 
 async def answer(incoming: Incoming, connection: Connection, site: Site) -> None:
     """Answers one request, whatever it is."""
-    methods = ROUTES.get(incoming.path) or ROUTES.get((*incoming.path[:-1], "*"))
+    routes = CHATS[site.options.kind] | ROUTES
+    methods = routes.get(incoming.path) or routes.get((*incoming.path[:-1], "*"))
     if methods is None:
         await connection.send_body(HTTPStatus.NOT_FOUND, error_body("no such path", "not_found"))
     elif (handler := methods.get(incoming.method)) is None:
@@ -95,8 +97,12 @@ async def _reset(_: Incoming, connection: Connection, site: Site) -> None:
     await _send(connection, {})
 
 
+CHATS: Final[dict[DemoKind, dict[tuple[str, ...], dict[str, Handler]]]] = {
+    DemoKind.MIX: {("v2", "chats"): {"POST": answer_chat}},
+    DemoKind.OPENAI: {("v1", "chat", "completions"): {"POST": answer_chat}},
+}
+"""Where each kind of site takes chats."""
 ROUTES: Final[dict[tuple[str, ...], dict[str, Handler]]] = {
-    ("v2", "chats"): {"POST": answer_chat},
     ("v2", "token"): {"POST": _log_in},
     ("demo", "sessions"): {"GET": _list_sessions},
     ("demo", "sessions", "*"): {"GET": _show_session},

@@ -81,11 +81,9 @@ class Script:
         if Word.SILENT in self.words:
             yield Silence()
         if Word.ERROR_BEFORE in self.words:
-            yield Frame(frame("error", errorText=error_text(self.words, Word.ERROR_BEFORE)))
-            yield Ending(frames.DONE)
+            yield from self._error_before()
             return
-        yield Frame(frame("start-step"))
-        yield from self._site_tool()
+        yield from self._opening()
         yield from self._reasoning()
         yield from self._first_half()
         yield from self._middle()
@@ -102,6 +100,14 @@ class Script:
         metadata = {"messageMetadata": ids} if ids else {}
         top = self.ids.at("top", self.words)
         return Frame(frame("start", messageId=f"msg_{self.ids.exchange}", **metadata, **top))
+
+    def _error_before(self) -> Iterator[Step]:
+        yield Frame(frame("error", errorText=error_text(self.words, Word.ERROR_BEFORE)))
+        yield Ending(frames.DONE)
+
+    def _opening(self) -> Iterator[Step]:
+        yield Frame(frame("start-step"))
+        yield from self._site_tool()
 
     def _paced(self, deltas: Iterable[Frame]) -> Iterator[Step]:
         for delta in deltas:
@@ -143,17 +149,26 @@ class Script:
 
     def _first_half(self) -> Iterator[Step]:
         if self._has_text:
-            yield Frame(frame("text-start", id="t1"))
+            yield from self._text_start()
         yield from self._deltas(0, self._half)
 
     def _second_half(self) -> Iterator[Step]:
         yield from self._deltas(self._half, len(self.answer.pieces))
         if self._has_text:
-            yield Frame(frame("text-end", id="t1"))
+            yield from self._text_end()
+
+    def _text_start(self) -> Iterator[Step]:
+        yield Frame(frame("text-start", id="t1"))
+
+    def _text_end(self) -> Iterator[Step]:
+        yield Frame(frame("text-end", id="t1"))
 
     def _deltas(self, start: int, stop: int) -> Iterator[Step]:
         pieces = (self.answer.pieces[place] for place in range(start, stop))
-        return self._paced(Frame(frames.text_delta(piece), said=piece) for piece in pieces)
+        return self._paced(map(self._delta, pieces))
+
+    def _delta(self, piece: str) -> Frame:
+        return Frame(frames.text_delta(piece), said=piece)
 
     def _middle(self) -> Iterator[Step]:
         """What happens between the halves and does not end the stream."""
@@ -190,7 +205,7 @@ class Script:
         match self.answer.form:
             case CallForm.INTERLEAVED:
                 yield from map(_call_start, calls)
-                yield from self._paced(_in_turns([self._inputs(call) for call in calls]))
+                yield from self._paced(in_turns([self._inputs(call) for call in calls]))
                 yield from map(_call_whole, calls)
             case CallForm.DELTAS:
                 for call in calls:
@@ -264,7 +279,7 @@ def _call_whole(call: Call) -> Frame:
     return Frame(data, called=call)
 
 
-def _in_turns(inputs: list[Iterator[Frame]]) -> Iterator[Frame]:
+def in_turns(inputs: list[Iterator[Frame]]) -> Iterator[Frame]:
     """One piece of each call in turn, until all are through."""
     for pieces in zip_longest(*inputs):
         yield from (piece for piece in pieces if piece is not None)

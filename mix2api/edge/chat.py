@@ -150,7 +150,8 @@ class ChatEndpoint:
         request.line.listen()
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
-        turn = request.turn = await in_turn(_turn_steps(body, given))
+        keeps_given = self._options.keeps_given
+        turn = request.turn = await in_turn(_turn_steps(body, given, keeps_given=keeps_given))
         prepared = prepare(turn)
         if prepared.uses_tools:
             messages = with_named_calls(turn.messages)
@@ -314,13 +315,14 @@ async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None
     run.delivery.confirm(receipt_of(ended), ended.end_reason)
 
 
-def _turn_steps(body: bytes, given: dict[bytes, bytes]) -> Steps[Turn]:
+def _turn_steps(body: bytes, given: dict[bytes, bytes], *, keeps_given: bool) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     persona, base = given.get(b"x-persona-id"), given.get(_BASE_HEADER)
     return chat_request_steps(
         body,
         persona_id=persona.decode("latin1") if persona else None,
         asked_base=AskedBase(base.decode("latin1"), _BASE_HEADER.decode()) if base else None,
+        keeps_given=keeps_given,
     )
 
 

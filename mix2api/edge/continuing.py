@@ -52,7 +52,8 @@ class Found:
     reason: Reason
     taken: Digest | None = None
     bind: Digest | None = None
-    lineage: Lineage
+    lineage: Lineage | None = None
+    """None: the upstream keeps no session."""
     isolation: Digest
 
 
@@ -66,6 +67,7 @@ class Continuing:
         reuse: `MIX2API_SESSION_REUSE`.
         site: digest of the upstream kind, its base URL, credential and settings.
         draw_shard: a shard for a session that is made under a name.
+        stateless: the upstream keeps no session, so there is none to be found.
         on_schema_fallback: told where the index could not be read, which is a miss and never an error.
     """
 
@@ -78,6 +80,8 @@ class Continuing:
         site: Digest,
         draw_shard: Callable[[], Shard],
         on_schema_fallback: Callable[[], None] = lambda: None,
+        *,
+        stateless: bool = False,
     ) -> None:
         self._index = index
         self._seal = seal
@@ -86,6 +90,7 @@ class Continuing:
         self._site = site
         self._draw_shard = draw_shard
         self._on_schema_fallback = on_schema_fallback
+        self._stateless = stateless
         self._digester = seal.digester("lineage")
 
     async def find(
@@ -111,6 +116,8 @@ class Continuing:
         """
         turn = prepared.turn
         isolation = self._kept_apart(isolation, headers, turn.base)
+        if self._stateless:
+            return Found(reason=Reason.STATELESS, isolation=isolation)
         realm = self._realm(prepared, isolation)
         history = turn.messages[prepared.leading :]
         lineage = await in_turn(lineage_steps(history, realm, self._digester))

@@ -8,6 +8,7 @@ from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply,
 from mix2api.vocabulary import SUCCESSES, FinishReason, Receipt, RequestId
 from mix2api.wire.chat_answer import AnswerFrame, ChunkWriter, WholeAnswer
 from mix2api.wire.error_answer import stream_error
+from mix2api.wire.passed_on import PassedOn
 
 
 def error_of(ended: Ended) -> ErrorBody:
@@ -63,13 +64,15 @@ class StreamRenderer:
             piece = self._writer.role() + piece
         return piece
 
-    def _other(self, reply: ReasoningDelta | ToolCallDelta | Ended) -> bytes:
+    def _other(self, reply: ReasoningDelta | ToolCallDelta | PassedOn | Ended) -> bytes:
         """The frames of one reply that is no text."""
         match reply:
             case ReasoningDelta():
                 return self._writer.reasoning(reply.text)
             case ToolCallDelta():
                 return self._writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+            case PassedOn():
+                return self._writer.passed_on(reply)
             case Ended():
                 return self.ending(reply)
             case _:
@@ -99,6 +102,8 @@ def collect(answer: WholeAnswer, replies: list[Reply]) -> Ended | None:
                 answer.reasoning(reply.text)
             case ToolCallDelta():
                 answer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+            case PassedOn():
+                answer.passed_on(reply)
             case Ended():
                 return reply
             case Accepted():

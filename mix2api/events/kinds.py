@@ -74,7 +74,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: Digest | None = None
     """The lineage digest at which the session waited, if it was continued by history."""
     resolution: str = "fresh"
-    """`fresh` or `continued`."""
+    """`fresh`, `continued`, or `stateless` where the upstream keeps no conversation."""
     resolution_reason: str = "no_history"
     channel: Channel = Channel.STABLE
 

@@ -162,6 +162,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         session_key_header=settings.isolation.key_header,
         cors_origins=listening.cors_origins or (),
         pass_authorization=settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH,
+        keeps_given=kind_of(settings).passes_through,
         body_limit=listening.body_limit,
         connections=ConnectionLimits(connections=listening.max_connections),
         early_headers_ms=listening.early_headers_ms,

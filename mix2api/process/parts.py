@@ -36,6 +36,7 @@ from mix2api.store.spread import Handed
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
+from mix2api.upstreams.kinds import kind_of
 from mix2api.vocabulary import SessionId, Shard
 
 
@@ -93,6 +94,7 @@ class Parts:
             store.seal.digest(site_form(settings), "site"),
             draw_shard,
             self.reporter.on_schema_fallback,
+            stateless=kind_of(settings).passes_through,
         )
 
     def on_lease_change(self, change: LeaseChange) -> None:

@@ -10,8 +10,6 @@ from msgspec import Struct
 
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.worker_port import (
-    Accepted,
-    Ended,
     ReasoningDelta,
     Reply,
     Submission,
@@ -19,6 +17,7 @@ from mix2api.sessions.worker_port import (
     ToolCallDelta,
 )
 from mix2api.vocabulary import Digest, ProcessId, RequestId, Retirement, RunId, SessionId
+from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.roomy import json_of, room_for
 from mix2api.wire.turn import Turn
 
@@ -112,7 +111,7 @@ class ReplyBatch(Struct, frozen=True, tag="replies"):
     run_id: str
     attempt: int
     number: int
-    replies: list[Accepted | TextDelta | ReasoningDelta | ToolCallDelta | Ended]
+    replies: list[Reply]
 
 
 class Hangup(Struct, frozen=True, tag="hangup"):
@@ -176,13 +175,16 @@ def _room_of(reply: Reply) -> int:
             return _ROOM + room_for(reply.text)
         case ToolCallDelta():
             return _ROOM + room_for(reply.arguments)
+        case PassedOn():
+            return _ROOM + 2 * reply.size
         case _:
             return _ROOM
 
 
 def encode_turn(turn: RelayedTurn) -> bytes:
     """An inbox entry's bytes, to be sealed."""
-    return json_of(turn, 4 * _ROOM + turn.body_bytes * 5 // 4)
+    times = 2 if turn.turn.given else 1  # what passes through stands there once more
+    return json_of(turn, 4 * _ROOM + times * turn.body_bytes * 5 // 4)
 
 
 def decode_mail(data: bytes) -> Mail:

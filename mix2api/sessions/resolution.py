@@ -41,6 +41,8 @@ class Reason(StrEnum):
     """It no longer waits where the index said."""
     SCHEMA_FALLBACK = "schema_fallback"
     UPSTREAM_LOST = "upstream_lost"
+    STATELESS = "stateless"
+    """The upstream keeps no conversation: every request is put whole."""
 
 
 @frozen(kw_only=True)

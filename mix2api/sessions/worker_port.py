@@ -25,6 +25,7 @@ from mix2api.vocabulary import (
     RunId,
     SessionId,
 )
+from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.turn import Turn
 
 
@@ -33,7 +34,7 @@ class Accepted(Struct, frozen=True, tag="accepted", omit_defaults=True):
 
     session_id: str
     resolution: str
-    """`fresh` or `continued`."""
+    """`fresh`, `continued` or `stateless`."""
     reason: str
     run_id: str = ""
     """Of the run that answers: not the submission's own where the turn ran again. Empty: the submission's."""
@@ -84,7 +85,7 @@ class Ended(Struct, frozen=True, tag="ended", kw_only=True, omit_defaults=True):
     acked: bool = True
 
 
-Reply = Accepted | TextDelta | ReasoningDelta | ToolCallDelta | Ended
+Reply = Accepted | TextDelta | ReasoningDelta | ToolCallDelta | PassedOn | Ended
 
 
 @frozen(kw_only=True)

@@ -19,7 +19,7 @@ from mix2api.settings.readers import (
 )
 from mix2api.settings.setting import Setting, held
 
-_NOT_BUILT: Final = "this kind of upstream is not built yet; mix is"
+_NOT_BUILT: Final = "this kind of upstream is not built yet; mix and openai are"
 
 
 @frozen(kw_only=True)
@@ -33,7 +33,6 @@ class Site:
             "mix",
             "kind of upstream",
             refuses={
-                UpstreamKind.OPENAI: _NOT_BUILT,
                 UpstreamKind.RESPONSES: _NOT_BUILT,
                 UpstreamKind.OPENCODE: _NOT_BUILT,
             },

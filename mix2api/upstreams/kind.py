@@ -19,3 +19,6 @@ class Kind:
     """What must be equal for two processes' sessions to mean the same to the site: JSON values, part of every realm."""
     tools_in_text: Callable[[Settings], bool]
     """Whether the site calls tools in its text, for want of native calls."""
+    passes_through: bool = False
+    """Whether the site speaks the API that clients speak and keeps no session: fields that we do not know pass in both
+    directions, and each request is put whole (resolution `stateless`)."""

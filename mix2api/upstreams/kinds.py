@@ -10,9 +10,11 @@ from mix2api.errors import ConfigurationError
 from mix2api.settings import Settings, UpstreamKind
 from mix2api.upstreams.kind import Kind
 from mix2api.upstreams.mix.kind import MIX
+from mix2api.upstreams.openai.kind import OPENAI
 
 KINDS: Final[Mapping[UpstreamKind, Kind]] = {
     UpstreamKind.MIX: MIX,
+    UpstreamKind.OPENAI: OPENAI,
 }
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 from mix2api.events.kinds import Usage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.vocabulary import Detail, EndReason, RequestId, RunId
+from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.turn import Message, Turn
 
 
@@ -133,6 +134,7 @@ UpstreamEvent = (
     | ToolOutputSeen
     | StepFinished
     | UsageSeen
+    | PassedOn
     | Skipped
     | Finished
     | Failed
@@ -140,7 +142,7 @@ UpstreamEvent = (
 )
 
 
-CONTENT: Final = frozenset({Text, Reasoning, ToolInputStarted, ToolInputDelta, ToolInputAvailable})
+CONTENT: Final = frozenset({Text, Reasoning, ToolInputStarted, ToolInputDelta, ToolInputAvailable, PassedOn})
 """The events that are part of an answer. A site that sends none of them for long is silent, whatever else it sends."""
 
 

@@ -50,8 +50,8 @@ class Transcript(Protocol):
         """Takes whole frames and gives their events."""
         ...
 
-    def body_ended(self) -> None:
-        """The body is over: a fault if the site did not say how the turn ended."""
+    def body_ended(self) -> list[UpstreamEvent]:
+        """The body is over: gives what was still to be said, or has a fault if the site did not say how the turn ended."""
         ...
 
 
@@ -297,8 +297,7 @@ class SiteStream:
 
     def _ended(self, transcript: Transcript) -> list[UpstreamEvent]:
         events = transcript.add(self._frames.end())
-        transcript.body_ended()
-        return events
+        return events + transcript.body_ended()
 
     async def _whole_answer(self, head: AnswerHead, pieces: list[bytes]) -> list[UpstreamEvent]:
         while piece := await self._exchange.receive():

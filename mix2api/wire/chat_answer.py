@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 from mix2api.events.kinds import Usage
 from mix2api.vocabulary import FinishReason, RunId
 from mix2api.wire.error_answer import DONE, error_frame
+from mix2api.wire.passed_on import GatheredFields, PassedOn, joined, raw_fields
 from mix2api.wire.roomy import json_of, room_for
 
 KEEP_ALIVE: Final = b": keep-alive\n"
@@ -120,6 +121,28 @@ class ChunkWriter:
             call |= {"id": call_id, "type": "function"}
         return self._head + b'"tool_calls":' + _encode([call | {"function": function}]) + self._tail
 
+    def passed_on(self, fields: PassedOn) -> bytes:
+        """Fields of the upstream's own, in a chunk of their own."""
+        choice = {
+            "index": 0,
+            "delta": raw_fields(fields.delta),
+            "logprobs": None,
+            **raw_fields(fields.choice),
+            "finish_reason": None,
+        }
+        beside = _encode(raw_fields(fields.chunk))[1:-1]
+        return b"".join(
+            (
+                b"data: ",
+                self._object,
+                b'"choices":',
+                _encode([choice]),
+                self._usage_field(),
+                *((b",", beside) if beside else ()),
+                b"}\n\n",
+            )
+        )
+
     def finish(self, reason: FinishReason, usage: Usage | None) -> bytes:
         """All that ends a successful stream: finish chunk, usage chunk if asked for, `[DONE]`."""
         end = (
@@ -167,6 +190,8 @@ class WholeAnswer:
         self._texts: list[str] = []
         self._reasonings: list[str] = []
         self._calls: dict[int, _Call] = {}
+        self._passed_on: tuple[GatheredFields, GatheredFields, GatheredFields] | None = None
+        """Of the message, the choice and the object."""
 
     def text(self, text: str) -> None:
         """A piece of the answer."""
@@ -184,16 +209,30 @@ class WholeAnswer:
         else:
             call.arguments.append(arguments)
 
+    def passed_on(self, fields: PassedOn) -> None:
+        """Fields of the upstream's own."""
+        if self._passed_on is None:
+            self._passed_on = GatheredFields(), GatheredFields(), GatheredFields()
+        for gathered, said in zip(self._passed_on, (fields.delta, fields.choice, fields.chunk), strict=True):
+            gathered.add(said)
+
     def finish(self, reason: FinishReason, usage: Usage | None) -> bytes:
         """The `chat.completion` object."""
         word = finish_word(reason, legacy=self._frame.legacy_functions)
         choice = {"index": 0, "message": self._message(), "logprobs": None, "finish_reason": word}
+        beside = b""
+        if self._passed_on is not None:
+            message, beside_message, beside_choices = (gathered.whole() for gathered in self._passed_on)
+            choice["message"] = joined(choice["message"], message)
+            choice |= beside_message
+            beside = _encode(beside_choices)[1:-1]
         return (
             self._frame.head("chat.completion")
             + b'"choices":'
             + json_of([choice], _ROOM + self._room())
             + b',"usage":'
             + _encode(usage_object(usage))
+            + (b"," + beside if beside else b"")
             + b"}"
         )
 

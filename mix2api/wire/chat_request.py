@@ -9,11 +9,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from mix2api.errors import InvalidRequest
 from mix2api.steps import Steps, at_once
 from mix2api.wire.anthropic_blocks import forbids_parallel, in_openai_form
 from mix2api.wire.as_meant import as_meant, other_shape
+from mix2api.wire.given_fields import given_fields
 from mix2api.wire.halves import half_steps, with_characters
 from mix2api.wire.request_bounds import check_counts, value_steps
 from mix2api.wire.request_fields import allowed_at
@@ -141,17 +143,29 @@ def decode_chat_request(
 
 
 def chat_request_steps(
-    body: bytes, *, persona_id: str | None = None, asked_base: AskedBase | None = None
+    body: bytes,
+    *,
+    persona_id: str | None = None,
+    asked_base: AskedBase | None = None,
+    keeps_given: bool = False,
 ) -> Steps[Turn]:
-    """The same in steps; a body of usual size is one (`mix2api.steps`)."""
+    """The same in steps; a body of usual size is one (`mix2api.steps`).
+
+    Args:
+        body: as above.
+        persona_id: as above.
+        asked_base: as above.
+        keeps_given: the upstream is passed through: the turn is to have the body's fields as they came.
+    """
     body = body.removeprefix(_BYTE_ORDER_MARK)
     is_large = len(body) > _LARGE_BYTES
     if is_large:
         yield from value_steps(body)
         yield
-    asked = yield from _decode_steps(body)
+    body, asked = yield from _decode_steps(body)
     if is_large:
         yield
+    sent = asked.messages
     check_counts(asked.messages, len(asked.tools or asked.functions or ()))
     if list in {type(message.content) for message in asked.messages}:
         asked.messages = in_openai_form(asked.messages)
@@ -162,7 +176,7 @@ def chat_request_steps(
     if is_large:
         yield
     options = asked.stream_options
-    return Turn(
+    turn = Turn(
         model=asked.model,
         messages=asked.messages,
         stream=bool(asked.stream),
@@ -177,6 +191,9 @@ def chat_request_steps(
         session=asked.session_id or (asked.metadata.session_id if asked.metadata is not None else None),
         asked_base=asked_base or _asked_base(asked),
     )
+    if not keeps_given:
+        return turn
+    return replace(turn, given=given_fields(body, turn, reformed=asked.messages is not sent))
 
 
 def _parallel(asked: _Body) -> bool | None:
@@ -191,17 +208,17 @@ def _asked_base(asked: _Body) -> AskedBase | None:
     return AskedBase(asked.upstream_api_base, "upstream_api_base") if asked.upstream_api_base else None
 
 
-def _decode_steps(body: bytes) -> Steps[_Body]:
-    """The body's own shape; halves of characters in it are replaced, because every later turn repeats them."""
+def _decode_steps(body: bytes) -> Steps[tuple[bytes, _Body]]:
+    """The body and its own shape; halves of characters in it are replaced, because every later turn repeats them."""
     try:
-        return _decode(body)
+        return body, _decode(body)
     except InvalidRequest as refused:
         if refused.error_code != _NOT_JSON:
             raise
         mended = yield from _half_steps(body)
         if mended is body:
             raise
-    return _decode(mended)
+    return mended, _decode(mended)
 
 
 def _half_steps(body: bytes) -> Steps[bytes]:

@@ -7,7 +7,7 @@ this module may be logged, or written to Redis in clear.
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
@@ -93,3 +93,6 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Until the edge has checked it."""
     base: ChosenBase | None = None
     """None: the configured upstream."""
+    given: dict[str, Raw] = field(default_factory=dict)
+    """The body's fields as they came, but for ours, for an upstream that is passed through (`mix2api.wire.given_fields`).
+    Empty with every other kind."""

@@ -236,7 +236,6 @@ def test_a_value_with_control_characters_cannot_write_to_the_terminal() -> None:
 
 
 REFUSED = [
-    ("MIX2API_UPSTREAM", "openai"),
     ("MIX2API_UPSTREAM", "responses"),
     ("MIX2API_UPSTREAM", "opencode"),
 ]

@@ -76,11 +76,12 @@ class Transcript:
                 break
         return events
 
-    def body_ended(self) -> None:
-        """The body is over: a fault if the site did not say how the turn ended."""
+    def body_ended(self) -> list[UpstreamEvent]:
+        """The body is over: a fault if the site did not say how the turn ended. Nothing is left to be said."""
         if not self.closed:
             self._fail(faults.truncated(self.status))
         self.done = True
+        return []
 
     def _mended(self, payload: bytes) -> list[UpstreamEvent]:
         """What a frame says that cannot be read as it is, or that comes while half a character waits; empty: nothing."""

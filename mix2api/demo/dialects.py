@@ -1,0 +1,96 @@
+"""How a demo site speaks: what differs between its kinds. The turn itself, its directives and its faults are the same."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from attrs import frozen
+
+from mix2api.demo import frames
+from mix2api.demo.answers import Answer
+from mix2api.demo.bodies import Chat, decode_chat
+from mix2api.demo.directives import Directives
+from mix2api.demo.identities import Ids
+from mix2api.demo.openai_bodies import decode_openai_chat
+from mix2api.demo.openai_script import ChatScript
+from mix2api.demo.openai_whole import completion_body
+from mix2api.demo.options import DemoKind
+from mix2api.demo.script import Ending, Frame, Script, Step
+from mix2api.demo.whole import whole_body
+
+
+@frozen(kw_only=True)
+class Spoken:
+    """One answer that is to be said."""
+
+    answer: Answer
+    chat: Chat
+    ids: Ids
+    words: Directives
+    pace_ms: int
+    context_chars: int
+    """Characters that the session holds."""
+
+
+@frozen(kw_only=True)
+class Dialect:
+    """One kind's words."""
+
+    decode: Callable[[bytes], Chat]
+    """A request's body; raises `msgspec.DecodeError`."""
+    steps: Callable[[Spoken], Iterable[Step]]
+    """A streamed answer."""
+    whole: Callable[[Spoken], bytes]
+    """An answer in one piece."""
+    head: tuple[tuple[str, str], ...]
+    """Header fields of a stream, beside its type."""
+    overflow: Callable[[str], tuple[Step, ...] | None]
+    """A stream that says that the context is full; None where that is a status, never a stream."""
+    keeps_sessions: bool
+
+
+def _mix_steps(spoken: Spoken) -> Iterable[Step]:
+    return Script(
+        answer=spoken.answer,
+        ids=spoken.ids,
+        words=spoken.words,
+        pace_ms=spoken.pace_ms,
+        context_chars=spoken.context_chars,
+    ).steps()
+
+
+def _mix_overflow(why: str) -> tuple[Step, ...]:
+    return Frame(frames.frame("error", errorText=why)), Ending(frames.DONE)
+
+
+def _openai_steps(spoken: Spoken) -> Iterable[Step]:
+    return ChatScript(
+        answer=spoken.answer,
+        ids=spoken.ids,
+        words=spoken.words,
+        pace_ms=spoken.pace_ms,
+        context_chars=spoken.context_chars,
+        model=spoken.chat.model,
+        tells_usage=spoken.chat.tells_usage,
+    ).steps()
+
+
+DIALECTS: Final = {
+    DemoKind.MIX: Dialect(
+        decode=decode_chat,
+        steps=_mix_steps,
+        whole=lambda spoken: whole_body(spoken.answer, spoken.ids, spoken.words, spoken.context_chars),
+        head=(("cache-control", "no-cache"), ("x-vercel-ai-ui-message-stream", "v1")),
+        overflow=_mix_overflow,
+        keeps_sessions=True,
+    ),
+    DemoKind.OPENAI: Dialect(
+        decode=decode_openai_chat,
+        steps=_openai_steps,
+        whole=lambda spoken: completion_body(
+            spoken.answer, spoken.chat.model, spoken.ids.exchange, spoken.words, spoken.context_chars
+        ),
+        head=(("cache-control", "no-cache"),),
+        overflow=lambda _: None,
+        keeps_sessions=False,
+    ),
+}

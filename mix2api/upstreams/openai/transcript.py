@@ -1,0 +1,145 @@
+"""A stream of Chat Completions: its events, and how it ended. Pure.
+
+The stream is *closed* once a chunk has given a `finish_reason`. The finish itself is told when `[DONE]` has come or the body
+is over, because the usage follows in a chunk of its own. A stream that ends without a `finish_reason` was cut, also where
+it says `[DONE]`: gateways write that after a dead stream, too.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mix2api.upstreams.http import faults
+from mix2api.upstreams.idle_frames import says_nothing
+from mix2api.upstreams.openai.calls import CallDeltas
+from mix2api.upstreams.openai.chunks import Chunk, Delta, MalformedChunk, chunk_in, decoded
+from mix2api.upstreams.port import (
+    Finished,
+    Reasoning,
+    Skipped,
+    Text,
+    UpstreamEvent,
+    UpstreamFault,
+    UsageSeen,
+)
+from mix2api.upstreams.site_errors import failed, refusal, words_of
+from mix2api.upstreams.usage import usage_of
+from mix2api.wire.passed_on import PassedOn
+
+_DONE: Final = b"[DONE]"
+_ONE_SKIPPED: Final = Skipped(1)
+
+
+class ChatTranscript:
+    """The chunks of one answer, in order.
+
+    Args:
+        status: of the answer, for faults.
+        session_known: never, with this kind.
+    """
+
+    __slots__ = ("_about", "_about_told", "_calls", "_finish", "_spoke", "closed", "done", "fault", "status")
+
+    def __init__(self, status: int, *, session_known: bool = False) -> None:
+        del session_known
+        self.status = status
+        self._about: dict[str, str] = {}
+        """Fields of the chunks themselves that the client is still to be told."""
+        self._about_told: dict[str, str] = {}
+        self._calls: CallDeltas | None = None
+        self._finish: str | None = None
+        self._spoke = False
+        self.closed = False
+        """A `finish_reason` came, or an error; nothing more is owed."""
+        self.done = False
+        """`[DONE]` came, or a fault: nothing more is read."""
+        self.fault: UpstreamFault | None = None
+        """To be raised once the events before it are delivered."""
+
+    def add(self, payloads: Iterable[bytes]) -> list[UpstreamEvent]:
+        """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
+        events: list[UpstreamEvent] = []
+        for payload in payloads:
+            if payload == _DONE:
+                events += self.body_ended()
+                break
+            try:
+                chunk = chunk_in(payload)
+            except MalformedChunk:
+                if not says_nothing(payload):
+                    self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+                    break
+                events.append(_ONE_SKIPPED)
+                continue
+            if chunk.error:
+                self._failed(payload, events)
+                break
+            self._say(chunk, events)
+        return events
+
+    def body_ended(self) -> list[UpstreamEvent]:
+        """The body is over: gives the finish, or has a fault if there was none."""
+        if self.done:
+            return []
+        self.done = True
+        if self.closed:
+            calls = [] if self._calls is None else self._calls.end()
+            return [*self._aboutness(), *calls, Finished(self._finish)]
+        self._fail(faults.truncated(self.status))
+        return []
+
+    def _say(self, chunk: Chunk, events: list[UpstreamEvent]) -> None:
+        """Adds what a chunk says, in the order in which its fields matter to a reader."""
+        before = len(events)
+        if chunk.about:
+            self._note(chunk.about)
+        self._content(chunk.delta, events)
+        if chunk.passed_on is not None:
+            events.append(chunk.passed_on)
+        if len(events) > before:
+            self._spoke = True
+            if self._about:
+                events[before:before] = self._aboutness()
+        if bytes(chunk.usage) and (usage := usage_of(chunk.usage)) is not None:
+            events.append(UsageSeen(usage))
+        if chunk.finish_reason is not None:
+            self.closed = True
+            self._finish = chunk.finish_reason
+        if len(events) == before:
+            events.append(_ONE_SKIPPED)
+
+    def _content(self, delta: Delta, events: list[UpstreamEvent]) -> None:
+        if thought := delta.reasoning_content or delta.reasoning:
+            events.append(Reasoning(thought))
+        if delta.content:
+            events.append(Text(delta.content))
+        if delta.tool_calls:
+            if self._calls is None:
+                self._calls = CallDeltas()
+            events += self._calls.events(delta.tool_calls)
+
+    def _note(self, about: dict[str, str]) -> None:
+        """Keeps what is new about the chunks until there is content: a status line leaves with the first field."""
+        new = {name: text for name, text in about.items() if self._about_told.get(name) != text}
+        self._about |= new
+        self._about_told |= new
+
+    def _aboutness(self) -> list[UpstreamEvent]:
+        about, self._about = self._about, {}
+        return [PassedOn(chunk=about)] if about else []
+
+    def _failed(self, payload: bytes, events: list[UpstreamEvent]) -> None:
+        """An error stands in the stream, or something that is no chunk."""
+        said = decoded(payload)
+        if not isinstance(said, dict):
+            self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+            return
+        failure = failed(words_of(said))
+        if failure.status is not None:
+            self._fail(refusal(failure, failure.status, started=self._spoke))
+            return
+        self.closed = self.done = True
+        events.append(failure)
+
+    def _fail(self, fault: UpstreamFault) -> None:
+        self.fault = fault
+        self.done = True

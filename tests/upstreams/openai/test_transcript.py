@@ -1,0 +1,101 @@
+"""A stream's events and its ending."""
+
+from mix2api.upstreams.openai.transcript import ChatTranscript
+from mix2api.upstreams.port import (
+    Failed,
+    Finished,
+    Reasoning,
+    Skipped,
+    Text,
+    ToolInputAvailable,
+    ToolInputDelta,
+    ToolInputStarted,
+    UpstreamEvent,
+    UsageSeen,
+)
+from mix2api.vocabulary import Detail, EndReason
+from mix2api.wire.passed_on import PassedOn
+
+ROLE = b'{"choices":[{"delta":{"role":"assistant","content":""}}],"system_fingerprint":"fp"}'
+HI = b'{"choices":[{"delta":{"content":"hi"}}],"system_fingerprint":"fp"}'
+STOP = b'{"choices":[{"delta":{},"finish_reason":"stop"}]}'
+USAGE = b'{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}'
+DONE = b"[DONE]"
+ABOUT = PassedOn(chunk={"system_fingerprint": '"fp"'})
+
+
+def told(*payloads: bytes, ended: bool = False) -> tuple[list[UpstreamEvent], ChatTranscript]:
+    transcript = ChatTranscript(200)
+    events = transcript.add(payloads)
+    return events + (transcript.body_ended() if ended else []), transcript
+
+
+def test_the_finish_comes_after_the_usage_and_what_is_about_the_answer_with_its_first_word() -> None:
+    events, transcript = told(ROLE, HI, STOP, USAGE, DONE, HI)
+    assert events[:4] == [Skipped(1), ABOUT, Text("hi"), Skipped(1)]
+    assert isinstance(events[4], UsageSeen)
+    assert events[5:] == [Finished("stop")]
+    assert transcript.closed
+    assert transcript.done
+    assert transcript.fault is None
+
+
+def test_a_body_that_ends_without_done_is_good_if_there_was_a_finish() -> None:
+    assert told(HI, STOP, ended=True)[0][-1] == Finished("stop")
+
+
+def test_a_stream_without_a_finish_was_cut_also_where_it_says_done() -> None:
+    for payloads, ended in (((HI, DONE), False), ((HI,), True), ((), True)):
+        _, transcript = told(*payloads, ended=ended)
+        assert transcript.fault is not None
+        assert transcript.fault.detail is Detail.TRUNCATED
+
+
+def test_what_is_about_an_answer_without_a_word_comes_with_its_finish() -> None:
+    assert told(ROLE, STOP, DONE)[0][-2:] == [ABOUT, Finished("stop")]
+
+
+def test_reasoning_under_either_name_and_calls_are_events() -> None:
+    events, _ = told(
+        b'{"choices":[{"delta":{"reasoning_content":"a"}}]}',
+        b'{"choices":[{"delta":{"reasoning":"b","x":1}}]}',
+        b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{}"}}]}}]}',
+        b'{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}',
+        DONE,
+    )
+    assert events == [
+        Reasoning("a"),
+        Reasoning("b"),
+        PassedOn(delta={"x": "1"}),
+        ToolInputStarted("c", "f"),
+        ToolInputDelta("c", "{}"),
+        Skipped(1),
+        ToolInputAvailable("c", "f", ""),
+        Finished("tool_calls"),
+    ]
+
+
+def test_an_error_in_the_stream_ends_it() -> None:
+    events, transcript = told(HI, b'{"error":{"message":"it broke"}}', HI)
+    assert events[-1] == Failed("it broke")
+    assert transcript.done
+    assert transcript.fault is None
+    assert transcript.body_ended() == []
+
+
+def test_an_error_that_names_a_status_is_the_refusal_of_that_status() -> None:
+    _, transcript = told(b'{"error":{"message":"who are you","code":401}}')
+    assert transcript.fault is not None
+    assert transcript.fault.end_reason is EndReason.UPSTREAM_AUTH_ERROR
+    assert not transcript.fault.taken
+    _, transcript = told(HI, b'{"error":{"message":"slow down","code":429}}')
+    assert transcript.fault is not None
+    assert (transcript.fault.detail, transcript.fault.taken) == (Detail.STATUS, True)
+
+
+def test_frames_that_only_keep_the_stream_open_are_skipped_and_others_that_cannot_be_read_end_it() -> None:
+    events, transcript = told(b"ping", b"{}", HI)
+    assert events[0] == Skipped(1)
+    _, transcript = told(b'{"choices":[{"delta":5}]}')
+    assert transcript.fault is not None
+    assert transcript.fault.detail is Detail.PROTOCOL
