@@ -66,10 +66,10 @@ class StoreWatch:
 
     def enter(self, scope: trio.CancelScope) -> None:
         """Somebody waits in that scope from now on."""
-        if self.is_away:
+        if self._away_since_ms is not None:
             scope.cancel()
         self._waiting.add(scope)
-        self.look_soon()
+        self._wanted.set()
 
     def leave(self, scope: trio.CancelScope) -> None:
         """Nobody waits in that scope any more."""

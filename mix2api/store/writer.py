@@ -184,18 +184,17 @@ class LogWriter:
         """Sends what is urgent, unless a commit is under way: then it goes next. Never waits and never raises."""
         if not self._spool.urgent or self._under_way or self._fault is not None or self._link.is_lost:
             return
-        taken = self._spool.take_urgent()
+        taken, keys, holder = self._spool.take_urgent(), self._keys, self._holder.word
         try:
-            self._under_way = [self._commit(shard, entries) for shard, entries in taken.items()]
+            for shard, entries in taken.items():
+                number = self._numbers[shard] = self._numbers[shard] + 1
+                commit = ShardCommit.build(shard, entries, number=number, keys=keys, holder=holder)
+                self._under_way.append(commit)
             self._counts["commits"] += 1
             self._commands = self._commands_of(self._under_way)
             self._link.hand_in(self._commands, self._replied)
         except Exception as fault:  # noqa: BLE001 - nobody may wait for ever for it; `run` raises it, for its supervisor
             self._break_off(taken.values(), fault)
-
-    def _commit(self, shard: Shard, entries: list[Entry]) -> ShardCommit:
-        number = self._numbers[shard] = self._numbers[shard] + 1
-        return ShardCommit.build(shard, entries, number=number, keys=self._keys, holder=self._holder.word)
 
     def _commands_of(self, commits: list[ShardCommit]) -> list[Command]:
         life = self._life

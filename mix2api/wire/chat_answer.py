@@ -67,19 +67,26 @@ class AnswerFrame:
 class ChunkWriter:
     """The chunks of one stream. Methods give whole frames; nothing is kept of what was written."""
 
-    __slots__ = ("_head", "_include_usage", "_legacy", "_object", "_reasoning", "_tail", "_text")
+    __slots__ = (
+        "_head",
+        "_include_usage",
+        "_legacy",
+        "_object",
+        "_reasoning",
+        "_tail",
+        "_text",
+        "_usage_field",
+    )
 
     def __init__(self, frame: AnswerFrame) -> None:
         self._legacy = frame.legacy_functions
         self._include_usage = frame.include_usage
         self._object = frame.head("chat.completion.chunk")
         self._head = b"data: " + self._object + b'"choices":[{"index":0,"delta":{'
-        self._tail = b'},"logprobs":null,"finish_reason":null}]' + self._usage_field() + b"}\n\n"
+        self._usage_field = b',"usage":null' if frame.include_usage else b""
+        self._tail = b'},"logprobs":null,"finish_reason":null}]' + self._usage_field + b"}\n\n"
         self._text = self._head + b'"content":'
         self._reasoning = self._head + b'"reasoning_content":'
-
-    def _usage_field(self) -> bytes:
-        return b',"usage":null' if self._include_usage else b""
 
     def role(self) -> bytes:
         """The first chunk of every stream."""
@@ -150,7 +157,7 @@ class ChunkWriter:
             + b'},"logprobs":null,"finish_reason":"'
             + finish_word(reason, legacy=self._legacy).encode()
             + b'"}]'
-            + self._usage_field()
+            + self._usage_field
             + b"}\n\n"
         )
         if self._include_usage:

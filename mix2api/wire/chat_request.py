@@ -21,7 +21,7 @@ from mix2api.wire.request_bounds import check_counts, value_steps
 from mix2api.wire.request_fields import allowed_at
 from mix2api.wire.stop_sequences import SEQUENCE_CHARS, SEQUENCES_MAX, stops_of
 from mix2api.wire.tool_fields import tool_choice_of, tools_of, wrong_value
-from mix2api.wire.turn import AskedBase, Message, Turn
+from mix2api.wire.turn import RESULT_ROLES, AskedBase, Message, Turn
 
 MAX_NESTING: Final = 128
 """Levels of objects and lists inside content parts, tools and formats. JSON schemas in use have fewer than 20; whoever
@@ -170,7 +170,8 @@ def chat_request_steps(
     if list in {type(message.content) for message in asked.messages}:
         asked.messages = in_openai_form(asked.messages)
     for index, message in enumerate(asked.messages):
-        _check_message(index, message)
+        if type(message.content) is not str or message.role in RESULT_ROLES:  # else there is nothing to check
+            _check_message(index, message)
     _check_output(asked)
     _check_nesting(asked)
     if is_large:

@@ -161,7 +161,8 @@ class RedisLink:
         """
         if self._closing:
             raise NotSent
-        job = _Job(_packed(commands), len(commands), hear)
+        pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
+        job = _Job(b"".join(map(pack, commands)), len(commands), hear)
         self._jobs.append(job)
         if self._wire is None:
             self._start()
@@ -310,9 +311,3 @@ def _wake(task: trio.lowlevel.Task, told: Told) -> None:
     trio.lowlevel.reschedule(
         task, outcome.Error(told) if isinstance(told, Exception) else outcome.Value(told)
     )
-
-
-def _packed(commands: Sequence[Command]) -> bytes:
-    """All commands in Redis's protocol. Raises `TypeError` here, in the caller's task, on what cannot be sent."""
-    pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
-    return b"".join(map(pack, commands))

@@ -69,7 +69,7 @@ class Transcript:
                 break
             if type(said[0]) in _CONTENT:
                 self._spoke = True
-            else:
+            elif said[0] is not ONE_SKIPPED:
                 self._note(said)
             events += said
             if self.done:
