@@ -147,7 +147,7 @@ class ChatEndpoint:
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
         watch.body_read()
-        request.line.listen()
+        request.line.listen(watch)
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
         keeps_given = self._options.keeps_given
@@ -238,7 +238,7 @@ class ChatEndpoint:
             renderer: replies to frames.
             replies: the first; empty if the headers leave early.
         """
-        line, delivery, watch = run.request.line, run.delivery, run.delivery.watch
+        line, delivery = run.request.line, run.delivery
         take = delivery.take if delivery.accepted is None else delivery.replies.take
         is_first = True
         while renderer.ended is None:
@@ -253,9 +253,10 @@ class ChatEndpoint:
             replies.clear()
             if piece:
                 delivery.writes += 1
-                watch.write_begins()
-                await line.send(piece, is_last=renderer.ended is not None)
-                watch.write_done()
+                is_last = renderer.ended is not None
+                if is_last:
+                    delivery.watch.write_begins()
+                await line.send(piece, is_last=is_last)
         delivery.confirm(receipt_of(renderer.ended), renderer.ended.end_reason)
 
     def _broken(self, run: _Run, renderer: StreamRenderer, fault: Exception) -> bytes:

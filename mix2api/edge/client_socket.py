@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 import trio
 
 from mix2api.edge.hang_ups import HangUps
+from mix2api.edge.stopwatch import Stopwatch
 from mix2api.replies import PIECE_BYTES
 from mix2api.vocabulary import Detail
 
@@ -45,6 +46,7 @@ class ClientSocket:
         "ahead",
         "ignores_more",
         "scope",
+        "watch",
         "why",
     )
 
@@ -61,6 +63,8 @@ class ClientSocket:
         """What came and is not taken yet."""
         self.ignores_more = False
         """What comes behind the request under way is thrown away: it is the last (RFC 9112, 9.6)."""
+        self.watch: Stopwatch | None = None
+        """Of the request under way: told of the writes that the client holds up. All others take microseconds."""
 
     # --- what comes
 
@@ -132,6 +136,8 @@ class ClientSocket:
 
     async def _write_rest(self, rest: memoryview) -> None:
         """A client that takes one piece in time has not stalled."""
+        if self.watch is not None:
+            self.watch.write_begins()
         while rest:
             piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
             with trio.move_on_after(self._stall_limit_s) as patience:
@@ -145,6 +151,8 @@ class ClientSocket:
                         await self._give_up(Detail.HUNG_UP)
             if patience.cancelled_caught:
                 await self._give_up(Detail.STALLED)
+        if self.watch is not None:
+            self.watch.write_done()
 
     def say(self, data: bytes) -> None:
         """Hands a few bytes to the kernel, which has room for them; it does not matter if the client has left."""

@@ -24,6 +24,7 @@ from mix2api.edge.places import Places
 from mix2api.edge.refusals import EdgeFault
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.request_head import HEAD_END, head_length, read_head
+from mix2api.edge.stopwatch import Stopwatch
 from mix2api.errors import ClientVisibleError, Overloaded, RequestTimeout
 from mix2api.vocabulary import Detail
 from mix2api.wire.error_answer import envelope
@@ -211,7 +212,7 @@ class Connection:
                 self._client.say(self._head_bytes(500, [("content-length", "0")]))
         finally:
             self._client.stop_listening()
-            self._body = None
+            self._client.watch = self._body = None
             request.end_delivery(Detail.EDGE_LOST)
             await self._settle(request)
 
@@ -227,8 +228,9 @@ class Connection:
 
     # --- answers
 
-    def listen(self) -> None:
+    def listen(self, watch: Stopwatch | None = None) -> None:
         """From here on the client's leaving is noticed while the answer waits for something else."""
+        self._client.watch = watch
         self._client.listen()
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:

@@ -27,8 +27,12 @@ class Line(Protocol):
         """Whether something of the answer was sent: no other one can be given."""
         ...
 
-    def listen(self) -> None:
-        """From here on the client's leaving is noticed while the caller waits for something else. The body was read."""
+    def listen(self, watch: Stopwatch | None = None) -> None:
+        """From here on the client's leaving is noticed while the caller waits for something else. The body was read.
+
+        Args:
+            watch: told of the writes that the client holds up.
+        """
         ...
 
     async def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:

@@ -67,7 +67,7 @@ class Stopwatch:
         self._accepted = self._now()
 
     def write_begins(self) -> None:
-        """A piece is handed to the client."""
+        """A piece waits for the client to take it, or the last one is written. Others take no time, and are not told of."""
         self._write_began, self._is_writing = self._now(), True
 
     def write_done(self) -> None:

@@ -11,6 +11,7 @@ from attrs import define
 
 from mix2api.edge.client_socket import READ_BYTES, ClientSocket
 from mix2api.edge.hang_ups import HangUps
+from mix2api.edge.stopwatch import Stopwatch
 from mix2api.vocabulary import Detail
 
 _LONG = b"x" * 20_000_000
@@ -61,6 +62,33 @@ async def test_a_long_piece_is_written_as_the_client_takes_it(hang_ups: HangUps)
         while taken < len(_LONG):
             taken += len(await both.theirs.receive_some())
     assert both.ours.why is None
+
+
+@define
+class SlowClock:
+    """A clock on which a second passes with every look at it."""
+
+    ms: float = 0.0
+
+    def now_ms(self) -> int:
+        return 0
+
+    def monotonic_ms(self) -> float:
+        self.ms += 1000
+        return self.ms
+
+
+async def test_the_watch_is_told_of_a_piece_that_the_client_holds_up_and_of_no_other(
+    hang_ups: HangUps,
+) -> None:
+    async with connected(hang_ups) as both, trio.open_nursery() as nursery:
+        both.ours.watch = watch = Stopwatch(SlowClock(), 0)
+        await both.ours.write(b"piece")
+        nursery.start_soon(both.ours.write, _LONG)
+        taken = 0
+        while taken < len(b"piece") + len(_LONG):
+            taken += len(await both.theirs.receive_some())
+    assert watch.times(is_written=False).waits == ((1000, 1000),)
 
 
 async def test_a_client_that_takes_nothing_is_given_up(hang_ups: HangUps) -> None:
