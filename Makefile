@@ -25,11 +25,11 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions \
-	tests-measured tests-whole soak damage truth memory clients comply servers clean
+	tests-measured tests-whole soak damage truth simulate memory clients comply servers clean
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth memory clients comply servers clean'
+	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth simulate memory clients comply servers clean'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -75,7 +75,7 @@ contracts:
 
 # Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
 # Folders that need real minutes have their own targets.
-WHOLE := tests/system tests/processes tests/invariant
+WHOLE := tests/system tests/processes tests/invariant tests/simulation
 APART := tests/soak tests/truth
 
 tests:
@@ -124,6 +124,10 @@ soak damage: $(DEV_STAMP)
 # Some 15 minutes on two quiet cores: TRUTH_RUNS, TRUTH_SEED and TRUTH_CLIENTS change what is done.
 truth: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m truth tests/truth
+
+# Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace.
+simulate: $(DEV_STAMP)
+	PYTHONPATH=tests $(BIN)/python -m simulation.simulate
 
 # What a process keeps, measured: half an hour. Shorter: make memory MEMORY_REQUESTS=600 MEMORY_WAIT_S=10 MEMORY_SOAK_MIN=2
 memory: $(DEV_STAMP)
