@@ -200,6 +200,7 @@ def bench(
         "reclaim": reclaim,
         "on_schema_fallback": fallbacks.append,
         "on_completed": completed.append,
+        "on_audited": lambda *_: None,
         "on_unheard": lambda of, told: unheard.append((of, told)),
         "on_fault": lambda session, fault: faults.append((session, fault)),
     }

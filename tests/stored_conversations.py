@@ -101,6 +101,7 @@ class Conversations:
             mint=MINT,
             reclaim=never_reclaimed,
             on_completed=lambda _: None,
+            on_audited=lambda *_: None,
             on_unheard=lambda *_: None,
             on_schema_fallback=self.fallbacks.append,
             on_fault=_raise,

@@ -107,3 +107,5 @@ class Environment:
     """A session's log could not be read by this version: counted and logged, never an error."""
     on_fault: Callable[[SessionId | None, BaseException], None]
     """A fault of ours, in a session or beside them (None), for the log: class and place, never the text."""
+    on_audited: Callable[[bytes, bytes], None]
+    """A run's audit entry was written, or will be once the store is back: its two halves (`mix2api.events.audit_entry`)."""

@@ -149,17 +149,19 @@ class Recovery:
         if not events:
             events = _without_evidence(run, at_ms)
         end = next(event for event in events if isinstance(event, End))
+        ended = end_summary(end)
         ticket = self._log.submit(
             Append(
                 session_id=run.session_id,
                 run_id=run.run_id,
                 first_seq=run.next_seq,
                 events=events,
-                closing=Closing(summary=end_summary(end)),
+                closing=Closing(summary=ended),
             )
         )
         appended = await ticket.wait() in {Outcome.APPENDED, Outcome.ALREADY}
         if appended:
+            self._env.on_audited(entry.summary, ended)
             told = request or _request_of(entry, self._env.process)
             self._env.on_completed(
                 Completed(session_id=run.session_id, request=told, end=end, chunks=end.frames)

@@ -236,6 +236,7 @@ class Run:
         """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""
         answer, tally = self._translation.answer, self._translation.tally
         if answer.replies:
+            self._record.gaps.piece(self._at_ms())
             told_bytes, self._told_bytes = self._told_bytes, tally.content_bytes
             self._turn.replies.put(answer.replies, tally.content_bytes - told_bytes)
             answer.replies = []
@@ -276,6 +277,8 @@ class Run:
             await self._lose(end)
         else:
             self._finish(end, outcome)
+            if outcome is not Outcome.DROPPED:
+                self._env.on_audited(self._record.asked, self._record.ended)
 
     async def _lose(self, end: End) -> None:
         """The log is another's or was emptied: the client must not see a finish. Who took the run over reports it."""
@@ -313,7 +316,7 @@ class Run:
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
         closing = Closing(
-            summary=end_summary(end, self._translation.answer.called),
+            summary=end_summary(end, self._translation.answer.called, self._record.gaps.longest_ms),
             snapshot=snapshot,
             # A turn that runs again is done with when its second run is.
             inbox_entry=None if self._site_lost_it else self._turn.inbox_entry,

@@ -11,6 +11,7 @@ from typing import Final
 
 import trio
 
+from mix2api.actors.gaps import GapMeter
 from mix2api.events.kinds import Event, UpstreamChunk
 from mix2api.events.log import Append, Closing, EventLog, Opening, Outcome, Ticket
 from mix2api.sessions.commands import Command
@@ -60,6 +61,9 @@ class RunRecord:
         self._run_id = run_id
         self._last: Ticket | None = None
         self.state = state
+        self.asked = self.ended = b""
+        """The halves of the run's audit entry, once they were handed to the log."""
+        self.gaps = GapMeter()
 
     @property
     def fenced(self) -> bool:
@@ -114,6 +118,10 @@ class RunRecord:
         droppable: bool = False,
     ) -> Ticket:
         """Hands decided events to the log; only then is the state theirs, so that a fault leaves no hole in the numbers."""
+        if opening is not None:
+            self.asked = opening.summary
+        if closing is not None:
+            self.ended = closing.summary
         ticket = self._log.submit(
             Append(
                 session_id=self._session_id,

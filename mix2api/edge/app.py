@@ -19,6 +19,7 @@ from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
 from mix2api.edge.documents import served_documents
 from mix2api.edge.health import HealthEndpoints, HealthSource
+from mix2api.edge.metrics import MetricsEndpoint, MetricsText, no_metrics
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
@@ -57,6 +58,8 @@ class EdgeParts:
     """Whether the store answers: what waits for it is cut short otherwise."""
     bases: UpstreamBases = field(factory=OnlyTheConfigured)
     """Which upstreams a request may choose."""
+    metrics: MetricsText = no_metrics
+    """What `GET /metrics` shows."""
 
 
 class EdgeApp:
@@ -219,4 +222,6 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     )
     health = HealthEndpoints(options, parts.health)
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
-    return EdgeApp(parts, chat, quart_app(health, models, served_documents(), refusals), refusals, live)
+    metrics = MetricsEndpoint(options.metrics_token, parts.metrics)
+    app = quart_app(health, models, metrics, served_documents(), refusals)
+    return EdgeApp(parts, chat, app, refusals, live)

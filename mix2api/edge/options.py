@@ -37,6 +37,8 @@ class EdgeOptions:
     channel: Channel = Channel.STABLE
     auth_mode: InboundAuthMode = InboundAuthMode.BEARER
     bearer_token: str = field(default="", repr=False)
+    metrics_token: str = field(default="", repr=False)
+    """The bearer for `GET /metrics` (`MIX2API_METRICS_TOKEN`). Empty: there is no such route."""
     keys: tuple[InboundKey, ...] = ()
     session_key_mode: SessionKeyMode = SessionKeyMode.AUTH_MODEL_CLIENT
     session_key_header: str = "x-session-key"

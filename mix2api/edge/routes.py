@@ -13,6 +13,7 @@ from mix2api.edge.answers import error_headers
 from mix2api.edge.asgi import EXTENSION
 from mix2api.edge.documents import Document
 from mix2api.edge.health import HealthEndpoints
+from mix2api.edge.metrics import MetricsEndpoint
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.refusals import Refusals
 from mix2api.edge.request import EdgeRequest
@@ -20,6 +21,8 @@ from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.wire.error_answer import envelope
 
 _JSON: Final = "application/json"
+_METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus's text format."""
 _PREFIXES: Final = ("/v1", "", "/v1/v1")
 """Before the routes of OpenAI's API: a client's base URL lacks `/v1` now and then, or has it twice."""
 _CHATS: Final = tuple(f"{prefix}/chat/completions" for prefix in _PREFIXES)
@@ -29,7 +32,11 @@ View = Callable[..., Awaitable[Response]]
 
 
 def quart_app(
-    health: HealthEndpoints, models: ModelEndpoints, documents: Mapping[str, Document], refusals: Refusals
+    health: HealthEndpoints,
+    models: ModelEndpoints,
+    metrics: MetricsEndpoint,
+    documents: Mapping[str, Document],
+    refusals: Refusals,
 ) -> QuartTrio:
     """The application.
 
@@ -37,7 +44,8 @@ def quart_app(
     """
     app = QuartTrio("mix2api.edge", static_folder=None)
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
-    _add_views(app, {**_views(health, models), **{path: _showing(each) for path, each in documents.items()}})
+    documented = {path: _showing(each) for path, each in documents.items()}
+    _add_views(app, {**_views(health, models, metrics), **documented})
     for path in (*_CHATS, "/"):
         app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
     _add_error_handlers(app, refusals)
@@ -57,7 +65,7 @@ def _showing(document: Document) -> View:
     return show
 
 
-def _views(health: HealthEndpoints, models: ModelEndpoints) -> dict[str, View]:
+def _views(health: HealthEndpoints, models: ModelEndpoints, metrics: MetricsEndpoint) -> dict[str, View]:
     async def listing() -> Response:
         return _json(models.listing(_asked()))
 
@@ -73,12 +81,16 @@ def _views(health: HealthEndpoints, models: ModelEndpoints) -> dict[str, View]:
     async def ready() -> Response:
         return _json(*health.ready())
 
+    async def measured() -> Response:
+        return Response(await metrics.answer(_asked()), content_type=_METRICS)
+
     return {
         **{f"{prefix}/models": listing for prefix in _PREFIXES},
         **{f"{prefix}/models/<path:model_id>": one for prefix in _PREFIXES},
         "/health": summary,
         "/health/live": live,
         "/health/ready": ready,
+        "/metrics": measured,
     }
 
 

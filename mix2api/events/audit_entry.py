@@ -73,6 +73,8 @@ class EndSummary(Struct, frozen=True, array_like=True):
     usage: TokenCounts | None
     calls: tuple[str, ...] = ()
     """Of a run that ended in `tool_calls`: digests of the ids of its calls."""
+    longest_gap_ms: int | None = None
+    """The longest time between two pieces of the answer. None: there were no two, or an older version wrote it."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -101,12 +103,13 @@ def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> byt
     )
 
 
-def end_summary(end: End, calls: Iterable[str] = ()) -> bytes:
+def end_summary(end: End, calls: Iterable[str] = (), longest_gap_ms: int | None = None) -> bytes:
     """The second half of a run's audit entry.
 
     Args:
         end: the event.
         calls: `tool_call_id` of the run's `tool_call` events; they count if it ended in `tool_calls`.
+        longest_gap_ms: between two pieces of the answer.
     """
     return _encoded(
         EndSummary(
@@ -121,14 +124,22 @@ def end_summary(end: End, calls: Iterable[str] = ()) -> bytes:
             frames=end.frames,
             usage=None if end.usage is None else TokenCounts.of(end.usage),
             calls=tuple(calls) if end.end_reason is EndReason.TOOL_CALLS else (),
+            longest_gap_ms=longest_gap_ms,
         )
     )
 
 
+_ALWAYS: Final = {RequestSummary: 9, EndSummary: 10}
+"""Fields that every version writes."""
+
+
 def _encoded(summary: RequestSummary | EndSummary) -> bytes:
-    """The array; without its last field where that says nothing, as with most runs."""
+    """The array; without its last fields where they say nothing, as with most runs."""
     fields = msgspec.structs.astuple(summary)
-    return _encoder.encode(fields if fields[-1] else fields[:-1])
+    said = len(fields)
+    while fields[said - 1] is None or fields[said - 1] == ():
+        said -= 1
+    return _encoder.encode(fields[: max(said, _ALWAYS[type(summary)])])
 
 
 def read_request_summary(data: bytes) -> RequestSummary | None:

@@ -11,6 +11,7 @@ from mix2api.openapi.request_schemas import CHAT_REQUEST
 
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
+METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 PAGE: Final = "text/html; charset=utf-8"
 CHAT_PATH: Final = "/v1/chat/completions"
 
@@ -183,6 +184,16 @@ OPERATIONS: Final = (
             200: Answer(meaning="They may.", media={JSON: "Readiness"}),
             503: Answer(meaning="Send them elsewhere.", media={JSON: "Readiness"}),
         },
+    ),
+    Operation(
+        path="/metrics",
+        method="get",
+        operation_id="getMetrics",
+        summary="Show the process's metrics to Prometheus",
+        text="Needs the bearer of `MIX2API_METRICS_TOKEN`. Without that setting there is no such route.",
+        needs_key=True,
+        answers={200: Answer(meaning="Prometheus's text format.", media={METRICS: ""})},
+        failures=(404,),
     ),
     Operation(
         path="/openapi.json",

@@ -157,6 +157,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         channel=settings.release.channel,
         auth_mode=auth.mode,
         bearer_token=auth.bearer_token or "",
+        metrics_token=settings.watching.metrics_token or "",
         keys=_keys(settings) if auth.mode is InboundAuthMode.KEYS else (),
         session_key_mode=settings.isolation.key_mode,
         session_key_header=settings.isolation.key_header,

@@ -48,7 +48,9 @@ async def listen(
             nursery.start_soon(drain)
 
         start_edge_tasks(parts, nursery)
-        serving = partial(serve, edge_app(parts), options, shutdown_trigger=until_stopping)
+        app = edge_app(parts)
+        parts.streams_open = app.live.__len__
+        serving = partial(serve, app, options, shutdown_trigger=until_stopping)
         url = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
         parts.logger.info("edge.listening", url=url)
         task_status.started(url)
@@ -87,6 +89,7 @@ def edge_app(parts: Parts) -> EdgeApp:
             clock=parts.clock,
             bases=upstream_bases(parts.settings),
             store=parts.watch,
+            metrics=parts.meters.text,
         )
     )
 

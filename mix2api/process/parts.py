@@ -1,6 +1,6 @@
 """The parts of one process, put together from settings. Nothing runs here: `mix2api.process.running` does that."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from attrs import define, field, frozen
 from structlog.typing import FilteringBoundLogger
 
-from mix2api.actors.environment import Environment
+from mix2api.actors.environment import Completed, Environment
 from mix2api.actors.inbox import Inbox
 from mix2api.actors.recovery import Recovery
 from mix2api.actors.worker import MemoryDispatch, Worker
@@ -16,8 +16,10 @@ from mix2api.clock import Clock
 from mix2api.counting.profile_files import Profiles
 from mix2api.edge.continuing import Continuing
 from mix2api.errors import StoreUnavailable
+from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.identity import Mint, shard_of
 from mix2api.machine import Machine
+from mix2api.metrics.meters import Meters
 from mix2api.process.groups import actor_options, site_form
 from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
@@ -34,7 +36,7 @@ from mix2api.store.leases import LeaseChange
 from mix2api.store.opening import Store
 from mix2api.store.spread import Handed
 from mix2api.store_watch import StoreWatch
-from mix2api.upstreams.credentials.managed import ManagedCredential
+from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.kinds import kind_of
 from mix2api.vocabulary import SessionId, Shard
@@ -76,6 +78,9 @@ class Parts:
     watch: StoreWatch
     profiles: Profiles
     health: ProcessHealth
+    meters: Meters
+    streams_open: Callable[[], int] = field(default=lambda: 0)
+    """Answers under way at the edge; set once there is one."""
     half: WorkerHalf | None = field(default=None)
 
     def continuing(self) -> Continuing:
@@ -163,7 +168,13 @@ async def process_parts(
     outbox = Outbox(store.post)
     site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
     models = frozenset(settings.listening.models)
-    reporter = Reporter(logger, settings.release.channel, site, clock, store.refused.note, models)
+    meters = Meters()
+
+    def on_refusal(entry: RefusalEntry) -> None:
+        store.refused.note(entry)
+        meters.on_refusal(entry)
+
+    reporter = Reporter(logger, settings.release.channel, site, clock, on_refusal, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
     relay = RelayDispatch(
@@ -195,6 +206,7 @@ async def process_parts(
         relay=relay,
         watch=watch,
         profiles=profiles,
+        meters=meters,
         health=ProcessHealth(store, tuple(open_doors(settings)), profiles),
     )
     for warning in settings.warnings:
@@ -202,15 +214,23 @@ async def process_parts(
     if role is Role.EDGE:
         yield parts
         return
-    with configured_upstream(
-        settings, store.vault, store.seal, clock, reporter.on_login, dialer
-    ) as configured:
+
+    def on_login(report: LoginReport) -> None:
+        reporter.on_login(report)
+        meters.on_login("done" if report.why is None else report.why.value)
+
+    with configured_upstream(settings, store.vault, store.seal, clock, on_login, dialer) as configured:
         parts.half = _worker_half(parts, configured)
         yield parts
 
 
 def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
     store, settings = parts.store, parts.settings
+
+    def on_completed(completed: Completed) -> None:
+        parts.reporter.on_completed(completed)
+        parts.meters.on_session(completed.request.resolution, completed.request.resolution_reason)
+
     environment = Environment(
         process=store.process,
         channel=settings.release.channel,
@@ -222,7 +242,8 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         model_names=frozenset(settings.listening.models),
         mint=parts.mint,
         reclaim=parts.reclaim,
-        on_completed=parts.reporter.on_completed,
+        on_completed=on_completed,
+        on_audited=parts.meters.on_audited,
         on_unheard=parts.reporter.on_unheard,
         on_schema_fallback=parts.reporter.on_schema_fallback,
         on_fault=parts.reporter.on_actor_fault,

@@ -21,6 +21,7 @@ from mix2api.process.collector import settle_collector
 from mix2api.process.groups import store_options
 from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.process.listening import listen
+from mix2api.process.measuring import Measuring
 from mix2api.process.parts import Parts, Role, WorkerHalf, process_parts
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.profiles import tell_of_profiles
@@ -104,6 +105,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_on_signals, stopping)
         await _keep_profiles(parts, nursery)
+        await Measuring(parts).start(nursery, _keep_up)
         await start_tasks(parts, nursery)
         settle_collector()
         nursery.start_soon(_keep_heap, parts)

@@ -15,6 +15,7 @@ from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
 from mix2api.settings.upstream_mix import MixSite
+from mix2api.settings.watching import Watching
 
 GROUPS: Final[Mapping[str, type]] = {
     "listening": Listening,
@@ -32,5 +33,6 @@ GROUPS: Final[Mapping[str, type]] = {
     "working": Working,
     "release": Release,
     "logging": Logging,
+    "watching": Watching,
 }
 """Field of `Settings` -> group, in the order of the documentation."""

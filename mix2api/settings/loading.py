@@ -22,6 +22,7 @@ from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
 from mix2api.settings.upstream_mix import MixSite
+from mix2api.settings.watching import Watching
 
 OURS: Final = "MIX2API_"
 _LIKELY_TYPO: Final = 0.85
@@ -72,6 +73,7 @@ class Settings:
     working: Working = field(factory=Working)
     release: Release = field(factory=Release)
     logging: Logging = field(factory=Logging)
+    watching: Watching = field(factory=Watching)
     given: Mapping[str, Given] = field(factory=dict, repr=False)
     """What was given, by name; known names only."""
     warnings: tuple[str, ...] = ()

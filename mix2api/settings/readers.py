@@ -130,6 +130,23 @@ class Whole:
 
 
 @frozen
+class Ports:
+    """A port, or a range of ports, both ends included."""
+
+    allowed: str = "a port from 0 to 65535 (0: any free one), or a range such as 9464-9479"
+
+    def read(self, text: str) -> range:
+        """The ports."""
+        found = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+        if found is None:
+            raise ValueError(text)
+        first, last = int(found[1]), int(found[2] or found[1])
+        if not first <= last <= 65_535:  # noqa: PLR2004 - as `allowed` says
+            raise ValueError(text)
+        return range(first, last + 1)
+
+
+@frozen
 class Share:
     """A number from 0 to a bound, which is 1 at most."""
 
