@@ -24,12 +24,13 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-once test check format lint types contracts tests coverage docs bench bench-against bench-sessions \
-	tests-measured tests-whole soak damage truth simulate memory clients comply servers clean
+MORE := format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth \
+	simulate memory packs-mutations clients comply servers clean
+.PHONY: help demo demo-once test check tests-measured tests-whole $(MORE)
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
-	@echo 'more: format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth simulate memory clients comply servers clean'
+	@echo 'more: $(MORE)'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'mix2api needs Python 3.11 or newer: none found; make PYTHON=/path/to/python3 ...' >&2; exit 2; }
@@ -76,7 +77,7 @@ contracts:
 # Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
 # Folders that need real minutes have their own targets.
 WHOLE := tests/system tests/processes tests/invariant tests/simulation
-APART := tests/soak tests/truth
+APART := tests/soak tests/truth tests/mutations
 
 tests:
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-measured tests-whole
@@ -132,6 +133,10 @@ simulate: $(DEV_STAMP)
 # What a process keeps, measured: half an hour. Shorter: make memory MEMORY_REQUESTS=600 MEMORY_WAIT_S=10 MEMORY_SOAK_MIN=2
 memory: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m memory tests/soak
+
+# The packs against an endpoint with one thing wrong, some seventy times: each must be caught. Some five minutes.
+packs-mutations: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m mutations tests/mutations
 
 clients: $(DEV_STAMP)
 	tests/clients/run.sh

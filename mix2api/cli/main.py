@@ -21,6 +21,7 @@ from mix2api.cli import (
     metrics,
     models,
     openapi,
+    pack,
     replay,
     serve,
     sessions,
@@ -42,6 +43,7 @@ _COMMANDS: Final = {
     "metrics": metrics,
     "models": models,
     "openapi": openapi,
+    "pack": pack,
     "sessions": sessions,
     "settings": settings,
 }

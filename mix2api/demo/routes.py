@@ -87,6 +87,11 @@ async def _show_stats(incoming: Incoming, connection: Connection, site: Site) ->
     await connection.watched(wait_and_tell)
 
 
+async def _show_received(_: Incoming, connection: Connection, site: Site) -> None:
+    """The bodies of the last chat requests, oldest first."""
+    await _send(connection, {"received": [msgspec.Raw(each.body) for each in site.received]})
+
+
 async def _expire(_: Incoming, connection: Connection, site: Site) -> None:
     site.expire_tokens()
     await _send(connection, {})
@@ -109,6 +114,7 @@ ROUTES: Final[dict[tuple[str, ...], dict[str, Handler]]] = {
     ("demo", "forget", "*"): {"POST": _forget},
     ("demo", "swap", "*"): {"POST": _swap},
     ("demo", "stats"): {"GET": _show_stats},
+    ("demo", "received"): {"GET": _show_received},
     ("demo", "expire"): {"POST": _expire},
     ("demo", "reset"): {"POST": _reset},
 }

@@ -72,3 +72,9 @@ async def test_counts_can_be_waited_for_from_outside(demo: Demo, client: Any, co
         await leaver.stream.aclose()
     assert told[0]["cut_by_client"] == 1
     assert (await client.call("GET", "/demo/stats?logins=many")).status == 400
+
+
+async def test_the_bodies_of_the_last_requests_are_shown(client: Any) -> None:
+    await client.ask("[[say:yes]]")
+    (received,) = (await client.call("GET", "/demo/received")).json["received"]
+    assert "[[say:yes]]" in str(received)
