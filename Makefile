@@ -24,7 +24,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs bench bench-against bench-sessions soak damage truth \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth \
 	simulate memory packs-mutations clients comply servers clean
 .PHONY: help demo demo-once test check tests-measured tests-whole $(MORE)
 
@@ -106,6 +106,11 @@ docs: $(RUN_STAMP)
 	  path = pathlib.Path("README.md"); \
 	  path.write_text(re.sub(r"(?s)(<!-- request-fields -->).*(<!-- /request-fields -->)", \
 	    lambda found: found[1] + "\n\n" + table().strip() + "\n\n" + found[2], path.read_text()))'
+
+# When a version is released: the document that later versions may not break.
+released: $(RUN_STAMP)
+	$(BIN)/mix2api openapi > mix2api/openapi/released.json.new
+	mv mix2api/openapi/released.json.new mix2api/openapi/released.json
 
 bench: $(DEV_STAMP)
 	$(BIN)/python bench/run.py

@@ -18,6 +18,7 @@ from mix2api.packs.running import Outcome, Plan, Result, run_cases
 from mix2api.packs.table import CASES, cases_of
 from mix2api.settings import Settings
 
+MODEL: Final = "mix/qwen-3-235b-instruct"
 _ALL: Final = "all"
 _EPILOG: Final = """\
 A streams, B tools, C cancel, timeout and error. With `--upstream demo`, the demo site (`mix2api demo-upstream`) stands behind
@@ -41,7 +42,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--base-url", required=True, metavar="URL", help="http(s)://host[:port], with or without /v1"
     )
     parser.add_argument("--api-key", required=True, metavar="KEY")
-    parser.add_argument("--model", default="mix/qwen-3-235b-instruct", help="(default %(default)s)")
+    parser.add_argument("--model", default=MODEL, help="(default %(default)s)")
     parser.add_argument("--upstream", choices=["demo", "real"], default="real", help="(default %(default)s)")
     parser.add_argument(
         "--site-url", metavar="URL", help="the demo site's own address, for the cases that ask it"
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
         ConfigurationError: a URL is none.
     """
     plan = _plan(arguments)
-    results = trio.run(partial(run_cases, plan, (lambda _: None) if arguments.json else _print))
+    results = trio.run(partial(run_cases, plan, (lambda _: None) if arguments.json else print_result))
     if arguments.json:
         print(json.dumps([facts_of(result) for result in results]))
     else:
@@ -92,7 +93,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         site_url=arguments.site_url,
         timeout_s=arguments.timeout,
     )
-    check_urls(target)
+    check_target(target)
     packs = tuple(Pack) if arguments.pack == _ALL else (Pack(arguments.pack),)
     return Plan(
         target=target,
@@ -105,8 +106,8 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     )
 
 
-def check_urls(target: Target) -> None:
-    """Refuses a target whose URLs are none.
+def check_target(target: Target) -> None:
+    """Refuses a target that cannot be asked.
 
     Raises:
         ConfigurationError: says which and why.
@@ -118,6 +119,8 @@ def check_urls(target: Target) -> None:
             target.origin_of(place)
         except ValueError as fault:
             raise ConfigurationError(f"{option}: {fault}") from None
+    if not target.api_key.isprintable() or target.api_key != target.api_key.strip():
+        raise ConfigurationError("--api-key: a key has no blanks around it and no control characters")
 
 
 def new_mark() -> str:
@@ -125,6 +128,7 @@ def new_mark() -> str:
     return f"pack-{secrets.token_hex(4)}"
 
 
-def _print(result: Result) -> None:
+def print_result(result: Result) -> None:
+    """Shows a case as it ends."""
     for line in lines_of(result):
         print(line, flush=True)

@@ -30,6 +30,7 @@ class Target:
     base_url: str
     """Of the endpoint, with or without `/v1` at its end."""
     api_key: str = field(repr=False)
+    """Empty: none is sent."""
     site_url: str | None = None
     """Of the demo site behind it, if it can be asked."""
     timeout_s: float
@@ -82,8 +83,8 @@ class Asking:
             else msgspec.json.encode(ask.body)
         )
         headers = {"content-type": "application/json", "x-request-id": ask.request_id, **ask.headers}
-        if ask.place is Place.ENDPOINT and ask.key is not Key.NONE:
-            key = self._target.api_key if ask.key is Key.GIVEN else _WRONG_KEY
+        key = {Key.GIVEN: self._target.api_key, Key.WRONG: _WRONG_KEY, Key.NONE: ""}[ask.key]
+        if ask.place is Place.ENDPOINT and key:
             headers["authorization"] = f"Bearer {key}"
         return HttpRequest(
             origin=origin,

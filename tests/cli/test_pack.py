@@ -67,9 +67,14 @@ def test_mix2api_s_own_promises_are_judged_if_they_are_expected(
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--base-url", "ftp://host"), ("--site-url", "http://user@host"), ("--base-url", "nothing")],
+    [
+        ("--base-url", "ftp://host"),
+        ("--site-url", "http://user@host"),
+        ("--base-url", "nothing"),
+        ("--api-key", "k\n"),
+    ],
 )
-def test_a_url_that_is_none_is_refused_by_name(
+def test_a_target_that_cannot_be_asked_is_refused_by_name(
     option: str, value: str, nobody: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["pack", "A", "--base-url", nobody, "--api-key", "k", option, value]
