@@ -55,12 +55,12 @@ class ReplyBuffer:
         on_taken: told of the bytes of every `take`.
     """
 
-    __slots__ = ("_on_taken", "_pending", "_ready", "_taken", "committed", "held_bytes")
+    __slots__ = ("_pending", "_ready", "_taken", "committed", "held_bytes", "on_taken")
 
     def __init__(self, on_taken: Callable[[int], None] | None = None) -> None:
         self._pending: list[Reply] = []
         self._ready = trio.Event()
-        self._on_taken = on_taken
+        self.on_taken = on_taken
         self.held_bytes = 0
         """Bytes that nobody has taken yet: of the text, and an allowance for each reply."""
         self._taken: trio.Event | None = None
@@ -109,8 +109,8 @@ class ReplyBuffer:
         if self._taken is not None:
             self._taken.set()
             self._taken = None
-        if self._on_taken is not None:
-            self._on_taken(held - self.held_bytes)
+        if self.on_taken is not None:
+            self.on_taken(held - self.held_bytes)
         return taken
 
     def nudge(self) -> None:

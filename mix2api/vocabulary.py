@@ -228,6 +228,6 @@ class Receipt(StrEnum):
     CLIENT_LEFT = "client_left"
     """The client went away before the ending was written."""
     RERUN = "rerun"
-    """Nothing was written: the turn goes on as another run, because the site had lost its session."""
+    """Nothing was written: the turn goes on as another run, because the site had lost its session, or its worker was lost."""
     END_UNACKED = "end_unacked"
     """The ending was written before its `end` was acknowledged by the store."""

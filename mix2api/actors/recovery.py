@@ -47,9 +47,10 @@ class Recovery:
         period_s: how long a heartbeat must have been absent.
         running: the runs that this process's actors are at.
         is_silent: whether a process's heartbeat has said nothing new for a whole period.
+        tell_edge: told of every run that was ended, and of its end: its client may wait at an edge that lives.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one process, handed down once
         self,
         environment: Environment,
         log: OpenRuns,
@@ -57,6 +58,7 @@ class Recovery:
         period_s: float,
         running: Callable[[], frozenset[RunId]] | None = None,
         is_silent: Callable[[ProcessId], bool] = lambda _: False,
+        tell_edge: Callable[[OpenRun, End], None] = lambda _run, _end: None,
     ) -> None:
         self._env = environment
         self._log = log
@@ -65,6 +67,7 @@ class Recovery:
         self._absent_since: dict[ProcessId, float] = {}
         self._running = running
         self._is_silent = is_silent
+        self._tell_edge = tell_edge
         self._stray_since: dict[RunId, float] = {}
         self._seized: set[RunId] = set()
         self._broken: set[RunId] = set()
@@ -162,6 +165,7 @@ class Recovery:
         appended = await ticket.wait() in {Outcome.APPENDED, Outcome.ALREADY}
         if appended:
             self._env.on_audited(entry.summary, ended)
+            self._tell_edge(run, end)
             told = request or _request_of(entry, self._env.process)
             self._env.on_completed(
                 Completed(session_id=run.session_id, request=told, end=end, chunks=end.frames)

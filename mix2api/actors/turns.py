@@ -41,7 +41,7 @@ class PendingTurn:
     resolution_reason: str = ""
     """Why its session is continued or made; the edge's word for it until that turns out to be impossible."""
     run: Stoppable | None = None
-    attempt: int = 1
+    attempt: int = field(init=False)
     over: bool = False
     """Its last reply has been put; nothing more is to be done for it unless a run is under way."""
     on_over: "Callable[[PendingTurn], None] | None" = None
@@ -51,6 +51,10 @@ class PendingTurn:
     told_by_edge: bool = False
     """Its reader gave up before it was accepted: the edge has reported that, and the run is not reported again."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
+
+    @attempt.default
+    def _attempt(self) -> int:
+        return self.submission.attempt
 
     def __attrs_post_init__(self) -> None:
         self.resolution_reason = self.resolution_reason or self.submission.reason

@@ -16,6 +16,8 @@ from mix2api.clock import Clock
 from mix2api.counting.profile_files import Profiles
 from mix2api.edge.continuing import Continuing
 from mix2api.errors import StoreUnavailable
+from mix2api.events.kinds import End
+from mix2api.events.log import OpenRun
 from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.identity import Mint, shard_of
 from mix2api.machine import Machine
@@ -26,8 +28,10 @@ from mix2api.process.nearest import NearestDispatch, OwnShards
 from mix2api.process.profiles import start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
-from mix2api.relay.dispatch import RelayDispatch, RelayOptions
-from mix2api.relay.messages import Handover
+from mix2api.relay import endings
+from mix2api.relay.dispatch import RelayDispatch
+from mix2api.relay.messages import Handover, TakenOver
+from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.worker_port import Dispatch
@@ -121,6 +125,11 @@ class Parts:
         """Tells a process that shards are its own now: it would hear of that a third of a lease later."""
         self.outbox.put(handed.to, Handover(list(handed.shards)))
 
+    def tell_edge(self, run: OpenRun, end: End) -> None:
+        """Tells the edge of a lost run how it ended, unless that is the lost process itself."""
+        if run.edge != run.process:
+            self.outbox.put(run.edge, TakenOver(run.run_id, endings.of_end(end)))
+
     async def take_over(self, shards: Sequence[Shard]) -> None:
         """Takes shards that another process has handed over. Those that are not ours stay where they are."""
         with suppress(StoreUnavailable):  # the next renewal takes them
@@ -183,6 +192,7 @@ async def process_parts(
             period_s=float(settings.storing.lease_s),
             queue_timeout_s=settings.working.queue_timeout_ms / 1000,
             backlog_bytes=settings.working.stream_backlog_bytes,
+            rerun=settings.working.rerun,
         ),
         store.post,
         outbox,
@@ -192,6 +202,7 @@ async def process_parts(
         clock,
         settings.storing.shards,
         watch,
+        store.heartbeat.peers.is_silent,
     )
     profiles = start_profiles(settings, logger)
     parts = Parts(
@@ -261,6 +272,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
             lease_s,
             worker.running,
             store.heartbeat.peers.is_silent,
+            parts.tell_edge,
         ),
         credential=configured.credential,
     )

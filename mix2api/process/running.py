@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
-import msgspec
 import trio
 from attrs import frozen
 
@@ -21,27 +20,15 @@ from mix2api.process.collector import settle_collector
 from mix2api.process.groups import store_options
 from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.process.listening import listen
+from mix2api.process.mail import read_mail
 from mix2api.process.measuring import Measuring
 from mix2api.process.parts import Parts, Role, WorkerHalf, process_parts
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.profiles import tell_of_profiles
 from mix2api.process.watchdog import Watchdog
-from mix2api.relay.messages import (
-    Handover,
-    Hangup,
-    HeadersLeft,
-    Mail,
-    ReplyBatch,
-    Retire,
-    Retired,
-    Taken,
-    WakeUp,
-    decode_mail,
-)
 from mix2api.settings import Settings
 from mix2api.store.opening import open_store
-from mix2api.supervision import contained, supervised
-from mix2api.vocabulary import ProcessId, Retirement, RunId, SessionId, Shard
+from mix2api.supervision import supervised
 
 _SWEEPS_PER_LEASE: Final = 3
 """So that a lost process's runs are ended at most a third of a lease after it is certain."""
@@ -93,7 +80,7 @@ async def start_tasks(parts: Parts, nursery: trio.Nursery) -> None:
     """Starts what a process does all the time: all of it that needs neither signals nor threads."""
     _keep_up(parts, nursery, "heartbeat", parts.store.heartbeat.keep)
     _keep_up(parts, nursery, "outbox", parts.outbox.run)
-    _keep_up(parts, nursery, "mail", partial(_read_mail, parts))
+    _keep_up(parts, nursery, "mail", partial(read_mail, parts))
     _keep_up(parts, nursery, "store", partial(_tell_of_store, parts))
     _keep_up(parts, nursery, "refusals", partial(_tell_of_refusals, parts))
     _keep_up(parts, nursery, "refused", parts.store.refused.keep)
@@ -194,55 +181,6 @@ async def _tell_of_refusals(parts: Parts) -> None:
             parts.logger.warning("store.accepts")
         else:
             parts.logger.warning("store.refuses", why=word.value)
-
-
-async def _read_mail(parts: Parts) -> None:
-    while True:
-        await _deliver(parts, await parts.store.mail.take())
-
-
-async def _deliver(parts: Parts, payloads: list[bytes]) -> None:
-    """A function of its own: a loop variable of the reader would refer to the last replies until the next mail."""
-    for payload in payloads:
-        try:
-            message = decode_mail(payload)
-        except msgspec.MsgspecError:
-            parts.logger.warning("mail.unreadable", size_bytes=len(payload))
-            continue
-        # One message's fault must not cost those that came with it.
-        await contained("mail", partial(_hand_over, parts, message), parts.reporter.on_task_fault)
-
-
-async def _hand_over(parts: Parts, message: Mail) -> None:
-    """Gives mail to whom it concerns; what concerns a half that this process has not is passed over."""
-    half = parts.half
-    match message:
-        case ReplyBatch():
-            parts.relay.deliver(message)
-        case Handover(shards) if half is not None:
-            await parts.take_over([Shard(shard) for shard in shards])
-        case WakeUp(shard) if half is not None:
-            half.inbox.wake(Shard(shard))
-        case Hangup(run_id, detail) if half is not None:
-            half.inbox.hang_up(RunId(run_id), detail)
-        case HeadersLeft(run_id) if half is not None:
-            half.inbox.headers_left(RunId(run_id))
-        case Taken(run_id, total_bytes) if half is not None:
-            half.inbox.taken(RunId(run_id), total_bytes)
-        case Retire(session_id, asked_by):
-            _retire(parts, SessionId(session_id), ProcessId(asked_by))
-
-
-def _retire(parts: Parts, session_id: SessionId, asked_by: ProcessId) -> None:
-    """Has a session retired, and who asked for it told."""
-
-    def told(retirement: Retirement) -> None:
-        parts.outbox.put(asked_by, Retired(session_id, retirement))
-
-    if parts.half is None:
-        told(Retirement.NOT_OWNER)
-    else:
-        parts.half.worker.retire(session_id, told)
 
 
 async def _until_stopped(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:

@@ -47,6 +47,8 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     window_bytes: int = 0
     """Bytes of replies that may be on their way to the client: more wait until the edge says `Taken`. 0: the edge is of a
     version that does not say it, and nothing waits."""
+    attempt: int = 1
+    """A version that does not know it runs a second attempt as a first one: only the number in its `request` is wrong then."""
 
     @classmethod
     def of(
@@ -71,6 +73,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             lineage=submission.lineage,
             caller=submission.caller,
             window_bytes=window_bytes,
+            attempt=submission.attempt,
         )
 
     def submission(self) -> Submission:
@@ -90,6 +93,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             bind=None if self.bind is None else Digest(self.bind),
             lineage=self.lineage,
             caller=None if self.caller is None else Digest(self.caller),
+            attempt=self.attempt,
         )
 
 
@@ -112,6 +116,15 @@ class ReplyBatch(Struct, frozen=True, tag="replies"):
     attempt: int
     number: int
     replies: list[Reply]
+
+
+class TakenOver(Struct, frozen=True, tag="taken_over"):
+    """To an edge: the process of this run is lost, and another one has written the run's `end`. No reply comes any more."""
+
+    run_id: str
+    """As the log has it."""
+    ended: Ended
+    """What its client is told, unless the turn runs once more."""
 
 
 class Hangup(Struct, frozen=True, tag="hangup"):
@@ -148,14 +161,13 @@ class Retired(Struct, frozen=True, tag="retired"):
     retirement: Retirement
 
 
-Mail = WakeUp | Handover | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
+WorkerMail = WakeUp | Handover | Hangup | HeadersLeft | Taken
+Mail = WorkerMail | ReplyBatch | TakenOver | Retire | Retired
 
 _ROOM: Final = 512
 """Bytes for names and ids: a reply without a text has half of it."""
 _encoder: Final = msgspec.msgpack.Encoder()
-_mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(
-    WakeUp | Handover | ReplyBatch | Hangup | HeadersLeft | Taken | Retire | Retired
-)
+_mail: Final[msgspec.msgpack.Decoder[Mail]] = msgspec.msgpack.Decoder(Mail)
 _turn: Final = msgspec.json.Decoder(RelayedTurn)
 
 

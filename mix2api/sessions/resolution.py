@@ -43,6 +43,8 @@ class Reason(StrEnum):
     UPSTREAM_LOST = "upstream_lost"
     STATELESS = "stateless"
     """The upstream keeps no conversation: every request is put whole."""
+    WORKER_LOST = "worker_lost"
+    """The process that ran the turn died before the client saw anything: it runs once more."""
 
 
 @frozen(kw_only=True)

@@ -105,6 +105,8 @@ class Submission:
     """Digest of the caller's credential: whose share of the slots the turn takes. None from an edge that does not send it."""
     session_id: SessionId | None = None
     """The session to continue; None draws a fresh one."""
+    attempt: int = 1
+    """2 where the process that ran it first died, and its client has seen nothing."""
     claimed: bool = False
     """The session is to be made under this very id: the edge claimed the caller's name for it."""
     reason: str = Reason.NO_HISTORY.value

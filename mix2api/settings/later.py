@@ -12,13 +12,6 @@ _NO_TRACES: Final = "no traces are taken yet"
 _NO_DEBUG_LINES: Final = "no such debugging lines are written yet"
 
 LATER: Final[tuple[Setting, ...]] = (
-    Setting(
-        "MIX2API_RERUN",
-        Flag(),
-        "true",
-        "a turn of a dead process runs once more if its client has seen nothing",
-        lack="nothing is run a second time yet, whatever stands here",
-    ),
     Setting("LOG_HEADERS", Flag(), "false", "debugging: headers, redacted", lack=_NO_DEBUG_LINES),
     Setting("LOG_BODIES", Flag(), "false", "debugging: bodies, redacted", lack=_NO_DEBUG_LINES),
     Setting(

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS, DAY_S
 from mix2api.settings.choices import LogFormat, LogLevel, StoreMode
-from mix2api.settings.readers import Choice, KeyPrefix, Place, RedisUrl, Secret, Size, Whole
+from mix2api.settings.readers import Choice, Flag, KeyPrefix, Place, RedisUrl, Secret, Size, Whole
 from mix2api.settings.setting import Setting, held
 from mix2api.vocabulary import Channel
 
@@ -144,6 +144,14 @@ class Working:
     )
     actor_idle_max: int = held(
         Setting("MIX2API_ACTOR_IDLE_MAX", Whole(0, 1_000_000), "1000", "idle sessions kept in memory at most")
+    )
+    rerun: bool = held(
+        Setting(
+            "MIX2API_RERUN",
+            Flag(),
+            "true",
+            "a turn whose worker died runs once more, on a fresh session, if its client has seen nothing of an answer",
+        )
     )
     stream_backlog_bytes: int = held(
         Setting(

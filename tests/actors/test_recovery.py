@@ -4,6 +4,7 @@ import pytest
 import trio
 from actor_parts import (
     BEGINNING,
+    EDGE,
     GOOD,
     MODEL,
     OTHER,
@@ -98,6 +99,30 @@ STAGES = [
     pytest.param(3, Detail.BEFORE_OUTPUT, id="start"),
     pytest.param(4, Detail.MID_STREAM, id="text"),
 ]
+
+
+async def test_the_runs_of_a_silent_process_are_ended_at_once_and_their_edge_is_told() -> None:
+    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()])
+    silent: set[ProcessId] = set()
+    told: list[tuple[OpenRun, End]] = []
+
+    async def is_alive(process: ProcessId) -> bool:
+        return process == OTHER
+
+    recovery = Recovery(
+        left.bench.environment,
+        left.log,
+        is_alive,
+        PERIOD_S,
+        is_silent=silent.__contains__,
+        tell_edge=lambda run, end: told.append((run, end)),
+    )
+    assert await recovery.sweep([SHARD]) == 0
+    assert told == []
+    silent.add(OTHER)
+    assert await recovery.sweep([SHARD]) == 1
+    ((run, end),) = told
+    assert (run.process, run.edge, end) == (OTHER, EDGE, left.end())
 
 
 @pytest.mark.parametrize(("kept", "detail"), STAGES)

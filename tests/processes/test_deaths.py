@@ -16,12 +16,12 @@ from whole_system import SECRET, SHARDS, WholeSystem, defaults, until
 from wire_client import Answer, Conversation, WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
-from mix2api.events.kinds import End, UpstreamChunk
+from mix2api.events.kinds import End, Request, UpstreamChunk
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt
 
-_LIMIT_S = 60
+_LIMIT_S = 120
 _ID = {"x-request-id": "died"}
 _ENDLESS = "[[chunks:100000]] [[pace:10]]"
 
@@ -164,6 +164,51 @@ async def test_a_living_edge_ends_the_stream_of_a_killed_worker(redis_server: Re
             await system.check_log(runs=1)
             assert (await system.receipts())[run.run_id] == Receipt.ERROR_WRITTEN
             await until(lambda: served(system))
+
+
+@pytest.mark.parametrize("rerun", [True, False], ids=["again", "forbidden"])
+async def test_a_turn_of_a_killed_worker_runs_again_if_its_client_has_seen_nothing(
+    *, rerun: bool, redis_server: RedisServer
+) -> None:
+    async with demo_site() as demo:
+        early = {"MIX2API_EARLY_HEADERS_MS": "60000"}
+        settings = {**relayed(demo, redis_server), **early, "MIX2API_RERUN": str(rerun).lower()}
+        async with (
+            real_process("worker", settings) as worker,
+            real_process("edge", settings) as edge,
+            eyes(demo, edge, at(redis_server)) as system,
+        ):
+            await worker.wait_line("process.started")
+            asking = system.client.asking("[[hang]] [[once:a death]] hello", headers=_ID, stream=True)
+            async with asking as asked, real_process("worker", settings) as other:
+                await other.wait_line("process.started")
+                await until(lambda: logged(system, ChunkKind.OPEN))
+                await kill_who_runs_it(system, worker, other)
+                answer = await asked.answer()
+            await until(lambda: ended(system, 1 + rerun))
+            ends = [run.end for run in await system.runs()]
+            assert (ends[0].end_reason, ends[0].detail) == (EndReason.WORKER_LOST, Detail.BEFORE_OUTPUT)
+            if rerun:
+                assert answer.finish_reason() == "stop"
+                assert answer.headers["x-mix2api-session"] == "fresh; reason=worker_lost"
+                second = await system.run_of("died")
+                attempts = [event.attempt for event in second.events if isinstance(event, Request)]
+                assert (attempts, second.end.end_reason) == ([2], EndReason.STOP)
+            else:
+                assert (answer.status, answer.json()["error"]["code"]) == (503, "worker_lost")
+            await system.check_log(runs=1 + rerun)
+
+
+async def kill_who_runs_it(system: WholeSystem, *workers: RealProcess) -> None:
+    """Kills the worker that is at the one open run."""
+    (entry,) = await system.store.audit.open_entries()
+    for worker in workers:
+        if (await worker.wait_line("process.started"))["process"] == entry.run.process:
+            await worker.kill()
+
+
+async def ended(system: WholeSystem, count: int) -> bool:
+    return len(await system.runs()) == count
 
 
 async def test_a_worker_that_slept_past_its_lease_is_fenced(redis_server: RedisServer) -> None:

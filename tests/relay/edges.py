@@ -10,8 +10,9 @@ from actor_parts import CLOCK, EDGE, MINT, PROCESS, bench, end_of, living, submi
 from attrs import define, field
 
 from mix2api.errors import StoreUnavailable
-from mix2api.relay.dispatch import RelayDispatch, RelayOptions
+from mix2api.relay.dispatch import RelayDispatch
 from mix2api.relay.messages import Mail, ReplyBatch, decode_turn
+from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.memory import MemoryEventLog
@@ -71,6 +72,8 @@ class Edge:
     store: StoreWatch
     lost: set[tuple[str, float]]
     """Connections to the store that do not answer."""
+    silent: set[ProcessId]
+    """Processes whose heartbeats say nothing new."""
 
     async def submit(self, of: Submission | None = None) -> tuple[Submission, Replies]:
         sent = of if of is not None else submission()
@@ -86,7 +89,7 @@ class Edge:
         return [entry for entry in self.log.world.audit if entry[0] == "receipt"]
 
 
-def edge(log: MemoryEventLog | None = None) -> Edge:
+def edge(log: MemoryEventLog | None = None, *, rerun: bool = False) -> Edge:
     log = MemoryEventLog(EDGE) if log is None else log
     inboxes, outbox, alive = Inboxes(), SentMail(), {PROCESS}
     inboxes.owners = {Shard(number): PROCESS for number in range(4)}
@@ -97,9 +100,10 @@ def edge(log: MemoryEventLog | None = None) -> Edge:
 
     lost: set[tuple[str, float]] = set()
     store = StoreWatch(lambda: frozenset(lost), CLOCK)
-    options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S)
-    relay = RelayDispatch(options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store)
-    return Edge(relay, inboxes, outbox, log, alive, store, lost)
+    silent: set[ProcessId] = set()
+    options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S, rerun=rerun)
+    relay = RelayDispatch(options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store, silent.__contains__)
+    return Edge(relay, inboxes, outbox, log, alive, store, lost, silent)
 
 
 @asynccontextmanager

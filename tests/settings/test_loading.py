@@ -138,6 +138,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_STREAM_BACKLOG_BYTES", "64kb", "working.stream_backlog_bytes", 65_536),
     ("MIX2API_CHUNK_WINDOW_MS", "0", "working.chunk_window_ms", 0),
     ("MIX2API_CHANNEL", "canary", "release.channel", Channel.CANARY),
+    ("MIX2API_RERUN", "false", "working.rerun", False),
     ("MIX2API_WEIGHT", "5", "release.weight", 5),
     ("MIX2API_LOG_FORMAT", "JSON", "logging.format", LogFormat.JSON),
     ("MIX2API_LOG_LEVEL", "debug", "logging.level", LogLevel.DEBUG),

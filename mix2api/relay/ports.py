@@ -1,0 +1,27 @@
+"""What an edge's relay needs of the store."""
+
+from typing import Protocol
+
+from mix2api.events.log import EventLog
+from mix2api.store.log import OpenEntry
+from mix2api.vocabulary import ProcessId, Shard
+
+
+class Inboxes(Protocol):
+    """The store's inboxes, as far as an edge needs them."""
+
+    async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
+        """Puts a turn into a shard's inbox and gives the entry's id."""
+        ...
+
+    async def lease_owner(self, shard: Shard) -> ProcessId | None:
+        """The process that holds a shard now."""
+        ...
+
+
+class RunLog(EventLog, Protocol):
+    """The event log with the look-up of running runs."""
+
+    async def open_entries(self, shards: list[Shard]) -> list[OpenEntry]:
+        """The accepted runs of these shards that have no end."""
+        ...
