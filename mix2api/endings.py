@@ -64,7 +64,7 @@ ENDINGS: Final[dict[EndReason, Ending]] = {
     EndReason.BUDGET_REJECTED: Ending(
         400,
         Fault.CLIENT,
-        Words("invalid_request_error", "budget_rejected", "the request is larger than its budget"),
+        Words("invalid_request_error", "context_length_exceeded", "the request is larger than its budget"),
     ),
     EndReason.TIMEOUT: Ending(
         504, Fault.UPSTREAM, Words("upstream_error", "upstream_timeout", "the upstream took too long")

@@ -68,6 +68,11 @@ class ContextLengthExceeded(InvalidRequest):
     code = "context_length_exceeded"
     end_reason = EndReason.BUDGET_REJECTED
 
+    def __init__(self, message: str, *, param: str | None = None, used: int = 0) -> None:
+        super().__init__(message, param=param)
+        self.used = used
+        """Tokens of input that cannot be left out."""
+
 
 class NotFound(InvalidRequest):
     """No such route or object."""

@@ -27,7 +27,7 @@ _REASON_OF_CODE: Final[dict[str, frozenset[EndReason]]] = {
     ),  # ours, or the site's own 504
     "rate_limit_exceeded": frozenset({EndReason.UPSTREAM_ERROR}),
     "insufficient_quota": frozenset({EndReason.UPSTREAM_ERROR}),
-    "context_length_exceeded": frozenset({EndReason.UPSTREAM_ERROR}),
+    "context_length_exceeded": frozenset({EndReason.UPSTREAM_ERROR, EndReason.BUDGET_REJECTED}),
     "content_filter": frozenset({EndReason.UPSTREAM_ERROR}),
     "upstream_error": frozenset({EndReason.UPSTREAM_ERROR}),
     "upstream_auth_error": frozenset({EndReason.UPSTREAM_AUTH_ERROR}),

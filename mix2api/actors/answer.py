@@ -23,8 +23,8 @@ class Answer:
         """For the client, in order; the caller takes them away."""
         self.texts: list[str] = []
         """The text of it so far, in pieces."""
-        self.thought_chars = 0
-        """Characters of the reasoning so far."""
+        self.thoughts: list[str] = []
+        """The reasoning so far, in pieces."""
         self.faithful = True
         """Whether the client gets all that the site keeps of this answer."""
         self.called: list[str] = []
@@ -41,7 +41,7 @@ class Answer:
 
     def think(self, text: str) -> None:
         """A piece of reasoning."""
-        self.thought_chars += len(text)
+        self.thoughts.append(text)
         self.replies.append(ReasoningDelta(text))
 
     def begun_calls(self) -> ToolCalls:

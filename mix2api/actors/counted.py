@@ -1,4 +1,4 @@
-"""An ending with token counts, where the site gave none and its client is shown some. Pure."""
+"""An ending with estimated token counts, where turns are not counted and the site gave none. Pure."""
 
 from msgspec.structs import replace
 
@@ -20,5 +20,5 @@ def counted(ended: Ended, turn: Turn, translation: Translation) -> Ended:
     """
     if turn.stream and not turn.include_usage:
         return ended
-    usage = estimated_usage(turn, translation.tally.content_bytes, translation.answer.thought_chars)
+    usage = estimated_usage(turn, translation.tally.content_bytes, sum(map(len, translation.answer.thoughts)))
     return replace(ended, usage=usage)

@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
+from mix2api.actors.budgets import Budgets
 from mix2api.actors.site_bounds import ANSWER_BYTES
 from mix2api.clock import Clock
 from mix2api.events.kinds import End, Request
@@ -105,6 +106,8 @@ class Environment:
     """For a run that is begun again."""
     on_schema_fallback: Callable[[SessionId], None]
     """A session's log could not be read by this version: counted and logged, never an error."""
+    budgets: Budgets | None = None
+    """None: turns are not counted (`MIX2API_BUDGET`)."""
     on_fault: Callable[[SessionId | None, BaseException], None]
     """A fault of ours, in a session or beside them (None), for the log: class and place, never the text."""
     on_audited: Callable[[bytes, bytes], None]

@@ -3,7 +3,9 @@
 The words for runs that did end are in `mix2api.sessions.client_words`.
 """
 
-from mix2api.errors import Overloaded
+from msgspec.structs import replace
+
+from mix2api.errors import ContextLengthExceeded, Overloaded
 from mix2api.sessions.client_words import refused
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import Detail, EndReason
@@ -87,6 +89,13 @@ def taken_over() -> Ended:
 def adapter_fault(fault: Exception) -> Ended:
     """A mistake of ours: its class is told, its text never."""
     return refused(EndReason.ADAPTER_ERROR, type(fault).__name__)
+
+
+def with_refusal(ended: Ended, refused: ContextLengthExceeded | None) -> Ended:
+    """The ending of a turn that does not fit, in the words of its refusal."""
+    if refused is None:
+        return ended
+    return replace(ended, message=refused.message, error_code=refused.error_code, param=refused.param)
 
 
 def given_up(end_reason: EndReason, detail: Detail) -> Ended:

@@ -6,8 +6,7 @@ that the upstream session has not been sent. It goes to the upstream only.
 
 from typing import Final
 
-from attrs import frozen
-
+from mix2api.actors.budgets import TurnBudget
 from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.logged_calls import AnsweredCalls
 from mix2api.actors.message_limits import (
@@ -18,6 +17,8 @@ from mix2api.actors.message_limits import (
     tools_withheld,
 )
 from mix2api.actors.turns import PendingTurn
+from mix2api.actors.unseen import Unseen
+from mix2api.budget.output_limit import OutputLimit
 from mix2api.events.kinds import UNNUMBERED, Request, ToolResult
 from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import PreparedTurn
@@ -33,9 +34,21 @@ _RESULTS: Final = 256
 
 
 def request_event(
-    environment: Environment, turn: PendingTurn, state: SessionState, unseen: "Unseen"
+    environment: Environment,
+    turn: PendingTurn,
+    state: SessionState,
+    unseen: Unseen,
+    budget: TurnBudget | None = None,
 ) -> Request:
-    """The `request` event of a turn, unnumbered."""
+    """The `request` event of a turn, unnumbered.
+
+    Args:
+        environment: ports and limits.
+        turn: whose it is.
+        state: its session before it.
+        unseen: what of it is sent.
+        budget: None: turns are not counted.
+    """
     submission = turn.submission
     content = submission.turn
     continued = state.stage is not Stage.VACANT
@@ -55,7 +68,9 @@ def request_event(
         messages_withheld=unseen.withheld,
         tools_withheld=tools_withheld(submission.prepared, environment.options) if content.tools else 0,
         body_bytes=submission.body_bytes,
-        output_budget=content.max_tokens,
+        input_tokens=None if budget is None else budget.used,
+        input_budget=None if budget is None else budget.allowance.available,
+        output_budget=content.max_tokens if budget is None else budget.allowance.reserved,
         isolation=submission.isolation,
         realm=None if submission.lineage is None else submission.lineage.realm,
         taken=submission.taken if continued else None,
@@ -64,32 +79,40 @@ def request_event(
         edge=submission.edge,
         worker=environment.process,
         channel=environment.channel,
+        counted_tokens=None if budget is None else budget.tokens,
+        withheld_by=dict(budget.withheld) if budget is not None and budget.withheld else None,
     )
 
 
-def accepted_reply(session_id: SessionId, request: Request) -> Accepted:
-    """What a client's edge is told of its run."""
+def accepted_reply(session_id: SessionId, request: Request, limit: OutputLimit | None = None) -> Accepted:
+    """What a client's edge is told of its run.
+
+    Args:
+        session_id: the session that runs it.
+        request: its event.
+        limit: of its answer; None: turns are not counted.
+    """
     counts = (("messages", request.messages_withheld), ("tools", request.tools_withheld))
     withheld = "; ".join(f"{what}={count}" for what, count in counts if count)
     return Accepted(
-        session_id, request.resolution, request.resolution_reason, request.run_id, withheld=withheld
+        session_id,
+        request.resolution,
+        request.resolution_reason,
+        request.run_id,
+        withheld=withheld,
+        budget="" if limit is None else _budget_words(request, limit),
     )
+
+
+def _budget_words(request: Request, limit: OutputLimit) -> str:
+    trimmed = sum((request.withheld_by or {}).values())
+    words = f"{request.input_tokens}/{request.input_budget}; trimmed={trimmed}"
+    return f"{words}; max_tokens={limit.sent}" if limit.clamped else words
 
 
 def known_or_digest(word: str, known: frozenset[str], seal: Seal) -> str:
     """A foreign string as it may stand in the log: in clear if configured, else digest and length."""
     return word if word in known else f"#{seal.digest(word, 'foreign')}/{len(word)}"
-
-
-@frozen
-class Unseen:
-    """What an upstream session is to be sent."""
-
-    messages: list[Message]
-    withheld: int = 0
-    """Messages of the turn that it will not get, or not whole."""
-    other_realm: bool = False
-    """The turn is of another realm than its session's turn before: a name may lead anywhere."""
 
 
 def unseen_of(submission: Submission, state: SessionState, options: ActorOptions) -> Unseen:

@@ -1,4 +1,4 @@
-"""A session that is never to be continued again, because an operator says so."""
+"""A session that is never to be continued again, because an operator says so or because it is full."""
 
 from typing import Final
 
@@ -12,7 +12,6 @@ from mix2api.sessions.decide import RefusedCommand, decide
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.vocabulary import Retirement, SessionId
 
-_WHY: Final = "operator"
 _OUTCOMES: Final = {
     Outcome.APPENDED: Retirement.RETIRED,
     Outcome.ALREADY: Retirement.RETIRED,
@@ -21,7 +20,9 @@ _OUTCOMES: Final = {
 }
 
 
-async def retire(log: EventLog, session_id: SessionId, state: SessionState) -> Retirement:
+async def retire(
+    log: EventLog, session_id: SessionId, state: SessionState, why: str = "operator"
+) -> Retirement:
     """Writes into the session's log that it is retired. Only for the holder of its shard, between two turns.
 
     Waits for the store no longer than `END_LIMIT_S`.
@@ -30,9 +31,10 @@ async def retire(log: EventLog, session_id: SessionId, state: SessionState) -> R
         log: the event log.
         session_id: whose.
         state: the session's, as its log has it now.
+        why: a word for the log.
     """
     try:
-        notes = decide(state, RetireSession(why=_WHY))
+        notes = decide(state, RetireSession(why=why))
     except RefusedCommand:
         return Retirement.BUSY
     if not notes:

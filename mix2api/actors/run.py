@@ -6,14 +6,15 @@ leaves. The first cause wins: frames are taken in the order of the wire, and `st
 
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 
 import trio
 from msgspec.structs import replace
 
 from mix2api.actors import refusals
 from mix2api.actors.acceptance import Acceptance, accept
-from mix2api.actors.counted import counted
+from mix2api.actors.answer_usage import usage_of_run
+from mix2api.actors.budgets import TurnBudget
+from mix2api.actors.conclusion import end_of_lost, last_reply, waiting_place
 from mix2api.actors.environment import (
     END_BUSY_LIMIT_S,
     END_LIMIT_S,
@@ -27,23 +28,21 @@ from mix2api.actors.run_tools import translation_of
 from mix2api.actors.translation import Phase
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.upstream_turn import fault_chunk, upstream_call
+from mix2api.budget.usage import SettledUsage
 from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
 from mix2api.events.audit_entry import end_summary
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import UNNUMBERED, End, UpstreamChunk
 from mix2api.events.log import Closing, Outcome, Ticket
-from mix2api.sessions.client_words import ended_reply
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import fold
-from mix2api.sessions.lineage import answered
-from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Ended
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
-from mix2api.vocabulary import SUCCESSES, ChunkKind, Detail, Digest, EndReason, SessionId
+from mix2api.vocabulary import ChunkKind, Detail, EndReason, SessionId
 
 
 class Unowned(Exception):
@@ -60,6 +59,7 @@ class Run:
         turn: the turn.
         unlogged: where the run stands while it holds deltas that the log has not got, or has not heard what became of
             those it sent; the worker's pulse flushes them.
+        budget: what the turn may take, and what of it is sent. None: turns are not counted.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Run:
         state: SessionState,
         turn: PendingTurn,
         unlogged: "dict[Run, None]",
+        budget: TurnBudget | None = None,
     ) -> None:
         self._env = environment
         self._session_id = session_id
@@ -82,8 +83,11 @@ class Run:
         """What ends the run, if not the upstream's own words. The first cause stays."""
         self._told_bytes = 0
         """Of the answer's content, as far as it has been passed on."""
-        self._unseen = unseen_of(self._submission, state, environment.options)
-        self._request = request_event(environment, turn, state, self._unseen)
+        self._budget = budget
+        self._unseen = (
+            unseen_of(self._submission, state, environment.options) if budget is None else budget.unseen
+        )
+        self._request = request_event(environment, turn, state, self._unseen, budget)
         self._translation = translation_of(self._submission, state, environment, self._at_ms)
         self._record = RunRecord(environment.log, session_id, self._submission.run_id, state)
 
@@ -107,6 +111,8 @@ class Run:
         try:
             if not await self._accept():
                 return None if self._phase is RunPhase.FENCED else before
+            if self._budget is not None and self._budget.refused is not None:
+                self.stop(EndReason.BUDGET_REJECTED, None)
             if self._cause is None:
                 await self._call()
             if self._phase is RunPhase.RUNNING:
@@ -157,7 +163,8 @@ class Run:
         if not self._turn.over:  # else it came too late, and its client knows
             request = self._request
             self._turn.session_id = self._session_id
-            told = accepted_reply(self._session_id, request)
+            limit = None if self._budget is None else self._budget.limit
+            told = accepted_reply(self._session_id, request, limit)
             self._turn.replies.put([told])
         return True
 
@@ -200,7 +207,8 @@ class Run:
         return translation.phase is Phase.LOST
 
     def _upstream_call(self) -> UpstreamCall:
-        call = upstream_call(self._env, self._submission, self._record.state, self._unseen)
+        limit = None if self._budget is None else self._budget.limit
+        call = upstream_call(self._env, self._submission, self._record.state, self._unseen, limit)
         self._translation.expected_session = call.session
         return call
 
@@ -262,15 +270,16 @@ class Run:
 
     async def _conclude(self) -> None:
         """Writes the cause and the `end`, then lets the ending leave. Nothing interrupts it; it has its own limit."""
+        used = await self._usage()
         try:
             self._translation.tally.flush()
-            end, ticket = self._write_end([*self._translated(), *self._causes()])
+            end, ticket = self._write_end([*self._translated(), *self._causes()], used)
         except Exception as fault:  # noqa: BLE001 - what was said cannot be recorded; that it ended can
             self._env.on_fault(self._session_id, fault)
             stop = self._cause
             if not isinstance(stop, StopRun):
                 stop = self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
-            end, ticket = self._write_end([stop])
+            end, ticket = self._write_end([stop], used)
         self._phase = RunPhase.ENDED
         outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S, shield=True)
         if outcome is Outcome.FENCED:
@@ -283,15 +292,9 @@ class Run:
     async def _lose(self, end: End) -> None:
         """The log is another's or was emptied: the client must not see a finish. Who took the run over reports it."""
         self._phase = RunPhase.FENCED
-        ended = refusals.taken_over()
-        self._turn.end(ended)
-        lost = end
-        if end.end_reason is not EndReason.CLIENT_ABORT:
-            status = HTTPStatus.OK if self._headers_sent else ended.http_status
-            word, detail = ended.end_reason, ended.detail
-            lost = replace(end, end_reason=word, detail=detail, http_status=status, finish_reason=None)
+        self._turn.end(refusals.taken_over())
         if not await self._is_taken_over():
-            self._report(lost)
+            self._report(end_of_lost(end, headers_sent=self._headers_sent))
 
     async def _is_taken_over(self) -> bool:
         """Whether the log shows the run: another process has it then, and reports it. A store that says nothing shows nothing."""
@@ -304,13 +307,25 @@ class Run:
         streamed = self._submission.turn.stream and self._translation.deltas > 0
         return self._turn.replies.committed or streamed
 
-    def _write_end(self, commands: list[Command]) -> tuple[End, Ticket]:
+    async def _usage(self) -> SettledUsage | None:
+        """The usage of an answer that the client has seen something of; None where turns are not counted."""
+        if self._budget is None or not (self._headers_sent or self._translation.phase is Phase.FINISHED):
+            return None
+        return await usage_of_run(
+            self._env, self._session_id, self._budget, self._submission.prepared, self._translation
+        )
+
+    def _write_end(self, commands: list[Command], used: SettledUsage | None) -> tuple[End, Ticket]:
         conclude = ConcludeRun(
             run_id=self._submission.run_id,
             at_ms=self._at_ms(),
             headers_sent=self._headers_sent,
-            waits_at=self._waits_at(),
+            waits_at=waiting_place(
+                self._submission, self._request, self._session_id, self._translation, self._env.seal
+            ),
             faithful=self._translation.answer.faithful,
+            usage=None if used is None else used.usage,
+            usage_source=None if used is None else used.source.value,
         )
         events, state = self._record.decided([*commands, conclude])
         end = next(event for event in events if isinstance(event, End))
@@ -323,21 +338,6 @@ class Run:
             waits_at=end.waits_at,
         )
         return end, self._record.submit(events, state, closing=closing)
-
-    def _waits_at(self) -> tuple[Digest, ...]:
-        """The history that ends with what the client was given.
-
-        A session that a name or an id led to, and not the history, waits there only for whoever says that word again: it was
-        begun by requests of which this one tells nothing.
-        """
-        submission, request = self._submission, self._request
-        lineage = submission.lineage
-        if lineage is None or self._translation.phase is not Phase.FINISHED:
-            return ()
-        answer = self._translation.answer.message(legacy=submission.turn.legacy_functions)
-        by_history = request.resolution == "fresh" or request.resolution_reason == Reason.LINEAGE
-        word = None if by_history else submission.bind or self._session_id
-        return answered(lineage, answer, self._env.seal.digester("lineage"), word)
 
     def _causes(self) -> list[Command]:
         """What ends the run, if the upstream's own frames do not."""
@@ -353,15 +353,10 @@ class Run:
             # The client saw an ending that the log may never know: nothing may be built on it.
             state = self._record.state
             self._record.state = fold(decide(state, RetireSession(why="end_unacked")), state)
-        fault = self._cause if isinstance(self._cause, UpstreamFault) else None
-        ended = ended_reply(
-            end,
-            upstream_says=self._translation.upstream_says or (fault.message if fault is not None else ""),
-            retry_after_s=None if fault is None else fault.retry_after_s,
-            acked=outcome in DURABLE,
-        )
-        if end.usage is None and end.end_reason in SUCCESSES:
-            ended = counted(ended, self._submission.turn, self._translation)
+        refused = None if self._budget is None else self._budget.refused
+        ended = last_reply(end, self._submission, self._translation, self._cause, refused)
+        if outcome not in DURABLE:
+            ended = replace(ended, acked=False)
         if not self.lost_session:
             self._turn.end(ended)
         self._report(end)

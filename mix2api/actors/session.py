@@ -5,12 +5,15 @@ and log. It is the only writer of its session's log.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import trio
 
 from mix2api.actors import refusals
+from mix2api.actors.budgets import TurnBudget
 from mix2api.actors.environment import QUEUE_LENGTH, Environment
+from mix2api.actors.request_facts import unseen_of
 from mix2api.actors.retirement import retire
 from mix2api.actors.run import Run, Unowned
 from mix2api.actors.turns import PendingTurn
@@ -214,10 +217,11 @@ class SessionActor:
         """
         self._stale = False
         state = self._state if self._state is not None else await self._read()
+        self._check(turn, state)
+        budget = await self._budget(turn, state)
         if turn.over:
             return  # its client left, or the process is draining
-        self._check(turn, state)
-        run = Run(self._env, self.session_id, state, turn, self._unlogged)
+        run = Run(self._env, self.session_id, state, turn, self._unlogged, budget)
         self._state = None  # should it break, the log alone knows
         try:
             after = await run.perform()
@@ -231,6 +235,25 @@ class SessionActor:
         if run.lost_session:
             turn.run_again(self._env.mint.run_id())
             raise SessionMiss(Reason.UPSTREAM_LOST)
+
+    async def _budget(self, turn: PendingTurn, state: SessionState) -> TurnBudget | None:
+        """What the turn may take of its model; None where turns are not counted, or nobody waits for this one.
+
+        Raises:
+            SessionMiss: the session is too full for it, and is retired.
+        """
+        if self._env.budgets is None or turn.over:
+            return None
+        submission, options = turn.submission, self._env.options
+        unseen = unseen_of(submission, state, options)
+        budget = await self._env.budgets.plan(
+            submission, state, unseen, partial(unseen_of, submission, VACANT, options)
+        )
+        if budget.rolled_over and not turn.over:
+            await retire(self._env.log, self.session_id, state, Reason.ROLLED_OVER.value)
+            self._state = None  # the log alone knows whether it was written
+            raise SessionMiss(Reason.ROLLED_OVER)
+        return budget
 
     def _check(self, turn: PendingTurn, state: SessionState) -> None:
         """Whether this turn may continue this session. What the index said is confirmed here.

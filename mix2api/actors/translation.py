@@ -22,6 +22,7 @@ from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, is_little_to_read, portions
 from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES
 from mix2api.actors.tool_calls import CallRules, ToolCalls
+from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal
 from mix2api.sessions.worker_port import TextDelta
@@ -103,6 +104,8 @@ class Translation:
         self._in_text = None if reader is None else CallsInText(reader, self.answer)
         self._ids_said: tuple[str | None, str | None] | None = None
         self._usage: Usage | None = None
+        self.reported: ReportedUsage | None = None
+        """The site's last word on tokens."""
         self._rest: Iterator[None] | None = None
         """What is left of a batch that is too much work for one turn of the loop."""
 
@@ -243,6 +246,15 @@ class Translation:
     def _usage_seen(self, event: UsageSeen) -> None:
         self.tally.hear()
         self._usage = event.usage
+        usage = event.usage
+        self.reported = event.reported or ReportedUsage(
+            prompt=usage.prompt_tokens,
+            completion=usage.completion_tokens,
+            total=usage.total_tokens,
+            reasoning=usage.reasoning_tokens
+            or None,  # none told, or none thought: then there is nothing to count
+            cached=usage.cached_tokens,
+        )
 
     def _passed_on(self, event: PassedOn) -> None:
         self.tally.pass_on(event.size)

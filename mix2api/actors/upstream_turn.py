@@ -1,8 +1,11 @@
 """What a run asks of the upstream, and how the log keeps what goes wrong there."""
 
+from msgspec.structs import replace
+
 from mix2api.actors.environment import Environment
-from mix2api.actors.request_facts import Unseen
 from mix2api.actors.run_tools import result_ids
+from mix2api.actors.unseen import Unseen
+from mix2api.budget.output_limit import OutputLimit
 from mix2api.events.kinds import UNNUMBERED, UpstreamChunk
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
@@ -11,7 +14,11 @@ from mix2api.vocabulary import ChunkKind, RunId
 
 
 def upstream_call(
-    environment: Environment, submission: Submission, state: SessionState, unseen: Unseen
+    environment: Environment,
+    submission: Submission,
+    state: SessionState,
+    unseen: Unseen,
+    limit: OutputLimit | None = None,
 ) -> UpstreamCall:
     """The call for a turn that has been accepted.
 
@@ -20,13 +27,17 @@ def upstream_call(
         submission: the turn.
         state: the session with the turn in it.
         unseen: what of it is sent.
+        limit: of its answer; None: as the client asked.
     """
     seal = environment.seal
+    turn = submission.turn
+    if limit is not None and limit.sent != turn.max_tokens:
+        turn = replace(turn, max_tokens=limit.sent)
     session, exchange = state.upstream_session, state.upstream_exchange
     return UpstreamCall(
         run_id=submission.run_id,
         request_id=submission.request_id,
-        turn=submission.turn,
+        turn=turn,
         messages=unseen.messages,
         call_ids=result_ids(unseen.messages, state, seal) if state.calls else {},
         session=None if session is None else seal.unseal(session, "upstream_session"),

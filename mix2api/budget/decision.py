@@ -11,7 +11,7 @@ import math
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from mix2api.budget.profile import Profile
 from mix2api.errors import ContextLengthExceeded
@@ -28,6 +28,8 @@ class Allowance:
     """Kept for the output; at least 1."""
     available: int
     """For the input; at least 1."""
+    most: int = field(default=Factory(lambda self: self.available, takes_self=True))
+    """Input beyond which a turn is refused when it cannot be trimmed further. More than `available` where that is a guess."""
 
 
 def allowance_of(profile: Profile, asked: int | None, default_reserved: int = DEFAULT_RESERVED) -> Allowance:
@@ -37,12 +39,15 @@ def allowance_of(profile: Profile, asked: int | None, default_reserved: int = DE
         profile: the model's.
         asked: the request's `max_completion_tokens` or `max_tokens`.
         default_reserved: where neither the request nor the profile says how long an answer may be.
+
+    The default input limit is a guess about a model that nobody described. It trims a history. Only what does not fit into the
+    whole window is refused.
     """
     wanted = asked or profile.default_new_tokens or default_reserved
     reserved = min(wanted, profile.max_new_tokens, profile.context_window - 1)
-    return Allowance(
-        reserved=reserved, available=min(profile.max_input_tokens, profile.context_window - reserved)
-    )
+    room = profile.context_window - reserved
+    available = min(profile.max_input_tokens, room)
+    return Allowance(reserved=reserved, available=available, most=available if profile.known else room)
 
 
 @frozen(kw_only=True)
@@ -102,9 +107,18 @@ def too_long(used: int, allowance: Allowance, model: str) -> ContextLengthExceed
         model: the request's word for the model: it is told nobody but the caller.
     """
     return ContextLengthExceeded(
-        f"This request needs {used} tokens of input that cannot be left out, and '{model}' has room for "
-        f"{allowance.available} ({allowance.reserved} are reserved for the answer). Shorten the system prompt, the "
+        f"This request needs {used} tokens of input that cannot be left out, and '{_shown(model)}' has room for "
+        f"{allowance.most} ({allowance.reserved} are reserved for the answer). Shorten the system prompt, the "
         "newest user message or the newest tool results, offer fewer tools, ask for fewer max_tokens, or take a model "
         "with a larger context window.",
         param="messages",
+        used=used,
     )
+
+
+_SHOWN_CHARS: Final = 64
+"""Of a model's name, so that the message stays below the 500 characters that clients are shown."""
+
+
+def _shown(model: str) -> str:
+    return model if len(model) <= _SHOWN_CHARS else f"{model[: _SHOWN_CHARS - 1]}\u2026"

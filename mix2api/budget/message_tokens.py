@@ -12,8 +12,6 @@ from attrs import field, frozen
 
 from mix2api.budget.images import ImageRule, image_tokens
 from mix2api.budget.tokenizers import Tokenizer
-from mix2api.tools.instruction import for_now, standing
-from mix2api.tools.offer import FunctionTool, Offer
 from mix2api.wire.turn import Message, MessageToolCall, is_text
 
 MESSAGE_TOKENS: Final = 3
@@ -36,10 +34,11 @@ class MessageCounter:
 
     tokenizer: Tokenizer
     images: ImageRule = field(factory=ImageRule)
+    name: str = field(init=False)
+    """Names the way of counting: counts of a message under one name are equal."""
 
-    @property
-    def name(self) -> str:
-        """Names the way of counting: counts of a message under one name are equal."""
+    @name.default
+    def _name(self) -> str:
         return f"{self.tokenizer.name} {self.images}"
 
     def message(self, message: Message) -> int:
@@ -83,20 +82,6 @@ class MessageCounter:
     def native_tools(self, tools: list[dict[str, Any]] | None) -> int:
         """Tools that a site gets as they are: their JSON, which is at least what a model's own form of them takes."""
         return self.tokenizer.count(_json(tools)) if tools else 0
-
-    def tools_in_words(
-        self, tools: tuple[FunctionTool, ...], offer: Offer, description_max_chars: int
-    ) -> int:
-        """Tools that a site is told in a system message, as `mix2api.tools.instruction` writes it.
-
-        Args:
-            tools: those that are told (`selected`).
-            offer: the turn's.
-            description_max_chars: a longer description loses its end.
-        """
-        texts = [standing(tools, description_max_chars)] if tools else []
-        texts += [text] if (text := for_now(offer)) else []
-        return sum(MESSAGE_TOKENS + ROLE_TOKENS + self.tokenizer.count(text) for text in texts)
 
 
 def _json(value: object) -> str:

@@ -87,13 +87,14 @@ class Planner:
     def _trimmed(self, messages: list[Message], size: TurnSize, measure: Measure, verdict: Verdict) -> Plan:
         budget = TrimBudget(available=int(self.allowance.available / self.factor), fixed=size.fixed)
         made = trim(messages, size.messages, budget, self.options, measure)
-        if not made.fits:
-            raise too_long(corrected(made.tokens, self.factor), self.allowance, self.model)
+        used = corrected(made.tokens, self.factor)
+        if not made.fits and used > self.allowance.most:
+            raise too_long(used, self.allowance, self.model)
         return Plan(
             verdict=verdict,
             allowance=self.allowance,
             messages=_with_summary(made),
-            used=corrected(made.tokens, self.factor),
+            used=used,
             tokens=made.tokens,
             withheld=made.withheld,
         )

@@ -21,6 +21,9 @@ _T = TypeVar("_T")
 _AT_ONCE_CHARS: Final = 16_384
 """Characters of a history that is digested on the loop: 100 µs at most, which is what the way to a thread and back costs."""
 _AT_ONCE_MESSAGES: Final = 64
+_TINY_CHARS: Final = 2048
+"""Characters that are counted on the loop: 0.4 ms, where the way to a thread and back costs 0.1 ms of two threads."""
+_TINY_MESSAGES: Final = 8
 _THREADS: Final = 1
 """At a time. Counting is rare and short; two threads would take both cores of a small machine from the streams."""
 _BATCH_CHARS: Final = 262_144
@@ -61,6 +64,11 @@ class CountingService:
         missing = [place for place, tokens in enumerate(found) if tokens is None]
         if not missing:
             return Counted(tuple(tokens for tokens in found if tokens is not None))
+        if is_tiny([messages[place] for place in missing]):
+            for place in missing:
+                found[place] = tokens = counter.message(messages[place])
+                self.cache.keep(digests[place], tokens)
+            return Counted(tuple(tokens or 0 for tokens in found), fresh=len(missing))
         for places in _batches(missing, messages):
             counts = await self.off_loop(partial(_counts, [messages[place] for place in places], counter))
             for place, tokens in zip(places, counts, strict=True):
@@ -76,10 +84,20 @@ class CountingService:
         return await trio.to_thread.run_sync(work, limiter=self._limiter, abandon_on_cancel=True)
 
 
+def is_tiny(messages: Sequence[Message]) -> bool:
+    """Whether messages are counted on the loop, because a thread would cost more."""
+    return _holds(messages, _TINY_MESSAGES, _TINY_CHARS)
+
+
 def _is_small(messages: Sequence[Message]) -> bool:
-    if len(messages) > _AT_ONCE_MESSAGES:
+    return _holds(messages, _AT_ONCE_MESSAGES, _AT_ONCE_CHARS)
+
+
+def _holds(messages: Sequence[Message], count: int, chars: int) -> bool:
+    """Whether messages are at most so many, and have at most so many characters."""
+    if len(messages) > count:
         return False
-    room = _AT_ONCE_CHARS
+    room = chars
     for message in messages:
         if message.tool_calls or isinstance(message.content, list):
             return False  # whose size is not known without looking into it

@@ -6,6 +6,7 @@ holds the interpreter lock. So a process loads what its profiles name before it 
 
 import gzip
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 
 import tiktoken
@@ -24,15 +25,20 @@ def load_tokenizer(name: EncodingName) -> ExactTokenizer:
         VocabularyDamaged: the file is not the one that was shipped.
         OSError: it is not there.
     """
+    return ExactTokenizer(name, _encoding(name))
+
+
+@cache
+def _encoding(name: EncodingName) -> tiktoken.Encoding:
+    """One for the whole interpreter: it never changes, and takes 42 or 76 MB."""
     file = resources.files(__package__) / _FOLDER / f"{name}.tiktoken.gz"
     form = FORMS[name]
-    encoder = tiktoken.Encoding(
+    return tiktoken.Encoding(
         name.value,
         pat_str=form.pattern,
         mergeable_ranks=ranks_of(name, gzip.decompress(file.read_bytes())),
         special_tokens=form.special_tokens,
     )
-    return ExactTokenizer(name, encoder)
 
 
 class NotLoaded(Exception):

@@ -88,6 +88,8 @@ class _Run:
             known += [("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
             if accepted.withheld:
                 known.append(("x-mix2api-withheld", accepted.withheld))
+            if accepted.budget:
+                known.append(("x-mix2api-budget", accepted.budget))
         return known
 
     def frame(self) -> AnswerFrame:

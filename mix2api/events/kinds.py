@@ -67,8 +67,11 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tools_withheld: int = 0
     """Tools likewise."""
     input_tokens: int | None = None
+    """Of all that the session holds when the turn is sent, as the site would count them."""
     input_budget: int | None = None
+    """Tokens that those may be at most."""
     output_budget: int | None = None
+    """Tokens that are kept for the answer."""
     isolation: Digest | None = None
     realm: Digest | None = None
     taken: Digest | None = None
@@ -77,6 +80,10 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`fresh`, `continued`, or `stateless` where the upstream keeps no conversation."""
     resolution_reason: str = "no_history"
     channel: Channel = Channel.STABLE
+    counted_tokens: int | None = None
+    """Tokens that the session holds when the turn is sent, by our own count; `input_tokens` is that as the site would count it."""
+    withheld_by: dict[str, int] | None = None
+    """Of `messages_withheld`: what trimming changed, by its reason (`mix2api.budget.fates.TrimReason`)."""
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -158,6 +165,8 @@ class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits_at: tuple[Digest, ...] = ()
     channel: Channel = Channel.STABLE
     """Of the process that wrote it; set by the store."""
+    usage_source: str | None = None
+    """Whose figures `usage` has (`mix2api.budget.usage.UsageSource`). None: the site's, of an older process."""
 
 
 class SessionNote(Struct, frozen=True, kw_only=True, omit_defaults=True):

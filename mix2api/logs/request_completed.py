@@ -63,6 +63,8 @@ class RequestCompleted:
     """Milliseconds from the moment at which the session takes the turn up to the first output."""
     chunks: int | None = None
     """Deltas that the client was given. None for a refused request."""
+    usage_source: str | None = None
+    """Whose figures the answer's usage has. None where it has none."""
     channel: Channel
 
 

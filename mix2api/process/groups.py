@@ -3,6 +3,7 @@
 from typing import Final
 
 from mix2api import __version__
+from mix2api.actors.budgets import BudgetOptions
 from mix2api.actors.environment import ActorOptions
 from mix2api.budget.profile import Defaults
 from mix2api.budget.summary import SummaryBounds
@@ -92,6 +93,15 @@ def trim_options(settings: Settings) -> TrimOptions:
         message_max_chars=budget.message_max_chars,
         headroom=budget.headroom,
         summary=bounds if budget.summary_enabled else None,
+    )
+
+
+def budget_options(settings: Settings) -> BudgetOptions:
+    """How turns are planned."""
+    return BudgetOptions(
+        reserved_output=settings.budget.reserved_output,
+        warned_models=settings.budget.warned_models,
+        trim=trim_options(settings),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
@@ -11,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 from mix2api.actors.environment import Completed, Environment
 from mix2api.actors.inbox import Inbox
 from mix2api.actors.recovery import Recovery
+from mix2api.actors.request_facts import known_or_digest
 from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.clock import Clock
 from mix2api.counting.profile_files import Profiles
@@ -25,7 +27,7 @@ from mix2api.metrics.meters import Meters
 from mix2api.process.groups import actor_options, site_form
 from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
-from mix2api.process.profiles import start_profiles
+from mix2api.process.profiles import start_budgets, start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay import endings
@@ -237,6 +239,7 @@ async def process_parts(
 
 def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
     store, settings = parts.store, parts.settings
+    models = frozenset(settings.listening.models)
 
     def on_completed(completed: Completed) -> None:
         parts.reporter.on_completed(completed)
@@ -250,7 +253,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         clock=parts.clock,
         seal=store.seal,
         options=actor_options(settings),
-        model_names=frozenset(settings.listening.models),
+        model_names=models,
         mint=parts.mint,
         reclaim=parts.reclaim,
         on_completed=on_completed,
@@ -258,6 +261,12 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         on_unheard=parts.reporter.on_unheard,
         on_schema_fallback=parts.reporter.on_schema_fallback,
         on_fault=parts.reporter.on_actor_fault,
+        budgets=start_budgets(
+            settings,
+            parts.profiles,
+            partial(known_or_digest, known=models, seal=store.seal),
+            parts.reporter.on_model_fallback,
+        ),
     )
     lease_s = float(settings.storing.lease_s)
     worker = Worker(environment, parts.mint, OwnShards(store.leases, parts.mint))

@@ -1,10 +1,15 @@
-"""Profiles of a running process: read before anything is served, read again on SIGHUP or when the file changes."""
+"""Profiles and budgets of a running process: made before anything is served. Profiles are read again when the file changes."""
+
+from collections.abc import Callable
 
 from structlog.typing import FilteringBoundLogger
 
+from mix2api.actors.budgets import Budgets
 from mix2api.counting.profile_files import Profiles
-from mix2api.process.groups import profile_sources
-from mix2api.settings import Settings
+from mix2api.counting.shipped import Tokenizers, load_tokenizers
+from mix2api.process.groups import budget_options, profile_sources
+from mix2api.settings import Settings, TokenizerKind
+from mix2api.upstreams.kinds import kind_of
 
 
 def start_profiles(settings: Settings, logger: FilteringBoundLogger) -> Profiles:
@@ -13,9 +18,36 @@ def start_profiles(settings: Settings, logger: FilteringBoundLogger) -> Profiles
     Raises:
         ConfigurationError: a line for each mistake, with its file and line.
     """
-    profiles = Profiles.load(profile_sources(settings), can_count=lambda _: True)  # turns are not counted yet
+    profiles = Profiles.load(profile_sources(settings), can_count=lambda _: True)
     tell_of_profiles(profiles, logger)
     return profiles
+
+
+def start_budgets(
+    settings: Settings, profiles: Profiles, name_of: Callable[[str], str], on_fallback: Callable[[str], None]
+) -> Budgets | None:
+    """The budgets of a worker; None where turns are not counted. Loads vocabularies, which takes up to a second.
+
+    Args:
+        settings: the process's.
+        profiles: from now on a file that needs another vocabulary is refused.
+        name_of: a model as events have it.
+        on_fallback: told once of each model without a profile.
+    """
+    if not settings.budget.enabled:
+        return None
+    tokenizers = Tokenizers()
+    if settings.budget.tokenizer is TokenizerKind.TIKTOKEN:
+        tokenizers = load_tokenizers(profiles.table.encodings)
+    profiles.can_count = tokenizers.can_count
+    return Budgets(
+        options=budget_options(settings),
+        table=lambda: profiles.table,
+        tokenizers=tokenizers,
+        keeps=kind_of(settings).keeps(settings),
+        name_of=name_of,
+        on_fallback=on_fallback,
+    )
 
 
 def tell_of_profiles(profiles: Profiles, logger: FilteringBoundLogger) -> None:

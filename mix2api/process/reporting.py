@@ -1,19 +1,24 @@
 """From what actors and edge report to log lines and audit entries: the canonical line of every request, and faults of ours."""
 
 from collections.abc import Callable
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Completed
 from mix2api.clock import Clock
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
+from mix2api.events.kinds import Request
 from mix2api.events.refusal_entry import RefusalEntry
-from mix2api.logs import RequestCompleted, log_request_completed
+from mix2api.logs import BudgetUse, RequestCompleted, log_request_completed
 from mix2api.redaction import place_of
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.vocabulary import Channel, Detail, EndReason, SessionId
+
+_OVER_BUDGET: Final = "input_exceeds_available_budget"
+"""The earlier adapter's word, which operators' scripts look for."""
 
 
 class Reporter:
@@ -58,6 +63,9 @@ class Reporter:
                 client=request.client,
                 stream=request.stream,
                 tools_present=request.tools_present,
+                input_budget=_budget_use(request),
+                output_budget=request.output_budget,
+                reject_reason=_OVER_BUDGET if end.end_reason is EndReason.BUDGET_REJECTED else None,
                 truncation_applied=bool(request.messages_withheld or request.tools_withheld),
                 model=request.model,
                 end_reason=end.end_reason,
@@ -69,6 +77,7 @@ class Reporter:
                 duration_ms=end.total_ms,
                 ttft_ms=end.first_token_ms,
                 chunks=completed.chunks,
+                usage_source=end.usage_source,
                 channel=self._channel,
             ),
         )
@@ -175,6 +184,10 @@ class Reporter:
         self.schema_fallbacks += 1
         self._logger.warning("schema_fallback", session=session_id, count=self.schema_fallbacks)
 
+    def on_model_fallback(self, model: str) -> None:
+        """A model has no profile: the defaults count for it. Told once a model."""
+        self._logger.warning("model.profile.fallback", model=model)
+
     def on_damage(self, damage: Damage) -> None:
         """Something in Redis that no process of ours wrote, or that is broken; never what it holds."""
         self._logger.warning(
@@ -207,3 +220,9 @@ class Reporter:
         """An actor broke, or what takes turns to the actors (None)."""
         place = place_of(fault)
         self._logger.error("adapter.fault", error=place.error, at=place.at, session=session_id)
+
+
+def _budget_use(request: Request) -> BudgetUse | None:
+    if request.input_tokens is None or request.input_budget is None:
+        return None
+    return BudgetUse(request.input_tokens, request.input_budget)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.worker_port import (
+    Ended,
     ReasoningDelta,
     Reply,
     Submission,

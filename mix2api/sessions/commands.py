@@ -5,7 +5,7 @@ Commands that record what somebody else said hold the event as it will stand, `U
 
 from msgspec import Struct
 
-from mix2api.events.kinds import Request, ToolCall, ToolResult, UpstreamChunk
+from mix2api.events.kinds import Request, ToolCall, ToolResult, UpstreamChunk, Usage
 from mix2api.vocabulary import Detail, Digest, EndReason, ProcessId, RunId
 
 
@@ -46,6 +46,10 @@ class ConcludeRun(Struct, frozen=True, kw_only=True):
     """Whether the client has been given status 200 already."""
     waits_at: tuple[Digest, ...] = ()
     """Where the session would wait for its next turn: the history that now ends with this answer."""
+    usage: Usage | None = None
+    """Tokens of the run; None: what the upstream reported."""
+    usage_source: str | None = None
+    """Whose figures they are (`mix2api.budget.usage.UsageSource`)."""
     faithful: bool = True
     """Whether the client got exactly what the site said; if not, no history tells what the site holds."""
 

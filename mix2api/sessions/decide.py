@@ -128,12 +128,13 @@ def _ending(run: RunState, cause: Cause, context: Context, command: ConcludeRun)
         http_status=http_status(cause, run.upstream_status, headers_sent=command.headers_sent),
         upstream_status=run.upstream_status,
         finish_reason=cause.finish_reason,
-        usage=run.usage,
+        usage=command.usage or run.usage,
         first_token_ms=run.first_token_ms,
         total_ms=command.at_ms,
         frames=run.frames,
         context=context,
         waits_at=_waits_at(context, run, command),
+        usage_source=command.usage_source,
     )
     if context is not Context.UNKNOWN:
         return (end,)

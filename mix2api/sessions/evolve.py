@@ -18,7 +18,7 @@ from mix2api.sessions.state import (
     Stage,
 )
 from mix2api.sessions.transitions import TRANSITIONS, trigger_of
-from mix2api.vocabulary import ChunkKind, SessionWord
+from mix2api.vocabulary import ChunkKind, Context, SessionWord
 
 _OUTPUT_KINDS: Final = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
 CAUSE_KINDS: Final = frozenset({ChunkKind.FINISH, ChunkKind.ERROR, ChunkKind.CAUSE})
@@ -78,6 +78,7 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
         stream=request.stream,
         began_ms=request.at_ms,
         waited_at=state.waits_at,
+        counted_tokens=request.counted_tokens,
     )
     return replace(
         state,
@@ -102,7 +103,16 @@ def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:
         ended_ms=(0 if state.run is None else state.run.began_ms) + end.total_ms,
         context=end.context,
         waits_at=end.waits_at,
+        held_tokens=_held(state, end),
     )
+
+
+def _held(state: SessionState, end: End) -> int | None:
+    """What the session holds after a run: with its answer if the context was extended, else what it held."""
+    if end.context is not Context.EXTENDED:
+        return state.held_tokens
+    before = None if state.run is None else state.run.counted_tokens
+    return None if before is None or end.usage is None else before + end.usage.completion_tokens
 
 
 def _moved(

@@ -45,6 +45,8 @@ class Reason(StrEnum):
     """The upstream keeps no conversation: every request is put whole."""
     WORKER_LOST = "worker_lost"
     """The process that ran the turn died before the client saw anything: it runs once more."""
+    ROLLED_OVER = "rolled_over"
+    """The session that the request would have continued is too full for it."""
 
 
 @frozen(kw_only=True)

@@ -85,6 +85,8 @@ class RunState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     perhaps_taken: bool = False
     """Its call failed after a request had left that the site may have read."""
     had_output: bool = False
+    counted_tokens: int | None = None
+    """What the session holds with this turn, before its answer."""
 
 
 class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -113,6 +115,8 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waits_at: tuple[Digest, ...] = ()
     calls: tuple[CalledTool, ...] = ()
     """The last calls, newest last."""
+    held_tokens: int | None = None
+    """What the upstream session holds, by our count (`mix2api.actors.budgets`). None: an older process wrote its log."""
     gaps: int = 0
     """Events known to be lost from its log."""
 

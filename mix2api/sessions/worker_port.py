@@ -39,7 +39,9 @@ class Accepted(Struct, frozen=True, tag="accepted", omit_defaults=True):
     run_id: str = ""
     """Of the run that answers: not the submission's own where the turn ran again. Empty: the submission's."""
     withheld: str = ""
-    """What the site is not given, or not whole, by limits that an operator set: `messages=2; tools=3`. Empty: nothing."""
+    """What the site is not given, or not whole: `messages=2; tools=3`. Empty: nothing."""
+    budget: str = ""
+    """What the turn takes of its model: `1200/8192; trimmed=2`. Empty: turns are not counted."""
 
 
 class TextDelta(Struct, frozen=True, tag="text"):

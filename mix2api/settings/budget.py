@@ -24,6 +24,15 @@ class Budget:
     Profiles take effect in `mix2api models`. What has a `lack` is read, and waits for turns to be counted.
     """
 
+    enabled: bool = held(
+        Setting(
+            "MIX2API_BUDGET",
+            Flag(),
+            "true",
+            "turns are counted, trimmed to their model's budget and refused beyond it; `false`: none of it, and counts of "
+            "tokens that the site does not give are estimates",
+        )
+    )
     profiles: Mapping[str, object] | None = held(
         Setting(
             "MODEL_PROFILE_JSON",
@@ -74,7 +83,6 @@ class Budget:
             Whole(0, 1_000_000),
             "1024",
             "models without a profile that are remembered as warned of",
-            lack=_NO_TURNS,
         )
     )
     tokenizer: TokenizerKind = held(
@@ -84,7 +92,6 @@ class Budget:
             "tiktoken",
             "`tiktoken`: exact, 76 MB for `o200k_base` and 42 MB for `cl100k_base`; `estimate`: by kinds of characters, "
             "at most 15 % off on texts of 1,000 characters, for small machines",
-            lack=_NO_TURNS,
         )
     )
     reserved_output: int = held(
@@ -94,7 +101,6 @@ class Budget:
             "1024",
             "room that is kept for the output where neither request nor profile says how long it may be",
             unit="tokens",
-            lack=_NO_TURNS,
         )
     )
     lenient_limits: bool = held(
@@ -112,7 +118,6 @@ class Budget:
             Whole(0, 100_000),
             "6",
             "newest messages that trimming takes last",
-            lack=_NO_TURNS,
         )
     )
     message_max_chars: int = held(
@@ -122,7 +127,6 @@ class Budget:
             "1200",
             "longest message after trimming: 60 % of its head, 40 % of its tail",
             unit="characters",
-            lack=_NO_TURNS,
         )
     )
     headroom: float = held(
@@ -131,7 +135,6 @@ class Budget:
             Share(most=0.9),
             "0.2",
             "share of the budget that trimming leaves free, so that the next turn is not trimmed again",
-            lack=_NO_TURNS,
         )
     )
     summary_enabled: bool = held(
@@ -140,7 +143,6 @@ class Budget:
             Flag(),
             "false",
             "what was trimmed is summed up in a block headed `[历史摘要记忆]`",
-            lack=_NO_TURNS,
         )
     )
     summary: SummaryKind = held(
@@ -159,7 +161,6 @@ class Budget:
             "600",
             "longest summary",
             unit="characters",
-            lack=_NO_TURNS,
         )
     )
     summary_max_lines: int = held(
@@ -169,6 +170,5 @@ class Budget:
             "10",
             "longest summary",
             unit="lines",
-            lack=_NO_TURNS,
         )
     )

@@ -6,6 +6,7 @@ from attrs import frozen
 
 from mix2api.settings import Settings
 from mix2api.upstreams.http.client import HttpClient
+from mix2api.upstreams.kept import Keeps, as_given
 from mix2api.upstreams.port import Upstream
 
 
@@ -22,3 +23,5 @@ class Kind:
     passes_through: bool = False
     """Whether the site speaks the API that clients speak and keeps no session: fields that we do not know pass in both
     directions, and each request is put whole (resolution `stateless`)."""
+    keeps: Callable[[Settings], Keeps] = lambda _: as_given
+    """What the site keeps of a turn, for counting."""

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from attrs import field, frozen
 from msgspec import Struct
 
+from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.vocabulary import Detail, EndReason, RequestId, RunId
@@ -93,6 +94,8 @@ class UsageSeen(Struct, frozen=True):
     """Token counts; a later one replaces an earlier one."""
 
     usage: Usage
+    reported: ReportedUsage | None = None
+    """The same, where the site gave one of input and output only. None: it gave both."""
 
 
 class Skipped(Struct, frozen=True):

@@ -9,8 +9,10 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
+from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
 from mix2api.upstreams.damage import NOT_JSON
+from mix2api.upstreams.port import UsageSeen
 
 _ABSURD: Final = 2**53
 """What JavaScript clients cannot count any more."""
@@ -33,7 +35,7 @@ _CACHED: Final[_Paths] = (
 )
 
 
-def usage_of(raw: Raw) -> Usage | None:
+def usage_seen(raw: Raw) -> UsageSeen | None:
     """The counts in a JSON object; None if it gives neither input nor output tokens, is no object, unreadable or nothing."""
     text = bytes(raw)
     if not text:
@@ -45,14 +47,26 @@ def usage_of(raw: Raw) -> Usage | None:
     prompt, completion = _first(said, _PROMPT), _first(said, _COMPLETION)
     if prompt is None and completion is None:
         return None
-    summed = (prompt or 0) + (completion or 0)
-    total = _first(said, _TOTAL)
+    reported = ReportedUsage(
+        prompt=prompt,
+        completion=completion,
+        total=_first(said, _TOTAL),
+        reasoning=_first(said, _REASONING),
+        cached=_first(said, _CACHED),
+    )
+    is_whole = prompt is not None and completion is not None
+    return UsageSeen(_without_gaps(reported), None if is_whole else reported)
+
+
+def _without_gaps(reported: ReportedUsage) -> Usage:
+    """As the log keeps what a site said: 0 where it said nothing, the sum for a total."""
+    prompt, completion = reported.prompt or 0, reported.completion or 0
     return Usage(
-        prompt_tokens=prompt or 0,
-        completion_tokens=completion or 0,
-        total_tokens=summed if total is None else total,
-        reasoning_tokens=_first(said, _REASONING) or 0,
-        cached_tokens=_first(said, _CACHED) or 0,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        total_tokens=prompt + completion if reported.total is None else reported.total,
+        reasoning_tokens=reported.reasoning or 0,
+        cached_tokens=reported.cached or 0,
     )
 
 

@@ -144,7 +144,7 @@ class ChunkWriter:
                 self._object,
                 b'"choices":',
                 _encode([choice]),
-                self._usage_field(),
+                self._usage_field,
                 *((b",", beside) if beside else ()),
                 b"}\n\n",
             )

@@ -10,9 +10,10 @@ from mix2api.budget.profile import Defaults, Profile
 from mix2api.budget.profiles import table_of
 from mix2api.vocabulary import EndReason
 
-PROFILE = table_of(
+GUESSED = table_of(
     (), Defaults(context_window=10_000, max_input_tokens=8000, max_new_tokens=3000)
 ).profile_of("m")
+PROFILE = evolve(GUESSED, known=True)
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,17 @@ def test_a_refusal_says_used_budget_model_and_what_to_change() -> None:
     )
     for word in ("5000", "1000", "100", "'mix/m'", "Shorten"):
         assert word in body.message
+
+
+def test_a_guessed_input_limit_trims_and_the_window_refuses() -> None:
+    room = allowance_of(GUESSED, 2000)
+    assert (room.available, room.most) == (8000, 8000)
+    room = allowance_of(GUESSED, 1000)
+    assert (room.available, room.most) == (8000, 9000)
+
+
+def test_a_long_name_of_a_model_is_shown_by_its_beginning() -> None:
+    refusal = too_long(20, Allowance(reserved=1, available=10), "m" * 256)
+    assert f"'{'m' * 63}\u2026'" in refusal.message
+    assert len(refusal.message) <= 500
+    assert refusal.used == 20

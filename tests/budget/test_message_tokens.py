@@ -12,10 +12,7 @@ from vocabularies import exact, reference
 from mix2api.budget.images import ImageRule
 from mix2api.budget.message_tokens import CALL_TOKENS, MessageCounter
 from mix2api.budget.tokenizers import EstimatingTokenizer
-from mix2api.tools.instruction import for_now, standing
-from mix2api.tools.offer import offer_of
 from mix2api.wire.chat_request import decode_chat_request
-from mix2api.wire.turn import Message, Turn
 
 COUNTER = MessageCounter(exact(), ImageRule.parse(100))
 FRAME = 4
@@ -87,16 +84,6 @@ def test_native_tools_take_their_json() -> None:
     assert COUNTER.native_tools(None) == 0
     assert COUNTER.native_tools([]) == 0
     assert COUNTER.native_tools([TOOL]) == reference(json.dumps([TOOL], separators=(",", ":")))
-
-
-def test_tools_in_words_take_what_the_site_is_told() -> None:
-    turn = Turn(model="m", messages=[Message(role="user", content="x")], tools=[TOOL], tool_choice="required")
-    offer = offer_of(turn)
-    told = reference(standing(offer.functions, 500)), reference(for_now(offer))
-    assert COUNTER.tools_in_words(offer.functions, offer, 500) == sum(told) + 2 * FRAME
-    free = offer_of(Turn(model="m", messages=turn.messages, tools=[TOOL]))
-    assert COUNTER.tools_in_words(free.functions, free, 500) == told[0] + FRAME
-    assert COUNTER.tools_in_words((), offer_of(Turn(model="m", messages=[])), 500) == 0
 
 
 def test_ways_of_counting_have_names_of_their_own() -> None:

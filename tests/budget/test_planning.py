@@ -123,3 +123,12 @@ def test_what_goes_up_is_within_the_budget_and_has_all_that_must_stay(
     assert plan.tokens == FIXED + COUNTER.history(plan.messages)
     kept = set(map(id, plan.messages))
     assert all(id(message) in kept for message in must)
+
+
+def test_what_is_over_a_guessed_limit_goes_up_as_short_as_it_can_be() -> None:
+    newest = histories.messages(*OLD, histories.user("new " * 1500))
+    needed = FIXED + COUNTER.message(newest[-1])
+    guess = evolve(PLANNER, allowance=Allowance(reserved=100, available=1000, most=needed))
+    assert planned(newest, guess).used == needed
+    with pytest.raises(ContextLengthExceeded):
+        planned(newest, evolve(guess, allowance=Allowance(reserved=100, available=1000, most=needed - 1)))

@@ -33,11 +33,21 @@ def said(*texts: str) -> list[Message]:
 async def test_each_message_is_counted_once_and_in_a_thread() -> None:
     tokenizer = Watched()
     service, counter = CountingService(), MessageCounter(tokenizer)
+    long, longer, longest = "a" * 3001, "b" * 3002, "c" * 3003
+    assert await service.history(said(long, longer), counter) == Counted((3005, 3006), fresh=2)
+    assert await service.history(said(long, longer, longest), counter) == Counted((3005, 3006, 3007), fresh=1)
+    assert (await service.history(said(long, longer, longest), counter)).total == 9018
+    assert tokenizer.texts == [long, longer, longest]
+    assert threading.get_ident() not in tokenizer.threads
+
+
+async def test_a_few_short_messages_are_counted_once_and_without_a_thread() -> None:
+    tokenizer = Watched()
+    service, counter = CountingService(), MessageCounter(tokenizer)
     assert await service.history(said("a", "bb"), counter) == Counted((5, 6), fresh=2)
     assert await service.history(said("a", "bb", "ccc"), counter) == Counted((5, 6, 7), fresh=1)
-    assert (await service.history(said("a", "bb", "ccc"), counter)).total == 18
     assert tokenizer.texts == ["a", "bb", "ccc"]
-    assert threading.get_ident() not in tokenizer.threads
+    assert tokenizer.threads == {threading.get_ident()}
 
 
 async def test_a_large_history_is_known_again_too() -> None:

@@ -71,6 +71,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("SYSTEM_PROMPT_MAX_CHARS", "9", "tools.system_prompt_max_chars", 9),
     ("TOOL_INSTRUCTION_MODE", "none", "tools.instruction", ToolInstructionMode.NONE),
     ("TOOL_RESULT_MAX_CHARS", "9", "tools.result_max_chars", 9),
+    ("MIX2API_BUDGET", "false", "budget.enabled", False),
     ("MODEL_PROFILE_JSON", '{"m": {}}', "budget.profiles", {"m": {}}),
     ("MIX2API_MODEL_PROFILES_FILE", "models.toml", "budget.profiles_file", Path("models.toml")),
     ("MODEL_PROFILE_DEFAULT_CONTEXT_WINDOW", "9", "budget.context_window", 9),

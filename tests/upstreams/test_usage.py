@@ -3,8 +3,15 @@
 import pytest
 from msgspec import Raw
 
+from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
-from mix2api.upstreams.usage import usage_of
+from mix2api.upstreams.usage import usage_seen
+
+
+def usage_of(raw: Raw) -> Usage | None:
+    seen = usage_seen(raw)
+    return None if seen is None else seen.usage
+
 
 FULL = Usage(prompt_tokens=11, completion_tokens=7, total_tokens=20, reasoning_tokens=3, cached_tokens=5)
 
@@ -69,3 +76,12 @@ def test_details_of_a_wrong_type_are_left_out() -> None:
         Raw(b'{"inputTokens":1,"outputTokens":1,"inputTokenDetails":7,"outputTokenDetails":null}')
     )
     assert said == Usage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+
+
+def test_what_the_site_left_out_is_known() -> None:
+    seen = usage_seen(Raw(b'{"outputTokens":3,"reasoningTokens":0}'))
+    assert seen is not None
+    assert seen.reported == ReportedUsage(completion=3, reasoning=0)
+    whole = usage_seen(Raw(b'{"inputTokens":2,"outputTokens":3}'))
+    assert whole is not None
+    assert whole.reported is None

@@ -22,11 +22,10 @@ from mix2api.upstreams.port import (
     Text,
     ToolInputAvailable,
     UpstreamEvent,
-    UsageSeen,
 )
 from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed
 from mix2api.upstreams.site_upstream import MalformedAnswer
-from mix2api.upstreams.usage import usage_of
+from mix2api.upstreams.usage import usage_seen
 from mix2api.wire.halves import without_halves
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -143,8 +142,8 @@ def _part_event(part: _Part, place: int) -> UpstreamEvent:
 
 
 def _usage(answer: _Answer, metadata: Metadata) -> list[UpstreamEvent]:
-    usage = usage_of(answer.usage) or usage_of(metadata.usage)
-    return [UsageSeen(usage)] if usage is not None else []
+    usage = usage_seen(answer.usage) or usage_seen(metadata.usage)
+    return [usage] if usage is not None else []
 
 
 def _ending(answer: _Answer, body: bytes) -> list[UpstreamEvent]:

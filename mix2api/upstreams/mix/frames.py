@@ -27,10 +27,9 @@ from mix2api.upstreams.port import (
     ToolInputStarted,
     ToolOutputSeen,
     UpstreamEvent,
-    UsageSeen,
 )
 from mix2api.upstreams.site_errors import SiteError, error_in_text, error_of, failed, words_of
-from mix2api.upstreams.usage import usage_of
+from mix2api.upstreams.usage import usage_seen
 
 NOTHING_SAID: Final = Raw(b"")
 """The default of values that are taken as they stand; msgspec knows no `Raw | None`."""
@@ -318,9 +317,9 @@ def _attached(frame: _Tagged | _Unlisted) -> list[UpstreamEvent]:
     elif session or exchange:
         events.append(IdsSeen(id_text(session), id_text(exchange)))
     counts = frame.data if isinstance(frame, _DataUsage) else metadata.usage
-    usage = None if counts is NOTHING_SAID else usage_of(counts)
+    usage = None if counts is NOTHING_SAID else usage_seen(counts)
     if usage is not None:
-        events.append(UsageSeen(usage))
+        events.append(usage)
     return events
 
 

@@ -1,5 +1,6 @@
 """The `mix` kind as the table of kinds has it: its settings to its options."""
 
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -8,7 +9,9 @@ from mix2api.settings import Settings
 from mix2api.settings.choices import UpstreamStream
 from mix2api.tools.instruction import InstructionPlace
 from mix2api.upstreams.http.client import HttpClient
+from mix2api.upstreams.kept import Keeps
 from mix2api.upstreams.kind import Kind
+from mix2api.upstreams.mix.kept import kept_by_site
 from mix2api.upstreams.mix.mix import MixUpstream
 from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
 from mix2api.upstreams.port import Upstream
@@ -38,7 +41,11 @@ def _tools_in_text(settings: Settings) -> bool:
     return not settings.mix.send_tools
 
 
-MIX: Final = Kind(upstream=_upstream, form=_form, tools_in_text=_tools_in_text)
+def _keeps(settings: Settings) -> Keeps:
+    return partial(kept_by_site, _options(settings))
+
+
+MIX: Final = Kind(upstream=_upstream, form=_form, tools_in_text=_tools_in_text, keeps=_keeps)
 
 
 def _options(settings: Settings) -> MixOptions:

@@ -13,11 +13,10 @@ from mix2api.upstreams.port import (
     Text,
     ToolInputAvailable,
     UpstreamEvent,
-    UsageSeen,
 )
 from mix2api.upstreams.site_errors import failed, words_of
 from mix2api.upstreams.site_upstream import MalformedAnswer
-from mix2api.upstreams.usage import usage_of
+from mix2api.upstreams.usage import usage_seen
 from mix2api.wire.halves import without_halves
 from mix2api.wire.passed_on import PassedOn
 
@@ -67,12 +66,12 @@ def _events(body: bytes) -> list[UpstreamEvent]:
         choice=rest(choice, _CHOICE),
         chunk=rest(fields, _OWN),
     )
-    usage = usage_of(fields.get("usage", Raw(b"")))
+    usage = usage_seen(fields.get("usage", Raw(b"")))
     return [
         *_texts(message),
         *(_call(call, place) for place, call in enumerate(calls)),
         *([passed_on] if passed_on.delta or passed_on.choice or passed_on.chunk else []),
-        *([UsageSeen(usage)] if usage is not None else []),
+        *([usage] if usage is not None else []),
         Finished(_value(choice.get("finish_reason"), str | None)),
     ]
 

@@ -19,10 +19,9 @@ from mix2api.upstreams.port import (
     Text,
     UpstreamEvent,
     UpstreamFault,
-    UsageSeen,
 )
 from mix2api.upstreams.site_errors import failed, refusal, words_of
-from mix2api.upstreams.usage import usage_of
+from mix2api.upstreams.usage import usage_seen
 from mix2api.wire.passed_on import PassedOn
 
 _DONE: Final = b"[DONE]"
@@ -99,8 +98,8 @@ class ChatTranscript:
             self._spoke = True
             if self._about:
                 events[before:before] = self._aboutness()
-        if bytes(chunk.usage) and (usage := usage_of(chunk.usage)) is not None:
-            events.append(UsageSeen(usage))
+        if bytes(chunk.usage) and (usage := usage_seen(chunk.usage)) is not None:
+            events.append(usage)
         if chunk.finish_reason is not None:
             self.closed = True
             self._finish = chunk.finish_reason

@@ -1,0 +1,158 @@
+"""A turn is counted before it is sent: what does not fit its model is trimmed, rolled over or refused."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from redis_server import RedisServer
+from whole_system import Shape, WholeSystem, whole_system
+from wire_client import Answer
+
+from mix2api.events.kinds import Request
+from mix2api.sessions.resolution import Reason
+from mix2api.vocabulary import Context, EndReason
+
+pytestmark = pytest.mark.parametrize("shape", Shape)
+MODEL = "mix/qwen-3-235b-instruct"
+_ID = {"x-request-id": "budgeted"}
+
+
+def window(tokens: int, output: int = 100) -> dict[str, str]:
+    """Settings with such a window for every model."""
+    profile = {"context_window": tokens, "max_input_tokens": tokens, "max_new_tokens": output}
+    return {"MODEL_PROFILE_JSON": msgspec.json.encode({"*": profile}).decode()}
+
+
+def said(role: str, content: str) -> dict[str, Any]:
+    return {"role": role, "content": content}
+
+
+def budget_of(answer: Answer) -> tuple[int, int, int]:
+    """Used, available and trimmed, by the answer's header."""
+    use, _, trimmed = answer.headers["x-mix2api-budget"].partition("; trimmed=")
+    used, _, available = use.partition("/")
+    return int(used), int(available), int(trimmed)
+
+
+async def request_of(system: WholeSystem, request_id: str) -> Request:
+    run = await system.ended_run_of(request_id)
+    return next(event for event in run.events if isinstance(event, Request))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_turn_that_cannot_fit_is_refused_and_nothing_is_sent(
+    *, shape: Shape, stream: bool, redis_server: RedisServer
+) -> None:
+    async with whole_system(shape, redis_server.url, **window(400)) as system:
+        answer = await system.client.ask("one two three " * 400, headers=_ID, stream=stream)
+        error = answer.error()
+        assert answer.status == 400
+        assert (error["type"], error["code"], error["param"]) == (
+            "invalid_request_error",
+            "context_length_exceeded",
+            "messages",
+        )
+        used, available, _ = budget_of(answer)
+        assert used > available == 300
+        for said_in_it in (str(used), "300", MODEL, "Shorten"):
+            assert said_in_it in error["message"]
+        run = await system.ended_run_of("budgeted")
+        assert (run.end.end_reason, run.end.http_status) == (EndReason.BUDGET_REJECTED, 400)
+        assert run.end.context is Context.UNCHANGED
+        (line,) = system.log_lines()
+        assert line["input_budget"] == f"{used}/300"
+        assert (line["output_budget"], line["reject_reason"], line["truncation_applied"]) == (
+            100,
+            "input_exceeds_available_budget",
+            False,
+        )
+        assert system.demo.stats.requests == 0
+        await system.check_log(runs=1)
+
+
+async def test_an_old_history_is_trimmed_and_the_event_says_why(
+    shape: Shape, redis_server: RedisServer
+) -> None:
+    history = [said("user", "old words " * 300), said("assistant", "old answer " * 300)]
+    async with whole_system(shape, redis_server.url, **window(800)) as system:
+        answer = await system.client.ask(
+            "", messages=[said("system", "be brief"), *history, said("user", "and now?")], headers=_ID
+        )
+        assert answer.status == 200
+        used, available, trimmed = budget_of(answer)
+        assert used <= available == 700
+        assert trimmed == 2
+        assert answer.headers["x-mix2api-withheld"] == "messages=2"
+        request = await request_of(system, "budgeted")
+        assert request.messages_withheld == sum((request.withheld_by or {}).values()) == 2
+        assert (request.input_tokens, request.counted_tokens) == (used, used)
+        (line,) = system.log_lines()
+        assert (line["truncation_applied"], line["reject_reason"]) == (True, None)
+
+
+async def test_a_full_session_rolls_over_to_a_fresh_one(shape: Shape, redis_server: RedisServer) -> None:
+    async with whole_system(shape, redis_server.url, **window(700)) as system:
+        history = [said("user", "first " * 100)]
+        reasons, sessions = [], []
+        for turn in range(5):
+            answer = await system.client.ask("", messages=history, headers={"x-request-id": f"turn-{turn}"})
+            assert answer.status == 200
+            used, available, _ = budget_of(answer)
+            assert used <= available
+            reasons.append(answer.headers["x-mix2api-session"].partition("reason=")[2])
+            sessions.append(answer.headers["x-session-id"])
+            history += [said("assistant", answer.json()["choices"][0]["message"]["content"])]
+            history += [said("user", "and more " * 60)]
+        assert Reason.ROLLED_OVER in reasons
+        place = reasons.index(Reason.ROLLED_OVER)
+        full = await system.store.log.history(sessions[place - 1])
+        notes = [recorded.event for recorded in full.recorded]
+        assert ("retired", "rolled_over") in [(getattr(n, "word", ""), getattr(n, "why", "")) for n in notes]
+        await system.check_log(runs=5)
+
+
+async def test_a_continued_turn_counts_what_the_session_holds(
+    shape: Shape, redis_server: RedisServer
+) -> None:
+    async with whole_system(shape, redis_server.url) as system:
+        first = await system.client.ask("tell me " * 20, headers={"x-request-id": "first"})
+        text = first.json()["choices"][0]["message"]["content"]
+        history = [said("user", "tell me " * 20), said("assistant", text), said("user", "more")]
+        second = await system.client.ask("", messages=history, headers={"x-request-id": "second"})
+        assert second.headers["x-mix2api-session"].startswith("continued")
+        before, after = await request_of(system, "first"), await request_of(system, "second")
+        end = (await system.ended_run_of("first")).end
+        assert end.usage is not None
+        held = (before.counted_tokens or 0) + end.usage.completion_tokens
+        assert held < (after.counted_tokens or 0) <= held + 10
+
+
+async def test_a_refused_turn_leaves_its_session_where_it_waits(
+    shape: Shape, redis_server: RedisServer
+) -> None:
+    async with whole_system(shape, redis_server.url, **window(600)) as system:
+        first = await system.client.ask("tell me")
+        text = first.json()["choices"][0]["message"]["content"]
+        history = [said("user", "tell me"), said("assistant", text)]
+        long = await system.client.ask("", messages=[*history, said("user", "much more " * 600)])
+        assert long.status == 400
+        short = await system.client.ask("", messages=[*history, said("user", "more")])
+        assert short.headers["x-session-id"] == first.headers["x-session-id"]
+
+
+async def test_counting_can_be_turned_off(shape: Shape, redis_server: RedisServer) -> None:
+    settings = {**window(50, 10), "MIX2API_BUDGET": "false"}
+    async with whole_system(shape, redis_server.url, **settings) as system:
+        answer = await system.client.ask("one two three " * 400, headers=_ID)
+        assert answer.status == 200
+        assert "x-mix2api-budget" not in answer.headers
+        (line,) = system.log_lines()
+        assert (line["input_budget"], line["output_budget"]) == (None, None)
+
+
+async def test_a_model_without_a_profile_is_warned_of_once(shape: Shape, redis_server: RedisServer) -> None:
+    async with whole_system(shape, redis_server.url) as system:
+        for _ in range(3):
+            await system.client.ask("hello")
+        (line,) = system.log_lines("model.profile.fallback")
+        assert line["model"] == MODEL
