@@ -74,6 +74,12 @@ class ContextLengthExceeded(InvalidRequest):
         """Tokens of input that cannot be left out."""
 
 
+class PreviousResponseNotFound(InvalidRequest):
+    """The response that a request goes on from cannot be gone on from: it says how to start again."""
+
+    code = "previous_response_not_found"
+
+
 class NotFound(InvalidRequest):
     """No such route or object."""
 

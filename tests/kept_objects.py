@@ -15,13 +15,14 @@ from mix2api.actors.run import Run
 from mix2api.actors.translation import Translation
 from mix2api.actors.turns import PendingTurn
 from mix2api.edge.bodies import RequestBody
-from mix2api.edge.chat import _Run
+from mix2api.edge.chat import SubmittedRun
 from mix2api.edge.client_socket import ClientSocket
 from mix2api.edge.connection import Connection
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.rendering import StreamRenderer
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.request_head import RequestHead
+from mix2api.edge.responses import ResponseRenderer
 from mix2api.relay.messages import RelayedTurn
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.worker_port import Submission
@@ -30,6 +31,8 @@ from mix2api.upstreams.http.head import HttpRequest
 from mix2api.upstreams.port import UpstreamCall
 from mix2api.upstreams.site_upstream import SiteStream
 from mix2api.wire.chat_answer import ChunkWriter, WholeAnswer
+from mix2api.wire.responses_answer import WholeResponse
+from mix2api.wire.responses_stream import ResponseWriter
 from mix2api.wire.turn import Message, Turn
 
 HOLDERS: tuple[type[Any], ...] = (
@@ -50,12 +53,15 @@ HOLDERS: tuple[type[Any], ...] = (
     Response,
     Run,
     StreamRenderer,
+    SubmittedRun,
+    ResponseRenderer,
+    ResponseWriter,
+    WholeResponse,
     Submission,
     Translation,
     Turn,
     UpstreamCall,
     WholeAnswer,
-    _Run,
 )
 """The types of ours, and of the libraries under us, that a request's or an answer's content passes through."""
 _FRAMED: tuple[type[Any], ...] = (BaseException, TracebackType, FrameType, CoroutineType, AsyncGeneratorType)

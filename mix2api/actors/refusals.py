@@ -5,7 +5,7 @@ The words for runs that did end are in `mix2api.sessions.client_words`.
 
 from msgspec.structs import replace
 
-from mix2api.errors import ContextLengthExceeded, Overloaded
+from mix2api.errors import ContextLengthExceeded, Overloaded, PreviousResponseNotFound
 from mix2api.sessions.client_words import refused
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import Detail, EndReason
@@ -96,6 +96,24 @@ def with_refusal(ended: Ended, refused: ContextLengthExceeded | None) -> Ended:
     if refused is None:
         return ended
     return replace(ended, message=refused.message, error_code=refused.error_code, param=refused.param)
+
+
+def previous_gone() -> Ended:
+    """The response that it goes on from was not the session's last, or its session is over: the history is lost to us."""
+    ended = refused(
+        EndReason.INVALID_REQUEST,
+        message="The previous response cannot be gone on from any more: send the whole history as `input`.",
+    )
+    return replace(ended, error_code=PreviousResponseNotFound.code, param="previous_response_id")
+
+
+def unknown_call() -> Ended:
+    """It has the result of a call that the session did not make."""
+    ended = refused(
+        EndReason.INVALID_REQUEST,
+        message="A function call's output names a call that the previous response did not make.",
+    )
+    return replace(ended, error_code="tool_call_id_mismatch", param="input")
 
 
 def given_up(end_reason: EndReason, detail: Detail) -> Ended:

@@ -13,6 +13,7 @@ import trio
 from mix2api.actors import refusals
 from mix2api.actors.budgets import TurnBudget
 from mix2api.actors.environment import QUEUE_LENGTH, Environment
+from mix2api.actors.logged_calls import by_id
 from mix2api.actors.request_facts import unseen_of
 from mix2api.actors.retirement import retire
 from mix2api.actors.run import Run, Unowned
@@ -26,6 +27,8 @@ from mix2api.sessions.snapshot import state_of
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import Detail, EndReason, Retirement, RunId, SessionId
+from mix2api.wire.responses_answer import named_by
+from mix2api.wire.turn import Turn
 
 
 class SessionMiss(Exception):
@@ -42,6 +45,18 @@ _MISSES: Final = {
     Reason.MOVED_ON: Retirement.BUSY,
 }
 """What the reasons for which a log cannot be gone on with mean to who wants it retired."""
+
+
+class RefusedTurn(Exception):
+    """The turn itself is refused, before it began.
+
+    Args:
+        ended: what its client is told.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.error_code)
+        self.ended = ended
 
 
 class SessionActor:
@@ -272,6 +287,23 @@ class SessionActor:
             raise SessionMiss(Reason.MOVED_ON)
         if self._env.clock.now_ms() - state.ended_ms > self._env.options.session_ttl_s * 1000:
             raise SessionMiss(Reason.EXPIRED)
+        if submission.turn.previous_response is not None:
+            self._check_previous(submission.turn, state)
+
+    def _check_previous(self, turn: Turn, state: SessionState) -> None:
+        """Whether the response that the turn goes on from is the session's last, and its results are of that session's calls.
+
+        Raises:
+            SessionMiss: another turn came in between.
+            RefusedTurn: a result of a call that the session did not make.
+        """
+        named = named_by(turn.previous_response or "")
+        if named is None or named[1] != state.extended_by:
+            raise SessionMiss(Reason.MOVED_ON)
+        called = {call.tool_call_id for call in state.calls}
+        for message in turn.messages:
+            if message.role == "tool" and by_id(message.tool_call_id or "", self._env.seal) not in called:
+                raise RefusedTurn(refusals.unknown_call())
 
     async def _retire(self) -> None:
         try:

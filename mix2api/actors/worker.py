@@ -13,7 +13,7 @@ from mix2api.actors import refusals
 from mix2api.actors.admission import Admission
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, Environment
 from mix2api.actors.run import Run, Unowned
-from mix2api.actors.session import SessionActor, SessionMiss
+from mix2api.actors.session import RefusedTurn, SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
@@ -208,6 +208,8 @@ class Worker:
             case SessionMiss():
                 self._redirect(actor, turn, fault.why)
                 return
+            case RefusedTurn():
+                turn.end(fault.ended)
             case Unowned():
                 if self._moves(actor, turn):
                     return
@@ -226,6 +228,10 @@ class Worker:
         """Gives a turn whose session cannot be continued to a fresh one: in the same shard, where its inbox entry is."""
         if why is Reason.SCHEMA_FALLBACK:
             self._env.on_schema_fallback(actor.session_id)
+        if turn.submission.turn.previous_response is not None:
+            turn.end(refusals.previous_gone())  # its history is the session's alone
+            self._ended_one(turn)
+            return
         turn.resolution_reason = why.value
         self._fresh(self._mint.session_id(shard_of(actor.session_id))).offer(turn)
 

@@ -25,7 +25,8 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.request_head import NotHttp
-from mix2api.edge.routes import CHAT_PATHS, quart_app
+from mix2api.edge.responses import RESPONSES, StoredResponses
+from mix2api.edge.routes import CHAT_PATHS, RESPONSE_PATHS, quart_app
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, InvalidRequest
 from mix2api.identity import Mint
@@ -77,12 +78,14 @@ class EdgeApp:
         self,
         parts: EdgeParts,
         chat: ChatEndpoint,
+        responses: ChatEndpoint,
         other: QuartTrio,
         refusals: Refusals,
         live: LiveDeliveries,
     ) -> None:
         options = parts.options
         self._chat = chat
+        self._responses = responses
         self._other = other
         self._refusals = refusals
         self.live = live
@@ -109,6 +112,9 @@ class EdgeApp:
             if request.method == "POST" and request.path in CHAT_PATHS:
                 request.route = CHAT_PATHS[request.path]
                 await self._chat.answer(request)
+            elif request.method == "POST" and request.path in RESPONSE_PATHS:
+                request.route = RESPONSE_PATHS[request.path]
+                await self._responses.answer(request)
             else:
                 await self._answer_by_quart(request)
         except Exception as fault:  # the edge's supervisor: a fault of ours is a 500, and told
@@ -206,22 +212,21 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     refusals = Refusals(options.models, parts.clock, parts.observer, expose_stack=options.expose_stack)
     authenticator = Authenticator(options, parts.seal)
     live = LiveDeliveries(options.keepalive_s, options.check_s)
-    chat = ChatEndpoint(
-        ChatParts(
-            options=options,
-            dispatch=parts.dispatch,
-            authenticator=authenticator,
-            continuing=parts.continuing,
-            bases=parts.bases,
-            mint=parts.mint,
-            clock=parts.clock,
-            live=live,
-            refusals=refusals,
-            store=parts.store,
-        )
+    chat_parts = ChatParts(
+        options=options,
+        dispatch=parts.dispatch,
+        authenticator=authenticator,
+        continuing=parts.continuing,
+        bases=parts.bases,
+        mint=parts.mint,
+        clock=parts.clock,
+        live=live,
+        refusals=refusals,
+        store=parts.store,
     )
+    chat, responses = ChatEndpoint(chat_parts), ChatEndpoint(chat_parts, RESPONSES)
     health = HealthEndpoints(options, parts.health)
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
-    metrics = MetricsEndpoint(options.metrics_token, parts.metrics)
-    app = quart_app(health, models, metrics, served_documents(), refusals)
-    return EdgeApp(parts, chat, app, refusals, live)
+    metrics, stored = MetricsEndpoint(options.metrics_token, parts.metrics), StoredResponses(authenticator)
+    other = quart_app(health, models, metrics, served_documents(), stored, refusals)
+    return EdgeApp(parts, chat, responses, other, refusals, live)

@@ -1,8 +1,11 @@
-"""`POST /v1/chat/completions`: from a request to a submitted turn, and from its replies to an answer."""
+"""`POST /v1/chat/completions`: from a request to a submitted turn, and from its replies to an answer.
+
+Other APIs in front of the same turns bring an `ApiForm` of their own (`mix2api.edge.responses`).
+"""
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 import trio
@@ -15,7 +18,15 @@ from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, Refusals
-from mix2api.edge.rendering import StreamRenderer, collect, error_of, finish_reason_of, receipt_of
+from mix2api.edge.rendering import (
+    Collecting,
+    Rendering,
+    StreamRenderer,
+    collect,
+    error_of,
+    finish_reason_of,
+    receipt_of,
+)
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.stopwatch import Stopwatch
 from mix2api.edge.unpacking import unpack_steps
@@ -36,7 +47,7 @@ from mix2api.wire.chat_request import chat_request_steps
 from mix2api.wire.error_answer import envelope
 from mix2api.wire.turn import AskedBase, Turn
 
-_BASE_HEADER: Final = b"x-upstream-base-url"
+BASE_HEADER: Final = b"x-upstream-base-url"
 _STREAM_HEADERS: Final = (
     ("content-type", "text/event-stream; charset=utf-8"),
     ("cache-control", "no-cache"),
@@ -61,7 +72,7 @@ class ChatParts:
 
 
 @frozen(kw_only=True)
-class _Run:
+class SubmittedRun:
     """One submitted turn on its way back."""
 
     request: EdgeRequest
@@ -103,11 +114,40 @@ class _Run:
         )
 
 
+class TurnReading(Protocol):
+    """Reads a body."""
+
+    def __call__(self, request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+        """The turn that it asks for, in steps.
+
+        Args:
+            request: for its headers; what the answer has to repeat of the body is left in `request.echo`.
+            body: unpacked.
+            keeps_given: the turn is to have the body's fields as they came.
+
+        Raises:
+            mix2api.errors.InvalidRequest: it asks for none.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class ApiForm:
+    """How an API is read and answered."""
+
+    turn_steps: TurnReading
+    renderer: Callable[[SubmittedRun, Callable[[Ended], None]], Rendering]
+    """Makes the frames of one stream; the callable is told of the ending."""
+    whole: Callable[[SubmittedRun], Collecting]
+    """Makes the one object of a whole answer."""
+
+
 class ChatEndpoint:
     """The endpoint. Raises the errors that are found before a turn is submitted; what comes after ends in an answer."""
 
-    def __init__(self, parts: ChatParts) -> None:
+    def __init__(self, parts: ChatParts, form: ApiForm | None = None) -> None:
         self._parts = parts
+        self._form = CHAT if form is None else form
         self._options = parts.options
         self._session_key = parts.options.session_key_header.lower().encode()
 
@@ -130,7 +170,7 @@ class ChatEndpoint:
         request.delivery = Delivery(replies, self._parts.live, watch)
         request.submitted_as = submission.run_id
         request.forget_headers()
-        run = _Run(
+        run = SubmittedRun(
             request=request,
             delivery=request.delivery,
             turn=submission.turn,
@@ -153,14 +193,15 @@ class ChatEndpoint:
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
         keeps_given = self._options.keeps_given
-        turn = request.turn = await in_turn(_turn_steps(body, given, keeps_given=keeps_given))
+        turn = request.turn = await in_turn(self._form.turn_steps(request, body, keeps_given=keeps_given))
         prepared = prepare(turn)
         if prepared.uses_tools:
             messages = with_named_calls(turn.messages)
             if messages is not turn.messages:
                 turn = request.turn = msgspec.structs.replace(turn, messages=messages)
                 prepared = prepare(turn)
-            await in_turn(tool_check_steps(turn))
+            if turn.previous_response is None:  # else its calls are the session's to know
+                await in_turn(tool_check_steps(turn))
         if turn.asked_base is not None:
             base = await parts.bases.chosen(turn.asked_base)
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
@@ -217,7 +258,7 @@ class ChatEndpoint:
         with self._parts.store.patience():
             await self._parts.continuing.put_back(at, session_id)
 
-    async def _stream(self, run: _Run) -> None:
+    async def _stream(self, run: SubmittedRun) -> None:
         held: list[Reply] = []
         early_s = self._options.early_headers_ms / 1000
         with trio.move_on_after(self._options.hold_headers_s + early_s) as patience:
@@ -226,13 +267,11 @@ class ChatEndpoint:
             await self._fail(run, held[0])
             return
         run.delivery.replies.headers_sent()
-        renderer = StreamRenderer(
-            run.frame(), run.request.request_id, on_ended=lambda ended: self._report_unaccepted(run, ended)
-        )
+        renderer = self._form.renderer(run, lambda ended: self._report_unaccepted(run, ended))
         run.request.line.begin(200, [*run.headers(), *_STREAM_HEADERS])
         await self._send_pieces(run, renderer, held)
 
-    async def _send_pieces(self, run: _Run, renderer: StreamRenderer, replies: list[Reply]) -> None:
+    async def _send_pieces(self, run: SubmittedRun, renderer: Rendering, replies: list[Reply]) -> None:
         """The body of a stream: one piece, and one write, for all replies that are pending at a time.
 
         Args:
@@ -261,7 +300,7 @@ class ChatEndpoint:
                 await line.send(piece, is_last=is_last)
         delivery.confirm(receipt_of(renderer.ended), renderer.ended.end_reason)
 
-    def _broken(self, run: _Run, renderer: StreamRenderer, fault: Exception) -> bytes:
+    def _broken(self, run: SubmittedRun, renderer: Rendering, fault: Exception) -> bytes:
         """Ends a stream whose frames could not be made."""
         told = EdgeFault.of(fault)
         self._parts.refusals.fault(told)
@@ -272,9 +311,9 @@ class ChatEndpoint:
             )
         )
 
-    async def _whole(self, run: _Run) -> None:
+    async def _whole(self, run: SubmittedRun) -> None:
         replies = await _first_output(run.delivery)
-        answer = WholeAnswer(run.frame())  # now, because a turn whose output has begun does not run again
+        answer = self._form.whole(run)  # now, because a turn whose output has begun does not run again
         while (ended := collect(answer, replies)) is None:
             replies = await run.delivery.take()
         if ended.end_reason not in SUCCESSES:
@@ -282,12 +321,12 @@ class ChatEndpoint:
             return
         await _send_whole(run, answer.finish(finish_reason_of(ended), ended.usage), ended, 200)
 
-    async def _fail(self, run: _Run, ended: Ended) -> None:
+    async def _fail(self, run: SubmittedRun, ended: Ended) -> None:
         self._report_unaccepted(run, ended)
         await run.request.give_session_back()  # before the answer: its client may ask again at once
         await _send_whole(run, envelope(error_of(ended)), ended, status_of_failure(ended))
 
-    def _report_unaccepted(self, run: _Run, ended: Ended) -> None:
+    def _report_unaccepted(self, run: SubmittedRun, ended: Ended) -> None:
         # Accepted runs are reported by the worker that ran them.
         if run.delivery.accepted is None:
             self._parts.refusals.unaccepted(run.request, run.submitted_as, ended)
@@ -308,7 +347,7 @@ def _shorten(patience: trio.CancelScope, limit_s: float) -> None:
     patience.deadline = min(patience.deadline, trio.current_time() + limit_s)
 
 
-async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None:
+async def _send_whole(run: SubmittedRun, body: bytes, ended: Ended, status: int) -> None:
     headers = [*run.headers(), JSON]
     if ended.retry_after_s is not None:
         headers.append(("retry-after", str(ended.retry_after_s)))
@@ -318,15 +357,28 @@ async def _send_whole(run: _Run, body: bytes, ended: Ended, status: int) -> None
     run.delivery.confirm(receipt_of(ended), ended.end_reason)
 
 
-def _turn_steps(body: bytes, given: dict[bytes, bytes], *, keeps_given: bool) -> Steps[Turn]:
+def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
-    persona, base = given.get(b"x-persona-id"), given.get(_BASE_HEADER)
+    given = request.given
+    persona, base = given.get(b"x-persona-id"), given.get(BASE_HEADER)
     return chat_request_steps(
         body,
         persona_id=persona.decode("latin1") if persona else None,
-        asked_base=AskedBase(base.decode("latin1"), _BASE_HEADER.decode()) if base else None,
+        asked_base=AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None,
         keeps_given=keeps_given,
     )
+
+
+def _renderer(run: SubmittedRun, on_ended: Callable[[Ended], None]) -> StreamRenderer:
+    return StreamRenderer(run.frame(), run.request.request_id, on_ended=on_ended)
+
+
+def _whole(run: SubmittedRun) -> WholeAnswer:
+    return WholeAnswer(run.frame())
+
+
+CHAT: Final = ApiForm(turn_steps=_turn_steps, renderer=_renderer, whole=_whole)
+"""How Chat Completions are read and answered."""
 
 
 def _check_media_type(given: dict[bytes, bytes]) -> None:

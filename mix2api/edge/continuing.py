@@ -12,7 +12,7 @@ from typing import Final, assert_never
 import msgspec
 from attrs import frozen
 
-from mix2api.errors import StoreUnavailable
+from mix2api.errors import PreviousResponseNotFound, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.canonical import instructions_form, tools_form
@@ -33,6 +33,7 @@ from mix2api.sessions.resolution import (
 )
 from mix2api.stepping import in_turn
 from mix2api.vocabulary import Digest, SessionId, Shard
+from mix2api.wire.responses_answer import named_by
 from mix2api.wire.turn import ChosenBase, Turn
 
 _SESSION_HEADER: Final = b"x-session-id"
@@ -116,11 +117,18 @@ class Continuing:
         """
         turn = prepared.turn
         isolation = self._kept_apart(isolation, headers, turn.base)
+        if turn.previous_response is not None:
+            session_id = self._left_by(turn.previous_response)
+            lineage = await self._lineage(prepared, isolation)
+            return Found(
+                session_id=session_id,
+                reason=Reason.PREVIOUS_RESPONSE,
+                lineage=lineage,
+                isolation=isolation,
+            )
         if self._stateless:
             return Found(reason=Reason.STATELESS, isolation=isolation)
-        realm = self._realm(prepared, isolation)
-        history = turn.messages[prepared.leading :]
-        lineage = await in_turn(lineage_steps(history, realm, self._digester))
+        lineage = await self._lineage(prepared, isolation)
         planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
         made = partial(Found, lineage=lineage, isolation=isolation)
         if isinstance(planned, MakeFresh):
@@ -134,6 +142,26 @@ class Continuing:
             self._on_schema_fallback()
             return made(reason=Reason.SCHEMA_FALLBACK, bind=name_of(planned))
         raise StoreUnavailable
+
+    async def _lineage(self, prepared: PreparedTurn, isolation: Digest) -> Lineage:
+        realm = self._realm(prepared, isolation)
+        history = prepared.turn.messages[prepared.leading :]
+        return await in_turn(lineage_steps(history, realm, self._digester))
+
+    def _left_by(self, response_id: str) -> SessionId:
+        """The session that a response left.
+
+        Raises:
+            PreviousResponseNotFound: it is none of ours, or the upstream keeps no session.
+        """
+        named = None if self._stateless else named_by(response_id)
+        session_id = None if named is None else self._mint.issued(named[0])
+        if session_id is None:
+            raise PreviousResponseNotFound(
+                "The previous response is not known here: send the whole history as `input`.",
+                param="previous_response_id",
+            )
+        return session_id
 
     async def _look_up(self, planned: TakeWaiting | ContinueNamed, made: Callable[..., Found]) -> Found:
         match planned:

@@ -1,12 +1,13 @@
 """Replies of a run to OpenAI's bytes: which reply becomes which chunk, and which receipt an ending earns."""
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from mix2api.errors import ErrorBody
+from mix2api.events.kinds import Usage
 from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import SUCCESSES, FinishReason, Receipt, RequestId
-from mix2api.wire.chat_answer import AnswerFrame, ChunkWriter, WholeAnswer
+from mix2api.wire.chat_answer import AnswerFrame, ChunkWriter
 from mix2api.wire.error_answer import stream_error
 from mix2api.wire.passed_on import PassedOn
 
@@ -26,6 +27,44 @@ def receipt_of(ended: Ended) -> Receipt:
     if not ended.acked:
         return Receipt.END_UNACKED
     return Receipt.WRITTEN if ended.end_reason in SUCCESSES else Receipt.ERROR_WRITTEN
+
+
+class Rendering(Protocol):
+    """Makes the bytes of one stream. `ended` is None until the ending has been rendered."""
+
+    ended: Ended | None
+
+    def render(self, replies: list[Reply]) -> bytes:
+        """What these replies say, as one piece; empty if they say nothing to the client."""
+        ...
+
+    def ending(self, ended: Ended) -> bytes:
+        """Finish or failure, and all that ends the stream."""
+        ...
+
+
+class Collecting(Protocol):
+    """Collects the pieces that a stream would carry."""
+
+    def text(self, text: str) -> None:
+        """A piece of the answer."""
+        ...
+
+    def reasoning(self, text: str) -> None:
+        """A piece of reasoning."""
+        ...
+
+    def tool_call(self, index: int, arguments: str, call_id: str | None, name: str | None) -> None:
+        """A piece of a tool call; `call_id` and `name` come with the first piece of each index."""
+        ...
+
+    def passed_on(self, fields: PassedOn) -> None:
+        """Fields of the upstream's own."""
+        ...
+
+    def finish(self, reason: FinishReason, usage: Usage | None) -> bytes:
+        """The one object."""
+        ...
 
 
 class StreamRenderer:
@@ -92,7 +131,7 @@ class StreamRenderer:
         return self._writer.failure(error, ended.usage)
 
 
-def collect(answer: WholeAnswer, replies: list[Reply]) -> Ended | None:
+def collect(answer: Collecting, replies: list[Reply]) -> Ended | None:
     """Adds replies to a whole answer; gives the ending once it is there."""
     for reply in replies:
         match reply:

@@ -66,6 +66,7 @@ class EdgeRequest:
         "_client",
         "body",
         "delivery",
+        "echo",
         "give_back",
         "head",
         "line",
@@ -94,6 +95,8 @@ class EdgeRequest:
         """Which of our routes it takes; None where there is none for its path and method."""
         self.turn: Turn | None = None
         """Set once the body was understood."""
+        self.echo: object = None
+        """What the answer repeats of the body, for an API whose answers do."""
         self.delivery: Delivery | None = None
         """Set once the turn was handed to the worker."""
         self.submitted_as: RunId | None = None

@@ -17,6 +17,7 @@ from mix2api.edge.metrics import MetricsEndpoint
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.refusals import Refusals
 from mix2api.edge.request import EdgeRequest
+from mix2api.edge.responses import StoredResponses
 from mix2api.errors import ClientVisibleError, MethodNotAllowed, NotFound
 from mix2api.wire.error_answer import envelope
 
@@ -28,6 +29,9 @@ _PREFIXES: Final = ("/v1", "", "/v1/v1")
 _CHATS: Final = tuple(f"{prefix}/chat/completions" for prefix in _PREFIXES)
 CHAT_PATHS: Final = {"/": "/", "//": "/"} | {path + end: path for path in _CHATS for end in ("", "/")}
 """Path -> the route that it is, for POST."""
+_RESPONSES: Final = tuple(f"{prefix}/responses" for prefix in _PREFIXES)
+RESPONSE_PATHS: Final = {path + end: path for path in _RESPONSES for end in ("", "/")}
+"""The same for the Responses API."""
 View = Callable[..., Awaitable[Response]]
 
 
@@ -36,17 +40,19 @@ def quart_app(
     models: ModelEndpoints,
     metrics: MetricsEndpoint,
     documents: Mapping[str, Document],
+    stored: StoredResponses,
     refusals: Refusals,
 ) -> QuartTrio:
     """The application.
 
-    It also knows the paths of chat, whose POST requests it is not given: other methods there get 405.
+    It also knows the paths of chat and responses, whose POST requests it is not given: other methods there get 405.
     """
     app = QuartTrio("mix2api.edge", static_folder=None)
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     documented = {path: _showing(each) for path, each in documents.items()}
     _add_views(app, {**_views(health, models, metrics), **documented})
-    for path in (*_CHATS, "/"):
+    _add_responses(app, stored)
+    for path in (*_CHATS, *_RESPONSES, "/"):
         app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
     _add_error_handlers(app, refusals)
     return app
@@ -92,6 +98,24 @@ def _views(health: HealthEndpoints, models: ModelEndpoints, metrics: MetricsEndp
         "/health/ready": ready,
         "/metrics": measured,
     }
+
+
+def _add_responses(app: QuartTrio, stored: StoredResponses) -> None:
+    async def missing(**_: str) -> Response:
+        stored.missing(_asked())
+
+    for base in _RESPONSES:
+        for path, method in (
+            (f"{base}/<response_id>", "GET"),
+            (f"{base}/<response_id>", "DELETE"),
+            (f"{base}/<response_id>/input_items", "GET"),
+            (f"{base}/<response_id>/cancel", "POST"),
+            (f"{base}/compact", "POST"),
+            (f"{base}/input_tokens", "POST"),
+        ):
+            app.add_url_rule(
+                path, f"{method} {path}", missing, methods=[method], provide_automatic_options=False
+            )
 
 
 def _add_error_handlers(app: QuartTrio, refusals: Refusals) -> None:

@@ -24,6 +24,7 @@ from mix2api.openapi.operations import (
 )
 from mix2api.openapi.recorded import Recorded
 from mix2api.openapi.request_schemas import REF, request_schemas
+from mix2api.openapi.responses_schemas import RESPONSES_SCHEMAS
 
 Json = dict[str, Any]
 
@@ -52,13 +53,13 @@ def openapi_document(recorded: Mapping[str, Recorded]) -> Json:
         "info": {
             "title": "mix2api",
             "version": __version__,
-            "description": "OpenAI Chat Completions in front of a session-based model site.",
+            "description": "OpenAI's Chat Completions and Responses in front of model sites.",
             "license": {"name": "MIT"},
         },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": {**request_schemas(), **ANSWER_SCHEMAS},
+            "schemas": {**request_schemas(), **ANSWER_SCHEMAS, **RESPONSES_SCHEMAS},
             "securitySchemes": _KEY_SCHEMES,
         },
     }

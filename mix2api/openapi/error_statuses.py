@@ -16,6 +16,7 @@ from mix2api.errors import (
     BodyTooLarge,
     ClientVisibleError,
     InvalidRequest,
+    PreviousResponseNotFound,
     RequestTimeout,
     StoreUnavailable,
     UnsupportedMediaType,
@@ -31,6 +32,7 @@ _BY_DETAIL: Final = frozenset({EndReason.UPSTREAM_ERROR, EndReason.OVERLOADED})
 """Reasons whose status or code depends on the detail."""
 _BEFORE_A_RUN: Final[tuple[type[ClientVisibleError], ...]] = (
     InvalidRequest,
+    PreviousResponseNotFound,
     AuthenticationFailed,
     RequestTimeout,
     BodyTooLarge,

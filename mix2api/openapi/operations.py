@@ -126,6 +126,56 @@ def _chat(path: str, operation_id: str, summary: str, *aliases: str) -> Operatio
     )
 
 
+def _of_responses(path: str) -> tuple[str, ...]:
+    """The same route below base URLs without `/v1`, or with it twice."""
+    return path, f"/v1/v1{path}"
+
+
+def _not_stored(path: str, method: str, operation_id: str, summary: str) -> Operation:
+    is_one = "{response_id}" in path
+    return Operation(
+        path=f"/v1{path}",
+        method=method,
+        operation_id=operation_id,
+        summary=summary,
+        text="Responses are not stored: always 404 `response_not_stored`.",
+        needs_key=True,
+        aliases=_of_responses(path),
+        parameters=(Parameter(name="response_id", place="path", meaning="A response's id."),)
+        if is_one
+        else (),
+        failures=(404,),
+    )
+
+
+_RESPONSE_ANSWER: Final = Answer(
+    meaning="The response. With `stream` it comes as the API's events, then `data: [DONE]`. A stream that fails ends "
+    "with `response.failed`.",
+    media={JSON: "Response", EVENTS: "ResponseEvent"},
+    headers={**RUN_HEADERS, **CACHING_HEADERS},
+)
+_ONE_RESPONSE: Final = "/responses/{response_id}"
+_RESPONSES: Final = (
+    Operation(
+        path="/v1/responses",
+        method="post",
+        operation_id="createResponse",
+        summary="Answer a conversation, in the Responses API's form",
+        text="Fields that are not listed are ignored.",
+        needs_key=True,
+        aliases=_of_responses("/responses"),
+        parameters=_CHAT_PARAMETERS,
+        request="ResponsesRequest",
+        answers={200: _RESPONSE_ANSWER},
+    ),
+    _not_stored(_ONE_RESPONSE, "get", "getResponse", "Show a response"),
+    _not_stored(_ONE_RESPONSE, "delete", "deleteResponse", "Delete a response"),
+    _not_stored(f"{_ONE_RESPONSE}/input_items", "get", "listInputItems", "List a response's input"),
+    _not_stored(f"{_ONE_RESPONSE}/cancel", "post", "cancelResponse", "Cancel a response"),
+    _not_stored("/responses/compact", "post", "compactResponse", "Compact a conversation"),
+    _not_stored("/responses/input_tokens", "post", "countInputTokens", "Count a request's tokens"),
+)
+
 OPERATIONS: Final = (
     _chat(
         CHAT_PATH,
@@ -135,6 +185,7 @@ OPERATIONS: Final = (
         "/v1/v1/chat/completions",
     ),
     _chat("/", "createChatCompletionAtRoot", "The same as POST /v1/chat/completions"),
+    *_RESPONSES,
     Operation(
         path="/v1/models",
         method="get",

@@ -99,6 +99,7 @@ def _ended(state: SessionState, end: End, stage: Stage) -> SessionState:
         run=None,
         turns=state.turns + 1,
         ended=(*state.ended, end.run_id)[-REMEMBERED_RUNS:],
+        extended_by=end.run_id if end.context is Context.EXTENDED else state.extended_by,
         last_end=end.end_reason,
         ended_ms=(0 if state.run is None else state.run.began_ms) + end.total_ms,
         context=end.context,

@@ -41,6 +41,8 @@ class Reason(StrEnum):
     """It no longer waits where the index said."""
     SCHEMA_FALLBACK = "schema_fallback"
     UPSTREAM_LOST = "upstream_lost"
+    PREVIOUS_RESPONSE = "previous_response"
+    """The request named the response that it goes on from."""
     STATELESS = "stateless"
     """The upstream keeps no conversation: every request is put whole."""
     WORKER_LOST = "worker_lost"

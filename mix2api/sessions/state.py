@@ -100,6 +100,8 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Runs that ended."""
     ended: tuple[RunId, ...] = ()
     """The last of them, newest last."""
+    extended_by: RunId | None = None
+    """The last of them whose turn the site keeps: what a response's id must name for the session to go on from it."""
     last_end: EndReason | None = None
     ended_ms: int = 0
     """Of the last end, Unix milliseconds."""

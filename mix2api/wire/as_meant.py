@@ -6,7 +6,7 @@ nothing. What is not certain is left for the decoder to refuse.
 
 from typing import Any, Final
 
-_WHOLE: Final = ("max_completion_tokens", "max_tokens", "seed", "n", "top_logprobs")
+_WHOLE: Final = ("max_output_tokens", "max_completion_tokens", "max_tokens", "seed", "n", "top_logprobs")
 """Fields that hold whole numbers."""
 _OPTIONAL_OF_CALLS: Final = ("type", "function", "custom")
 _OTHER_SHAPES: Final = {

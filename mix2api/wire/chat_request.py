@@ -366,12 +366,15 @@ def _check_nesting(asked: _Body) -> None:
         ("function_call", [asked.function_call]),
         ("response_format", [asked.response_format]),
     ):
-        if any(values) and _deeper_than(MAX_NESTING, values):
+        if any(values) and deeper_than(MAX_NESTING, values):
             raise _too_deep(param)
 
 
-def _deeper_than(levels: int, values: list[Any]) -> bool:
-    """Level by level, not recursively: the point is that no stack can overflow."""
+def deeper_than(levels: int, values: list[Any]) -> bool:
+    """Whether any of the values is nested deeper.
+
+    Level by level, not recursively: the point is that no stack can overflow.
+    """
     level: list[Any] = [value for value in values if isinstance(value, (dict, list))]
     for _ in range(levels):
         if not level:

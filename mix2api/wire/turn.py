@@ -89,6 +89,8 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     persona_id: str | None = None
     session: str | None = None
     """The body's word for its session (`session_id`, else `metadata.session_id`): a name, one of our ids, or `new`."""
+    previous_response: str | None = None
+    """The Responses API's word for the session: the id of the response that this turn goes on from (ADR 50)."""
     asked_base: AskedBase | None = None
     """Until the edge has checked it."""
     base: ChosenBase | None = None

@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-MODELS = {"mix/qwen-3-235b-instruct": {"chat-reasoning-summary"}, "deepseek-r1": set[str]()}
-"""A model's name -> the tests that the tool skips for it: by its name it takes a model for one that does not reason."""
+TRIALS = (
+    ("openai-chat", "mix/qwen-3-235b-instruct", {"chat-reasoning-summary"}),
+    ("openai-chat", "deepseek-r1", set[str]()),
+    ("open-responses", "gpt-5-demo", set[str]()),
+)
+"""Format, model, and the tests that the tool skips: by its name it takes a model for one that does not reason."""
 _URL = re.compile(r"http://127\.0\.0\.1:\d+/v1")
 
 
@@ -41,9 +45,9 @@ def _base_url(process: "subprocess.Popen[str]") -> str:
     raise SystemExit("the demo did not start")
 
 
-def report_of(tool: str, url: str, model: str) -> dict[str, Any]:
+def report_of(tool: str, url: str, form: str, model: str) -> dict[str, Any]:
     """What the tool found."""
-    asked = [tool, "--format", "openai-chat", "-u", url, "-k", "demo-key", "-m", model, "--json"]
+    asked = [tool, "--format", form, "-u", url, "-k", "demo-key", "-m", model, "--json"]
     told = subprocess.run(asked, check=False, capture_output=True, text=True)
     report: dict[str, Any] = json.loads(told.stdout)
     return report
@@ -63,15 +67,15 @@ def wrong_in(report: dict[str, Any], skipped: set[str]) -> list[str]:
 
 
 def main() -> int:
-    """Both models, one after another."""
+    """All trials, one after another."""
     failures = 0
     with demo() as url:
-        for model, skipped in MODELS.items():
-            report = report_of(sys.argv[1], url, model)
+        for form, model, skipped in TRIALS:
+            report = report_of(sys.argv[1], url, form, model)
             wrong = wrong_in(report, skipped)
             failures += len(wrong)
             print(  # noqa: T201 - its report
-                f"{model}: {len(report['results']) - len(wrong)} of {len(report['results'])}",
+                f"{form} {model}: {len(report['results']) - len(wrong)} of {len(report['results'])}",
                 *wrong,
                 sep="\n  ",
             )

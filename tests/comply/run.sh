@@ -1,6 +1,6 @@
 #!/bin/sh
 # Answers by the specification: llm-comply (PyPI) against `mix2api demo`. `make comply` calls it. Every test must pass, without
-# a warning; the name `deepseek-r1` switches the test of reasoning on, which is skipped for other names.
+# a warning; the names `deepseek-r1` and `gpt-5-demo` switch the test of reasoning on, which is skipped for other names.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

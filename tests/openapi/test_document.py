@@ -24,7 +24,7 @@ from mix2api.wire.request_fields import EXTENSION_FIELDS, REQUEST_FIELDS
 _ROOT = Path(__file__).parents[2]
 EXAMPLES = recorded_examples()
 DOCUMENT = openapi_document(EXAMPLES)
-_OTHER_ROUTES = {"model_not_found", "not_found", "method_not_allowed"}
+_OTHER_ROUTES = {"model_not_found", "not_found", "method_not_allowed", "response_not_stored"}
 """Codes that no chat request gets."""
 
 
@@ -55,7 +55,10 @@ async def test_every_route_of_the_edge_stands_in_the_document_and_no_other() -> 
         for operation in OPERATIONS
         for path in (operation.path, *operation.aliases)
     }
-    assert {(path.replace("<path:model_id>", "{model}"), method) for path, method in rules} == told
+    assert {
+        (path.replace("<path:model_id>", "{model}").replace("<response_id>", "{response_id}"), method)
+        for path, method in rules
+    } == told
 
 
 def test_the_fields_of_a_request_are_those_of_the_table() -> None:

@@ -1,0 +1,127 @@
+"""`/v1/responses`: the Responses API in front of the same turns as Chat Completions (ADR 50).
+
+Here is what differs from chat: how a body is read, and in which events or object the replies of a run leave.
+"""
+
+from collections.abc import Callable
+from typing import Final, NoReturn, assert_never
+
+from mix2api.edge.auth import Authenticator
+from mix2api.edge.chat import BASE_HEADER, ApiForm, SubmittedRun
+from mix2api.edge.rendering import error_of, finish_reason_of
+from mix2api.edge.request import EdgeRequest
+from mix2api.errors import NotFound
+from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
+from mix2api.steps import Steps
+from mix2api.vocabulary import SUCCESSES, SessionId
+from mix2api.wire.passed_on import PassedOn
+from mix2api.wire.responses_answer import ResponseFrame, WholeResponse, response_id
+from mix2api.wire.responses_request import NO_ECHO, Echo, responses_request_steps
+from mix2api.wire.responses_stream import ResponseWriter
+from mix2api.wire.turn import AskedBase, Turn
+
+
+class ResponseRenderer:
+    """Makes the events of one stream. `ended` is None until the ending has been rendered."""
+
+    def __init__(self, run: SubmittedRun, on_ended: Callable[[Ended], None]) -> None:
+        self._run = run
+        self._on_ended = on_ended
+        self._writer: ResponseWriter | None = None
+        """Made with the first event: only then it is known which run answers."""
+        self.ended: Ended | None = None
+
+    def render(self, replies: list[Reply]) -> bytes:
+        """All events of these replies, as one piece; empty if they say nothing to the client."""
+        frames: list[bytes] = []
+        for reply in replies:
+            match reply:
+                case Accepted() | PassedOn():
+                    continue  # fields of Chat Completions have no place here
+                case Ended():
+                    frames.append(self.ending(reply))
+                case _:
+                    frames.append(self._said(reply))
+        return b"".join(frames)
+
+    def ending(self, ended: Ended) -> bytes:
+        """Completion or failure, with `[DONE]`."""
+        self.ended = ended
+        self._on_ended(ended)
+        opening, writer = self._begun()
+        if ended.end_reason in SUCCESSES:
+            return opening + writer.finish(finish_reason_of(ended), ended.usage)
+        request_id = self._run.request.request_id
+        return opening + writer.failure(error_of(ended), ended.end_reason, request_id, ended.usage)
+
+    def _said(self, reply: TextDelta | ReasoningDelta | ToolCallDelta) -> bytes:
+        opening, writer = self._begun()
+        match reply:
+            case TextDelta():
+                return opening + writer.text(reply.text)
+            case ReasoningDelta():
+                return opening + writer.reasoning(reply.text)
+            case ToolCallDelta():
+                return opening + writer.tool_call(reply.index, reply.arguments, reply.call_id, reply.name)
+            case _:
+                assert_never(reply)
+
+    def _begun(self) -> tuple[bytes, ResponseWriter]:
+        if self._writer is not None:
+            return b"", self._writer
+        self._writer = ResponseWriter(_frame(self._run))
+        return self._writer.opening(), self._writer
+
+
+def _frame(run: SubmittedRun) -> ResponseFrame:
+    accepted = run.delivery.accepted
+    session_id = SessionId(accepted.session_id if accepted is not None else "")
+    echo = run.request.echo
+    return ResponseFrame(
+        response_id=response_id(session_id, run.run_id),
+        run_id=run.run_id,
+        created_s=run.created_s,
+        model=run.turn.model,
+        echo=echo if isinstance(echo, Echo) else NO_ECHO,
+    )
+
+
+def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+    """The turn; what headers say wins over the body. A passed-through upstream is asked in its own API, so nothing is kept."""
+    del keeps_given
+    given = request.given
+    persona, base = given.get(b"x-persona-id"), given.get(BASE_HEADER)
+    turn, request.echo = yield from responses_request_steps(
+        body,
+        persona_id=persona.decode("latin1") if persona else None,
+        asked_base=AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None,
+    )
+    return turn
+
+
+def _whole(run: SubmittedRun) -> WholeResponse:
+    return WholeResponse(_frame(run))
+
+
+RESPONSES: Final = ApiForm(turn_steps=_turn_steps, renderer=ResponseRenderer, whole=_whole)
+"""How this API is read and answered."""
+
+
+class StoredResponses:
+    """What is asked of responses that are over: none is stored, and that is said."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    def missing(self, request: EdgeRequest) -> NoReturn:
+        """For every route of a single response.
+
+        Raises:
+            NotFound: always, after the caller was recognised.
+        """
+        self._authenticator.caller(request.given)
+        raise NotFound(
+            "Responses are not stored here: the answer said `store: false`. Send the history as `input`, or name the "
+            "session by `previous_response_id`.",
+            code="response_not_stored",
+        )
