@@ -4,6 +4,7 @@ Handlers are given the request and raise `ClientVisibleError`s. Chat requests do
 its request and response objects cost more than all that is done to the request here (ADR 22).
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from attrs import field, frozen
@@ -14,6 +15,7 @@ from mix2api.edge.answers import JSON, error_headers
 from mix2api.edge.asgi import answer_of
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import ChatEndpoint, ChatParts
+from mix2api.edge.compaction import compaction_form, opener
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
@@ -25,8 +27,8 @@ from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.request_head import NotHttp
-from mix2api.edge.responses import RESPONSES, StoredResponses
-from mix2api.edge.routes import CHAT_PATHS, RESPONSE_PATHS, quart_app
+from mix2api.edge.responses import StoredResponses, responses_form
+from mix2api.edge.routes import CHAT_PATHS, COMPACT_PATHS, RESPONSE_PATHS, quart_app
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, InvalidRequest
 from mix2api.identity import Mint
@@ -68,7 +70,7 @@ class EdgeApp:
 
     Args:
         parts: what it is built from.
-        chat: answers chat requests.
+        endpoints: path -> the route that it is, and who answers its POST requests.
         other: answers all others.
         refusals: told of requests that end here.
         live: all answers under way.
@@ -77,15 +79,13 @@ class EdgeApp:
     def __init__(
         self,
         parts: EdgeParts,
-        chat: ChatEndpoint,
-        responses: ChatEndpoint,
+        endpoints: Mapping[str, tuple[str, ChatEndpoint]],
         other: QuartTrio,
         refusals: Refusals,
         live: LiveDeliveries,
     ) -> None:
         options = parts.options
-        self._chat = chat
-        self._responses = responses
+        self._endpoints = endpoints
         self._other = other
         self._refusals = refusals
         self.live = live
@@ -109,12 +109,9 @@ class EdgeApp:
             return
         try:
             _check_headers(request, self._once)
-            if request.method == "POST" and request.path in CHAT_PATHS:
-                request.route = CHAT_PATHS[request.path]
-                await self._chat.answer(request)
-            elif request.method == "POST" and request.path in RESPONSE_PATHS:
-                request.route = RESPONSE_PATHS[request.path]
-                await self._responses.answer(request)
+            if request.method == "POST" and request.path in self._endpoints:
+                request.route, endpoint = self._endpoints[request.path]
+                await endpoint.answer(request)
             else:
                 await self._answer_by_quart(request)
         except Exception as fault:  # the edge's supervisor: a fault of ours is a 500, and told
@@ -224,9 +221,14 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         refusals=refusals,
         store=parts.store,
     )
-    chat, responses = ChatEndpoint(chat_parts), ChatEndpoint(chat_parts, RESPONSES)
+    apis = (
+        (CHAT_PATHS, ChatEndpoint(chat_parts)),
+        (RESPONSE_PATHS, ChatEndpoint(chat_parts, responses_form(opener(parts.seal)))),
+        (COMPACT_PATHS, ChatEndpoint(chat_parts, compaction_form(parts.seal))),
+    )
+    endpoints = {path: (route, endpoint) for paths, endpoint in apis for path, route in paths.items()}
     health = HealthEndpoints(options, parts.health)
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
     metrics, stored = MetricsEndpoint(options.metrics_token, parts.metrics), StoredResponses(authenticator)
     other = quart_app(health, models, metrics, served_documents(), stored, refusals)
-    return EdgeApp(parts, chat, responses, other, refusals, live)
+    return EdgeApp(parts, endpoints, other, refusals, live)

@@ -4,7 +4,7 @@ Here is what differs from chat: how a body is read, and in which events or objec
 """
 
 from collections.abc import Callable
-from typing import Final, NoReturn, assert_never
+from typing import NoReturn, assert_never
 
 from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import BASE_HEADER, ApiForm, SubmittedRun
@@ -69,11 +69,12 @@ class ResponseRenderer:
     def _begun(self) -> tuple[bytes, ResponseWriter]:
         if self._writer is not None:
             return b"", self._writer
-        self._writer = ResponseWriter(_frame(self._run))
+        self._writer = ResponseWriter(frame_of(self._run))
         return self._writer.opening(), self._writer
 
 
-def _frame(run: SubmittedRun) -> ResponseFrame:
+def frame_of(run: SubmittedRun) -> ResponseFrame:
+    """What is the same from the first word of its answer to the last."""
     accepted = run.delivery.accepted
     session_id = SessionId(accepted.session_id if accepted is not None else "")
     echo = run.request.echo
@@ -86,25 +87,41 @@ def _frame(run: SubmittedRun) -> ResponseFrame:
     )
 
 
-def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
-    """The turn; what headers say wins over the body. A passed-through upstream is asked in its own API, so nothing is kept."""
-    del keeps_given
+def read_turn(request: EdgeRequest, body: bytes, opened: Callable[[str], str | None]) -> Steps[Turn]:
+    """The turn that a body asks for; what headers say wins over the body. What its answer repeats is left in `request.echo`.
+
+    Args:
+        request: for its headers.
+        body: unpacked.
+        opened: reads a summary that this deployment has made.
+    """
     given = request.given
     persona, base = given.get(b"x-persona-id"), given.get(BASE_HEADER)
     turn, request.echo = yield from responses_request_steps(
         body,
+        opened,
         persona_id=persona.decode("latin1") if persona else None,
         asked_base=AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None,
     )
     return turn
 
 
+def responses_form(opened: Callable[[str], str | None]) -> ApiForm:
+    """How this API is read and answered.
+
+    Args:
+        opened: as for `read_turn`.
+    """
+
+    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+        del keeps_given  # a passed-through upstream is asked in its own API: there is nothing to keep
+        return read_turn(request, body, opened)
+
+    return ApiForm(turn_steps=turn_steps, renderer=ResponseRenderer, whole=_whole)
+
+
 def _whole(run: SubmittedRun) -> WholeResponse:
-    return WholeResponse(_frame(run))
-
-
-RESPONSES: Final = ApiForm(turn_steps=_turn_steps, renderer=ResponseRenderer, whole=_whole)
-"""How this API is read and answered."""
+    return WholeResponse(frame_of(run))
 
 
 class StoredResponses:

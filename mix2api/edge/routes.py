@@ -32,6 +32,9 @@ CHAT_PATHS: Final = {"/": "/", "//": "/"} | {path + end: path for path in _CHATS
 _RESPONSES: Final = tuple(f"{prefix}/responses" for prefix in _PREFIXES)
 RESPONSE_PATHS: Final = {path + end: path for path in _RESPONSES for end in ("", "/")}
 """The same for the Responses API."""
+_COMPACTIONS: Final = tuple(f"{path}/compact" for path in _RESPONSES)
+COMPACT_PATHS: Final = {path + end: path for path in _COMPACTIONS for end in ("", "/")}
+"""The same for its summaries."""
 View = Callable[..., Awaitable[Response]]
 
 
@@ -52,7 +55,7 @@ def quart_app(
     documented = {path: _showing(each) for path, each in documents.items()}
     _add_views(app, {**_views(health, models, metrics), **documented})
     _add_responses(app, stored)
-    for path in (*_CHATS, *_RESPONSES, "/"):
+    for path in (*_CHATS, *_RESPONSES, *_COMPACTIONS, "/"):
         app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
     _add_error_handlers(app, refusals)
     return app
@@ -110,7 +113,6 @@ def _add_responses(app: QuartTrio, stored: StoredResponses) -> None:
             (f"{base}/<response_id>", "DELETE"),
             (f"{base}/<response_id>/input_items", "GET"),
             (f"{base}/<response_id>/cancel", "POST"),
-            (f"{base}/compact", "POST"),
             (f"{base}/input_tokens", "POST"),
         ):
             app.add_url_rule(

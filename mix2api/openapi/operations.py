@@ -168,11 +168,23 @@ _RESPONSES: Final = (
         request="ResponsesRequest",
         answers={200: _RESPONSE_ANSWER},
     ),
+    Operation(
+        path="/v1/responses/compact",
+        method="post",
+        operation_id="compactResponse",
+        summary="Sum up a conversation in an item that stands for it",
+        needs_key=True,
+        aliases=_of_responses("/responses/compact"),
+        parameters=_CHAT_PARAMETERS,
+        request="ResponsesRequest",
+        answers={
+            200: Answer(meaning="The summary, sealed.", media={JSON: "Compaction"}, headers=RUN_HEADERS)
+        },
+    ),
     _not_stored(_ONE_RESPONSE, "get", "getResponse", "Show a response"),
     _not_stored(_ONE_RESPONSE, "delete", "deleteResponse", "Delete a response"),
     _not_stored(f"{_ONE_RESPONSE}/input_items", "get", "listInputItems", "List a response's input"),
     _not_stored(f"{_ONE_RESPONSE}/cancel", "post", "cancelResponse", "Cancel a response"),
-    _not_stored("/responses/compact", "post", "compactResponse", "Compact a conversation"),
     _not_stored("/responses/input_tokens", "post", "countInputTokens", "Count a request's tokens"),
 )
 

@@ -64,7 +64,23 @@ _EVENT: Final[Schema] = {
     "properties": {"type": {"type": "string"}, "sequence_number": {"type": "integer", "minimum": 0}},
 }
 
+_COMPACTION: Final[Schema] = {
+    "type": "object",
+    "required": ["id", "object", "created_at", "output", "usage"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"type": "string", "enum": ["response.compaction"]},
+        "created_at": {"type": "integer"},
+        "output": {
+            "type": "array",
+            "items": {"type": "object", "required": ["id", "type", "encrypted_content"]},
+        },
+        "usage": {"type": "object"},
+    },
+}
+
 RESPONSES_SCHEMAS: Final[dict[str, Schema]] = {
+    "Compaction": _COMPACTION,
     "Response": _RESPONSE,
     "ResponseEvent": _EVENT,
     "ResponsesRequest": _REQUEST,

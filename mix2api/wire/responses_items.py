@@ -5,6 +5,7 @@ Thoughts in a history go nowhere (ADR 30). What only its maker can serve (items 
 Source: OpenAI API reference, "Create a model response", `input`.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -15,8 +16,9 @@ from mix2api.wire.tool_fields import wrong_value
 from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Role
 
 _Object = dict[str, Any]
-_THOUGHTS: Final = frozenset({"reasoning", "compaction"})
-"""Items that a model's own server reads: another one can do nothing with them."""
+Opened = Callable[[str], str | None]
+"""Gives the summary in a compaction's `encrypted_content`; None where another server made it."""
+_SUMMARY: Final = "Summary of the conversation so far:\n\n"
 _TEXTS: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 
@@ -30,10 +32,19 @@ class Item(Struct, kw_only=True):
     name: str = ""
     arguments: str = ""
     output: str | list[_Object] = ""
+    encrypted_content: str = ""
 
 
-def messages_of(items: list[Item]) -> list[Message]:
+def no_summary(_: str) -> None:
+    """Of a server that makes none."""
+
+
+def messages_of(items: list[Item], opened: Opened = no_summary) -> list[Message]:
     """The messages, in order.
+
+    Args:
+        items: as they came.
+        opened: reads the summaries in compactions.
 
     Raises:
         InvalidRequest: an item that cannot be served here; `param` is its path.
@@ -48,13 +59,22 @@ def messages_of(items: list[Item]) -> list[Message]:
                 _add_call(messages, _call(item, path))
             case "function_call_output":
                 messages.append(_output(item, path))
-            case kind if kind in _THOUGHTS:
+            case "reasoning":
                 continue
+            case "compaction" | "compaction_summary":
+                messages.append(_summary(item, path, opened))
             case "item_reference":
                 raise _refused(path, "responses are not stored here: send the item itself")
             case _:
                 raise _refused(path, "this type of item cannot be served here")
     return messages
+
+
+def _summary(item: Item, path: str, opened: Opened) -> Message:
+    summary = opened(item.encrypted_content)
+    if summary is None:
+        raise _refused(path, "another server made this compaction: send what it sums up")
+    return Message(role="user", content=_SUMMARY + summary)
 
 
 def _message(item: Item, path: str) -> Message:

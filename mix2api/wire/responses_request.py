@@ -15,7 +15,7 @@ from mix2api.steps import Steps
 from mix2api.wire.as_meant import as_meant
 from mix2api.wire.chat_request import MAX_NESTING, deeper_than
 from mix2api.wire.request_bounds import check_counts, value_steps
-from mix2api.wire.responses_items import Item, messages_of
+from mix2api.wire.responses_items import Item, Opened, messages_of, no_summary
 from mix2api.wire.tool_fields import tool_choice_of, tools_of
 from mix2api.wire.turn import AskedBase, Message, Turn
 
@@ -90,12 +90,17 @@ _decoder: Final = msgspec.json.Decoder(_Body)
 
 
 def responses_request_steps(
-    body: bytes, *, persona_id: str | None = None, asked_base: AskedBase | None = None
+    body: bytes,
+    opened: Opened = no_summary,
+    *,
+    persona_id: str | None = None,
+    asked_base: AskedBase | None = None,
 ) -> Steps[tuple[Turn, Echo]]:
     """The turn that a body asks for, and what its answer repeats, in steps (`mix2api.steps`).
 
     Args:
         body: the request body as it came, already within the size limit.
+        opened: reads a summary that this deployment has made.
         persona_id: the header's, which wins over the body's.
         asked_base: likewise.
 
@@ -111,7 +116,7 @@ def responses_request_steps(
     if is_large:
         yield
     _check(asked)
-    messages = _messages(asked)
+    messages = _messages(asked, opened)
     check_counts(messages, len(asked.tools or ()))
     if is_large:
         yield
@@ -200,10 +205,12 @@ def _check(asked: _Body) -> None:
         raise _too_deep(None)
 
 
-def _messages(asked: _Body) -> list[Message]:
+def _messages(asked: _Body, opened: Opened) -> list[Message]:
     leading = [Message(role="developer", content=asked.instructions)] if asked.instructions else []
     said = asked.input
-    messages = [Message(role="user", content=said)] if isinstance(said, str) else messages_of(said or [])
+    messages = (
+        [Message(role="user", content=said)] if isinstance(said, str) else messages_of(said or [], opened)
+    )
     if not messages:
         raise InvalidRequest(
             "Missing required parameter 'input': it must be a text or a non-empty list of items.",

@@ -170,13 +170,32 @@ async def test_nothing_is_stored_and_that_is_said(redis_server: RedisServer) -> 
             ("DELETE", path),
             ("GET", f"{path}/input_items"),
             ("POST", f"{path}/cancel"),
-            ("POST", "/v1/responses/compact"),
+            ("POST", "/v1/responses/input_tokens"),
         ):
             async with system.client.request(method, place, b"{}" if method == "POST" else b"") as asked:
                 answer = await asked.answer()
             assert (answer.status, answer.error()["code"]) == (404, "response_not_stored"), place
         async with system.client.request("GET", "/v1/responses") as asked:
             assert (await asked.answer()).status == 405
+
+
+async def test_a_conversation_is_summed_up_in_an_item_that_stands_for_it(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url) as system:
+        body = msgspec.json.encode(
+            {"model": MODEL, "input": "[[reasoning:hm]] [[say:we met on Tuesday]]", "stream": True}
+        )
+        async with system.client.request("POST", "/v1/responses/compact", body) as asked:
+            told = (await asked.answer()).json()
+        assert told["object"] == "response.compaction"
+        (item,) = told["output"]
+        assert item["type"] == "compaction"
+        assert "Tuesday" not in item["encrypted_content"]
+        further = await respond(system, [item, {"role": "user", "content": "[[say:and then]]"}])
+        assert further.text == "and then"
+        (*_, session) = system.demo.sessions.values()
+        assert session.messages[0]["content"].startswith("Summary of the conversation so far:")
+        forged = await respond(system, [item | {"encrypted_content": "AAAA"}])
+        assert (forged.answer.status, forged.answer.error()["param"]) == (400, "input[0]")
 
 
 PROMPTS = (

@@ -82,9 +82,16 @@ def test_calls_are_parts_of_the_answer_before_them_and_outputs_are_results() -> 
     ]
 
 
+def test_a_summary_that_can_be_read_stands_for_what_it_sums_up() -> None:
+    item = {"type": "compaction", "id": "c", "encrypted_content": "sealed"}
+    (message,) = messages_of(items(item), lambda content: f"opened {content}")
+    assert message == Message(role="user", content="Summary of the conversation so far:\n\nopened sealed")
+
+
 @pytest.mark.parametrize(
     ("item", "param"),
     [
+        ({"type": "compaction", "encrypted_content": "x"}, "input[0]"),
         ({"content": "a"}, "input[0].role"),
         ({"type": "function_call", "name": "f"}, "input[0].call_id"),
         ({"type": "function_call", "call_id": "c"}, "input[0].name"),
