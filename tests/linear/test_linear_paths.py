@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 
+import msgspec
 import pytest
 from actor_parts import MINT, SEAL, bench, submission
 from attrs import evolve
@@ -42,10 +43,15 @@ from mix2api.tools.text.recognition import Recogniser
 from mix2api.upstreams.mix.options import MixOptions, ToolOptions
 from mix2api.upstreams.mix.request import request_body
 from mix2api.upstreams.mix.transcript import Transcript
+from mix2api.upstreams.openai.transcript import ChatTranscript
 from mix2api.upstreams.port import Text, UpstreamCall, UpstreamEvent
-from mix2api.vocabulary import ChunkKind, Digest, RequestId, RunId, Sealed
+from mix2api.vocabulary import ChunkKind, Digest, FinishReason, RequestId, RunId, Sealed
 from mix2api.wire.chat_answer import AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import decode_chat_request
+from mix2api.wire.passed_on import GatheredFields
+from mix2api.wire.responses_answer import ResponseFrame, WholeResponse
+from mix2api.wire.responses_request import Echo, responses_request_steps
+from mix2api.wire.responses_stream import ResponseWriter
 from mix2api.wire.sse_frames import SseFrames
 from mix2api.wire.turn import Message, Turn
 
@@ -212,8 +218,86 @@ def framed(width: int | None) -> Work:
     return made
 
 
+OPENAI_CHUNKS: dict[str, Callable[[int], bytes]] = {
+    "texts": lambda n: chat_chunk('"content":"word "') * n,
+    "texts with more": lambda n: chat_chunk('"content":"word ","x":1') * n,
+    "calls in turn": lambda n: b"".join(
+        chat_chunk(f'"tool_calls":[{{"index":{k},"id":"c{k}","function":{{"name":"f","arguments":"{{}}"}}}}]')
+        for k in range(n)
+    ),
+    "calls side by side": lambda n: b"".join(
+        chat_chunk(f'"tool_calls":[{{"index":{k},"id":"c{k}","function":{{"name":"f","arguments":"{{"}}}}]')
+        for k in range(n)
+    ),
+}
+"""Streams of Chat Completions."""
+RESPONSE = ResponseFrame(response_id="resp", run_id=RUN, created_s=1, model="m", echo=Echo(fields={}))
+
+
+def chat_chunk(delta: str) -> bytes:
+    return f'data: {{"choices":[{{"index":0,"delta":{{{delta}}}}}]}}\n\n'.encode()
+
+
+def chat_framed(make: Callable[[int], bytes]) -> Work:
+    def made(n: int) -> Callable[[], object]:
+        data = make(n)
+
+        def work() -> None:
+            transcript = ChatTranscript(200)
+            transcript.add(SseFrames().feed(b": begun\n\n" + data))
+            transcript.body_ended()
+
+        return work
+
+    return made
+
+
+def response_streamed(n: int) -> Callable[[], object]:
+    def work() -> None:
+        writer = ResponseWriter(RESPONSE)
+        for number in range(n):
+            writer.text("word ")
+            writer.tool_call(number, "{}", f"c{number}", "f")
+        writer.finish(FinishReason.STOP, None)
+
+    return work
+
+
+def response_collected(n: int) -> Callable[[], object]:
+    given = replies(n)
+    return lambda: collect(WholeResponse(RESPONSE), given)
+
+
+def response_asked(n: int) -> Callable[[], object]:
+    called = [
+        item
+        for k in range(n)
+        for item in (
+            {"type": "function_call", "call_id": f"c{k}", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": f"c{k}", "output": "r"},
+        )
+    ]
+    body = msgspec.json.encode({"model": "m", "input": called})
+    return lambda: at_once(responses_request_steps(body))
+
+
+def gathered(n: int) -> Callable[[], object]:
+    def work() -> None:
+        fields = GatheredFields()
+        for number in range(n):
+            fields.add({"text": '"a"', "list": f'[{{"index":{number}}}]'})
+        fields.whole()
+
+    return work
+
+
 def _rows() -> dict[str, Work]:
     rows: dict[str, Work] = {
+        **{f"chat frames: {name}": chat_framed(make) for name, make in OPENAI_CHUNKS.items()},
+        "response: streamed": response_streamed,
+        "response: collected": response_collected,
+        "response: asked": response_asked,
+        "fields that pass": gathered,
         "fold: chunks and calls": folding,
         "replay: calls": replaying,
         "whole answer: pieces": whole,

@@ -28,6 +28,8 @@ class CallDeltas:
 
     _calls: dict[int, _Call] = field(factory=dict)
     """By the index under which the newest pieces come."""
+    _last: _Call | None = None
+    """The call that began last."""
     _begun: int = 0
 
     def events(self, deltas: list[CallDelta]) -> list[UpstreamEvent]:
@@ -60,12 +62,13 @@ class CallDeltas:
         replaced = self._calls.pop(index, None)
         if replaced is not None:
             said += _whole(replaced, or_empty=True)
-        for other in self._calls.values():
-            said += _whole(other, or_empty=False)
+        if self._last is not None:
+            # This one alone: looking through all that are open would cost their square.
+            said += _whole(self._last, or_empty=False)
         # An id of ours where the server gave none: unique within the answer, which is all that is asked of it.
         call = _Call(delta.id or f"call-{self._begun}", delta.id, name or None)
         self._begun += 1
-        self._calls[index] = call
+        self._calls[index] = self._last = call
         if call.name is not None:
             _start(call, said)
         return call

@@ -4,6 +4,7 @@ A chunk is decoded twice at most. The first decoder knows the fields that server
 others. What it refuses is read field by field (`split`), and the fields that mean nothing to us are kept as they came.
 """
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -96,6 +97,10 @@ _CHOICE: Final = frozenset({"index", "delta", "message", "finish_reason"})
 _DELTA: Final = frozenset(Delta.__struct_fields__) - {"refusal", "function_call"}
 _CALL: Final = frozenset(CallDelta.__struct_fields__)
 _NULL: Final = b"null"
+_CONTENT: Final = re.compile(
+    rb'"delta":\s*\{(?:"role":\s*"[a-z]*",\s*)?"content":\s*("[^"\\]*(?:\\.[^"\\]*)*")'
+)
+"""The text of a delta. Its path is certain only behind `"delta"`: any other text of a chunk may hold the word."""
 
 _usual: Final = msgspec.json.Decoder(_Usual).decode
 _fields: Final = msgspec.json.Decoder(Fields).decode
@@ -119,6 +124,24 @@ def chunk_in(payload: bytes) -> Chunk:
         said.usage,
         about=_about(said),
     )
+
+
+def around_text(payload: bytes, chunk: Chunk) -> tuple[bytes, bytes] | None:
+    """What stands before and behind the text of a chunk that says nothing but a text; None of any other.
+
+    Servers write the same around every text of an answer. A payload with the same around a JSON string is such a chunk again,
+    and need not be decoded as a whole: it costs four times as much.
+    """
+    if (
+        chunk.finish_reason is not None
+        or chunk.passed_on is not None
+        or bytes(chunk.usage) not in {b"", _NULL}
+    ):
+        return None
+    if chunk.delta != Delta(role=chunk.delta.role, content=chunk.delta.content):
+        return None
+    found = _CONTENT.search(payload)
+    return None if found is None else (payload[: found.start(1)], payload[found.end(1) :])
 
 
 def _about(said: _Usual) -> dict[str, str]:
@@ -152,7 +175,8 @@ def _split(payload: bytes) -> Chunk:
     delta = _fields(choice["delta"]) if says(choice.get("delta")) else {}
     calls = _several(delta.pop("tool_calls")) if says(delta.get("tool_calls")) else []
     known = own(delta, _DELTA)
-    known["tool_calls"] = [own(call, _CALL) for call in calls]
+    if calls:
+        known["tool_calls"] = [own(call, _CALL) for call in calls]
     passed_on = PassedOn(delta=rest(delta, _DELTA) | beside_calls(calls), choice=rest(choice, _CHOICE))
     finish = choice.get("finish_reason")
     return Chunk(

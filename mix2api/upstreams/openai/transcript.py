@@ -5,13 +5,16 @@ is over, because the usage follows in a chunk of its own. A stream that ends wit
 it says `[DONE]`: gateways write that after a dead stream, too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
+from mix2api.upstreams.damage import NOT_JSON
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.idle_frames import says_nothing
 from mix2api.upstreams.openai.calls import CallDeltas
-from mix2api.upstreams.openai.chunks import Chunk, Delta, MalformedChunk, chunk_in, decoded
+from mix2api.upstreams.openai.chunks import Chunk, Delta, MalformedChunk, around_text, chunk_in, decoded
 from mix2api.upstreams.port import (
     Finished,
     Reasoning,
@@ -26,6 +29,9 @@ from mix2api.wire.passed_on import PassedOn
 
 _DONE: Final = b"[DONE]"
 _ONE_SKIPPED: Final = Skipped(1)
+_NO_PAYLOAD: Final = b"\n"
+"""What no payload begins with."""
+_string: Final = msgspec.json.Decoder(str).decode
 
 
 class ChatTranscript:
@@ -36,7 +42,19 @@ class ChatTranscript:
         session_known: never, with this kind.
     """
 
-    __slots__ = ("_about", "_about_told", "_calls", "_finish", "_spoke", "closed", "done", "fault", "status")
+    __slots__ = (
+        "_about",
+        "_about_told",
+        "_calls",
+        "_finish",
+        "_head",
+        "_spoke",
+        "_tail",
+        "closed",
+        "done",
+        "fault",
+        "status",
+    )
 
     def __init__(self, status: int, *, session_known: bool = False) -> None:
         del session_known
@@ -47,6 +65,8 @@ class ChatTranscript:
         self._calls: CallDeltas | None = None
         self._finish: str | None = None
         self._spoke = False
+        self._head = self._tail = _NO_PAYLOAD
+        """What stood around the last text: a payload with the same around it is nothing but a text."""
         self.closed = False
         """A `finish_reason` came, or an error; nothing more is owed."""
         self.done = False
@@ -54,26 +74,51 @@ class ChatTranscript:
         self.fault: UpstreamFault | None = None
         """To be raised once the events before it are delivered."""
 
-    def add(self, payloads: Iterable[bytes]) -> list[UpstreamEvent]:
+    def add(self, payloads: Sequence[bytes]) -> list[UpstreamEvent]:
         """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
-        events: list[UpstreamEvent] = []
-        for payload in payloads:
-            if payload == _DONE:
-                events += self.body_ended()
+        events = self._leading_texts(payloads)
+        for payload in payloads[len(events) :]:
+            self._take(payload, events)
+            if self.done:
                 break
-            try:
-                chunk = chunk_in(payload)
-            except MalformedChunk:
-                if not says_nothing(payload):
-                    self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
-                    break
-                events.append(_ONE_SKIPPED)
-                continue
-            if chunk.error:
-                self._failed(payload, events)
-                break
-            self._say(chunk, events)
         return events
+
+    def _leading_texts(self, payloads: Sequence[bytes]) -> list[UpstreamEvent]:
+        """The pieces of text that frames begin with, once it is known what stands around a text: nearly always all of them."""
+        head, tail = self._head, self._tail
+        start, stop = len(head), -len(tail)
+        texts: list[UpstreamEvent] = []
+        try:
+            for payload in payloads:
+                if not (payload.startswith(head) and payload.endswith(tail)):
+                    break
+                text = _string(payload[start:stop])
+                if not text:
+                    break
+                texts.append(Text(text))
+        except NOT_JSON:
+            return texts  # read as a whole chunk, which has the word on it
+        return texts
+
+    def _take(self, payload: bytes, events: list[UpstreamEvent]) -> None:
+        """Adds what one frame says."""
+        if payload == _DONE:
+            events += self.body_ended()
+            return
+        try:
+            chunk = chunk_in(payload)
+        except MalformedChunk:
+            if says_nothing(payload):
+                events.append(_ONE_SKIPPED)
+            else:
+                self._fail(faults.protocol("the upstream sent a frame that cannot be read", self.status))
+            return
+        if chunk.error:
+            self._failed(payload, events)
+            return
+        self._say(chunk, events)
+        if chunk.delta.content and (around := around_text(payload, chunk)) is not None:
+            self._head, self._tail = around
 
     def body_ended(self) -> list[UpstreamEvent]:
         """The body is over: gives the finish, or has a fault if there was none."""

@@ -99,3 +99,40 @@ def test_frames_that_only_keep_the_stream_open_are_skipped_and_others_that_canno
     _, transcript = told(b'{"choices":[{"delta":5}]}')
     assert transcript.fault is not None
     assert transcript.fault.detail is Detail.PROTOCOL
+
+
+def test_texts_with_the_same_around_them_are_read_as_the_first_one_was() -> None:
+    around = b'{"id":"x","choices":[{"index":0,"delta":{"content":%b},"finish_reason":null}],"model":"m"}'
+    texts = [b'"one"', b'"t\\"w\\u006f"', b'"\xc3\xa9"', b'"a","role":"assistant"', b'""', b'"last"']
+    events, transcript = told(*[around % text for text in texts])
+    assert events == [Text("one"), Text('t"wo'), Text("\xe9"), Text("a"), Skipped(1), Text("last")]
+    odd = around % b'"d","finish_reason":"stop"'
+    assert transcript.add([around % b'"b"', odd, around % b'"e"']) == [
+        Text("b"),
+        Text("d"),
+        PassedOn(delta={"finish_reason": '"stop"'}),
+        Text("e"),
+    ]
+    assert not transcript.closed
+
+
+def test_a_text_that_holds_the_words_of_a_delta_is_not_taken_for_one() -> None:
+    word = rb'{"choices":[{"delta":{"content":"\"delta\":{\"content\":\"x\""}}]}'
+    events, transcript = told(word)
+    assert events == [Text('"delta":{"content":"x"')]
+    assert transcript.add([word, word.replace(b"x", b"y")]) == [
+        Text('"delta":{"content":"x"'),
+        Text('"delta":{"content":"y"'),
+    ]
+
+
+def test_what_is_more_than_a_text_never_stands_for_others() -> None:
+    with_usage = b'{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}'
+    with_thought = b'{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}'
+    finishing = b'{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}'
+    events, _ = told(with_usage, with_usage, with_thought, with_thought, finishing, DONE)
+    assert [type(event) for event in events] == [
+        *(Text, UsageSeen, Text, UsageSeen),
+        *(Reasoning, Text, Reasoning, Text),
+        *(Text, Finished),
+    ]
