@@ -7,7 +7,7 @@ from statistics import median
 from loads import BURSTS, LOW, NON_STREAMING, PACED, SATURATED, Load
 from memory import COUNTS
 from results import Results, Sample, Spread
-from targets import DIRECT, LITELLM, NGINX, PRODUCT
+from targets import DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT
 
 Series = list[float]
 """One figure per round."""
@@ -146,6 +146,12 @@ GOALS = (
         0.095,
         "x",
         lambda r: ratios(r, NON_STREAMING, PRODUCT, LITELLM),
+    ),
+    Goal(
+        "non-streaming: CPU per request over Portkey's",
+        0.45,
+        "x",
+        lambda r: ratios(r, NON_STREAMING, PRODUCT, PORTKEY),
     ),
     _timed("added time to first token", 1.2, LOW, _first),
     _timed("added time to first token", 1.2, PACED, _first),

@@ -120,7 +120,7 @@ def order(chunks: int, pause_us: int, *, hold: bool = False) -> str:
     return f"bench:{2 if hold else chunks}:{pause_us}" + (":hold" if hold else "")
 
 
-def request_bytes(dialect: Dialect, key: str, prompt: str, *, stream: bool) -> bytes:
+def request_bytes(dialect: Dialect, key: str, prompt: str, *, stream: bool, headers: str = "") -> bytes:
     """A whole HTTP/1.1 request, the same bytes each time."""
     messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": prompt}]
     body: dict[str, object]
@@ -134,6 +134,6 @@ def request_bytes(dialect: Dialect, key: str, prompt: str, *, stream: bool) -> b
     payload = json.dumps(body, separators=(",", ":")).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
-        f"accept: */*\r\nauthorization: Bearer {key}\r\ncontent-length: {len(payload)}\r\n\r\n"
+        f"accept: */*\r\nauthorization: Bearer {key}\r\n{headers}content-length: {len(payload)}\r\n\r\n"
     )
     return head.encode() + payload

@@ -44,7 +44,9 @@ def _first_chunk_of(sock: socket.socket) -> bool:
 @contextmanager
 def held(target: Target, count: int) -> Iterator[None]:
     """Streams that have shown their first chunk and then stay silent, until the block ends."""
-    asked = request_bytes(target.dialect, target.key, order(1, 0, hold=True), stream=True)
+    asked = request_bytes(
+        target.dialect, target.key, order(1, 0, hold=True), stream=True, headers=target.headers
+    )
     deadline = time.monotonic() + _OPEN_LIMIT_S
     sockets: dict[int, socket.socket] = {}
     waiting = select.epoll()

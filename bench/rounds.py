@@ -33,7 +33,11 @@ def generate(load: Load, target: Target, streams: int) -> LoadResult:
     asked = LoadOrder(
         port=target.port,
         request=request_bytes(
-            target.dialect, target.key, order(load.chunks, load.pause_us), stream=load.stream
+            target.dialect,
+            target.key,
+            order(load.chunks, load.pause_us),
+            stream=load.stream,
+            headers=target.headers,
         ),
         connections=load.connections,
         streams=streams,
@@ -85,7 +89,8 @@ def warm_up(loads: Sequence[Load], targets: Sequence[Target]) -> None:
     """A little of every load, so that imports, pools and caches of first requests are not measured."""
     for load in loads:
         for target in targets:
-            generate(load.quick(), target, load.connections)
+            if target.can(load):
+                generate(load.quick(), target, load.connections)
 
 
 def interleaved(rounds: int, loads: Sequence[Load], targets: Sequence[Target], tell: Tell) -> list[Sample]:
@@ -94,6 +99,8 @@ def interleaved(rounds: int, loads: Sequence[Load], targets: Sequence[Target], t
     for number in range(rounds):
         first = number % len(targets)
         order_now = (*targets[first:], *targets[:first])
-        samples += [measure(number, load, target) for load in loads for target in order_now]
+        samples += [
+            measure(number, load, target) for load in loads for target in order_now if target.can(load)
+        ]
         tell(f"round {number + 1} of {rounds}")
     return samples

@@ -1,4 +1,4 @@
-"""The bench: the product, nginx and LiteLLM over one mock upstream, interleaved; writes RESULTS.md and results.json.
+"""The bench: the product, nginx, LiteLLM and Portkey over one mock upstream, interleaved; writes RESULTS.md and results.json.
 
     python bench/run.py [--quick] [--rounds N] [--only LOAD] [--targets a,b] [--out DIR]
     python bench/run.py --against COMMIT [--quick] [--rounds N] [--only LOAD] [--out DIR]
@@ -36,15 +36,35 @@ from memory import measure_held, raise_file_limit
 from peers.litellm import VERSION as LITELLM_VERSION
 from peers.litellm import litellm
 from peers.nginx import nginx
+from peers.portkey import VERSION as PORTKEY_VERSION
+from peers.portkey import portkey
 from peers.product import COMMAND, product
 from processes import DidNotStart
 from report import render
 from results import AuditSpeed, Footprint, Held, Results, Sample, this_machine
 from rounds import interleaved, warm_up
 from store import NoStore, connect, version
-from targets import DIRECT, HERE, LITELLM, NGINX, PRODUCT, WORK, Starter, Target, direct, mock_upstream
+from targets import (
+    DIRECT,
+    HERE,
+    LITELLM,
+    NGINX,
+    PORTKEY,
+    PRODUCT,
+    WORK,
+    Starter,
+    Target,
+    direct,
+    mock_upstream,
+)
 
-_STARTERS: dict[str, Starter] = {DIRECT: direct, PRODUCT: product, NGINX: nginx, LITELLM: litellm}
+_STARTERS: dict[str, Starter] = {
+    DIRECT: direct,
+    PRODUCT: product,
+    NGINX: nginx,
+    LITELLM: litellm,
+    PORTKEY: portkey,
+}
 _MEMORY, _REDIS, _AUDIT = "memory", "redis", "audit"
 _PARTS = (*(load.name for load in ALL), BURST.name, _MEMORY, _REDIS, _AUDIT)
 _PATHS = "paths"
@@ -193,6 +213,7 @@ def _versions() -> dict[str, str]:
         "mix2api": f"{own} ({commit})" if commit else own,
         "nginx": _said(["nginx", "-v"]).rpartition("/")[2],
         "litellm": LITELLM_VERSION,
+        "portkey": PORTKEY_VERSION,
     }
 
 

@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loads import Dialect
+from loads import Dialect, Load
 from processes import free_port, running
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
 
-DIRECT, PRODUCT, NGINX, LITELLM = "direct", "mix2api", "nginx", "litellm"
+DIRECT, PRODUCT, NGINX, LITELLM, PORTKEY = "direct", "mix2api", "nginx", "litellm", "portkey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,16 @@ class Target:
     """Its processes as they are now, with its store and its children, without the mock."""
     key: str = "bench"
     """What it takes as a bearer token."""
+    headers: str = ""
+    """Lines of a request's head that it needs besides, each with its line end."""
+    streams: bool = True
+    """Whether it can be asked for streams; else only for whole answers."""
     store: Path | None = None
     """Its data directory, if it has a store."""
+
+    def can(self, load: Load) -> bool:
+        """Whether it can be asked for this load."""
+        return self.streams or not load.stream
 
 
 Starter = Callable[[int, Path], AbstractContextManager[Target]]
