@@ -244,7 +244,7 @@ class Run:
         """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""
         answer, tally = self._translation.answer, self._translation.tally
         if answer.replies:
-            self._record.gaps.piece(self._at_ms())
+            self._record.gaps.piece(self._env.clock.monotonic_ms())
             told_bytes, self._told_bytes = self._told_bytes, tally.content_bytes
             self._turn.replies.put(answer.replies, tally.content_bytes - told_bytes)
             answer.replies = []

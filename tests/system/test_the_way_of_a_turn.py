@@ -22,8 +22,8 @@ from whole_system import Shape, whole_system
 
 import mix2api
 
-FILES_MAX = 107
-CALLS_MAX = 1250
+FILES_MAX = 114
+CALLS_MAX = 1240
 
 _ROOT = str(Path(mix2api.__file__).parent)
 _DEMO = f"{_ROOT}/demo/"
