@@ -22,7 +22,7 @@ from attrs import define, field
 
 _ROOM_BYTES: Final = 65_536
 """Of one direction, unread and under way: a writer then has to wait."""
-_DELAYS_S: Final = (0.0, 0.0, 0.0, 0.0, 0.0005, 0.002, 0.01)
+_DELAYS_S: Final = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0005, 0.01)
 """Most pieces arrive at once, so that most of a run's steps are the product's own."""
 _OPEN_FILE: Final = 1_000_000
 """A descriptor that is none: the product asks only whether it is negative."""
@@ -326,6 +326,9 @@ class _VirtualPorts:
 
     def __init__(self, real: Any) -> None:
         self._real = real
+        # At every turn of the loop.
+        self.get_events = real.get_events
+        self.process_events = real.process_events
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)

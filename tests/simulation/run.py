@@ -40,7 +40,7 @@ SETTINGS = {
 
 _SETTINGS = load_settings(SETTINGS, None)
 _USERS: Final = 3
-_QUESTIONS: Final = 4
+_QUESTIONS: Final = 3
 _EMPTIED: Final = 0.25
 """The share of runs in which the store may come back empty."""
 _START_S: Final = 0.3

@@ -5,7 +5,7 @@ that hook. The shuffle is asked of trio's own `Random`, in whose place `Schedule
 tasks of a stopped process. Their deadlines pass and their data arrives meanwhile, but none of their code runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -74,11 +74,18 @@ class Scheduler(trio.abc.Instrument):
 
 @contextmanager
 def seeded(scheduler: Scheduler) -> Iterator[None]:
-    """Has trio's scheduler draw from a seed as long as the block lasts. Around `trio.run`."""
+    """Has trio's scheduler draw from a seed as long as the block lasts, and does a thread's work at once. Around `trio.run`."""
     module: Any = trio_run
-    before = module._ALLOW_DETERMINISTIC_SCHEDULING, module._r
-    module._ALLOW_DETERMINISTIC_SCHEDULING, module._r = True, scheduler
+    threads: Any = trio.to_thread
+    before = module._ALLOW_DETERMINISTIC_SCHEDULING, module._r, threads.run_sync
+    module._ALLOW_DETERMINISTIC_SCHEDULING, module._r, threads.run_sync = True, scheduler, _at_once
     try:
         yield
     finally:
-        module._ALLOW_DETERMINISTIC_SCHEDULING, module._r = before
+        module._ALLOW_DETERMINISTIC_SCHEDULING, module._r, threads.run_sync = before
+
+
+async def _at_once(work: Callable[..., Any], *arguments: Any, **_limits: Any) -> Any:
+    """In `trio.to_thread.run_sync`'s place: a thread ends when it likes, and virtual time would not wait for it."""
+    await trio.lowlevel.checkpoint()
+    return work(*arguments)
