@@ -131,6 +131,10 @@ soak damage: $(DEV_STAMP)
 truth: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m truth tests/truth
 
+# Real processes under faults of all kinds: MINUTES=480 for a night.
+chaos: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m chaos tests/truth
+
 # Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace.
 simulate: $(DEV_STAMP)
 	PYTHONPATH=tests $(BIN)/python -m simulation.simulate

@@ -1,8 +1,10 @@
 """The truth test takes minutes: it runs only when this folder, or a file of it, is named on the command line (`make truth`)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from redis_server import RedisServer
 
 _HERE = Path(__file__).parent
 
@@ -15,3 +17,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "truth: kills, pauses and store faults at scale; `make truth` runs it")
+    config.addinivalue_line(
+        "markers", "chaos: these and faults of all links for minutes; `make chaos` runs it"
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A server that has on disk whatever it confirmed."""
+    server = RedisServer(tmp_path, arguments=("--appendonly", "yes", "--appendfsync", "always"))
+    server.start()
+    yield server
+    server.stop()

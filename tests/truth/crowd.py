@@ -1,5 +1,6 @@
 """Clients at work on a deployment under faults: each asks, reads to whatever end it gets, and remembers what it saw."""
 
+import re
 from random import Random
 from typing import Final
 
@@ -8,12 +9,13 @@ import trio
 from attrs import define, field, frozen
 from client_views import Sight, View, view_of
 from truth.deployment import Deployment, Life
-from wire_client import Conversation, WireClient
+from wire_client import Answer, Conversation, WireClient
 
 _PATIENCE_S: Final = 90.0
 """A client connected to an edge that lives, paused or not, has its ending within this, or the test fails."""
 _RECEIPT_S: Final = 3.0
 """A killed edge may take the receipts of its last seconds with it: those that waited for a store that was away."""
+_SAID: Final = re.compile(r"\[\[say:(.*?)\]\]")
 _FAILING: Final = ("[[status:500]]", "[[cut:body]]", "[[error_mid]]", "[[abort]]")
 
 
@@ -48,6 +50,8 @@ class Crowd:
     runs: int
     witnesses: list[Witness] = field(factory=list)
     hung: list[str] = field(factory=list)
+    wrong: list[str] = field(factory=list)
+    """Answers with other bytes than the site said, or with some of them twice."""
     _asked: int = 0
 
     async def be_many(self, clients: int) -> None:
@@ -78,8 +82,9 @@ class Crowd:
                         sight = Sight.LEFT
                         await self._read_some(asked, leaves_after)
                     else:
-                        view = view_of(await asked.answer())
-                        self._note(view, life)
+                        answer = await asked.answer()
+                        self._compare(prompt, answer)
+                        self._note(view_of(answer), life)
                         return
             except ConnectionRefusedError:
                 return  # nobody listened: nothing was asked
@@ -97,12 +102,24 @@ class Crowd:
         while len(asked.body) < size and await asked.piece():
             pass
 
+    def _compare(self, prompt: str, answer: Answer) -> None:
+        """Of a prompt that says what the answer is."""
+        expected, given = _SAID.search(prompt), answer.status == 200
+        if expected is None or not given:
+            return
+        text = answer.text()
+        if not expected[1].startswith(text) or (answer.finish_reason() == "stop" and text != expected[1]):
+            self.wrong.append(f"{text!r} instead of {expected[1]!r}")
+
     def _note(self, view: View, life: Life) -> None:
         self.witnesses.append(Witness(view, life, trio.current_time()))
 
     def _prompt(self) -> str:
         if self.random.random() < 0.05:
             return self.random.choice(_FAILING)
+        if self.random.random() < 0.5:
+            said = " ".join(f"{self._asked}.{number}" for number in range(self.random.randint(1, 60)))
+            return f"[[say:{said}]] [[size:12]] [[pace:{self.random.choice((0, 5, 20, 50))}]]"
         return f"[[chunks:{self.random.randint(1, 60)}]] [[pace:{self.random.choice((0, 5, 20, 50))}]]"
 
 
