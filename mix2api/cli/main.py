@@ -27,6 +27,7 @@ from mix2api.cli import (
     serve,
     sessions,
     settings,
+    slo,
     worker,
 )
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -43,6 +44,7 @@ _COMMANDS: Final = {
     "audit": audit,
     "metrics": metrics,
     "gate": gate,
+    "slo": slo,
     "models": models,
     "openapi": openapi,
     "pack": pack,

@@ -85,6 +85,15 @@ class AuditStream:
     _shards: int
     _damage: DamageCounter
 
+    async def now_ms(self) -> int:
+        """The store's clock, Unix milliseconds.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        ((seconds, micros),) = told(await self._link.execute(("TIME",)))
+        return int(seconds) * 1000 + int(micros) // 1000
+
     async def read_audit(self, window_ms: int) -> AsyncGenerator[list[AuditEntry], None]:
         """Batches of what was written in the last `window_ms` milliseconds by the store's clock.
 
@@ -93,16 +102,30 @@ class AuditStream:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        ((seconds, micros),) = told(await self._link.execute(("TIME",)))
-        oldest = max(0, int(seconds) * 1000 + int(micros) // 1000 - window_ms)
+        oldest_ms = max(0, await self.now_ms() - window_ms)
+        async for batch in self.read_on(oldest_ms, {}):
+            yield batch
+
+    async def read_on(
+        self, oldest_ms: int, reached: dict[int, str]
+    ) -> AsyncGenerator[list[AuditEntry], None]:
+        """Batches of what stands behind the places that were reached; of other shards, what is not older.
+
+        Args:
+            oldest_ms: on the store's clock.
+            reached: shard -> position of the last entry that was read. Goes on with each batch that is given.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
         for first in range(0, self._shards, _SHARDS_PER_TRIP):
             due = {
-                Shard(number): str(oldest)
+                Shard(number): _start(reached.get(number), oldest_ms)
                 for number in range(first, min(first + _SHARDS_PER_TRIP, self._shards))
             }
             foreign: dict[Shard, int] = {}
             while due:
-                batch, due = await self._page(due, foreign)
+                batch, due = await self._page(due, foreign, reached)
                 if batch:
                     yield batch
             for shard, count in foreign.items():
@@ -118,7 +141,7 @@ class AuditStream:
         return await self._log.open_entries([Shard(number) for number in range(self._shards)])
 
     async def _page(
-        self, due: dict[Shard, str], foreign: dict[Shard, int]
+        self, due: dict[Shard, str], foreign: dict[Shard, int], reached: dict[int, str]
     ) -> tuple[list[AuditEntry], dict[Shard, str]]:
         """One page of every shard from its place in `due` on, and the places of those that have more.
 
@@ -136,9 +159,17 @@ class AuditStream:
                 continue
             batch += [entry for raw in told([entries])[0] if (entry := audit_entry(raw)) is not None]
             foreign[shard] = foreign.get(shard, 0) + sum(raw[1][0] != b"k" for raw in entries)
+            if entries:
+                reached[shard] = entries[-1][0].decode()
             if len(entries) == _PAGE:
-                more[shard] = "(" + entries[-1][0].decode()
+                more[shard] = "(" + reached[shard]
         return batch, more
+
+
+def _start(reached: str | None, oldest_ms: int) -> str:
+    if reached is None or int(reached.partition("-")[0]) < oldest_ms:
+        return str(oldest_ms)
+    return "(" + reached
 
 
 def audit_entry(raw: list[Reply]) -> AuditEntry | None:

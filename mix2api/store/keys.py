@@ -112,6 +112,10 @@ class Keys:
         stem = f"{self.prefix}:{{credential:{name}}}:"
         return tuple(stem + part for part in ("value", "lock", "fence", "pause", "failures", "news"))
 
+    def slo(self) -> str:
+        """String with expiry: the kept fold of the service levels (`mix2api.projections.slo`)."""
+        return f"{self.prefix}:slo"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

@@ -17,6 +17,7 @@ from mix2api.store.audit_stream import AuditStream
 from mix2api.store.commit import IndexLife
 from mix2api.store.damage import DamageCounter
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
+from mix2api.store.kept_slo import KeptSlo
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Holder, Leases
 from mix2api.store.log import RedisEventLog
@@ -72,6 +73,7 @@ class Store:
     log: RedisEventLog
     refused: RefusedRequests
     files: RequestFiles
+    slo: KeptSlo
     leases: Leases
     heartbeat: Heartbeat
     spread: Spread
@@ -230,6 +232,7 @@ def build_store(
             channel=options.channel,
         ),
         files=RequestFiles(link=reading, keys=keys, log=log, seal=seal),
+        slo=KeptSlo(link=reading, keys=keys, seal=seal, life_ms=options.retention_s * 1000),
         leases=leases,
         heartbeat=heartbeat,
         spread=Spread(

@@ -1,0 +1,155 @@
+"""`mix2api slo`: the service levels of the last 24 hours, by client, and how fast their budgets burn."""
+
+import argparse
+from typing import Any, Final, TextIO, assert_never
+
+import msgspec
+from attrs import frozen
+
+from mix2api.cli.reading import read_store
+from mix2api.cli.tables import print_table, stdout
+from mix2api.projections.slo import MINUTE_MS, SloFold
+from mix2api.projections.slo_report import (
+    BURNS,
+    DAY_MINUTES,
+    DRIFT_LIMIT,
+    Drift,
+    Level,
+    SloReport,
+    Verdict,
+    report,
+)
+from mix2api.settings import Settings
+from mix2api.store.audit_stream import (
+    AuditedReceipt,
+    AuditedRefusal,
+    AuditedRefusalCount,
+    AuditedRefusals,
+    AuditedRun,
+    AuditEntry,
+)
+from mix2api.store.opening import Store
+from mix2api.vocabulary import Channel
+
+_EXIT: Final = {Verdict.OK: 0, Verdict.BREACH: 1, Verdict.UNSURE: 4, Verdict.NOTHING: 4}
+_HELP: Final = "judge the last 24 hours by the service levels"
+_EPILOG: Final = """\
+docs/slo.md writes every denominator down. Requests that their client aborted, that a newer request superseded, or that failed by
+their client's fault are in none. burn: how many times faster than allowed the errors of that window spend the budget.
+The first look reads the whole day. Later ones read what is new: the fold is kept in Redis.
+Exit codes: 0 all met, 1 a breach, 2 wrong arguments or settings, 4 cannot say (no traffic, or too little for the drift).
+"""
+
+
+@frozen(kw_only=True)
+class SloQuery:
+    """What was asked for."""
+
+    as_json: bool = False
+    channel: Channel | None = None
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command to the parser."""
+    parser = commands.add_parser(
+        "slo", help=_HELP, description=_HELP, epilog=_EPILOG, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument(
+        "--channel", type=Channel, choices=list(Channel), help="count this release channel alone"
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Runs the command."""
+    query = SloQuery(as_json=arguments.json, channel=arguments.channel)
+    return read_store(settings, "slo", lambda store: slo(store, query, stdout()))
+
+
+async def slo(store: Store, query: SloQuery, out: TextIO) -> int:
+    """Folds what is new, prints, and gives the exit code.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    now_ms = await store.audit.now_ms()
+    told = report(await folded(store, now_ms), now_ms, query.channel)
+    if query.as_json:
+        print(msgspec.json.encode(_document(told)).decode(), file=out)
+    else:
+        _print_report(told, out)
+    return _EXIT[told.verdict]
+
+
+async def folded(store: Store, now_ms: int) -> SloFold:
+    """The fold of the last day; what is new is kept with it.
+
+    Raises:
+        StoreUnavailable: the store does not answer.
+    """
+    fold = await store.slo.load()
+    oldest_ms = now_ms - DAY_MINUTES * MINUTE_MS
+    async for batch in store.audit.read_on(oldest_ms, fold.reached):
+        for entry in batch:
+            _add(fold, entry)
+    fold.forget_before(oldest_ms)
+    await store.slo.keep(fold)
+    return fold
+
+
+def _add(fold: SloFold, entry: AuditEntry) -> None:
+    at_ms = int(entry.position.partition("-")[0])
+    match entry:
+        case AuditedRun():
+            fold.add_run(at_ms, entry.run_id, entry.request, entry.end)
+        case AuditedReceipt():
+            fold.add_receipt(at_ms, entry.run_id, entry.receipt, entry.told)
+        case AuditedRefusal():
+            fold.add_refusal(at_ms, entry.data)
+        case AuditedRefusalCount():
+            fold.add_refusals(at_ms, entry.data)
+        case AuditedRefusals():
+            pass  # the same requests have entries of their own
+        case _:
+            assert_never(entry)
+
+
+def _document(told: SloReport) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(told)
+    return {"verdict": told.verdict.value, **document}
+
+
+def _print_report(told: SloReport, out: TextIO) -> None:
+    rows = [_cells(level) for level in told.levels if level.total]
+    print_table(
+        (
+            "client",
+            "objective",
+            "share",
+            "target",
+            "good/all",
+            *(f"burn {name}" for name in BURNS),
+            "verdict",
+        ),
+        rows,
+        out,
+    )
+    print(file=out)
+    print(f"drift between channels: {_drift(told.drift)}", file=out)
+    print(f"failed by their client's fault, and in no denominator: {told.client_faults}", file=out)
+    print(f"verdict: {told.verdict.value}", file=out)
+
+
+def _cells(level: Level) -> tuple[str, ...]:
+    burns = ["-" if burn is None else f"{burn:.1f}" for burn in level.burn.values()]
+    share = "-" if level.share is None else f"{level.share:.2%}"
+    counted = f"{level.good}/{level.total}"
+    return (level.client, level.name, share, f"{level.target:.1%}", counted, *burns, level.verdict.value)
+
+
+def _drift(drift: Drift | None) -> str:
+    if drift is None:
+        return "one channel alone had traffic"
+    bounds = f"{drift.least:.1%} to {drift.most:.1%}, limit {DRIFT_LIMIT:.0%}"
+    said = "too little traffic to say" if drift.verdict is Verdict.UNSURE else drift.verdict.value
+    return f"{drift.end_reason} by {drift.difference:.1%} ({bounds}): {said}"
