@@ -1,6 +1,7 @@
 """`mix2api slo`: the service levels of the last 24 hours, by client, and how fast their budgets burn."""
 
 import argparse
+import gc
 from typing import Any, Final, TextIO, assert_never
 
 import msgspec
@@ -63,7 +64,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command."""
     query = SloQuery(as_json=arguments.json, channel=arguments.channel)
-    return read_store(settings, "slo", lambda store: slo(store, query, stdout()))
+    gc.disable()  # a fold of millions of small objects makes no cycles: the collector took two fifths of the time
+    try:
+        return read_store(settings, "slo", lambda store: slo(store, query, stdout()))
+    finally:
+        gc.enable()
 
 
 async def slo(store: Store, query: SloQuery, out: TextIO) -> int:
