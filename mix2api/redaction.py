@@ -19,6 +19,8 @@ from attrs import frozen
 MASK: Final = "[redacted]"
 TEXT_LIMIT: Final = 500
 """Characters of foreign text that may be told at most (ADR 1)."""
+BODY_LIMIT: Final = 4000
+"""Characters of a body that a debugging line tells: the first messages of a request."""
 _SCAN_MARGIN: Final = 4096
 """Characters beyond the limit that are still searched, so that a secret that is cut by the limit is seen as one."""
 _DEPTH: Final = 6
@@ -64,10 +66,13 @@ _HONEST_ENGLISH: Final = (
 )
 """English that follows `bearer` in honest error messages (`bearer token required`)."""
 
+_BETWEEN: Final = r"(\\*[\"']?\s*[:=]\s*\\*[\"']?)"
+"""Between a name and its value. Backslashes: JSON in a string of JSON, as the arguments of tool calls are."""
+
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"://[^/\s@\"']+@"), f"://{MASK}@"),
     (
-        re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)([\"']?\s*[:=]\s*[\"']?)[^\"'\r\n]+"),
+        re.compile(rf"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie){_BETWEEN}[^\"'\r\n]+"),
         rf"\1\2{MASK}",
     ),
     (re.compile(rf"(?i)\b(bearer|basic)\s+{_HONEST_ENGLISH}[^\s\"',;]+"), rf"\1 {MASK}"),
@@ -75,8 +80,9 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(?i)\b[spr]k[-_][\w-]{8,}"), MASK),
     (
         re.compile(
-            r"(?i)([\w-]*(?:api[-_]?key|token|secret|password|passwd|session[-_]?(?:id|key)|exchange[-_]?id))"
-            r"([\"']?\s*[:=]\s*[\"']?)(?!\[redacted\])[^\s\"',;&})\]]+"
+            # From a word's beginning only: from each letter of a long word the search would take its square.
+            r"(?i)(?<![\w-])([\w-]*(?:api[-_]?key|token|secret|password|passwd|session[-_]?(?:id|key)|exchange[-_]?id))"
+            rf"{_BETWEEN}(?!\[redacted\])[^\s\"',;&}})\]]+"
         ),
         rf"\1\2{MASK}",
     ),
@@ -119,6 +125,12 @@ def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()
         for pattern, put in _PATTERNS:
             told = pattern.sub(put, told)
     return told if len(told) <= limit else told[: limit - 1] + "…"
+
+
+def redact_body(body: bytes) -> list[str]:
+    """The beginning of a body as a debugging line may tell it: pieces of text, redacted as one before they are cut."""
+    told = redact_text(body[: 4 * BODY_LIMIT].decode("utf-8", "replace"), BODY_LIMIT)
+    return [told[start : start + TEXT_LIMIT] for start in range(0, len(told), TEXT_LIMIT)]
 
 
 def redact_fields(fields: Mapping[str, object]) -> dict[str, object]:
