@@ -101,10 +101,13 @@ class EdgeApp:
         """Answers that begin are the last of their connections."""
         self._drain_s = options.drain_s
         self._once = _ONCE | {options.session_key_header.lower().encode()}
+        self._tell_headers = parts.observer.on_headers if options.log_headers else None
         self._cors = Cors(options.cors_origins) if options.cors_origins else None
 
     async def answer(self, request: EdgeRequest) -> None:
         """Has a request answered. What its handler raises becomes an answer, too."""
+        if self._tell_headers is not None:
+            self._tell_headers(request.request_id, _words(request))
         if self._cors is not None and await _is_preflight(request, self._cors):
             return
         try:
@@ -183,6 +186,10 @@ async def _is_preflight(request: EdgeRequest, cors: Cors) -> bool:
     return False
 
 
+def _words(request: EdgeRequest) -> dict[str, str]:
+    return {name.decode("latin1"): value.decode("latin1") for name, value in request.given.items()}
+
+
 def _check_headers(request: EdgeRequest, once: frozenset[bytes]) -> None:
     """Refuses a request that says twice who sent it or which session it means: a proxy may have looked at the other one.
 
@@ -219,6 +226,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         clock=parts.clock,
         live=live,
         refusals=refusals,
+        observer=parts.observer,
         store=parts.store,
     )
     apis = (

@@ -17,7 +17,7 @@ from mix2api.edge.auth import Authenticator, authorization_of
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
-from mix2api.edge.refusals import EdgeFault, Refusals
+from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.rendering import (
     Collecting,
     Rendering,
@@ -33,6 +33,7 @@ from mix2api.edge.unpacking import unpack_steps
 from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
+from mix2api.redaction import redact_body
 from mix2api.sessions.client_words import refused, status_of_failure
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
@@ -68,6 +69,7 @@ class ChatParts:
     clock: Clock
     live: LiveDeliveries
     refusals: Refusals
+    observer: EdgeObserver
     store: StoreWatch
 
 
@@ -189,6 +191,8 @@ class ChatEndpoint:
         _check_media_type(given)
         body = await request.body.read(self._options.body_timeout_s)
         watch.body_read()
+        if self._options.log_bodies:
+            parts.observer.on_body(request.request_id, redact_body(body))
         request.line.listen(watch)
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))

@@ -66,5 +66,9 @@ class EdgeOptions:
     """A client that takes nothing for this long, while something waits for it, is given up."""
     check_s: float = 1
     """How often stalled and silent streams are looked for; both limits are rounded up to it."""
+    log_headers: bool = False
+    """A debugging line with each request's headers (`LOG_HEADERS`)."""
+    log_bodies: bool = False
+    """A debugging line with the beginning of each chat request's body (`LOG_BODIES`)."""
     expose_stack: bool = False
     """Name the place of an adapter's fault in the 500 envelope (`EXPOSE_STACK`)."""

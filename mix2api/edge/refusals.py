@@ -1,7 +1,7 @@
 """What the edge reports of requests that were never accepted, and of its own faults. Wired to the log by `cli`."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 from attrs import frozen
@@ -80,6 +80,14 @@ class EdgeObserver(Protocol):
 
     def on_exhausted(self) -> None:
         """No file descriptor is left: connections wait in the kernel's queue."""
+        ...
+
+    def on_headers(self, request_id: RequestId, headers: Mapping[str, str]) -> None:
+        """A request's headers, for whoever debugs. They are not redacted yet."""
+        ...
+
+    def on_body(self, request_id: RequestId, told: list[str]) -> None:
+        """The beginning of a body, for whoever debugs, redacted (`mix2api.redaction.redact_body`)."""
         ...
 
 

@@ -180,6 +180,8 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         hold_headers_s=settings.working.queue_timeout_ms / 1000 + _REFUSAL_S,
         keepalive_s=float(listening.keepalive_s),
         stall_limit_s=float(listening.client_stall_s),
+        log_headers=settings.logging.headers,
+        log_bodies=settings.logging.bodies,
         expose_stack=listening.expose_stack,
     )
 

@@ -1,6 +1,6 @@
 """From what actors and edge report to log lines and audit entries: the canonical line of every request, and faults of ours."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -15,7 +15,7 @@ from mix2api.redaction import place_of
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
-from mix2api.vocabulary import Channel, Detail, EndReason, SessionId
+from mix2api.vocabulary import Channel, Detail, EndReason, RequestId, SessionId
 
 _OVER_BUDGET: Final = "input_exceeds_available_budget"
 """The earlier adapter's word, which operators' scripts look for."""
@@ -178,6 +178,14 @@ class Reporter:
         self._logger.error(
             "edge.exhausted", end_reason=EndReason.OVERLOADED.value, detail=Detail.DESCRIPTORS.value
         )
+
+    def on_headers(self, request_id: RequestId, headers: Mapping[str, str]) -> None:
+        """A request's headers (`LOG_HEADERS`). The chain masks those of secret names."""
+        self._logger.info("debug.headers", request_id=request_id, headers=headers)
+
+    def on_body(self, request_id: RequestId, told: list[str]) -> None:
+        """The beginning of a chat request's body (`LOG_BODIES`)."""
+        self._logger.info("debug.body", request_id=request_id, body=told)
 
     def on_schema_fallback(self, session_id: SessionId | None = None) -> None:
         """A session could not be continued because this version cannot read its log, or what leads to it (None)."""

@@ -12,8 +12,6 @@ _NO_TRACES: Final = "no traces are taken yet"
 _NO_DEBUG_LINES: Final = "no such debugging lines are written yet"
 
 LATER: Final[tuple[Setting, ...]] = (
-    Setting("LOG_HEADERS", Flag(), "false", "debugging: headers, redacted", lack=_NO_DEBUG_LINES),
-    Setting("LOG_BODIES", Flag(), "false", "debugging: bodies, redacted", lack=_NO_DEBUG_LINES),
     Setting(
         "LOG_TOOL_PARSE", Flag(), "false", "debugging: tool calls in text, redacted", lack=_NO_DEBUG_LINES
     ),

@@ -207,3 +207,14 @@ class Logging:
     level: LogLevel = held(
         Setting("MIX2API_LOG_LEVEL", Choice(LogLevel), "info", "least level that is written")
     )
+    headers: bool = held(
+        Setting("LOG_HEADERS", Flag(), "false", "debugging: a line with each request's headers, redacted")
+    )
+    bodies: bool = held(
+        Setting(
+            "LOG_BODIES",
+            Flag(),
+            "false",
+            "debugging: a line with the beginning of each chat request's body; secrets are masked, and content is not",
+        )
+    )

@@ -1,6 +1,6 @@
 """A real server on a free port of the loopback, a scripted worker behind it, and a client that sees every byte."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ from mix2api.sessions.resolution import Reuse, SessionIndex
 from mix2api.sessions.worker_port import Accepted, Ended, Reply, TextDelta
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.store_watch import Silence, StoreWatch
-from mix2api.vocabulary import EndReason, FinishReason, ProcessId, Shard
+from mix2api.vocabulary import EndReason, FinishReason, ProcessId, RequestId, Shard
 
 SECRET = b"a secret of the tests, 32 bytes."
 TOKEN = "sk-test"
@@ -65,12 +65,20 @@ class Watcher:
     faults: list[EdgeFault] = field(factory=list)
     health: Health = field(factory=Health)
     exhausted: int = 0
+    headers: dict[str, dict[str, str]] = field(factory=dict)
+    bodies: dict[str, list[str]] = field(factory=dict)
 
     def on_refused(self, refused: RefusedRequest) -> None:
         self.refused.append(refused)
 
     def on_fault(self, fault: EdgeFault) -> None:
         self.faults.append(fault)
+
+    def on_headers(self, request_id: RequestId, headers: Mapping[str, str]) -> None:
+        self.headers[request_id] = dict(headers)
+
+    def on_body(self, request_id: RequestId, told: list[str]) -> None:
+        self.bodies[request_id] = told
 
     def on_exhausted(self) -> None:
         self.exhausted += 1

@@ -143,6 +143,8 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_WEIGHT", "5", "release.weight", 5),
     ("MIX2API_LOG_FORMAT", "JSON", "logging.format", LogFormat.JSON),
     ("MIX2API_LOG_LEVEL", "debug", "logging.level", LogLevel.DEBUG),
+    ("LOG_HEADERS", "true", "logging.headers", True),
+    ("LOG_BODIES", "true", "logging.bodies", True),
     ("MIX2API_ADMIN_PORT", "9464-9466", "watching.admin_ports", range(9464, 9467)),
     ("MIX2API_ADMIN_HOST", "::1", "watching.admin_host", "::1"),
     ("MIX2API_METRICS_TOKEN", "t0ken", "watching.metrics_token", "t0ken"),
