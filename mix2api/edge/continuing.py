@@ -39,6 +39,8 @@ from mix2api.wire.turn import ChosenBase, Turn
 _SESSION_HEADER: Final = b"x-session-id"
 _HINTS: Final = (b"x-session-affinity", b"x-claude-code-session-id", b"session-id", b"thread-id")
 """Markers of a client's whole working session, sub-agents and title requests included: they only keep apart."""
+SESSION_HEADERS: Final = (_SESSION_HEADER, *_HINTS)
+"""All headers in which a client tells of its session, but for the one that `SESSION_KEY_HEADER` names."""
 _NEW: Final = "new"
 
 
