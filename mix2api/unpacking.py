@@ -20,6 +20,8 @@ _ZSTD_SLICE: Final = 256
 holds 128 KiB at most (RFC 8878, 3.1.1.2): 11 MB, 5 ms."""
 _ZSTD_WINDOW: Final = 8 * 1024 * 1024
 """Bytes of memory that a frame may ask for (RFC 8878, 3.1.1.1.2, recommends 8 MB as what every decoder should take)."""
+_NO_PACKING: Final = frozenset({"", "identity", "none", "utf-8", "utf8", "binary"})
+"""Encodings that pack nothing. The last four are none (RFC 9110, 8.4.1), but servers are configured to send them."""
 _GZIP: Final = 31
 _ZLIB: Final = 15
 _RAW: Final = -15
@@ -137,6 +139,16 @@ class _Zstd:
             raise DamagedPacking from None
 
 
+class Unpacked:
+    """A body that is not packed, whatever its `content-encoding` says."""
+
+    is_whole = True
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """The same bytes."""
+        yield data
+
+
 def unpacker_for(encoding: str) -> Unpacker | None:
     """What unpacks a body of this `content-encoding`; None where nobody here can."""
     match encoding.strip().lower():
@@ -154,4 +166,4 @@ def unpacker_for(encoding: str) -> Unpacker | None:
 
 def is_packed(encoding: str) -> bool:
     """Whether a `content-encoding` says that the body has to be unpacked."""
-    return encoding.strip().lower() not in {"", "identity"}
+    return encoding.strip().lower() not in _NO_PACKING

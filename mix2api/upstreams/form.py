@@ -14,6 +14,8 @@ _MARK: Final = b"\xef\xbb\xbf"
 _FIELDS: Final = (b"data", b"event", b"id", b"retry", b":")
 """What a line of an event stream begins with (WHATWG HTML, "Parsing an event stream")."""
 _LONGEST_FIELD: Final = max(map(len, _FIELDS)) + 1
+_GZIP: Final = b"\x1f\x8b"
+"""How gzip begins (RFC 1952, 2.3.1)."""
 
 
 class Form(StrEnum):
@@ -22,6 +24,8 @@ class Form(StrEnum):
     STREAM = "stream"
     JSON = "json"
     PAGE = "page"
+    PACKED = "packed"
+    """gzip that no header tells of."""
     UNKNOWN = "unknown"
 
 
@@ -40,11 +44,18 @@ def form_of(begun: bytes, head: AnswerHead, *, ended: bool = False) -> Form | No
         return Form.JSON
     if text[:1] == b"<":
         return Form.PAGE
-    if any(text.startswith(field + b":") or text == field for field in _FIELDS) or text[:1] == b":":
+    if text.startswith(_GZIP):
+        return Form.PACKED
+    if begins_stream(text):
         return Form.STREAM
     if len(text) < _LONGEST_FIELD and not ended and any(field.startswith(text) for field in _FIELDS):
         return None
     return declared_form(head)
+
+
+def begins_stream(text: bytes) -> bool:
+    """Whether a body that begins so begins with a field of an event stream, or with a comment."""
+    return any(text.startswith(field + b":") or text == field for field in _FIELDS) or text[:1] == b":"
 
 
 def declared_form(head: AnswerHead) -> Form:
@@ -53,4 +64,4 @@ def declared_form(head: AnswerHead) -> Form:
         return Form.STREAM
     if head.media_type == "application/json" or head.media_type.endswith("+json"):
         return Form.JSON
-    return Form.PAGE if head.media_type == "text/html" else Form.UNKNOWN
+    return Form.UNKNOWN  # a text as `text/html` too: PHP declares everything so

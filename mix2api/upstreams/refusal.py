@@ -6,12 +6,13 @@ import msgspec
 from attrs import evolve
 
 from mix2api.upstreams.damage import NOT_JSON
+from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.faults import Unanswered
 from mix2api.upstreams.http.head import AnswerHead
 from mix2api.upstreams.http.packed_body import is_unreadable
 from mix2api.upstreams.http.retrying import retry_after_s
 from mix2api.upstreams.port import UpstreamFault
-from mix2api.upstreams.site_errors import SiteError, failed, refusal, words_of
+from mix2api.upstreams.site_errors import MESSAGE_LIMIT, SiteError, failed, refusal, words_of
 from mix2api.vocabulary import Detail, EndReason
 
 REFUSAL_BODY_LIMIT: Final = 65536
@@ -33,6 +34,29 @@ def refusal_fault(head: AnswerHead, body: bytes, now_ms: int) -> UpstreamFault:
         error = evolve(error, message=f"the upstream answered with status {head.status}")
     failure = failed(evolve(error, status=head.status))
     return refusal(failure, head.status, started=False, retry_after_s=retry_after_s(head.headers, now_ms))
+
+
+def words_fault(body: bytes, status: int) -> UpstreamFault:
+    """The fault that an answer under a successful status is that is a text: most are a gateway's or a framework's apology.
+
+    Args:
+        body: its beginning.
+        status: of the answer.
+    """
+    failure = failed(SiteError(_words_in(body)))
+    if failure.detail is not Detail.ERROR_FRAME:
+        return refusal(failure, status, started=False)
+    what = "the upstream's answer is neither a stream of events nor JSON"
+    return faults.protocol(f"{what}: {failure.message[:MESSAGE_LIMIT]}" if failure.message else what, status)
+
+
+def _words_in(body: bytes) -> str:
+    """The text that these bytes are; empty if they are none."""
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError:
+        return ""
+    return text if all(char.isprintable() or char.isspace() for char in text[:MESSAGE_LIMIT]) else ""
 
 
 def in_session(fault: UpstreamFault, *, session_known: bool) -> UpstreamFault:

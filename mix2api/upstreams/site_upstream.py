@@ -12,7 +12,7 @@ import trio
 from attrs import evolve, frozen
 
 from mix2api.clock import Clock, SystemClock
-from mix2api.upstreams.form import Form, form_of
+from mix2api.upstreams.form import Form, begins_stream, form_of
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.client import HttpClient
 from mix2api.upstreams.http.exchange import Exchange
@@ -20,12 +20,14 @@ from mix2api.upstreams.http.head import AnswerHead, HttpRequest
 from mix2api.upstreams.http.origin import Origin, split_url
 from mix2api.upstreams.http.packed_body import is_unreadable
 from mix2api.upstreams.port import CONTENT, Failed, Opened, UpstreamCall, UpstreamEvent, UpstreamFault
-from mix2api.upstreams.refusal import REFUSAL_BODY_LIMIT, in_session, refusal_fault
+from mix2api.upstreams.refusal import REFUSAL_BODY_LIMIT, in_session, refusal_fault, words_fault
 from mix2api.upstreams.site_errors import refusal
 from mix2api.wire.sse_frames import FRAME_LIMIT, FrameTooLong, SseFrames
 from mix2api.wire.turn import ChosenBase
 
 _SUCCESSES: Final = range(200, 300)
+_JSON_BEGINS: Final = frozenset({b"", b"{", b"["})
+"""Of a body that is JSON, or was to be."""
 _REFUSAL_BODY_S: Final = 2.0
 """Seconds; error bodies follow their heads at once, and a broken site must not hold a refused run."""
 
@@ -162,6 +164,7 @@ class SiteStream:
         "_pieces",
         "_session_known",
         "_transcript",
+        "_words",
     )
 
     def __init__(self, exchange: Exchange, dialect: Dialect, clock: Clock, *, session_known: bool) -> None:
@@ -175,6 +178,8 @@ class SiteStream:
         self._frames = SseFrames(dialect.frame_limit)
         self._first = b""
         """The body's beginning, until it tells what the body is."""
+        self._words = b""
+        """The beginning of a body that is declared as a stream of events, does not begin like one, and has said nothing."""
         self._pieces: list[bytes] | None = None
         """Of a body that is one JSON value."""
         self._over = False
@@ -269,11 +274,14 @@ class SiteStream:
             case Form.STREAM:
                 self._head = None  # its fields are a fifth of what a held stream would hold
                 self._transcript = self._dialect.transcript(head.status, session_known=self._session_known)
+                self._words = b"" if begins_stream(first.lstrip()) else first
                 return self._told(self._transcript, first)
             case Form.JSON:
                 self._pieces = [first]
                 return []
-        what = "a web page" if form is Form.PAGE else "neither a stream of events nor JSON"
+            case Form.UNKNOWN:
+                raise self._seen(words_fault(first, head.status))
+        what = "a web page" if form is Form.PAGE else "packed, and has no content-encoding that says so"
         raise faults.protocol(f"the upstream's answer is {what}", head.status)
 
     async def _receive_late(self) -> bytes:
@@ -291,22 +299,30 @@ class SiteStream:
         events = transcript.add(payloads)
         if transcript.closed:
             self._exchange.satisfy()
+        if events and self._words:
+            self._words = b""
         if not CONTENT.isdisjoint(map(type, events)):
             self._exchange.heard = True
         return events
 
     def _ended(self, transcript: Transcript) -> list[UpstreamEvent]:
         events = transcript.add(self._frames.end())
-        return events + transcript.body_ended()
+        events += transcript.body_ended()
+        if self._words and not events and transcript.fault is not None:
+            transcript.fault = words_fault(self._words, transcript.status)
+        return events
 
     async def _whole_answer(self, head: AnswerHead, pieces: list[bytes]) -> list[UpstreamEvent]:
         while piece := await self._exchange.receive():
             pieces.append(piece)
         self._exchange.satisfy()
         self._over = True
+        body = b"".join(pieces)
         try:
-            events = self._dialect.whole(b"".join(pieces), session_known=self._session_known)
+            events = self._dialect.whole(body, session_known=self._session_known)
         except MalformedAnswer:
+            if body.strip()[:1] not in _JSON_BEGINS:
+                raise self._seen(words_fault(body[:REFUSAL_BODY_LIMIT], head.status)) from None
             raise faults.protocol("the upstream sent an answer that cannot be read", head.status) from None
         last = events[-1]
         if isinstance(last, Failed) and last.status is not None:

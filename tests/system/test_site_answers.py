@@ -45,6 +45,29 @@ async def test_an_answer_is_read_as_it_is_meant(
         await system.check_log(runs=1)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "utf-8", "none"])
+async def test_an_answer_that_is_not_packed_is_read_whatever_its_header_says(
+    encoding: str, redis_server: RedisServer
+) -> None:
+    head, _, body = case_answer("25-data-null.sse").partition(b"\r\n\r\n")
+    answer = b"%b\r\ncontent-encoding: %b\r\n\r\n%b" % (head, encoding.encode(), body)
+    async with adapter_at(redis_server, answer) as (system, _):
+        assert (await system.client.ask("hi")).text() == "ab"
+
+
+@pytest.mark.parametrize("declared", ["text/event-stream", "text/plain", "application/json", "text/html"])
+async def test_a_text_in_place_of_an_answer_is_told(declared: str, redis_server: RedisServer) -> None:
+    answers = [
+        b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\nconnection: close\r\n\r\n%b" % (declared.encode(), text)
+        for text in (b"Service is closed at night", "请求过于频繁".encode())
+    ]
+    async with adapter_at(redis_server, *answers) as (system, _):
+        refused, slowed = [await system.client.ask("hi", stream=True) for _ in answers]
+        assert "Service is closed at night" in refused.error()["message"]
+        assert (slowed.status, slowed.error()["code"]) == (429, "rate_limit_exceeded")
+        await system.check_log(runs=2)
+
+
 @pytest.mark.parametrize(
     ("site_says", "status", "code", "words"),
     [
@@ -59,6 +82,12 @@ async def test_an_answer_is_read_as_it_is_meant(
         (case_answer("33-retry-after-fraction.http"), 429, "rate_limit_exceeded", "slow down"),
         (json_answer(b'{"detail":"try another model"}'), 502, "upstream_error", "try another model"),
         (json_answer(b'{"msg":"broken","errcode":10013}'), 502, "upstream_error", "broken"),
+        (
+            stream_answer('{"type":"error","error":{"type":"overloaded_error","message":"too busy"}}'),
+            502,
+            "upstream_error",
+            "too busy",
+        ),
         (json_answer(b'{"message":"late"}', "504 Gateway Timeout"), 504, "upstream_timeout", "late"),
         (json_answer(b'{"code":504,"message":"late"}'), 504, "upstream_timeout", "late"),
         (stream_answer('{"code":429,"msg":"not so fast"}'), 429, "rate_limit_exceeded", "not so fast"),

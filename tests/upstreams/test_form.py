@@ -28,6 +28,7 @@ def head(media_type: str = "", **fields: str) -> AnswerHead:
         (b"\xef\xbb\xbf[", Form.JSON),
         (b"<!doctype html>", Form.PAGE),
         (b"\n<html>", Form.PAGE),
+        (b"\x1f\x8b\x08", Form.PACKED),
     ],
 )
 def test_the_first_bytes_decide(begun: bytes, form: Form, declared: str) -> None:
@@ -53,7 +54,7 @@ def test_words_are_what_they_are_declared_as(begun: bytes) -> None:
         (head("text/plain", x_vercel_ai_ui_message_stream="v1"), Form.STREAM),
         (head("application/json"), Form.JSON),
         (head("application/problem+json"), Form.JSON),
-        (head("text/html"), Form.PAGE),
+        (head("text/html"), Form.UNKNOWN),
         (head("text/plain"), Form.UNKNOWN),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from mix2api.upstreams.http.head import AnswerHead
-from mix2api.upstreams.refusal import refusal_fault
+from mix2api.upstreams.refusal import refusal_fault, words_fault
 from mix2api.vocabulary import Detail, EndReason
 
 NOW_MS = 784_111_777_000  # Sun, 06 Nov 1994 08:49:37 GMT
@@ -74,3 +74,22 @@ def test_the_site_s_words_are_found(body: bytes, message: str) -> None:
 def test_a_page_is_not_quoted() -> None:
     fault = refusal_fault(head(502, content_type="text/html; charset=utf-8"), b"<html>Bad Gateway", NOW_MS)
     assert fault.message == "the upstream answered with status 502"
+
+
+@pytest.mark.parametrize(
+    ("body", "detail", "message"),
+    [
+        (b" closed at night ", Detail.PROTOCOL, "neither a stream of events nor JSON: closed at night"),
+        (b"Too many requests", Detail.RATE_LIMIT, "Too many requests"),
+        (b"\x00\x01", Detail.PROTOCOL, "neither a stream of events nor JSON"),
+        (b"\xff", Detail.PROTOCOL, "neither a stream of events nor JSON"),
+        (b"", Detail.PROTOCOL, "neither a stream of events nor JSON"),
+        (b"x" * 900, Detail.PROTOCOL, "JSON: " + "x" * 500),
+    ],
+)
+def test_a_text_in_place_of_an_answer_is_a_fault_with_its_words(
+    body: bytes, detail: Detail, message: str
+) -> None:
+    fault = words_fault(body, 200)
+    assert (fault.detail, fault.status) == (detail, 200)
+    assert fault.message.endswith(message)

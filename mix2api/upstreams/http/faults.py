@@ -63,5 +63,5 @@ def too_many(what: str, status: int | None) -> UpstreamFault:
 
 
 def protocol(what: str, status: int | None) -> UpstreamFault:
-    """The answer is not what it says it is; `what` is a sentence of ours, never the site's bytes."""
+    """The answer is not what it says it is; `what` is a sentence of ours, with the site's words at most."""
     return UpstreamFault(EndReason.UPSTREAM_ERROR, Detail.PROTOCOL, what, status=status)

@@ -3,11 +3,14 @@
 from typing import Final
 
 from mix2api.http_body import BodyDecoder
-from mix2api.unpacking import DamagedPacking, Unpacker, is_packed, unpacker_for
+from mix2api.unpacking import DamagedPacking, Unpacked, Unpacker, is_packed, unpacker_for
 from mix2api.upstreams.http.head import AnswerHead, body_of
 
 _READ_BYTES: Final = 4 * 1024 * 1024
 """Unpacked of what one read of the socket gave (64 KiB), at most: 15 ms. Text packs by a factor of some ten."""
+
+_GZIPPED: Final = 0x1F
+"""The first byte of gzip (RFC 1952, 2.3.1). No text begins with it."""
 
 
 class PackedBody:
@@ -17,12 +20,15 @@ class PackedBody:
         framed: takes the framing away.
         unpacker: takes the packing away.
         limit: bytes of the whole body, unpacked.
+        gzipped: whether it should be gzip. A body that does not begin so is taken as it is: gateways unpack bodies and
+            leave the header.
     """
 
-    __slots__ = ("_framed", "_left", "_unpacker", "done", "malformed", "oversized", "surplus")
+    __slots__ = ("_framed", "_left", "_undecided", "_unpacker", "done", "malformed", "oversized", "surplus")
 
-    def __init__(self, framed: BodyDecoder, unpacker: Unpacker, limit: int) -> None:
+    def __init__(self, framed: BodyDecoder, unpacker: Unpacker, limit: int, *, gzipped: bool = False) -> None:
         self._framed = framed
+        self._undecided = gzipped
         self._unpacker = unpacker
         self._left = limit
         self.done = False
@@ -47,6 +53,10 @@ class PackedBody:
         return self.done
 
     def _unpacked(self, packed: bytes) -> bytes:
+        if self._undecided and packed:
+            self._undecided = False
+            if packed[0] != _GZIPPED:
+                self._unpacker = Unpacked()
         pieces: list[bytes] = []
         room = min(self._left, _READ_BYTES)
         try:
@@ -69,8 +79,11 @@ def unpacked_body_of(head: AnswerHead, limit: int) -> BodyDecoder:
         limit: bytes that a packed body may have, unpacked.
     """
     framed = body_of(head)
-    unpacker = None if framed.done else unpacker_for(_encoding(head))
-    return framed if unpacker is None else PackedBody(framed, unpacker, limit)
+    encoding = _encoding(head)
+    unpacker = None if framed.done else unpacker_for(encoding)
+    if unpacker is None:
+        return framed
+    return PackedBody(framed, unpacker, limit, gzipped=encoding.strip().lower().endswith("gzip"))
 
 
 def is_unreadable(head: AnswerHead) -> bool:

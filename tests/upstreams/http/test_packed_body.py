@@ -88,3 +88,10 @@ def test_a_head_says_whether_its_body_is_packed(encoding: str, *, packed_so: boo
 def test_an_answer_without_a_body_is_never_unpacked() -> None:
     head = AnswerHead(status=204, headers={"content-encoding": "gzip"}, reusable=True)
     assert unpacked_body_of(head, 9).done
+
+
+def test_a_text_that_is_declared_as_gzip_is_taken_as_it_is() -> None:
+    head = AnswerHead(status=200, headers={"content-encoding": "gzip", "content-length": "9"}, reusable=True)
+    body = unpacked_body_of(head, 1000)
+    assert (body.feed(b""), body.feed(b"data:"), body.feed(b" hi\n")) == (b"", b"data:", b" hi\n")
+    assert (body.done, body.malformed) == (True, False)
