@@ -9,6 +9,7 @@ from typing import Final
 
 _ANY: Final = "*"
 _METHODS: Final = "GET, POST, OPTIONS"
+_PRIVATE: Final = b"access-control-request-private-network"
 _MAX_AGE_S: Final = 7200
 """How long a browser may remember a preflight: Chromium takes no more than two hours."""
 EXPOSED: Final = (
@@ -42,6 +43,8 @@ class Cors:
             ("access-control-allow-methods", _METHODS),
             # As asked: `*` would not cover `authorization`, and SDKs send headers of their own.
             *([("access-control-allow-headers", asked)] if asked else []),
+            # A page on the public net that asks an adapter on this machine (WICG, "Private Network Access").
+            *([("access-control-allow-private-network", "true")] if _PRIVATE in given else []),
             ("access-control-max-age", str(_MAX_AGE_S)),
             ("vary", "origin, access-control-request-headers"),
         ]

@@ -21,6 +21,7 @@ _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _REQUEST_LINE: Final = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])")
 _FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):([^\x00\r\n\x0b\x0c]*)")
 """Name and value. The blanks around the value are stripped afterwards: a pattern for them could take quadratic time."""
+_SLASHES: Final = re.compile("/{2,}")
 _LENGTH: Final = re.compile(rb"[0-9]{1,20}")
 _BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n")
 _VERSIONS: Final = frozenset({b"1.0", b"1.1"})
@@ -70,8 +71,9 @@ class RequestHead:
 
     @property
     def path(self) -> str:
-        """The target's path, decoded."""
-        return unquote(self.target.partition(b"?")[0].decode("ascii"))
+        """The target's path, decoded, and with one slash for several: base URLs end in one, and paths begin with one."""
+        path = unquote(self.target.partition(b"?")[0].decode("ascii"))
+        return _SLASHES.sub("/", path) if "//" in path else path
 
     @property
     def expects_continue(self) -> bool:

@@ -27,7 +27,7 @@ _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIXES: Final = ("/v1", "", "/v1/v1")
 """Before the routes of OpenAI's API: a client's base URL lacks `/v1` now and then, or has it twice."""
 _CHATS: Final = tuple(f"{prefix}/chat/completions" for prefix in _PREFIXES)
-CHAT_PATHS: Final = {"/": "/", "//": "/"} | {path + end: path for path in _CHATS for end in ("", "/")}
+CHAT_PATHS: Final = {"/": "/"} | {path + end: path for path in _CHATS for end in ("", "/")}
 """Path -> the route that it is, for POST."""
 _RESPONSES: Final = tuple(f"{prefix}/responses" for prefix in _PREFIXES)
 RESPONSE_PATHS: Final = {path + end: path for path in _RESPONSES for end in ("", "/")}

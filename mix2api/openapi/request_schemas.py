@@ -19,6 +19,7 @@ _NAMES: Final = {
     "_Body": CHAT_REQUEST,
     "_StreamOptions": "StreamOptions",
     "_Metadata": "RequestMetadata",
+    "_SystemBlock": "SystemBlock",
     "Message": "ChatMessage",
     "MessageToolCall": "ChatMessageToolCall",
     "FunctionCall": "FunctionCall",

@@ -52,6 +52,13 @@ class _Metadata(Struct):
     session_id: _Name | None = None
 
 
+class _SystemBlock(Struct):
+    """A block of Anthropic's `system`: texts only."""
+
+    type: str
+    text: str
+
+
 class _Body(Struct):
     """The wire's own shape. `null` means absent, as the SDKs of several languages send it."""
 
@@ -94,6 +101,8 @@ class _Body(Struct):
     session_id: _Name | None = None
     upstream_base_url: _Url | None = None
     upstream_api_base: _Url | None = None
+    system: str | list[_SystemBlock] | None = None
+    stop_sequences: list[str] | None = None
 
 
 SAMPLING_FIELDS: Final = (
@@ -167,8 +176,7 @@ def chat_request_steps(
         yield
     sent = asked.messages
     check_counts(asked.messages, len(asked.tools or asked.functions or ()))
-    if list in {type(message.content) for message in asked.messages}:
-        asked.messages = in_openai_form(asked.messages)
+    _take_anthropic_s_words(asked)
     for index, message in enumerate(asked.messages):
         if type(message.content) is not str or message.role in RESULT_ROLES:  # else there is nothing to check
             _check_message(index, message)
@@ -179,7 +187,7 @@ def chat_request_steps(
     options = asked.stream_options
     turn = Turn(
         model=asked.model,
-        messages=asked.messages,
+        messages=asked.messages if asked.system is None else _system(asked.system) + asked.messages,
         stream=bool(asked.stream),
         include_usage=options is not None and bool(options.include_usage),
         max_tokens=asked.max_completion_tokens or asked.max_tokens,
@@ -195,6 +203,20 @@ def chat_request_steps(
     if not keeps_given:
         return turn
     return replace(turn, given=given_fields(body, turn, reformed=asked.messages is not sent))
+
+
+def _take_anthropic_s_words(asked: _Body) -> None:
+    """Blocks in the messages, and stop sequences, become what they are in OpenAI's form."""
+    if list in {type(message.content) for message in asked.messages}:
+        asked.messages = in_openai_form(asked.messages)
+    if asked.stop is None:
+        asked.stop = asked.stop_sequences
+
+
+def _system(said: str | list[_SystemBlock]) -> list[Message]:
+    """Anthropic's system prompt, which stands beside the messages, as the message that it is in OpenAI's form."""
+    text = "\n\n".join(block.text for block in said) if isinstance(said, list) else said
+    return [Message(role="system", content=text)] if text else []
 
 
 def _parallel(asked: _Body) -> bool | None:
@@ -277,6 +299,8 @@ def _decode_as_meant(body: bytes, fault: str) -> _Body:
         return msgspec.convert(as_meant(said), _Body)
     except msgspec.ValidationError as left:
         raise _refusal(str(left)) from None
+    except RecursionError:
+        raise _too_deep(None) from None
 
 
 def _check_encoding(body: bytes) -> None:

@@ -122,8 +122,17 @@ EXTENSION_FIELDS: Final = (
         "a string of at most 2048 characters",
         "`upstream_base_url` wins over it",
     ),
+    RequestField(
+        "system",
+        Treatment.HONOURED,
+        "a string or a list of text blocks",
+        "Anthropic's system prompt: the first message",
+    ),
+    RequestField(
+        "stop_sequences", Treatment.HONOURED, "a list of strings", "Anthropic's `stop`, which wins over it"
+    ),
 )
-"""Fields of ours that OpenAI's reference does not have."""
+"""Fields of ours and of Anthropic's that OpenAI's reference does not have."""
 
 _NESTED: Final[dict[str, str]] = {
     "messages[]": "an object",
@@ -147,6 +156,10 @@ _NESTED: Final[dict[str, str]] = {
     "messages[].function_call.arguments": "a string of JSON",
     "stream_options.include_usage": "true or false",
     "stop[]": "a string",
+    "stop_sequences[]": "a string",
+    "system[]": "an object with `type` and `text`",
+    "system[].type": "a string",
+    "system[].text": "a string",
     "modalities[]": "a string",
     "logit_bias[]": "a number from -100 to 100",
     "tools[]": "an object",

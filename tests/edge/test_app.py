@@ -278,7 +278,7 @@ async def test_a_body_that_never_comes_is_given_up() -> None:
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("prefix", ["/v1", "", "/v1/v1"])
+@pytest.mark.parametrize("prefix", ["/v1", "", "/v1/v1", "/", "//v1", "/v1/", "/v1//v1"])
 async def test_a_base_url_with_v1_without_it_or_with_two_is_served(prefix: str) -> None:
     async with running_edge() as edge:
         chat = await edge.send("POST", f"{prefix}/chat/completions", msgspec.json.encode(ASK))

@@ -76,3 +76,11 @@ async def test_an_options_request_that_is_no_preflight_is_refused_as_ever() -> N
     async with running_edge(cors_origins=("*",)) as edge:
         answer = await edge.send("OPTIONS", "/v1/models", msgspec.json.encode(ASK), {"origin": PAGE})
     assert answer.status == 405
+
+
+@pytest.mark.parametrize(("origin", "told"), [("x", "true"), ("y", None)])
+def test_an_allowed_page_of_the_public_net_may_ask_an_adapter_on_this_machine(
+    origin: str, told: str | None
+) -> None:
+    given = {b"origin": origin.encode(), b"access-control-request-private-network": b"true"}
+    assert dict(Cors(("x",)).preflight_headers(given)).get("access-control-allow-private-network") == told

@@ -84,3 +84,44 @@ def test_the_first_fault_is_told_where_the_rest_cannot_be_read() -> None:
     with pytest.raises(InvalidRequest) as refused:
         decode_chat_request(b'{"model":5,"messages":[%b],"more":1e400}' % msgspec.json.encode(USER))
     assert refused.value.param == "model"
+
+
+def test_ids_that_are_numbers_are_the_texts_of_their_digits() -> None:
+    call = {"id": 7, "function": {"name": "f", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": 7, "content": "ok"}
+    messages = [USER, {"role": "assistant", "tool_calls": [call]}, result]
+    turn = decode_chat_request(body(messages=messages))
+    assert [each.id for each in turn.messages[1].tool_calls or ()] == ["7"] == [turn.messages[2].tool_call_id]
+
+
+def test_arguments_that_are_an_object_are_its_text() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": {"a": [1, "b"]}}}
+    turn = decode_chat_request(body(messages=[USER, {"role": "assistant", "tool_calls": [call]}]))
+    assert [each.function for each in turn.messages[1].tool_calls or ()] == [
+        FunctionCall("f", '{"a":[1,"b"]}')
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "content", "meant"),
+    [
+        ("user", {"type": "text", "text": "a"}, [{"type": "text", "text": "a"}]),
+        (
+            "user",
+            ["a", {"type": "text", "text": "b"}],
+            [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+        ),
+        ("tool", {"a": 1}, '{"a":1}'),
+        ("tool", 5, "5"),
+        ("tool", True, "true"),
+    ],
+)
+def test_content_without_its_wrapping_is_what_it_means(role: str, content: Any, meant: Any) -> None:
+    message = {"role": role, "content": content, **({"tool_call_id": "c"} if role == "tool" else {})}
+    assert decode_chat_request(body(messages=[USER, message])).messages[1].content == meant
+
+
+@pytest.mark.parametrize("content", [5, {"a": 1}, [5], [["a"]]])
+def test_content_that_means_nothing_certain_is_refused(content: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        decode_chat_request(body(messages=[{"role": "user", "content": content}]))

@@ -1,6 +1,7 @@
 """Chat requests that are accepted, in every form in which clients send them."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -172,3 +173,29 @@ def test_a_wrong_value_beside_a_half_is_named() -> None:
 def test_a_byte_order_mark_is_skipped() -> None:
     assert decode_chat_request(recorded("byte-order-mark.http")).messages[0].content == "hi"
     assert decode_chat_request(b"\xef\xbb\xbf" + body()) == decode_chat_request(body())
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("be brief", "be brief"),
+        (
+            [{"type": "text", "text": "be", "cache_control": {}}, {"type": "text", "text": "brief"}],
+            "be\n\nbrief",
+        ),
+    ],
+)
+def test_anthropic_s_system_prompt_is_the_first_message(said: Any, text: str) -> None:
+    turn = decode_chat_request(body(system=said))
+    assert [message.role for message in turn.messages] == ["system", "user"]
+    assert turn.messages[0].content == text
+
+
+@pytest.mark.parametrize("said", ["", [], None])
+def test_an_empty_system_prompt_is_none(said: Any) -> None:
+    assert len(decode_chat_request(body(system=said)).messages) == 1
+
+
+def test_anthropic_s_stop_sequences_are_stop_where_there_is_no_other() -> None:
+    assert decode_chat_request(body(stop_sequences=["a"])).sampling == {"stop": ["a"]}
+    assert decode_chat_request(body(stop="b", stop_sequences=["a"])).sampling == {"stop": "b"}

@@ -29,13 +29,13 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("messages[0].content", {"messages": [{"role": "user"}]}),
     ("messages[0].content", {"messages": [{"role": "system", "content": None}]}),
     ("messages[0].content", {"messages": [{"role": "user", "content": 5}]}),
-    ("messages[0].content", {"messages": [{"role": "user", "content": {"type": "text"}}]}),
-    ("messages[0].content[0]", {"messages": [{"role": "user", "content": ["hi"]}]}),
+    ("messages[0].content", {"messages": [{"role": "user", "content": {"a": 1}}]}),
+    ("messages[0].content[0]", {"messages": [{"role": "user", "content": [5]}]}),
     ("messages[0].content[0].type", {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}),
     ("messages[0].content[1].type", {"messages": [USER | {"content": [{"type": "text"}, {"type": 5}]}]}),
     ("messages[0].name", {"messages": [USER | {"name": 5}]}),
     ("messages[0].tool_call_id", {"messages": [{"role": "tool", "content": "x"}]}),
-    ("messages[0].tool_call_id", {"messages": [{"role": "tool", "content": "x", "tool_call_id": 5}]}),
+    ("messages[0].tool_call_id", {"messages": [{"role": "tool", "content": "x", "tool_call_id": 5.5}]}),
     ("messages[0].name", {"messages": [{"role": "function", "content": "x"}]}),
     ("messages[0].tool_calls", {"messages": [{"role": "assistant", "tool_calls": {}}]}),
     ("messages[0].tool_calls[0].id", {"messages": [{"role": "assistant", "tool_calls": [{}]}]}),
@@ -45,7 +45,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
             "messages": [
                 {
                     "role": "assistant",
-                    "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {}}}],
+                    "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": []}}],
                 }
             ]
         },
