@@ -53,9 +53,7 @@ class Authenticator:
 
     def isolation(self, caller: Caller, model: str, client: ClientName, session_key: bytes | None) -> Digest:
         """Digest of who may share sessions (FR21): inside the caller's credential in every mode."""
-        apart: list[str] = [caller.fingerprint]
-        if self._session_key_mode is not SessionKeyMode.AUTH:
-            apart.append(model)
+        apart: list[str] = [caller.fingerprint, model]
         if self._session_key_mode is SessionKeyMode.AUTH_MODEL_CLIENT:
             apart.append(client)
         if session_key is not None:

@@ -125,7 +125,7 @@ def site_form(settings: Settings) -> bytes:
 def account_form(settings: Settings) -> bytes:
     """What names the account that a managed credential is fetched for; secret, to be digested."""
     auth = settings.upstream_auth
-    headers, body = dict(auth.token_headers or {}), dict(auth.token_body or {})
+    headers, body = dict(auth.token_headers or {}), auth.token_body or {}
     return canonical_json([token_url(settings), auth.token_method.value, headers, body, auth.token_field])
 
 

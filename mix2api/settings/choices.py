@@ -73,9 +73,13 @@ class StoreMode(StrEnum):
 
 
 class SessionKeyMode(StrEnum):
-    """Who may share sessions (`SESSION_KEY_MODE`); every mode stays inside the caller's own credential."""
+    """Who may share sessions (`SESSION_KEY_MODE`).
+
+    Every mode stays inside the caller's own credential, and the model belongs to it too, as it did in the earlier adapter.
+    """
 
     AUTH_MODEL_CLIENT = "auth_model_client"
+    AUTH_MODEL = "auth_model"
     AUTH = "auth"
     MODEL = "model"
 

@@ -13,7 +13,7 @@ from mix2api.settings.readers import (
     Flag,
     HeaderName,
     HeaderText,
-    Names,
+    ModelNames,
     Origins,
     Place,
     Size,
@@ -32,9 +32,9 @@ class Listening:
     models: tuple[str, ...] = held(
         Setting(
             "MODEL_LIST",
-            Names(),
+            ModelNames(),
             "mix/qwen-3-235b-instruct,mix/claude-sonnet-4-5",
-            "models that are shown, separated by commas; others are accepted all the same",
+            "models that are shown; others are accepted all the same",
         )
     )
     body_limit: int = held(
@@ -126,7 +126,7 @@ class Isolation:
             "SESSION_KEY_MODE",
             Choice(SessionKeyMode),
             "auth_model_client",
-            "what the isolation key is made of, always inside the caller's own credential",
+            "what the isolation key is made of: the caller's credential and the model in every mode, and in `auth_model_client` the client",
         )
     )
     key_header: str = held(

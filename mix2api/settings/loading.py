@@ -12,6 +12,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
+from mix2api.settings.former import FORMER, former_names
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.later import LATER
@@ -115,6 +116,7 @@ def load_settings(
         raise ConfigurationError("\n".join(problems))
     warnings = (
         *file.remarks,
+        *former_names(environ, file.values),
         *_strangers(environ, file),
         *_lacks_of(values, given),
         *open_doors(settings),
@@ -216,7 +218,7 @@ def _idle(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
 
 def _strangers(environ: Mapping[str, str], file: DotEnv) -> Iterator[str]:
     """Names that look like ours and are not known."""
-    for name in sorted({*environ, *file.values} - KNOWN.keys()):
+    for name in sorted({*environ, *file.values} - KNOWN.keys() - FORMER.keys()):
         near = _nearest(name)
         if name.startswith(OURS) or (near and name in file.values):
             yield f"{name} is not known and ignored" + (f"; did you mean {near}?" if near else "")

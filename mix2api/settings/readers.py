@@ -229,6 +229,20 @@ _NAME_LENGTH: Final = 256
 
 
 @frozen
+class ModelNames:
+    """Names of models in one of the three forms that operators have: by comma, by line, or as a JSON array of texts."""
+
+    allowed: str = (
+        "names separated by commas or lines, or a JSON array of them, each at most 256 printable characters"
+    )
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The names in their order; see `Names`."""
+        names = msgspec.json.decode(text, type=list[str]) if text.startswith("[") else text.splitlines()
+        return Names().read(",".join(names))
+
+
+@frozen
 class JsonObject:
     """A JSON object."""
 
@@ -237,6 +251,20 @@ class JsonObject:
     def read(self, text: str) -> Mapping[str, object]:
         """The object."""
         value: dict[str, object] = msgspec.json.decode(text, type=dict[str, object])
+        return value
+
+
+@frozen
+class JsonBody:
+    """A JSON object, or a JSON text, in which an object may stand."""
+
+    allowed: str = "a JSON object, or a JSON string"
+
+    def read(self, text: str) -> Mapping[str, object] | str:
+        """The object; a text that holds none is itself."""
+        value = msgspec.json.decode(text, type=dict[str, object] | str)
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            return JsonObject().read(value)
         return value
 
 
@@ -282,13 +310,13 @@ class RedisUrl:
 class UrlPath:
     """The path of a URL."""
 
-    allowed: str = "a path that begins with /"
+    allowed: str = "a path such as /v2/chats"
 
     def read(self, text: str) -> str:
-        """The path."""
-        if re.fullmatch(r"/[^\s?#]*", text) is None:
+        """The path, with a slash at its beginning."""
+        if re.fullmatch(r"[^\s?#]*", text) is None or "://" in text:
             raise ValueError(text)
-        return text
+        return text if text.startswith("/") else f"/{text}"
 
 
 @frozen

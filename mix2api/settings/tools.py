@@ -24,7 +24,7 @@ class Tools:
     force_call: bool = held(
         Setting(
             "FORCE_TOOL_CALL",
-            Flag(words=("0", "1", "true", "false")),
+            Flag(),
             "0",
             "a turn with tools must call one, where the caller leaves it open; not the turn that brings results",
         )

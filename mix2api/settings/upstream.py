@@ -98,7 +98,7 @@ class Network:
     retry_count: int = held(
         Setting(
             "UPSTREAM_RETRY_COUNT",
-            Whole(0, 10),
+            Whole(0, 100),
             "0",
             "repeats of a call with which nothing can have happened",
         )

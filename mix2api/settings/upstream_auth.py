@@ -8,7 +8,7 @@ from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS
 from mix2api.settings.choices import TokenMethod, UpstreamAuthMode
-from mix2api.settings.readers import Choice, HeaderMap, HeaderText, HttpUrl, JsonObject, Text, UrlPath, Whole
+from mix2api.settings.readers import Choice, HeaderMap, HeaderText, HttpUrl, JsonBody, Text, UrlPath, Whole
 from mix2api.settings.setting import Setting, held
 
 
@@ -51,8 +51,8 @@ class UpstreamAuth:
     token_headers: Mapping[str, str] | None = held(
         Setting("UPSTREAM_TOKEN_HEADERS_JSON", HeaderMap(), "", "headers of the login", secret=True)
     )
-    token_body: Mapping[str, object] | None = held(
-        Setting("UPSTREAM_TOKEN_BODY_JSON", JsonObject(), "", "body of the login", secret=True)
+    token_body: Mapping[str, object] | str | None = held(
+        Setting("UPSTREAM_TOKEN_BODY_JSON", JsonBody(), "", "body of the login", secret=True)
     )
     token_field: str = held(
         Setting(

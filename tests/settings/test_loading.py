@@ -22,6 +22,7 @@ from mix2api.settings import (
     load_settings,
 )
 from mix2api.settings.choices import TokenMethod, UpstreamStream
+from mix2api.settings.former import FORMER
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.later import LATER
 from mix2api.settings.loading import KNOWN
@@ -38,6 +39,8 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_HOST", "0.0.0.0", "listening.host", "0.0.0.0"),  # noqa: S104 - a value, nothing listens
     ("PORT", "8080", "listening.port", 8080),
     ("MODEL_LIST", "a, b,,a", "listening.models", ("a", "b")),
+    ("MODEL_LIST", "a\n b\n\nc", "listening.models", ("a", "b", "c")),
+    ("MODEL_LIST", '["a", "b"]', "listening.models", ("a", "b")),
     ("BODY_SIZE_LIMIT", "512kb", "listening.body_limit", 524_288),
     ("MIX2API_CORS_ORIGINS", "https://A.example/", "listening.cors_origins", ("https://a.example",)),
     ("MIX2API_MAX_CONNECTIONS", "3", "listening.max_connections", 3),
@@ -52,6 +55,12 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("SESSION_KEY_HEADER", "X-Team", "isolation.key_header", "x-team"),
     ("UPSTREAM_API_BASE", "https://site.example/api/", "site.api_base", "https://site.example/api"),
     ("UPSTREAM_CHAT_PATH", "/v3/chats", "mix.chat_path", "/v3/chats"),
+    ("UPSTREAM_CHAT_PATH", "v3/chats", "mix.chat_path", "/v3/chats"),
+    ("UPSTREAM_RETRY_COUNT", "20", "network.retry_count", 20),
+    ("FORCE_TOOL_CALL", "yes", "tools.force_call", True),
+    ("SESSION_KEY_MODE", "auth_model", "isolation.key_mode", SessionKeyMode.AUTH_MODEL),
+    ("UPSTREAM_TOKEN_BODY_JSON", '"{\\"user\\": 1}"', "upstream_auth.token_body", {"user": 1}),
+    ("UPSTREAM_TOKEN_BODY_JSON", '"a word"', "upstream_auth.token_body", "a word"),
     ("UPSTREAM_AGENT_SLUG", "coder", "mix.agent_slug", "coder"),
     ("MIX2API_UPSTREAM_LOCALE_JSON", '{"language": "en"}', "mix.locale", {"language": "en"}),
     ("MIX2API_UPSTREAM_MODES_JSON", "{}", "mix.modes", {}),
@@ -216,7 +225,7 @@ def test_every_bad_setting_is_reported_at_once_and_secrets_are_masked() -> None:
                 "PORT": "65536",
                 "EXPOSE_STACK": "flase",
                 "BODY_SIZE_LIMIT": "5 pounds",
-                "FORCE_TOOL_CALL": "yes",
+                "FORCE_TOOL_CALL": "2",
                 "MIX2API_SECRET": "planted",
                 "REDIS_URL": "http://user:planted@host",
                 "UPSTREAM_API_BASE": "https://user:planted@host",
@@ -230,7 +239,7 @@ def test_every_bad_setting_is_reported_at_once_and_secrets_are_masked() -> None:
     assert "PORT: `65536` is refused; allowed: a whole number from 0 to 65535" in lines
     assert "EXPOSE_STACK: `flase` is refused; allowed: true, 1, yes, on, false, 0, no, off" in lines
     assert "UPSTREAM_AUTH_MODE: `oauth` is refused; allowed: static, managed, pass_through, none" in lines
-    assert "FORCE_TOOL_CALL: `yes` is refused; allowed: 0, 1, true, false" in lines
+    assert "FORCE_TOOL_CALL: `2` is refused; allowed: true, 1, yes, on, false, 0, no, off" in lines
     assert len(lines) == 11
     assert "plant" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -392,3 +401,15 @@ def test_secrets_are_in_no_repr() -> None:
     settings = load_settings({**values, "REDIS_URL": "redis://:planted@r"}, None)
     assert "planted" not in repr(settings)
     assert "planted" not in "".join(settings.warnings)
+
+
+@pytest.mark.parametrize("name", FORMER)
+@pytest.mark.parametrize("in_file", [True, False])
+def test_a_name_of_the_earlier_adapter_that_has_no_setting_is_told(name: str, *, in_file: bool) -> None:
+    settings = load_settings({}, f"{name}=1\n") if in_file else load_settings({name: "1"}, None)
+    assert [line for line in settings.warnings if line.startswith(name)] == [f"{name} {FORMER[name]}"]
+    assert not any(line.startswith(name) for line in load_settings({name: ""}, None).warnings)
+
+
+def test_no_former_name_is_a_setting() -> None:
+    assert FORMER.keys().isdisjoint(KNOWN)

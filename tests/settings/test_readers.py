@@ -53,6 +53,7 @@ READ: list[tuple[Reader[object], str, object]] = [
     (HttpUrl(query=True), "https://x/token?a=1", "https://x/token?a=1"),
     (RedisUrl(), "unix:///run/r.sock?db=1", "unix:///run/r.sock?db=1"),
     (UrlPath(), "/v2/chats", "/v2/chats"),
+    (UrlPath(), "v2/chats", "/v2/chats"),
     (HeaderName(), "X-Session-Key", "x-session-key"),
     (HeaderMap(), '{"X-Key": "a b", "y": "1"}', {"x-key": "a b", "y": "1"}),
     (HostPatterns(), "A.example, *.b.example:80,*", ("a.example", "*.b.example:80", "*")),
@@ -98,7 +99,7 @@ REFUSED: list[tuple[Reader[object], list[str]]] = [
         ],
     ),
     (RedisUrl(), ["http://x", "redis:x", "redis://", "redis://a b"]),
-    (UrlPath(), ["v2", "/a?b", "/a b"]),
+    (UrlPath(), ["http://x", "/a?b", "/a b"]),
     (HeaderName(), ["a b", "a:b", "é", "a" * 65]),
     (KeyPrefix(), [":a", "a b", "{a}", "a" * 65, "é"]),
 ]

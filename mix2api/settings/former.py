@@ -1,0 +1,32 @@
+"""Names of the earlier adapter that have no setting here: what is to be done about each. None of them is ignored in silence.
+
+A row is a line at the start for whoever still sets the name (`docs/migrating.md`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+_QUERY_HISTORY: Final = (
+    "has no effect: with INCLUDE_CONTEXT_IN_QUERY the query has the whole history, cut to QUERY_MAX_CHARS"
+)
+FORMER: Final[Mapping[str, str]] = {
+    "CONTEXT_MAX_TURNS": _QUERY_HISTORY,
+    "CONTEXT_MAX_CHARS": _QUERY_HISTORY,
+    "CONTEXT_USER_MAX_CHARS": _QUERY_HISTORY,
+    "CONTEXT_ASST_MAX_CHARS": _QUERY_HISTORY,
+    "CONTEXT_SMART_COMPRESS": _QUERY_HISTORY,
+    "CONTEXT_PRESERVE_TOOL_CHAINS": _QUERY_HISTORY,
+    "TRACE_SAMPLING_ENABLED": "has no effect: MIX2API_TRACE_SAMPLE_RATE above 0 takes traces",
+    "TRACE_SAMPLING_RATE": "has no effect: MIX2API_TRACE_SAMPLE_RATE takes its place",
+    "TRACE_RETENTION_MS": "has no effect: MIX2API_TRACE_TTL_S takes its place, in seconds",
+    "TRACE_MAX_ENTRIES": "has no effect: traces run out by MIX2API_TRACE_TTL_S alone",
+    "TRACE_CLEANUP_INTERVAL_MS": "has no effect: Redis removes what has run out",
+}
+"""Name -> what follows it in the line."""
+
+
+def former_names(*given: Mapping[str, str]) -> Iterator[str]:
+    """A line for each such name that stands in one of these with a value."""
+    for name, advice in FORMER.items():
+        if any(values.get(name, "").strip() for values in given):
+            yield f"{name} {advice}"
