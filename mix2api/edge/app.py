@@ -39,7 +39,10 @@ from mix2api.vocabulary import Detail, RequestId
 from mix2api.wire.error_answer import envelope
 
 _ONCE: Final = frozenset(
-    {b"authorization", b"x-api-key", b"api-key", b"x-session-id", b"x-persona-id", b"x-upstream-base-url"}
+    {
+        *(b"authorization", b"x-api-key", b"api-key", b"x-upstream-base-url"),
+        *(b"x-session-id", b"x-session_id", b"x-persona-id", b"x-persona_id"),
+    }
 )
 """Headers that may not be repeated, beside the session-key header."""
 _OK: Final = 200

@@ -14,7 +14,7 @@ from mix2api.edge.options import EdgeOptions, InboundKey
 from mix2api.errors import AuthenticationFailed, ConfigurationError
 from mix2api.sealing import Seal
 from mix2api.settings.choices import InboundAuthMode, SessionKeyMode
-from mix2api.vocabulary import ClientName, Digest
+from mix2api.vocabulary import Digest
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _BEARER: Final = b"bearer "
@@ -51,8 +51,15 @@ class Authenticator:
         key_id = self._check(credential)
         return Caller(self._seal.digest(credential or b"", "caller"), key_id)
 
-    def isolation(self, caller: Caller, model: str, client: ClientName, session_key: bytes | None) -> Digest:
-        """Digest of who may share sessions (FR21): inside the caller's credential in every mode."""
+    def isolation(self, caller: Caller, model: str, client: str, session_key: bytes | None) -> Digest:
+        """Digest of who may share sessions (FR21): inside the caller's credential in every mode.
+
+        Args:
+            caller: who asks.
+            model: as asked for.
+            client: name of the client, or its own word where that is on no list.
+            session_key: value of the session-key header.
+        """
         apart: list[str] = [caller.fingerprint, model]
         if self._session_key_mode is SessionKeyMode.AUTH_MODEL_CLIENT:
             apart.append(client)

@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 from mix2api.clock import Clock
 from mix2api.edge.answers import JSON, Headers
 from mix2api.edge.auth import Authenticator, authorization_of
+from mix2api.edge.clients import word_of
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
@@ -88,6 +89,12 @@ class SubmittedRun:
         """Of the run that answers, as far as is known: the turn may have run again."""
         accepted = self.delivery.accepted
         return RunId(accepted.run_id) if accepted is not None and accepted.run_id else self.submitted_as
+
+    @property
+    def session_id(self) -> str | None:
+        """None before its turn was accepted."""
+        accepted = self.delivery.accepted
+        return None if accepted is None else accepted.session_id
 
     def headers(self) -> Headers:
         """What every answer says. The session's id is there unless headers left before it was accepted."""
@@ -214,7 +221,9 @@ class ChatEndpoint:
         authorization = authorization_of(given) if self._options.pass_authorization else None
         # An empty one comes from a gateway's template: it would be everybody's one name.
         key = given.get(self._session_key) or None
-        isolation = parts.authenticator.isolation(caller, turn.model, client, key)
+        word = word_of(given)
+        application = client if word is None else f"{client}:{word.decode('latin1')}"
+        isolation = parts.authenticator.isolation(caller, turn.model, application, key)
         watch.understood()
         try:
             found = await parts.continuing.find(
@@ -364,7 +373,8 @@ async def _send_whole(run: SubmittedRun, body: bytes, ended: Ended, status: int)
 def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     given = request.given
-    persona, base = given.get(b"x-persona-id"), given.get(BASE_HEADER)
+    persona = given.get(b"x-persona-id") or given.get(b"x-persona_id")
+    base = given.get(BASE_HEADER)
     return chat_request_steps(
         body,
         persona_id=persona.decode("latin1") if persona else None,
@@ -378,7 +388,7 @@ def _renderer(run: SubmittedRun, on_ended: Callable[[Ended], None]) -> StreamRen
 
 
 def _whole(run: SubmittedRun) -> WholeAnswer:
-    return WholeAnswer(run.frame())
+    return WholeAnswer(run.frame(), run.session_id)
 
 
 CHAT: Final = ApiForm(turn_steps=_turn_steps, renderer=_renderer, whole=_whole)

@@ -1,5 +1,6 @@
 """Which of the known clients sent a request. A closed list, because the name goes into logs, metrics and events."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from mix2api.vocabulary import ClientName
@@ -39,13 +40,25 @@ _BY_USER_AGENT: Final = (
     (b"openai/js", ClientName.OPENAI_NODE),
     (b"curl/", ClientName.CURL),
 )
+WORD_HEADERS: Final = (b"x-client", b"x-client-id", b"x-client-name", b"x-client_name")
+"""Headers in which a client says its word, the first one first."""
 _BY_WORD: Final = {name.value.encode(): name for name in ClientName}
 
 
-def client_of(said: bytes | None, user_agent: bytes | None) -> ClientName:
-    """The client by its own word (`x-client`), if that is on the list, else by its User-Agent, else `other`."""
-    named = _BY_WORD.get(said) if said is not None else None
+def client_of(given: Mapping[bytes, bytes]) -> ClientName:
+    """The client by its own word, if that is on the list, else by its User-Agent, else `other`.
+
+    Args:
+        given: header name in lower case -> value.
+    """
+    said = word_of(given)
+    named = _BY_WORD.get(said.lower().replace(b"-", b"_")) if said is not None else None
     if named is not None:
         return named
-    agent = user_agent.lower() if user_agent is not None else b""
+    agent = given.get(b"user-agent", b"").lower()
     return next((name for mark, name in _BY_USER_AGENT if mark in agent), ClientName.OTHER)
+
+
+def word_of(given: Mapping[bytes, bytes]) -> bytes | None:
+    """The client's own word, whether it is on the list or not: it keeps two applications behind one credential apart."""
+    return next((given[name] for name in WORD_HEADERS if given.get(name)), None)

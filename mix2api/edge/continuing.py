@@ -36,7 +36,7 @@ from mix2api.vocabulary import Digest, SessionId, Shard
 from mix2api.wire.responses_answer import named_by
 from mix2api.wire.turn import ChosenBase, Turn
 
-_SESSION_HEADER: Final = b"x-session-id"
+_SESSION_HEADERS: Final = (b"x-session-id", b"x-session_id")
 _HINTS: Final = (b"x-session-affinity", b"x-claude-code-session-id", b"session-id", b"thread-id")
 """Markers of a client's whole working session, sub-agents and title requests included: they only keep apart."""
 SESSION_HEADERS: Final = (_SESSION_HEADER, *_HINTS)
@@ -198,7 +198,7 @@ class Continuing:
     ) -> Digest:
         """The isolation key with the client's hints in it, and with the upstream that it chose: names stay within that, too."""
         hints = [headers[name].decode("latin1") for name in _HINTS if headers.get(name)]
-        said = headers.get(_SESSION_HEADER, b"").decode("latin1")
+        said = _named_by(headers)
         if said and said != _NEW and self._mint.issued(said) is None:
             hints.append(said)
         if not hints and base is None:
@@ -209,7 +209,7 @@ class Continuing:
     def _words(
         self, turn: Turn, headers: Mapping[bytes, bytes], isolation: Digest, *, keyed: bool
     ) -> SessionWords:
-        said = headers.get(_SESSION_HEADER, b"").decode("latin1")
+        said = _named_by(headers)
         body = turn.session or ""
         name = body if body and body != _NEW and self._mint.issued(body) is None else None
         by_key = keyed or self._reuse is Reuse.KEY
@@ -235,3 +235,8 @@ class Continuing:
             self._digester(tools_form(turn.tools)).encode(),
         )
         return self._seal.digest(b"".join(len(part).to_bytes(4, "big") + part for part in parts), "realm")
+
+
+def _named_by(headers: Mapping[bytes, bytes]) -> str:
+    """The session's name, where a header says one; empty where none does."""
+    return next((headers[name].decode("latin1") for name in _SESSION_HEADERS if headers.get(name)), "")

@@ -113,7 +113,7 @@ class EdgeRequest:
     def client(self) -> ClientName:
         """Which of the known clients sent it."""
         if self._client is None:
-            self._client = client_of(self.given.get(b"x-client"), self.given.get(b"user-agent"))
+            self._client = client_of(self.given)
         return self._client
 
     @property

@@ -135,7 +135,9 @@ ANSWER_SCHEMAS: Final[dict[str, Schema]] = {
                 "maxItems": 1,
             },
             "usage": _ref("Usage"),
-        }
+            "session_id": {**_STRING, "description": "As in `x-session-id`."},
+        },
+        "session_id",
     ),
     "ChatCompletionChunk": _object(
         {

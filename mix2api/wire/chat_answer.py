@@ -190,10 +190,16 @@ class _Call:
 
 
 class WholeAnswer:
-    """Collects the same pieces that a stream would carry and gives the one object of a whole answer."""
+    """Collects the same pieces that a stream would carry and gives the one object of a whole answer.
 
-    def __init__(self, frame: AnswerFrame) -> None:
+    Args:
+        frame: what is the same in all of them.
+        session_id: stands in the body, beside the header, as the earlier adapter's answers had it.
+    """
+
+    def __init__(self, frame: AnswerFrame, session_id: str | None = None) -> None:
         self._frame = frame
+        self._session_id = session_id
         self._texts: list[str] = []
         self._reasonings: list[str] = []
         self._calls: dict[int, _Call] = {}
@@ -240,6 +246,7 @@ class WholeAnswer:
             + b',"usage":'
             + _encode(usage_object(usage))
             + (b"," + beside if beside else b"")
+            + (b"" if self._session_id is None else b',"session_id":' + _encode(self._session_id))
             + b"}"
         )
 

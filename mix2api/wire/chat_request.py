@@ -99,6 +99,9 @@ class _Body(Struct):
     user: str | None = None
     persona_id: str | None = None
     session_id: _Name | None = None
+    camel_session_id: _Name | None = msgspec.field(default=None, name="sessionId")
+    camel_persona_id: str | None = msgspec.field(default=None, name="personaId")
+    request: Any = None
     upstream_base_url: _Url | None = None
     upstream_api_base: _Url | None = None
     system: str | list[_SystemBlock] | None = None
@@ -196,8 +199,8 @@ def chat_request_steps(
         tool_choice=tool_choice_of(asked.tool_choice, asked.function_call),
         parallel_tool_calls=_parallel(asked),
         legacy_functions=asked.tools is None and asked.functions is not None,
-        persona_id=persona_id or asked.persona_id,
-        session=asked.session_id or (asked.metadata.session_id if asked.metadata is not None else None),
+        persona_id=persona_id or _persona(asked),
+        session=asked.session_id or asked.camel_session_id or _session(asked.metadata),
         asked_base=asked_base or _asked_base(asked),
     )
     if not keeps_given:
@@ -217,6 +220,16 @@ def _system(said: str | list[_SystemBlock]) -> list[Message]:
     """Anthropic's system prompt, which stands beside the messages, as the message that it is in OpenAI's form."""
     text = "\n\n".join(block.text for block in said) if isinstance(said, list) else said
     return [Message(role="system", content=text)] if text else []
+
+
+def _persona(asked: _Body) -> str | None:
+    """The persona under the names that the earlier adapter's callers have for it."""
+    beneath = asked.request.get("persona_id") if isinstance(asked.request, dict) else None
+    return asked.persona_id or asked.camel_persona_id or (beneath if isinstance(beneath, str) else None)
+
+
+def _session(metadata: _Metadata | None) -> str | None:
+    return metadata.session_id if metadata is not None else None
 
 
 def _parallel(asked: _Body) -> bool | None:

@@ -123,6 +123,14 @@ EXTENSION_FIELDS: Final = (
         "`upstream_base_url` wins over it",
     ),
     RequestField(
+        "sessionId",
+        Treatment.HONOURED,
+        "a string of at most 256 characters",
+        "as `session_id`, which wins over it",
+    ),
+    RequestField("personaId", Treatment.HONOURED, "a string", "as `persona_id`, which wins over it"),
+    RequestField("request", Treatment.HONOURED, "anything", "`request.persona_id`, likewise"),
+    RequestField(
         "system",
         Treatment.HONOURED,
         "a string or a list of text blocks",

@@ -199,3 +199,22 @@ def test_an_empty_system_prompt_is_none(said: Any) -> None:
 def test_anthropic_s_stop_sequences_are_stop_where_there_is_no_other() -> None:
     assert decode_chat_request(body(stop_sequences=["a"])).sampling == {"stop": ["a"]}
     assert decode_chat_request(body(stop="b", stop_sequences=["a"])).sampling == {"stop": "b"}
+
+
+@pytest.mark.parametrize(
+    "fields", [{"persona_id": "p"}, {"personaId": "p"}, {"request": {"persona_id": "p", "agent_slug": "x"}}]
+)
+def test_a_persona_has_three_names(fields: Any) -> None:
+    assert decode_chat_request(body(**fields)).persona_id == "p"
+
+
+@pytest.mark.parametrize("said", [None, 5, "x", {}, {"persona_id": 5}])
+def test_what_else_stands_under_request_is_nothing(said: Any) -> None:
+    assert decode_chat_request(body(request=said)).persona_id is None
+
+
+@pytest.mark.parametrize(
+    "fields", [{"session_id": "s"}, {"sessionId": "s"}, {"metadata": {"session_id": "s"}}]
+)
+def test_a_session_has_three_names(fields: Any) -> None:
+    assert decode_chat_request(body(**fields)).session == "s"
