@@ -1,11 +1,14 @@
 """Health for load balancers and operators (FR6): liveness, readiness, and both together with the failing parts."""
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 
 from mix2api.edge.options import EdgeOptions
 
+_SERVICE: Final = "mix2api"
+EVENT_LOG: Final = "event_log"
+"""The part that the store is."""
 Told = tuple[dict[str, Any], int]
 """The JSON of an answer, and its status."""
 
@@ -51,9 +54,11 @@ class HealthEndpoints:
         health = self._source.snapshot()
         body: dict[str, Any] = {
             "status": "degraded" if health.failing else "ok",
+            "service": _SERVICE,
             "version": self._options.version,
             "channel": self._options.channel.value,
             "process": self._options.process,
+            "session_store": self._store(health),
         }
         if health.draining:
             body["draining"] = True
@@ -62,6 +67,16 @@ class HealthEndpoints:
         if health.warnings:
             body["warnings"] = list(health.warnings)
         return body, 503 if health.failing else 200
+
+    def _store(self, health: Health) -> dict[str, Any]:
+        """The store in the words of the earlier adapter."""
+        why = next((part.why for part in health.failing if part.part == EVENT_LOG), None)
+        return {
+            "mode": self._options.store_mode,
+            "degraded": why is not None,
+            "connected": why is None,
+            "reason": why,
+        }
 
     def live(self) -> Told:
         """200 as long as the process can answer at all: restart it when this fails."""

@@ -70,5 +70,7 @@ class EdgeOptions:
     """A debugging line with each request's headers (`LOG_HEADERS`)."""
     log_bodies: bool = False
     """A debugging line with the beginning of each chat request's body (`LOG_BODIES`)."""
+    store_mode: str = "redis"
+    """What `/health` calls the store: `redis`, or `memory` for the embedded server, as `SESSION_STORE_MODE` does."""
     expose_stack: bool = False
     """Name the place of an adapter's fault in the 500 envelope (`EXPOSE_STACK`)."""

@@ -13,6 +13,8 @@ from structlog.typing import FilteringBoundLogger
 from mix2api.vocabulary import Channel, EndReason, RequestId, RunId, SessionId
 
 EVENT: Final = "request.completed"
+DEFAULT_UPSTREAM: Final = "default"
+"""`upstream_override` of a request that chose no upstream."""
 
 
 @frozen
@@ -55,9 +57,9 @@ class RequestCompleted:
     reject_reason: str | None = None
     """The `code` of the error that the request was refused with. None for an accepted run."""
     upstream_host: str | None = None
-    """Host and port."""
-    upstream_override: bool = False
-    """True if the request chose the upstream itself."""
+    """Host of the upstream that the request chose. None if it chose none."""
+    upstream_override: str = DEFAULT_UPSTREAM
+    """`default`; or `dynamic` or `allowlist`, by what the operator lets requests choose from."""
     duration_ms: int
     ttft_ms: int | None = None
     """Milliseconds from the moment at which the session takes the turn up to the first output."""

@@ -188,9 +188,18 @@ ANSWER_SCHEMAS: Final[dict[str, Schema]] = {
     "Health": _object(
         {
             "status": {"type": "string", "enum": ["ok", "degraded"]},
+            "service": _STRING,
             "version": _STRING,
             "channel": {"type": "string", "enum": sorted(Channel)},
             "process": _STRING,
+            "session_store": _object(
+                {
+                    "mode": {"type": "string", "enum": ["redis", "memory"]},
+                    "degraded": {"type": "boolean"},
+                    "connected": {"type": "boolean"},
+                    "reason": _NULLABLE_STRING,
+                }
+            ),
             "draining": {"type": "boolean"},
             "failing": _FAILING,
             "warnings": _list_of(_STRING),

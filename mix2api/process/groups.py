@@ -13,7 +13,7 @@ from mix2api.edge.auth import parse_keys
 from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
 from mix2api.sessions.canonical import canonical_json
-from mix2api.settings import InboundAuthMode, Settings, Think, UpstreamAuthMode
+from mix2api.settings import InboundAuthMode, Settings, StoreMode, Think, UpstreamAuthMode
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.location import Timeouts as StoreTimeouts
 from mix2api.upstreams.http.client import HttpOptions
@@ -182,6 +182,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         stall_limit_s=float(listening.client_stall_s),
         log_headers=settings.logging.headers,
         log_bodies=settings.logging.bodies,
+        store_mode=(StoreMode.REDIS if settings.storing.url is not None else StoreMode.MEMORY).value,
         expose_stack=listening.expose_stack,
     )
 

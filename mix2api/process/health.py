@@ -3,7 +3,7 @@
 import trio
 
 from mix2api.counting.profile_files import Profiles
-from mix2api.edge.health import FailingPart, Health
+from mix2api.edge.health import EVENT_LOG, FailingPart, Health
 from mix2api.errors import StoreUnavailable
 from mix2api.store.opening import Store
 
@@ -26,9 +26,9 @@ class ProcessHealth:
         failing = []
         unwilling = self._store.unwilling
         if unwilling is not None:
-            failing.append(FailingPart("event_log", f"Redis refuses to write: {unwilling.value}"))
+            failing.append(FailingPart(EVENT_LOG, f"Redis refuses to write: {unwilling.value}"))
         elif self._store.is_down:
-            failing.append(FailingPart("event_log", "Redis does not answer"))
+            failing.append(FailingPart(EVENT_LOG, "Redis does not answer"))
         if self._unowned == self._all:
             failing.append(FailingPart("worker", "no live worker owns any shard"))
         elif self._unowned:

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
-from urllib.parse import urlsplit
 
 from attrs import define, field, frozen
 from structlog.typing import FilteringBoundLogger
@@ -177,7 +176,7 @@ async def process_parts(
     clock = machine.clock
     mint = Mint(store.seal, clock, machine.randomness)
     outbox = Outbox(store.post)
-    site = urlsplit(settings.site.api_base or "").netloc.rpartition("@")[2] or None
+    chosen_word = "allowlist" if settings.dynamic_base.allowlist else "dynamic"
     models = frozenset(settings.listening.models)
     meters = Meters()
 
@@ -185,7 +184,7 @@ async def process_parts(
         store.refused.note(entry)
         meters.on_refusal(entry)
 
-    reporter = Reporter(logger, settings.release.channel, site, clock, on_refusal, models)
+    reporter = Reporter(logger, settings.release.channel, chosen_word, clock, on_refusal, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
     relay = RelayDispatch(

@@ -1,5 +1,6 @@
 """From what actors and edge report to log lines and audit entries: the canonical line of every request, and faults of ours."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.events.kinds import Request
 from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.logs import BudgetUse, RequestCompleted, log_request_completed
+from mix2api.logs.request_completed import DEFAULT_UPSTREAM
 from mix2api.redaction import place_of
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.damage import Damage
@@ -19,6 +21,7 @@ from mix2api.vocabulary import Channel, Detail, EndReason, RequestId, SessionId
 
 _OVER_BUDGET: Final = "input_exceeds_available_budget"
 """The earlier adapter's word, which operators' scripts look for."""
+_PORT: Final = re.compile(r":[0-9]+$")
 
 
 class Reporter:
@@ -27,7 +30,7 @@ class Reporter:
     Args:
         logger: takes the lines.
         channel: of the process.
-        upstream_host: the configured upstream's host and port.
+        chosen_word: what `upstream_override` says of a request that chose its upstream.
         clock: stamps audit entries.
         on_refusal: takes the audit entry of each request that was refused before a run began.
         models: configured names; only these stand in lines in clear.
@@ -37,7 +40,7 @@ class Reporter:
         self,
         logger: FilteringBoundLogger,
         channel: Channel,
-        upstream_host: str | None,
+        chosen_word: str,
         clock: Clock,
         on_refusal: Callable[[RefusalEntry], None],
         models: frozenset[str] = frozenset(),
@@ -47,7 +50,7 @@ class Reporter:
         self._on_refusal = on_refusal
         self._models = models
         self._channel = channel
-        self._upstream_host = upstream_host
+        self._chosen_word = chosen_word
         self.schema_fallbacks = 0
         """Sessions that were a miss because their log, or what leads to them, could not be read."""
 
@@ -72,8 +75,8 @@ class Reporter:
                 detail=end.detail,
                 http_status=end.http_status,
                 upstream_status=end.upstream_status,
-                upstream_host=completed.chosen_host or self._upstream_host,
-                upstream_override=completed.chosen_host is not None,
+                upstream_host=_without_port(completed.chosen_host),
+                upstream_override=DEFAULT_UPSTREAM if completed.chosen_host is None else self._chosen_word,
                 duration_ms=end.total_ms,
                 ttft_ms=end.first_token_ms,
                 chunks=completed.chunks,
@@ -234,3 +237,8 @@ def _budget_use(request: Request) -> BudgetUse | None:
     if request.input_tokens is None or request.input_budget is None:
         return None
     return BudgetUse(request.input_tokens, request.input_budget)
+
+
+def _without_port(host: str | None) -> str | None:
+    """The host alone: `[::1]:80` is `[::1]`."""
+    return None if host is None else _PORT.sub("", host)

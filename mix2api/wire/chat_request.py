@@ -205,7 +205,9 @@ def chat_request_steps(
     )
     if not keeps_given:
         return turn
-    return replace(turn, given=given_fields(body, turn, reformed=asked.messages is not sent))
+    return replace(
+        turn, given=given_fields(body, turn, reformed=asked.messages is not sent or asked.system is not None)
+    )
 
 
 def _take_anthropic_s_words(asked: _Body) -> None:

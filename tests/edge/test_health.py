@@ -12,9 +12,11 @@ async def test_a_healthy_process_is_ok_alive_and_ready_without_any_key() -> None
     assert [answer.status for answer in answers] == [200, 200, 200]
     assert answers[0].json() == {
         "status": "ok",
+        "service": "mix2api",
         "version": "0.0",
         "channel": "stable",
         "process": "p_test",
+        "session_store": {"mode": "redis", "degraded": False, "connected": True, "reason": None},
     }
     assert [answer.json()["status"] for answer in answers[1:]] == ["alive", "ready"]
 
@@ -27,6 +29,13 @@ async def test_a_failing_part_is_named_and_the_process_stays_alive() -> None:
         ]
     failing = [{"part": "event_log", "why": "it cannot be reached"}]
     assert (health.status, health.json()["status"], health.json()["failing"]) == (503, "degraded", failing)
+    why = failing[0]["why"]
+    assert health.json()["session_store"] == {
+        "mode": "redis",
+        "degraded": True,
+        "connected": False,
+        "reason": why,
+    }
     assert live.status == 200
     assert (ready.status, ready.json()) == (503, {"status": "not_ready", "failing": failing})
 
