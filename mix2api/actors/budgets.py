@@ -18,14 +18,17 @@ from mix2api.budget.planning import Plan, Planner, TurnSize
 from mix2api.budget.profile import Profile
 from mix2api.budget.profiles import Fallbacks, ProfileTable
 from mix2api.budget.trimming import TrimOptions
+from mix2api.budget.usage import UsageSource
 from mix2api.counting.service import CountingService, is_tiny
 from mix2api.counting.shipped import Tokenizers
 from mix2api.errors import ContextLengthExceeded
-from mix2api.projections.correction import Corrections
+from mix2api.events.kinds import End, Request
+from mix2api.projections.correction import Corrections, InputObservation
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.kept import Keeps, Kept, as_given, tools_text
+from mix2api.vocabulary import SUCCESSES
 from mix2api.wire.turn import Message
 
 _AT_ONCE_CHARS: Final = 2048
@@ -179,6 +182,17 @@ class Budgets:
         except ContextLengthExceeded as refused:
             return evolve(budget, used=refused.used, refused=refused)
         return _with_plan(budget, plan)
+
+    def learn(self, request: Request, end: End) -> None:
+        """Notes how the site counted a good run, if it said so."""
+        if end.usage_source != UsageSource.SITE or end.usage is None or request.counted_tokens is None:
+            return
+        if end.end_reason in SUCCESSES:
+            self.corrections.apply(
+                InputObservation(
+                    model=request.model, counted=request.counted_tokens, reported=end.usage.prompt_tokens
+                )
+            )
 
     async def prompt(self, prepared: PreparedTurn, budget: TurnBudget) -> int:
         """The tokens of a request as a site without sessions would count them: the whole history, native tools, frames."""

@@ -372,6 +372,8 @@ class Run:
             chunks=self._translation.deltas,
             chosen_host=None if base is None else base.host,
         )
+        if self._env.budgets is not None:
+            self._env.budgets.learn(self._request, end)
         self._env.on_completed(completed)
 
     # --- logging

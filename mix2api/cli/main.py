@@ -14,6 +14,7 @@ from typing import Final
 from mix2api import __version__
 from mix2api.cli import (
     audit,
+    budgets,
     demo,
     demo_upstream,
     edge,
@@ -45,6 +46,7 @@ _COMMANDS: Final = {
     "metrics": metrics,
     "gate": gate,
     "slo": slo,
+    "budgets": budgets,
     "models": models,
     "openapi": openapi,
     "pack": pack,

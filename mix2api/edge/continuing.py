@@ -39,7 +39,7 @@ from mix2api.wire.turn import ChosenBase, Turn
 _SESSION_HEADERS: Final = (b"x-session-id", b"x-session_id")
 _HINTS: Final = (b"x-session-affinity", b"x-claude-code-session-id", b"session-id", b"thread-id")
 """Markers of a client's whole working session, sub-agents and title requests included: they only keep apart."""
-SESSION_HEADERS: Final = (_SESSION_HEADER, *_HINTS)
+SESSION_HEADERS: Final = (*_SESSION_HEADERS, *_HINTS)
 """All headers in which a client tells of its session, but for the one that `SESSION_KEY_HEADER` names."""
 _NEW: Final = "new"
 

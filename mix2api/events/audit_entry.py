@@ -14,8 +14,24 @@ from msgspec import Struct
 from mix2api.events.kinds import End, Request, ToolResult, Usage
 from mix2api.vocabulary import Channel, EndReason, FinishReason
 
+ROLLED_OVER: Final = "rolled_over"
+"""`request.resolution_reason` of a turn whose session was too full (`mix2api.sessions.resolution.Reason`)."""
 SUMMARY_VERSION: Final = 1
 """Raised only when a field changes its place or its meaning."""
+
+
+class BudgetSummary(Struct, frozen=True, array_like=True):
+    """What a turn took of its model. Tokens."""
+
+    counted: int
+    """Of all that the session held with the turn, by our own count."""
+    used: int
+    """The same as the site would count it."""
+    available: int
+    withheld: int
+    """Messages that trimming changed."""
+    rolled_over: bool
+    """The session that the turn would have continued was too full."""
 
 
 class RequestSummary(Struct, frozen=True, array_like=True):
@@ -35,6 +51,8 @@ class RequestSummary(Struct, frozen=True, array_like=True):
     channel: Channel
     results: tuple[tuple[str, str], ...] = ()
     """Tool results that came with it: digests of the call's id and of the result."""
+    budget: BudgetSummary | None = None
+    """None: the turn was not counted."""
 
 
 class TokenCounts(Struct, frozen=True, array_like=True):
@@ -75,6 +93,8 @@ class EndSummary(Struct, frozen=True, array_like=True):
     """Of a run that ended in `tool_calls`: digests of the ids of its calls."""
     longest_gap_ms: int | None = None
     """The longest time between two pieces of the answer. None: there were no two, or an older version wrote it."""
+    usage_source: str | None = None
+    """Whose figures `usage` has; a word of `mix2api.budget.usage.UsageSource`. None: the site's, or an older process wrote it."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -99,7 +119,21 @@ def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> byt
             attempt=request.attempt,
             channel=request.channel,
             results=tuple((result.tool_call_id, str(result.digest)) for result in results),
+            budget=_budget(request),
         )
+    )
+
+
+def _budget(request: Request) -> BudgetSummary | None:
+    counted, used, available = request.counted_tokens, request.input_tokens, request.input_budget
+    if counted is None or used is None or available is None:
+        return None
+    return BudgetSummary(
+        counted=counted,
+        used=used,
+        available=available,
+        withheld=sum((request.withheld_by or {}).values()),
+        rolled_over=request.resolution_reason == ROLLED_OVER,
     )
 
 
@@ -125,6 +159,7 @@ def end_summary(end: End, calls: Iterable[str] = (), longest_gap_ms: int | None 
             usage=None if end.usage is None else TokenCounts.of(end.usage),
             calls=tuple(calls) if end.end_reason is EndReason.TOOL_CALLS else (),
             longest_gap_ms=longest_gap_ms,
+            usage_source=end.usage_source,
         )
     )
 

@@ -9,6 +9,7 @@ from typing import Protocol, assert_never
 
 from attrs import frozen
 
+from mix2api.events import audit_entry
 from mix2api.sessions.lineage import Lineage
 from mix2api.vocabulary import Digest, SessionId
 
@@ -47,7 +48,7 @@ class Reason(StrEnum):
     """The upstream keeps no conversation: every request is put whole."""
     WORKER_LOST = "worker_lost"
     """The process that ran the turn died before the client saw anything: it runs once more."""
-    ROLLED_OVER = "rolled_over"
+    ROLLED_OVER = audit_entry.ROLLED_OVER
     """The session that the request would have continued is too full for it."""
 
 

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from mix2api.events.audit_entry import (
+    BudgetSummary,
     EndSummary,
     RequestSummary,
     TokenCounts,
@@ -95,8 +96,8 @@ def test_an_end_without_usage_has_none() -> None:
 
 
 def test_fields_that_a_later_version_added_are_skipped() -> None:
-    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],{"later":1}]') is not None
-    assert read_end_summary(END_BYTES[:-1] + b',[],null,"later"]') is not None
+    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,{"later":1}]') is not None
+    assert read_end_summary(END_BYTES[:-1] + b',[],null,null,"later"]') is not None
 
 
 def test_results_and_calls_stand_at_the_end_where_there_are_any() -> None:
@@ -137,3 +138,28 @@ def test_damage_and_newer_versions_are_unreadable_and_raise_nothing(damage: byte
     # Depth alone is no damage where the reader skips the field: then the fields it knows are given.
     assert read_request_summary(damage) in {None, read_request_summary(REQUEST_BYTES)}
     assert read_end_summary(damage) in {None, read_end_summary(END_BYTES)}
+
+
+def test_what_a_turn_took_of_its_model_stands_last() -> None:
+    counted = replace(
+        REQUEST, input_tokens=110, input_budget=900, counted_tokens=100, withheld_by={"old_words": 2}
+    )
+    data = request_summary(counted)
+    assert data == REQUEST_BYTES[:-1] + b",[],[100,110,900,2,false]]"
+    summary = read_request_summary(data)
+    assert summary is not None
+    assert summary.budget == BudgetSummary(
+        counted=100, used=110, available=900, withheld=2, rolled_over=False
+    )
+    moved = read_request_summary(request_summary(replace(counted, resolution_reason="rolled_over")))
+    assert moved is not None
+    assert moved.budget is not None
+    assert moved.budget.rolled_over
+
+
+def test_whose_figures_a_usage_has_stands_last() -> None:
+    data = end_summary(replace(END, usage_source="mixed"))
+    assert data == END_BYTES[:-1] + b',[],null,"mixed"]'
+    summary = read_end_summary(data)
+    assert summary is not None
+    assert (summary.calls, summary.usage_source) == ((), "mixed")
