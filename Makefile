@@ -25,7 +25,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth \
-	simulate memory packs-mutations clients comply servers clean
+	simulate memory packs-mutations budgets clients comply servers clean
 .PHONY: help demo demo-once test check tests-measured tests-whole $(MORE)
 
 help:
@@ -142,6 +142,10 @@ simulate: $(DEV_STAMP)
 # What a process keeps, measured: half an hour. Shorter: make memory MEMORY_REQUESTS=600 MEMORY_WAIT_S=10 MEMORY_SOAK_MIN=2
 memory: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m memory tests/soak
+
+# 10,000 conversations in a window of 2,000 tokens: some 20 minutes of one core.
+budgets: $(DEV_STAMP)
+	BUDGET_CONVERSATIONS=$(or $(BUDGET_CONVERSATIONS),5000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/actors/test_budget_conversations.py
 
 # The packs against an endpoint with one thing wrong, some seventy times: each must be caught. Some five minutes.
 packs-mutations: $(DEV_STAMP)
