@@ -27,7 +27,7 @@ from mix2api.projections.correction import Corrections, InputObservation
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
-from mix2api.upstreams.kept import Keeps, Kept, as_given, tools_text
+from mix2api.upstreams.kept import PLAIN, Keeps, Kept, as_given, tools_text
 from mix2api.vocabulary import SUCCESSES
 from mix2api.wire.turn import Message
 
@@ -137,8 +137,9 @@ class Budgets:
     ) -> TurnBudget:
         """The budget of a turn that continues its session, whether it fits or not."""
         kept = self.keeps(prepared, is_told=not unseen.other_realm)
-        tokens = held + sum(await self._tokens(kept.messages(unseen.messages), counter))
-        tokens += await self._beside(kept, counter)
+        new = await self._tokens(unseen.messages, kept, counter)
+        # The frame of the last answer was held as that of an answer to come, which has no role.
+        tokens = held + ROLE_TOKENS + sum(new) + await self._beside(kept, counter)
         return TurnBudget(
             unseen=unseen,
             kept=kept,
@@ -166,7 +167,7 @@ class Budgets:
             counter: of its model.
         """
         kept = self.keeps(prepared, is_told=False)
-        tokens = await self._tokens(kept.messages(unseen.messages), counter)
+        tokens = await self._tokens(unseen.messages, kept, counter)
         held, new = full
         size = TurnSize(messages=tokens, fixed=await self._beside(kept, counter), held=held, new=new)
         budget = TurnBudget(
@@ -197,7 +198,7 @@ class Budgets:
     async def prompt(self, prepared: PreparedTurn, budget: TurnBudget) -> int:
         """The tokens of a request as a site without sessions would count them: the whole history, native tools, frames."""
         counter = budget.counter
-        tokens = sum(await self._tokens(prepared.turn.messages, counter))
+        tokens = sum(await self._tokens(prepared.turn.messages, PLAIN, counter))
         if prepared.turn.tools:
             given = Kept(texts=(tools_text(prepared.turn.tools),))
             return tokens + await self._beside(given, counter) - MESSAGE_TOKENS - ROLE_TOKENS
@@ -229,7 +230,10 @@ class Budgets:
         whole = corrected(sum(size.messages) + size.fixed, planner.factor)
         return work() if whole <= planner.allowance.available else await self.counting.off_loop(work)
 
-    async def _tokens(self, messages: list[Message], counter: MessageCounter) -> tuple[int, ...]:
+    async def _tokens(self, messages: list[Message], kept: Kept, counter: MessageCounter) -> tuple[int, ...]:
+        """Of each message in its kept form."""
+        if kept.of_message is not None:
+            messages = list(map(kept.of_message, messages))
         if is_tiny(messages):
             return tuple([counter.message(message) for message in messages])
         return (await self.counting.history(messages, counter)).tokens
@@ -238,7 +242,7 @@ class Budgets:
         """Of what no message takes: the frame of the answer, tools, instructions."""
         if kept.beside or kept.texts:
             messages = [*kept.beside, *(Message(role="system", content=text) for text in kept.texts)]
-            return ANSWER_TOKENS + sum(await self._tokens(messages, counter))
+            return ANSWER_TOKENS + sum(await self._tokens(messages, PLAIN, counter))
         return ANSWER_TOKENS
 
     async def _held(self, prepared: PreparedTurn, state: SessionState, counter: MessageCounter) -> int:
@@ -246,8 +250,8 @@ class Budgets:
         if state.held_tokens is not None:
             return state.held_tokens
         kept = self.keeps(prepared, is_told=False)
-        history = kept.messages(prepared.turn.messages[: prepared.answered])
-        return sum(await self._tokens(history, counter)) + await self._beside(kept, counter)
+        history = await self._tokens(prepared.turn.messages[: prepared.answered], kept, counter)
+        return sum(history) + await self._beside(kept, counter)
 
     def _model(self, asked: str) -> _Model:
         table = self.table()

@@ -1,6 +1,8 @@
 """Profiles and budgets of a running process: made before anything is served. Profiles are read again when the file changes."""
 
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 
 from structlog.typing import FilteringBoundLogger
 
@@ -42,7 +44,7 @@ def start_budgets(
     profiles.can_count = tokenizers.can_count
     return Budgets(
         options=budget_options(settings),
-        table=lambda: profiles.table,
+        table=partial(attrgetter("table"), profiles),
         tokenizers=tokenizers,
         keeps=kind_of(settings).keeps(settings),
         name_of=name_of,

@@ -27,10 +27,6 @@ class Kept:
     texts: tuple[str, ...] = ()
     """Other texts that the model reads: native tools as JSON, a query that tells tools."""
 
-    def messages(self, messages: list[Message]) -> list[Message]:
-        """Each message as the site keeps it, in order; the very list where nothing is different."""
-        return messages if self.of_message is None else list(map(self.of_message, messages))
-
 
 class Keeps(Protocol):
     """Gives the form in which a site keeps a turn."""

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Sequence
 from random import Random  # noqa: TID251 - seeded: the same conversations in every run
 from typing import Any
 
@@ -16,9 +17,11 @@ from attrs import define, field
 from vocabularies import exact
 
 from mix2api.actors.budgets import BudgetOptions, Budgets
+from mix2api.budget.count_cache import message_digests
 from mix2api.budget.encodings import EncodingName
+from mix2api.budget.message_tokens import MessageCounter
 from mix2api.budget.trimming import TrimOptions
-from mix2api.counting.service import CountingService
+from mix2api.counting.service import Counted, CountingService
 from mix2api.counting.shipped import Tokenizers
 from mix2api.sessions.worker_port import Accepted, Ended
 from mix2api.vocabulary import SUCCESSES, EndReason, SessionId
@@ -34,6 +37,14 @@ TURNS = 8
 @define(eq=False)
 class AtOnce(CountingService):
     """Counts without a thread: the clock of these tests jumps while one works."""
+
+    async def history(self, messages: Sequence[Message], counter: MessageCounter) -> Counted:
+        tokens: list[int] = []
+        for digest, message in zip(message_digests(messages, counter.name), messages, strict=True):
+            known = self.cache.get(digest)
+            tokens.append(counter.message(message) if known is None else known)
+            self.cache.keep(digest, tokens[-1])
+        return Counted(tuple(tokens))
 
     async def off_loop(self, work: Any) -> Any:
         await trio.lowlevel.checkpoint()

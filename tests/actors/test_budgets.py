@@ -9,7 +9,7 @@ from actor_parts import GOOD, MODEL, submission, turn, working
 from mix2api.actors.budgets import BudgetOptions, Budgets, TurnBudget
 from mix2api.actors.environment import ActorOptions
 from mix2api.actors.request_facts import unseen_of
-from mix2api.budget.message_tokens import ANSWER_TOKENS, MessageCounter
+from mix2api.budget.message_tokens import ANSWER_TOKENS, ROLE_TOKENS, MessageCounter
 from mix2api.budget.profile import Defaults, GivenProfile, Origin
 from mix2api.budget.profiles import ProfileTable, table_of
 from mix2api.budget.tokenizers import EstimatingTokenizer
@@ -61,13 +61,13 @@ async def test_a_fresh_session_is_counted_with_the_frame_of_the_answer() -> None
 async def test_a_continued_session_is_counted_as_what_it_holds_and_what_is_new() -> None:
     content = conversation(histories.user("hello"), histories.answer("yes"), histories.user("more"))
     budget = await planned(budgets(), content, evolve_state(held_tokens=500))
-    assert budget.tokens == 500 + COUNTER.message(content.messages[-1]) + ANSWER_TOKENS
+    assert budget.tokens == 500 + ROLE_TOKENS + COUNTER.message(content.messages[-1]) + ANSWER_TOKENS
 
 
 async def test_a_log_that_does_not_say_what_is_held_means_the_history() -> None:
     content = conversation(histories.user("hello"), histories.answer("yes"), histories.user("more"))
     budget = await planned(budgets(), content, WAITING)
-    assert budget.tokens == COUNTER.history(content.messages) + 2 * ANSWER_TOKENS
+    assert budget.tokens == COUNTER.history(content.messages) + 2 * ANSWER_TOKENS + ROLE_TOKENS
 
 
 def evolve_state(**fields: Any) -> SessionState:

@@ -11,7 +11,6 @@ TOOL = {"type": "function", "function": {"name": "look"}}
 def test_messages_are_kept_as_they_are() -> None:
     kept = as_given(prepare(Turn(model="m", messages=MESSAGES)), is_told=False)
     assert kept is PLAIN
-    assert kept.messages(MESSAGES) is MESSAGES
 
 
 def test_tools_are_kept_as_json_and_told_once() -> None:

@@ -52,7 +52,8 @@ def sent(turn: Turn, options: MixOptions, *, told: bool) -> int:
 
 def kept(turn: Turn, options: MixOptions, *, told: bool) -> int:
     form = kept_by_site(options, prepare(turn), is_told=told)
-    return COUNTER.history([*form.messages(turn.messages), *form.beside])
+    messages = turn.messages if form.of_message is None else map(form.of_message, turn.messages)
+    return COUNTER.history([*messages, *form.beside])
 
 
 def turns() -> Iterator[Turn]:
