@@ -229,7 +229,7 @@ async def whole_system(
         limit_s: for the whole block.
         settings: environment names and values, over those of the tests.
     """
-    with _own_logging() as logged:
+    with own_logging() as logged:
         async with trio.open_nursery() as nursery:
             with trio.fail_after(limit_s):
                 site: Demo = await nursery.start(serve_demo, demo or DemoOptions())
@@ -274,7 +274,7 @@ def _store_options(environ: dict[str, str]) -> StoreOptions:
 
 
 @contextmanager
-def _own_logging() -> Any:
+def own_logging() -> Any:
     """The log of all processes in one place; afterwards logging is as it was, and a failed test shows its log."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level

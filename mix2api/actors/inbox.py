@@ -237,7 +237,9 @@ class Inbox:
         try:
             self._worker.submit(turn)
         except Overloaded as fault:
-            turn.end(refusals.told(fault))
+            # A process that drains has handed the shard over: its new owner finds the entry.
+            drains = fault.detail is Detail.DRAIN
+            turn.end(refusals.not_owner() if drains else refusals.told(fault))
 
     async def _forward(self, relayed: _Relayed, shard: Shard, entry: str) -> None:
         """Mails a run's replies to its edge, in numbered batches, and no faster than its client takes them."""

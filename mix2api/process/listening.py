@@ -40,18 +40,29 @@ async def listen(
     options = ServerOptions(
         bind=_address(parts), grace_s=float(parts.settings.working.drain_timeout_s) + GRACE_S
     )
+    drained = trio.Event()
     async with trio.open_nursery() as nursery:
+
+        async def drain_whole() -> None:
+            await drain()
+            drained.set()
 
         async def until_stopping() -> None:
             await stopping.wait()
             await _tell_not_ready(parts)
-            nursery.start_soon(drain)
+            nursery.start_soon(drain_whole)
 
         start_edge_tasks(parts, nursery)
         app = edge_app(parts)
         parts.streams_open = app.live.__len__
         serving = partial(serve, app, options, shutdown_trigger=until_stopping)
-        url = await nursery.start(_closing, nursery.cancel_scope.cancel, serving)
+
+        async def close() -> None:
+            # Runs of other processes' clients may go on when the last client of its own has left.
+            await drained.wait()
+            nursery.cancel_scope.cancel()
+
+        url = await nursery.start(_closing, close, serving)
         parts.logger.info("edge.listening", url=url)
         task_status.started(url)
 
@@ -111,16 +122,16 @@ def _address(parts: Parts) -> str:
 
 
 async def _closing(
-    closed: Callable[[], None],
+    closed: Callable[[], Awaitable[None]],
     serve: Callable[..., object],
     *,
     task_status: trio.TaskStatus[str],
 ) -> None:
-    """Serves; what else runs for the edge ends with it."""
+    """Serves; what else runs for the edge ends after it."""
     try:
         await serve(task_status=task_status)  # type: ignore[misc]
     except* OSError as faults:  # of binding: what connections raise stays with them
         raise ConfigurationError(
             f"MIX2API_HOST, PORT: the address cannot be listened on ({why_of(faults)}): name another"
         ) from None
-    closed()
+    await closed()

@@ -62,7 +62,7 @@ async def _to_worker(parts: Parts, inbox: Inbox, message: WorkerMail) -> None:
         case Handover(shards):
             await parts.take_over([Shard(shard) for shard in shards])
         case WakeUp(shard):
-            inbox.wake(Shard(shard))
+            await parts.wake(inbox, Shard(shard))
         case Hangup(run_id, detail):
             inbox.hang_up(RunId(run_id), detail)
         case HeadersLeft(run_id):

@@ -31,7 +31,7 @@ from mix2api.process.reporting import Reporter
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay import endings
 from mix2api.relay.dispatch import RelayDispatch
-from mix2api.relay.messages import Handover, TakenOver
+from mix2api.relay.messages import Handover, TakenOver, WakeUp
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.resolution import Reuse
@@ -136,6 +136,16 @@ class Parts:
         with suppress(StoreUnavailable):  # the next renewal takes them
             self.on_lease_change(await self.store.leases.acquire(shards))
 
+    async def wake(self, inbox: Inbox, shard: Shard) -> None:
+        """Reads an inbox, or wakes the process that owns the shard by now: who wrote the entry may have looked just before."""
+        if self.store.leases.token(shard) is None:
+            with suppress(StoreUnavailable):
+                owner = await self.store.post.lease_owner(shard)
+                if owner not in {None, self.store.process}:
+                    self.outbox.put(owner, WakeUp(shard))
+                    return
+        inbox.wake(shard)
+
     async def reclaim(self, session_id: SessionId) -> bool:
         """Takes the lease of a session's shard if nobody has it; gives whether this process holds it now."""
         shard = shard_of(session_id)
@@ -150,7 +160,7 @@ class Parts:
         if self.half is None:
             return self.relay
         memory = MemoryDispatch(self.half.worker, self.half.environment)
-        return NearestDispatch(memory, self.relay, self.store.leases)
+        return NearestDispatch(memory, self.relay, self.store.leases, self.store.heartbeat)
 
 
 @asynccontextmanager
