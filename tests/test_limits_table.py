@@ -10,18 +10,22 @@ from mix2api import descriptors, http_body
 from mix2api.actors import environment, run_record, site_bounds, tool_calls
 from mix2api.edge import bodies, options, places, request_head, server
 from mix2api.endings import ENDINGS
+from mix2api.metrics import admin
 from mix2api.process import watchdog
-from mix2api.redaction import TEXT_LIMIT
+from mix2api.projections import traffic
+from mix2api.redaction import BODY_LIMIT, TEXT_LIMIT
 from mix2api.replies import PIECE_BYTES
 from mix2api.sessions import state
 from mix2api.sessions.attribution import Cause, http_status
 from mix2api.settings.loading import KNOWN
+from mix2api.store import refused_requests
 from mix2api.store.options import SpoolLimits
 from mix2api.tools import final_input, strictness
 from mix2api.tools.text import loose_structure, offered_tools, parameter_values, recognition, tags
+from mix2api.upstreams import damage, refusal, usage
 from mix2api.upstreams.credentials import login
 from mix2api.upstreams.http import head, retrying
-from mix2api.upstreams.mix import answer, damage, refusal, surrogates, usage
+from mix2api.upstreams.mix import answer, surrogates
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire import chat_request, halves, sse_frames, stop_sequences
 
@@ -110,6 +114,12 @@ CONSTANTS: dict[str, int | float] = {
     "connections that the kernel holds until they are accepted": server.BACKLOG,
     "file descriptors, by the hard limit of the system": descriptors._MOST,
     "the loop stands still until it is told of": watchdog.HELD_MS,
+    "refused requests of a process with audit entries of their own, in a second": (
+        refused_requests.ENTRIES_A_SECOND
+    ),
+    "combinations of labels that a process's metrics keep apart": traffic.MOST_CELLS,
+    "connections to the admin port at once": admin._CONNECTIONS,
+    "a body in a debugging line": BODY_LIMIT,
     "appends that wait for Redis": SpoolLimits().appends,
     "bytes of those": SpoolLimits().size_bytes,
     "tool calls that a session remembers": state.REMEMBERED_CALLS,
