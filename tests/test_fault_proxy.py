@@ -55,7 +55,7 @@ async def test_what_is_stalled_passes_whole_once_it_flows() -> None:
 
 async def test_a_half_closed_connection_ends_for_its_client_alone() -> None:
     async with echoing() as (proxy, client):
-        await proxy.half_close()
+        proxy.half_close()
         assert await client.receive_some() == b""
         await client.send_all(b"still said")
         assert proxy.connections == 1

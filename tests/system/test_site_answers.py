@@ -9,6 +9,8 @@ from case_files import CannedSite, canned_site, case_answer, json_answer, stream
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 
+from mix2api.budget.usage import UsageSource
+
 STREAMED_AND_WHOLE = pytest.mark.parametrize("stream", [True, False])
 
 
@@ -225,7 +227,7 @@ async def test_a_site_without_usage_is_counted_here(redis_server: RedisServer) -
         assert whole["usage"] == last["usage"]
         assert whole["usage"]["completion_tokens"] == 3
         assert whole["usage"]["total_tokens"] == whole["usage"]["prompt_tokens"] + 3
-        assert (await system.ended_run_of("asked")).end.usage is None, "the log keeps what the site said"
+        assert (await system.ended_run_of("asked")).end.usage_source == UsageSource.COUNTED
 
 
 async def test_one_long_input_leaves_in_short_lines(redis_server: RedisServer) -> None:

@@ -13,6 +13,7 @@ from upstreams.loopback import LAST_CHUNK, SSE_HEAD, Connection, chunked, head, 
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import ASK, Conversation
 
+from mix2api.budget.usage import UsageSource
 from mix2api.demo import answer_text
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt
 
@@ -171,7 +172,7 @@ async def test_what_says_nothing_new_and_what_cannot_be_counted_costs_nothing(
         told = await system.client.ask("hello", headers=_ID, stream=True)
         assert (told.text(), told.finish_reason()) == ("hi", "stop")
         run = await system.ended_run_of("unmeasured")
-        assert (run.end.end_reason, run.end.usage) == (EndReason.STOP, None)
+        assert (run.end.end_reason, run.end.usage_source) == (EndReason.STOP, UsageSource.COUNTED)
         kinds = [event.kind for event in run.events if hasattr(event, "frames") and hasattr(event, "kind")]
         assert kinds.count(ChunkKind.START) == 2
         await system.check_log(runs=1)

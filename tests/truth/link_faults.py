@@ -49,7 +49,7 @@ class LinkFaults:
         proxy.cut()
 
     async def half_close(self, proxy: FaultProxy) -> None:
-        await proxy.half_close()
+        proxy.half_close()
 
     async def garble(self, proxy: FaultProxy) -> None:
         proxy.garble()
