@@ -206,7 +206,8 @@ def _check(asked: _Body) -> None:
 
 
 def _messages(asked: _Body, opened: Opened) -> list[Message]:
-    leading = [Message(role="developer", content=asked.instructions)] if asked.instructions else []
+    # `system`, which every server of Chat Completions knows; `developer` is OpenAI's own word for it.
+    leading = [Message(role="system", content=asked.instructions)] if asked.instructions else []
     said = asked.input
     messages = (
         [Message(role="user", content=said)] if isinstance(said, str) else messages_of(said or [], opened)

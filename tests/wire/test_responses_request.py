@@ -25,7 +25,7 @@ def test_a_text_is_a_message_behind_the_instructions() -> None:
     turn, echo = read(instructions="be good", stream=True, max_output_tokens=5, previous_response_id="resp_x")
     assert turn == Turn(
         model="m",
-        messages=[Message(role="developer", content="be good"), Message(role="user", content="hi")],
+        messages=[Message(role="system", content="be good"), Message(role="user", content="hi")],
         stream=True,
         include_usage=True,
         max_tokens=5,

@@ -14,7 +14,7 @@ from mix2api.tools.legacy import modern_history
 from mix2api.upstreams.openai.options import OpenAiOptions
 from mix2api.upstreams.port import UpstreamCall
 from mix2api.wire.roomy import json_of
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import Message, Turn
 
 _ROOM: Final = 1024
 """Bytes beside what the client sent."""
@@ -27,12 +27,8 @@ def request_body(call: UpstreamCall) -> bytes:
     turn = call.turn
     body: dict[str, Any] = {"model": turn.model, "messages": None, **turn.sampling, **turn.given}
     body["messages"] = _messages(call)
-    if turn.tools is not None and "tools" not in turn.given:
-        body["tools"] = turn.tools
-    if turn.tool_choice is not None and "tool_choice" not in turn.given:
-        body["tool_choice"] = turn.tool_choice
-    if turn.parallel_tool_calls is not None and "parallel_tool_calls" not in turn.given:
-        body["parallel_tool_calls"] = turn.parallel_tool_calls
+    if turn.tools:  # servers refuse a choice without tools
+        body |= _missing_tool_fields(turn)
     if turn.max_tokens is not None:
         place = next((name for name in _LIMITS if name in turn.given), _LIMITS[-1])
         body[place] = turn.max_tokens
@@ -54,6 +50,16 @@ def request_headers(call: UpstreamCall, options: OpenAiOptions) -> tuple[tuple[s
     if authorization:
         headers.append(("authorization", authorization))
     return tuple(headers)
+
+
+def _missing_tool_fields(turn: Turn) -> dict[str, Any]:
+    """The fields about tools that the turn has, and that the client did not send in this form."""
+    said = {
+        "tools": turn.tools,
+        "tool_choice": turn.tool_choice,
+        "parallel_tool_calls": turn.parallel_tool_calls,
+    }
+    return {name: value for name, value in said.items() if value is not None and name not in turn.given}
 
 
 def _stream_options(given: Raw | None) -> dict[str, Any]:

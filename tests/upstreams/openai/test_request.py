@@ -105,6 +105,12 @@ def test_what_the_edge_has_brought_into_openai_s_form_goes_up_in_it() -> None:
     assert anthropic["parallel_tool_calls"] is False
 
 
+def test_a_choice_goes_up_only_beside_tools() -> None:
+    messages = [Message(role="user", content="a")]
+    turn = Turn(model="m", messages=messages, tool_choice="none", parallel_tool_calls=False)
+    assert asked(turn).keys() == {"model", "messages", "stream"}
+
+
 def test_a_history_of_legacy_calls_goes_up_with_ids() -> None:
     turn = turn_of(
         messages=[
