@@ -47,6 +47,7 @@ from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, RunId, Sess
 from mix2api.wire.chat_answer import KEEP_ALIVE, AnswerFrame, WholeAnswer
 from mix2api.wire.chat_request import chat_request_steps
 from mix2api.wire.error_answer import envelope
+from mix2api.wire.lenient_limits import lenient_steps
 from mix2api.wire.turn import AskedBase, Turn
 
 BASE_HEADER: Final = b"x-upstream-base-url"
@@ -204,7 +205,10 @@ class ChatEndpoint:
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
         keeps_given = self._options.keeps_given
-        turn = request.turn = await in_turn(self._form.turn_steps(request, body, keeps_given=keeps_given))
+        read = partial(self._form.turn_steps, request, keeps_given=keeps_given)
+        lenient = self._options.lenient_limits
+        steps = lenient_steps(read, body, parts.refusals.ignored) if lenient else read(body)
+        turn = request.turn = await in_turn(steps)
         prepared = prepare(turn)
         if prepared.uses_tools:
             messages = with_named_calls(turn.messages)

@@ -72,5 +72,7 @@ class EdgeOptions:
     """A debugging line with the beginning of each chat request's body (`LOG_BODIES`)."""
     store_mode: str = "redis"
     """What `/health` calls the store: `redis`, or `memory` for the embedded server, as `SESSION_STORE_MODE` does."""
+    lenient_limits: bool = False
+    """An output limit that is none is ignored and told in the log, not refused (`MIX2API_LENIENT_LIMITS`)."""
     expose_stack: bool = False
     """Name the place of an adapter's fault in the 500 envelope (`EXPOSE_STACK`)."""

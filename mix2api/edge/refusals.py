@@ -90,6 +90,10 @@ class EdgeObserver(Protocol):
         """The beginning of a body, for whoever debugs, redacted (`mix2api.redaction.redact_body`)."""
         ...
 
+    def on_limit_ignored(self, param: str) -> None:
+        """A request went on without its output limit, which was none."""
+        ...
+
 
 OnFault = Callable[[EdgeFault], None]
 
@@ -122,6 +126,10 @@ class Refusals:
         self._observer.on_fault(told)
         place = f" ({told.exception} at {told.place})" if self._expose_stack else ""
         return AdapterError(f"The adapter failed{place}.")
+
+    def ignored(self, param: str) -> None:
+        """A request went on without this output limit, which was none."""
+        self._observer.on_limit_ignored(param)
 
     def exhausted(self) -> None:
         """No file descriptor is left."""

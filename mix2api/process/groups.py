@@ -183,6 +183,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         log_headers=settings.logging.headers,
         log_bodies=settings.logging.bodies,
         store_mode=(StoreMode.REDIS if settings.storing.url is not None else StoreMode.MEMORY).value,
+        lenient_limits=settings.budget.lenient_limits,
         expose_stack=listening.expose_stack,
     )
 

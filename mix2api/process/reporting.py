@@ -176,6 +176,10 @@ class Reporter:
             "adapter.fault", error=fault.exception, at=fault.place, request_id=fault.request_id
         )
 
+    def on_limit_ignored(self, param: str) -> None:
+        """A request went on without its output limit; its field is told, never its value."""
+        self._logger.warning("request.limit_ignored", param=param)
+
     def on_exhausted(self) -> None:
         """No file descriptor is left for the next connection: `ulimit -n` is too low, or `MIX2API_MAX_CONNECTIONS` too high."""
         self._logger.error(

@@ -14,14 +14,14 @@ from mix2api.settings.setting import Setting, held
 
 _CHARS: Final = Whole(1, 10_000_000)
 _TOKENS: Final = Whole(1, 100_000_000)
-_NO_TURNS: Final = "turns are not counted and trimmed yet"
+_NO_MODEL: Final = "no model is asked: summaries are lines of the history itself, whatever stands here"
 
 
 @frozen(kw_only=True)
 class Budget:
     """Budgets of models.
 
-    Profiles take effect in `mix2api models`. What has a `lack` is read, and waits for turns to be counted.
+    What has a `lack` is read, and takes no effect yet.
     """
 
     enabled: bool = held(
@@ -109,7 +109,6 @@ class Budget:
             Flag(),
             "false",
             "an invalid `max_tokens` or `max_completion_tokens` is ignored with a warning, not refused",
-            lack=_NO_TURNS,
         )
     )
     recent_messages: int = held(
@@ -151,7 +150,7 @@ class Budget:
             Choice(SummaryKind),
             "extractive",
             "`extractive`: lines of the history itself; `model`: the model is asked in a session of its own",
-            lack=_NO_TURNS,
+            lack=_NO_MODEL,
         )
     )
     summary_max_chars: int = held(

@@ -67,6 +67,7 @@ class Watcher:
     exhausted: int = 0
     headers: dict[str, dict[str, str]] = field(factory=dict)
     bodies: dict[str, list[str]] = field(factory=dict)
+    ignored: list[str] = field(factory=list)
 
     def on_refused(self, refused: RefusedRequest) -> None:
         self.refused.append(refused)
@@ -79,6 +80,9 @@ class Watcher:
 
     def on_body(self, request_id: RequestId, told: list[str]) -> None:
         self.bodies[request_id] = told
+
+    def on_limit_ignored(self, param: str) -> None:
+        self.ignored.append(param)
 
     def on_exhausted(self) -> None:
         self.exhausted += 1

@@ -156,3 +156,22 @@ async def test_a_model_without_a_profile_is_warned_of_once(shape: Shape, redis_s
             await system.client.ask("hello")
         (line,) = system.log_lines("model.profile.fallback")
         assert line["model"] == MODEL
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_limit_that_is_none_is_ignored_where_an_operator_wants_that(
+    *, shape: Shape, stream: bool, redis_server: RedisServer
+) -> None:
+    limits = {"max_tokens": -1, "max_completion_tokens": "many"}
+    async with whole_system(shape, redis_server.url) as system:
+        answer = await system.client.ask("hello", stream=stream, **limits)
+        assert answer.status == 400
+        assert answer.error()["param"] in limits
+    async with whole_system(shape, redis_server.url, MIX2API_LENIENT_LIMITS="true") as system:
+        answer = await system.client.ask("hello", stream=stream, **limits)
+        assert answer.status == 200
+        ignored = [line["param"] for line in system.log_lines("request.limit_ignored")]
+        assert sorted(ignored) == ["max_completion_tokens", "max_tokens"]
+        assert "max_tokens" not in system.demo.received[-1].json
+        answer = await system.client.ask("hello", stream=stream, temperature=9, **limits)
+        assert (answer.status, answer.error()["param"]) == (400, "temperature")
