@@ -113,3 +113,15 @@ async def test_a_kept_fold_that_is_damaged_costs_one_long_look(redis_server: Red
             redis_server.command(*damage)
             _, after = await judged(store, as_json=True)
             assert after == before
+
+
+async def test_the_kept_fold_is_sealed_and_expires_with_the_entries(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await good(store)
+        await judged(store)
+        kept = redis_server.command("GET", store.keys.slo())
+        left_ms = redis_server.command("PTTL", store.keys.slo())
+    assert isinstance(kept, bytes)
+    assert b"opencode" not in kept
+    assert isinstance(left_ms, int)
+    assert 0 < left_ms <= 90_000_000
