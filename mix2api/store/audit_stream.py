@@ -1,6 +1,7 @@
 """The audit streams of all shards, read fast: raw halves of entries, decoded by whoever counts them."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from attrs import define
@@ -103,8 +104,10 @@ class AuditStream:
             StoreUnavailable: the store does not answer.
         """
         oldest_ms = max(0, await self.now_ms() - window_ms)
-        async for batch in self.read_on(oldest_ms, {}):
-            yield batch
+        # A reader may leave early; then the inner generator is closed with this one, and not left to the collector.
+        async with aclosing(self.read_on(oldest_ms, {})) as batches:
+            async for batch in batches:
+                yield batch
 
     async def read_on(
         self, oldest_ms: int, reached: dict[int, str]
