@@ -63,7 +63,7 @@ def test_the_fields_stand_in_their_order_without_spaces(completed: RequestComple
     assert words[2] == "event=request.completed"
     names = [word.split("=", 1)[0] for word in words[3:]]
     assert [name for name in names if name in FIELDS] == FIELDS
-    assert [name for name in names if name not in FIELDS] == ["detail", "process"]
+    assert [name for name in names if name not in FIELDS] == ["detail", "usage_source", "process"]
 
 
 def test_booleans_budgets_and_absent_values_have_their_words() -> None:
@@ -73,7 +73,8 @@ def test_booleans_budgets_and_absent_values_have_their_words() -> None:
         in served
     )
     assert " input_budget=12/120000 output_budget=8192 truncation_applied=false reject_reason=none " in served
-    assert " ttft_ms=56 chunks=200 channel=canary process=prc_1\n" in served
+    assert " ttft_ms=56 chunks=200 usage_source=none channel=canary process=prc_1\n" in served
+    assert " upstream_host=site:443 upstream_override=default " in served
     refused = written(LogFormat.LOGFMT, REFUSED)
     assert " session=none client=curl stream=none tools_present=none model=none " in refused
     assert " upstream_status=none input_budget=none output_budget=none " in refused
