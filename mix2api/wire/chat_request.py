@@ -249,14 +249,14 @@ def _asked_base(asked: _Body) -> AskedBase | None:
 def _decode_steps(body: bytes) -> Steps[tuple[bytes, _Body]]:
     """The body and its own shape; halves of characters in it are replaced, because every later turn repeats them."""
     try:
-        return body, _decode(body)
+        return _decode(body)
     except InvalidRequest as refused:
         if refused.error_code != _NOT_JSON:
             raise
         mended = yield from _half_steps(body)
         if mended is body:
             raise
-    return mended, _decode(mended)
+    return _decode(mended)
 
 
 def _half_steps(body: bytes) -> Steps[bytes]:
@@ -272,11 +272,12 @@ def _half_steps(body: bytes) -> Steps[bytes]:
     return (yield from half_steps(text))
 
 
-def _decode(body: bytes) -> _Body:
+def _decode(body: bytes) -> tuple[bytes, _Body]:
+    """The body, as it is meant, and its own shape."""
     if not body.isascii():
         _check_encoding(body)
     try:
-        return _decoder.decode(body)
+        return body, _decoder.decode(body)
     except msgspec.ValidationError as fault:
         return _decode_as_meant(body, str(fault))
     except msgspec.DecodeError as fault:
@@ -293,7 +294,7 @@ def _decode(body: bytes) -> _Body:
         raise _too_deep(None) from None
 
 
-def _decode_as_meant(body: bytes, fault: str) -> _Body:
+def _decode_as_meant(body: bytes, fault: str) -> tuple[bytes, _Body]:
     """A body that is not OpenAI's letter, if what it means is certain; else the refusal for that fault."""
     try:
         said = msgspec.json.decode(body)
@@ -311,7 +312,8 @@ def _decode_as_meant(body: bytes, fault: str) -> _Body:
     if not isinstance(said, dict):
         raise _refusal(fault)
     try:
-        return msgspec.convert(as_meant(said), _Body)
+        meant = as_meant(said)
+        return msgspec.json.encode(meant), msgspec.convert(meant, _Body)
     except msgspec.ValidationError as left:
         raise _refusal(str(left)) from None
     except RecursionError:

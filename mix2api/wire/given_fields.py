@@ -29,6 +29,8 @@ def given_fields(body: bytes, turn: Turn, *, reformed: bool) -> dict[str, Raw]:
     given = {name: raw for name, raw in _decode(body).items() if name not in _OURS}
     if reformed or turn.legacy_functions or _is_legacy(turn):
         given.pop("messages", None)
+    if "stop" not in given and "stop" in turn.sampling:
+        given["stop"] = Raw(msgspec.json.encode(turn.sampling["stop"]))
     for name in _LEGACY:
         given.pop(name, None)
     for name in _TOOL_FIELDS:

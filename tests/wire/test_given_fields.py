@@ -54,3 +54,18 @@ def test_a_body_with_half_a_character_is_kept_mended() -> None:
     body = rb'{"model":"m","messages":[{"role":"user","content":"a\ud83d"}],"x":"\ud83d"}'
     turn = at_once(chat_request_steps(body, keeps_given=True))
     assert msgspec.json.decode(turn.given["x"]) == "\ufffd"
+
+
+def test_values_go_on_as_they_are_meant() -> None:
+    call = {"id": 7, "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}
+    answer = {"role": "assistant", "content": "b", "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": 7, "content": "r"}
+    sent = given(messages=[USER, answer, result], max_tokens=5.0, top_k=1)
+    assert (sent["max_tokens"], sent["top_k"]) == (5, 1)
+    assert sent["messages"][1]["tool_calls"][0]["id"] == sent["messages"][2]["tool_call_id"] == "7"
+    assert sent["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"a":1}'
+
+
+def test_anthropic_s_system_prompt_and_stop_sequences_go_on_in_openai_s_form() -> None:
+    sent = given(system="be brief", stop_sequences=["x"])
+    assert sent == {"model": "m", "stop": ["x"]}
