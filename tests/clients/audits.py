@@ -12,7 +12,7 @@ from systems import System
 
 from mix2api.vocabulary import EndReason
 
-_NONE_OF = ("open", "orphans", "unknown", "unreadable", "refused")
+_NONE_OF = ("open", "orphans", "unknown", "unreadable", "refused_store_away")
 
 
 @define

@@ -240,7 +240,7 @@ CASES: Final[tuple[Case, ...]] = (
         prompt="[[429:7]]",
         text=Text.NOTHING,
         finish=None,
-        failed=Failed(failure=Failure.RATE_LIMIT, status=429, code="upstream_error", retry_after="7"),
+        failed=Failed(failure=Failure.RATE_LIMIT, status=429, code="rate_limit_exceeded", retry_after="7"),
         lines=(_LIMITED,),
     ),
     *_both(

@@ -21,7 +21,7 @@ from report import Report
 from rich.console import Console
 from systems import KEY, MODELS, Shape, System, running_system
 
-_SHAPE_LIMIT_S: Final = 90
+_SHAPE_LIMIT_S: Final = 300
 """For all trials of a shape: several times what two cores need."""
 _LINE_LIMIT_S: Final = 10
 """Until the log tells of a request whose client has gone."""

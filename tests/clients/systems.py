@@ -25,7 +25,7 @@ from redis_server import RedisServer
 KEY: Final = "sk-of-the-client-trials"
 MODELS: Final = ("mix/qwen-3-235b-instruct", "mix/claude-sonnet-4-5")
 _SECRET: Final = "the secret of the client trials, 32 b"
-_START_LIMIT_S: Final = 20
+_START_LIMIT_S: Final = 60
 _STOP_LIMIT_S: Final = 15
 _SITE_LIMIT_S: Final = 10
 UNREADABLE: Final = "unreadable"
