@@ -39,6 +39,7 @@ _CHANGING: Final = (
     (re.compile(r'"created":\d+'), '"created":1764460800'),
     (re.compile(r"chatcmpl-[0-9A-Za-z_]+"), "chatcmpl-run_of_the_example"),
     (re.compile(r'"id":"call_[0-9A-Za-z_]+"'), '"id":"call_of_the_example"'),
+    (re.compile(r'"session_id":"ses_[^"]+"'), '"session_id":"ses_of_the_example"'),
     (re.compile(r'"process":"[^"]+"'), '"process":"p_of_the_example"'),
     (re.compile(r'"version":"[^"]+"'), '"version":"1.2.3"'),
 )
