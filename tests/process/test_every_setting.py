@@ -5,6 +5,7 @@ Generated from the table of settings: a new one without effect fails here. What 
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +97,7 @@ def _made_of(environ: dict[str, str]) -> list[Any] | None:
     return made
 
 
+@cache
 def _changes_something(name: str) -> bool:
     for surroundings in _SURROUNDINGS:
         before = _made_of({key: value for key, value in surroundings.items() if key != name})
