@@ -77,10 +77,10 @@ class FaultProxy:
 
     def half_close(self) -> None:
         """The server's side of all connections ends; what clients still say reaches it."""
-        for pair in [*self._pairs]:
-            with suppress(OSError):  # gone already
-                # Of the socket: `send_eof` refuses while a piece that was sent is still under way in its task.
-                pair.client.socket.shutdown(trio.socket.SHUT_WR)
+        for pair in self._pairs:
+            with suppress(OSError):
+                # On the socket itself: the stream may be in the middle of sending.
+                pair.client.socket.shutdown(socket.SHUT_WR)
 
     def garble(self) -> None:
         """Before its next piece, every server says something that is no protocol at all."""
