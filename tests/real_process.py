@@ -60,9 +60,16 @@ class RealProcess:
                 assert not self._over, f"the log ended before {event}"
                 await self._news.wait()
 
-    async def wait_port(self) -> int:
+    async def wait_lines(self, event: str, count: int) -> None:
+        """Waits until so many lines tell of that event."""
+        async with self._news:
+            while sum(line["event"] == event for line in self.lines) < count:
+                assert not self._over, f"the log ended before {count} of {event}"
+                await self._news.wait()
+
+    async def wait_port(self, event: str = "edge.listening") -> int:
         """Where its edge listens."""
-        line = await self.wait_line("edge.listening")
+        line = await self.wait_line(event)
         found = _ADDRESS.findall(line["url"])
         return int(found[-1])
 
@@ -76,12 +83,14 @@ class RealProcess:
 
 
 @asynccontextmanager
-async def real_process(command: str, settings: Mapping[str, str]) -> AsyncIterator[RealProcess]:
-    """Starts `mix2api <command>`; leaving the block kills it if it still runs."""
+async def real_process(
+    command: str, settings: Mapping[str, str], *arguments: str
+) -> AsyncIterator[RealProcess]:
+    """Starts `mix2api <command> <arguments>`; leaving the block kills it if it still runs."""
     own = ("MIX2API_", "UPSTREAM_", "REDIS_", "INBOUND_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "mix2api", command],
+        [sys.executable, "-m", "mix2api", command, *arguments],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         env={**inherited, **settings},

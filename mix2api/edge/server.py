@@ -61,7 +61,7 @@ async def serve(
     Raises:
         OSError: the address cannot be listened on.
     """
-    listening = _listening_socket(options.bind)
+    listening = listening_socket(options.bind)
     with closing(HangUps()) as hang_ups:
         server = Server(app, hang_ups, options.keep_alive_s)
         async with trio.open_nursery() as helping:
@@ -71,7 +71,7 @@ async def serve(
                 async with trio.open_nursery() as accepting:
                     acceptor = Acceptor(listening, server.serve_connection, server.on_exhausted)
                     accepting.start_soon(acceptor.run, answering)
-                    task_status.started(_url(listening))
+                    task_status.started(url_of(listening))
                     await shutdown_trigger()
                     accepting.cancel_scope.cancel()
                 server.stop()
@@ -79,11 +79,17 @@ async def serve(
             helping.cancel_scope.cancel()
 
 
-def _url(listening: socket.socket) -> str:
+def url_of(listening: socket.socket) -> str:
+    """What clients are to be told of a listening socket."""
     return f"http://{repr_socket_addr(listening.family, listening.getsockname())}"
 
 
-def _listening_socket(bind: str) -> socket.socket:
+def listening_socket(bind: str) -> socket.socket:
+    """A socket that listens, with the options that every connection is to have.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
     config = Config()
     config.bind = [bind]
     (listening,) = config.create_sockets().insecure_sockets

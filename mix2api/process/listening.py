@@ -15,6 +15,7 @@ from mix2api.process.groups import edge_options
 from mix2api.process.parts import Parts
 from mix2api.process.plain_faults import why_of
 from mix2api.process.upstream import upstream_bases
+from mix2api.settings import Settings
 from mix2api.supervision import supervised
 
 
@@ -80,6 +81,8 @@ async def _tell_not_ready(parts: Parts) -> None:
 
     Who is sent here meanwhile is served as ever: a refusal is what the pause is to avoid.
     """
+    if parts.is_replaced:
+        return
     parts.health.draining = True
     ready_s = parts.settings.working.drain_ready_s
     parts.logger.info("process.not_ready", for_s=ready_s)
@@ -116,7 +119,12 @@ def _options(parts: Parts) -> EdgeOptions:
 
 
 def _address(parts: Parts) -> str:
-    listening = parts.settings.listening
+    return address_of(parts.settings) if parts.supervised is None else parts.supervised.bind
+
+
+def address_of(settings: Settings) -> str:
+    """Where the settings say that the edge listens."""
+    listening = settings.listening
     host = f"[{listening.host}]" if ":" in listening.host else listening.host
     return f"{host}:{listening.port}"
 

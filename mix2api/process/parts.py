@@ -23,6 +23,7 @@ from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.identity import Mint, shard_of
 from mix2api.machine import Machine
 from mix2api.metrics.meters import Meters
+from mix2api.process.control import Supervised
 from mix2api.process.groups import actor_options, site_form
 from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
@@ -87,6 +88,10 @@ class Parts:
     streams_open: Callable[[], int] = field(default=lambda: 0)
     """Answers under way at the edge; set once there is one."""
     half: WorkerHalf | None = field(default=None)
+    supervised: Supervised | None = field(default=None)
+    """By whom, if by anybody."""
+    is_replaced: bool = field(default=False)
+    """Another process takes connections from the same socket already: a load balancer has nothing to hear of."""
 
     def continuing(self) -> Continuing:
         """Finds the session of each request."""

@@ -17,6 +17,7 @@ from mix2api.edge.server import GRACE_S
 from mix2api.errors import StoreUnavailable
 from mix2api.logs import configure_logging
 from mix2api.process.collector import settle_collector
+from mix2api.process.control import Supervised
 from mix2api.process.groups import store_options
 from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.process.listening import listen
@@ -48,6 +49,7 @@ async def run_process(
     role: Role,
     *,
     stop: trio.Event | None = None,
+    supervised_by: Supervised | None = None,
     task_status: trio.TaskStatus[Started] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Runs a process until it is told to stop, by signal or by `stop`; then drains it.
@@ -70,6 +72,7 @@ async def run_process(
         ):
             await store.heartbeat.beat()
             await store.connect()
+            parts.supervised = supervised_by
             try:
                 await _run_parts(parts, stopping, task_status)
             finally:
@@ -90,7 +93,10 @@ async def start_tasks(parts: Parts, nursery: trio.Nursery) -> None:
 
 async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_on_signals, stopping)
+        nursery.start_soon(_on_signals, parts, stopping)
+        ready = trio.Event()
+        if parts.supervised is not None:
+            nursery.start_soon(parts.supervised.watch, stopping, ready)
         await _keep_profiles(parts, nursery)
         await Measuring(parts).start(nursery, _keep_up)
         await start_tasks(parts, nursery)
@@ -99,7 +105,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
         lease_s = float(parts.settings.storing.lease_s)
         watchdog = Watchdog(parts.store, lease_s, parts.logger, parts.clock)
         nursery.start_soon(watchdog.watch, parts.on_lease_change)
-        await _until_stopped(parts, stopping, task_status)
+        await _until_stopped(parts, stopping, ready, task_status)
         nursery.cancel_scope.cancel()
 
 
@@ -183,7 +189,9 @@ async def _tell_of_refusals(parts: Parts) -> None:
             parts.logger.warning("store.refuses", why=word.value)
 
 
-async def _until_stopped(parts: Parts, stopping: trio.Event, task_status: trio.TaskStatus[Started]) -> None:
+async def _until_stopped(
+    parts: Parts, stopping: trio.Event, ready: trio.Event, task_status: trio.TaskStatus[Started]
+) -> None:
     """Works until told to stop, then drains."""
 
     async def drain() -> None:
@@ -197,6 +205,7 @@ async def _until_stopped(parts: Parts, stopping: trio.Event, task_status: trio.T
         return
     async with trio.open_nursery() as nursery:
         url = await nursery.start(listen, parts, stopping, drain)
+        ready.set()
         task_status.started(Started(url, parts.store.process))
 
 
@@ -218,9 +227,10 @@ async def _drain(parts: Parts) -> None:
         await parts.outbox.wait_sent()
 
 
-async def _on_signals(stopping: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
+async def _on_signals(parts: Parts, stopping: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGUSR1) as signals:
+        async for number in signals:
             if stopping.is_set():
                 raise KeyboardInterrupt  # told twice: now
+            parts.is_replaced = number == signal.SIGUSR1
             stopping.set()
