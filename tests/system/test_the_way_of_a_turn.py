@@ -23,7 +23,7 @@ from whole_system import Shape, whole_system
 import mix2api
 
 FILES_MAX = 114
-CALLS_MAX = 1240
+CALLS_MAX = 1270
 
 _ROOT = str(Path(mix2api.__file__).parent)
 _DEMO = f"{_ROOT}/demo/"
