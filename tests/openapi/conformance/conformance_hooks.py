@@ -16,6 +16,8 @@ _BEYOND_SCHEMAS = (
     "functions",
     "tool_choice",  # a choice names a tool that is offered
     "function_call",
+    "input",  # items of the Responses API, as `messages`
+    "previous_response_id",  # names a response that is kept
 )
 """Where a refusal may stand whose reason is a rule between fields, or depends on a tool's kind."""
 
