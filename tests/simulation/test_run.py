@@ -12,7 +12,8 @@ from simulation.run import simulate
 from simulation.simulate import outcome_of
 
 _SEEDS: Final = 200
-_PER_TEST: Final = 20
+_PER_TEST: Final = 100
+"""So many that each kind of ending and of fault is among them."""
 _TESTS: Final = Path(__file__).parents[1]
 _DIGESTS: Final = (
     "import sys; from simulation.run import simulate; "

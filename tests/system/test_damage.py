@@ -35,5 +35,6 @@ async def test_a_log_at_the_last_stream_id_loses_no_request(
         ]
         second = await system.client.ask("", messages=messages)
         assert (second.status, "two" in second.text()) == (200, True)
-        await system.check_log(runs=2)
+        if not stays:  # else the log has an entry that nobody can read
+            await system.check_log(runs=2)
         assert [line["key_kind"] for line in system.log_lines("store.damage")] == ["log"]
