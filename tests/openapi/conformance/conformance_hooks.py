@@ -30,7 +30,9 @@ def before_load_schema(_: Any, raw_schema: dict[str, Any]) -> None:
     """
     del raw_schema["paths"]["/"]  # the very route of `/v1/chat/completions`; it would take as long again
     chat = raw_schema["paths"]["/v1/chat/completions"]["post"]
-    chat["parameters"] = [each for each in chat["parameters"] if each["name"] != "x-upstream-base-url"]
+    for path in ("/v1/chat/completions", "/v1/responses", "/v1/responses/compact"):
+        route = raw_schema["paths"][path]["post"]
+        route["parameters"] = [each for each in route["parameters"] if each["name"] != "x-upstream-base-url"]
     for field in _CHOOSES_UPSTREAM:
         del raw_schema["components"]["schemas"]["ChatCompletionRequest"]["properties"][field]
     del chat["responses"]["200"]["content"]["text/event-stream"]["schema"]
