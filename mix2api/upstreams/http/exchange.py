@@ -29,7 +29,7 @@ from mix2api.upstreams.http.head import (
 from mix2api.upstreams.http.limits import Retries, Timeouts
 from mix2api.upstreams.http.packed_body import unpacked_body_of
 from mix2api.upstreams.http.pool import IdlePool
-from mix2api.upstreams.http.retrying import RETRYABLE, retry_after_s, wait_before_retry
+from mix2api.upstreams.http.retrying import REFUSALS, RETRYABLE, retry_after_s, wait_before_retry
 from mix2api.upstreams.http.watch import Watch
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import Detail
@@ -200,12 +200,16 @@ class Exchange:
                     raise faults.Unanswered
                 await self._put(None)
                 continue
-            pause = self._pause_before_next(head) if head.status in RETRYABLE else None
+            pause = self._pause_before_next(head) if self._may_repeat(head.status) else None
             if pause is None:
                 return self._begin_body(head)
             self.close()
             await self._wait(pause)
             await self._start()
+
+    def _may_repeat(self, status: int) -> bool:
+        once = self._request is not None and self._request.once
+        return status in (REFUSALS if once else RETRYABLE)
 
     async def _read_head(self) -> AnswerHead | None:
         """The head, or None if an idle connection turned out to be closed."""

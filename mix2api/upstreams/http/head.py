@@ -69,8 +69,8 @@ class HttpRequest:
     body: bytes = field(repr=False)
     method: str = "POST"
     once: bool = False
-    """It is never sent again where the peer may have read it. Otherwise it is, on a new connection, where an idle
-    connection closed under it."""
+    """It is never sent again where the peer may have read it: after 502 or 504, or where an idle connection closed under
+    it."""
 
     def encoded(self) -> bytes:
         """The whole request: head and body in one piece, so that they leave in one write.

@@ -9,8 +9,10 @@ from typing import Final
 
 from mix2api.upstreams.http.limits import Retries
 
-RETRYABLE: Final = frozenset({429, 502, 503, 504})
-"""Refusals, and gateways that had no site behind them."""
+REFUSALS: Final = frozenset({429, 503})
+"""Answers of a site, or of what stands before it, that did not take the request."""
+RETRYABLE: Final = REFUSALS | {502, 504}
+"""Also gateways that heard nothing of use from the site: it may have read the request."""
 LONGEST_RETRY_AFTER_S: Final = 86_400
 """Beyond a day the value says nothing about when to come back."""
 _DECIMAL: Final = re.compile(r"[0-9]{1,30}(?:\.[0-9]{0,30})?")

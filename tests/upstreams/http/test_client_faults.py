@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from attrs import evolve
 from upstreams.http.calls import (
     CHUNKED,
     HUGE,
@@ -171,11 +172,13 @@ BUSY_FOR_LONG = head("content-length: 0", "retry-after: 60", status="503 Busy")
 OK = head("content-length: 2") + b"ok"
 
 
-async def statuses(server_answers: list[bytes], retries: Retries, draws: list[float]) -> tuple[int, int]:
+async def statuses(
+    server_answers: list[bytes], retries: Retries, draws: list[float], *, once: bool = False
+) -> tuple[int, int]:
     """The status that the caller sees, and how many attempts were made."""
     async with serving([closing(answer) for answer in server_answers]) as server:
         client = HttpClient(HttpOptions(retries=retries), draw=lambda: draws.pop(0))
-        async with client.send(asking(server.url)) as exchange:
+        async with client.send(evolve(asking(server.url), once=once)) as exchange:
             status = (await exchange.head()).status
         client.close()
         return status, server.accepted
@@ -198,6 +201,14 @@ async def test_a_site_that_is_busy_for_long_is_not_waited_for() -> None:
 async def test_other_refusals_are_not_repeated() -> None:
     answer = head("content-length: 0", status="500 Oops")
     assert await statuses([answer, OK], Retries(count=3), []) == (500, 1)
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(429, 2), (502, 1), (503, 2), (504, 1)])
+async def test_what_may_be_sent_once_is_repeated_only_after_a_refusal(status: int, attempts: int) -> None:
+    answer = head("content-length: 0", status=f"{status} Sorry")
+    retries = Retries(count=1, base_s=0)
+    last = 200 if attempts > 1 else status
+    assert await statuses([answer, OK], retries, [0.0], once=True) == (last, attempts)
 
 
 async def test_a_connection_that_is_refused_is_tried_again() -> None:
