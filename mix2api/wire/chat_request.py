@@ -316,8 +316,6 @@ def _decode_as_meant(body: bytes, fault: str) -> tuple[bytes, _Body]:
         return msgspec.json.encode(meant), msgspec.convert(meant, _Body)
     except msgspec.ValidationError as left:
         raise _refusal(str(left)) from None
-    except RecursionError:
-        raise _too_deep(None) from None
 
 
 def _check_encoding(body: bytes) -> None:

@@ -6,6 +6,7 @@ import pytest
 from mix2api.events.kinds import Usage
 from mix2api.vocabulary import FinishReason, RunId
 from mix2api.wire.chat_answer import AnswerFrame, ChunkWriter, WholeAnswer, finish_word
+from mix2api.wire.passed_on import PassedOn
 
 USAGE = Usage(prompt_tokens=3, completion_tokens=2, total_tokens=5, reasoning_tokens=1, cached_tokens=2)
 USAGE_OBJECT = {
@@ -217,3 +218,25 @@ def test_only_tool_calls_have_a_legacy_word() -> None:
         "function_call",
         "content_filter",
     ]
+
+
+def test_fields_of_the_upstream_s_own_are_a_chunk_with_each_in_its_place() -> None:
+    fields = PassedOn(delta={"audio": '{"id":1}'}, choice={"mood": '"glad"'}, chunk={"provider": '"p"'})
+    (chunk,) = payloads(ChunkWriter(frame(include_usage=True)).passed_on(fields))
+    assert chunk["choices"] == [
+        {"index": 0, "delta": {"audio": {"id": 1}}, "logprobs": None, "mood": "glad", "finish_reason": None}
+    ]
+    assert (chunk["provider"], chunk["usage"]) == ("p", None)
+    (chunk,) = payloads(ChunkWriter(frame()).passed_on(PassedOn(delta={"audio": "1"})))
+    assert (chunk["choices"][0]["delta"], chunk.keys() & {"usage", "provider"}) == ({"audio": 1}, set())
+
+
+def test_a_whole_answer_has_the_upstream_s_own_fields_in_their_places() -> None:
+    answer = WholeAnswer(frame(), "ses_1")
+    answer.text("hi")
+    answer.passed_on(PassedOn(delta={"notes": '"a"'}, choice={"mood": '"glad"'}))
+    answer.passed_on(PassedOn(delta={"notes": '"b"'}, chunk={"provider": '"p"'}))
+    whole = msgspec.json.decode(answer.finish(FinishReason.STOP, USAGE))
+    (choice,) = whole["choices"]
+    assert (choice["message"]["content"], choice["message"]["notes"], choice["mood"]) == ("hi", "ab", "glad")
+    assert (whole["provider"], whole["session_id"]) == ("p", "ses_1")
