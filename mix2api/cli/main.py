@@ -29,6 +29,7 @@ from mix2api.cli import (
     sessions,
     settings,
     slo,
+    status,
     worker,
 )
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -46,6 +47,7 @@ _COMMANDS: Final = {
     "metrics": metrics,
     "gate": gate,
     "slo": slo,
+    "status": status,
     "budgets": budgets,
     "models": models,
     "openapi": openapi,

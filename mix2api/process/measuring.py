@@ -11,6 +11,7 @@ from mix2api.metrics.admin import serve_admin
 from mix2api.metrics.lag import LoopLag
 from mix2api.metrics.readings import Readings
 from mix2api.process.parts import Parts
+from mix2api.store.heartbeat import ProcessLoad
 
 _OWNERS_S: Final = 15.0
 """Between two looks for shards without an owner: Prometheus asks as often, and a look is one round trip."""
@@ -38,17 +39,26 @@ class Measuring:
         watching = self.parts.settings.watching
         return watching.admin_ports is not None or watching.metrics_token is not None
 
-    def readings(self) -> Readings:
-        """The gauges now."""
+    def load(self) -> ProcessLoad:
+        """What the process has to do now, as its heartbeat tells others."""
         parts, half = self.parts, self.parts.half
         worker = None if half is None else half.worker.statistics()
-        writer = parts.store.log.writer.statistics()
-        return Readings(
-            streams_open=parts.streams_open(),
+        return ProcessLoad(
+            streams=parts.streams_open(),
             runs=0 if worker is None else worker.runs - worker.waiting,
             queued=0 if worker is None else worker.waiting,
-            spooled=writer.waiting,
-            dropped=writer.dropped,
+            spooled=parts.store.log.writer.statistics().waiting,
+        )
+
+    def readings(self) -> Readings:
+        """The gauges now."""
+        parts, load = self.parts, self.load()
+        return Readings(
+            streams_open=load.streams,
+            runs=load.runs,
+            queued=load.queued,
+            spooled=load.spooled,
+            dropped=parts.store.log.writer.statistics().dropped,
             leases_held=len(parts.store.leases.held),
             shards_without_owner=self._unowned,
             store_is_down=parts.store.is_down,
@@ -83,6 +93,7 @@ class Measuring:
         """
         parts, watching = self.parts, self.parts.settings.watching
         parts.meters.read = self.readings
+        parts.store.heartbeat.load = self.load
         if not self.is_wanted:
             return
         keep_up(parts, nursery, "lag", self.lag.watch)

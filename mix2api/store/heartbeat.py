@@ -2,12 +2,13 @@
 
 import re
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import trio
 from attrs import define, evolve, field, frozen
 
+from mix2api.clock import Clock, SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
 from mix2api.store.damage import DamageCounter
@@ -27,7 +28,7 @@ _WITHOUT_EXPIRY: Final = -1
 """Of `PTTL`."""
 _AT_ONCE: Final = 1000
 _BEATS_PER_LEASE: Final = 3
-_LEASES_PER_LIFE: Final = 2
+LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
 _SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role")
 """What is read of another process's heartbeat."""
@@ -69,6 +70,20 @@ class ProcessFacts:
         )
 
 
+@frozen(kw_only=True)
+class ProcessLoad:
+    """How much a process has to do, at one moment."""
+
+    streams: int = 0
+    """Answers under way at its edge, streamed or not."""
+    runs: int = 0
+    """Turns that run in its worker."""
+    queued: int = 0
+    """Turns that wait for a slot there."""
+    spooled: int = 0
+    """Entries that wait to be written to Redis."""
+
+
 @define(eq=False, kw_only=True)
 class Heartbeat:
     """Shows that this process lives, and sees who else does.
@@ -82,6 +97,7 @@ class Heartbeat:
         schema: told of what the others read.
         willingness: told whether the server takes heartbeats: an idle process writes nothing else.
         damage: told of heartbeats that no process wrote.
+        clock: its wall time stands in the heartbeat, so that others see how far it is off.
     """
 
     _link: RedisLink
@@ -92,6 +108,9 @@ class Heartbeat:
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _willingness: Willingness = field(factory=Willingness)
     _damage: DamageCounter = field(factory=DamageCounter)
+    _clock: Clock = field(factory=SystemClock)
+    load: Callable[[], ProcessLoad] = field(default=ProcessLoad, init=False)
+    """What the process has to do now. Set by the composition root; until then it has nothing to do."""
     _begun: bool = field(default=False, init=False)
     _beats: int = field(default=0, init=False)
     peers: Peers = field(init=False)
@@ -116,6 +135,7 @@ class Heartbeat:
         key, known = self._keys.process(self.process), self._keys.processes()
         facts = self.facts = evolve(self.facts, schema_written=self._schema.version)
         self._beats += 1
+        load = self.load()
         beat: tuple[Command, ...] = (
             ("MULTI",),
             (
@@ -125,8 +145,11 @@ class Heartbeat:
                 *("schema_read", facts.schema_read, "schema_written", facts.schema_written),
                 *("channel", facts.channel, "weight", facts.weight),
                 *("nonce", facts.nonce, "takes", int(facts.takes), "beat", self._beats),
+                *("beat_ms", self._clock.now_ms(), "lease_ms", int(self._lease_s * 1000)),
+                *("streams", load.streams, "runs", load.runs),
+                *("queued", load.queued, "spooled", load.spooled),
             ),
-            ("PEXPIRE", key, int(self._lease_s * _LEASES_PER_LIFE * 1000)),
+            ("PEXPIRE", key, int(self._lease_s * LEASES_PER_LIFE * 1000)),
             ("SADD", known, self.process),
             ("EXEC",),
         )

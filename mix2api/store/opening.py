@@ -14,6 +14,7 @@ from mix2api.identity import Mint
 from mix2api.machine import Machine
 from mix2api.sealing import Seal
 from mix2api.store.audit_stream import AuditStream
+from mix2api.store.census import Census
 from mix2api.store.commit import IndexLife
 from mix2api.store.damage import DamageCounter
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
@@ -77,6 +78,7 @@ class Store:
     leases: Leases
     heartbeat: Heartbeat
     spread: Spread
+    census: Census
     post: Post
     mail: MailReader
     audit: AuditStream
@@ -196,6 +198,7 @@ def build_store(
         schema=written,
         willingness=willingness,
         damage=damage,
+        clock=machine.clock,
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
     writer = LogWriter(
@@ -242,6 +245,7 @@ def build_store(
             rendezvous=Rendezvous(options.shards),
             lease_s=options.lease_s,
         ),
+        census=Census(link=reading, keys=keys, shards=options.shards, damage=damage),
         post=Post(link=reading, keys=keys, seal=seal, damage=damage),
         mail=MailReader(
             link=mailing, keys=keys, seal=seal, process=holder.process, damage=damage, clock=machine.clock
