@@ -5,6 +5,7 @@ from typing import Final
 from wsgiref.handlers import format_date_time
 
 from mix2api.errors import ClientVisibleError
+from mix2api.sessions.client_words import LONGEST_RETRY_S
 
 Headers = list[tuple[str, str]]
 """Names in lower case, and values."""
@@ -32,11 +33,14 @@ def head_bytes(status: int, headers: Iterable[tuple[str, str]], now_s: float) ->
     return head.encode("latin-1") + b"\r\n\r\n"
 
 
+def retry_after(seconds: int | None) -> Headers:
+    """The header `Retry-After`, whoever asks for the pause: at most `LONGEST_RETRY_S`. None: no header."""
+    return [] if seconds is None else [("retry-after", str(min(seconds, LONGEST_RETRY_S)))]
+
+
 def error_headers(error: ClientVisibleError) -> Headers:
     """`Retry-After` and `WWW-Authenticate` where they belong."""
-    headers: Headers = []
-    if error.retry_after_s is not None:
-        headers.append(("retry-after", str(error.retry_after_s)))
+    headers = retry_after(error.retry_after_s)
     if error.status == 401:  # noqa: PLR2004  # RFC 9110, 15.5.2: a 401 names the scheme
         headers.append(("www-authenticate", "Bearer"))
     return headers

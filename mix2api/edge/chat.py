@@ -12,7 +12,7 @@ import trio
 from attrs import evolve, frozen
 
 from mix2api.clock import Clock
-from mix2api.edge.answers import JSON, Headers
+from mix2api.edge.answers import JSON, Headers, retry_after
 from mix2api.edge.auth import Authenticator, authorization_of
 from mix2api.edge.clients import word_of
 from mix2api.edge.continuing import Continuing
@@ -365,9 +365,7 @@ def _shorten(patience: trio.CancelScope, limit_s: float) -> None:
 
 
 async def _send_whole(run: SubmittedRun, body: bytes, ended: Ended, status: int) -> None:
-    headers = [*run.headers(), JSON]
-    if ended.retry_after_s is not None:
-        headers.append(("retry-after", str(ended.retry_after_s)))
+    headers = [*run.headers(), JSON, *retry_after(ended.retry_after_s)]
     run.delivery.writes += 1
     run.delivery.watch.write_begins()
     await run.request.line.answer(status, headers, body)

@@ -124,6 +124,7 @@ def refused(
         retry_after_s: None: the reason's own.
     """
     words = ENDINGS[end_reason].words
+    asked_s = words.retry_after_s if retry_after_s is None else retry_after_s
     return Ended(
         end_reason=end_reason,
         detail=None if detail is None else str(detail),
@@ -131,5 +132,5 @@ def refused(
         message=words.message if message is None else message,
         error_type=words.type,
         error_code=words.code,
-        retry_after_s=words.retry_after_s if retry_after_s is None else retry_after_s,
+        retry_after_s=None if asked_s is None else min(asked_s, LONGEST_RETRY_S),
     )

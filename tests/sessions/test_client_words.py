@@ -1,6 +1,8 @@
 """What a client is told when a run ends."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from session_scripts import RUN, USAGE
 
@@ -110,3 +112,10 @@ def test_a_failure_is_never_told_as_a_200_to_a_client_without_a_head(
 ) -> None:
     end = replace(FAILED, end_reason=end_reason, detail=detail, http_status=200, upstream_status=429)
     assert status_of_failure(ended_reply(end)) == status
+
+
+@given(st.sampled_from(EndReason), st.none() | st.integers(min_value=0))
+def test_no_last_reply_asks_for_a_pause_above_120_seconds(reason: EndReason, asked_s: int | None) -> None:
+    replies = [refused(reason, retry_after_s=asked_s)]
+    replies.append(ended_reply(replace(FAILED, end_reason=reason), retry_after_s=asked_s))
+    assert all(reply.retry_after_s is None or reply.retry_after_s <= 120 for reply in replies)
