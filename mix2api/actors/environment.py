@@ -7,6 +7,7 @@ from attrs import frozen
 
 from mix2api.actors.budgets import Budgets
 from mix2api.actors.site_bounds import ANSWER_BYTES
+from mix2api.actors.told_tools import CallRead, ToolsChosen
 from mix2api.clock import Clock
 from mix2api.events.kinds import End, Request
 from mix2api.events.log import EventLog
@@ -112,3 +113,7 @@ class Environment:
     """A fault of ours, in a session or beside them (None), for the log: class and place, never the text."""
     on_audited: Callable[[bytes, bytes], None]
     """A run's audit entry was written, or will be once the store is back: its two halves (`mix2api.events.audit_entry`)."""
+    on_tools: Callable[[ToolsChosen], None] | None = None
+    """Told of the tools of each turn that has some (`LOG_TOOL_SELECTION`). None: nobody asks."""
+    on_call_read: Callable[[CallRead], None] | None = None
+    """Told of each call that a site wrote into its text (`LOG_TOOL_PARSE`). None: nobody asks."""

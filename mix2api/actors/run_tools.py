@@ -6,6 +6,7 @@ from typing import Final
 
 from mix2api.actors.environment import ActorOptions, Environment
 from mix2api.actors.logged_calls import CALL_ID, by_id, by_place
+from mix2api.actors.told_tools import ToldReader
 from mix2api.actors.tool_calls import TOOL_NAME, CallRules
 from mix2api.actors.translation import Translation
 from mix2api.sealing import Seal
@@ -41,6 +42,8 @@ def translation_of(
         at_ms: milliseconds since the run began.
     """
     reader = reader_of(submission.prepared, environment.options)
+    if reader is not None and environment.on_call_read is not None:
+        reader = ToldReader(reader, submission.request_id, environment.on_call_read)
     return Translation(
         submission.run_id,
         environment.seal,

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from mix2api.actors.environment import Environment
 from mix2api.actors.run_tools import result_ids
+from mix2api.actors.told_tools import tools_chosen
 from mix2api.actors.unseen import Unseen
 from mix2api.budget.output_limit import OutputLimit
 from mix2api.events.kinds import UNNUMBERED, UpstreamChunk
@@ -33,6 +34,9 @@ def upstream_call(
     turn = submission.turn
     if limit is not None and limit.sent != turn.max_tokens:
         turn = replace(turn, max_tokens=limit.sent)
+    if environment.on_tools is not None and submission.prepared.offer.functions:
+        most = environment.options.tools_max if environment.options.tools_in_text else 0
+        environment.on_tools(tools_chosen(submission.request_id, submission.prepared, most or None))
     session, exchange = state.upstream_session, state.upstream_exchange
     return UpstreamCall(
         run_id=submission.run_id,

@@ -247,6 +247,8 @@ async def process_parts(
         meters.on_login("done" if report.why is None else report.why.value)
 
     with configured_upstream(settings, store.vault, store.seal, clock, on_login, dialer) as configured:
+        if settings.logging.token_info and configured.credential is not None:
+            configured.credential.on_step = reporter.on_token
         parts.half = _worker_half(parts, configured)
         yield parts
 
@@ -272,6 +274,8 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         reclaim=parts.reclaim,
         on_completed=on_completed,
         on_audited=parts.meters.on_audited,
+        on_tools=parts.reporter.on_tools if settings.logging.tool_selection else None,
+        on_call_read=parts.reporter.on_call_read if settings.logging.tool_parse else None,
         on_unheard=parts.reporter.on_unheard,
         on_schema_fallback=parts.reporter.on_schema_fallback,
         on_fault=parts.reporter.on_actor_fault,

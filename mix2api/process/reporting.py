@@ -7,16 +7,18 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Completed
+from mix2api.actors.told_tools import CallRead, ToolsChosen
 from mix2api.clock import Clock
 from mix2api.edge.refusals import EdgeFault, RefusedRequest
 from mix2api.events.kinds import Request
 from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.logs import BudgetUse, RequestCompleted, log_request_completed
 from mix2api.logs.request_completed import DEFAULT_UPSTREAM
-from mix2api.redaction import place_of
+from mix2api.redaction import place_of, redact_body
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
+from mix2api.upstreams.credentials.token import TokenReport
 from mix2api.vocabulary import Channel, Detail, EndReason, RequestId, SessionId
 
 _OVER_BUDGET: Final = "input_exceeds_available_budget"
@@ -193,6 +195,37 @@ class Reporter:
     def on_body(self, request_id: RequestId, told: list[str]) -> None:
         """The beginning of a chat request's body (`LOG_BODIES`)."""
         self._logger.info("debug.body", request_id=request_id, body=told)
+
+    def on_tools(self, chosen: ToolsChosen) -> None:
+        """The tools of a turn (`LOG_TOOL_SELECTION`)."""
+        self._logger.info(
+            "debug.tools",
+            request_id=chosen.request_id,
+            offered=chosen.offered,
+            told=chosen.told,
+            callable=chosen.callable,
+            mode=chosen.mode.value,
+            names=chosen.names,
+        )
+
+    def on_call_read(self, read: CallRead) -> None:
+        """A call that a site wrote into its text (`LOG_TOOL_PARSE`)."""
+        self._logger.info(
+            "debug.call",
+            request_id=read.request_id,
+            fate=read.fate,
+            name=read.name,
+            arguments=redact_body(read.arguments.encode("utf-8", "replace")),
+        )
+
+    def on_token(self, report: TokenReport) -> None:
+        """A step in the life of a managed token (`LOG_TOKEN_INFO`); never the token."""
+        self._logger.info(
+            "debug.credential",
+            step=report.step.value,
+            generation=report.generation,
+            left_s=report.left_s,
+        )
 
     def on_schema_fallback(self, session_id: SessionId | None = None) -> None:
         """A session could not be continued because this version cannot read its log, or what leads to it (None)."""

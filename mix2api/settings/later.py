@@ -5,18 +5,12 @@ A row leaves this table for a field of a group (`mix2api.settings.groups`) when 
 
 from typing import Final
 
-from mix2api.settings.readers import Flag, Share, Whole
+from mix2api.settings.readers import Share, Whole
 from mix2api.settings.setting import Setting
 
 _NO_TRACES: Final = "no traces are taken yet"
-_NO_DEBUG_LINES: Final = "no such debugging lines are written yet"
 
 LATER: Final[tuple[Setting, ...]] = (
-    Setting(
-        "LOG_TOOL_PARSE", Flag(), "false", "debugging: tool calls in text, redacted", lack=_NO_DEBUG_LINES
-    ),
-    Setting("LOG_TOOL_SELECTION", Flag(), "false", "debugging: chosen tools", lack=_NO_DEBUG_LINES),
-    Setting("LOG_TOKEN_INFO", Flag(), "false", "debugging: life of tokens", lack=_NO_DEBUG_LINES),
     Setting("MIX2API_TRACE_SAMPLE_RATE", Share(), "0", "share of requests that are traced", lack=_NO_TRACES),
     Setting(
         "MIX2API_TRACE_TTL_S",

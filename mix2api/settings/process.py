@@ -218,3 +218,27 @@ class Logging:
             "debugging: a line with the beginning of each chat request's body; secrets are masked, and content is not",
         )
     )
+    tool_parse: bool = held(
+        Setting(
+            "LOG_TOOL_PARSE",
+            Flag(),
+            "false",
+            "debugging: a line for each call that a site writes into its text; secrets are masked, and content is not",
+        )
+    )
+    tool_selection: bool = held(
+        Setting(
+            "LOG_TOOL_SELECTION",
+            Flag(),
+            "false",
+            "debugging: a line with the names of the tools that a turn's site is told of",
+        )
+    )
+    token_info: bool = held(
+        Setting(
+            "LOG_TOKEN_INFO",
+            Flag(),
+            "false",
+            "debugging: a line for each step in the life of a managed token; never the token",
+        )
+    )

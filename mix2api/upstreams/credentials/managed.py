@@ -19,6 +19,8 @@ from mix2api.upstreams.credentials.login import Login, LoginFailed, LoginWord
 from mix2api.upstreams.credentials.token import (
     Token,
     TokenRecord,
+    TokenReport,
+    TokenStep,
     decode_record,
     encode_record,
     token_of,
@@ -93,6 +95,8 @@ class ManagedCredential:
         self._clock = clock
         self._on_login = on_login
         self._draw = draw
+        self.on_step: Callable[[TokenReport], None] | None = None
+        """Told of each step of a token (`LOG_TOKEN_INFO`). None: nobody asks."""
         self._token: Token | None = None
         self._spent: str | None = None
         """The generation that a site has refused."""
@@ -121,6 +125,7 @@ class ManagedCredential:
                 await self._changed.wait()
             if not self._used:
                 self._used = True
+                self._step(TokenStep.USED, found)
                 self._stirred.set()
             return found
         raise _no_token()
@@ -128,6 +133,8 @@ class ManagedCredential:
     def accepted(self, token: Token) -> None:
         """A site took a token."""
         if self._token is not None and token.generation == self._token.generation:
+            if self._accepted != token.generation:
+                self._step(TokenStep.ACCEPTED, token)
             self._accepted = token.generation
             self._refusals = 0
             self._distrusted_until_ms = -math.inf
@@ -145,6 +152,7 @@ class ManagedCredential:
             itself is no good, and logins are made ever more seldom.
         """
         generation = token.generation
+        self._step(TokenStep.REFUSED, token)
         if self._token is None or generation != self._token.generation or generation == self._spent:
             return True
         if generation != self._accepted and not self._tolerates():
@@ -174,6 +182,12 @@ class ManagedCredential:
             if self._wanted or self._ahead_s() <= 0:
                 await self._renew()
 
+    def _step(self, step: TokenStep, token: Token) -> None:
+        if self.on_step is not None:
+            expires_ms = token.expires_ms
+            left_s = None if expires_ms is None else (expires_ms - self._clock.now_ms()) // 1000
+            self.on_step(TokenReport(step=step, generation=token.generation, left_s=left_s))
+
     def _want(self) -> None:
         self._wanted = True
         self._stirred.set()
@@ -201,6 +215,8 @@ class ManagedCredential:
 
     async def _renew(self) -> None:
         known = None if self._token is None else self._token.generation
+        if self._token is not None:
+            self._step(TokenStep.RENEWED, self._token)
         try:
             self._token = await self._obtained(known)
             self._used = False
@@ -226,11 +242,13 @@ class ManagedCredential:
                 case Kept():
                     token = self._shared(claim)
                     if token is not None:
+                        self._step(TokenStep.SHARED, token)
                         return token
                     known = claim.generation
                 case Granted():
                     token = await self._logged_in(claim)
                     if token is not None:
+                        self._step(TokenStep.LOGGED_IN, token)
                         return token
                 case Held():
                     await self._vault.wait_news(name, claim)

@@ -1,5 +1,6 @@
 """A token in use: when it is to be renewed, when it may be used no more, and its form in the vault. Pure."""
 
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -54,6 +55,33 @@ class Token:
     def is_alive(self, now_ms: int) -> bool:
         """Whether it has not expired."""
         return self.expires_ms is None or now_ms < self.expires_ms
+
+
+class TokenStep(StrEnum):
+    """A step in the life of a token, as this process sees it."""
+
+    LOGGED_IN = "logged_in"
+    """A login of ours brought it."""
+    SHARED = "shared"
+    """Another process's login brought it."""
+    USED = "used"
+    """A first call takes it."""
+    ACCEPTED = "accepted"
+    """A site took it for the first time."""
+    REFUSED = "refused"
+    """A site refused it."""
+    RENEWED = "renewed"
+    """Its successor is being fetched: it is due, or callers wait."""
+
+
+@frozen(kw_only=True)
+class TokenReport:
+    """One step of one token, for debugging lines. The token itself is not in it."""
+
+    step: TokenStep
+    generation: str
+    left_s: int | None = None
+    """Seconds until it expires, negative afterwards; None where that is not known."""
 
 
 def token_of(record: TokenRecord, generation: str, skew_ms: int, draw: float) -> Token:

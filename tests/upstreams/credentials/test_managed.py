@@ -79,6 +79,25 @@ async def test_a_refused_token_is_given_to_nobody_any_more_and_renewed_once() ->
         assert parts.login.count == 2
 
 
+async def test_each_step_of_a_token_is_told() -> None:
+    vault = MemoryVault()
+    told: list[tuple[str, str, int | None]] = []
+    async with kept_credential(vault) as parts:
+        parts.credential.on_step = lambda report: told.append(
+            (report.step.value, report.generation, report.left_s)
+        )
+        await renewed(parts)
+        async with kept_credential(vault) as other:
+            other.credential.on_step = parts.credential.on_step
+            await other.credential.token()
+    assert told == [
+        *(("logged_in", "memory:1", 3600), ("used", "memory:1", 3600), ("accepted", "memory:1", 3600)),
+        *(("refused", "memory:1", 3600), ("renewed", "memory:1", 3600)),
+        *(("logged_in", "memory:2", 3600), ("used", "memory:2", 3600)),
+        *(("shared", "memory:2", 3600), ("used", "memory:2", 3600)),
+    ]
+
+
 async def test_a_token_in_use_is_renewed_ahead_of_its_expiry() -> None:
     async with kept_credential() as parts:
         await parts.credential.token()
