@@ -14,17 +14,28 @@ from whole_system import SHARDS, Shape, WholeSystem, until, whole_system
 from wire_client import Answer, Conversation
 
 from mix2api.cli.audit import AuditQuery, audit
+from mix2api.cli.explain import ExplainQuery, explain
 from mix2api.cli.replay import ReplayQuery, replay
 from mix2api.cli.retiring import retire_session
 from mix2api.cli.sessions import SessionsQuery, list_sessions, show_session
+from mix2api.cli.slo import SloQuery, slo
 from mix2api.clock import SystemClock
 from mix2api.identity import shard_of
+from mix2api.projections.slo import STATE_VERSION
 from mix2api.store.keys import Keys
-from mix2api.vocabulary import ProcessId, SessionId, Shard
+from mix2api.vocabulary import ProcessId, RequestId, SessionId, Shard
 
 _BESIDE = "[[chunks:100000]] [[pace:50]]"
 _DAY_MS = 86_400_000
-_CODES = {"audit": {0, 1}, "list": {0}, "show": {0, 1, 3}, "replay": {0, 1, 3}, "request": {0, 1, 3}}
+_CODES = {
+    "audit": {0, 1},
+    "list": {0},
+    "show": {0, 1, 3},
+    "replay": {0, 1, 3},
+    "request": {0, 1, 3},
+    "explain": {0, 3},
+    "slo": {0, 1, 4},
+}
 """The documented exit codes of each command."""
 KEYS = Keys()
 
@@ -192,9 +203,9 @@ class DamagedSystem:
         """Waits until the owner has removed what its kind of key has an owner for; removes the rest itself."""
         kind = key.rpartition(":")[2]
         if kind == "open":
-            await until(lambda: self._holds(lambda: self._is_sound_open(key)))
+            await until(lambda: self.holds(lambda: self._is_sound_open(key)))
         elif kind == "lease":
-            await until(lambda: self._holds(lambda: self._is_sound_lease(key)))
+            await until(lambda: self.holds(lambda: self._is_sound_lease(key)))
         else:
             self.redis.command("DEL", key)
 
@@ -209,7 +220,8 @@ class DamagedSystem:
         return isinstance(token, bytes) and token.startswith(tuple(each.encode() for each in self.processes))
 
     @staticmethod
-    async def _holds(check: Callable[[], bool]) -> bool:
+    async def holds(check: Callable[[], bool]) -> bool:
+        """The check as `until` asks it."""
         return check()
 
     def _keys(self, pattern: str) -> list[str]:
@@ -303,6 +315,40 @@ async def damage_processes(damaged: DamagedSystem) -> None:
         await until(lambda process=process: damaged.system.store.heartbeat.alive(process))  # type: ignore[misc]
 
 
+async def damage_refusals(damaged: DamagedSystem) -> None:
+    """The refusals of one request id each: they are told or not there, and the next refusal is written all the same."""
+    store = damaged.system.store
+    for place, damage in enumerate(damaged.some_of(WHOLE).values()):
+        request = f"refused-{place}"
+        key = KEYS.refusal(store.seal.digest(RequestId(request), "request_id"))
+        await _refused(damaged, request)
+        await until(lambda key=key: damaged.holds(lambda: damaged.redis.command("EXISTS", key) == 1))  # type: ignore[misc]
+        put(damaged.redis, key, damage)
+        query = ExplainQuery(word=request)
+        assert await explain(store, query, io.StringIO(), SystemClock()) in _CODES["explain"]
+        await _refused(damaged, request)
+        await (await damaged.talk()).go_on()
+        damaged.redis.command("DEL", key)
+
+
+async def _refused(damaged: DamagedSystem, request: str) -> None:
+    headers = {"x-request-id": request}
+    asked = damaged.system.client.request("POST", "/v1/chat/completions", b"{}", headers)
+    async with asked as answer:
+        assert (await answer.answer()).status == 400
+
+
+async def damage_slo(damaged: DamagedSystem) -> None:
+    """The kept fold: each look goes through, and leaves a sound one."""
+    store = damaged.system.store
+    for damage in damaged.some_of(WHOLE).values():
+        put(damaged.redis, KEYS.slo(), damage)
+        for _ in range(2):
+            assert await slo(store, SloQuery(), io.StringIO()) in _CODES["slo"]
+        assert (await store.slo.load()).version == STATE_VERSION
+        assert damaged.redis.command("TYPE", KEYS.slo()) == b"string"
+
+
 async def damage_mail(damaged: DamagedSystem) -> None:
     """What is added, and what takes the place of mail that has been read: unread mail would be lost with it."""
     for damage in damaged.some_of(ENTRIES | WHOLE).values():
@@ -340,6 +386,8 @@ EVERY_KIND = (
     damage_index,
     damage_processes,
     damage_mail,
+    damage_refusals,
+    damage_slo,
 )
 
 _COLD = {"MIX2API_ACTOR_IDLE_MAX": "0", "MIX2API_CHUNK_WINDOW_MS": "5"}
