@@ -30,6 +30,7 @@ from mix2api.cli import (
     settings,
     slo,
     status,
+    trace,
     worker,
 )
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -48,6 +49,7 @@ _COMMANDS: Final = {
     "gate": gate,
     "slo": slo,
     "status": status,
+    "trace": trace,
     "budgets": budgets,
     "models": models,
     "openapi": openapi,

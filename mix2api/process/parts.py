@@ -29,6 +29,7 @@ from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
 from mix2api.process.profiles import start_budgets, start_profiles
 from mix2api.process.reporting import Reporter
+from mix2api.process.tracing import Tracing, trace_bounds, trace_rule
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay import endings
 from mix2api.relay.dispatch import RelayDispatch
@@ -88,6 +89,8 @@ class Parts:
     streams_open: Callable[[], int] = field(default=lambda: 0)
     """Answers under way at the edge; set once there is one."""
     half: WorkerHalf | None = field(default=None)
+    tracing: Tracing | None = field(default=None)
+    """None: no runs leave traces."""
     supervised: Supervised | None = field(default=None)
     """By whom, if by anybody."""
     is_replaced: bool = field(default=False)
@@ -241,6 +244,9 @@ async def process_parts(
     if role is Role.EDGE:
         yield parts
         return
+    if settings.tracing.enabled:
+        rule, bounds = trace_rule(settings), trace_bounds(settings)
+        parts.tracing = Tracing(store.traces, rule, bounds, store.seal, logger)
 
     def on_login(report: LoginReport) -> None:
         reporter.on_login(report)
@@ -260,6 +266,8 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
     def on_completed(completed: Completed) -> None:
         parts.reporter.on_completed(completed)
         parts.meters.on_session(completed.request.resolution, completed.request.resolution_reason)
+        if parts.tracing is not None:
+            parts.tracing.on_completed(completed)
 
     environment = Environment(
         process=store.process,

@@ -1,7 +1,7 @@
 """Typed settings: read once by `mix2api.cli`, handed down as small frozen groups, never read elsewhere.
 
-`inbound`, `upstream`, `tools`, `budget` and `process` have what takes effect, `later` what is known and not served yet, `readers` the forms of values, `loading` the checks,
-`showing` what an operator sees.
+`inbound`, `upstream`, `tools`, `budget`, `process`, `watching` and `tracing` have the settings, `readers` the forms of values,
+`loading` the checks, `showing` what an operator sees.
 """
 
 from mix2api.settings.budget import Budget

@@ -1,4 +1,4 @@
-"""Names of the earlier adapter that have no setting here: what is to be done about each. None of them is ignored in silence.
+"""Names that have no setting any more, most of them the earlier adapter's, and what is to be done about each.
 
 A row is a line at the start for whoever still sets the name (`docs/migrating.md`).
 """
@@ -16,10 +16,8 @@ FORMER: Final[Mapping[str, str]] = {
     "CONTEXT_ASST_MAX_CHARS": _QUERY_HISTORY,
     "CONTEXT_SMART_COMPRESS": _QUERY_HISTORY,
     "CONTEXT_PRESERVE_TOOL_CHAINS": _QUERY_HISTORY,
-    "TRACE_SAMPLING_ENABLED": "has no effect: MIX2API_TRACE_SAMPLE_RATE above 0 takes traces",
-    "TRACE_SAMPLING_RATE": "has no effect: MIX2API_TRACE_SAMPLE_RATE takes its place",
-    "TRACE_RETENTION_MS": "has no effect: MIX2API_TRACE_TTL_S takes its place, in seconds",
-    "TRACE_MAX_ENTRIES": "has no effect: traces run out by MIX2API_TRACE_TTL_S alone",
+    "MIX2API_TRACE_SAMPLE_RATE": "has no effect: TRACE_SAMPLING_RATE takes its place, with TRACE_SAMPLING_ENABLED",
+    "MIX2API_TRACE_TTL_S": "has no effect: TRACE_RETENTION_MS takes its place, in milliseconds",
     "TRACE_CLEANUP_INTERVAL_MS": "has no effect: Redis removes what has run out",
 }
 """Name -> what follows it in the line."""

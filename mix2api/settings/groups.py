@@ -11,6 +11,7 @@ from mix2api.settings.budget import Budget
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.tools import Tools
+from mix2api.settings.tracing import Tracing
 from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
@@ -34,5 +35,6 @@ GROUPS: Final[Mapping[str, type]] = {
     "release": Release,
     "logging": Logging,
     "watching": Watching,
+    "tracing": Tracing,
 }
 """Field of `Settings` -> group, in the order of the documentation."""

@@ -15,10 +15,10 @@ from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.former import FORMER, former_names
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
-from mix2api.settings.later import LATER
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.setting import Setting, settings_of
 from mix2api.settings.tools import Tools
+from mix2api.settings.tracing import Tracing
 from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
@@ -32,9 +32,7 @@ _LIKELY_TYPO: Final = 0.85
 _LIKELY_TYPO_OF_OURS: Final = 0.6
 
 KNOWN: Final[Mapping[str, Setting]] = {
-    setting.name: setting
-    for settings in (*(settings_of(group).values() for group in GROUPS.values()), LATER)
-    for setting in settings
+    setting.name: setting for group in GROUPS.values() for setting in settings_of(group).values()
 }
 """Every name that is known."""
 
@@ -75,6 +73,7 @@ class Settings:
     release: Release = field(factory=Release)
     logging: Logging = field(factory=Logging)
     watching: Watching = field(factory=Watching)
+    tracing: Tracing = field(factory=Tracing)
     given: Mapping[str, Given] = field(factory=dict, repr=False)
     """What was given, by name; known names only."""
     warnings: tuple[str, ...] = ()

@@ -6,7 +6,6 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.settings.groups import GROUPS
-from mix2api.settings.later import LATER
 from mix2api.settings.loading import KNOWN, Settings, Source
 from mix2api.settings.setting import Setting, settings_of
 
@@ -19,13 +18,6 @@ starts, and the command exits with 2. `mix2api settings` prints the effective va
 
 Flags are `true`, `1`, `yes`, `on` or `false`, `0`, `no`, `off`. Sizes are plain bytes or `512kb`, `5mb`, `1gb` (powers of 1024).
 A name that begins with `MIX2API_` and is not known is warned of at start.
-"""
-
-_LATER_HEAD: Final = """\
-## Known, not served yet
-
-Names that existing `.env` files may have, or that are reserved. Their values are checked; one that differs from the default is
-accepted with a warning at start, or refused where ignoring it would be dangerous.
 """
 
 
@@ -61,9 +53,6 @@ def _documents() -> Iterator[str]:
         yield f"## {title}\n"
         yield from _table(tuple(settings_of(group).values()))
         yield ""
-    yield _LATER_HEAD
-    yield from _table(LATER)
-    yield ""
 
 
 def _table(settings: tuple[Setting, ...]) -> Iterator[str]:

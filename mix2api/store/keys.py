@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
+from mix2api.vocabulary import Digest, ProcessId, RunId, SessionId, Shard
 
 _NAME: Final = re.compile(r"[^:]*:(?:\{(s[0-9a-f]+)\}:)?\{?([a-z]+)")
 
@@ -115,6 +115,14 @@ class Keys:
     def slo(self) -> str:
         """String with expiry: the kept fold of the service levels (`mix2api.projections.slo`)."""
         return f"{self.prefix}:slo"
+
+    def trace(self, run_id: RunId) -> str:
+        """String with expiry: one run's sealed trace (`mix2api.projections.traces`)."""
+        return f"{self.prefix}:trace:{run_id}"
+
+    def traces(self) -> str:
+        """Sorted set with expiry: run ids by the moment at which they began, of the traces that rest."""
+        return f"{self.prefix}:traces"
 
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""

@@ -37,6 +37,7 @@ from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.spread import Spread
+from mix2api.store.traces import Traces
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
 from mix2api.store.writer import LogWriter
@@ -75,6 +76,7 @@ class Store:
     refused: RefusedRequests
     files: RequestFiles
     slo: KeptSlo
+    traces: Traces
     leases: Leases
     heartbeat: Heartbeat
     spread: Spread
@@ -236,6 +238,7 @@ def build_store(
         ),
         files=RequestFiles(link=reading, keys=keys, log=log, seal=seal),
         slo=KeptSlo(link=reading, keys=keys, seal=seal, life_ms=options.retention_s * 1000),
+        traces=Traces(link=reading, keys=keys, seal=seal),
         leases=leases,
         heartbeat=heartbeat,
         spread=Spread(

@@ -13,7 +13,7 @@ import pytest
 
 import mix2api
 from mix2api.errors import ConfigurationError
-from mix2api.process import groups, upstream
+from mix2api.process import groups, tracing, upstream
 from mix2api.sealing import Seal
 from mix2api.settings import Settings, load_settings
 from mix2api.settings.loading import KNOWN
@@ -32,6 +32,8 @@ _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     groups.site_form,
     groups.http_options,
     lambda settings: groups.edge_options(settings, ProcessId("p_test")),
+    tracing.trace_rule,
+    tracing.trace_bounds,
     upstream._base_options,
     upstream._login_options,
     upstream._login_http_options,
@@ -43,7 +45,7 @@ _TEXTS: Final = (
     *("true", "false", "1", "2", "3", "7", "20", "77", "1000", "2048", "65536", "0.5", "0.25"),
     *("other", "x-other", "/other", "https://other.example", "redis://other:6379/1", "/dev/null", "en"),
     *('{"a": "b"}', '{"m": {}}', "other.example", "https://page.example", "9464-9470", "other:other"),
-    *("a secret of 32 characters, indeed", "mix/other"),
+    *("a secret of 32 characters, indeed", "mix/other", "failed,slow"),
 )
 """Values to try: the first that the setting takes, and that is not its default."""
 _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (

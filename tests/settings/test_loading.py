@@ -24,7 +24,6 @@ from mix2api.settings import (
 from mix2api.settings.choices import TokenMethod, UpstreamStream
 from mix2api.settings.former import FORMER
 from mix2api.settings.groups import GROUPS
-from mix2api.settings.later import LATER
 from mix2api.settings.loading import KNOWN
 from mix2api.settings.setting import Setting, settings_of
 from mix2api.vocabulary import Channel
@@ -157,6 +156,16 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("LOG_TOOL_PARSE", "true", "logging.tool_parse", True),
     ("LOG_TOOL_SELECTION", "true", "logging.tool_selection", True),
     ("LOG_TOKEN_INFO", "true", "logging.token_info", True),
+    ("TRACE_SAMPLING_ENABLED", "true", "tracing.enabled", True),
+    ("TRACE_SAMPLING_RATE", "0.5", "tracing.rate", 0.5),
+    (
+        "MIX2API_TRACE_KEEP",
+        "slow, client=codex",
+        "tracing.keep",
+        frozenset({"slow", "codex"}),
+    ),
+    ("TRACE_RETENTION_MS", "5", "tracing.retention_ms", 5),
+    ("TRACE_MAX_ENTRIES", "5", "tracing.max_entries", 5),
     ("MIX2API_ADMIN_PORT", "9464-9466", "watching.admin_ports", range(9464, 9467)),
     ("MIX2API_ADMIN_HOST", "::1", "watching.admin_host", "::1"),
     ("MIX2API_METRICS_TOKEN", "t0ken", "watching.metrics_token", "t0ken"),
@@ -204,15 +213,11 @@ def test_a_door_that_stands_open_is_warned_of() -> None:
 
 
 def test_names_are_known_once_and_defaults_are_good() -> None:
-    rows = [one for group in GROUPS.values() for one in settings_of(group).values()] + list(LATER)
+    rows = [one for group in GROUPS.values() for one in settings_of(group).values()]
     assert len(rows) == len(KNOWN)
     for row in rows:
         assert row.default_value is None or row.default
         assert not row.refuses or row.default_value not in row.refuses
-
-
-def test_what_is_not_served_has_words_for_it() -> None:
-    assert [row.name for row in LATER if not row.lack and not row.refuses] == []
 
 
 def test_the_environment_wins_over_the_file_and_empty_means_unset() -> None:

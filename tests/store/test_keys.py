@@ -1,7 +1,7 @@
 """Key names: one hash tag per shard, one prefix per deployment."""
 
 from mix2api.store.keys import Keys
-from mix2api.vocabulary import Digest, ProcessId, SessionId, Shard
+from mix2api.vocabulary import Digest, ProcessId, RunId, SessionId, Shard
 
 
 def test_every_key_of_a_shard_has_its_hash_tag() -> None:
@@ -26,4 +26,6 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.process(process) == "mix2api:process:p_1"
     assert keys.mail(process) == "mix2api:mail:p_1"
     assert keys.run(Digest("ab")) == "mix2api:run:ab"
+    assert keys.trace(RunId("run_1")) == "mix2api:trace:run_1"
+    assert keys.traces() == "mix2api:traces"
     assert keys.deployment() == "mix2api:deployment"
