@@ -43,6 +43,8 @@ reworded: failed runs whose client was told another failure than the log has; th
 an ending and its receipt makes it read too low.
 loop closure: runs that ended in tool_calls, whose results came back and whose continuation ended well, of all whose client
 came back with a result. abandoned: runs that ended in tool_calls and of whose calls no result has come back.
+counted: runs whose turn was counted before it was sent. trimmed, rolled over, over budget: of these, as `mix2api budgets`
+has them. usage by site, counted, mixed: whose figures the answers' usage had.
 Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
 """
 
@@ -192,6 +194,7 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("abandoned", str(total.tool_loops_abandoned)),
         ("loop closure", _percent(total.loop_closure)),
         ("server-side tool executions", str(report.server_side_tool_executions)),
+        *_budget_rows(total),
     ]
     print_table(("figure", "value"), rows, out)
     if total.by_end_reason:
@@ -209,6 +212,18 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         print(file=out)
         groups = [[*map(_value, group.by.values()), *_cells(group.figures)] for group in report.groups]
         print_table([*query.by, *_CELLS], groups, out)
+
+
+def _budget_rows(total: Figures) -> list[tuple[str, str]]:
+    """Counts with their share of the counted runs; none where no run was counted."""
+    counts = {"trimmed": total.trimmed, "rolled over": total.rolled_over, "over budget": total.over_budget}
+    rows = [
+        (f"  {name}", f"{count} ({_percent(count / total.counted)})")
+        for name, count in counts.items()
+        if total.counted
+    ]
+    sources = [(f"usage by {source}", str(runs)) for source, runs in total.by_usage_source.items()]
+    return [("counted", str(total.counted)), *rows, *sources]
 
 
 _CELLS: Final = (

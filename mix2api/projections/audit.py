@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 from mix2api.endings import ENDINGS
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
+from mix2api.projections.budgets import Standing, standing
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.tool_loops import LoopFigures, ToolLoops
 from mix2api.vocabulary import EndReason, Fault
@@ -78,6 +79,16 @@ class Figures:
     tool_loops_abandoned: int = 0
     loop_closure: float | None = None
     """Closed loops of those whose client came back with a result. A client that never did is not counted as a broken loop."""
+    counted: int = 0
+    """Ended runs whose turn was counted before it was sent (`mix2api.projections.budgets`)."""
+    trimmed: int = 0
+    """Of the counted: runs whose history was trimmed."""
+    rolled_over: int = 0
+    """Of the counted: runs that went to a fresh session, because theirs was too full."""
+    over_budget: int = 0
+    """Of the counted: runs that did not fit, even trimmed, and were refused."""
+    by_usage_source: Mapping[str, int] = field(factory=dict)
+    """Whose figures the usage of ended runs has -> runs; only what occurred."""
     by_end_reason: Mapping[str, int]
     """What the clients were told. Only reasons that occurred, in the order of `EndReason`."""
 
@@ -115,6 +126,7 @@ class _Counts:
     by_end_reason: dict[EndReason, int] = field(factory=dict)
     figures: dict[str, int] = field(factory=dict)
     """By the names below."""
+    by_usage_source: dict[str, int] = field(factory=dict)
 
     def count(self, figure: str, by: int = 1) -> None:
         """Adds to one figure."""
@@ -134,9 +146,15 @@ class _Counts:
             ("no_receipt", ending.is_unconfirmed),
             ("reworded", ending.seen is Seen.REWORDED),
             ("unknown", run.end_reason is EndReason.UNKNOWN),
+            ("counted", run.stood.is_counted),
+            ("trimmed", run.stood.is_trimmed),
+            ("rolled_over", run.stood.is_rolled_over),
+            ("over_budget", run.stood.is_refused),
         ):
             if counts:
                 self.count(figure, times)
+        if run.stood.source is not None:
+            self._count_source(run.stood.source, times)
 
     def add(self, other: "_Counts") -> None:
         """Takes another group's figures in."""
@@ -144,6 +162,11 @@ class _Counts:
             self.by_end_reason[reason] = self.by_end_reason.get(reason, 0) + count
         for figure, count in other.figures.items():
             self.count(figure, count)
+        for source, count in other.by_usage_source.items():
+            self._count_source(source, count)
+
+    def _count_source(self, source: str, by: int) -> None:
+        self.by_usage_source[source] = self.by_usage_source.get(source, 0) + by
 
 
 _Key = tuple[Value, ...]
@@ -155,6 +178,7 @@ class _EndedRun(NamedTuple):
     key: _Key
     end_reason: EndReason
     stream: bool
+    stood: Standing
 
 
 class _Given(NamedTuple):
@@ -191,7 +215,7 @@ class Tally:
         key = self._key_of(asked, ended)
         self._loops.add_calls(key, ended.calls)
         self._loops.add_results((call for call, _ in asked.results), ended.end_reason)
-        self._waiting[run_id] = _EndedRun(key, ended.end_reason, asked.stream)
+        self._waiting[run_id] = _EndedRun(key, ended.end_reason, asked.stream, standing(asked, ended))
         if run_id in self._early:
             self.add_receipt(run_id, *self._early.pop(run_id))
 
@@ -344,6 +368,11 @@ def _figures(counts: _Counts, loops: LoopFigures, *, unreadable: int = 0) -> Fig
         tool_loops_closed=loops.tool_loops_closed,
         tool_loops_abandoned=loops.tool_loops_abandoned,
         loop_closure=loops.closure,
+        counted=count("counted", 0),
+        trimmed=count("trimmed", 0),
+        rolled_over=count("rolled_over", 0),
+        over_budget=count("over_budget", 0),
+        by_usage_source=dict(sorted(counts.by_usage_source.items())),
         by_end_reason={
             reason.value: counts.by_end_reason[reason]
             for reason in EndReason

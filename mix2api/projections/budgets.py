@@ -4,6 +4,7 @@ A `BudgetTally` is told the entries of the audit stream in any order.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from attrs import define, field, frozen
 
@@ -13,6 +14,28 @@ from mix2api.vocabulary import SUCCESSES, EndReason
 
 _BY_SITE = "site"
 """`usage_source` of a usage that is the site's own (`mix2api.budget.usage.UsageSource`)."""
+
+
+class Standing(NamedTuple):
+    """How one run stood to its budget. A tuple: an audit keeps millions, and most are alike."""
+
+    is_counted: bool
+    """The turn was counted before it was sent."""
+    is_trimmed: bool
+    is_rolled_over: bool
+    is_refused: bool
+    source: str | None
+    """Whose figures its usage has (`mix2api.budget.usage.UsageSource`). None: the run has no usage, or an older version
+    wrote it."""
+
+
+def standing(asked: RequestSummary, ended: EndSummary) -> Standing:
+    """How a run stood to its budget, by the halves of its audit entry."""
+    budget, source = asked.budget, ended.usage_source
+    if budget is None:
+        return Standing(False, False, False, False, source)  # noqa: FBT003 - in the order of the fields
+    is_refused = ended.end_reason is EndReason.BUDGET_REJECTED
+    return Standing(True, budget.withheld > 0, budget.rolled_over, is_refused, source)  # noqa: FBT003 - likewise
 
 
 @frozen(kw_only=True)
@@ -72,13 +95,14 @@ class BudgetTally:
             return
         sums = self._models.setdefault(asked.model, _Sums())
         sums.runs += 1
-        sums.trimmed += asked.budget.withheld > 0
-        sums.rolled_over += asked.budget.rolled_over
-        sums.refused += ended.end_reason is EndReason.BUDGET_REJECTED
-        if ended.end_reason is not EndReason.BUDGET_REJECTED:
+        stood = standing(asked, ended)
+        sums.trimmed += stood.is_trimmed
+        sums.rolled_over += stood.is_rolled_over
+        sums.refused += stood.is_refused
+        if not stood.is_refused:
             sums.tokens += asked.budget.used
-        if ended.usage_source is not None:
-            sums.by_source[ended.usage_source] = sums.by_source.get(ended.usage_source, 0) + 1
+        if stood.source is not None:
+            sums.by_source[stood.source] = sums.by_source.get(stood.source, 0) + 1
         seen = _observation(asked, ended)
         if seen is not None:
             sums.counted += seen.counted
@@ -99,6 +123,10 @@ class BudgetTally:
         """Of each model, the one with the most runs first."""
         ordered = sorted(self._models.items(), key=lambda item: (-item[1].runs, item[0]))
         return {model: _figures(sums, self._corrections.of(model).factor) for model, sums in ordered}
+
+    def factors(self) -> dict[str, float]:
+        """The correction factor of each model whose runs teach one."""
+        return {model: self._corrections.of(model).factor for model in self._corrections.models}
 
 
 def _observation(asked: RequestSummary, ended: EndSummary) -> InputObservation | None:

@@ -71,6 +71,11 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "tool_loops_closed": 0,
         "tool_loops_abandoned": 0,
         "loop_closure": None,
+        "counted": 0,
+        "trimmed": 0,
+        "rolled_over": 0,
+        "over_budget": 0,
+        "by_usage_source": {},
         "by_end_reason": {"stop": 2, "client_abort": 1},
         "unreadable": 0,
         "refused": 0,
@@ -107,6 +112,24 @@ async def test_people_get_tables(redis_server: RedisServer) -> None:
     assert ["stop", "2", "66.66", "%"] in lines
     assert ["server-side", "tool", "executions", "0"] in lines
     assert ["false", "none", "1", "0", "1", "0", "0", "0", "0", "none", "none", "0", "none"] in lines
+
+
+async def test_budgets_are_told_with_their_shares(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        known = {"input_tokens": 110, "input_budget": 900, "counted_tokens": 100}
+        await store_script(store, new_session(store, 0), good_run(new_run(store), **known))
+        trimmed = good_run(new_run(store), **known, withheld_by={"old_words": 2})
+        await store_script(store, new_session(store, 1), trimmed)
+        await store_script(store, new_session(store, 2), good_run(new_run(store)))
+        _, table = await audited(store)
+        _, text = await audited(store, as_json=True)
+    lines = [line.split() for line in table.splitlines()]
+    assert ["counted", "2"] in lines
+    assert ["trimmed", "1", "(50.00", "%)"] in lines
+    assert ["rolled", "over", "0", "(0.00", "%)"] in lines
+    assert ["over", "budget", "0", "(0.00", "%)"] in lines
+    report = json.loads(text)
+    assert (report["counted"], report["trimmed"], report["over_budget"]) == (2, 1, 0)
 
 
 async def test_an_orphan_lowers_the_coverage_and_fails_the_audit(redis_server: RedisServer) -> None:

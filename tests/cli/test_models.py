@@ -4,9 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+import trio
+from msgspec.structs import replace
+from redis_server import RedisServer
+from session_scripts import good_run
+from stored_runs import SHARDS, new_session, store_script, stored
 
 from mix2api.cli.main import main
+from mix2api.sessions.commands import ConcludeRun
 
+SECRET = "0123456789abcdef0123456789abcdef"
 PROFILES = """\
 ["mix/a"]
 context_window = 32000
@@ -89,3 +96,29 @@ def test_every_mistake_is_told_with_its_file_and_line(
         'mix2api: models.toml line 2: "mix/a": context_window must be a whole number of tokens from 2 to 100000000',
         'mix2api: models.toml line 9: "b-*": max_tokens is not a field of a profile; did you mean max_new_tokens?',
     ]
+
+
+def test_with_a_window_the_runs_of_the_store_teach_a_factor(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    async def fill() -> None:
+        async with stored(redis_server.url) as store:
+            known = {"input_tokens": 110, "input_budget": 900, "counted_tokens": 100}
+            *answered, end = good_run(model="mix/a", **known)
+            assert isinstance(end, ConcludeRun)
+            await store_script(store, new_session(store), [*answered, replace(end, usage_source="site")])
+
+    trio.run(fill)
+    monkeypatch.setenv("REDIS_URL", redis_server.url)
+    monkeypatch.setenv("MIX2API_SECRET", SECRET)
+    monkeypatch.setenv("MIX2API_SHARDS", str(SHARDS))
+    assert main(["models", "--window", "1h"]) == 0
+    heading, *lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert heading[-1] == "factor"
+    factors = {line[0]: line[-1] for line in lines}
+    assert factors["mix/a"] != "-"
+    assert factors["unknown"] == "-"
+    assert main(["models", "--window", "1h", "--json"]) == 0
+    shown = {model["model"]: model for model in json.loads(capsys.readouterr().out)["models"]}
+    assert f"{shown['mix/a']['factor']:.3f}" == factors["mix/a"]
+    assert shown["unknown"]["factor"] is None

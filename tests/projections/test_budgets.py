@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from mix2api.events.audit_entry import end_summary, request_summary
 from mix2api.events.kinds import End, Request, Usage
+from mix2api.projections.audit import Dimension, Tally
 from mix2api.projections.budgets import BudgetTally
 from mix2api.vocabulary import EndReason, ProcessId, RequestId, RunId
 
@@ -67,6 +68,8 @@ def test_the_site_s_own_counts_teach_a_factor() -> None:
     assert (figures.counted, figures.reported) == (200_000, 240_000)
     assert figures.difference == pytest.approx(0.2)
     assert figures.factor == pytest.approx(1.2, abs=0.02)
+    told(tally, asked(model="mix/b"), replace(END, usage_source="counted"))
+    assert tally.factors() == {"mix/a": figures.factor}
 
 
 @pytest.mark.parametrize(
@@ -89,3 +92,26 @@ def test_what_was_not_counted_or_cannot_be_read_counts_for_nothing() -> None:
     tally.add_run(b"[]", end_summary(END))
     tally.add_run(request_summary(REQUEST), b"[]")
     assert tally.total().runs == 0
+
+
+def test_an_audit_counts_budgets_as_they_are_counted_here_in_every_group() -> None:
+    audit, budgets = Tally(by=(Dimension.MODEL, Dimension.END_REASON)), BudgetTally()
+    rejected = replace(END, end_reason=EndReason.BUDGET_REJECTED, usage=None, usage_source=None)
+    runs = [
+        (REQUEST, END),
+        (asked(withheld_by={"old_words": 2}, model="mix/b"), replace(END, usage_source="counted")),
+        (asked(resolution_reason="rolled_over"), END),
+        (REQUEST, rejected),
+    ]
+    for number, (request, end) in enumerate(runs):
+        audit.add_run(f"run_{number}", request_summary(request), end_summary(end))
+        told(budgets, request, end)
+    audit.add_run("run_9", request_summary(asked(counted_tokens=None)), end_summary(END))
+    total, known = audit.report().total, budgets.total()
+    assert (total.counted, total.trimmed, total.rolled_over, total.over_budget) == (4, 1, 1, 1)
+    assert (known.runs, known.trimmed, known.rolled_over, known.refused) == (4, 1, 1, 1)
+    assert total.by_usage_source == {"counted": 1, "site": 3}, "also of runs that were not counted"
+    groups = {tuple(group.by.values()): group.figures for group in audit.report().groups}
+    assert groups["mix/a", EndReason.STOP].by_usage_source == {"site": 3}
+    assert groups["mix/a", EndReason.BUDGET_REJECTED].over_budget == 1
+    assert groups["mix/b", EndReason.STOP].trimmed == 1
