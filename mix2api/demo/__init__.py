@@ -9,7 +9,7 @@ may load with tests.
         demo = await nursery.start(serve_demo, DemoOptions())
         ...  # demo.url, demo.sessions, demo.stats, demo.received
 
-Read in this order: `words` (what a prompt can ask for), `contexts`, `offers`, `picks`, `findings` and `arguments` (which
+Read in this order: `words` (what a prompt can ask for), `contexts`, `offers`, `picks`, `findings`, `arguments` and `series` (which
 tool is called, and with what), `sentences`, `answers`, `script` and `whole` (what is said; all pure), `site` (what is
 kept), `connection`, `chats`, `routes`, `server` (the socket).
 

@@ -8,12 +8,12 @@ which order: `answer_text` is the text that belongs to a prompt.
 """
 
 from collections.abc import Sequence
-from typing import Final, overload
+from typing import Any, Final, overload
 
 import msgspec
 from attrs import field, frozen
 
-from mix2api.demo.arguments import Arguments, arguments_for
+from mix2api.demo.arguments import arguments_for
 from mix2api.demo.contexts import Asked, ToolOutcome
 from mix2api.demo.directives import (
     CallForm,
@@ -23,10 +23,11 @@ from mix2api.demo.directives import (
     find_directives,
     without_directives,
 )
-from mix2api.demo.offers import Offer
+from mix2api.demo.offers import Offer, OfferedTool
 from mix2api.demo.options import DemoOptions
 from mix2api.demo.picks import READ_CHARS, Pick, picks_of
 from mix2api.demo.sentences import answer_about, answer_from, digest_of
+from mix2api.demo.series import listed_values
 from mix2api.demo.words import Word
 
 FOREIGN: Final = "\u2028🙂漢字 "
@@ -160,26 +161,35 @@ def is_shaped(words: Directives, options: DemoOptions) -> bool:
 
 
 def wanted_group(asked: Asked, offer: Offer) -> CallGroup | None:
-    """The call that the words ask for: of the n-th tool that they ask for, after n rounds of results.
+    """The calls that the words ask for: of the n-th tool that they ask for, after n rounds of results.
 
-    Where a call is demanded the first tool that was offered stands in for what the words lack.
+    A tool that gets a list ("read a.txt and b.txt") is called for all of it at once, or in one round after another where
+    an answer may hold one call only. If the client demands a call and the words ask for none, the site calls the first
+    tool that was offered.
     """
     plain = without_directives(asked.text)[:READ_CHARS]
     picks = picks_of(plain, offer.tools)
-    due = [(pick, arguments_for(pick, plain)) for pick in picks]
-    due = [(pick, arguments) for pick, arguments in due if pick.certain or arguments.found]
+    due = [
+        _group(offer, pick.tool, calls)
+        for pick in picks
+        if (filled := arguments_for(pick, plain)).found or pick.certain
+        for calls in _rounds(listed_values(filled.values, pick.clause), offer)
+    ]
     if asked.step < len(due):
-        pick, arguments = due[asked.step]
-        return _group(offer, pick, arguments)
+        return due[asked.step]
     if not (offer.must and offer.tools):
         return None
     demanded = picks[-1] if picks else Pick(offer.tools[0], plain)
-    return _group(offer, demanded, arguments_for(demanded, plain))
+    return _group(offer, demanded.tool, (arguments_for(demanded, plain).values,))
 
 
-def _group(offer: Offer, pick: Pick, arguments: Arguments) -> CallGroup:
-    call = WantedCall(pick.tool.name, msgspec.json.encode(arguments.values).decode())
-    return CallGroup(CallForm.TEXT if offer.in_words else CallForm.DELTAS, (call,))
+def _rounds(calls: tuple[dict[str, Any], ...], offer: Offer) -> tuple[tuple[dict[str, Any], ...], ...]:
+    return tuple((each,) for each in calls) if offer.single else (calls,)
+
+
+def _group(offer: Offer, tool: OfferedTool, calls: tuple[dict[str, Any], ...]) -> CallGroup:
+    form = CallForm.TEXT if offer.in_words else CallForm.DELTAS
+    return CallGroup(form, tuple(WantedCall(tool.name, msgspec.json.encode(each).decode()) for each in calls))
 
 
 def _pieces(asked: Asked, words: Directives, options: DemoOptions, group: CallGroup | None) -> Sequence[str]:

@@ -32,6 +32,7 @@ class _Body(Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     tools: list[Any] | None = None
     tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     reasoning_effort: str | None = None
 
 
@@ -50,6 +51,8 @@ class Chat:
     tools: tuple[Any, ...] = ()
     """As they came: in OpenAI's shape, as far as the client keeps to it."""
     tool_choice: Any = None
+    one_call: bool = False
+    """The answer may hold one call at most (`parallel_tool_calls: false`)."""
     reasons: bool = False
     """The turn asks for reasoning, by its `reasoning_effort`."""
     tells_usage: bool = True
@@ -79,5 +82,6 @@ def decode_chat(body: bytes) -> Chat:
         session_id=decoded.session_id,
         tools=tuple(decoded.tools or ()),
         tool_choice=decoded.tool_choice,
+        one_call=decoded.parallel_tool_calls is False,
         reasons=decoded.reasoning_effort not in {None, "none"},
     )

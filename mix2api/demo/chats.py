@@ -199,7 +199,7 @@ class _Turn:
         """The tools that this turn offers: its own fields, else what it and the session were told in words."""
         chat = self._chat
         if chat.tools:
-            return native_offer(chat.tools, chat.tool_choice)
+            return native_offer(chat.tools, chat.tool_choice, single=chat.one_call)
         # The newest words count; the query comes last, because what stands in the messages need not stand there, too.
         told = (each.seen.text for each in reversed(session.kept) if each.seen.role == "system")
         now = [each.seen.text for each in chat.messages if each.seen.role == "system"]

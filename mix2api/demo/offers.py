@@ -16,6 +16,7 @@ _FORM: Final = '"tool_calls"'
 _BRIEF: Final = re.compile(r"([A-Za-z_][\w.-]*)\(([\w., -]*)\)")
 _NEVER: Final = "Do not call any tool in your next answer"
 _MUST: Final = "Your next answer must be a tool call"
+_SINGLE: Final = "Make at most one tool call in your next answer"
 _ONLY: Final = re.compile(r"It may only call: ([^\n]*)\.(?: |$)", re.MULTILINE)
 
 
@@ -38,25 +39,33 @@ class Offer:
     """Whether a call is written as text."""
     must: bool = False
     """Whether the next answer has to be a call."""
+    single: bool = False
+    """Whether the next answer may hold one call at most."""
 
 
 NOTHING_OFFERED: Final = Offer()
 
 
-def native_offer(offered: Sequence[Any], choice: Any) -> Offer:
-    """The offer of a request with `tools` and `tool_choice` in OpenAI's shape; other kinds than functions are left out."""
+def native_offer(offered: Sequence[Any], choice: Any, *, single: bool = False) -> Offer:
+    """The offer of a request with `tools` in OpenAI's shape; other kinds than functions are left out.
+
+    Args:
+        offered: the request's `tools`.
+        choice: its `tool_choice`.
+        single: its `parallel_tool_calls` is false.
+    """
     functions = (each.get("function") for each in offered if isinstance(each, dict))
     found = tuple(tool for each in functions if (tool := _tool(each)) is not None)
     match choice:
         case "none":
             return NOTHING_OFFERED
         case {"type": "function", "function": {"name": name}}:
-            return Offer(_of(found, [name]), must=True)
+            return Offer(_of(found, [name]), must=True, single=single)
         case {"type": "allowed_tools", "allowed_tools": {"tools": list(tools), **rest}}:
             names = [each.get("function", {}).get("name") for each in tools]
-            return Offer(_of(found, names), must=rest.get("mode") == "required")
+            return Offer(_of(found, names), must=rest.get("mode") == "required", single=single)
         case _:
-            return Offer(found, must=choice == "required")
+            return Offer(found, must=choice == "required", single=single)
 
 
 def _of(tools: Iterable[OfferedTool], names: Sequence[Any]) -> tuple[OfferedTool, ...]:
@@ -76,7 +85,7 @@ def told_offer(standing: Iterable[str], now: str) -> Offer:
     only = _ONLY.search(now)
     if only is not None:
         tools = _of(tools, only[1].split(", "))
-    return Offer(tools, in_words=True, must=_MUST in now)
+    return Offer(tools, in_words=True, must=_MUST in now, single=_SINGLE in now)
 
 
 def _listed(text: str) -> tuple[OfferedTool, ...]:

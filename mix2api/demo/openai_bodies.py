@@ -22,6 +22,7 @@ class _Body(Struct, kw_only=True):
     stream_options: _StreamOptions | None = None
     tools: list[Any] | None = None
     tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
     reasoning_effort: str | None = None
 
 
@@ -43,6 +44,7 @@ def decode_openai_chat(body: bytes) -> Chat:
         session_id=None,
         tools=tuple(decoded.tools or ()),
         tool_choice=decoded.tool_choice,
+        one_call=decoded.parallel_tool_calls is False,
         reasons=decoded.reasoning_effort not in {None, "none"},
         tells_usage=options is not None and options.include_usage,
     )

@@ -32,8 +32,10 @@ def answer_to(text: str, *outcomes: ToolOutcome, step: int = 0) -> Answer:
     return compose(asked, words, NUMBERED, group_of(asked, words), ["c1", "c2"])
 
 
-def called(text: str, *tools: OfferedTool, step: int = 0, must: bool = False) -> list[tuple[str, str]]:
-    group = wanted_group(Asked(text, step=step), Offer(tools, must=must))
+def called(
+    text: str, *tools: OfferedTool, step: int = 0, must: bool = False, single: bool = False
+) -> list[tuple[str, str]]:
+    group = wanted_group(Asked(text, step=step), Offer(tools, must=must, single=single))
     return [] if group is None else [(call.name, call.arguments) for call in group.calls]
 
 
@@ -158,6 +160,24 @@ def test_the_tools_of_one_text_are_called_one_a_round() -> None:
     assert called(text, WEATHER, TIME) == [("get_weather", '{"city":"Oslo"}')]
     assert called(text, WEATHER, TIME, step=1) == [("get_time", "{}")]
     assert called(text, WEATHER, TIME, step=2) == []
+
+
+def test_a_list_of_things_is_called_for_in_one_round() -> None:
+    text = "Tell me the weather in Oslo and Rome, and then the time."
+    oslo, rome = ("get_weather", '{"city":"Oslo"}'), ("get_weather", '{"city":"Rome"}')
+    assert called(text, WEATHER, TIME) == [oslo, rome]
+    assert called(text, WEATHER, TIME, step=1) == [("get_time", "{}")]
+
+
+def test_a_list_of_things_takes_a_round_each_where_an_answer_may_hold_one_call() -> None:
+    text = "Tell me the weather in Oslo and Rome, and then the time."
+    rounds = [called(text, WEATHER, TIME, step=step, single=True) for step in range(4)]
+    assert rounds == [
+        [("get_weather", '{"city":"Oslo"}')],
+        [("get_weather", '{"city":"Rome"}')],
+        [("get_time", "{}")],
+        [],
+    ]
 
 
 def test_a_demanded_call_is_made_whatever_the_words_say() -> None:

@@ -49,6 +49,17 @@ def test_the_choice_says_what_may_and_what_must_be_called(choice: Any, offer: Of
     assert native_offer(native(WEATHER, TIME), choice) == offer
 
 
+@pytest.mark.parametrize("choice", [None, "required", {"type": "function", "function": {"name": "get_time"}}])
+def test_a_request_without_parallel_calls_offers_one_call(choice: Any) -> None:
+    assert native_offer(native(WEATHER, TIME), choice, single=True).single
+    assert not native_offer(native(WEATHER, TIME), choice).single
+
+
+def test_the_adapter_s_words_for_one_call_are_read_as_they_were_meant() -> None:
+    now = for_now(ToldOffer(functions=TOLD, single=True))
+    assert told_offer([standing(TOLD, 500)], now) == Offer((WEATHER, TIME), in_words=True, single=True)
+
+
 def test_what_the_adapter_tells_in_words_is_read_as_it_was_meant() -> None:
     assert told_offer(["other words", standing(TOLD, 500)], "") == Offer((WEATHER, TIME), in_words=True)
 

@@ -113,6 +113,21 @@ async def test_a_loop_in_plain_words_calls_what_was_asked_for_and_ends_in_a_sent
         assert all(run.end.usage is not None for run in await system.runs())
 
 
+@pytest.mark.parametrize("parallel", [True, False])
+@pytest.mark.parametrize("mode", _MODES)
+async def test_a_list_is_read_by_calls_of_one_answer_or_one_after_another(
+    mode: str, redis_server: RedisServer, *, parallel: bool
+) -> None:
+    prompt = "Read a.txt and b.txt"
+    async with whole_system(Shape.SERVE, redis_server.url, **_MODES[mode]) as system:
+        conversation, said = await held(system, prompt, stream=True, parallel_tool_calls=parallel)
+        assert conversation.called == [("read", {"filePath": "a.txt"}), ("read", {"filePath": "b.txt"})]
+        outcomes = [ToolOutcome("read", "the result of read")] * (2 if parallel else 1)
+        assert said == [answer_text(prompt, *outcomes)]
+        report = await system.check_log(runs=2 if parallel else 3)
+        assert report["loop_closure"] == 1.0
+
+
 @pytest.mark.parametrize("mode", _MODES)
 async def test_a_choice_that_forbids_calls_is_answered_in_sentences(
     mode: str, redis_server: RedisServer
