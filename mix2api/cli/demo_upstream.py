@@ -7,7 +7,9 @@ from typing import Any
 
 import trio
 
-from mix2api.demo import Demo, DemoKind, DemoOptions, directive_help, serve_demo
+from mix2api.budget.encodings import EncodingName
+from mix2api.counting.shipped import load_tokenizer
+from mix2api.demo import Demo, DemoKind, DemoOptions, TokenCount, directive_help, serve_demo
 from mix2api.errors import ConfigurationError
 from mix2api.process.plain_faults import why_of
 from mix2api.settings import Settings
@@ -43,19 +45,18 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--context-window", type=int, default=128_000, help="tokens of a session (default %(default)s)"
     )
+    parser.add_argument(
+        "--tokenizer",
+        type=EncodingName,
+        choices=list(EncodingName),
+        help="how the site counts tokens (default: four characters are one)",
+    )
 
 
 def run(arguments: argparse.Namespace, _: Settings) -> int:
     """Serves until interrupted."""
     try:
-        options = DemoOptions(
-            kind=arguments.kind,
-            host=arguments.host,
-            port=arguments.port,
-            pace_ms=arguments.pace_ms,
-            chunks=arguments.chunks,
-            context_window=arguments.context_window,
-        )
+        options = site_options(arguments)
     except ValueError as fault:
         print(f"mix2api: demo-upstream: {fault.args[0]}", file=sys.stderr)
         return 2
@@ -67,6 +68,24 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
             f"--host, --port: the address cannot be listened on ({why}): name another"
         ) from None
     return 0
+
+
+def site_options(arguments: argparse.Namespace) -> DemoOptions:
+    """The site that the flags ask for.
+
+    Raises:
+        ValueError: a flag is out of its bounds.
+    """
+    wanted: EncodingName | None = arguments.tokenizer
+    return DemoOptions(
+        kind=arguments.kind,
+        host=arguments.host,
+        port=arguments.port,
+        pace_ms=arguments.pace_ms,
+        chunks=arguments.chunks,
+        context_window=arguments.context_window,
+        count=TokenCount(None if wanted is None else load_tokenizer(wanted).count),
+    )
 
 
 async def _serve(options: DemoOptions) -> None:

@@ -9,7 +9,8 @@ may load with tests.
         demo = await nursery.start(serve_demo, DemoOptions())
         ...  # demo.url, demo.sessions, demo.stats, demo.received
 
-Read in this order: `words` (what a prompt can ask for), `contexts`, `offers`, `picks`, `findings`, `arguments` and `series` (which
+Read in this order: `words` (what a prompt can ask for), `contexts`, `token_count`, `offers`, `picks`, `findings`,
+`arguments` and `series` (which
 tool is called, and with what), `sentences`, `answers`, `script` and `whole` (what is said; all pure), `site` (what is
 kept), `connection`, `chats`, `routes`, `server` (the socket).
 
@@ -24,6 +25,7 @@ from mix2api.demo.options import DemoKind, DemoOptions
 from mix2api.demo.server import Demo, main, serve_demo
 from mix2api.demo.site import Received
 from mix2api.demo.stats import Stats
+from mix2api.demo.token_count import TokenCount
 from mix2api.demo.words import directive_help
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "Received",
     "SiteSession",
     "Stats",
+    "TokenCount",
     "ToolOutcome",
     "answer_text",
     "directive_help",

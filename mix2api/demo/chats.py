@@ -18,11 +18,11 @@ from attrs import evolve
 from mix2api.demo.answers import compose, group_of, is_shaped, wanted_group
 from mix2api.demo.bodies import Chat
 from mix2api.demo.connection import Connection, Incoming
-from mix2api.demo.contexts import Asked, SiteSession, read_asked, tokens
+from mix2api.demo.contexts import Asked, SiteSession, read_asked
 from mix2api.demo.dialects import DIALECTS, Spoken
 from mix2api.demo.directives import Directives, WrongDirective, find_directives
 from mix2api.demo.offers import Offer, native_offer, told_offer
-from mix2api.demo.script import Break, Ending, Frame, Pause, Silence, Step
+from mix2api.demo.script import Break, Ending, Frame, Pause, Silence, Step, usage_of
 from mix2api.demo.site import Received, Site, UnknownSession
 from mix2api.demo.transcript import Transcript
 from mix2api.demo.whole import error_body, failing
@@ -107,6 +107,7 @@ class _Turn:
         self._connection = connection
         self._site = site
         self._dialect = DIALECTS[site.options.kind]
+        self._count = site.options.count
 
     async def answer(self, *, streams: bool) -> None:
         """Refuses the turn, or takes it and answers."""
@@ -128,11 +129,11 @@ class _Turn:
         await self._connection.send_body(status, body, headers=retry)
 
     def _overflows(self) -> bool:
-        held = self._session.chars if self._session is not None else 0
-        new = sum(message.chars for message in self._chat.messages)
-        return tokens(held + new) > self._site.options.context_window
+        held = self._count.context(self._session, self._chat.messages, self._chat.tools)
+        return held > self._site.options.context_window
 
     async def _send_overflow(self, *, streams: bool) -> None:
+        self._site.stats.overflows += 1
         window = self._site.options.context_window
         why = f"context_length_exceeded: the session may hold {window} tokens"
         steps = self._dialect.overflow(why)
@@ -188,7 +189,7 @@ class _Turn:
             ids=transcript.ids,
             words=self._words,
             pace_ms=self._words.number(Word.PACE, self._site.options.pace_ms),
-            context_chars=session.chars,
+            usage=usage_of(answer, self._count.context(session, (), self._chat.tools), self._count),
         )
         if not streams or Word.JSON_ERROR in self._words:
             await self._send_whole(spoken, transcript)

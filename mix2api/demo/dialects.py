@@ -1,6 +1,6 @@
 """How a demo site speaks: what differs between its kinds. The turn itself, its directives and its faults are the same."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from attrs import frozen
@@ -27,8 +27,8 @@ class Spoken:
     ids: Ids
     words: Directives
     pace_ms: int
-    context_chars: int
-    """Characters that the session holds."""
+    usage: Mapping[str, int]
+    """Token figures by the site's own count."""
 
 
 @frozen(kw_only=True)
@@ -54,7 +54,7 @@ def _mix_steps(spoken: Spoken) -> Iterable[Step]:
         ids=spoken.ids,
         words=spoken.words,
         pace_ms=spoken.pace_ms,
-        context_chars=spoken.context_chars,
+        usage=spoken.usage,
     ).steps()
 
 
@@ -68,7 +68,7 @@ def _openai_steps(spoken: Spoken) -> Iterable[Step]:
         ids=spoken.ids,
         words=spoken.words,
         pace_ms=spoken.pace_ms,
-        context_chars=spoken.context_chars,
+        usage=spoken.usage,
         model=spoken.chat.model,
         tells_usage=spoken.chat.tells_usage,
     ).steps()
@@ -78,7 +78,7 @@ DIALECTS: Final = {
     DemoKind.MIX: Dialect(
         decode=decode_chat,
         steps=_mix_steps,
-        whole=lambda spoken: whole_body(spoken.answer, spoken.ids, spoken.words, spoken.context_chars),
+        whole=lambda spoken: whole_body(spoken.answer, spoken.ids, spoken.words, spoken.usage),
         head=(("cache-control", "no-cache"), ("x-vercel-ai-ui-message-stream", "v1")),
         overflow=_mix_overflow,
         keeps_sessions=True,
@@ -87,7 +87,7 @@ DIALECTS: Final = {
         decode=decode_openai_chat,
         steps=_openai_steps,
         whole=lambda spoken: completion_body(
-            spoken.answer, spoken.chat.model, spoken.ids.exchange, spoken.words, spoken.context_chars
+            spoken.answer, spoken.chat.model, spoken.ids.exchange, spoken.words, spoken.usage
         ),
         head=(("cache-control", "no-cache"),),
         overflow=lambda _: None,

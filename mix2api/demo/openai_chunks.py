@@ -1,11 +1,9 @@
 """The chunks of a stream of Chat Completions as bytes. Pure."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
-
-from mix2api.demo.answers import Answer
-from mix2api.demo.script import usage_of
 
 CREATED_S: Final = 1_767_225_600
 """Unix seconds that the demo's answers bear: always the same, so that recordings can be compared."""
@@ -51,9 +49,8 @@ def error_chunk(message: str) -> bytes:
     return b"data: %b\n\n" % _encode({"error": {"message": message, "type": "server_error", "code": None}})
 
 
-def usage_object(answer: Answer, context_chars: int) -> dict[str, Any]:
+def usage_object(counts: Mapping[str, int]) -> dict[str, Any]:
     """The token figures in OpenAI's form."""
-    counts = usage_of(answer, context_chars)
     return {
         "prompt_tokens": counts["inputTokens"],
         "completion_tokens": counts["outputTokens"],

@@ -104,6 +104,6 @@ class ChatScript(Script):
         if self.answer.finish is not None:
             yield Frame(chunk(self.head, {}, finish_word(self.answer.finish)))
         if self.tells_usage and self.words.text(Word.USAGE) != "none":
-            usage = usage_object(self.answer, self.context_chars)
+            usage = usage_object(self.usage)
             yield Frame(openai_chunks.usage_chunk(self.head, usage))
         yield Ending(frames.DONE)

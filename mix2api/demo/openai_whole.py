@@ -1,5 +1,6 @@
 """An answer of Chat Completions in one piece. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +13,9 @@ from mix2api.demo.whole import error_body, failing
 from mix2api.demo.words import Word
 
 
-def completion_body(answer: Answer, model: str, chat_id: str, words: Directives, context_chars: int) -> bytes:
+def completion_body(
+    answer: Answer, model: str, chat_id: str, words: Directives, usage: Mapping[str, int]
+) -> bytes:
     """The `chat.completion` object, or an error; `[[bad_json]]` loses its last byte."""
     fault = failing(words)
     if fault is not None:
@@ -26,7 +29,7 @@ def completion_body(answer: Answer, model: str, chat_id: str, words: Directives,
         "choices": [_choice(answer, words)],
     }
     if words.text(Word.USAGE) != "none":
-        body["usage"] = usage_object(answer, context_chars)
+        body["usage"] = usage_object(usage)
     encoded = msgspec.json.encode(body)
     return encoded[:-1] if Word.BAD_JSON in words else encoded
 

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from attrs import field, frozen, validators
 
+from mix2api.demo.token_count import TokenCount
+
 
 class DemoKind(StrEnum):
     """What the demo site speaks."""
@@ -29,7 +31,9 @@ class DemoOptions:
     size: int = field(default=24, validator=validators.ge(1))
     """Characters of a delta."""
     context_window: int = field(default=128_000, validator=validators.ge(1))
-    """Tokens, four characters each, that one session may hold before the site refuses the turn."""
+    """Tokens that one session may hold before the site refuses the turn."""
+    count: TokenCount = field(factory=TokenCount)
+    """How the site counts them, and its usage."""
     require_token: bool = False
     """Whether a chat needs a bearer token of `POST /v2/token` that has not expired."""
     token_ttl_s: int = field(default=3600, validator=validators.ge(1))

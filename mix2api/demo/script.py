@@ -4,7 +4,7 @@ Order: `start` with the ids, `start-step`, reasoning, text, tool calls, `finish-
 directive does "in the middle" happens after the first half of the text's deltas, rounded up.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from typing import Final
 
@@ -17,6 +17,7 @@ from mix2api.demo.contexts import tokens
 from mix2api.demo.directives import CallForm, Directives
 from mix2api.demo.frames import frame
 from mix2api.demo.identities import Ids
+from mix2api.demo.token_count import TokenCount
 from mix2api.demo.words import Word
 
 SITE_TOOL: Final = "web_search"
@@ -72,8 +73,8 @@ class Script:
     ids: Ids
     words: Directives
     pace_ms: int
-    context_chars: int
-    """Characters that the session holds, for the usage figures."""
+    usage: Mapping[str, int]
+    """As `usage_of` gives it."""
 
     def steps(self) -> Iterator[Step]:
         """The whole stream, `[DONE]` or the fault included."""
@@ -235,7 +236,7 @@ class Script:
 
     def _finish(self) -> Iterator[Step]:
         place = self.words.text(Word.USAGE, "data")
-        usage = usage_of(self.answer, self.context_chars)
+        usage = self.usage
         yield Frame(frame("finish-step"))
         if place == "data":
             yield Frame(frame("data-usage", data=usage))
@@ -255,11 +256,14 @@ def error_text(words: Directives, word: Word) -> str:
     return words.text(word, f"an error, as asked for by {word}")
 
 
-def usage_of(answer: Answer, context_chars: int) -> dict[str, int]:
-    """Token figures by the site's own count; the context is what the session held when the answer began."""
-    reasoning = tokens(sum(map(len, answer.reasoning)))
-    text = tokens(answer.chars + sum(len(call.arguments) for call in answer.calls))
-    asked = tokens(context_chars)
+def usage_of(answer: Answer, asked: int, count: TokenCount) -> dict[str, int]:
+    """Token figures by the site's own count; `asked` is what the session held when the answer began."""
+    reasoning = count.texts(["".join(answer.reasoning)])
+    arguments = [call.arguments for call in answer.calls]
+    if count.of_text is None:  # a text of numbers knows its length: an endless one is never made
+        text = tokens(answer.chars + sum(map(len, arguments)))
+    else:
+        text = count.texts(["".join(answer.pieces), *arguments])
     return {
         "inputTokens": asked,
         "outputTokens": text + reasoning,

@@ -26,6 +26,8 @@ class Stats:
     """Chat requests being answered now."""
     cut_by_client: int = 0
     """Chat requests whose client went away before the last byte was written."""
+    overflows: int = 0
+    """Turns refused because the session would have held more than the context window."""
     logins: int = 0
     """Tokens given out."""
 
@@ -35,7 +37,7 @@ class Stats:
 
     def reset(self) -> None:
         """All counts to 0, but for `open_streams`, which tells of now."""
-        self.connections = self.requests = self.cut_by_client = self.logins = 0
+        self.connections = self.requests = self.cut_by_client = self.overflows = self.logins = 0
 
     async def wait_until(self, holds: Callable[["Stats"], bool]) -> None:
         """Waits until `holds` is true of the counts. Has no deadline: the caller has."""

@@ -1,11 +1,13 @@
 """An answer in the non-streaming forms that the site knows. Pure."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from mix2api.demo.answers import Answer
 from mix2api.demo.directives import Directives
 from mix2api.demo.identities import Ids
-from mix2api.demo.script import error_text, usage_of
+from mix2api.demo.script import error_text
 from mix2api.demo.words import Word
 
 _ERRORS = (Word.JSON_ERROR, Word.ERROR_BEFORE, Word.ERROR_MID, Word.ERROR_NO_FINISH, Word.ABORT)
@@ -22,14 +24,14 @@ def failing(words: Directives) -> Word | None:
     return next((word for word in _ERRORS if word in words), None)
 
 
-def whole_body(answer: Answer, ids: Ids, words: Directives, context_chars: int) -> bytes:
+def whole_body(answer: Answer, ids: Ids, words: Directives, usage: Mapping[str, int]) -> bytes:
     """The JSON body of a successful or failing answer; `[[bad_json]]` loses its last byte."""
     fault = failing(words)
     if fault is not None:
         return error_body(error_text(words, fault))
     body: dict[str, object] = _form(answer, ids, words)
     if words.text(Word.USAGE) != "none":
-        body["usage"] = usage_of(answer, context_chars)
+        body["usage"] = usage
     encoded = msgspec.json.encode(body)
     return encoded[:-1] if Word.BAD_JSON in words else encoded
 

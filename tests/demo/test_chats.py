@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trio
 
-from mix2api.demo import Demo, numbered_text
+from mix2api.demo import Demo, TokenCount, numbered_text
 
 
 async def test_a_site_set_to_chunks_numbers_them_and_one_frame_is_one_chunk(client: Any) -> None:
@@ -157,6 +157,17 @@ async def test_over_the_context_window_the_turn_is_an_error(start_demo: Any, con
     assert (await client.ask("x" * 25)).done
     (session_id,) = small.sessions
     assert (await client.ask("y", session_id=session_id)).types == ["error"]
+    assert small.stats.overflows == 3
+
+
+async def test_a_site_with_a_tokenizer_counts_its_window_by_it(start_demo: Any, connect: Any) -> None:
+    words = TokenCount(lambda text: len(text.split()))
+    small = await start_demo(context_window=3 + 4 + 3, count=words, chunks=1, size=1)
+    client = await connect(small)
+    assert (await client.ask("one two three")).done
+    assert (await client.ask("one two three four")).types == ["error"]
+    (session_id,) = small.sessions
+    assert (await client.ask("more", session_id=session_id)).types == ["error"]
 
 
 async def test_a_site_that_needs_a_token_takes_only_a_living_one(start_demo: Any, connect: Any) -> None:
@@ -237,6 +248,7 @@ async def test_a_client_that_stays_is_not_counted_as_gone(demo: Demo, client: An
         "requests": 20,
         "open_streams": 0,
         "cut_by_client": 0,
+        "overflows": 0,
         "logins": 0,
     }
 

@@ -48,7 +48,14 @@ async def test_counts_are_told_and_reset(demo: Demo, client: Any) -> None:
     await client.ask("x")
     await client.call("POST", "/v2/token")
     told = (await client.call("GET", "/demo/stats")).json
-    assert told == {"connections": 1, "requests": 1, "open_streams": 0, "cut_by_client": 0, "logins": 1}
+    assert told == {
+        "connections": 1,
+        "requests": 1,
+        "open_streams": 0,
+        "cut_by_client": 0,
+        "overflows": 0,
+        "logins": 1,
+    }
     await client.call("POST", "/demo/reset")
     assert set((await client.call("GET", "/demo/stats")).json.values()) == {0}
     assert (demo.sessions, len(demo.received)) == ({}, 0)

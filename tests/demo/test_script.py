@@ -8,6 +8,7 @@ from mix2api.demo.directives import CallForm, find_directives
 from mix2api.demo.frames import DONE
 from mix2api.demo.identities import Ids
 from mix2api.demo.script import Break, Ending, Frame, Pause, Script, Silence, Step, usage_of
+from mix2api.demo.token_count import TokenCount
 
 IDS = Ids("s1", "e1")
 
@@ -15,7 +16,7 @@ IDS = Ids("s1", "e1")
 def steps_of(text: str, pace_ms: int = 0, **answer: object) -> list[Step]:
     said = Answer(**{"pieces": ("one ", "two ", "three"), "size": 4} | answer)  # type: ignore[arg-type]
     words = find_directives(text)
-    script = Script(answer=said, ids=IDS, words=words, pace_ms=pace_ms, context_chars=8)
+    script = Script(answer=said, ids=IDS, words=words, pace_ms=pace_ms, usage={"inputTokens": 2})
     # Silence is for ever: nothing that stands after it is ever played.
     return list(itertools.takewhile(lambda step: step != Silence(), script.steps()))
 
@@ -100,10 +101,16 @@ def test_interleaved_calls_take_turns_and_plain_ones_do_not() -> None:
 
 def test_usage_counts_context_text_reasoning_and_arguments() -> None:
     answer = Answer(pieces=("12345678",), reasoning=("1234",), calls=(Call("c", "n", "{  }"),))
-    assert usage_of(answer, 40) == {
+    assert usage_of(answer, 10, TokenCount()) == {
         "inputTokens": 10,
         "outputTokens": 4,
         "totalTokens": 14,
         "reasoningTokens": 1,
         "cachedInputTokens": 0,
     }
+
+
+def test_usage_counts_with_the_site_s_tokenizer_where_it_has_one() -> None:
+    answer = Answer(pieces=("one ", "two"), reasoning=("so ", "then"), calls=(Call("c", "n", "{ }"),))
+    counted = usage_of(answer, 40, TokenCount(lambda text: len(text.split())))
+    assert (counted["inputTokens"], counted["outputTokens"], counted["reasoningTokens"]) == (40, 2 + 2 + 2, 2)

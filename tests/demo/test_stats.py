@@ -28,6 +28,6 @@ async def test_what_holds_already_is_not_waited_for() -> None:
 
 
 def test_a_reset_leaves_what_is_open() -> None:
-    stats = Stats(connections=1, requests=2, open_streams=3, cut_by_client=4, logins=5)
+    stats = Stats(connections=1, requests=2, open_streams=3, cut_by_client=4, overflows=6, logins=5)
     stats.reset()
     assert stats.counts() == dict.fromkeys(COUNTS, 0) | {"open_streams": 3}

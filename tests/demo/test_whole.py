@@ -13,7 +13,7 @@ CALL = Call("c1", "a", '{"x":1}')
 def body_of(text: str, **answer: object) -> object:
     said = Answer(**{"pieces": ("one ", "two")} | answer)  # type: ignore[arg-type]
     return msgspec.json.decode(
-        whole_body(said, Ids("s1", "e1"), find_directives(f"{text} [[usage:none]]"), 0)
+        whole_body(said, Ids("s1", "e1"), find_directives(f"{text} [[usage:none]]"), {})
     )
 
 
@@ -46,7 +46,7 @@ def test_errors_are_an_error_object(word: str) -> None:
 
 def test_usage_stands_beside_the_answer_unless_a_word_forbids_it() -> None:
     said = Answer(pieces=("one ", "two"))
-    body = msgspec.json.decode(whole_body(said, Ids("s1", "e1"), find_directives(""), 0))
+    body = msgspec.json.decode(whole_body(said, Ids("s1", "e1"), find_directives(""), {"outputTokens": 2}))
     assert body["usage"]["outputTokens"] == 2
     assert "usage" not in body_of("")  # type: ignore[operator]
 
