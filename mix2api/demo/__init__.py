@@ -1,9 +1,8 @@
 """The demo upstream: a separate program that speaks the `mix` protocol for real, and misbehaves when asked to.
 
-It is a site with sessions: it keeps the messages it was sent and its own answers, has a context window, forgets and
-swaps sessions. It answers in sentences about what was asked, and calls the tools that it is offered when the words ask
-for one, so that an agent finds a partner in it. Tests, `make demo` and trials use it in place of the site that nobody
-may load with tests.
+It is a site with sessions: it keeps the messages of its clients and its own answers, has a context window, forgets and
+swaps sessions. It answers in sentences about the prompt. If the words ask for an offered tool, it calls the tool, so
+that an agent can work against it. Tests, `make demo` and trials use it, because nobody may load the real site with tests.
 
     async with trio.open_nursery() as nursery:
         demo = await nursery.start(serve_demo, DemoOptions())
@@ -14,9 +13,9 @@ Read in this order: `words` (what a prompt can ask for), `contexts`, `token_coun
 tool is called, and with what), `sentences`, `answers`, `script` and `whole` (what is said; all pure), `site` (what is
 kept), `connection`, `chats`, `routes`, `server` (the socket).
 
-HTTP is h11 on trio streams, not Quart: a server library decides itself when it writes and how it closes, while here
-one frame is one write, a chunk can be cut in two, a connection reset, and a client that leaves is noticed while
-nothing is being sent. It may import nothing of the adapter's halves: what is tested must not test itself.
+HTTP is h11 on trio streams, not Quart, because a server library decides itself when it writes and how it closes. Here
+one frame is one write. The site can cut a chunk in two and reset a connection, and it notices a disconnect while it
+sends nothing. It may import nothing of the adapter's halves: the adapter must not be tested by its own code.
 """
 
 from mix2api.demo.answers import FOREIGN, NumberedText, answer_text, numbered_text

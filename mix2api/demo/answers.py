@@ -1,10 +1,10 @@
-"""What the site answers, before it is put into frames: a function of what was asked and of the directives alone.
+"""The site's answers, before they are put into frames: a function of the prompt and its directives alone.
 
-Without a directive the site answers in sentences (`sentences`), calls the tools that the words ask for, and tells of their
+Without a directive the site answers in sentences (`sentences`), calls the tools that the words ask for, and quotes their
 results. With `[[chunks]]`, `[[size]]` or `[[unicode]]` it answers the numbered text: `chunks` deltas of `size` characters,
 the n-th (from 1) being `<digest>-<n, five digits> ` filled up with dots and a final space, where the digest is the first
-eight hex digits of the SHA-256 of the newest user text. Either way a test knows every character that it must get, and in
-which order: `answer_text` is the text that belongs to a prompt.
+eight hex digits of the SHA-256 of the newest user text. In both cases a test can compute every
+character of the answer in advance: `answer_text` gives the text that belongs to a prompt.
 """
 
 from collections.abc import Sequence

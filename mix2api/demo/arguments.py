@@ -1,7 +1,7 @@
 """Arguments for a tool call: what the tool's JSON schema requires, with values from the words where they fit. Pure.
 
-Every required key gets a value of its type; a key that is not required gets one only if the words give it expressly.
-Where the words have nothing, the schema's own default, its first choice or a harmless value stands in.
+Every required key gets a value of its type. A key that is not required gets one only if the words state it. If the words
+have no value, the schema's own default, its first choice or a harmless value stands in.
 """
 
 import math
@@ -50,10 +50,10 @@ _STAND_INS: Final = {
     "date": "2025-01-01",
     "formula": "1 + 1",
 }
-"""What stands in for a kind of which the words have nothing: valid, and harmless to run."""
+"""The value of each kind that stands in if the words have none: valid, and harmless to run."""
 _LONGEST_TEXT: Final = 400
 _ITEMS_MAX: Final = 16
-"""Of a list, whatever least number its schema wants."""
+"""Items of a list at most, even if its schema wants more."""
 
 
 @frozen
@@ -144,7 +144,7 @@ class _Reader:
                 return self._of_text(key, schema)
 
     def _fixed(self, schema: Mapping[str, Any]) -> _Value | None:
-        """What the schema itself allows only: a constant, or one of several choices."""
+        """The only value that the schema allows: a constant, or one of several choices."""
         if "const" in schema:
             return _Value(schema["const"], found=True)
         choices = schema.get("enum")
@@ -161,7 +161,7 @@ class _Reader:
         return None
 
     def _stated(self, key: str, schema: Mapping[str, Any]) -> Any | None:
-        """What the words give a key expressly; of another type than the schema's it does not count."""
+        """The value that the words state for a key; one of another type than the schema's does not count."""
         choices = schema.get("enum")
         if isinstance(choices, list):
             return self._mentioned(choices)
@@ -187,7 +187,7 @@ class _Reader:
         filled = [self.of_key(key, items, depth + 1)]
         while len(filled) < _ITEMS_MAX:
             more = self.of_key(key, items, depth + 1)
-            # Beyond the least number a list has what the words have, each thing once.
+            # Beyond its least number a list takes further things of the words, each once.
             if len(filled) >= count and (not more.found or more in filled or "properties" in items):
                 break
             filled.append(more)
@@ -197,7 +197,7 @@ class _Reader:
         known = _FORMATS.get(_text(schema.get("format")))
         kinds = _kinds_of(key) if known is None else (known,)
         stand_in = _STAND_INS.get(kinds[-1]) if kinds else None
-        # A text of no special kind takes whatever the words set apart.
+        # A text of no special kind takes any quoted words or names.
         wanted = kinds if stand_in is not None else (*kinds, "quoted", "name")
         found = next((value for kind in wanted if (value := self._next(kind)) is not None), None)
         if found is not None:

@@ -1,4 +1,4 @@
-"""The vocabulary of asking: words by which a text asks for a tool, and words that ask for nothing. Data only."""
+"""The vocabulary of asking: words by which a text asks for a tool, and words that do not count. Data only."""
 
 from typing import Final
 
@@ -8,14 +8,14 @@ def _set(words: str) -> frozenset[str]:
 
 
 FILLERS: Final = _set("a and api by call current do for function get mcp my of run set the to tool with")
-"""Words of a tool's name that say nothing of what it is for."""
+"""Words of a tool's name that do not describe its purpose."""
 ORDINARY: Final = _set(
     "agent ask bash batch command edit execute fetch find glob grep list message open patch plan print python "
     "question read run search shell show skill task terminal test think todo update view write"
 )
 """Names of agents' tools that are ordinary words of English, too."""
 LEADING: Final = _set("also and can could finally first just must next now please should then to will you")
-"""Words after which a verb is what is asked for."""
+"""Words before a verb that asks for a tool."""
 USING: Final = _set("call calling function invoke tool use using via with")
 """Words around the name of a tool that is meant as a tool."""
 COMMON: Final = _set(
@@ -75,4 +75,4 @@ CHINESE: Final = {
     "翻译": "translate",
     "邮件": "email",
 }
-"""What the commonest of such words are in Chinese: the site's own users write it."""
+"""The commonest of such words in Chinese: the real site's users write Chinese."""

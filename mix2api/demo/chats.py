@@ -60,7 +60,7 @@ async def answer_chat(incoming: Incoming, connection: Connection, site: Site) ->
 
 
 _THOUGHT: Final = ("I look at the words first, ", "then at what they ask for.")
-"""What the demo reasons where a turn asks for reasoning and no directive says what."""
+"""The reasoning of a turn that asks for reasoning, if no directive gives its text."""
 
 
 async def _admit(chat: Chat, incoming: Incoming, connection: Connection, site: Site) -> None:
@@ -88,7 +88,7 @@ def _accepts_stream(incoming: Incoming) -> bool:
 
 
 def _resolve(chat: Chat, site: Site) -> tuple[SiteSession | None, Directives]:
-    """The session to continue, None for a fresh one, and what the turn's newest user text asks for."""
+    """The session to continue (None: a fresh one), and the directives of the turn's newest user text."""
     known = None if chat.session_id is None else site.session(chat.session_id)
     context = [*known.kept, *chat.messages] if known is not None else chat.messages
     words = site.first_sight(find_directives(read_asked(context, chat.ask.query).text))
@@ -158,7 +158,7 @@ class _Turn:
             transcript.keep()
 
     async def _no_answer(self, status: int) -> bool:
-        """What comes instead of an answer, if something does."""
+        """Sends what a directive puts in the place of an answer; says whether there was such a directive."""
         words, connection = self._words, self._connection
         await trio.sleep(words.number(Word.SLOW_HEAD, 0) / 1000)
         if status != HTTPStatus.OK:
@@ -197,11 +197,11 @@ class _Turn:
             await self._send_stream(self._dialect.steps(spoken), transcript)
 
     def _offer(self, session: SiteSession) -> Offer:
-        """The tools that this turn offers: its own fields, else what it and the session were told in words."""
+        """The tools that this turn offers: by its own fields, else by the words to it and to its session."""
         chat = self._chat
         if chat.tools:
             return native_offer(chat.tools, chat.tool_choice, single=chat.one_call)
-        # The newest words count; the query comes last, because what stands in the messages need not stand there, too.
+        # The newest words count. The query comes last: tools told in the messages need not be told there again.
         told = (each.seen.text for each in reversed(session.kept) if each.seen.role == "system")
         now = [each.seen.text for each in chat.messages if each.seen.role == "system"]
         return told_offer(chain(told, (chat.ask.query,)), "\n".join((*now, chat.ask.query)))
@@ -250,7 +250,7 @@ class _Turn:
 
 
 def _note(step: Step, transcript: Transcript) -> None:
-    """Keeps the answer before its last byte leaves, so that who has read it finds it in the context."""
+    """Keeps the answer before its last byte leaves, so that a client that has read it finds it in the context."""
     match step:
         case Frame(_, said, called):
             transcript.add(said, called)

@@ -1,4 +1,4 @@
-"""What the site keeps of a session: the messages it was sent, as they were sent, and its own answers.
+"""The site's memory of a session: the messages as their client sent them, and the site's own answers.
 
 `SiteSession.messages` is what tests compare with what their users typed and got. `read_asked` finds in a context what
 the newest turn asks for. No I/O.
@@ -134,7 +134,7 @@ class Asked:
 
 
 def read_asked(context: Sequence[Kept], query: str) -> Asked:
-    """What a context's newest turn asks for; `query` stands in where no user ever spoke."""
+    """Reads what a context's newest turn asks for; `query` stands in for a context without user messages."""
     after: list[SeenMessage] = []
     text = query
     for message in reversed(context):

@@ -1,4 +1,4 @@
-"""What a text holds that can be given to a tool: quoted words, paths, addresses, numbers, places and the like. Pure.
+"""Finds values for a tool in a text: quoted words, paths, addresses, numbers, places and the like. Pure.
 
 `Findings` gives each thing once, in the order of the text, so that two parameters of one kind get two values.
 """
@@ -54,7 +54,7 @@ class Findings:
 
     text: str
     _given: set[str] = field(factory=set)
-    """What was given away; texts that overlap share it."""
+    """Things that were given already; overlapping texts share this set."""
     _all: dict[str, list[str]] = field(factory=dict, init=False)
 
     def kind(self, kind: str) -> str | None:
@@ -72,7 +72,7 @@ class Findings:
         return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", self.text, re.IGNORECASE) is not None
 
     def stated(self, key: str) -> str | None:
-        """What the text itself gives a key: behind `key=` or `key:`."""
+        """The value that the text states for a key, behind `key=` or `key:`."""
         spelt = re.escape(key).replace("_", "[_ ]")
         found = re.search(
             rf"\b{spelt}\s*[=:]\s*(?:[\"'`“]([^\"'`”\n]+)[\"'`”]|([^\s,;]+))", self.text, re.IGNORECASE
@@ -148,4 +148,4 @@ KINDS: Final[dict[str, Callable[[str], list[str]]]] = {
     "place": _places,
     "name": _proper,
 }
-"""What can be looked for. Each gives all that a text has of it, the best first."""
+"""The kinds of things. Each finder gives all things of its kind in a text, the best first."""

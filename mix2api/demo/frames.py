@@ -17,7 +17,7 @@ UNKNOWN: Final = (
     b'data: {"type":"source-url","sourceId":"s1","url":"https://example.org/"}\n\n',
     b'data: {"type":"file","mediaType":"text/plain","url":"data:text/plain;base64,aGk="}\n\n',
 )
-"""What a reader must skip: a comment, fields other than data, types that no table has."""
+"""Lines that a reader must skip: a comment, fields other than data, types that no table has."""
 
 
 def frame(kind: str, **fields: object) -> bytes:

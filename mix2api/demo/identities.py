@@ -18,7 +18,7 @@ class Ids:
         if Word.NO_IDS in words:
             return {}
         if Word.NO_SESSION in words:
-            # What a reader then takes for the session's id must be one that the site knows.
+            # A reader may take this for the session's id, so the site must know it.
             return {"exchangeId": self.session}
         if Word.NO_EXCHANGE in words:
             return {"sessionId": self.session}

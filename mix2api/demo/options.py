@@ -1,4 +1,4 @@
-"""What a demo site can be set to. Read from flags in `mix2api.cli`; tests build it directly."""
+"""The options of a demo site. `mix2api.cli` reads them from flags; tests build them directly."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from mix2api.demo.token_count import TokenCount
 
 
 class DemoKind(StrEnum):
-    """What the demo site speaks."""
+    """The protocol that the demo site speaks."""
 
     MIX = "mix"
     """The session-based site."""

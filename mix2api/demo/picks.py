@@ -1,9 +1,9 @@
 """Which of the offered tools a text asks for, in the order in which it asks. Pure.
 
-A tool is asked for by its name, by a word of its name ("weather" asks for `get_weather`), or by a verb that begins a
-clause ("run" asks for `bash`, "show" for `read`). A name that is an ordinary word of English (`read`, `task`) counts only
-where a clause begins with it or after words such as "use": an agent offers a dozen of those, and a question that
-happens to hold one asks for nothing. If the text names none, the beginning of the descriptions is compared with it.
+A text asks for a tool by the tool's name, by a word of its name ("weather" asks for `get_weather`), or by a verb that
+begins a clause ("run" asks for `bash`, "show" for `read`). A name that is an ordinary word of English (`read`, `task`)
+counts only where a clause begins with it or after words such as "use". An agent offers a dozen such names, and many
+questions hold one by chance. If the text names no tool, it is compared with the beginning of each description.
 """
 
 import re
@@ -18,9 +18,9 @@ from mix2api.demo.offers import OfferedTool
 _HALF: Final = 0.5
 """Of a name: with less of it, the words are about something else."""
 READ_CHARS: Final = 2000
-"""Of a text that may ask for tools: more is pasted material and asks for nothing."""
+"""Characters of a text that may ask for tools. The rest of a longer text is usually pasted material."""
 _PICKS_MAX: Final = 8
-"""Tools of one text: a longer loop shows nothing new."""
+"""Tools of one text at most: a longer loop adds nothing to a demo."""
 _DESCRIBED_CHARS: Final = 160
 """Of a description: its first sentence. An agent's go on for pages, and their words occur in every question."""
 _TELLING_LETTERS: Final = 7
@@ -42,7 +42,7 @@ class Pick:
     clause: str
     """The part of the text that asks for it, up to where the next one is asked for."""
     certain: bool = True
-    """False if only a verb or a description led to it: then the words must hold what the tool needs."""
+    """False if only a verb or a description led to the tool. The words must then give every required argument."""
 
 
 @frozen
@@ -56,7 +56,7 @@ class _Token:
     chosen: bool
     """Whether it stands after "use", or before "tool"."""
     purpose: bool
-    """Whether it says what for: it stands after "to"."""
+    """Whether it names a purpose: it stands after "to"."""
 
 
 @frozen

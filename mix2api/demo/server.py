@@ -24,7 +24,7 @@ _BACKLOG: Final = 4096
 
 @frozen
 class Demo:
-    """A running demo site, as `serve_demo` reports it to who started it in a nursery."""
+    """A running demo site; `serve_demo` reports it to the nursery that started it."""
 
     host: str
     port: int
@@ -32,7 +32,7 @@ class Demo:
 
     @property
     def url(self) -> str:
-        """What `UPSTREAM_API_BASE` is to be."""
+        """The value for `UPSTREAM_API_BASE`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
@@ -77,7 +77,7 @@ async def serve_connection(site: Site, stream: trio.SocketStream) -> None:
     """One connection from its first request to its end; `serve_listeners` closes the stream."""
     site.stats.connections += 1
     connection = Connection(stream)
-    # A client that is gone is the end of its connection, and nobody's fault.
+    # A client that disconnects ends its connection; this is no fault.
     with suppress(trio.BrokenResourceError):
         while (incoming := await _read(connection)) is not None:
             await routes.answer(incoming, connection, site)

@@ -13,7 +13,7 @@ def _wake(stats: "Stats", _: "attrs.Attribute[int]", value: int) -> int:
 
 @attrs.define(on_setattr=_wake, eq=False)
 class Stats:
-    """Counts since the start or the last reset; every assignment wakes those who wait."""
+    """Counts since the start or the last reset; every assignment wakes the waiting tasks."""
 
     waiting: trio.lowlevel.ParkingLot = attrs.field(
         factory=trio.lowlevel.ParkingLot, repr=False, on_setattr=attrs.setters.frozen
@@ -36,7 +36,7 @@ class Stats:
         return {name: getattr(self, name) for name in COUNTS}
 
     def reset(self) -> None:
-        """All counts to 0, but for `open_streams`, which tells of now."""
+        """Sets all counts to 0, except `open_streams`, which is a figure of this moment."""
         self.connections = self.requests = self.cut_by_client = self.overflows = self.logins = 0
 
     async def wait_until(self, holds: Callable[["Stats"], bool]) -> None:
