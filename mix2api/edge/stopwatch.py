@@ -1,4 +1,4 @@
-"""Measures one request at the edge, for its receipt: when each step was done, and when the client held writes up."""
+"""Measures one request at the edge, for its receipt: the time of each step, and the writes that the client delayed."""
 
 from typing import Final
 
@@ -6,9 +6,9 @@ from mix2api.clock import Clock
 from mix2api.events.edge_times import EdgeTimes
 
 LONG_MS: Final = 250
-"""A write that waited for so long is told of by itself (`mix2api explain` names the owner of every such gap)."""
+"""A write that waited longer is listed by itself (`mix2api explain` names the owner of every such gap)."""
 _WAITS: Final = 16
-"""Waits that are told of one by one; a client that stalls all the time would make receipts grow without bound."""
+"""Waits that a receipt lists one by one: a client that stalls all the time would let receipts grow without bound."""
 
 
 class Stopwatch:
@@ -67,7 +67,7 @@ class Stopwatch:
         self._accepted = self._now()
 
     def write_begins(self) -> None:
-        """A piece waits for the client to take it, or the last one is written. Others take no time, and are not told of."""
+        """A piece waits for the client, or the last piece is written. Other pieces take no time and are not recorded."""
         self._write_began, self._is_writing = self._now(), True
 
     def write_done(self) -> None:

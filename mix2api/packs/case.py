@@ -1,4 +1,4 @@
-"""A case: what it asks, and how it is judged. Data."""
+"""A case: its requests, and the judgement of their answers. Data."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -22,7 +22,7 @@ PACK_TITLES = {Pack.A: "streams", Pack.B: "tools", Pack.C: "cancel, timeout, err
 
 
 class Needs(StrEnum):
-    """What a case cannot do without."""
+    """What a case needs."""
 
     NOTHING = "nothing"
     DEMO = "the demo site behind the endpoint"
@@ -48,7 +48,7 @@ class World:
     timeout_s: float
     """A whole answer may take so long."""
     mcp_url: str = ""
-    """Where nobody may connect to."""
+    """An address to which nobody may connect."""
 
     def chat(self, said: str, directive: str = "", **fields: Any) -> Ask:
         """A chat request with one user message.

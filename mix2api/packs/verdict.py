@@ -13,10 +13,10 @@ LOCAL = "local"
 
 
 class Block(StrEnum):
-    """Why a release is blocked. The first that holds is told."""
+    """Why a release is blocked. The gate reports the first reason that holds."""
 
     NOT_REACHABLE = "not_reachable"
-    """The endpoint does not tell its version and channel (`/health`)."""
+    """The endpoint does not give its version and channel (`/health`)."""
     OTHER_VERSION = "other_version"
     OTHER_CHANNEL = "other_channel"
     REGRESSION = "regression_failed"
@@ -33,7 +33,7 @@ class Asked:
 
     channel: Channel
     version: str
-    """`local`: whatever is there."""
+    """`local`: any version."""
 
 
 @frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""The ledger of silence: one request's wall time, cut into spans, each owned by whoever it waited for.
+"""The ledger of silence: one request's wall time, cut into spans. The owner of a span is the party that it waited for.
 
 The axis is milliseconds since the request's head, on the edge's clock. The edge's times (`mix2api.events.edge_times`) give the
 borders around the runs. A run's events count from the run's own begin. `accepted` in the edge's times and `open` in the run's
@@ -16,11 +16,11 @@ from mix2api.events.kinds import End, Event, Request, UpstreamChunk
 from mix2api.vocabulary import ChunkKind, EndReason
 
 LONG_MS: Final = 250
-"""A gap above this is shown with its owner: shorter ones nobody notices in a chat."""
+"""The page shows a longer gap with its owner. Users of a chat do not notice shorter ones."""
 
 
 class Owner(StrEnum):
-    """Whom a span of time was spent on."""
+    """The party that a span of time was spent on."""
 
     CLIENT = "client"
     """Its body was on the way, or it did not take what was written."""
@@ -170,7 +170,7 @@ def _add_request(line: _Line, times: EdgeTimes, runs: Sequence[TimedRun], refuse
     _add_runs(line, line.at, runs)
     if times.ended is not None:
         line.until(times.ended, Owner.STORE, "making the ending durable")
-    # Of an answer that its client gave up nothing more is known than when.
+    # If the client gave an answer up, only the time of that is known.
     _end_at(line, times.over)
 
 

@@ -1,4 +1,4 @@
-"""Service levels over a rolling day: a fold over audit entries, minute by minute, that can be kept and gone on with.
+"""Service levels over a rolling day: a fold over audit entries, minute by minute, that is kept and continued.
 
 `SloFold` is told entries once, in any order, and can be stored between two looks. `mix2api.projections.slo_report` makes
 percentages of it. `docs/slo.md` writes every denominator down. Counts belong to the minute in which a request ended, on the store's
@@ -154,7 +154,7 @@ class SloFold(Struct, kw_only=True):
             self._refuse(at_ms, who, counted.end_reason, each.count)
 
     def add_unreadable(self, at_ms: int) -> None:
-        """An entry of which nothing is known: not even whose it is."""
+        """An entry that cannot be read, not even its owner."""
         counts = self._cell(f"{at_ms // MINUTE_MS} other stable").counts
         counts[Count.ENDED] += 1
         counts[Count.UNKNOWN] += 1

@@ -1,4 +1,4 @@
-"""Fields of an answer that are none of ours and pass through, in their places. Values are JSON texts, for replies travel."""
+"""Fields of an answer that mix2api does not know and passes through. Values are JSON texts, because replies travel."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
