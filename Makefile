@@ -17,6 +17,7 @@ SHELL_COVERAGE ?= 90
 CORE := mix2api/vocabulary.py,mix2api/errors.py,mix2api/redaction.py,mix2api/events/*,mix2api/wire/*,mix2api/tools/*,mix2api/sessions/*,mix2api/budget/*,mix2api/projections/*
 
 SOURCES := mix2api tests bench
+comma := ,
 PYTEST_ARGS ?= -q
 
 # Stamps: an environment is as old as its installation, and pyproject.toml decides whether that is current.
@@ -143,8 +144,10 @@ simulate: $(DEV_STAMP)
 memory: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m memory tests/soak
 
-# 10,000 conversations in a window of 2,000 tokens: some 20 minutes of one core.
+# Windows up to a million tokens over the demo site, then 10,000 conversations in a window of 2,000: some 25 minutes of one core (2 of them the windows).
+# Other windows: make budgets BUDGET_WINDOWS=4000,16000
 budgets: $(DEV_STAMP)
+	BUDGET_WINDOWS=$(or $(BUDGET_WINDOWS),2000$(comma)8000$(comma)128000$(comma)1000000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/system/test_budget_windows.py
 	BUDGET_CONVERSATIONS=$(or $(BUDGET_CONVERSATIONS),5000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/actors/test_budget_conversations.py
 
 # The packs against an endpoint with one thing wrong, some seventy times: each must be caught. Some five minutes.
