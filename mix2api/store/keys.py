@@ -112,6 +112,24 @@ class Keys:
         stem = f"{self.prefix}:{{credential:{name}}}:"
         return tuple(stem + part for part in ("value", "lock", "fence", "pause", "failures", "news"))
 
+    def account_states(self, pool: str) -> str:
+        """Hash: account id -> what is known of it (`mix2api.accounts.state`).
+
+        A pool's keys share one hash tag, so that one script reads a binding and all states (ADR 51).
+        """
+        return f"{self._pool(pool)}states"
+
+    def account_turns(self, pool: str) -> str:
+        """Hash with expiry: account id -> its current weight in the smooth weighted choice."""
+        return f"{self._pool(pool)}turns"
+
+    def binding(self, pool: str, api_key: Digest) -> str:
+        """Hash with expiry: the account to which an API key is bound."""
+        return f"{self._pool(pool)}session:binding:apikey:{api_key}"
+
+    def _pool(self, pool: str) -> str:
+        return f"{self.prefix}:{{accounts:{pool}}}:"
+
     def slo(self) -> str:
         """String with expiry: the kept fold of the service levels (`mix2api.projections.slo`)."""
         return f"{self.prefix}:slo"

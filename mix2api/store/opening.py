@@ -8,11 +8,13 @@ from typing import Final
 import trio
 from attrs import define, evolve, field, frozen
 
+from mix2api.clock import Clock
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.events.versions import CURRENT, Schema
 from mix2api.identity import Mint
 from mix2api.machine import Machine
 from mix2api.sealing import Seal
+from mix2api.store.accounts import RedisAccounts
 from mix2api.store.audit_stream import AuditStream
 from mix2api.store.census import Census
 from mix2api.store.commit import IndexLife
@@ -95,6 +97,18 @@ class Store:
     def beating(self) -> RedisLink:
         """The connection of leases and heartbeats: the one that is used all the time."""
         return self.links[2]
+
+    def accounts(self, pool: str, ttl_s: int, clock: Clock) -> RedisAccounts:
+        """The accounts of one kind of upstream.
+
+        Args:
+            pool: the kind.
+            ttl_s: seconds that a binding lives after its last use.
+            clock: for the times of states.
+        """
+        return RedisAccounts(
+            link=self.links[0], keys=self.keys, clock=clock, damage=self.damage, pool=pool, ttl_s=ttl_s
+        )
 
     @property
     def is_down(self) -> bool:

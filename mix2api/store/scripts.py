@@ -8,6 +8,7 @@ from typing import Final
 from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
+from mix2api.store import account_scripts
 from mix2api.store.lua import FIRMLY, Script
 from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
@@ -243,7 +244,16 @@ return 1
 A lease whose epoch is damaged is given up instead: who takes it mends the epoch (`ACQUIRE`).
 """
 
-ALL: Final = (APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, CLAIM, PUBLISH, GIVE_BACK)
+_OF_ACCOUNTS: Final = (
+    account_scripts.CHOOSE,
+    account_scripts.CONFIRM,
+    account_scripts.RELEASE,
+    account_scripts.JUDGE,
+)
+ALL: Final = (
+    *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, CLAIM, PUBLISH, GIVE_BACK),
+    *_OF_ACCOUNTS,
+)
 
 
 async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:

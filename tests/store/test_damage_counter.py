@@ -47,6 +47,8 @@ def test_what_is_remembered_is_bounded() -> None:
         (KEYS.mail(ProcessId("p_1")), ("mail", None)),
         (KEYS.lineage(Digest("d")), ("lineage", None)),
         (KEYS.vault(Digest("d"))[3], ("credential", None)),
+        (KEYS.binding("openai", Digest("d")), ("accounts", None)),
+        (KEYS.account_states("mix"), ("accounts", None)),
         ("", ("unknown", None)),
     ],
 )

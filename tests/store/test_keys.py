@@ -29,3 +29,17 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.trace(RunId("run_1")) == "mix2api:trace:run_1"
     assert keys.traces() == "mix2api:traces"
     assert keys.deployment() == "mix2api:deployment"
+
+
+def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
+    keys = Keys("m")
+    names = [
+        keys.account_states("openai"),
+        keys.account_turns("openai"),
+        keys.binding("openai", Digest("ab")),
+    ]
+    assert names == [
+        "m:{accounts:openai}:states",
+        "m:{accounts:openai}:turns",
+        "m:{accounts:openai}:session:binding:apikey:ab",
+    ]

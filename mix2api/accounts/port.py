@@ -1,0 +1,93 @@
+"""The port to what all processes share of accounts: bindings, states and turns. Its form in Redis is `mix2api.store.accounts`."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import frozen
+
+from mix2api.accounts.hints import ResetHint
+from mix2api.accounts.state import AccountState, Evidence
+from mix2api.vocabulary import Digest
+
+
+class Fitness(StrEnum):
+    """Whether this call may use an account, as its process sees it."""
+
+    FIT = "f"
+    BUSY = "b"
+    """It is at its `max_concurrency`. A key that is bound to it stays bound, and another account serves this call."""
+    TRIED = "t"
+    """It has failed this very call."""
+
+
+@frozen
+class Offered:
+    """An account that the file allows for a call."""
+
+    id: str
+    weight: int
+    priority: int
+    fitness: Fitness = Fitness.FIT
+
+
+@frozen(kw_only=True)
+class Asking:
+    """Whose call needs an account."""
+
+    api_key: Digest | None
+    """None: the call is bound to nothing."""
+    model: str
+    """Known, or a digest: a client's word does not stand in Redis in clear."""
+
+
+class Why(StrEnum):
+    """Why an account serves a call."""
+
+    BOUND = "bound"
+    CHOSEN = "chosen"
+    MOVED = "moved"
+    """The key was bound to an account that cannot be used any more."""
+    LENT = "lent"
+    """The key stays bound to another account, which is busy or has failed this call."""
+    OWNER = "owner"
+    """The account has the site's session."""
+
+
+@frozen(kw_only=True)
+class Chosen:
+    """The account of a call."""
+
+    account: str
+    why: Why
+    is_confirmed: bool
+    """The binding stands since a call on this account succeeded."""
+    state: AccountState
+
+
+@frozen(kw_only=True)
+class Exhausted:
+    """No account can be used now."""
+
+    states: dict[str, AccountState]
+    """Of every account that was offered."""
+
+
+class Accounts(Protocol):
+    """What processes share. Every method raises `mix2api.errors.StoreUnavailable` if the store is away."""
+
+    async def choose(self, asking: Asking, offered: Sequence[Offered]) -> Chosen | Exhausted:
+        """The bound account, or the next by weight, to which the key is then bound for a short time. One round trip."""
+        ...
+
+    async def confirm(self, asking: Asking, account: str) -> None:
+        """A call on the account succeeded: the key is bound to it, whatever it was bound to before."""
+        ...
+
+    async def release(self, asking: Asking, account: str) -> None:
+        """A call on the account failed: a binding to it that was never confirmed goes."""
+        ...
+
+    async def judge(self, account: str, seen: Evidence, hint: ResetHint | None = None) -> AccountState:
+        """Changes the account's state by evidence, and gives the state after it."""
+        ...
