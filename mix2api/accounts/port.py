@@ -39,6 +39,8 @@ class Asking:
     """None: the call is bound to nothing."""
     model: str
     """Known, or a digest: a client's word does not stand in Redis in clear."""
+    is_owned: bool = False
+    """One account alone can serve the call, because it has the site's session. A binding to another account stays."""
 
 
 class Why(StrEnum):

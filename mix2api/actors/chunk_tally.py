@@ -30,6 +30,8 @@ class ChunkTally:
         """For the log, in order; the caller takes them away and leaves the list."""
         self.status: int | None = None
         """The upstream's, until it has been told."""
+        self.account: str | None = None
+        """The account that serves the run, until it has been told."""
         self.kind: ChunkKind | None = None
         """Of the deltas that are counted now. None: `flush` has nothing to add."""
         self.content_bytes = 0
@@ -114,8 +116,9 @@ class ChunkTally:
             frames=last_frame - first_frame + 1,
             upstream_status=self.status,
             skipped=self._skipped,
+            account=self.account,
             **facts,
         )
-        self.status = None
+        self.status = self.account = None
         self._skipped = 0
         self.commands.append(RecordChunk(chunk))

@@ -70,6 +70,8 @@ class ActorOptions:
     """Bytes that may wait for a client before the upstream is read no further (`MIX2API_STREAM_BACKLOG_BYTES`)."""
     stall_s: float = 60.0
     """How long a run waits for a client that reads nothing (`MIX2API_CLIENT_STALL_S`)."""
+    expose_account: bool = False
+    """Whether a client is told the account that serves it (`MIX2API_EXPOSE_ACCOUNT`)."""
 
 
 @frozen(kw_only=True)

@@ -164,8 +164,7 @@ class Run:
             request = self._request
             self._turn.session_id = self._session_id
             limit = None if self._budget is None else self._budget.limit
-            told = accepted_reply(self._session_id, request, limit)
-            self._turn.replies.put([told])
+            self._turn.tell_accepted(accepted_reply(self._session_id, request, limit))
         return True
 
     def _too_late(self, told: Ended) -> None:
@@ -243,6 +242,8 @@ class Run:
     def _pass_on(self) -> None:
         """Gives what has been translated to the client and to the log; after a cause `_conclude` writes the log's part."""
         answer, tally = self._translation.answer, self._translation.tally
+        if tally.account is not None and self._env.options.expose_account:
+            self._turn.tell_account(tally.account)
         if answer.replies:
             self._record.gaps.piece(self._env.clock.monotonic_ms())
             told_bytes, self._told_bytes = self._told_bytes, tally.content_bytes
@@ -345,7 +346,8 @@ class Run:
             return []
         cause = self._cause
         if isinstance(cause, UpstreamFault):
-            return [RecordChunk(fault_chunk(self._submission.run_id, cause, self._at_ms()))]
+            account = self._translation.tally.account
+            return [RecordChunk(fault_chunk(self._submission.run_id, cause, self._at_ms(), account))]
         return [cause or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
 
     def _finish(self, end: End, outcome: Outcome | None) -> None:

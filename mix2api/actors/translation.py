@@ -35,6 +35,7 @@ from mix2api.upstreams.port import (
     IdsSeen,
     Opened,
     Reasoning,
+    Served,
     Skipped,
     Started,
     StepFinished,
@@ -99,6 +100,8 @@ class Translation:
         """The site's session that the call continues; an answer under another one has lost it."""
         self.upstream_says = ""
         """The text of an `error` frame, for the client only."""
+        self.account: str | None = None
+        """The account that serves the run, where the upstream is a pool."""
         self.deltas = 0
         """Pieces that went to the client."""
         self._in_text = None if reader is None else CallsInText(reader, self.answer)
@@ -213,6 +216,9 @@ class Translation:
 
     def _opened(self, event: Opened) -> None:
         self.tally.status = event.status
+
+    def _served(self, event: Served) -> None:
+        self.tally.account = self.account = event.account
 
     def _ids(self, event: Started | IdsSeen) -> None:
         if is_longer(event.session, ID_BYTES) or is_longer(event.exchange, ID_BYTES):
@@ -378,6 +384,7 @@ class Translation:
 
     _HANDLERS: Final[dict[type[Any], Callable[["Translation", Any], None]]] = {
         Opened: _opened,
+        Served: _served,
         Started: _ids,
         IdsSeen: _ids,
         Reasoning: _reasoning,

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from attrs import define, evolve, field
+from msgspec.structs import replace
 
 from mix2api.actors.refusals import given_up
 from mix2api.endings import given_up_for
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.log import EventLog, GivenEnding
 from mix2api.replies import ReplyBuffer, ReplyReader
-from mix2api.sessions.worker_port import Ended, Submission
+from mix2api.sessions.worker_port import Accepted, Ended, Submission
 from mix2api.vocabulary import Detail, Digest, EndReason, Receipt, RunId, SessionId
 
 
@@ -50,6 +51,8 @@ class PendingTurn:
     """Told once its last reply has been put. Set while its replies are forwarded to another process."""
     told_by_edge: bool = False
     """Its reader gave up before it was accepted: the edge has reported that, and the run is not reported again."""
+    accepted: Accepted | None = None
+    """The reply that told of its acceptance."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
 
     @attempt.default
@@ -63,6 +66,16 @@ class PendingTurn:
     def caller(self) -> Digest:
         """Whose share of the slots it takes: its caller's, or its isolation key's where an older edge sent it."""
         return self.submission.caller or self.submission.isolation
+
+    def tell_accepted(self, accepted: Accepted) -> None:
+        """Puts the reply that its run is durable."""
+        self.accepted = accepted
+        self.replies.put([accepted])
+
+    def tell_account(self, account: str) -> None:
+        """Tells the account that serves it, once: the edge takes the header from the last such reply before the answer."""
+        if self.accepted is not None and self.accepted.account != account:
+            self.tell_accepted(replace(self.accepted, account=account))
 
     def run_again(self, run_id: RunId) -> None:
         """The site lost the session before the client saw anything: the turn goes on as another run.

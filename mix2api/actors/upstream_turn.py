@@ -48,12 +48,13 @@ def upstream_call(
         exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
         same_realm=submission.lineage is not None and not unseen.other_realm,
         authorization=submission.authorization,
+        caller=submission.caller or submission.isolation,
         prepared=submission.prepared,
     )
 
 
-def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int) -> UpstreamChunk:
-    """The fault as the log keeps it."""
+def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int, account: str | None = None) -> UpstreamChunk:
+    """The fault as the log keeps it, with the account whose it is where that has not been logged yet."""
     return UpstreamChunk(
         run_id=run_id,
         seq=UNNUMBERED,
@@ -63,4 +64,5 @@ def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int) -> UpstreamChun
         cause=fault.end_reason,
         detail=fault.detail.value,
         perhaps_taken=fault.taken,
+        account=account,
     )

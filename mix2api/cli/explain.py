@@ -177,6 +177,8 @@ def _print_run(story: RunStory, out: TextIO) -> None:
         said = f"HTTP {site.status or 'none'}, {site.frames} frames, {site.content_bytes} bytes"
         finish = site.finish_reason or "no finish"
         print(f"{'  site':<12} {said}, {site.tool_calls} calls, {finish}", file=out)
+    if site.account is not None:
+        print(f"{'  account':<12} {site.account}", file=out)
     if story.unreadable:
         print(f"{'  damage':<12} {story.unreadable} entries of the log cannot be read", file=out)
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from mix2api import __version__
 from mix2api.cli import (
+    accounts,
     audit,
     budgets,
     demo,
@@ -55,6 +56,7 @@ _COMMANDS: Final = {
     "openapi": openapi,
     "pack": pack,
     "sessions": sessions,
+    "accounts": accounts,
     "settings": settings,
 }
 _NEED_UPSTREAM: Final = frozenset({"serve", "worker"})

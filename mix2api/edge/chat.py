@@ -111,6 +111,8 @@ class SubmittedRun:
                 known.append(("x-mix2api-withheld", accepted.withheld))
             if accepted.budget:
                 known.append(("x-mix2api-budget", accepted.budget))
+            if accepted.account:
+                known.append(("x-mix2api-account", accepted.account))
         return known
 
     def frame(self) -> AnswerFrame:

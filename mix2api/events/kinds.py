@@ -128,6 +128,8 @@ class UpstreamChunk(Struct, frozen=True, kw_only=True, omit_defaults=True):
     usage: Usage | None = None
     skipped: int = 0
     """Frames of unknown or ignored types among these."""
+    account: str | None = None
+    """The operator's id of the account that serves the run; on the first entry after it was chosen."""
     channel: Channel = Channel.STABLE
     """Of the process that wrote it; set by the store."""
 

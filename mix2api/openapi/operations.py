@@ -24,6 +24,7 @@ RUN_HEADERS: Final = {
     "x-session-id": "Our id of the conversation; absent where the headers left before the session was known.",
     "x-mix2api-session": "Whether the session is fresh or continued, and why.",
     "x-mix2api-budget": "Input tokens of the session with this turn, and what it may have: `used/available; trimmed=N`.",
+    "x-mix2api-account": "The upstream account that served the run; only where the operator shows it.",
     "x-mix2api-withheld": "How much of the request the site was not given; absent where it got everything.",
 }
 """Of answers to chat requests that became a run."""

@@ -67,6 +67,7 @@ def actor_options(settings: Settings) -> ActorOptions:
         answer_bytes=settings.network.answer_max_bytes,
         backlog_bytes=working.stream_backlog_bytes,
         stall_s=float(settings.listening.client_stall_s),
+        expose_account=settings.pool.exposes,
     )
 
 
@@ -118,6 +119,8 @@ def site_form(settings: Settings) -> bytes:
             *kind_of(settings).form(settings),
             auth.mode.value,
             account_form(settings).decode() if auth.mode is UpstreamAuthMode.MANAGED else auth.bearer_token,
+            # Sessions of a pool name their account; those of a time before it do not.
+            *(() if settings.pool.file is None else ("accounts",)),
         ]
     )
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Completed, Environment
@@ -23,6 +23,7 @@ from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.identity import Mint, shard_of
 from mix2api.machine import Machine
 from mix2api.metrics.meters import Meters
+from mix2api.process.accounts import accounts_around
 from mix2api.process.control import Supervised
 from mix2api.process.groups import actor_options, site_form
 from mix2api.process.health import ProcessHealth
@@ -252,10 +253,12 @@ async def process_parts(
         reporter.on_login(report)
         meters.on_login("done" if report.why is None else report.why.value)
 
+    around = accounts_around(settings, store, clock)
     with configured_upstream(settings, store.vault, store.seal, clock, on_login, dialer) as configured:
         if settings.logging.token_info and configured.credential is not None:
             configured.credential.on_step = reporter.on_token
-        parts.half = _worker_half(parts, configured)
+        pooled = configured if around is None else evolve(configured, upstream=around(configured.upstream))
+        parts.half = _worker_half(parts, pooled)
         yield parts
 
 

@@ -68,7 +68,9 @@ def upstream_bases(settings: Settings) -> UpstreamBases:
 def _base_options(settings: Settings) -> BaseUrlOptions:
     dynamic, auth = settings.dynamic_base, settings.upstream_auth
     refusal = ""
-    if not dynamic.enabled:
+    if settings.pool.file is not None:
+        refusal = "this server's upstream is a pool of accounts"
+    elif not dynamic.enabled:
         refusal = "this server's upstream cannot be chosen"
     elif auth.sends_own and not dynamic.allowlist:
         refusal = "this server has no list of hosts that its credential may go to"

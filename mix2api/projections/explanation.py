@@ -57,6 +57,8 @@ class SiteStory:
     content_bytes: int
     tool_calls: int
     finish_reason: str | None
+    account: str | None = None
+    """That served the run, where the upstream is a pool of accounts."""
 
 
 @frozen(kw_only=True)
@@ -230,6 +232,7 @@ def _site(run: RunEvidence) -> SiteStory:
         content_bytes=sum(chunk.size_bytes for chunk in chunks),
         tool_calls=sum(isinstance(event, ToolCall) for event in run.events),
         finish_reason=finishes[-1] if finishes else None,
+        account=next((chunk.account for chunk in chunks if chunk.account is not None), None),
     )
 
 

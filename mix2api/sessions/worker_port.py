@@ -42,6 +42,8 @@ class Accepted(Struct, frozen=True, tag="accepted", omit_defaults=True):
     """What the site is not given, or not whole: `messages=2; tools=3`. Empty: nothing."""
     budget: str = ""
     """What the turn takes of its model: `1200/8192; trimmed=2`. Empty: turns are not counted."""
+    account: str = ""
+    """The account that serves the run, where the client may know it. Said once more after the upstream was called."""
 
 
 class TextDelta(Struct, frozen=True, tag="text"):

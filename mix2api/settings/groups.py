@@ -7,6 +7,7 @@ value), never the environment. `Group()` stands at the defaults, which is handy 
 from collections.abc import Mapping
 from typing import Final
 
+from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
@@ -28,6 +29,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "network": Network,
     "upstream_auth": UpstreamAuth,
     "dynamic_base": DynamicBase,
+    "pool": Pool,
     "tools": Tools,
     "budget": Budget,
     "storing": Storing,

@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
+from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
@@ -66,6 +67,7 @@ class Settings:
     network: Network = field(factory=Network)
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
     dynamic_base: DynamicBase = field(factory=DynamicBase)
+    pool: Pool = field(factory=Pool)
     tools: Tools = field(factory=Tools)
     budget: Budget = field(factory=Budget)
     storing: Storing = field(factory=Storing)

@@ -8,14 +8,15 @@ CHOOSE: Final = Script(
     FIRMLY
     + """
 local binding, states, turns = KEYS[1], KEYS[2], KEYS[3]
-local binds, claim, life, lease = ARGV[1] == '1', ARGV[2], ARGV[3], tonumber(ARGV[4])
+local binds, owned, claim, life, lease = ARGV[1] ~= '0', ARGV[1] == '2', ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function numeral(number) return string.format('%.0f', number) end
 
-local function state_of(id)
-  local text = firmly('HGET', states, id) or ''
+local function read(text)
+  text = text or ''
+  if text == '' then return text, 'valid', 0, false, nil end
   local status, probe, drained, weight = string.match(text, '^(%l+) (%d+) ([01]) (%S+) %d+ %d+ %d+ %S+$')
   return text, status or 'valid', tonumber(probe or 0), drained == '1', tonumber(weight)
 end
@@ -39,13 +40,14 @@ if binds then
   local kept = redis.pcall('HMGET', binding, 'account', 'confirmed')
   if kept.err then clear(binding) else bound, confirmed = kept[1], kept[2] == '1' end
 end
+if owned and bound ~= ARGV[7] then binds, bound = false, false end
 for at = 7, #ARGV, 4 do
   if ARGV[at] == bound then fitness = ARGV[at + 3] end
 end
 
 local why = bound and 'moved' or 'chosen'
 if fitness == 'f' then
-  local text, status, probe = state_of(bound)
+  local text, status, probe = read(firmly('HGET', states, bound))
   if is_open(status, probe) then
     lend(bound, text, status)
     redis.call('HSET', binding, 'used', numeral(now))
@@ -56,11 +58,13 @@ elseif fitness == 'b' or (fitness == 't' and confirmed) then
   why = 'lent'
 end
 
-local found, first = {}, nil
+local found, first, offered, known = {}, nil, {}, {}
+for at = 7, #ARGV, 4 do offered[#offered + 1] = ARGV[at] end
+if #offered > 0 then known = firmly('HMGET', states, unpack(offered)) end
 for at = 7, #ARGV, 4 do
   if ARGV[at + 3] == 'f' then
-    local text, status, probe, drained, weight = state_of(ARGV[at])
-    if is_open(status, probe) and not drained then
+    local text, status, probe, drained, weight = read(known[(at - 3) / 4])
+    if is_open(status, probe) and (owned or not drained) then
       local priority = tonumber(ARGV[at + 2])
       if not first or priority < first then found, first = {}, priority end
       if priority == first then
@@ -73,9 +77,9 @@ end
 if #found == 0 then
   if bound and why == 'moved' then redis.call('DEL', binding) end
   local reply = {'', 'exhausted', 0, ''}
-  for at = 7, #ARGV, 4 do
-    reply[#reply + 1] = ARGV[at]
-    reply[#reply + 1] = state_of(ARGV[at])
+  for i, id in ipairs(offered) do
+    reply[#reply + 1] = id
+    reply[#reply + 1] = known[i] or ''
   end
   return gives(reply)
 end
@@ -106,7 +110,8 @@ end
 return gives({best[1], why, 0, best[3]})
 """
 )
-"""KEYS: binding (without one: the states once more), states, turns. ARGV: 1 if there is a binding, ms of a claim, ms of a
+"""KEYS: binding (without one: the states once more), states, turns. ARGV: 1 if there is a binding (2: the one account
+that is offered has the call's session, and a binding to another one stays), ms of a claim, ms of a
 confirmed binding, ms for which a half-open account is lent to one call, platform, model; then id, weight, priority and fitness
 (`mix2api.accounts.port.Fitness`) of every account that the file allows.
 

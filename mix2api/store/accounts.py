@@ -71,7 +71,7 @@ class RedisAccounts:
         """The account of a call; one round trip."""
         states = self._keys.account_states(self._pool)
         binding = states if asking.api_key is None else self._keys.binding(self._pool, asking.api_key)
-        arguments: list[str | bytes | int] = [int(asking.api_key is not None), _CLAIM_MS]
+        arguments: list[str | bytes | int] = [_mode(asking), _CLAIM_MS]
         arguments += [self._ttl_s * 1000, _LEASE_MS, self._pool, asking.model]
         for one in offered:
             arguments += [one.id, one.weight, one.priority, one.fitness.value]
@@ -102,9 +102,9 @@ class RedisAccounts:
         """Changes the account's state by evidence."""
         return await self._change(account, lambda state: judged(state, seen, self._clock.now_ms(), hint))
 
-    async def drain(self, account: str) -> AccountState:
-        """No key is bound to the account any more; bound keys stay, until it is enabled or reset."""
-        return await self._change(account, lambda state: evolve(state, is_drained=True))
+    async def drain(self, account: str, *, is_drained: bool = True) -> AccountState:
+        """No key is bound to the account any more, and bound keys stay; or the contrary."""
+        return await self._change(account, lambda state: evolve(state, is_drained=is_drained))
 
     async def weigh(self, account: str, weight: int | None) -> AccountState:
         """Sets the account's weight, instead of the file's; None: the file's again."""
@@ -196,6 +196,13 @@ class RedisAccounts:
         for key in mended:
             self._damage.removed(key.decode())
         return reply if isinstance(reply, list) else [reply]
+
+
+def _mode(asking: Asking) -> int:
+    """The first argument of `CHOOSE`."""
+    if asking.api_key is None:
+        return 0
+    return 2 if asking.is_owned else 1
 
 
 def _is_number(text: bytes | None) -> bool:

@@ -11,10 +11,11 @@ from typing import Final, Protocol
 from attrs import field, frozen
 from msgspec import Struct
 
+from mix2api.accounts.hints import ResetHint
 from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
-from mix2api.vocabulary import Detail, EndReason, RequestId, RunId
+from mix2api.vocabulary import Detail, Digest, EndReason, RequestId, RunId
 from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.turn import Message, Turn
 
@@ -23,6 +24,13 @@ class Opened(Struct, frozen=True):
     """The answer's status line and headers are there."""
 
     status: int
+
+
+class Served(Struct, frozen=True):
+    """An account of a pool was chosen for the call, and why (`mix2api.accounts.port.Why`)."""
+
+    account: str
+    why: str
 
 
 class Started(Struct, frozen=True):
@@ -126,6 +134,7 @@ class AbortedByUpstream(Struct, frozen=True):
 
 UpstreamEvent = (
     Opened
+    | Served
     | Started
     | IdsSeen
     | Text
@@ -155,6 +164,7 @@ class UpstreamFault(Exception):
     `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`, or `overloaded` where our own limit kept us from
     calling. `detail` is `session_lost` where a call continued a session that the site does not know. `message` is for the
     client (may quote the site, gets redacted). `taken` is False where the site certainly did not take the turn.
+    `reset` is when a limit ends, where a refusal says it.
     """
 
     def __init__(
@@ -174,6 +184,7 @@ class UpstreamFault(Exception):
         self.status = status
         self.retry_after_s = retry_after_s
         self.taken = taken
+        self.reset: ResetHint | None = None
 
     def again(self) -> "UpstreamFault":
         """A fault that says the same and was never raised.
@@ -181,7 +192,7 @@ class UpstreamFault(Exception):
         A raised exception refers to the frames that it passed, and these refer to the call's content. Whoever keeps a
         fault therefore keeps such a copy, and raises a further one.
         """
-        return UpstreamFault(
+        fault = UpstreamFault(
             self.end_reason,
             self.detail,
             self.message,
@@ -189,6 +200,8 @@ class UpstreamFault(Exception):
             retry_after_s=self.retry_after_s,
             taken=self.taken,
         )
+        fault.reset = self.reset
+        return fault
 
 
 @frozen(kw_only=True)
@@ -208,7 +221,12 @@ class UpstreamCall:
     call_ids: Mapping[str, str] = field(factory=dict, repr=False)
     """What a result names (`mix2api.tools.results.result_key`) -> the site's own id of that call, where it has another."""
     authorization: str | None = field(default=None, repr=False)
-    """The `authorization` header, where it is not the deployment's own: the caller's (`pass_through`) or the managed one."""
+    """The `authorization` header, where it is not the deployment's own: the caller's (`pass_through`), the managed one, or
+    the account's."""
+    caller: Digest | None = None
+    """Digest of the caller's API key."""
+    base_url: str | None = None
+    """Of the account that serves the call; None: the deployment's."""
     prepared: PreparedTurn = field(repr=False)
     """The turn, read."""
 

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from attrs import evolve
 
+from mix2api.accounts.hints import reset_hint
 from mix2api.upstreams.damage import NOT_JSON
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.faults import Unanswered
@@ -33,7 +34,17 @@ def refusal_fault(head: AnswerHead, body: bytes, now_ms: int) -> UpstreamFault:
     if not error.message:
         error = evolve(error, message=f"the upstream answered with status {head.status}")
     failure = failed(evolve(error, status=head.status))
-    return refusal(failure, head.status, started=False, retry_after_s=retry_after_s(head.headers, now_ms))
+    fault = refusal(failure, head.status, started=False, retry_after_s=retry_after_s(head.headers, now_ms))
+    fault.reset = reset_hint(head.headers, _said(body), now_ms)
+    return fault
+
+
+def _said(body: bytes) -> object:
+    """The JSON value that a refusal is; None if it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except NOT_JSON:
+        return None
 
 
 def words_fault(body: bytes, status: int) -> UpstreamFault:

@@ -121,7 +121,10 @@ class SiteUpstream:
         cancelled: leave it before awaiting anything else.
         """
         dialect = self._dialect
-        origin, base_path = self._place if call.turn.base is None else _place_of(call.turn.base)
+        if call.turn.base is not None:
+            origin, base_path = _place_of(call.turn.base)
+        else:
+            origin, base_path = self._place if call.base_url is None else split_url(call.base_url)
         request = HttpRequest(
             origin=origin,
             path=base_path + dialect.path if base_path else dialect.bare_path,

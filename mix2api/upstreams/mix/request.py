@@ -100,6 +100,8 @@ def _request_object(call: UpstreamCall, options: MixOptions, offer: Offer) -> di
 
 
 def _credential(call: UpstreamCall, options: MixOptions) -> str | None:
+    if call.base_url is not None:
+        return call.authorization  # an account's
     match options.credential:
         case CredentialSource.STATIC:
             return f"Bearer {options.bearer_token}" if options.bearer_token else None

@@ -46,7 +46,7 @@ def request_headers(call: UpstreamCall, options: OpenAiOptions) -> tuple[tuple[s
         ("content-type", "application/json"),
         ("x-request-id", call.request_id),
     ]
-    authorization = options.authorization or call.authorization
+    authorization = call.authorization or options.authorization
     if authorization:
         headers.append(("authorization", authorization))
     return tuple(headers)

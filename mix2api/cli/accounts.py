@@ -1,0 +1,163 @@
+"""`mix2api accounts`: the accounts of the upstream, what is known of them, and the API keys that are bound to them."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Final, TextIO
+
+from attrs import frozen
+
+from mix2api.accounts.account import Account
+from mix2api.accounts.state import AccountState, Evidence
+from mix2api.cli.reading import read_store
+from mix2api.cli.tables import print_table, stdout
+from mix2api.clock import Clock, SystemClock
+from mix2api.errors import ConfigurationError
+from mix2api.process.accounts import listed_accounts, shared_accounts
+from mix2api.settings import Settings
+from mix2api.store.accounts import RedisAccounts
+from mix2api.vocabulary import Digest
+
+_NOT_FOUND: Final = 3
+_HELP: Final = "the upstream's accounts: their states, and the API keys that are bound to them"
+_EPILOG: Final = """\
+list                 all accounts of the file
+show ID              one account
+enable ID            takes the account back, and ends a drain
+disable ID           nobody uses the account, from the next request on
+drain ID             no further API key is bound to the account
+weight ID NUMBER     its weight instead of the file's; 0: the file's again
+bindings             the API keys (their digests) and their accounts
+unbind KEY           removes a binding
+reset ID             forgets all that is known of the account, an operator's words included
+Exit codes: 0, 2 wrong arguments or settings, 3 no such account or binding.
+"""
+_WITH_ID: Final = ("show", "enable", "disable", "drain", "reset")
+_WEIGHTS: Final = range(1001)
+_COLUMNS: Final = ("account", "type", "status", "why", "since", "next try", "weight", "priority", "models")
+
+
+@frozen(kw_only=True)
+class AccountsQuery:
+    """What was asked for."""
+
+    action: str
+    name: str = ""
+    """An account's id, or a key's digest."""
+    weight: int | None = None
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command to the parser."""
+    parser = commands.add_parser(
+        "accounts",
+        help=_HELP,
+        description=_HELP,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    for action in ("list", "bindings"):
+        actions.add_parser(action)
+    for action in _WITH_ID:
+        actions.add_parser(action).add_argument("name", metavar="ID")
+    weighing = actions.add_parser("weight")
+    weighing.add_argument("name", metavar="ID")
+    weighing.add_argument("weight", type=int, choices=_WEIGHTS, metavar="NUMBER")
+    actions.add_parser("unbind").add_argument("name", metavar="KEY")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Runs the command."""
+    query = AccountsQuery(
+        action=arguments.action,
+        name=getattr(arguments, "name", ""),
+        weight=getattr(arguments, "weight", None) or None,
+    )
+    listed = listed_accounts(settings)
+    if not listed:
+        raise ConfigurationError("MIX2API_ACCOUNTS_FILE is not set: there are no accounts")
+    clock = SystemClock()
+    return read_store(
+        settings,
+        "accounts",
+        lambda store: accounts(shared_accounts(settings, store, clock), listed, query, stdout(), clock),
+    )
+
+
+async def accounts(
+    shared: RedisAccounts, listed: Sequence[Account], query: AccountsQuery, out: TextIO, clock: Clock
+) -> int:
+    """Does what was asked for, prints, and gives the exit code.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
+    if query.action == "bindings":
+        await _print_bindings(shared, out, clock)
+        return 0
+    if query.action == "unbind":
+        return 0 if await shared.unbind(Digest(query.name)) else _NOT_FOUND
+    found = [one for one in listed if query.action == "list" or one.id == query.name]
+    if not found:
+        return _NOT_FOUND
+    if query.action not in {"list", "show"}:
+        await _change(shared, query)
+    states = await shared.states([one.id for one in found])
+    now_ms = clock.now_ms()
+    print_table(_COLUMNS, [_row(one, states[one.id], now_ms) for one in found], out)
+    return 0
+
+
+async def _change(shared: RedisAccounts, query: AccountsQuery) -> None:
+    """Does what the action says to the account."""
+    match query.action:
+        case "enable":
+            await shared.judge(query.name, Evidence.ENABLE)
+            await shared.drain(query.name, is_drained=False)
+        case "disable":
+            await shared.judge(query.name, Evidence.DISABLE)
+        case "drain":
+            await shared.drain(query.name, is_drained=True)
+        case "weight":
+            await shared.weigh(query.name, query.weight)
+        case _:
+            await shared.reset(query.name)
+
+
+def _row(account: Account, state: AccountState, now_ms: int) -> tuple[str, ...]:
+    status = state.status.value if account.enabled else "disabled"
+    why = state.reason if account.enabled else "file"
+    return (
+        account.id,
+        account.type.value,
+        f"{status}, drained" if state.is_drained else status,
+        why,
+        _ago(state.since_ms, now_ms),
+        f"{max(0, state.probe_ms - now_ms) // 1000} s" if state.probe_ms else "",
+        str(state.weight or account.weight),
+        str(account.priority),
+        " ".join(account.models),
+    )
+
+
+async def _print_bindings(shared: RedisAccounts, out: TextIO, clock: Clock) -> None:
+    now_ms = clock.now_ms()
+    rows = [
+        (
+            one.api_key,
+            one.account,
+            one.platform,
+            one.model,
+            "confirmed" if one.is_confirmed else "claimed",
+            _ago(one.created_ms, now_ms),
+            _ago(one.used_ms, now_ms),
+            f"{one.left_s} s",
+        )
+        async for one in shared.bindings()
+    ]
+    columns = ("key", "account", "platform", "model", "state", "created", "used", "ends in")
+    print_table(columns, sorted(rows), out)
+
+
+def _ago(at_ms: int, now_ms: int) -> str:
+    return f"{max(0, now_ms - at_ms) // 1000} s ago" if at_ms else ""

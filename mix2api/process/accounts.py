@@ -1,0 +1,87 @@
+"""The pool of accounts that the settings name, put around the upstream."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from mix2api.accounts.account import Account, AccountType, read_accounts
+from mix2api.actors.request_facts import known_or_digest
+from mix2api.clock import Clock
+from mix2api.errors import ConfigurationError
+from mix2api.settings import Settings, UpstreamAuthMode
+from mix2api.store.accounts import RedisAccounts
+from mix2api.store.opening import Store
+from mix2api.upstreams.accounts.pool import AccountsUpstream, PoolOptions
+from mix2api.upstreams.accounts.secrets import Secrets
+from mix2api.upstreams.port import Upstream
+
+_OWN_CREDENTIAL = frozenset({UpstreamAuthMode.STATIC, UpstreamAuthMode.NONE})
+"""Modes that accounts go with: their own credential takes the place of the static one."""
+
+
+def listed_accounts(settings: Settings) -> tuple[Account, ...]:
+    """The accounts of the file; none where no file is named.
+
+    Raises:
+        ConfigurationError: the file cannot be read, is wrong, or does not go with other settings.
+    """
+    path = settings.pool.file
+    if path is None:
+        return ()
+    if settings.upstream_auth.mode not in _OWN_CREDENTIAL:
+        mode = settings.upstream_auth.mode.value
+        raise ConfigurationError(
+            f"MIX2API_ACCOUNTS_FILE: accounts have credentials of their own, so UPSTREAM_AUTH_MODE cannot be {mode}"
+        )
+    accounts = read_accounts(_text(path), str(path))
+    if not any(one.type.value == settings.site.kind.value for one in accounts):
+        raise ConfigurationError(
+            f"{path}: no account has the type {settings.site.kind.value} (MIX2API_UPSTREAM)"
+        )
+    return accounts
+
+
+def shared_accounts(settings: Settings, store: Store, clock: Clock) -> RedisAccounts:
+    """What processes share of the accounts."""
+    return store.accounts(settings.site.kind.value, settings.pool.binding_ttl_s, clock)
+
+
+def accounts_around(settings: Settings, store: Store, clock: Clock) -> Callable[[Upstream], Upstream] | None:
+    """Puts the pool around an upstream; None where no file is named.
+
+    Raises:
+        ConfigurationError: see `listed_accounts`; or a credential is not where its reference leads.
+    """
+    accounts = listed_accounts(settings)
+    if not accounts:
+        return None
+    kind = AccountType(settings.site.kind.value)
+    ours = [one for one in accounts if one.type is kind]
+    known = frozenset(settings.listening.models)
+
+    def around(inner: Upstream) -> Upstream:
+        return AccountsUpstream(
+            inner,
+            ours,
+            Secrets(ours, os.environ, str(settings.pool.file)),
+            shared_accounts(settings, store, clock),
+            PoolOptions(
+                type=kind,
+                tries=settings.pool.tries,
+                is_named=settings.pool.exposes,
+                model_word=partial(known_or_digest, known=known, seal=store.seal),
+            ),
+            clock,
+        )
+
+    return around
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as fault:
+        raise ConfigurationError(f"MIX2API_ACCOUNTS_FILE: {path} cannot be read: {fault.strerror}") from fault
+    except UnicodeDecodeError as fault:
+        raise ConfigurationError(f"MIX2API_ACCOUNTS_FILE: {path} is not UTF-8") from fault

@@ -1,0 +1,304 @@
+"""The upstream over a pool of accounts: chooses the account of each call, learns from its answer, tries another if it failed.
+
+Three cases:
+
+- A call that continues a site's session goes to the account that has the session. If that account cannot serve, the session is
+  given up, and the turn begins anew on another account.
+- Any other call goes to the account to which its API key is bound, or to the next by weight.
+- An account that fails before any output is replaced by another one, a bounded number of times. After the first output the
+  client has a part of the answer, so a failure is only learned from.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from typing import Final
+
+import trio
+from attrs import define, evolve, field, frozen
+
+from mix2api.accounts.account import Account, AccountType
+from mix2api.accounts.breaker import Breaker
+from mix2api.accounts.choice import Candidate, SmoothChoice
+from mix2api.accounts.port import Accounts, Asking, Chosen, Exhausted, Fitness, Offered, Why
+from mix2api.accounts.state import AccountState, Evidence, Status
+from mix2api.clock import Clock
+from mix2api.errors import StoreUnavailable
+from mix2api.upstreams.accounts.evidence import AGAINST, of_event, of_fault, of_opening
+from mix2api.upstreams.accounts.exhausted import exhausted
+from mix2api.upstreams.accounts.secrets import Secrets
+from mix2api.upstreams.accounts.sessions import owned, owner_of
+from mix2api.upstreams.opening import HeldStream, Opening, opening_of
+from mix2api.upstreams.port import (
+    CONTENT,
+    Served,
+    Upstream,
+    UpstreamCall,
+    UpstreamEvent,
+    UpstreamFault,
+    UpstreamStream,
+)
+from mix2api.vocabulary import Detail, EndReason
+
+_FAREWELL_S: Final = 1.0
+"""Seconds that learning from a call may take after its client has left; Redis takes less than a millisecond."""
+
+
+@frozen(kw_only=True)
+class PoolOptions:
+    """What the deployment chooses."""
+
+    type: AccountType
+    """Accounts of another type serve other processes."""
+    tries: int
+    """Accounts that one call may be put to."""
+    is_named: bool
+    """Clients may read account ids."""
+    model_word: Callable[[str], str]
+    """A model as it may stand in Redis: known, or a digest."""
+
+
+@define(eq=False)
+class _Trying:
+    """What one call has met so far."""
+
+    asking: Asking
+    owner: str | None
+    left: int
+    tried: set[str] = field(factory=set)
+    renewed: set[str] = field(factory=set)
+    fault: UpstreamFault | None = None
+    """Of the last account that failed the call."""
+
+
+class AccountsUpstream:
+    """The port `mix2api.upstreams.port.Upstream` around another one.
+
+    Args:
+        inner: puts a call to `UpstreamCall.base_url` with `UpstreamCall.authorization`.
+        accounts: of the file, all types.
+        secrets: their credentials.
+        shared: what processes share of them.
+        options: see there.
+        clock: for the times of the 429.
+    """
+
+    def __init__(
+        self,
+        inner: Upstream,
+        accounts: Sequence[Account],
+        secrets: Secrets,
+        shared: Accounts,
+        options: PoolOptions,
+        clock: Clock,
+    ) -> None:
+        self._inner = inner
+        self._accounts = {one.id: one for one in accounts if one.type is options.type and one.enabled}
+        self._secrets = secrets
+        self._shared = shared
+        self._options = options
+        self._clock = clock
+        self._breakers = {account: Breaker() for account in self._accounts}
+        self._under_way: Counter[str] = Counter()
+        self._alone = SmoothChoice()
+        """Chooses while the store does not answer."""
+
+    @asynccontextmanager
+    async def open(self, call: UpstreamCall) -> AsyncIterator[HeldStream]:
+        """Puts the call to an account, and waits for what comes first.
+
+        Raises:
+            UpstreamFault: `upstream_error/rate_limit` if no account can serve; `upstream_error/session_lost` if the account
+                that has the call's session cannot.
+        """
+        owner, session = (None, None) if call.session is None else owner_of(call.session)
+        if call.session is not None and owner not in self._accounts:
+            raise _session_lost()
+        word = self._options.model_word(call.turn.model)
+        asking = Asking(api_key=call.caller, model=word, is_owned=owner is not None)
+        trying = _Trying(asking, owner, self._options.tries)
+        while True:
+            chosen = await self._choose(call, trying)
+            account = self._accounts[chosen.account]
+            authorization = f"Bearer {self._secrets.of(account.id)}"
+            there = evolve(call, session=session, base_url=account.base_url, authorization=authorization)
+            with self._counted(account.id):
+                watched: _WatchedStream | None = None
+                try:
+                    async with AsyncExitStack() as stack:
+                        opening, stream = await _begun(self._inner, there, stack)
+                        seen = of_opening(opening)
+                        if seen is Evidence.SUCCESS and stream is not None:
+                            stream.pause()
+                            await self._succeeded(trying.asking, chosen)
+                            watched = _WatchedStream(opening, stream, chosen)
+                            yield watched
+                            return
+                finally:
+                    if watched is not None:
+                        with trio.move_on_after(_FAREWELL_S, shield=True):
+                            await self._learn(account.id, watched.seen, watched.fault)
+            if await self._goes_on(trying, chosen, opening, seen):
+                continue
+            yield HeldStream(evolve(opening, batches=[[_served(chosen)], *opening.batches]))
+            return
+
+    # --- choosing
+
+    async def _choose(self, call: UpstreamCall, trying: _Trying) -> Chosen:
+        """The account for the next attempt.
+
+        Raises:
+            UpstreamFault: there is none.
+        """
+        offered = self._offered(call.turn.model, trying)
+        try:
+            choice = await self._shared.choose(trying.asking, offered)
+        except StoreUnavailable:
+            choice = self._chosen_alone(offered)
+        if isinstance(choice, Chosen):
+            return evolve(choice, why=Why.OWNER) if trying.owner is not None else choice
+        if trying.owner is not None:
+            raise _session_lost()
+        if trying.fault is not None:
+            raise trying.fault.again()
+        busy = [one.id for one in offered if one.fitness is Fitness.BUSY]
+        raise exhausted(choice.states, busy, self._clock.now_ms(), named=self._options.is_named)
+
+    def _offered(self, model: str, trying: _Trying) -> list[Offered]:
+        found = self._accounts.values() if trying.owner is None else [self._accounts[trying.owner]]
+        return [
+            Offered(one.id, one.weight, one.priority, self._fitness(one, trying))
+            for one in found
+            if one.serves(model)
+        ]
+
+    def _fitness(self, account: Account, trying: _Trying) -> Fitness:
+        if account.id in trying.tried:
+            return Fitness.TRIED
+        limit = account.max_concurrency
+        is_busy = limit is not None and self._under_way[account.id] >= limit
+        return Fitness.BUSY if is_busy else Fitness.FIT
+
+    def _chosen_alone(self, offered: Sequence[Offered]) -> Chosen | Exhausted:
+        """A choice without the store: by weight, bound to nothing, all accounts taken for valid."""
+        fit = [Candidate(one.id, one.weight, one.priority) for one in offered if one.fitness is Fitness.FIT]
+        account = self._alone.choose(fit)
+        if account is None:
+            return Exhausted(states={one.id: AccountState() for one in offered})
+        return Chosen(account=account, why=Why.CHOSEN, is_confirmed=True, state=AccountState())
+
+    @contextmanager
+    def _counted(self, account: str) -> Iterator[None]:
+        self._under_way[account] += 1
+        try:
+            yield
+        finally:
+            self._under_way[account] -= 1
+
+    # --- learning
+
+    async def _succeeded(self, asking: Asking, chosen: Chosen) -> None:
+        """The account has begun an answer: its key is bound to it, and a half-open account is valid again."""
+        with suppress(StoreUnavailable):
+            if not chosen.is_confirmed and not asking.is_owned:
+                await self._shared.confirm(asking, chosen.account)
+            if chosen.state.status is not Status.VALID:
+                await self._shared.judge(chosen.account, Evidence.SUCCESS)
+
+    async def _goes_on(self, trying: _Trying, chosen: Chosen, opening: Opening, seen: Evidence) -> bool:
+        """Learns from an attempt that failed before any output; gives whether the call is put once more.
+
+        Raises:
+            UpstreamFault: the call continued a session that is to be given up.
+        """
+        account = chosen.account
+        if seen is Evidence.REFUSED and account not in trying.renewed:
+            trying.renewed.add(account)
+            if await self._secrets.renewed(account):
+                return True
+        await self._learn(account, seen, opening.fault)
+        if seen not in AGAINST:
+            return False
+        if trying.owner is not None:
+            raise _session_lost()
+        with suppress(StoreUnavailable):
+            await self._shared.release(trying.asking, account)
+        trying.tried.add(account)
+        trying.left -= 1
+        trying.fault = opening.fault
+        return trying.left > 0 and self._has_other(trying)
+
+    def _has_other(self, trying: _Trying) -> bool:
+        return bool(self._accounts.keys() - trying.tried)
+
+    async def _learn(self, account: str, seen: Evidence, fault: UpstreamFault | None) -> None:
+        """Takes what was seen of an account into its state."""
+        breaker = self._breakers[account]
+        if seen is Evidence.SUCCESS:
+            breaker.succeeded()
+            return
+        if seen is Evidence.FAULT and breaker.failed():
+            seen = Evidence.FAILING
+        if seen in AGAINST or seen is Evidence.FAILING:
+            with suppress(StoreUnavailable):
+                await self._shared.judge(account, seen, None if fault is None else fault.reset)
+
+
+class _WatchedStream(HeldStream):
+    """An answer that is looked at to its end, for what it tells of its account.
+
+    Args:
+        opening: of the answer.
+        stream: the answer.
+        chosen: the account.
+    """
+
+    def __init__(self, opening: Opening, stream: UpstreamStream, chosen: Chosen) -> None:
+        batches = [owned(batch, chosen.account) for batch in opening.batches]
+        super().__init__(evolve(opening, batches=[[_served(chosen)], *batches]), aiter(stream), stream)
+        self._account = chosen.account
+        self._status = opening.status
+        self._of_opening = len(opening.batches) + 1
+        self.seen = Evidence.SUCCESS
+        self.fault: UpstreamFault | None = None
+
+    async def __anext__(self) -> list[UpstreamEvent]:
+        """The next batch; what it tells of the account is kept.
+
+        Raises:
+            UpstreamFault: see the port.
+        """
+        if self._of_opening:
+            self._of_opening -= 1
+            return await super().__anext__()
+        try:
+            batch = await super().__anext__()
+        except UpstreamFault as fault:
+            self.seen, self.fault = of_fault(fault), fault.again()
+            raise
+        for event in batch:
+            if type(event) not in CONTENT and (seen := of_event(event, self._status)) is not Evidence.SUCCESS:
+                self.seen = seen
+        return owned(batch, self._account)
+
+
+async def _begun(
+    inner: Upstream, call: UpstreamCall, stack: AsyncExitStack
+) -> tuple[Opening, UpstreamStream | None]:
+    """Puts a call and reads its beginning; without a connection the opening is the fault alone."""
+    try:
+        stream = await stack.enter_async_context(inner.open(call))
+    except UpstreamFault as fault:
+        return Opening(fault=fault.again()), None
+    return await opening_of(aiter(stream)), stream
+
+
+def _served(chosen: Chosen) -> Served:
+    return Served(chosen.account, chosen.why.value)
+
+
+def _session_lost() -> UpstreamFault:
+    return UpstreamFault(
+        EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, "the account that has this session cannot serve now"
+    )
