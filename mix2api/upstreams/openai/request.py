@@ -46,7 +46,8 @@ def request_headers(call: UpstreamCall, options: OpenAiOptions) -> tuple[tuple[s
         ("content-type", "application/json"),
         ("x-request-id", call.request_id),
     ]
-    authorization = call.authorization or options.authorization
+    is_account_s = call.base_url is not None
+    authorization = call.authorization if is_account_s else options.authorization or call.authorization
     if authorization:
         headers.append(("authorization", authorization))
     return tuple(headers)

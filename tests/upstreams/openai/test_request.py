@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from attrs import evolve
 from msgspec.structs import replace
 
 from mix2api.steps import at_once
@@ -144,3 +145,9 @@ def test_the_credential_is_ours_else_the_call_s_else_none() -> None:
     assert dict(request_headers(call(turn), nobody_s))["accept"] == "application/json"
     assert dict(request_headers(call(turn_of(stream=True)), nobody_s))["accept"] == "text/event-stream"
     assert "ours" not in repr(ours)
+
+
+def test_an_account_s_credential_wins_over_ours() -> None:
+    ours = OpenAiOptions(base_url="https://api.example", authorization="Bearer ours")
+    asked = evolve(call(turn_of(), authorization="Bearer theirs"), base_url="https://account.example")
+    assert ("authorization", "Bearer theirs") in request_headers(asked, ours)
