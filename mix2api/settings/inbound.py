@@ -6,20 +6,10 @@ from pathlib import Path
 
 from attrs import frozen
 
+from mix2api.settings.address_readers import HeaderName, Origins
 from mix2api.settings.bounds import DAY_MS, DAY_S
 from mix2api.settings.choices import InboundAuthMode, SessionKeyMode, SessionReuse
-from mix2api.settings.readers import (
-    Choice,
-    Flag,
-    HeaderName,
-    HeaderText,
-    ModelNames,
-    Origins,
-    Place,
-    Size,
-    Text,
-    Whole,
-)
+from mix2api.settings.readers import Choice, Flag, HeaderText, ModelNames, Place, Size, Text, Whole
 from mix2api.settings.setting import Setting, held
 
 

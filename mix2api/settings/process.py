@@ -6,9 +6,10 @@ from pathlib import Path
 
 from attrs import frozen
 
+from mix2api.settings.address_readers import RedisUrl
 from mix2api.settings.bounds import DAY_MS, DAY_S
 from mix2api.settings.choices import LogFormat, LogLevel, StoreMode
-from mix2api.settings.readers import Choice, Flag, KeyPrefix, Place, RedisUrl, Secret, Size, Whole
+from mix2api.settings.readers import Choice, Flag, KeyPrefix, Place, Secret, Size, Whole
 from mix2api.settings.setting import Setting, held
 from mix2api.vocabulary import Channel
 

@@ -7,7 +7,8 @@ import attrs
 from attrs import field, frozen
 
 from mix2api.redaction import MASK, redact_url
-from mix2api.settings.readers import HttpUrl, Reader, RedisUrl
+from mix2api.settings.address_readers import HttpUrl, RedisUrl
+from mix2api.settings.readers import Reader
 
 _KEY: Final = "setting"
 

@@ -7,16 +7,10 @@ from typing import Final
 
 from attrs import frozen
 
+from mix2api.settings.address_readers import HttpUrl
 from mix2api.settings.bounds import DAY_MS, WAIT_MS
 from mix2api.settings.choices import UpstreamKind
-from mix2api.settings.readers import (
-    Choice,
-    Flag,
-    HttpUrl,
-    Place,
-    Size,
-    Whole,
-)
+from mix2api.settings.readers import Choice, Flag, Place, Size, Whole
 from mix2api.settings.setting import Setting, held
 
 _NOT_BUILT: Final = "this kind of upstream is not built yet; mix and openai are"

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from mix2api.settings.address_readers import HeaderMap, HttpUrl, UrlPath
 from mix2api.settings.bounds import DAY_MS
 from mix2api.settings.choices import TokenMethod, UpstreamAuthMode
-from mix2api.settings.readers import Choice, HeaderMap, HeaderText, HttpUrl, JsonBody, Text, UrlPath, Whole
+from mix2api.settings.readers import Choice, HeaderText, JsonBody, Text, Whole
 from mix2api.settings.setting import Setting, held
 
 

@@ -2,7 +2,8 @@
 
 from attrs import frozen
 
-from mix2api.settings.readers import Flag, HostPatterns
+from mix2api.settings.address_readers import HostPatterns
+from mix2api.settings.readers import Flag
 from mix2api.settings.setting import Setting, held
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from mix2api.settings.address_readers import UrlPath
 from mix2api.settings.choices import UpstreamStream
-from mix2api.settings.readers import Choice, Flag, HeaderText, JsonObject, Text, UrlPath, Whole
+from mix2api.settings.readers import Choice, Flag, HeaderText, JsonObject, Text, Whole
 from mix2api.settings.setting import Setting, held
 
 

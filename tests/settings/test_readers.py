@@ -4,28 +4,30 @@ from pathlib import Path
 
 import pytest
 
+from mix2api.settings.address_readers import (
+    HeaderMap,
+    HeaderName,
+    HostPatterns,
+    HttpUrl,
+    Origins,
+    RedisUrl,
+    UrlPath,
+)
 from mix2api.settings.choices import StoreMode
 from mix2api.settings.readers import (
     Choice,
     Flag,
-    HeaderMap,
-    HeaderName,
     HeaderText,
-    HostPatterns,
-    HttpUrl,
     JsonObject,
     KeyPrefix,
     Names,
-    Origins,
     Place,
     Ports,
     Reader,
-    RedisUrl,
     Secret,
     Share,
     Size,
     Text,
-    UrlPath,
     Whole,
 )
 
