@@ -14,8 +14,8 @@ from quart import Response
 from mix2api.actors.run import Run
 from mix2api.actors.translation import Translation
 from mix2api.actors.turns import PendingTurn
+from mix2api.edge.api_form import SubmittedRun
 from mix2api.edge.bodies import RequestBody
-from mix2api.edge.chat import SubmittedRun
 from mix2api.edge.client_socket import ClientSocket
 from mix2api.edge.connection import Connection
 from mix2api.edge.delivery import Delivery

@@ -5,14 +5,15 @@ Other APIs in front of the same turns bring an `ApiForm` of their own (`mix2api.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import trio
 from attrs import evolve, frozen
 
 from mix2api.clock import Clock
-from mix2api.edge.answers import JSON, Headers, retry_after
+from mix2api.edge.answers import JSON, retry_after
+from mix2api.edge.api_form import CHAT, ApiForm, SubmittedRun
 from mix2api.edge.auth import Authenticator, authorization_of
 from mix2api.edge.clients import word_of
 from mix2api.edge.continuing import Continuing
@@ -20,9 +21,7 @@ from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.rendering import (
-    Collecting,
     Rendering,
-    StreamRenderer,
     collect,
     error_of,
     finish_reason_of,
@@ -39,18 +38,14 @@ from mix2api.sessions.client_words import refused, status_of_failure
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.stepping import in_turn
-from mix2api.steps import Steps
 from mix2api.store_watch import StoreWatch
 from mix2api.tools.checks import tool_check_steps
 from mix2api.tools.legacy import with_named_calls
-from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, RunId, SessionId
-from mix2api.wire.chat_answer import KEEP_ALIVE, AnswerFrame, WholeAnswer
-from mix2api.wire.chat_request import chat_request_steps
+from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, SessionId
+from mix2api.wire.chat_answer import KEEP_ALIVE
 from mix2api.wire.error_answer import envelope
 from mix2api.wire.lenient_limits import lenient_steps
-from mix2api.wire.turn import AskedBase, Turn
 
-BASE_HEADER: Final = b"x-upstream-base-url"
 _STREAM_HEADERS: Final = (
     ("content-type", "text/event-stream; charset=utf-8"),
     ("cache-control", "no-cache"),
@@ -73,85 +68,6 @@ class ChatParts:
     refusals: Refusals
     observer: EdgeObserver
     store: StoreWatch
-
-
-@frozen(kw_only=True)
-class SubmittedRun:
-    """One submitted turn on its way back."""
-
-    request: EdgeRequest
-    delivery: Delivery
-    turn: Turn
-    submitted_as: RunId
-    created_s: int
-
-    @property
-    def run_id(self) -> RunId:
-        """Of the run that answers, as far as is known: the turn may have run again."""
-        accepted = self.delivery.accepted
-        return RunId(accepted.run_id) if accepted is not None and accepted.run_id else self.submitted_as
-
-    @property
-    def session_id(self) -> str | None:
-        """None before its turn was accepted."""
-        accepted = self.delivery.accepted
-        return None if accepted is None else accepted.session_id
-
-    def headers(self) -> Headers:
-        """What every answer says. The session's id is there unless headers left before it was accepted."""
-        known: Headers = [
-            ("x-request-id", self.request.request_id),
-            ("x-mix2api-run-id", self.run_id),
-        ]
-        accepted = self.delivery.accepted
-        if accepted is not None:
-            how = f"{accepted.resolution}; reason={accepted.reason}"
-            known += [("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
-            if accepted.withheld:
-                known.append(("x-mix2api-withheld", accepted.withheld))
-            if accepted.budget:
-                known.append(("x-mix2api-budget", accepted.budget))
-            if accepted.account:
-                known.append(("x-mix2api-account", accepted.account))
-        return known
-
-    def frame(self) -> AnswerFrame:
-        """What is the same in every chunk."""
-        return AnswerFrame(
-            run_id=self.run_id,
-            created_s=self.created_s,
-            model=self.turn.model,
-            legacy_functions=self.turn.legacy_functions,
-            include_usage=self.turn.include_usage,
-        )
-
-
-class TurnReading(Protocol):
-    """Reads a body."""
-
-    def __call__(self, request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
-        """The turn that it asks for, in steps.
-
-        Args:
-            request: for its headers; what the answer has to repeat of the body is left in `request.echo`.
-            body: unpacked.
-            keeps_given: the turn is to have the body's fields as they came.
-
-        Raises:
-            mix2api.errors.InvalidRequest: it asks for none.
-        """
-        ...
-
-
-@frozen(kw_only=True)
-class ApiForm:
-    """How an API is read and answered."""
-
-    turn_steps: TurnReading
-    renderer: Callable[[SubmittedRun, Callable[[Ended], None]], Rendering]
-    """Makes the frames of one stream; the callable is told of the ending."""
-    whole: Callable[[SubmittedRun], Collecting]
-    """Makes the one object of a whole answer."""
 
 
 class ChatEndpoint:
@@ -372,31 +288,6 @@ async def _send_whole(run: SubmittedRun, body: bytes, ended: Ended, status: int)
     run.delivery.watch.write_begins()
     await run.request.line.answer(status, headers, body)
     run.delivery.confirm(receipt_of(ended), ended.end_reason)
-
-
-def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
-    """The turn; what headers say wins over the body."""
-    given = request.given
-    persona = given.get(b"x-persona-id") or given.get(b"x-persona_id")
-    base = given.get(BASE_HEADER)
-    return chat_request_steps(
-        body,
-        persona_id=persona.decode("latin1") if persona else None,
-        asked_base=AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None,
-        keeps_given=keeps_given,
-    )
-
-
-def _renderer(run: SubmittedRun, on_ended: Callable[[Ended], None]) -> StreamRenderer:
-    return StreamRenderer(run.frame(), run.request.request_id, on_ended=on_ended)
-
-
-def _whole(run: SubmittedRun) -> WholeAnswer:
-    return WholeAnswer(run.frame(), run.session_id)
-
-
-CHAT: Final = ApiForm(turn_steps=_turn_steps, renderer=_renderer, whole=_whole)
-"""How Chat Completions are read and answered."""
 
 
 def _check_media_type(given: dict[bytes, bytes]) -> None:

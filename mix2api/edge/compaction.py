@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mix2api.edge.chat import ApiForm, SubmittedRun
+from mix2api.edge.api_form import ApiForm, SubmittedRun
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.responses import ResponseRenderer, frame_of, read_turn
 from mix2api.events.kinds import Usage

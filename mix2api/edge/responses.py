@@ -6,8 +6,8 @@ Here is what differs from chat: how a body is read, and in which events or objec
 from collections.abc import Callable
 from typing import NoReturn, assert_never
 
+from mix2api.edge.api_form import BASE_HEADER, ApiForm, SubmittedRun
 from mix2api.edge.auth import Authenticator
-from mix2api.edge.chat import BASE_HEADER, ApiForm, SubmittedRun
 from mix2api.edge.rendering import error_of, finish_reason_of
 from mix2api.edge.request import EdgeRequest
 from mix2api.errors import NotFound
