@@ -7,7 +7,7 @@ counts only beside a `type`. So `nullable` stands on a member of `anyOf`, and on
 from copy import deepcopy
 from typing import Any, Final
 
-from mix2api.wire.chat_request import body_schemas
+from mix2api.wire.chat_body import body_schemas
 from mix2api.wire.request_fields import EXTENSION_FIELDS, REQUEST_FIELDS, RequestField, allowed_at
 from mix2api.wire.stop_sequences import SEQUENCE_CHARS
 from mix2api.wire.tool_fields import CHOICE_WORDS
@@ -16,10 +16,10 @@ Schema = dict[str, Any]
 REF: Final = "#/components/schemas/{name}"
 CHAT_REQUEST: Final = "ChatCompletionRequest"
 _NAMES: Final = {
-    "_Body": CHAT_REQUEST,
+    "ChatBody": CHAT_REQUEST,
     "_StreamOptions": "StreamOptions",
-    "_Metadata": "RequestMetadata",
-    "_SystemBlock": "SystemBlock",
+    "Metadata": "RequestMetadata",
+    "SystemBlock": "SystemBlock",
     "Message": "ChatMessage",
     "MessageToolCall": "ChatMessageToolCall",
     "FunctionCall": "FunctionCall",

@@ -5,16 +5,16 @@ the request is ever quoted in an error: the text says where it is wrong and what
 """
 
 import re
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from mix2api.errors import InvalidRequest
 from mix2api.steps import Steps, at_once
 from mix2api.wire.anthropic_blocks import forbids_parallel, in_openai_form
 from mix2api.wire.as_meant import as_meant, other_shape
+from mix2api.wire.chat_body import ChatBody, Metadata, SystemBlock
 from mix2api.wire.given_fields import given_fields
 from mix2api.wire.halves import half_steps, with_characters
 from mix2api.wire.request_bounds import check_counts, value_steps
@@ -33,81 +33,6 @@ _LARGE_BYTES: Final = 65_536
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _NOT_JSON: Final = "invalid_json"
 
-_Temperature = Annotated[float, Meta(ge=0, le=2)]
-_Share = Annotated[float, Meta(ge=0, le=1)]
-_Penalty = Annotated[float, Meta(ge=-2, le=2)]
-_Bias = Annotated[float, Meta(ge=-100, le=100)]
-_Tokens = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-_Seed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_Object = dict[str, Any]
-_Name = Annotated[str, Meta(max_length=256)]
-_Url = Annotated[str, Meta(max_length=2048)]
-
-
-class _StreamOptions(Struct):
-    include_usage: bool | None = None
-
-
-class _Metadata(Struct):
-    session_id: _Name | None = None
-
-
-class _SystemBlock(Struct):
-    """A block of Anthropic's `system`: texts only."""
-
-    type: str
-    text: str
-
-
-class _Body(Struct):
-    """The wire's own shape. `null` means absent, as the SDKs of several languages send it."""
-
-    model: Annotated[str, Meta(min_length=1, max_length=256)]
-    messages: Annotated[list[Message], Meta(min_length=1)]
-    stream: bool | None = None
-    stream_options: _StreamOptions | None = None
-    max_completion_tokens: _Tokens | None = None
-    max_tokens: _Tokens | None = None
-    tools: list[_Object] | None = None
-    tool_choice: str | _Object | None = None
-    parallel_tool_calls: bool | None = None
-    functions: list[_Object] | None = None
-    function_call: str | _Object | None = None
-    temperature: _Temperature | None = None
-    top_p: _Share | None = None
-    stop: str | list[str] | None = None
-    seed: _Seed | None = None
-    presence_penalty: _Penalty | None = None
-    frequency_penalty: _Penalty | None = None
-    logit_bias: dict[str, _Bias] | None = None
-    response_format: _Object | None = None
-    reasoning_effort: str | None = None
-    verbosity: str | None = None
-    n: Annotated[int, Meta(ge=1, le=1)] | None = None
-    modalities: list[str] | None = None
-    audio: _Object | None = None
-    logprobs: bool | None = None
-    top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
-    metadata: _Metadata | None = None
-    prediction: _Object | None = None
-    web_search_options: _Object | None = None
-    prompt_cache_key: str | None = None
-    prompt_cache_retention: str | None = None
-    safety_identifier: str | None = None
-    service_tier: str | None = None
-    store: bool | None = None
-    user: str | None = None
-    persona_id: str | None = None
-    session_id: _Name | None = None
-    camel_session_id: _Name | None = msgspec.field(default=None, name="sessionId")
-    camel_persona_id: str | None = msgspec.field(default=None, name="personaId")
-    request: Any = None
-    upstream_base_url: _Url | None = None
-    upstream_api_base: _Url | None = None
-    system: str | list[_SystemBlock] | None = None
-    stop_sequences: list[str] | None = None
-
-
 SAMPLING_FIELDS: Final = (
     "temperature",
     "top_p",
@@ -122,20 +47,10 @@ SAMPLING_FIELDS: Final = (
 )
 """What `Turn.sampling` may hold: the rows of `REQUEST_FIELDS` that are passed on."""
 
-_decoder = msgspec.json.Decoder(_Body)
+_decoder = msgspec.json.Decoder(ChatBody)
 _MISSING: Final = re.compile(r"Object missing required field `([^`]+)`")
 _PATH: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _NEEDS_CONTENT: Final = frozenset({"system", "developer", "user"})
-
-
-def body_schemas(ref_template: str) -> dict[str, dict[str, Any]]:
-    """The JSON Schemas that the decoder checks a body by, of the body (`_Body`) and of each struct in it.
-
-    Args:
-        ref_template: what a `$ref` is, with `{name}` for the struct.
-    """
-    _, schemas = msgspec.json.schema_components([_Body], ref_template=ref_template)
-    return schemas
 
 
 def decode_chat_request(
@@ -210,7 +125,7 @@ def chat_request_steps(
     )
 
 
-def _take_anthropic_s_words(asked: _Body) -> None:
+def _take_anthropic_s_words(asked: ChatBody) -> None:
     """Blocks in the messages, and stop sequences, become what they are in OpenAI's form."""
     if list in {type(message.content) for message in asked.messages}:
         asked.messages = in_openai_form(asked.messages)
@@ -218,35 +133,35 @@ def _take_anthropic_s_words(asked: _Body) -> None:
         asked.stop = asked.stop_sequences
 
 
-def _system(said: str | list[_SystemBlock]) -> list[Message]:
+def _system(said: str | list[SystemBlock]) -> list[Message]:
     """Anthropic's system prompt, which stands beside the messages, as the message that it is in OpenAI's form."""
     text = "\n\n".join(block.text for block in said) if isinstance(said, list) else said
     return [Message(role="system", content=text)] if text else []
 
 
-def _persona(asked: _Body) -> str | None:
+def _persona(asked: ChatBody) -> str | None:
     """The persona under the names that the earlier adapter's callers have for it."""
     beneath = asked.request.get("persona_id") if isinstance(asked.request, dict) else None
     return asked.persona_id or asked.camel_persona_id or (beneath if isinstance(beneath, str) else None)
 
 
-def _session(metadata: _Metadata | None) -> str | None:
+def _session(metadata: Metadata | None) -> str | None:
     return metadata.session_id if metadata is not None else None
 
 
-def _parallel(asked: _Body) -> bool | None:
+def _parallel(asked: ChatBody) -> bool | None:
     """Whether several calls may be made at once, by OpenAI's word or by Anthropic's."""
     choice = asked.tool_choice
     return False if choice is not None and forbids_parallel(choice) else asked.parallel_tool_calls
 
 
-def _asked_base(asked: _Body) -> AskedBase | None:
+def _asked_base(asked: ChatBody) -> AskedBase | None:
     if asked.upstream_base_url:
         return AskedBase(asked.upstream_base_url, "upstream_base_url")
     return AskedBase(asked.upstream_api_base, "upstream_api_base") if asked.upstream_api_base else None
 
 
-def _decode_steps(body: bytes) -> Steps[tuple[bytes, _Body]]:
+def _decode_steps(body: bytes) -> Steps[tuple[bytes, ChatBody]]:
     """The body and its own shape; halves of characters in it are replaced, because every later turn repeats them."""
     try:
         return _decode(body)
@@ -272,7 +187,7 @@ def _half_steps(body: bytes) -> Steps[bytes]:
     return (yield from half_steps(text))
 
 
-def _decode(body: bytes) -> tuple[bytes, _Body]:
+def _decode(body: bytes) -> tuple[bytes, ChatBody]:
     """The body, as it is meant, and its own shape."""
     if not body.isascii():
         _check_encoding(body)
@@ -294,7 +209,7 @@ def _decode(body: bytes) -> tuple[bytes, _Body]:
         raise _too_deep(None) from None
 
 
-def _decode_as_meant(body: bytes, fault: str) -> tuple[bytes, _Body]:
+def _decode_as_meant(body: bytes, fault: str) -> tuple[bytes, ChatBody]:
     """A body that is not OpenAI's letter, if what it means is certain; else the refusal for that fault."""
     try:
         said = msgspec.json.decode(body)
@@ -313,7 +228,7 @@ def _decode_as_meant(body: bytes, fault: str) -> tuple[bytes, _Body]:
         raise _refusal(fault)
     try:
         meant = as_meant(said)
-        return msgspec.json.encode(meant), msgspec.convert(meant, _Body)
+        return msgspec.json.encode(meant), msgspec.convert(meant, ChatBody)
     except msgspec.ValidationError as left:
         raise _refusal(str(left)) from None
 
@@ -374,7 +289,7 @@ def _check_message(index: int, message: Message) -> None:
                 raise _required(param) if kind is None else wrong_value(param)
 
 
-def _check_output(asked: _Body) -> None:
+def _check_output(asked: ChatBody) -> None:
     stops = stops_of(asked.stop)
     if len(stops) > SEQUENCES_MAX or any(len(stop) > SEQUENCE_CHARS for stop in stops):
         raise InvalidRequest(
@@ -394,7 +309,7 @@ def _impossible(param: str, why: str) -> InvalidRequest:
     return InvalidRequest(f"Unsupported value for '{param}': {why}.", param=param, code="unsupported_value")
 
 
-def _check_nesting(asked: _Body) -> None:
+def _check_nesting(asked: ChatBody) -> None:
     parts = [message.content for message in asked.messages if isinstance(message.content, list)]
     calls = [call.custom for message in asked.messages for call in message.tool_calls or ()]
     for param, values in (

@@ -55,6 +55,6 @@ def test_nulls_that_are_read_as_they_are_meant_are_allowed() -> None:
 
 
 def test_a_struct_without_a_public_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(request_schemas.__globals__["_NAMES"], "_Metadata")
+    monkeypatch.delitem(request_schemas.__globals__["_NAMES"], "Metadata")
     with pytest.raises(KeyError):
         request_schemas()

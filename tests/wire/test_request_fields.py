@@ -1,7 +1,8 @@
 import pytest
 from openai.types.chat import completion_create_params
 
-from mix2api.wire.chat_request import SAMPLING_FIELDS, _Body
+from mix2api.wire.chat_body import ChatBody
+from mix2api.wire.chat_request import SAMPLING_FIELDS
 from mix2api.wire.request_fields import (
     EXTENSION_FIELDS,
     REQUEST_FIELDS,
@@ -23,7 +24,7 @@ def test_no_field_has_two_rows() -> None:
 
 
 def test_every_field_that_is_decoded_has_a_row_and_every_row_with_a_rule_is_decoded() -> None:
-    decoded = set(_Body.__struct_encode_fields__)
+    decoded = set(ChatBody.__struct_encode_fields__)
     assert decoded - {row.name for row in ROWS} == set()
     assert {row.name for row in ROWS if row.allowed != "anything"} - decoded == set()
 
