@@ -6,8 +6,9 @@ from typing import Any, Final
 from actor_parts import SEAL
 from attrs import frozen
 
+from mix2api.actors.phase import Phase
 from mix2api.actors.tool_calls import CallRules
-from mix2api.actors.translation import Phase, Translation
+from mix2api.actors.translation import Translation
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.worker_port import ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.tools.ids import CallIds

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from mix2api.actors import refusals
 from mix2api.actors.counted import counted
-from mix2api.actors.translation import Phase, Translation
+from mix2api.actors.phase import Phase
+from mix2api.actors.translation import Translation
 from mix2api.errors import ContextLengthExceeded
 from mix2api.events.kinds import End, Request
 from mix2api.sealing import Seal

@@ -22,10 +22,10 @@ from mix2api.actors.environment import (
     Completed,
     Environment,
 )
+from mix2api.actors.phase import Phase
 from mix2api.actors.request_facts import accepted_reply, request_event, unseen_of
 from mix2api.actors.run_record import DURABLE, RunPhase, RunRecord, wait_durable
 from mix2api.actors.run_tools import translation_of
-from mix2api.actors.translation import Phase
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.upstream_turn import fault_chunk, upstream_call
 from mix2api.budget.usage import SettledUsage

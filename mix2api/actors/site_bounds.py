@@ -5,6 +5,8 @@ What a site's HTTP client bounds by itself (heads, frames, bytes off the connect
 
 from typing import Final
 
+from mix2api.vocabulary import Detail
+
 ANSWER_BYTES: Final = 32 * 1024 * 1024
 """UTF-8 bytes of an answer's content (`MIX2API_ANSWER_MAX_BYTES`): some forty times the longest output of any model."""
 ID_BYTES: Final = 512
@@ -17,3 +19,8 @@ answer has some 200. Entries that time makes (`MIX2API_CHUNK_WINDOW_MS`) are not
 EMPTY_FRAMES_MAX: Final = 100_000
 """Frames without content. Some sites send an empty delta for every token of reasoning that they hide: 100,000 is a long
 thought, and 0.2 s of this process's time."""
+EXCEEDED: Final = {
+    Detail.TOO_LARGE: "the upstream's answer, or an id in it, is too large",
+    Detail.TOO_MANY: "the upstream sent too many frames without content, or too many changes",
+}
+"""What is said of a site that passed a bound."""

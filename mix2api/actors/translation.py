@@ -12,15 +12,15 @@ What is more work than one turn of the event loop may do is left, and done in po
 """
 
 from collections.abc import Callable, Iterator
-from enum import Enum, auto
 from functools import partial
 from typing import Any, Final
 
 from mix2api.actors.answer import Answer
 from mix2api.actors.calls_in_text import CallsInText
 from mix2api.actors.chunk_tally import ChunkTally
+from mix2api.actors.phase import Phase
 from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, is_little_to_read, portions
-from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, ID_BYTES
+from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, EXCEEDED, ID_BYTES
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
@@ -50,23 +50,6 @@ from mix2api.upstreams.port import (
 )
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason, RunId, Sealed
 from mix2api.wire.passed_on import PassedOn
-
-_EXCEEDED: Final = {
-    Detail.TOO_LARGE: "the upstream's answer, or an id in it, is too large",
-    Detail.TOO_MANY: "the upstream sent too many frames without content, or too many changes",
-}
-
-
-class Phase(Enum):
-    """How far the upstream's own words have brought an answer. Nothing is read once it is not `OPEN` any more."""
-
-    OPEN = auto()
-    FINISHED = auto()
-    """It ended well."""
-    FAILED = auto()
-    """It ended otherwise, or the site passed a bound."""
-    LOST = auto()
-    """The site had lost the session, and the client has seen nothing: the turn may run again."""
 
 
 class Translation:
@@ -372,7 +355,7 @@ class Translation:
 
     def _exceeded(self, detail: Detail) -> None:
         """The site is over a bound: nothing of what passed it is kept."""
-        self.upstream_says = _EXCEEDED[detail]
+        self.upstream_says = EXCEEDED[detail]
         self._error(detail)
 
     def _error(self, detail: Detail) -> None:

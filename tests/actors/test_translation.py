@@ -4,7 +4,7 @@ import pytest
 from actor_parts import SEAL
 from actors.translations import beginning, chunks, tool_calls, translated
 
-from mix2api.actors.translation import Phase
+from mix2api.actors.phase import Phase
 from mix2api.events.kinds import Usage
 from mix2api.sessions.commands import RecordChunk
 from mix2api.sessions.worker_port import ReasoningDelta, TextDelta, ToolCallDelta

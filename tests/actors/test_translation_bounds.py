@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from actors.translations import beginning, chunks
 
+from mix2api.actors.phase import Phase
 from mix2api.actors.tool_calls import CALLS_MAX
-from mix2api.actors.translation import Phase, Translation
+from mix2api.actors.translation import Translation
 from mix2api.sessions.worker_port import TextDelta
 from mix2api.tools.ids import CallIds
 from mix2api.tools.text.offered_tools import OfferedTools
