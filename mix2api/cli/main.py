@@ -8,57 +8,39 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from mix2api import __version__
-from mix2api.cli import (
-    accounts,
-    audit,
-    budgets,
-    demo,
-    demo_upstream,
-    edge,
-    explain,
-    gate,
-    metrics,
-    models,
-    openapi,
-    pack,
-    replay,
-    serve,
-    sessions,
-    settings,
-    slo,
-    status,
-    trace,
-    worker,
-)
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.settings import Settings, load_settings
 
-_COMMANDS: Final = {
-    "serve": serve,
-    "edge": edge,
-    "worker": worker,
-    "demo": demo,
-    "demo-upstream": demo_upstream,
-    "replay": replay,
-    "explain": explain,
-    "audit": audit,
-    "metrics": metrics,
-    "gate": gate,
-    "slo": slo,
-    "status": status,
-    "trace": trace,
-    "budgets": budgets,
-    "models": models,
-    "openapi": openapi,
-    "pack": pack,
-    "sessions": sessions,
-    "accounts": accounts,
-    "settings": settings,
-}
+# Module of `mix2api.cli` = command, in the order of the help. A process loads the one that it runs: all of them
+# together cost a second of CPU at every start.
+_COMMANDS: Final = (
+    "serve",
+    "edge",
+    "worker",
+    "demo",
+    "demo-upstream",
+    "replay",
+    "explain",
+    "audit",
+    "metrics",
+    "gate",
+    "slo",
+    "status",
+    "trace",
+    "budgets",
+    "models",
+    "openapi",
+    "pack",
+    "sessions",
+    "accounts",
+    "settings",
+)
 _NEED_UPSTREAM: Final = frozenset({"serve", "worker"})
 _USAGE: Final = 2
 _INTERRUPTED: Final = 130
@@ -73,10 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    chosen = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    chosen = _parser(words).parse_args(words)
     try:
         required = ("UPSTREAM_API_BASE",) if chosen.command in _NEED_UPSTREAM else ()
-        return int(_COMMANDS[chosen.command].run(chosen, read_settings(required)))
+        return int(_module(chosen.command).run(chosen, read_settings(required)))
     except (ConfigurationError, StoreUnavailable) as fault:
         for line in str(fault).splitlines():
             print(f"mix2api: {line}", file=sys.stderr)
@@ -89,7 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _module(command: str) -> ModuleType:
+    return import_module(f"mix2api.cli.{command.replace('-', '_')}")
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mix2api",
         description="OpenAI Chat Completions in front of a session-based model site; every run in an event log.",
@@ -97,8 +84,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mix2api {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in _COMMANDS.values():
-        command.add_parser(commands)
+    # Help and the error for an unknown command list them all.
+    for command in words[:1] if words[:1] and words[0] in _COMMANDS else _COMMANDS:
+        _module(command).add_parser(commands)
     return parser
 
 
