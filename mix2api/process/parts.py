@@ -259,6 +259,7 @@ async def process_parts(
             configured.credential.on_step = reporter.on_token
         pooled = configured if around is None else evolve(configured, upstream=around(configured.upstream))
         parts.half = _worker_half(parts, pooled)
+        relay.on_stop = parts.half.inbox.hang_up
         yield parts
 
 

@@ -102,6 +102,8 @@ class RelayDispatch:
             is_silent=is_silent,
             on_alive=self._lives,
         )
+        self.on_stop: Callable[[RunId, Detail], None] = lambda _run_id, _detail: None
+        """Told of each run that nobody waits for any more: set to the inbox of the same process, where there is one."""
         self._again: list[RemoteRun] = []
         self._again_ready = trio.Event()
         self._runs: dict[RunId, RemoteRun] = {}
@@ -249,7 +251,7 @@ class RelayDispatch:
             self._end(run, ended)
             return
         # Should its process only have slept, it must not go on.
-        self._outbox.put(run.owner, Hangup(run.run_id, Detail.EDGE_LOST.value))
+        self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
         del self._runs[run.run_id]
         # In the same shard: who has ended the run owns it.
         session_id = self._mint.session_id(shard_of(run.session_id))
@@ -336,13 +338,18 @@ class RelayDispatch:
         if self._runs.pop(run.run_id, None) is not None:
             run.refused = ended.detail == Detail.EXPIRED
             # Whoever runs it must not go on with what its client was told is over. The client did not go away.
-            self._outbox.put(run.owner, Hangup(run.run_id, Detail.EDGE_LOST.value))
+            self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
             run.replies.put([ended])
 
     def _hang_up(self, run_id: RunId, detail: Detail) -> None:
         run = self._runs.pop(run_id, None)
         if run is not None:
-            self._outbox.put(run.owner, Hangup(run_id, detail.value))
+            self._stop(run.owner, run_id, detail)
+
+    def _stop(self, owner: ProcessId, run_id: RunId, detail: Detail) -> None:
+        """Tells a run's process that nobody waits for it. This one may have become it, and reads the turn before the mail."""
+        self.on_stop(run_id, detail)
+        self._outbox.put(owner, Hangup(run_id, detail.value))
 
     def _settle(
         self, run: RemoteRun, receipt: Receipt, told: EndReason | None, times: EdgeTimes | None

@@ -90,6 +90,18 @@ async def test_a_turn_that_may_have_been_put_is_taken_back() -> None:
     assert (made.relay.count, made.log.world.audit) == (0, [("refused", "1"), receipt])
 
 
+async def test_a_turn_that_was_taken_back_is_not_run_by_this_process_either() -> None:
+    """The shard may have come to this process meanwhile, and its inbox is read before the mail arrives."""
+    made = edge()
+    made.inboxes.full = True
+    stopped: list[tuple[RunId, Detail]] = []
+    made.relay.on_stop = lambda run_id, detail: stopped.append((run_id, detail))
+    of = submission()
+    with pytest.raises(StoreUnavailable):
+        await made.submit(of)
+    assert stopped == [(of.run_id, Detail.EDGE_LOST)]
+
+
 async def test_a_client_that_leaves_while_its_turn_is_sent_takes_it_back() -> None:
     made = edge()
     async with trio.open_nursery() as nursery:
