@@ -48,3 +48,11 @@ async def test_work_of_one_step_waits_for_nobody() -> None:
         scope.cancel()
         assert await in_turn(nothing()) == "done"
     assert not scope.cancelled_caught
+
+
+async def test_work_under_a_shield_is_done_though_its_task_is_cancelled() -> None:
+    seen: list[str] = []
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        assert await in_turn(work(seen), shield=True) == 7
+    assert seen

@@ -12,17 +12,18 @@ from mix2api.errors import ContextLengthExceeded
 from mix2api.events.kinds import End, Request
 from mix2api.sealing import Seal
 from mix2api.sessions.client_words import ended_reply
-from mix2api.sessions.lineage import answered
+from mix2api.sessions.lineage import answered_steps
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.worker_port import Ended, Submission
+from mix2api.steps import Steps
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import SUCCESSES, Digest, EndReason, SessionId
 
 
 def waiting_place(
     submission: Submission, request: Request, session_id: SessionId, translation: Translation, seal: Seal
-) -> tuple[Digest, ...]:
-    """The history that ends with what the client was given.
+) -> Steps[tuple[Digest, ...]]:
+    """The history that ends with what the client was given; in steps, for an answer may be long.
 
     A session that a name or an id led to, and not the history, waits there only for whoever says that word again: it was
     begun by requests of which this one tells nothing.
@@ -33,7 +34,7 @@ def waiting_place(
     answer = translation.answer.message(legacy=submission.turn.legacy_functions)
     by_history = request.resolution == "fresh" or request.resolution_reason == Reason.LINEAGE
     word = None if by_history else submission.bind or session_id
-    return answered(lineage, answer, seal.digester("lineage"), word)
+    return (yield from answered_steps(lineage, answer, seal.digester("lineage"), word))
 
 
 def last_reply(

@@ -41,8 +41,9 @@ from mix2api.sessions.evolve import fold
 from mix2api.sessions.snapshot import encode_snapshot
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Ended
+from mix2api.stepping import in_turn
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault, UpstreamStream
-from mix2api.vocabulary import ChunkKind, Detail, EndReason, SessionId
+from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, SessionId
 
 
 class Unowned(Exception):
@@ -177,13 +178,8 @@ class Run:
         """Calls the upstream and concludes inside the call if it finished well, so that the connection is kept."""
         run_id = self._submission.run_id
         try:
-            self._log(
-                [
-                    RecordChunk(
-                        UpstreamChunk(run_id=run_id, seq=UNNUMBERED, kind=ChunkKind.OPEN, at_ms=self._at_ms())
-                    )
-                ]
-            )
+            opened = UpstreamChunk(run_id=run_id, seq=UNNUMBERED, kind=ChunkKind.OPEN, at_ms=self._at_ms())
+            self._log([RecordChunk(opened)])
             with self._interrupt:
                 async with self._env.upstream.open(self._upstream_call()) as stream:
                     await self._listen(stream)
@@ -272,15 +268,19 @@ class Run:
     async def _conclude(self) -> None:
         """Writes the cause and the `end`, then lets the ending leave. Nothing interrupts it; it has its own limit."""
         used = await self._usage()
+        seal, translation = self._env.seal, self._translation
+        waits_at = await in_turn(
+            waiting_place(self._submission, self._request, self._session_id, translation, seal), shield=True
+        )
         try:
-            self._translation.tally.flush()
-            end, ticket = self._write_end([*self._translated(), *self._causes()], used)
+            translation.tally.flush()
+            end, ticket = self._write_end([*self._translated(), *self._causes()], used, waits_at)
         except Exception as fault:  # noqa: BLE001 - what was said cannot be recorded; that it ended can
             self._env.on_fault(self._session_id, fault)
             stop = self._cause
             if not isinstance(stop, StopRun):
                 stop = self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
-            end, ticket = self._write_end([stop], used)
+            end, ticket = self._write_end([stop], used, waits_at)
         self._phase = RunPhase.ENDED
         outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S, shield=True)
         if outcome is Outcome.FENCED:
@@ -316,14 +316,14 @@ class Run:
             self._env, self._session_id, self._budget, self._submission.prepared, self._translation
         )
 
-    def _write_end(self, commands: list[Command], used: SettledUsage | None) -> tuple[End, Ticket]:
+    def _write_end(
+        self, commands: list[Command], used: SettledUsage | None, waits_at: tuple[Digest, ...]
+    ) -> tuple[End, Ticket]:
         conclude = ConcludeRun(
             run_id=self._submission.run_id,
             at_ms=self._at_ms(),
             headers_sent=self._headers_sent,
-            waits_at=waiting_place(
-                self._submission, self._request, self._session_id, self._translation, self._env.seal
-            ),
+            waits_at=waits_at,
             faithful=self._translation.answer.faithful,
             usage=None if used is None else used.usage,
             usage_source=None if used is None else used.source.value,

@@ -27,6 +27,8 @@ _STEP_WORK: Final = 256
 """Pieces of one step, at about 8 µs each."""
 _WORK_BYTES: Final = 128
 """Bytes of a piece that are as much work as a piece without any: arguments are read value by value."""
+_LONG_BYTES: Final = 1_000_000
+"""An answer from here on is normalised in one step and digested in another: each takes about 2 ms a megabyte."""
 _NOTHING: Final = Digest("")
 _HISTORY: Final = frozenset({"assistant", "result"})
 
@@ -81,10 +83,10 @@ def lineage_steps(history: list[Message], realm: Digest, digester: Digester) -> 
     )
 
 
-def answered(
+def answered_steps(
     lineage: Lineage, answer: Message, digester: Digester, word: str | None = None
-) -> tuple[Digest, ...]:
-    """Where a session waits after the answer: one digest, two if there is text beside tool calls anywhere.
+) -> Steps[tuple[Digest, ...]]:
+    """Where a session waits after the answer, in two steps for a long one: a digest, two if text stands beside tool calls.
 
     Args:
         lineage: of the request.
@@ -98,6 +100,8 @@ def answered(
     piece = answer_piece([answer])
     if piece is None:
         return ()
+    if len(piece.body) + len(piece.beside) >= _LONG_BYTES:
+        yield
     head, beside = _chained(lineage.head, lineage.beside, piece, digester)
     waits_at = dict.fromkeys((_whole(head, beside, digester), head))
     return tuple(waits_at) if word is None else tuple([kept_for(word, at, digester) for at in waits_at])

@@ -11,9 +11,10 @@ from mix2api.edge.continuing import Continuing, Found
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
-from mix2api.sessions.lineage import answered
+from mix2api.sessions.lineage import answered_steps
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reason, Reuse, UnreadableIndex
+from mix2api.steps import at_once
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.vocabulary import Digest, SessionId, Shard
 from mix2api.wire.turn import ChosenBase, Turn
@@ -58,7 +59,7 @@ class Place:
         found = await self.find(*given, **fields)
         session = MINT.session_id(Shard(3))
         (message,) = messages(answer(said))
-        for at in answered(found.lineage, message, SEAL.digester("lineage")):
+        for at in at_once(answered_steps(found.lineage, message, SEAL.digester("lineage"))):
             self.index.world.waiting.setdefault(at, []).append(session)
         return session
 

@@ -3,7 +3,8 @@
 import pytest
 from histories import DIGESTER, Given, answer, call, calling, lineage, messages, result, user
 
-from mix2api.sessions.lineage import answered
+from mix2api.sessions.lineage import answered_steps
+from mix2api.steps import at_once
 from mix2api.vocabulary import Digest
 
 CHAT = [user("one"), answer("first"), user("two"), answer("second")]
@@ -12,7 +13,7 @@ CHAT = [user("one"), answer("first"), user("two"), answer("second")]
 def waits_at(asked: list[Given], given: Given) -> tuple[Digest, ...]:
     """Where a session waits that answered a request so."""
     (said,) = messages(given)
-    return answered(lineage(*asked), said, DIGESTER)
+    return at_once(answered_steps(lineage(*asked), said, DIGESTER))
 
 
 def test_a_request_without_history_stands_nowhere() -> None:
@@ -104,3 +105,9 @@ def test_after_an_empty_answer_a_session_waits_nowhere() -> None:
 def test_calls_alone_are_an_answer() -> None:
     (waits,) = waits_at([user()], answer(None, tool_calls=[call()]))
     assert waits == lineage(user(), answer("", tool_calls=[call()]), result()).at
+
+
+@pytest.mark.parametrize(("size", "pauses"), [(999_000, 0), (1_000_000, 1)])
+def test_a_long_answer_is_normalised_and_digested_in_steps_of_their_own(size: int, pauses: int) -> None:
+    (said,) = messages(answer("a" * size))
+    assert len(list(answered_steps(lineage(user()), said, DIGESTER))) == pauses
