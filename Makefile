@@ -78,6 +78,8 @@ contracts:
 # Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
 # Folders that need real minutes have their own targets.
 WHOLE := tests/system tests/processes tests/invariant tests/simulation
+# Much work over few lines, which other tests reach as well: tracing would double it.
+UNTRACED := tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py
 APART := tests/soak tests/truth tests/mutations
 
 tests:
@@ -85,11 +87,11 @@ tests:
 
 tests-measured:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(WHOLE) $(APART))
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(WHOLE) $(UNTRACED) $(APART))
 	$(BIN)/coverage combine --quiet
 
 tests-whole:
-	$(BIN)/python -m pytest $(PYTEST_ARGS) $(WHOLE)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(UNTRACED) $(WHOLE)
 
 coverage:
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=$(CORE_COVERAGE)
