@@ -55,7 +55,16 @@ class ReplyBuffer:
         on_taken: told of the bytes of every `take`.
     """
 
-    __slots__ = ("_pending", "_ready", "_taken", "committed", "held_bytes", "on_taken")
+    __slots__ = (
+        "_pending",
+        "_piece_ms",
+        "_ready",
+        "_taken",
+        "committed",
+        "held_bytes",
+        "longest_gap_ms",
+        "on_taken",
+    )
 
     def __init__(self, on_taken: Callable[[int], None] | None = None) -> None:
         self._pending: list[Reply] = []
@@ -67,14 +76,23 @@ class ReplyBuffer:
         """While the writer waits for a `take`."""
         self.committed = False
         """Whether status 200 has left."""
+        self._piece_ms: float | None = None
+        self.longest_gap_ms: int | None = None
+        """The longest silence between two pieces of the answer. None: there were no two pieces."""
 
-    def put(self, replies: list[Reply], size_bytes: int = 0) -> None:
+    def put(self, replies: list[Reply], size_bytes: int = 0, at_ms: float | None = None) -> None:
         """Adds replies, in order, and wakes the reader.
 
         Args:
             replies: what there is to tell.
             size_bytes: UTF-8 bytes of the text in them; the writer knows, and nothing is counted here.
+            at_ms: when they came, on the monotonic clock, if they are a piece of the answer: what one read of the site's
+                socket brought for the client.
         """
+        if at_ms is not None:
+            if self._piece_ms is not None:
+                self.longest_gap_ms = max(self.longest_gap_ms or 0, int(at_ms - self._piece_ms))
+            self._piece_ms = at_ms
         self._pending += replies
         self.held_bytes += size_bytes + _EACH * len(replies)
         self._ready.set()

@@ -28,6 +28,8 @@ class ChunkTally:
         self._answer_bytes = answer_bytes
         self.commands: list[RecordChunk | RecordToolCall] = []
         """For the log, in order; the caller takes them away and leaves the list."""
+        self.is_due = False
+        """Whether `commands` has more than the site's ids. Nobody waits for those: they ride with what comes next, or `flush`."""
         self.status: int | None = None
         """The upstream's, until it has been told."""
         self.account: str | None = None
@@ -62,11 +64,11 @@ class ChunkTally:
 
     def skip(self, frames: int = 1) -> None:
         """Frames that say nothing to the client; told with the next entry."""
-        self._skipped += frames
-        self.hear(frames)
+        self.hear(frames, skipped=frames)
 
-    def hear(self, frames: int = 1) -> None:
-        """Frames that are told of with a later entry."""
+    def hear(self, frames: int = 1, *, skipped: int = 0) -> None:
+        """Frames that are told of with a later entry; `skipped` of them say nothing to the client."""
+        self._skipped += skipped
         self._frame += frames
         self._empty_frames += frames
         if self._empty_frames > EMPTY_FRAMES_MAX:
@@ -90,6 +92,7 @@ class ChunkTally:
         """Entries for calls, behind the frames that they came in."""
         self.flush()
         self.commands += [RecordToolCall(call) for call in calls]
+        self.is_due = True
 
     def flush(self) -> None:
         """Puts the deltas counted so far into `commands`."""
@@ -122,3 +125,4 @@ class ChunkTally:
         self.status = self.account = None
         self._skipped = 0
         self.commands.append(RecordChunk(chunk))
+        self.is_due = self.is_due or kind is not ChunkKind.START

@@ -241,15 +241,16 @@ class Run:
         if tally.account is not None and self._env.options.expose_account:
             self._turn.tell_account(tally.account)
         if answer.replies:
-            self._record.gaps.piece(self._env.clock.monotonic_ms())
             told_bytes, self._told_bytes = self._told_bytes, tally.content_bytes
-            self._turn.replies.put(answer.replies, tally.content_bytes - told_bytes)
+            self._turn.replies.put(
+                answer.replies, tally.content_bytes - told_bytes, self._env.clock.monotonic_ms()
+            )
             answer.replies = []
         if self._translation.phase is not Phase.OPEN:
             return
-        if tally.commands:
+        if tally.is_due:
             self._log(self._translated())
-        if tally.kind is not None:
+        if tally.kind is not None or tally.commands:
             self._unlogged[self] = None
 
     async def _wait_for_client(self, stream: UpstreamStream) -> None:
@@ -332,7 +333,7 @@ class Run:
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
         closing = Closing(
-            summary=end_summary(end, self._translation.answer.called, self._record.gaps.longest_ms),
+            summary=end_summary(end, self._translation.answer.called, self._turn.replies.longest_gap_ms),
             snapshot=snapshot,
             # A turn that runs again is done with when its second run is.
             inbox_entry=None if self._site_lost_it else self._turn.inbox_entry,
@@ -384,6 +385,7 @@ class Run:
         tally = self._translation.tally
         commands: list[Command] = [*tally.commands]
         tally.commands.clear()
+        tally.is_due = False
         self._unlogged.pop(self, None)
         return commands
 

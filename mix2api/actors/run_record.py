@@ -11,7 +11,6 @@ from typing import Final
 
 import trio
 
-from mix2api.actors.gaps import GapMeter
 from mix2api.events.kinds import Event, UpstreamChunk
 from mix2api.events.log import Append, Closing, EventLog, Opening, Outcome, Ticket
 from mix2api.sessions.commands import Command
@@ -63,7 +62,6 @@ class RunRecord:
         self.state = state
         self.asked = self.ended = b""
         """The halves of the run's audit entry, once they were handed to the log."""
-        self.gaps = GapMeter()
 
     @property
     def fenced(self) -> bool:

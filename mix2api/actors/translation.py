@@ -103,33 +103,29 @@ class Translation:
         """
         if self._in_text is not None and Text in map(type, batch):
             return self._take_read(batch)
-        handled, before = 0, len(self.answer.replies)
-        texts: list[str] = []
+        answer, handled = self.answer, 0
+        before = len(answer.replies)
         events = iter(batch)
-        for event in events:
-            if type(event) is Text:
+        while self.phase is Phase.OPEN:  # what follows its own ending is not the answer's
+            texts, other = [], None
+            for event in events:
+                if type(event) is not Text:
+                    other = event
+                    break
                 texts.append(event.text)
-                continue
-            if texts:
-                self._say(texts)
-                texts = []
-            self._HANDLERS[type(event)](self, event)
+            if texts:  # those that follow one another are counted together, and told one by one
+                self.tally.count(ChunkKind.TEXT, "".join(texts), len(texts))
+                answer.texts += texts
+                answer.replies += map(TextDelta, texts)
+            if other is None:
+                break
+            self._HANDLERS[type(other)](self, other)
             handled += 1
-            if self.phase is not Phase.OPEN:
-                break  # what follows its own ending is not the answer's
-            if handled >= EVENTS:
+            if handled >= EVENTS and self.phase is Phase.OPEN:
                 self._rest = portions(self._worked(events), self._is_over)
                 break
-        if texts:
-            self._say(texts)
-        self.deltas += len(self.answer.replies) - before
+        self.deltas += len(answer.replies) - before
         return (self._rest is not None or self.tally.excess is not None) and self._is_left()
-
-    def _say(self, texts: list[str]) -> None:
-        """Texts that follow one another: counted together, and told one by one."""
-        self.tally.count(ChunkKind.TEXT, "".join(texts), len(texts))
-        self.answer.texts += texts
-        self.answer.replies += map(TextDelta, texts)
 
     def _take_read(self, batch: list[UpstreamEvent]) -> bool:
         """The same where the text is read for calls."""
@@ -250,7 +246,7 @@ class Translation:
         self.answer.replies.append(event)
 
     def _skip(self, event: Skipped) -> None:
-        self.tally.skip(event.frames)
+        self.tally.hear(event.frames, skipped=event.frames)
 
     def _hidden(self) -> None:
         """The site keeps something that the client never sees."""

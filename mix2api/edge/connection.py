@@ -173,7 +173,7 @@ class Connection:
         client = self._client
         client.ahead = client.ahead.lstrip(_EMPTY_LINES)
         seen = 0
-        while (end := head_length(client.ahead, seen)) < 0:
+        while not client.ahead or (end := head_length(client.ahead, seen)) < 0:
             if client.ahead and self._head_due == math.inf:
                 self._await_head(self._app.limits.head_s)
                 self._places.work(self)

@@ -46,6 +46,8 @@ def evolve(state: SessionState, event: Event) -> SessionState:
         raise IllegalEvent(f"{trigger_of(event)} is not the next event of the run under way")
     if isinstance(event, End):
         return _ended(state, event, stage)
+    if isinstance(event, UpstreamChunk):
+        return _heard(state, run, event, stage)
     return _moved(state, run, event, stage)
 
 
@@ -116,24 +118,11 @@ def _held(state: SessionState, end: End) -> int | None:
     return None if before is None or end.usage is None else before + end.usage.completion_tokens
 
 
-def _moved(
-    state: SessionState, run: RunState, event: ToolResult | ToolCall | UpstreamChunk, stage: Stage
-) -> SessionState:
+def _moved(state: SessionState, run: RunState, event: ToolResult | ToolCall, stage: Stage) -> SessionState:
     if isinstance(event, ToolResult):
         return replace(state, stage=stage, run=replace(run, seq=event.seq))
-    if isinstance(event, ToolCall):
-        called = replace(run, seq=event.seq, tool_calls=(*run.tool_calls, event.index), had_output=True)
-        return replace(state, stage=stage, run=called, calls=_remembered(state, event, called))
-    if event.kind in CAUSE_KINDS and cause_of(event) is None:
-        # A run that concludes without a cause could never be ended.
-        raise IllegalEvent(f"{trigger_of(event)} without a cause")
-    return replace(
-        state,
-        stage=stage,
-        run=_heard(run, event),
-        upstream_session=event.upstream_session or state.upstream_session,
-        upstream_exchange=event.upstream_exchange or state.upstream_exchange,
-    )
+    called = replace(run, seq=event.seq, tool_calls=(*run.tool_calls, event.index), had_output=True)
+    return replace(state, stage=stage, run=called, calls=_remembered(state, event, called))
 
 
 def _remembered(state: SessionState, call: ToolCall, run: RunState) -> tuple[CalledTool, ...]:
@@ -141,13 +130,17 @@ def _remembered(state: SessionState, call: ToolCall, run: RunState) -> tuple[Cal
     return (*state.calls, known)[-max(REMEMBERED_CALLS, len(run.tool_calls)) :]
 
 
-def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:
+def _heard(state: SessionState, run: RunState, chunk: UpstreamChunk, stage: Stage) -> SessionState:
     output = chunk.kind in _OUTPUT_KINDS
-    return replace(
+    cause = cause_of(chunk) if chunk.kind in CAUSE_KINDS else None
+    if cause is None and chunk.kind in CAUSE_KINDS:
+        # A run that concludes without a cause could never be ended.
+        raise IllegalEvent(f"{trigger_of(chunk)} without a cause")
+    heard = replace(
         run,
         seq=chunk.seq,
         last_ms=chunk.at_ms,
-        cause=run.cause or (cause_of(chunk) if chunk.kind in CAUSE_KINDS else None),
+        cause=run.cause or cause,
         frames=run.frames + chunk.frames,
         last_frame=max(run.last_frame, chunk.last_frame),
         size_bytes=run.size_bytes + chunk.size_bytes,
@@ -158,4 +151,11 @@ def _heard(run: RunState, chunk: UpstreamChunk) -> RunState:
         was_started=run.was_started or chunk.kind is ChunkKind.START,
         perhaps_taken=run.perhaps_taken or chunk.perhaps_taken,
         had_output=run.had_output or output,
+    )
+    return replace(
+        state,
+        stage=stage,
+        run=heard,
+        upstream_session=chunk.upstream_session or state.upstream_session,
+        upstream_exchange=chunk.upstream_exchange or state.upstream_exchange,
     )

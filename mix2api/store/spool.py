@@ -36,12 +36,13 @@ class Spool:
         """Whether all that was put in was taken."""
         return not self._by_shard
 
-    def put(self, entry: Entry, due: float) -> bool:
+    def put(self, entry: Entry, due: float, *, urgent: bool = False) -> bool:
         """Takes an entry.
 
         Args:
             entry: behind all others of its shard.
             due: when it has waited long enough.
+            urgent: what waits in its shard is to leave now, this entry included.
 
         Returns:
             Whether there was room. Chunk events may fill a part of it only (`SpoolLimits.droppable_share`).
@@ -62,6 +63,8 @@ class Spool:
             waiting.append(entry)
         self.count += 1
         self._size_bytes = size_bytes
+        if urgent:
+            self.urgent[shard] = None
         if self._due.get(shard, due) >= due:
             self._due[shard] = due
         return True

@@ -140,12 +140,11 @@ class LogWriter:
     def submit(self, append: Append) -> PendingAppend:
         """Takes an append; over the spool's limits its ticket says `DROPPED` at once."""
         entry = PendingAppend.of(append, self, self._schema)
-        if not self._spool.put(entry, trio.current_time() + _EVENTS_S):
+        urgent = append.opening is not None or append.closing is not None
+        if not self._spool.put(entry, trio.current_time() + _EVENTS_S, urgent=urgent):
             self._spool.skip(entry)
             self._settle(entry, Outcome.DROPPED)
             return entry
-        if append.opening is not None or append.closing is not None:
-            self._spool.urge(entry.shard)
         if self._resting:
             self._stir()
         return entry

@@ -4,7 +4,7 @@ Frames are the AI SDK's UI-message chunks, versions 5 to 7 (recordings stand in 
 not listed here are skipped; a known type with wrong fields is a fault, because guessing would lose text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, get_args
 
 import msgspec
@@ -86,7 +86,9 @@ class _FinishStep(_Tagged, frozen=True, tag="finish-step"): ...
 class _TextStart(_Tagged, frozen=True, tag="text-start"): ...
 
 
-class _TextDelta(Struct, frozen=True, tag_field="type", tag="text-delta"):
+class TextDelta(Struct, frozen=True, tag_field="type", tag="text-delta"):
+    """A piece of the answer: nearly every frame is one."""
+
     delta: str | None
 
 
@@ -163,7 +165,7 @@ _Frame = (
     | _StartStep
     | _FinishStep
     | _TextStart
-    | _TextDelta
+    | TextDelta
     | _TextEnd
     | _ReasoningStart
     | _ReasoningDelta
@@ -180,12 +182,13 @@ _Frame = (
     | _Finish
 )
 
-_decode: Final = msgspec.json.Decoder(_Frame).decode
+decode: Final = msgspec.json.Decoder(_Frame).decode
+"""One frame of a listed type. Raises what `events_of` expects (`NOT_JSON` has all of it)."""
 _decode_unlisted: Final = msgspec.json.Decoder(_Unlisted).decode
 _LISTED: Final = frozenset(str(frame.__struct_config__.tag) for frame in get_args(_Frame))
 
 _MEANINGS: Final[dict[type[Struct], Callable[[Any], UpstreamEvent]]] = {
-    _TextDelta: lambda frame: Text(frame.delta) if frame.delta else ONE_SKIPPED,
+    TextDelta: lambda frame: Text(frame.delta) if frame.delta else ONE_SKIPPED,
     _ReasoningDelta: lambda frame: Reasoning(frame.delta) if frame.delta else ONE_SKIPPED,
     _ToolInputDelta: lambda frame: (
         ToolInputDelta(str(frame.tool_call_id), frame.input_text_delta)
@@ -214,16 +217,32 @@ def events_of(payload: bytes) -> list[UpstreamEvent]:
         MalformedFrame: see there.
     """
     try:
-        frame = _decode(payload)
+        frame = decode(payload)
     except msgspec.ValidationError:
         return _unlisted_events(payload)
     except RecursionError:
         return _shallow_events(payload)
     except NOT_JSON:
         return _damaged_events(payload)
+    return meant_by(frame, payload)
+
+
+def meant_by(frame: Struct, payload: bytes) -> list[UpstreamEvent]:
+    """What a frame says that was decoded already; otherwise as `events_of`.
+
+    Raises:
+        MalformedFrame: see there.
+    """
+    meaning = _MEANINGS.get(type(frame))
+    try:
+        events = _attached(frame) if isinstance(frame, _Tagged) else []
+        if meaning is not None:
+            events.append(meaning(frame))
+    except NOT_JSON:
+        raise MalformedFrame from None
     if type(frame) is _Error and not frame.error_text:
-        return [*_meant_by(frame)[:-1], failed(_error_elsewhere(payload))]
-    return _meant_by(frame)
+        events[-1] = failed(_error_elsewhere(payload))
+    return events or [ONE_SKIPPED]
 
 
 def _error_elsewhere(payload: bytes) -> SiteError:
@@ -233,31 +252,6 @@ def _error_elsewhere(payload: bytes) -> SiteError:
     except NOT_JSON:
         return SiteError("")
     return words_of({key: value for key, value in said.items() if key != "type"})
-
-
-def _meant_by(frame: Struct) -> list[UpstreamEvent]:
-    meaning = _MEANINGS.get(type(frame))
-    try:
-        events = _attached(frame) if isinstance(frame, _Tagged) else []
-        if meaning is not None:
-            events.append(meaning(frame))
-    except NOT_JSON:
-        raise MalformedFrame from None
-    return events or [ONE_SKIPPED]
-
-
-def leading_texts(payloads: Sequence[bytes]) -> list[UpstreamEvent]:
-    """The pieces of text that frames begin with: nearly always all of them. What the next frame says, `events_of` tells."""
-    texts: list[UpstreamEvent] = []
-    try:
-        for payload in payloads:
-            frame = _decode(payload)
-            if type(frame) is not _TextDelta or not frame.delta:
-                break
-            texts.append(Text(frame.delta))
-    except NOT_JSON:
-        return texts
-    return texts
 
 
 def _damaged_events(payload: bytes) -> list[UpstreamEvent]:

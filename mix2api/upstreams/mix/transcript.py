@@ -7,8 +7,11 @@ before that is a fault, what is cut after it is nothing.
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
+
+from mix2api.upstreams.damage import NOT_JSON
 from mix2api.upstreams.http import faults
-from mix2api.upstreams.mix.frames import ONE_SKIPPED, MalformedFrame, events_of, leading_texts
+from mix2api.upstreams.mix.frames import ONE_SKIPPED, MalformedFrame, TextDelta, decode, events_of, meant_by
 from mix2api.upstreams.mix.surrogates import Halves
 from mix2api.upstreams.port import (
     AbortedByUpstream,
@@ -54,27 +57,46 @@ class Transcript:
 
     def add(self, payloads: Sequence[bytes]) -> list[UpstreamEvent]:
         """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
-        waiting = self._halves.waiting
-        events = [] if waiting else leading_texts(payloads)
-        self._spoke = self._spoke or bool(events)
-        for payload in payloads[len(events) :]:
-            if payload == _DONE:
-                self._end(events)
-                break
+        events: list[UpstreamEvent] = []
+        for payload in payloads:
             try:
-                said = self._mended(payload) if waiting else events_of(payload)
-            except MalformedFrame:
-                said = self._mended(payload)
-            if not said:
-                break
-            if type(said[0]) in _CONTENT:
+                frame = None if self._halves.waiting else decode(payload)
+            except NOT_JSON:
+                frame = None
+            if type(frame) is TextDelta and frame.delta:
+                events.append(Text(frame.delta))
                 self._spoke = True
-            elif said[0] is not ONE_SKIPPED:
-                self._note(said)
-            events += said
+                continue
+            self._take(frame, payload, events)
             if self.done:
                 break
         return events
+
+    def _take(self, frame: Struct | None, payload: bytes, events: list[UpstreamEvent]) -> None:
+        """Adds what a frame says that is no piece of text.
+
+        Args:
+            frame: decoded; None if that was not possible, or if half a character waits.
+            payload: the frame.
+            events: what the frames before it said.
+        """
+        if payload == _DONE:
+            self._end(events)
+            return
+        try:
+            if frame is not None:
+                said = meant_by(frame, payload)
+            else:
+                said = self._mended(payload) if self._halves.waiting else events_of(payload)
+        except MalformedFrame:
+            said = self._mended(payload)
+        if not said:
+            return
+        if type(said[0]) in _CONTENT:
+            self._spoke = True
+        elif said[0] is not ONE_SKIPPED:
+            self._note(said)
+        events += said
 
     def body_ended(self) -> list[UpstreamEvent]:
         """The body is over: a fault if the site did not say how the turn ended. Nothing is left to be said."""
