@@ -20,15 +20,11 @@ class Stopwatch:
     """
 
     __slots__ = (
-        "_accepted",
-        "_body",
         "_clock",
-        "_found",
         "_is_writing",
+        "_marks",
         "_more_waits",
         "_started_ms",
-        "_submitted",
-        "_understood",
         "_waits",
         "_write_began",
     )
@@ -36,11 +32,8 @@ class Stopwatch:
     def __init__(self, clock: Clock, started_ms: float) -> None:
         self._clock = clock
         self._started_ms = started_ms
-        self._body: int | None = None
-        self._understood: int | None = None
-        self._found: int | None = None
-        self._submitted: int | None = None
-        self._accepted: int | None = None
+        self._marks: dict[str, float] = {}
+        """When each step was done, monotonic, by the field of `EdgeTimes`."""
         self._write_began = 0
         self._is_writing = False
         self._waits: list[tuple[int, int]] = []
@@ -48,23 +41,23 @@ class Stopwatch:
 
     def body_read(self) -> None:
         """The body is there."""
-        self._body = self._now()
+        self._marks["body"] = self._clock.monotonic_ms()
 
     def understood(self) -> None:
         """The body was validated."""
-        self._understood = self._now()
+        self._marks["understood"] = self._clock.monotonic_ms()
 
     def found(self) -> None:
         """The session was found."""
-        self._found = self._now()
+        self._marks["found"] = self._clock.monotonic_ms()
 
     def submitted(self) -> None:
         """The turn was handed over."""
-        self._submitted = self._now()
+        self._marks["submitted"] = self._clock.monotonic_ms()
 
     def accepted(self) -> None:
         """The run is in the log. The last one before output counts: a turn may run twice."""
-        self._accepted = self._now()
+        self._marks["accepted"] = self._clock.monotonic_ms()
 
     def write_begins(self) -> None:
         """A piece waits for the client, or the last piece is written. Other pieces take no time and are not recorded."""
@@ -89,12 +82,9 @@ class Stopwatch:
         """
         if self._is_writing:
             self.write_done()
+        began = self._started_ms
         return EdgeTimes(
-            body=self._body,
-            understood=self._understood,
-            found=self._found,
-            submitted=self._submitted,
-            accepted=self._accepted,
+            **{step: int(at_ms - began) for step, at_ms in self._marks.items()},
             ended=self._write_began if is_written else None,
             over=self._now(),
             waits=tuple(self._waits),

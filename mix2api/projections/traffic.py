@@ -103,10 +103,11 @@ class Traffic:
         if asked is None or ended is None:
             self.unreadable += 1
             return
+        caller = Caller(client_word(asked.client), _FLAGS[asked.stream])
         self._count(
             Cell(
-                client_word(asked.client),
-                _FLAGS[asked.stream],
+                caller.client,
+                caller.stream,
                 _FLAGS[asked.tools_present],
                 ended.end_reason.value,
                 status_word(ended.http_status),
@@ -115,8 +116,9 @@ class Traffic:
             ),
             1,
         )
-        self._time(Caller(client_word(asked.client), _FLAGS[asked.stream]), ended)
-        self._loop(asked.client, ended.end_reason, len(asked.results))
+        self._time(caller, ended)
+        if ended.end_reason is EndReason.TOOL_CALLS or asked.results:
+            self._loop(caller.client, ended.end_reason, len(asked.results))
 
     def add_refusal(self, entry: RefusalEntry | None) -> None:
         """A request that was refused before a run began."""
@@ -163,9 +165,7 @@ class Traffic:
             _histogram(self.longest_gap, caller).observe(ended.longest_gap_ms)
 
     def _loop(self, client: str, end_reason: EndReason, results: int) -> None:
-        if end_reason is not EndReason.TOOL_CALLS and not results:
-            return
-        counts = self.loops.setdefault(client_word(client), LoopCounts())
+        counts = self.loops.setdefault(client, LoopCounts())
         counts.asked += end_reason is EndReason.TOOL_CALLS
         counts.answered += bool(results)
         counts.closed += bool(results) and end_reason in SUCCESSES

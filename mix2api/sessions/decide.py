@@ -78,21 +78,21 @@ def _accept(state: SessionState, command: AcceptTurn) -> Decision:
 def _next(state: SessionState, event: UpstreamChunk | ToolCall) -> Decision:
     """The event with the run's next number; nothing for a repeat, another run, or where a cause already stands."""
     run = state.run
-    if run is None or run.run_id != event.run_id or state.stage is Stage.CONCLUDING or _repeats(run, event):
+    if run is None or run.run_id != event.run_id or state.stage is Stage.CONCLUDING:
+        return ()
+    if isinstance(event, ToolCall):
+        repeats = event.index in run.tool_calls
+    elif event.kind is ChunkKind.OPEN:
+        repeats = run.was_called
+    else:
+        repeats = 0 < event.first_frame <= run.last_frame
+    if repeats:
         return ()
     if (state.stage, trigger_of(event)) not in TRANSITIONS:
         raise RefusedCommand("out_of_order")
     if isinstance(event, UpstreamChunk) and event.kind in CAUSE_KINDS and cause_of(event) is None:
         raise RefusedCommand("no_cause")
     return (replace(event, seq=run.seq + 1),)
-
-
-def _repeats(run: RunState, event: UpstreamChunk | ToolCall) -> bool:
-    if isinstance(event, ToolCall):
-        return event.index in run.tool_calls
-    if event.kind is ChunkKind.OPEN:
-        return run.was_called
-    return 0 < event.first_frame <= run.last_frame
 
 
 def _cause_chunk(command: StopRun) -> UpstreamChunk:

@@ -163,6 +163,7 @@ class SiteStream:
         "_first",
         "_frames",
         "_head",
+        "_opened",
         "_over",
         "_pieces",
         "_session_known",
@@ -179,8 +180,10 @@ class SiteStream:
         self._transcript: Transcript | None = None
         """Of an answer that is a stream of events."""
         self._frames = SseFrames(dialect.frame_limit)
+        self._opened: list[UpstreamEvent] = []
+        """Tells of the head, until it was told: with what came behind the head, if anything did."""
         self._first = b""
-        """The body's beginning, until it tells what the body is."""
+        """The body's beginning, until it is known what the body is; of a stream, until it is read."""
         self._words = b""
         """The beginning of a body that is declared as a stream of events, does not begin like one, and has said nothing."""
         self._pieces: list[bytes] | None = None
@@ -212,20 +215,31 @@ class SiteStream:
         Raises:
             UpstreamFault: see the port.
         """
-        if self._over:
-            raise StopAsyncIteration
-        while (transcript := self._transcript) is None:
-            if events := await self._beginning():
-                return events
+        transcript, exchange = self._transcript, self._exchange
+        if transcript is None or self._over:
+            return await self._begin()
         while not transcript.done:
-            data = await (self._receive_late() if transcript.closed else self._exchange.receive())
-            events = self._told(transcript, data) if data else self._ended(transcript)
+            data, self._first = self._first, b""
+            if not data:
+                data = await (self._receive_late() if transcript.closed else exchange.receive())
+            try:
+                events = self._opened + transcript.add(
+                    self._frames.feed(data) if data else self._frames.end()
+                )
+            except FrameTooLong:
+                raise faults.too_large(
+                    "the upstream sent a frame that is too long", transcript.status
+                ) from None
+            if not data:
+                self._end(transcript, events)
+            if transcript.closed:
+                exchange.satisfy()
             if events:
+                self._opened, self._words = [], b""
+                exchange.heard = exchange.heard or not CONTENT.isdisjoint(map(type, events))
                 return events
         self._over = True
-        if transcript.fault is not None:
-            raise self._seen(transcript.fault.again())
-        raise StopAsyncIteration
+        raise StopAsyncIteration if transcript.fault is None else self._seen(transcript.fault.again())
 
     def pause(self) -> None:
         """Nobody reads until the next batch is asked for: that time is not the site's."""
@@ -237,15 +251,24 @@ class SiteStream:
         self._exchange.close()
         await trio.lowlevel.checkpoint()
 
-    async def _beginning(self) -> list[UpstreamEvent]:
-        """One step before it is known that the answer is a stream of events; gives what it says, perhaps nothing."""
-        if self._head is None:
-            return await self._opening()
-        if self._pieces is not None:
-            return await self._whole_answer(self._head, self._pieces)
-        return self._begun(self._head, await self._exchange.receive())
+    async def _begin(self) -> list[UpstreamEvent]:
+        """The next batch, as long as it is not known that the answer is a stream of events, or where it is none."""
+        while not self._over:
+            if self._head is None:
+                await self._open()
+            elif self._pieces is not None:
+                return await self._whole_answer(self._head, self._pieces)
+            else:
+                self._take_first(self._head, await self._exchange.receive())
+            if self._transcript is not None:
+                return await anext(self)
+            if self._opened:
+                opened, self._opened = self._opened, []
+                return opened
+        raise StopAsyncIteration
 
-    async def _opening(self) -> list[UpstreamEvent]:
+    async def _open(self) -> None:
+        """Waits for the head, and takes what came with it."""
         try:
             head = await self._exchange.head()
         except faults.Unanswered as fault:
@@ -258,12 +281,13 @@ class SiteStream:
             )
         self._head = head
         # The head is told at once: a stream that begins late must not look like a site that does not answer.
-        opened: list[UpstreamEvent] = [Opened(head.status)]
+        self._opened = [Opened(head.status)]
         pending = self._exchange.receive_nowait()
-        return opened + self._begun(head, pending) if pending else opened
+        if pending:
+            self._take_first(head, pending)
 
-    def _begun(self, head: AnswerHead, data: bytes) -> list[UpstreamEvent]:
-        """Takes the body's first bytes, and with them decides what it is; gives what they say, perhaps nothing yet.
+    def _take_first(self, head: AnswerHead, data: bytes) -> None:
+        """Takes the body's first bytes, and with them decides what it is, perhaps not yet.
 
         Raises:
             UpstreamFault: it is neither a stream of events nor JSON.
@@ -271,17 +295,17 @@ class SiteStream:
         self._first += data
         form = form_of(self._first, head, ended=not data)
         if form is None:
-            return []
-        first, self._first = self._first, b""
+            return
+        first = self._first
         match form:
             case Form.STREAM:
                 self._head = None  # its fields are a fifth of what a held stream would hold
                 self._transcript = self._dialect.transcript(head.status, session_known=self._session_known)
                 self._words = b"" if begins_stream(first.lstrip()) else first
-                return self._told(self._transcript, first)
+                return
             case Form.JSON:
-                self._pieces = [first]
-                return []
+                self._pieces, self._first = [first], b""
+                return
             case Form.UNKNOWN:
                 raise self._seen(words_fault(first, head.status))
         what = "a web page" if form is Form.PAGE else "packed, and has no content-encoding that says so"
@@ -294,26 +318,11 @@ class SiteStream:
         self._exchange.close()
         return b""
 
-    def _told(self, transcript: Transcript, data: bytes) -> list[UpstreamEvent]:
-        try:
-            payloads = self._frames.feed(data)
-        except FrameTooLong:
-            raise faults.too_large("the upstream sent a frame that is too long", transcript.status) from None
-        events = transcript.add(payloads)
-        if transcript.closed:
-            self._exchange.satisfy()
-        if events and self._words:
-            self._words = b""
-        if not CONTENT.isdisjoint(map(type, events)):
-            self._exchange.heard = True
-        return events
-
-    def _ended(self, transcript: Transcript) -> list[UpstreamEvent]:
-        events = transcript.add(self._frames.end())
+    def _end(self, transcript: Transcript, events: list[UpstreamEvent]) -> None:
+        """The body is over: adds what was still to be said to the last events."""
         events += transcript.body_ended()
         if self._words and not events and transcript.fault is not None:
             transcript.fault = words_fault(self._words, transcript.status)
-        return events
 
     async def _whole_answer(self, head: AnswerHead, pieces: list[bytes]) -> list[UpstreamEvent]:
         while piece := await self._exchange.receive():
