@@ -17,7 +17,7 @@ from mix2api.sessions.resolution import Reason
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.steps import Steps
 from mix2api.upstreams.port import UpstreamFault
-from mix2api.vocabulary import SUCCESSES, Digest, EndReason, SessionId
+from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, SessionId
 
 
 def waiting_place(
@@ -64,6 +64,18 @@ def last_reply(
     if end.usage is None and end.end_reason in SUCCESSES:
         return counted(ended, submission.turn, translation)
     return ended
+
+
+def site_lost_it(cause: object, translation: Translation) -> bool:
+    """Whether the site has lost the session that it was to continue, before it said anything of an answer.
+
+    Args:
+        cause: what ended the run, if not the site's own words.
+        translation: of its answer.
+    """
+    if isinstance(cause, UpstreamFault) and cause.detail is Detail.SESSION_LOST:
+        return translation.deltas == 0 and translation.expected_session is not None
+    return translation.phase is Phase.LOST
 
 
 def end_of_lost(end: End, *, headers_sent: bool) -> End:

@@ -14,7 +14,7 @@ from mix2api.actors import refusals
 from mix2api.actors.acceptance import Acceptance, accept
 from mix2api.actors.answer_usage import usage_of_run
 from mix2api.actors.budgets import TurnBudget
-from mix2api.actors.conclusion import end_of_lost, last_reply, waiting_place
+from mix2api.actors.conclusion import end_of_lost, last_reply, site_lost_it, waiting_place
 from mix2api.actors.environment import (
     END_BUSY_LIMIT_S,
     END_LIMIT_S,
@@ -84,6 +84,8 @@ class Run:
         """What ends the run, if not the upstream's own words. The first cause stays."""
         self._told_bytes = 0
         """Of the answer's content, as far as it has been passed on."""
+        self._site_lost_it = False
+        """Known with the `end`."""
         self._budget = budget
         self._unseen = (
             unseen_of(self._submission, state, environment.options) if budget is None else budget.unseen
@@ -192,14 +194,6 @@ class Run:
             if self._phase is not RunPhase.RUNNING:
                 raise  # the end is written: what is left is the client, and that is the worker's to tell
             self._blame(fault)
-
-    @property
-    def _site_lost_it(self) -> bool:
-        """Whether the site has lost the session that it was to continue, before it said anything of an answer."""
-        cause, translation = self._cause, self._translation
-        if isinstance(cause, UpstreamFault) and cause.detail is Detail.SESSION_LOST:
-            return translation.deltas == 0 and translation.expected_session is not None
-        return translation.phase is Phase.LOST
 
     def _upstream_call(self) -> UpstreamCall:
         limit = None if self._budget is None else self._budget.limit
@@ -332,10 +326,11 @@ class Run:
         events, state = self._record.decided([*commands, conclude])
         end = next(event for event in events if isinstance(event, End))
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
+        self._site_lost_it = site_lost_it(self._cause, self._translation)
         closing = Closing(
             summary=end_summary(end, self._translation.answer.called, self._turn.replies.longest_gap_ms),
             snapshot=snapshot,
-            # A turn that runs again is done with when its second run is.
+            # A turn that runs again is done when its second run is.
             inbox_entry=None if self._site_lost_it else self._turn.inbox_entry,
             waits_at=end.waits_at,
         )
