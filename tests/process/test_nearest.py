@@ -7,7 +7,7 @@ from attrs import define, field
 
 from mix2api.actors import refusals
 from mix2api.errors import Overloaded, StoreUnavailable
-from mix2api.process.moving import MovingReplies
+from mix2api.process.nearest import MovingReplies
 from mix2api.replies import ReplyBuffer, ReplyReader
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, TextDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
