@@ -31,14 +31,19 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], log: Path, *, port: int, env: Mapping[str, str] | None = None, limit_s: float = 20
+    command: Sequence[str],
+    log: Path,
+    *,
+    port: int | None,
+    env: Mapping[str, str] | None = None,
+    limit_s: float = 60,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Runs a command that listens on `port`, from the moment it does until the block ends.
 
     Args:
         command: argument vector.
         log: file for its output.
-        port: loopback port that tells that it is ready.
+        port: loopback port that tells that it is ready; None for a command that listens nowhere.
         env: its whole environment; this process's by default.
         limit_s: how long it may take until it listens.
     """
@@ -53,7 +58,8 @@ def running(
             start_new_session=True,
         )
     try:
-        _wait_until_listening(process, port, limit_s, log)
+        if port is not None:
+            _wait_until_listening(process, port, limit_s, log)
         yield process
     finally:
         _end(process)

@@ -38,13 +38,14 @@ from peers.litellm import litellm
 from peers.nginx import nginx
 from peers.portkey import VERSION as PORTKEY_VERSION
 from peers.portkey import portkey
-from peers.product import COMMAND, product
+from peers.product import COMMAND, apart, product
 from processes import DidNotStart
 from report import render
 from results import AuditSpeed, Footprint, Held, Results, Sample, this_machine
 from rounds import interleaved, warm_up
 from store import NoStore, connect, version
 from targets import (
+    APART,
     DIRECT,
     HERE,
     LITELLM,
@@ -61,6 +62,7 @@ from targets import (
 _STARTERS: dict[str, Starter] = {
     DIRECT: direct,
     PRODUCT: product,
+    APART: apart,
     NGINX: nginx,
     LITELLM: litellm,
     PORTKEY: portkey,

@@ -1,21 +1,27 @@
 """The product itself: `mix2api serve`, one process with its embedded store, everyday settings, log on.
 
-Its cost is that of the process and of its redis-server together. Which copy of it runs is told by a `Build`.
+Its cost is that of the process and of its store's server together. Which copy of it runs is told by a `Build`. The other form,
+`mix2api edge` and `mix2api worker` over a server of their own, is a target beside it.
 """
 
 import os
+import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from loads import MODEL, Dialect
 from measure import command_of, tree, users_of
 from processes import DidNotStart, end_pids, free_port, running
-from targets import PRODUCT, Starter, Target
+from targets import APART, PRODUCT, Starter, Target
+
+from mix2api.store.redis.server_binary import find_binaries
 
 COMMAND = Path(sys.executable).parent / "mix2api"
+_SERVERS = frozenset({"redis-server", "valkey-server"})
+"""Short names of the store's servers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +54,24 @@ INSTALLED = Build()
 
 def store_pids(data: Path) -> frozenset[int]:
     """The embedded store's server, which may have detached itself from the process that started it."""
-    return frozenset(pid for pid in users_of(data) if "redis" in command_of(pid))
+    return frozenset(pid for pid in users_of(data) if command_of(pid) in _SERVERS)
+
+
+def _settings(port: int, mock_port: int) -> dict[str, str]:
+    return {
+        "PORT": str(port),
+        "UPSTREAM_API_BASE": f"http://127.0.0.1:{mock_port}",
+        "UPSTREAM_AUTH_MODE": "none",
+        "INBOUND_AUTH_MODE": "none",
+        "MODEL_LIST": MODEL,
+    }
 
 
 @contextmanager
 def serving(build: Build, mock_port: int, work: Path) -> Iterator[Target]:
     """Runs `serve` of a build over the mock."""
     port, data = free_port(), work / "data"
-    env = build.environment(
-        data,
-        PORT=str(port),
-        UPSTREAM_API_BASE=f"http://127.0.0.1:{mock_port}",
-        UPSTREAM_AUTH_MODE="none",
-        INBOUND_AUTH_MODE="none",
-        MODEL_LIST=MODEL,
-    )
+    env = build.environment(data, **_settings(port, mock_port))
     try:
         with running(build.command("serve"), work / "mix2api.log", port=port, env=env) as process:
             yield Target(
@@ -88,3 +97,32 @@ def product(mock_port: int, work: Path) -> Iterator[Target]:
         raise DidNotStart(f"{COMMAND.name} is not installed beside this Python")
     with serving(INSTALLED, mock_port, work) as target:
         yield target
+
+
+@contextmanager
+def apart(mock_port: int, work: Path) -> Iterator[Target]:
+    """Runs the installed `mix2api edge` and `mix2api worker` over the mock, with a store's server of their own.
+
+    The server keeps an append-only file, as the embedded one does, and is reached by a unix socket.
+    """
+    binaries = find_binaries()
+    if not binaries or not COMMAND.exists():
+        raise DidNotStart("a store's server, or the product beside this Python, is missing")
+    port, store_port, socket = free_port(), free_port(), work / "store.sock"
+    server = [binaries[0].path, "--port", str(store_port), "--unixsocket", str(socket), "--dir", str(work)]
+    server += ["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"]
+    env = INSTALLED.environment(
+        work, **_settings(port, mock_port), REDIS_URL=f"unix://{socket}", MIX2API_SECRET=secrets.token_hex(32)
+    )
+    with ExitStack() as stack:
+        roots = [stack.enter_context(running(server, work / "store.log", port=store_port)).pid]
+        for role, listens in (("worker", None), ("edge", port)):
+            command = INSTALLED.command(role)
+            started = running(command, work / f"{role}.log", port=listens, env=env)
+            roots.append(stack.enter_context(started).pid)
+        yield Target(
+            name=APART,
+            port=port,
+            dialect=Dialect.CHAT,
+            pids=lambda: frozenset().union(*map(tree, roots)),
+        )
