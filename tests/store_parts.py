@@ -30,6 +30,8 @@ SECRET = b"a secret for tests only"
 SEAL = Seal(SECRET)
 MINT = Mint(SEAL, SystemClock())
 SHARD = Shard(7)
+WAKE = b"wake"
+"""What `put_inbox` puts into the mail beside it."""
 EDGE = ProcessId("p_00000000ed9e")
 REQUEST_DIGEST = Digest("d" * 32)
 
@@ -115,6 +117,14 @@ async def running_store(url: str, schema: Schema = CURRENT, **options: Any) -> A
                 for link in store.links:
                     await link.aclose()
             nursery.cancel_scope.cancel()
+
+
+async def put_inbox(store: Store, payload: bytes, deadline_ms: int = 1) -> str:
+    """Puts a command into the inbox of `SHARD`, which the store's process takes first, and gives the entry's id."""
+    await store.leases.acquire([SHARD])
+    entry = await store.post.put_inbox(store.process, SHARD, payload, deadline_ms, WAKE)
+    assert entry is not None
+    return entry
 
 
 async def events_of(store: Store, session: SessionId) -> list[Event]:

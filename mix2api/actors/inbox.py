@@ -23,8 +23,8 @@ from mix2api.events.kinds import End, Request
 from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
-from mix2api.replies import weight_of
-from mix2api.sessions.worker_port import Accepted, Ended, Submission
+from mix2api.replies import PIECE_BYTES, weight_of
+from mix2api.sessions.worker_port import Accepted, Ended, Reply, Submission
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
@@ -249,9 +249,9 @@ class Inbox:
         ended: Ended | None = None
         while ended is None:
             await relayed.wait_room()
-            replies = await turn.replies.take()
+            replies = await _next_batch(turn)
             relayed.sent_bytes += weight_of(replies)
-            ended = next((reply for reply in replies if isinstance(reply, Ended)), None)
+            ended = _ending_in(replies)
             if not _is_another_s(turn, ended):
                 number += 1
                 batch = ReplyBatch(submission.run_id, 1, number, replies)
@@ -297,6 +297,25 @@ class Inbox:
         for relayed in list(self._running.values()):
             if relayed.edge in edges:
                 relayed.turn.stop(EndReason.WORKER_LOST, Detail.EDGE_LOST)
+
+
+async def _next_batch(turn: PendingTurn) -> list[Reply]:
+    """The replies to be mailed next. Of an answer that its client gets whole, a piece is no use: as many as make a large one."""
+    replies = await turn.replies.take()
+    if turn.submission.turn.stream or any(isinstance(reply, Accepted) for reply in replies):
+        return replies
+    weight = weight_of(replies)
+    while weight < PIECE_BYTES and _ending_in(replies) is None:
+        more = await turn.replies.take()
+        weight += weight_of(more)
+        replies += more
+    return replies
+
+
+def _ending_in(replies: list[Reply]) -> Ended | None:
+    """The ending comes last, if it is there."""
+    last = replies[-1] if replies else None
+    return last if isinstance(last, Ended) else None
 
 
 def _is_another_s(turn: PendingTurn, ended: Ended | None) -> bool:

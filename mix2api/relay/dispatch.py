@@ -25,6 +25,7 @@ from mix2api.relay.messages import (
     Taken,
     TakenOver,
     WakeUp,
+    encode_mail,
     encode_turn,
 )
 from mix2api.relay.options import RelayOptions
@@ -107,6 +108,8 @@ class RelayDispatch:
         self._again: list[RemoteRun] = []
         self._again_ready = trio.Event()
         self._runs: dict[RunId, RemoteRun] = {}
+        self._owners: dict[Shard, ProcessId] = {}
+        """Who owned a shard when a turn was put there last. The store takes a turn only if that still holds."""
 
     @property
     def count(self) -> int:
@@ -121,11 +124,12 @@ class RelayDispatch:
             StoreUnavailable: Redis is away; as far as is known, nothing was accepted.
         """
         session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
-        owner = None
+        shard = shard_of(session_id)
+        owner = self._owners.get(shard)
         try:
             with self._store.patience():
-                owner = await self._owner(shard_of(session_id))
-                return await self._put(submission, session_id, owner)
+                owner = owner or await self._owner(shard)
+                return await self._submit_to(owner, submission, session_id)
             raise StoreUnavailable  # the wait was cut short
         except StoreUnavailable as fault:
             if not isinstance(fault, NoDescriptor):
@@ -137,24 +141,38 @@ class RelayDispatch:
                 self._log.receipt(given)
             raise
 
-    async def _put(self, submission: Submission, session_id: SessionId, owner: ProcessId) -> Replies:
-        shard = shard_of(session_id)
+    async def _submit_to(self, owner: ProcessId, submission: Submission, session_id: SessionId) -> Replies:
         run = self._enter(submission, session_id, owner)
         try:
-            window_bytes = self._options.backlog_bytes
-            turn = RelayedTurn.of(submission, session_id, run.deadline_ms, window_bytes)
-            await self._inboxes.put_inbox(shard, encode_turn(turn), run.deadline_ms)
+            await self._put(run, submission)
+        except Overloaded:
+            del self._runs[run.run_id]  # it is nowhere
+            raise
         except BaseException:
             # It may be there all the same, and nobody is left to take its replies.
             self._hang_up(run.run_id, Detail.EDGE_LOST)
             raise
-        self._outbox.put(owner, WakeUp(shard))
         return ReplyReader(
             run.replies,
             lambda detail: self._hang_up(run.run_id, detail),
             lambda receipt, told, times: self._settle(run, receipt, told, times),
             lambda: self._headers_left(run),
         )
+
+    async def _put(self, run: RemoteRun, submission: Submission) -> None:
+        """Puts a turn into the inbox of its session's shard, and wakes the owner.
+
+        Raises:
+            Overloaded: the shard has no owner.
+            StoreUnavailable: it may or may not be there.
+        """
+        shard = shard_of(run.session_id)
+        turn = RelayedTurn.of(submission, run.session_id, run.deadline_ms, self._options.backlog_bytes)
+        payload, wake = encode_turn(turn), encode_mail(WakeUp(shard))
+        while await self._inboxes.put_inbox(run.owner, shard, payload, run.deadline_ms, wake) is None:
+            self._owners.pop(shard, None)
+            run.owner = await self._owner(shard)
+        self._owners[shard] = run.owner
 
     async def _owner(self, shard: Shard) -> ProcessId:
         """The shard's owner. One that lost its lease with an emptied store, or is handing over, is waited for.
@@ -279,13 +297,11 @@ class RelayDispatch:
         run.heard_ms = self._clock.monotonic_ms()
         try:
             run.owner = await self._owner(shard)
-            turn = RelayedTurn.of(submission, run.session_id, run.deadline_ms, self._options.backlog_bytes)
-            await self._inboxes.put_inbox(shard, encode_turn(turn), run.deadline_ms)
+            await self._put(run, submission)
         except (Overloaded, StoreUnavailable):
             run.go_back()
             self._end(run, endings.lost(Detail.BEFORE_OUTPUT))
             return
-        self._outbox.put(run.owner, WakeUp(shard))
         if run.first is not None:
             first, session_id = run.first
             self._log.receipt(GivenEnding(session_id, first, run.request_id, Receipt.RERUN))

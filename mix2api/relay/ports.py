@@ -10,8 +10,10 @@ from mix2api.vocabulary import ProcessId, Shard
 class Inboxes(Protocol):
     """The store's inboxes, as far as an edge needs them."""
 
-    async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
-        """Puts a turn into a shard's inbox and gives the entry's id."""
+    async def put_inbox(
+        self, owner: ProcessId, shard: Shard, payload: bytes, deadline_ms: int, wake: bytes
+    ) -> str | None:
+        """Puts a turn into the inbox of a shard that this process owns, wakes it, and gives the entry's id; else does nothing."""
         ...
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from attrs import define, field, frozen
+from redis.exceptions import NoScriptError
 
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import StoreUnavailable
@@ -18,7 +19,7 @@ from mix2api.store.keys import Keys
 from mix2api.store.leases import owner_of
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
-from mix2api.store.scripts import MEND, run_scripts
+from mix2api.store.scripts import MEND, PUT, run_scripts, with_scripts
 from mix2api.vocabulary import ProcessId, Shard
 
 _INBOX_LIFE_MS: Final = 3_600_000
@@ -62,23 +63,43 @@ class Post:
     _seal: Seal
     _damage: DamageCounter
 
-    async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
-        """Leaves a command for whoever owns the shard and gives its entry id.
+    async def put_inbox(
+        self, owner: ProcessId, shard: Shard, payload: bytes, deadline_ms: int, wake: bytes
+    ) -> str | None:
+        """Leaves a command for a shard's owner and wakes it, in one round trip.
+
+        Args:
+            owner: who is believed to own the shard.
+            shard: whose inbox it is.
+            payload: the command.
+            deadline_ms: Unix milliseconds; after it nobody waits for the answer.
+            wake: for the owner's mail.
+
+        Returns:
+            The entry's id. None, and no command is left, if that process does not own the shard; it may have been woken in vain.
 
         Raises:
             StoreUnavailable: it may or may not be there.
         """
         key = self._keys.inbox(shard)
         sealed = self._seal.seal_bytes(payload, key.encode())
-        added, _ = await _firmly(
-            self._link,
-            self._damage,
-            key,
-            ("XADD", key, "*", "p", sealed, "t", deadline_ms),
-            ("PEXPIRE", key, _INBOX_LIFE_MS),
-        )
-        entry_id: str = added.decode()
-        return entry_id
+        call = PUT.call([self._keys.lease(shard), key], [f"{owner}:", sealed, deadline_ms, _INBOX_LIFE_MS])
+        commands = [call, *self._mailed(owner, wake)]
+        replies = await self._link.execute(*commands)
+        # Woken before the script was there, the owner has found nothing. Damage in its mail gives way to a second attempt.
+        again = isinstance(replies[0], NoScriptError) or is_damage(replies[1])
+        put, *mailed = await with_scripts(self._link, commands, replies)
+        told([put])
+        if put is None:
+            return None
+        entry_id, mended = put
+        if mended:
+            self._damage.removed(key, mended)
+        if again:
+            await self.mail(owner, wake)
+        else:
+            told(mailed)
+        return str(entry_id.decode())
 
     async def read_inbox(self, shard: Shard, after: str = "0-0") -> list[InboxEntry]:
         """The commands after an entry id, at most a thousand. Damage, and what this deployment did not seal, is deleted.
@@ -130,20 +151,16 @@ class Post:
             StoreUnavailable: they may or may not be there.
         """
         key = self._keys.mail(process)
+        await _firmly(self._link, self._damage, key, *self._mailed(process, *payloads))
+
+    def _mailed(self, process: ProcessId, *payloads: bytes) -> list[Command]:
+        key = self._keys.mail(process)
+        purpose = key.encode()
         commands: list[Command] = [
-            (
-                "XADD",
-                key,
-                "MAXLEN",
-                "~",
-                _MAIL_LENGTH,
-                "*",
-                "p",
-                self._seal.seal_bytes(payload, key.encode()),
-            )
+            ("XADD", key, "MAXLEN", "~", _MAIL_LENGTH, "*", "p", self._seal.seal_bytes(payload, purpose))
             for payload in payloads
         ]
-        await _firmly(self._link, self._damage, key, *commands, ("PEXPIRE", key, _MAIL_LIFE_MS))
+        return [*commands, ("PEXPIRE", key, _MAIL_LIFE_MS)]
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:
         """Who holds the shard; None if nobody does, as where another type stands.

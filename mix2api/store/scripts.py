@@ -244,6 +244,22 @@ return 1
 A lease whose epoch is damaged is given up instead: who takes it mends the epoch (`ACQUIRE`).
 """
 
+PUT: Final = Script(
+    FIRMLY
+    + """
+local token = redis.pcall('GET', KEYS[1])
+if type(token) ~= 'string' or string.sub(token, 1, #ARGV[1]) ~= ARGV[1] then return false end
+local entry = firmly('XADD', KEYS[2], '*', 'p', ARGV[2], 't', ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+return {entry, #mended}
+"""
+)
+"""KEYS: lease, inbox. ARGV: `<process>:` of who is believed to own the shard, sealed turn, deadline, the inbox's life in ms.
+
+Returns the entry's id and how much damage gave way to it; nothing, and the inbox stays as it was, if another process, or none,
+owns the shard.
+"""
+
 _OF_ACCOUNTS: Final = (
     account_scripts.CHOOSE,
     account_scripts.CONFIRM,
@@ -251,7 +267,7 @@ _OF_ACCOUNTS: Final = (
     account_scripts.JUDGE,
 )
 ALL: Final = (
-    *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, CLAIM, PUBLISH, GIVE_BACK),
+    *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, PUT, CLAIM, PUBLISH, GIVE_BACK),
     *_OF_ACCOUNTS,
 )
 

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from mix2api.errors import StoreUnavailable
 from mix2api.relay.dispatch import RelayDispatch
-from mix2api.relay.messages import Mail, ReplyBatch, decode_turn
+from mix2api.relay.messages import Mail, ReplyBatch, decode_mail, decode_turn
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
@@ -41,20 +41,30 @@ class SentMail(Outbox):
 class Inboxes:
     """The store's inboxes, and who owns the shards."""
 
+    outbox: SentMail
+    """Has what was put into owners' mail, too."""
     owners: dict[Shard, ProcessId] = field(factory=dict)
     put: list[tuple[Shard, bytes, int]] = field(factory=list)
+    asked: int = 0
+    """How often the owner of a shard was asked for."""
     away: bool = False
     full: bool = False
 
-    async def put_inbox(self, shard: Shard, payload: bytes, deadline_ms: int) -> str:
+    async def put_inbox(
+        self, owner: ProcessId, shard: Shard, payload: bytes, deadline_ms: int, wake: bytes
+    ) -> str | None:
         await trio.lowlevel.checkpoint()
-        if self.full:
+        if self.full or self.away:
             raise StoreUnavailable
+        if self.owners.get(shard) != owner:
+            return None
         self.put.append((shard, payload, deadline_ms))
+        self.outbox.put(owner, decode_mail(wake))
         return f"{len(self.put)}-0"
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:
         await trio.lowlevel.checkpoint()
+        self.asked += 1
         if self.away:
             raise StoreUnavailable
         return self.owners.get(shard)
@@ -91,7 +101,8 @@ class Edge:
 
 def edge(log: MemoryEventLog | None = None, *, rerun: bool = False) -> Edge:
     log = MemoryEventLog(EDGE) if log is None else log
-    inboxes, outbox, alive = Inboxes(), SentMail(), {PROCESS}
+    outbox, alive = SentMail(), {PROCESS}
+    inboxes = Inboxes(outbox)
     inboxes.owners = {Shard(number): PROCESS for number in range(4)}
 
     async def is_alive(process: ProcessId) -> bool:

@@ -6,6 +6,7 @@ import trio.testing
 from actor_parts import (
     BEGINNING,
     CLOCK,
+    OTHER,
     PROCESS,
     all_of,
     end_of,
@@ -66,6 +67,23 @@ async def test_an_owner_that_takes_its_lease_again_is_waited_for() -> None:
         assert made.inboxes.put == []
         made.inboxes.owners.update(owners)
     assert len(made.inboxes.put) == 1
+
+
+async def test_a_shard_s_owner_is_asked_for_once_and_again_when_the_shard_has_moved() -> None:
+    made, named = edge(), session_id(Shard(3))
+    for _ in range(2):
+        await made.submit(submission(session_id=named))
+    assert made.inboxes.asked == 1
+    made.inboxes.owners[Shard(3)] = OTHER
+    await made.submit(submission(session_id=named))
+    assert made.inboxes.asked == 2
+    assert [to for to, _ in made.outbox.sent] == [PROCESS, PROCESS, OTHER]
+    assert len(made.inboxes.put) == 3
+    made.inboxes.owners.clear()
+    with pytest.raises(Overloaded):
+        await made.submit(submission(session_id=named))
+    assert (len(made.inboxes.put), made.relay.count) == (3, 3)
+    assert made.mails(Hangup) == []
 
 
 async def test_without_the_store_a_turn_is_refused_and_counted() -> None:

@@ -14,6 +14,7 @@ from mix2api.store.options import StoreOptions
 from mix2api.vocabulary import ProcessId
 
 PLANTED = b"the planted prompt"
+LAST_ID = "18446744073709551615-18446744073709551615"
 
 
 async def take(store: Store, count: int) -> list[bytes]:
@@ -26,7 +27,7 @@ async def take(store: Store, count: int) -> list[bytes]:
 
 async def test_an_inbox_gives_what_was_put_after_a_place(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
-        ids = [await store.post.put_inbox(parts.SHARD, b"%d" % n, n) for n in range(3)]
+        ids = [await parts.put_inbox(store, b"%d" % n, n) for n in range(3)]
         entries = await store.post.read_inbox(parts.SHARD)
         assert [(entry.entry_id, entry.payload, entry.deadline_ms) for entry in entries] == [
             (ids[n], b"%d" % n, n) for n in range(3)
@@ -39,14 +40,14 @@ async def test_an_inbox_gives_what_was_put_after_a_place(redis_server: RedisServ
 
 async def test_payloads_rest_sealed_and_keys_expire(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
-        await store.post.put_inbox(parts.SHARD, PLANTED, 1)
+        await parts.put_inbox(store, PLANTED, 1)
         await store.post.mail(store.process, PLANTED)
         for key in (store.keys.inbox(parts.SHARD), store.keys.mail(store.process)):
             dump = redis_server.command("DUMP", key)
             assert isinstance(dump, bytes)
             assert PLANTED[:12] not in dump
             assert redis_server.command("PTTL", key) > 0
-        assert await take(store, 1) == [PLANTED], "the positive control: it was there"
+        assert await take(store, 2) == [parts.WAKE, PLANTED], "the positive control: it was there"
 
 
 async def test_what_another_deployment_sealed_is_dropped(redis_server: RedisServer) -> None:
@@ -54,7 +55,7 @@ async def test_what_another_deployment_sealed_is_dropped(redis_server: RedisServ
         foreign = build_store(
             store.location, StoreOptions(url=redis_server.url), Seal(b"another deployment's secret")
         )
-        await foreign.post.put_inbox(parts.SHARD, b"foreign", 1)
+        await parts.put_inbox(foreign, b"foreign", 1)
         await foreign.post.mail(store.process, b"foreign")
         await store.post.mail(store.process, b"ours")
         assert await store.post.read_inbox(parts.SHARD) == []
@@ -69,7 +70,7 @@ async def test_what_is_of_another_type_gives_way_to_inbox_and_mail(redis_server:
     async with parts.running_store(redis_server.url) as store:
         inbox, mail = store.keys.inbox(parts.SHARD), store.keys.mail(store.process)
         redis_server.command("SET", inbox, "foreign")
-        entry = await store.post.put_inbox(parts.SHARD, b"command", 1)
+        entry = await parts.put_inbox(store, b"command", 1)
         assert [each.entry_id for each in await store.post.read_inbox(parts.SHARD)] == [entry]
         redis_server.command("SET", mail, "foreign")
         await store.post.mail(store.process, b"one", b"two")
@@ -158,6 +159,31 @@ async def test_a_cancelled_take_loses_nothing(redis_server: RedisServer, tmp_pat
         proxy.held.set()
         proxy.held = None
         assert await take(store, 1) == [b"first"]
+
+
+async def test_a_command_is_put_for_the_shard_s_owner_alone_and_wakes_it(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store, parts.running_store(redis_server.url) as edge:
+
+        async def put(payload: bytes) -> str | None:
+            return await edge.post.put_inbox(store.process, parts.SHARD, payload, 1, parts.WAKE)
+
+        assert await put(b"nobody's") is None
+        await store.leases.acquire([parts.SHARD])
+        redis_server.command("SCRIPT", "FLUSH")
+        assert await put(b"ours") is not None
+        assert [entry.payload for entry in await store.post.read_inbox(parts.SHARD)] == [b"ours"]
+        assert await take(store, 3) == [parts.WAKE] * 3, "in vain, before the script was there, and behind it"
+        key = store.keys.mail(store.process)
+        redis_server.command("XADD", key, LAST_ID, "no", "room")
+        assert await put(b"more") is not None
+        assert await take(store, 1) == [parts.WAKE], "a full mailbox must not leave the owner asleep"
+        await store.leases.release()
+        await edge.leases.acquire([parts.SHARD])
+        assert await put(b"another's") is None
+        assert len(await store.post.read_inbox(parts.SHARD)) == 2
+        redis_server.command("RPUSH", store.keys.lease(parts.SHARD) + "x", "foreign")
+        redis_server.command("RENAME", store.keys.lease(parts.SHARD) + "x", store.keys.lease(parts.SHARD))
+        assert await put(b"of nobody we know") is None
 
 
 async def test_a_shard_s_owner_is_known_to_everybody(redis_server: RedisServer) -> None:

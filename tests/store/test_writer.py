@@ -196,7 +196,7 @@ async def test_the_inbox_entry_goes_with_the_end(redis_server: RedisServer) -> N
     async with parts.running_store(redis_server.url) as store:
         await store.leases.acquire([parts.SHARD])
         session, run = parts.new_session(), parts.new_run()
-        entry = await store.post.put_inbox(parts.SHARD, b"command", 1)
+        entry = await parts.put_inbox(store, b"command", 1)
         await store.log.submit(parts.opening_append(session, run)).wait()
         assert len(await store.post.read_inbox(parts.SHARD)) == 1
         await store.log.submit(parts.closing_append(session, run, 2, inbox_entry=entry)).wait()

@@ -26,7 +26,7 @@ async def test_a_stream_at_the_last_possible_id_takes_entries_again_and_keeps_wh
             "mail": store.keys.mail(store.process),
         }
         await store.log.submit(parts.opening_append(session, run)).wait()
-        await store.post.put_inbox(parts.SHARD, b"one", 1)
+        await parts.put_inbox(store, b"one", 1)
         await store.post.mail(store.process, b"one")
         store.log.receipt(GivenEnding(session, run, RequestId("req_1"), Receipt.WRITTEN))
         assert await store.log.writer.drain(5)
@@ -34,13 +34,13 @@ async def test_a_stream_at_the_last_possible_id_takes_entries_again_and_keeps_wh
         redis_server.command("XADD", keys[kind], LAST_ID, "no", "room")
         redis_server.command("XDEL", keys[kind], LAST_ID)
         ended = store.log.submit(parts.closing_append(session, run, 2))
-        await store.post.put_inbox(parts.SHARD, b"two", 1)
+        await parts.put_inbox(store, b"two", 1)
         await store.post.mail(store.process, b"two")
         assert await ended.wait() is Outcome.APPENDED
         assert redis_server.command("XLEN", keys[kind]) > before  # type: ignore[operator]
         assert redis_server.command("HLEN", store.keys.open(parts.SHARD)) == 0
         assert [entry.payload for entry in await store.post.read_inbox(parts.SHARD)] == [b"one", b"two"]
-        assert await store.mail.take() == [b"one", b"two"]
+        assert await store.mail.take() == [parts.WAKE, b"one", parts.WAKE, b"two"]
         assert store.damage.total == 1
 
 
