@@ -7,6 +7,7 @@ is in the log and is not begun again. An entry is deleted by the append that mak
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from itertools import groupby
 from typing import Final, Protocol
 
 import msgspec
@@ -24,7 +25,7 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import RelayedTurn, ReplyBatch, decode_turn
 from mix2api.relay.outbox import Outbox
 from mix2api.replies import PIECE_BYTES, weight_of
-from mix2api.sessions.worker_port import Accepted, Ended, Reply, Submission
+from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply, Submission, TextDelta
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
@@ -300,7 +301,7 @@ class Inbox:
 
 
 async def _next_batch(turn: PendingTurn) -> list[Reply]:
-    """The replies to be mailed next. Of an answer that its client gets whole, a piece is no use: as many as make a large one."""
+    """The replies to be mailed next. Of an answer that its client gets whole, pieces are no use: they are joined to a large one."""
     replies = await turn.replies.take()
     if turn.submission.turn.stream or any(isinstance(reply, Accepted) for reply in replies):
         return replies
@@ -309,7 +310,18 @@ async def _next_batch(turn: PendingTurn) -> list[Reply]:
         more = await turn.replies.take()
         weight += weight_of(more)
         replies += more
-    return replies
+    return _joined(replies)
+
+
+def _joined(replies: list[Reply]) -> list[Reply]:
+    """The same, with texts that follow one another as one."""
+    joined: list[Reply] = []
+    for kind, alike in groupby(replies, type):
+        if kind is TextDelta or kind is ReasoningDelta:
+            joined.append(kind("".join([reply.text for reply in alike if isinstance(reply, kind)])))
+        else:
+            joined += alike
+    return joined
 
 
 def _ending_in(replies: list[Reply]) -> Ended | None:

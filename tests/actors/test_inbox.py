@@ -2,15 +2,15 @@
 
 import trio
 import trio.testing
-from actor_parts import BEGINNING, EDGE, GOOD, PROCESS, SHARD, ended, text_of, until
+from actor_parts import BEGINNING, EDGE, GOOD, PROCESS, SHARD, ended, text_of, turn, until
 from actors.inboxes import Relayed, relayed, relaying
 from attrs import define, field
 
 from mix2api.events.log import Append, Ticket
-from mix2api.replies import weight_of
-from mix2api.sessions.worker_port import Accepted
+from mix2api.replies import PIECE_BYTES, weight_of
+from mix2api.sessions.worker_port import Accepted, ReasoningDelta, TextDelta
 from mix2api.store.memory import MemoryEventLog
-from mix2api.upstreams.port import Finished, Text
+from mix2api.upstreams.port import Finished, Reasoning, Text
 from mix2api.upstreams.scripted import Hang, Wait
 from mix2api.vocabulary import Detail, EndReason, RunId
 
@@ -30,6 +30,43 @@ async def test_a_turn_is_run_and_its_replies_are_mailed_in_numbered_batches() ->
         batches = there.post.batches(run_id)
         assert [batch.number for batch in batches] == list(range(1, len(batches) + 1))
         assert {process for process, _ in there.post.sent} == {EDGE}
+
+
+async def test_an_answer_that_its_client_gets_whole_is_mailed_whole() -> None:
+    more = trio.Event()
+    script = [
+        BEGINNING,
+        [Reasoning("a")],
+        [Text("b")],
+        Wait(more),
+        [Text("c"), Text("d")],
+        [Finished("stop")],
+    ]
+    async with relaying(script) as there:
+        run_id = there.send(content=turn(stream=False))
+        await until(lambda: len(there.post.batches(run_id)) > 0)
+        await trio.testing.wait_all_tasks_blocked()
+        more.set()
+        await there.post.replies(run_id)
+        accepted, answer = there.post.batches(run_id)
+        assert [type(reply) for reply in accepted.replies] == [Accepted]
+        assert answer.replies[:-1] == [ReasoningDelta("a"), TextDelta("bcd")]
+        assert ended(answer.replies).end_reason is EndReason.STOP
+
+
+async def test_a_long_answer_that_its_client_gets_whole_is_mailed_in_large_pieces() -> None:
+    script = [BEGINNING, *([Text("x" * 1000)] for _ in range(100)), [Finished("stop")]]
+    async with relaying(script) as there:
+        run_id = there.send(content=turn(stream=False))
+        assert len(text_of(await there.post.replies(run_id))) == 100_000
+        sizes = [
+            len(reply.text)
+            for batch in there.post.batches(run_id)
+            for reply in batch.replies
+            if isinstance(reply, TextDelta)
+        ]
+        assert len(sizes) == 2
+        assert sizes[0] >= PIECE_BYTES * 3 // 4
 
 
 async def test_the_session_is_the_one_that_the_edge_drew() -> None:
