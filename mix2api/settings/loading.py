@@ -12,6 +12,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
+from mix2api.settings.conflicts import conflicting_lengths, idle
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.former import FORMER, former_names
 from mix2api.settings.groups import GROUPS
@@ -122,7 +123,8 @@ def load_settings(
         *_lacks_of(values, given),
         *open_doors(settings),
         *_closed_doors(settings),
-        *_idle(settings, given),
+        *idle(settings, given),
+        *conflicting_lengths(settings, given),
     )
     return attrs.evolve(settings, given=given, warnings=warnings)
 
@@ -201,20 +203,6 @@ def _closed_doors(settings: Settings) -> Iterator[str]:
         )
     if dynamic.enabled and upstream.mode is UpstreamAuthMode.MANAGED and upstream.token_url is None:
         yield "UPSTREAM_TOKEN_URL is not set: requests that choose their upstream are refused (UPSTREAM_AUTH_MODE=managed)"
-
-
-def _idle(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:
-    """What was given, and has no effect beside another setting. No values: some of them are secrets."""
-    mode = settings.inbound_auth.mode
-    without_effect = {
-        "INBOUND_BEARER_TOKEN": ("INBOUND_AUTH_MODE", mode is not InboundAuthMode.BEARER),
-        "INBOUND_KEYS_FILE": ("INBOUND_AUTH_MODE", mode is not InboundAuthMode.KEYS),
-        "REDIS_URL": ("SESSION_STORE_MODE", settings.storing.mode is StoreMode.MEMORY),
-        "TOOL_MAX_COUNT": ("TOOL_KEEP_ALL", settings.tools.keep_all and settings.tools.max_count > 0),
-    }
-    for name, (other, is_idle) in without_effect.items():
-        if is_idle and name in given:
-            yield f"{name} has no effect with this {other}"
 
 
 def _strangers(environ: Mapping[str, str], file: DotEnv) -> Iterator[str]:

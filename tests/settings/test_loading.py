@@ -361,29 +361,6 @@ def test_a_choice_of_upstream_that_will_always_be_refused_is_warned_of(
     assert [warning.partition(" ")[0] for warning in warnings] == names
 
 
-@pytest.mark.parametrize(
-    ("environ", "warnings"),
-    [
-        ({"TOOL_MAX_COUNT": "3"}, ("TOOL_MAX_COUNT has no effect with this TOOL_KEEP_ALL",)),
-        ({"TOOL_MAX_COUNT": "3", "TOOL_KEEP_ALL": "false"}, ()),
-        ({"TOOL_MAX_COUNT": "0"}, ()),
-        ({"INBOUND_KEYS_FILE": "k"}, ("INBOUND_KEYS_FILE has no effect with this INBOUND_AUTH_MODE",)),
-        (
-            {"INBOUND_AUTH_MODE": "keys", "INBOUND_KEYS_FILE": "k"},
-            ("INBOUND_BEARER_TOKEN has no effect with this INBOUND_AUTH_MODE",),
-        ),
-        (
-            {"REDIS_URL": "redis://r", "MIX2API_SECRET": "s" * 32, "SESSION_STORE_MODE": "memory"},
-            ("REDIS_URL has no effect with this SESSION_STORE_MODE",),
-        ),
-    ],
-)
-def test_a_setting_without_effect_beside_another_is_warned_of(
-    environ: dict[str, str], warnings: tuple[str, ...]
-) -> None:
-    assert load_settings({**CLOSED, **environ}, None).warnings == warnings
-
-
 def test_an_unknown_name_of_ours_is_warned_of_with_the_nearest_known_one() -> None:
     settings = load_settings(
         {**CLOSED, "MIX2API_RETENTON_S": "1", "MIX2API_PROT": "1", "MIX2API_ZZZ": "1"}, None
