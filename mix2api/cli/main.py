@@ -32,6 +32,7 @@ _COMMANDS: Final = (
     "gate",
     "slo",
     "status",
+    "doctor",
     "trace",
     "budgets",
     "models",

@@ -1,0 +1,89 @@
+"""Each thing that can be wrong is put wrong, and found with what to fix."""
+
+from redis_server import RedisServer
+from stored_runs import SHARDS, stored
+
+from mix2api.process.checkup import look_at_processes, look_at_settings, look_at_store
+from mix2api.process.findings import Finding, Grade, Part
+from mix2api.settings import load_settings
+from mix2api.store.opening import Store
+from mix2api.store.redis.link import Command
+
+_LEASE_S = 5.0
+
+
+async def change(store: Store, *commands: Command) -> None:
+    for reply in await store.links[0].execute(*commands):
+        assert not isinstance(reply, Exception), reply
+
+
+def only(found: list[Finding], part: Part) -> Finding:
+    (finding,) = (one for one in found if one.part is part)
+    return finding
+
+
+def test_settings_without_effect_and_open_doors_are_warnings() -> None:
+    found = list(look_at_settings(load_settings({"INBOUND_AUTH_MODE": "none"}, None)))
+    assert {(one.grade, one.part) for one in found} == {(Grade.WARNING, Part.SETTINGS)}
+    assert any("everybody is served" in one.says for one in found)
+    closed = load_settings({"INBOUND_BEARER_TOKEN": "planted"}, None)
+    (sound,) = look_at_settings(closed)
+    assert sound.grade is Grade.OK
+
+
+async def test_a_redis_without_append_only_file_is_a_problem(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await change(store, ("CONFIG", "SET", "appendonly", "no"))
+        off = only(await look_at_store(store), Part.PERSISTENCE)
+        assert off.grade is Grade.PROBLEM
+        assert "set appendonly yes" in off.says
+        await change(store, ("CONFIG", "SET", "appendonly", "yes"))
+        assert only(await look_at_store(store), Part.PERSISTENCE).grade is Grade.OK
+        await change(store, ("CONFIG", "SET", "appendonly", "no"))
+
+
+async def test_a_redis_that_is_nearly_full_is_a_problem(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        assert only(await look_at_store(store), Part.MEMORY).grade is Grade.OK
+        await change(store, ("CONFIG", "SET", "maxmemory", 1_000_000))
+        full = only(await look_at_store(store), Part.MEMORY)
+        await change(store, ("CONFIG", "SET", "maxmemory", 0))
+        assert full.grade is Grade.PROBLEM
+        assert "raise maxmemory" in full.says
+
+
+async def test_a_sound_deployment_has_no_problem(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        (finding,) = await look_at_processes(store, _LEASE_S)
+        assert finding.grade is Grade.OK
+        await store.heartbeat.stop()
+        await store.leases.release()
+        (finding,) = await look_at_processes(store, _LEASE_S)
+        assert (finding.grade, finding.part) == (Grade.WARNING, Part.PROCESSES)
+        assert "no process lives" in finding.says
+
+
+async def test_lost_shards_late_beats_wrong_clocks_and_damage_are_problems(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        key = store.keys.process(store.process)
+        await store.leases.release()
+        await change(
+            store,
+            ("HSET", key, "lease_ms", 100_000, "beat_ms", 1),
+            ("PEXPIRE", key, 50_000),
+            ("SADD", store.keys.processes(), "text"),
+            ("SET", store.keys.process(store.process) + "x", "x"),
+            ("SADD", store.keys.processes(), store.process + "x"),
+        )
+        found = await look_at_processes(store, _LEASE_S)
+        assert {finding.grade for finding in found} == {Grade.PROBLEM}
+        words = (
+            f"{SHARDS} of {SHARDS} shards",
+            "cannot be read",
+            "has not beaten",
+            "MIX2API_LEASE_S says 5000 ms here",
+            "keep time by NTP",
+        )
+        assert len(found) == len(words)
+        for word, finding in zip(words, found, strict=True):
+            assert word in finding.says
