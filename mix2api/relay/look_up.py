@@ -20,6 +20,10 @@ from mix2api.vocabulary import SUCCESSES, Detail, ProcessId, Shard
 _SILENT_PERIODS: Final = 4
 """Periods without a sign from anybody after which the edge ends its client's stream itself, where the heartbeats tell nothing:
 a heartbeat needs two to expire, its taker another to be sure, and the recovery's `end` a fourth to be found."""
+_UNOWNED_LOOKS: Final = 3
+"""Looks at a silent process's run whose shard no living process owns, before the edge ends its client's stream itself. Owners
+look at heartbeats three times a period, as edges do, so that a survivor takes the shard before the edge's second look; a sweep
+that ends the run follows within a third of a period."""
 
 
 @define(eq=False, kw_only=True)
@@ -77,13 +81,25 @@ class LookUp:
         return endings.of_end(end)
 
     async def _while_open(self, run: RemoteRun, process: ProcessId) -> Ended | None:
-        if not self._is_silent(process):
+        if self._is_silent(process):
+            # Who owns the shard now ends the run by what the log has of it, and tells this edge.
+            if not self._overdue(run) and await self._is_recovered(run):
+                return None
+        else:
+            run.unowned_looks = 0
             if await self._is_alive(process):
                 self._on_alive(run)
                 return None
             if not self._overdue(run):
                 return None
         return endings.lost(Detail.MID_STREAM if run.due > 1 else Detail.BEFORE_OUTPUT)
+
+    async def _is_recovered(self, run: RemoteRun) -> bool:
+        """Whether a living owner of the shard will end a silent process's run, or may still come."""
+        owner = await self._inboxes.lease_owner(shard_of(run.session_id))
+        has_owner = owner is not None and not self._is_silent(owner)
+        run.unowned_looks = 0 if has_owner else run.unowned_looks + 1
+        return run.unowned_looks < _UNOWNED_LOOKS
 
     async def _not_begun(self, run: RemoteRun, shard: Shard) -> Ended | None:
         if self._clock.now_ms() > run.deadline_ms:

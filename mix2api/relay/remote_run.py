@@ -35,6 +35,8 @@ class RemoteRun:
     """Of those, told to the worker."""
     end_found_ms: float | None = None
     """When its `end` was first found in the log: the reply may be in the mail."""
+    unowned_looks: int = 0
+    """Looks in a row at which its process was silent and no living process owned its shard."""
     first: tuple[RunId, SessionId] | None = None
     """Run and session of the first attempt, as the log has them, where the turn runs once more."""
     refused: bool = False
@@ -55,7 +57,7 @@ class RemoteRun:
         self.first = self.logged_as, self.session_id
         self.run_id = self.logged_as = run_id
         self.session_id, self.deadline_ms = session_id, deadline_ms
-        self.due, self.end_found_ms, self.accepted = 1, None, False
+        self.due, self.end_found_ms, self.accepted, self.unowned_looks = 1, None, False, 0
         self.taken_bytes = self.told_bytes = 0
 
     def go_back(self) -> None:

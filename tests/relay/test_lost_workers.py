@@ -138,21 +138,44 @@ async def test_a_run_that_goes_by_another_name_in_the_log_is_found_by_it() -> No
         taken_over(made, renamed)
 
 
-async def test_the_run_of_a_silent_worker_that_nobody_recovers_is_ended_at_the_next_look() -> None:
+async def test_the_run_of_a_silent_worker_is_ended_by_the_owner_of_today_and_not_by_a_look() -> None:
     async with watching(edge()) as made:
         of, replies = await made.submit()
         await run_elsewhere(made, of, [BEGINNING, Hang()], begin_only=True)
-        for process in [*made.alive]:
-            made.silent.add(process)
-        told = await silence(replies, 1.5 * PERIOD_S)
-        assert told == _LOST
+        made.silent |= made.alive
+        made.inboxes.owners = dict.fromkeys(made.inboxes.owners, OTHER)
+        assert await silence(replies, 3 * PERIOD_S) is None
+        recovered = endings.lost(Detail.MID_STREAM)
+        made.relay.taken_over(TakenOver(of.run_id, recovered))
+        assert await end_of(replies) == recovered
 
 
-async def test_a_turn_of_a_silent_worker_is_put_again_to_the_owner_of_today() -> None:
+async def test_the_run_of_a_silent_worker_whose_shard_nobody_takes_is_ended_within_two_periods() -> None:
+    async with watching(edge()) as made:
+        of, replies = await made.submit()
+        await run_elsewhere(made, of, [BEGINNING, Hang()], begin_only=True)
+        made.silent |= made.alive
+        assert await silence(replies, 1.5 * PERIOD_S) is None
+        assert await silence(replies, 0.6 * PERIOD_S) == _LOST
+
+
+async def test_a_shard_that_gets_an_owner_at_last_leaves_its_runs_to_that_one() -> None:
+    async with watching(edge()) as made:
+        of, replies = await made.submit()
+        await run_elsewhere(made, of, [BEGINNING, Hang()], begin_only=True)
+        made.silent |= made.alive
+        assert await silence(replies, 1.5 * PERIOD_S) is None
+        made.inboxes.owners = dict.fromkeys(made.inboxes.owners, OTHER)
+        assert await silence(replies, PERIOD_S) is None
+
+
+async def test_a_turn_of_a_silent_worker_that_its_shard_s_owner_does_not_end_is_put_again_to_that_owner() -> (
+    None
+):
     async with watching(edge(rerun=True)) as made:
         of, _ = await made.submit()
         await run_elsewhere(made, of, [BEGINNING, Hang()], begin_only=True)
         made.silent |= made.alive
         made.inboxes.owners = dict.fromkeys(made.inboxes.owners, OTHER)
-        await trio.sleep(1.5 * PERIOD_S)
+        await trio.sleep(5 * PERIOD_S)
         assert made.outbox.sent[-1] == (OTHER, WakeUp(shard_of(SessionId(put_again(made).session_id))))
