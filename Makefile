@@ -77,7 +77,7 @@ contracts:
 
 # Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
 # Folders that need real minutes have their own targets.
-WHOLE := tests/system tests/processes tests/invariant tests/simulation
+WHOLE := tests/system tests/processes tests/invariant tests/simulation tests/crashes
 # Much work over few lines, which other tests reach as well: tracing would double it.
 UNTRACED := tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py
 APART := tests/soak tests/truth tests/mutations
