@@ -25,7 +25,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth crashes \
 	simulate memory packs-mutations budgets clients comply servers clean
 .PHONY: help demo demo-once test check tests-measured tests-whole $(MORE)
 
@@ -137,6 +137,10 @@ truth: $(DEV_STAMP)
 # Real processes under faults of all kinds: MINUTES=480 for a night.
 chaos: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m chaos tests/truth
+
+# The crash matrix over real processes, kill -9 at each of its points: some five minutes.
+crashes: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m crashes tests/truth
 
 # Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace.
 simulate: $(DEV_STAMP)
