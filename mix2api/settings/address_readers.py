@@ -40,11 +40,11 @@ class HttpUrl:
 class RedisUrl:
     """A URL with one of Redis's schemes; its parts are read, and told apart, by the store."""
 
-    allowed: str = "a redis://, rediss:// or unix:// URL"
+    allowed: str = "a redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel:// URL"
 
     def read(self, text: str) -> str:
         """The URL."""
-        if re.fullmatch(r"(rediss?|unix)://[^\s]+", text) is None:
+        if re.fullmatch(r"(rediss?(\+sentinel|\+cluster)?|unix)://[^\s]+", text) is None:
             raise ValueError("not a Redis URL")
         return text
 

@@ -45,17 +45,18 @@ def surrender(
     commands: list[Command] = [("EVAL", _LAST, 1, keys.process(process), life_ms)]
     commands += [("EVAL", RELEASE.text, 1, keys.lease(shard), token) for shard, token in tokens.items()]
     pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
-    connection = location.connection(Timeouts(), f"{keys.prefix}-surrender")
+    connection = None
     try:
-        connection.connect()
+        connection = location.connected(Timeouts(), f"{keys.prefix}-surrender")
         connection.send_packed_command(list(map(pack, commands)))
         for _ in commands:
             _read(connection)
     except (RedisError, OSError):
         return False
     finally:
-        with suppress(RedisError, OSError):
-            connection.disconnect()
+        if connection is not None:
+            with suppress(RedisError, OSError):
+                connection.disconnect()
     return True
 
 

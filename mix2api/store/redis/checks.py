@@ -41,9 +41,9 @@ def check_redis(location: RedisLocation, timeouts: Timeouts, deployment: Deploym
     Raises:
         ConfigurationError: one line that says what to do.
     """
-    connection = location.connection(timeouts, f"{deployment.keys.prefix}-check")
+    connection = None
     try:
-        connection.connect()
+        connection = location.connected(timeouts, f"{deployment.keys.prefix}-check")
         _check_server(_info(_ask(connection, "INFO")), location)
         _check_deployment(connection, deployment)
         _check_lease(connection, deployment)
@@ -61,7 +61,8 @@ def check_redis(location: RedisLocation, timeouts: Timeouts, deployment: Deploym
             "start it, or correct REDIS_URL"
         ) from None
     finally:
-        connection.disconnect()
+        if connection is not None:
+            connection.disconnect()
 
 
 def _reply(connection: BlockingConnection, *command: str) -> Reply:
@@ -99,7 +100,7 @@ def _check_server(info: dict[str, str], location: RedisLocation) -> None:
     if info.get("cluster_enabled") == "1":
         raise ConfigurationError(
             f"Redis at {location.redacted()} is a cluster, which this version cannot use: "
-            "give a single server or its failover address"
+            "give a single server, or one behind Sentinels"
         )
 
 

@@ -24,23 +24,23 @@ async def dial(location: RedisLocation, timeouts: Timeouts, name: str) -> Wire:
         RedisError: the server refused the connection.
         OSError: it was not reached.
     """
-    connection = location.connection(timeouts, name)
-    fault = await trio.to_thread.run_sync(_fault_of_connecting, connection)
-    if fault is not None:
-        raise fault
-    return ThreadWire(connection) if location.tls else SocketWire(connection, timeouts.reply_s)
+    made = await trio.to_thread.run_sync(_connected, location, timeouts, name)
+    if isinstance(made, Exception):
+        raise made
+    return ThreadWire(made) if location.tls else SocketWire(made, timeouts.reply_s)
 
 
-def _fault_of_connecting(connection: BlockingConnection) -> Exception | None:
+def _connected(
+    location: RedisLocation, timeouts: Timeouts, name: str
+) -> BlockingConnection | RedisError | OSError:
     """Connects; gives the fault if that failed. A fault that trio raises for a thread is part of a cycle afterwards."""
     try:
-        connection.connect()
+        return location.connected(timeouts, name)
     except (RedisError, OSError) as fault:
         return _without_frames(fault)
-    return None
 
 
-def _without_frames(fault: Exception) -> Exception:
+def _without_frames(fault: RedisError | OSError) -> RedisError | OSError:
     """The fault and its causes without tracebacks: redis-py keeps faults in frames to which the faults refer."""
     one: BaseException | None = fault
     while one is not None:

@@ -238,7 +238,10 @@ class RedisLink:
             self._lost(fault)
         else:
             jobs, self._under_way, self._sent_at_ms = self._under_way, [], None
-            if self._jobs:
+            if self.location.sentinels is not None and any(map(_is_of_a_replica, replies)):
+                self._drop()  # a failover has made it one: the next connection is to the master
+                self._work.set()
+            elif self._jobs:
                 self._begin()
             for job in jobs:
                 of_job, replies = replies[: job.count], replies[job.count :]
@@ -304,6 +307,10 @@ class RedisLink:
         for job in jobs:
             if job.hear is not None:
                 job.hear(NotSentForWant() if self.is_starved else NotSent())
+
+
+def _is_of_a_replica(reply: Reply) -> bool:
+    return isinstance(reply, Exception) and unwilling(reply) is Unwilling.READONLY
 
 
 def _wake(task: trio.lowlevel.Task, told: Told) -> None:

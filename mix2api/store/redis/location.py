@@ -3,14 +3,19 @@
 from typing import Any, Final, Protocol, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.exceptions import ConnectionError as NotReached
 
 from mix2api.errors import ConfigurationError
+from mix2api.store.redis import sentinel
+from mix2api.store.redis.sentinel import Sentinels
 
 _FORMS: Final = (
-    "redis://[user:password@]host[:port][/db], rediss://… (TLS) or unix://[user:password@]/path[?db=N]"
+    "redis://[user:password@]host[:port][/db], rediss://… (TLS), unix://[user:password@]/path[?db=N] or "
+    + sentinel.FORM
 )
+_SCHEMES: Final = frozenset({"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"})
 _CERT_REQS: Final = ("none", "optional", "required")
 _TLS_OPTIONS: Final = frozenset(
     {"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
@@ -31,6 +36,10 @@ class BlockingConnection(Protocol):
 
     def disconnect(self) -> None:
         """Closes the socket."""
+        ...
+
+    def send_command(self, *arguments: str) -> None:
+        """Sends one command."""
         ...
 
     def send_packed_command(self, command: list[bytes], check_health: bool = ...) -> None:  # noqa: FBT001 - its shape
@@ -71,28 +80,26 @@ class RedisLocation:
     password: str | None = field(default=None, repr=False)
     tls_options: tuple[tuple[str, str], ...] = ()
     """redis-py's `ssl_…` options, checked."""
+    sentinels: Sentinels | None = None
+    """Who knows host and port; what stands there then means nothing."""
 
     @classmethod
     def parse(cls, url: str) -> "RedisLocation":
-        """Reads a URL of one of the three forms.
+        """Reads a URL of one of the four forms.
 
         Raises:
             ConfigurationError: one line that says what is wrong and never what the password is.
         """
-        try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError:
-            raise ConfigurationError(f"REDIS_URL is no URL; it must be {_FORMS}") from None
-        if parts.scheme not in {"redis", "rediss", "unix"}:
-            raise ConfigurationError(f"REDIS_URL must be {_FORMS}")
+        parts = _split(url)
+        if parts.scheme.endswith("+sentinel"):
+            return cls._behind_sentinels(parts)
         if parts.scheme == "unix" and not parts.path.strip("/"):
             raise ConfigurationError(f"REDIS_URL lacks the socket's path; it must be {_FORMS}")
         options = _options(parts)
         unix = parts.scheme == "unix"
         return cls(
             host=parts.hostname or "localhost",
-            port=port or 6379,
+            port=_port(parts) or 6379,
             path=unquote(parts.path) if unix else None,
             tls=parts.scheme == "rediss",
             database=_database(options.pop("db", "") or ("" if unix else parts.path.strip("/"))),
@@ -101,11 +108,51 @@ class RedisLocation:
             tls_options=tuple(sorted(options.items())),
         )
 
+    @classmethod
+    def _behind_sentinels(cls, parts: SplitResult) -> "RedisLocation":
+        sentinels, options = Sentinels.of(parts), _options(parts)
+        return cls(
+            tls=parts.scheme == "rediss+sentinel",
+            database=_database(options.pop("db", "") or parts.path.strip("/").partition("/")[2]),
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            tls_options=tuple(sorted(item for item in options.items() if item[0] in _TLS_OPTIONS)),
+            sentinels=sentinels,
+        )
+
     def redacted(self) -> str:
         """The location as it may stand in logs and error lines: without user and password."""
         if self.path is not None:
             return f"unix://{self.path}?db={self.database}"
-        return f"{'rediss' if self.tls else 'redis'}://{self.host}:{self.port}/{self.database}"
+        scheme = "rediss" if self.tls else "redis"
+        if self.sentinels is not None:
+            return f"{scheme}+sentinel://{self.sentinels.redacted()}/{self.database}"
+        return f"{scheme}://{self.host}:{self.port}/{self.database}"
+
+    def connected(self, timeouts: Timeouts, name: str) -> BlockingConnection:
+        """Connects to the server, or to the one that the Sentinels name now. Blocks its thread.
+
+        Args:
+            timeouts: for the connection's whole life.
+            name: shown by `CLIENT LIST`.
+
+        Raises:
+            redis.exceptions.RedisError: the server refused, or is not the master that the Sentinels took it for.
+            OSError: it was not reached.
+        """
+        if self.sentinels is None:
+            connection = self.connection(timeouts, name)
+            connection.connect()
+            return connection
+        host, port = self.sentinels.master(_tls_arguments(self.tls_options) if self.tls else None)
+        connection = evolve(self, host=host, port=port, sentinels=None).connection(timeouts, name)
+        connection.connect()
+        # A Sentinel that was cut off names the master of before.
+        connection.send_command("ROLE")
+        if connection.read_response(disable_decoding=True)[0] != b"master":
+            connection.disconnect()
+            raise NotReached("the Sentinels name a server that is no master")
+        return connection
 
     def connection(self, timeouts: Timeouts, name: str) -> BlockingConnection:
         """A connection that is not yet connected; redis-py's own retries and health checks are off.
@@ -135,9 +182,32 @@ class RedisLocation:
         return cast("BlockingConnection", _TLS(**_tls_arguments(self.tls_options), **common))
 
 
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigurationError(f"REDIS_URL is no URL; it must be {_FORMS}") from None
+    if parts.scheme in {"redis+cluster", "rediss+cluster"}:
+        raise ConfigurationError(
+            "REDIS_URL names a Redis Cluster (redis+cluster://), which this version cannot use: give a single server, or "
+            + sentinel.FORM
+        )
+    if parts.scheme not in _SCHEMES:
+        raise ConfigurationError(f"REDIS_URL must be {_FORMS}")
+    return parts
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ConfigurationError(f"REDIS_URL is no URL; it must be {_FORMS}") from None
+
+
 def _options(parts: SplitResult) -> dict[str, str]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    known = {"db"} | (_TLS_OPTIONS if parts.scheme == "rediss" else set())
+    known = {"db"} | (_TLS_OPTIONS if parts.scheme.startswith("rediss") else set())
+    known |= sentinel.OPTIONS if parts.scheme.endswith("+sentinel") else set()
     for name in options:
         if name not in known:
             raise ConfigurationError(
