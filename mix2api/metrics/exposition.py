@@ -26,6 +26,7 @@ _GAUGES: Final = (
 _COUNTERS: Final = (
     ("loop_lag_s", "all times that the event loop was late by, in seconds"),
     ("dropped", "appends that never reached Redis"),
+    ("forgotten", "appends fenced because Redis had lost confirmed events before them"),
     ("schema_fallbacks", "sessions begun anew because their log cannot be read"),
     ("damage", "damaged entries and keys in Redis"),
 )

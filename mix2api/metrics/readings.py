@@ -19,6 +19,8 @@ class Readings:
     """Entries that wait to be written to Redis."""
     dropped: int = 0
     """Appends that never reached Redis, since the start."""
+    forgotten: int = 0
+    """Appends that were fenced because Redis has lost what it had confirmed, since the start."""
     leases_held: int = 0
     """Shards that this process owns."""
     shards_without_owner: int | None = None

@@ -5,6 +5,7 @@ import trio
 from mix2api.counting.profile_files import Profiles
 from mix2api.edge.health import EVENT_LOG, FailingPart, Health
 from mix2api.errors import StoreUnavailable
+from mix2api.process.store_keeping import StoreKeeping
 from mix2api.store.opening import Store
 
 _LOOKS_PER_LEASE = 3
@@ -13,10 +14,13 @@ _LOOKS_PER_LEASE = 3
 class ProcessHealth:
     """The `HealthSource` of a process with an edge."""
 
-    def __init__(self, store: Store, warnings: tuple[str, ...], profiles: Profiles) -> None:
+    def __init__(
+        self, store: Store, warnings: tuple[str, ...], profiles: Profiles, keeping: StoreKeeping
+    ) -> None:
         self._store = store
         self._always = warnings
         self._profiles = profiles
+        self._keeping = keeping
         self._unowned = 0
         self._all = 1
         self.draining = False
@@ -38,9 +42,10 @@ class ProcessHealth:
     @property
     def _warnings(self) -> tuple[str, ...]:
         refused = self._profiles.refused
+        always = (*self._always, *self._keeping.warnings)
         if refused is None:
-            return self._always
-        return (*self._always, f"new profiles are refused, those from before count: {refused}")
+            return always
+        return (*always, f"new profiles are refused, those from before count: {refused}")
 
     async def look(self) -> None:
         """Counts the shards without an owner, once."""

@@ -59,6 +59,7 @@ class Measuring:
             queued=load.queued,
             spooled=load.spooled,
             dropped=parts.store.log.writer.statistics().dropped,
+            forgotten=parts.store.log.writer.statistics().out_of_order,
             leases_held=len(parts.store.leases.held),
             shards_without_owner=self._unowned,
             store_is_down=parts.store.is_down,

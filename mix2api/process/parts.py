@@ -30,6 +30,7 @@ from mix2api.process.health import ProcessHealth
 from mix2api.process.nearest import NearestDispatch, OwnShards
 from mix2api.process.profiles import start_budgets, start_profiles
 from mix2api.process.reporting import Reporter
+from mix2api.process.store_keeping import StoreKeeping
 from mix2api.process.tracing import Tracing, trace_bounds, trace_rule
 from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
 from mix2api.relay import endings
@@ -86,6 +87,7 @@ class Parts:
     watch: StoreWatch
     profiles: Profiles
     health: ProcessHealth
+    keeping: StoreKeeping
     meters: Meters
     streams_open: Callable[[], int] = field(default=lambda: 0)
     """Answers under way at the edge; set once there is one."""
@@ -225,6 +227,7 @@ async def process_parts(
         store.heartbeat.peers.is_silent,
     )
     profiles = start_profiles(settings, logger)
+    keeping = StoreKeeping(store, logger)
     parts = Parts(
         settings=settings,
         role=role,
@@ -238,7 +241,8 @@ async def process_parts(
         watch=watch,
         profiles=profiles,
         meters=meters,
-        health=ProcessHealth(store, tuple(open_doors(settings)), profiles),
+        health=ProcessHealth(store, tuple(open_doors(settings)), profiles, keeping),
+        keeping=keeping,
     )
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)

@@ -99,6 +99,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
             nursery.start_soon(parts.supervised.watch, stopping, ready)
         await _keep_profiles(parts, nursery)
         await Measuring(parts).start(nursery, _keep_up)
+        _keep_up(parts, nursery, "keeping", parts.keeping.watch)
         await start_tasks(parts, nursery)
         settle_collector()
         nursery.start_soon(_keep_heap, parts)

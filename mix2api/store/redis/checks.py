@@ -18,6 +18,8 @@ from mix2api.vocabulary import ProcessId
 
 OLDEST_VERSION: Final = (6, 2)
 """`XADD … MINID` and exclusive ranges."""
+KEEPING: Final = "noeviction"
+"""The one `maxmemory-policy` under which Redis keeps the event log."""
 _MAC_PURPOSE: Final = b"deployment"
 _SHARDS: Final = re.compile(r"[1-9][0-9]{0,4}")
 _LEASE: Final = "lease_ms"
@@ -84,6 +86,11 @@ def _info(text: str) -> dict[str, str]:
     return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
+def eviction_policy(info: str) -> str:
+    """The `maxmemory-policy` in the reply to `INFO memory`. A server that does not say it evicts nothing."""
+    return _info(info).get("maxmemory_policy", KEEPING).strip()
+
+
 def _check_server(info: dict[str, str], location: RedisLocation) -> None:
     version = info.get("redis_version", "0.0.0")
     found = re.match(r"(\d+)\.(\d+)", version)
@@ -91,8 +98,8 @@ def _check_server(info: dict[str, str], location: RedisLocation) -> None:
         raise ConfigurationError(
             f"Redis at {location.redacted()} is version {version}: 6.2 or newer is needed"
         )
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
+    policy = info.get("maxmemory_policy", KEEPING)
+    if policy != KEEPING:
         raise ConfigurationError(
             f"Redis at {location.redacted()} has maxmemory-policy {policy} and would evict the event log: "
             "set maxmemory-policy noeviction"
