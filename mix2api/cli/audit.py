@@ -216,7 +216,12 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
 
 def _budget_rows(total: Figures) -> list[tuple[str, str]]:
     """Counts with their share of the counted runs; none where no run was counted."""
-    counts = {"trimmed": total.trimmed, "rolled over": total.rolled_over, "over budget": total.over_budget}
+    counts = {
+        "trimmed": total.trimmed,
+        "rolled over": total.rolled_over,
+        "over budget": total.over_budget,
+        "compacted": total.compacted,
+    }
     rows = [
         (f"  {name}", f"{count} ({_percent(count / total.counted)})")
         for name, count in counts.items()

@@ -22,13 +22,24 @@ _NOT_FOUND: Final = 3
 _HELP: Final = "how runs stood to their models' budgets, and how far counts and reported usage differ"
 _EPILOG: Final = """\
 trimmed: runs whose history was trimmed. rolled over: runs that went to a fresh session, because theirs was too full.
-refused: runs that did not fit, even trimmed. tokens: input of the runs that were sent.
+refused: runs that did not fit, even trimmed. compacted: runs whose client had replaced the history by a summary.
+tokens: input of the runs that were sent.
 site, counted, mixed: whose figures the answers' usage had. differs: how far the site's counts of input are from ours.
 factor: the correction factor that these runs teach; each process learns its own from the runs that it sees.
 Exit codes: 0, 2 wrong arguments or settings, 3 no such run.
 """
 _SOURCES: Final = ("site", "counted", "mixed")
-_COLUMNS: Final = ("runs", "trimmed", "rolled over", "refused", "tokens", *_SOURCES, "differs", "factor")
+_COLUMNS: Final = (
+    "runs",
+    "trimmed",
+    "rolled over",
+    "refused",
+    "compacted",
+    "tokens",
+    *_SOURCES,
+    "differs",
+    "factor",
+)
 
 
 @frozen(kw_only=True)
@@ -104,11 +115,11 @@ def _facts(figures: BudgetFigures) -> dict[str, Any]:
 
 
 def _row(figures: BudgetFigures) -> tuple[str, ...]:
-    counts = (figures.runs, figures.trimmed, figures.rolled_over, figures.refused, figures.tokens)
+    became = (figures.trimmed, figures.rolled_over, figures.refused, figures.compacted)
     sources = (figures.by_source.get(source, 0) for source in _SOURCES)
     differs = "-" if figures.difference is None else f"{figures.difference:+.1%}"
     factor = "-" if figures.factor is None else f"{figures.factor:.3f}"
-    return (*map(str, counts), *map(str, sources), differs, factor)
+    return (*map(str, (figures.runs, *became, figures.tokens)), *map(str, sources), differs, factor)
 
 
 async def _one_run(store: Store, word: str, out: TextIO, clock: Clock, *, as_json: bool) -> int:

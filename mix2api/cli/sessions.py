@@ -27,11 +27,12 @@ _NOT_FOUND: Final = 3
 _UNREADABLE: Final = 1
 _HELP: Final = "list the sessions of a window, show one, or have it never continued again"
 _EPILOG: Final = """\
+opened: why the session was made, a reason of docs/glossary.md.
 The list is made from the audit streams and the open runs: a session is listed while its last run is in the window.
 Exit codes: 0, 1 the session's log cannot be read or the session was not retired, 2 wrong arguments or settings,
 3 no such session.
 """
-_COLUMNS: Final = ("session", "state", "age", "idle", "turns", "last end_reason")
+_COLUMNS: Final = ("session", "state", "opened", "age", "idle", "turns", "last end_reason")
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -120,6 +121,7 @@ async def list_sessions(store: Store, query: SessionsQuery, out: TextIO, clock: 
         (
             each["session"],
             each["state"],
+            _text(each["opening_reason"]),
             shown(each["age_ms"]),
             shown(each["idle_ms"]),
             _text(each["turns"]),
@@ -177,6 +179,7 @@ def _listed(session_id: SessionId, times: _Seen, state: SessionState | None, now
     return {
         "session": session_id,
         "state": _stage(state),
+        "opening_reason": None if state is None else state.opening_reason,
         "age_ms": max(0, now_ms - times.first_ms),
         "idle_ms": max(0, now_ms - times.last_ms),
         "turns": None if state is None else state.turns,
@@ -199,6 +202,7 @@ def _facts(session_id: SessionId, state: SessionState | None, now_ms: int) -> di
         "idle_ms": max(0, now_ms - state.ended_ms) if state.run is None else 0,
         "turns": state.turns,
         "last_end_reason": state.last_end,
+        "opening_reason": state.opening_reason,
         "last_reason": state.resolution_reason,
         "isolation": state.isolation,
         "realm": state.realm,

@@ -10,8 +10,10 @@ from functools import partial
 from typing import Final, assert_never
 
 import msgspec
-from attrs import frozen
+import trio
+from attrs import evolve, frozen
 
+from mix2api.edge.seen_realms import NEVER, REALMS, Seen, SeenRealms
 from mix2api.errors import PreviousResponseNotFound, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
@@ -70,6 +72,7 @@ class Continuing:
         reuse: `MIX2API_SESSION_REUSE`.
         site: digest of the upstream kind, its base URL, credential and settings.
         draw_shard: a shard for a session that is made under a name.
+        seen: the realms of late, in which a compacted history is told from a foreign one.
         stateless: the upstream keeps no session, so there is none to be found.
         on_schema_fallback: told where the index could not be read, which is a miss and never an error.
     """
@@ -84,6 +87,7 @@ class Continuing:
         draw_shard: Callable[[], Shard],
         on_schema_fallback: Callable[[], None] = lambda: None,
         *,
+        seen: SeenRealms | None = None,
         stateless: bool = False,
     ) -> None:
         self._index = index
@@ -93,6 +97,7 @@ class Continuing:
         self._site = site
         self._draw_shard = draw_shard
         self._on_schema_fallback = on_schema_fallback
+        self._seen = seen or SeenRealms()
         self._stateless = stateless
         self._digester = seal.digester("lineage")
 
@@ -121,7 +126,7 @@ class Continuing:
         isolation = self._kept_apart(isolation, headers, turn.base)
         if turn.previous_response is not None:
             session_id = self._left_by(turn.previous_response)
-            lineage = await self._lineage(prepared, isolation)
+            lineage = await self._lineage(prepared, self._realm(prepared, isolation)[0])
             return Found(
                 session_id=session_id,
                 reason=Reason.PREVIOUS_RESPONSE,
@@ -130,8 +135,13 @@ class Continuing:
             )
         if self._stateless:
             return Found(reason=Reason.STATELESS, isolation=isolation)
-        lineage = await self._lineage(prepared, isolation)
-        planned = plan(self._words(turn, headers, isolation, keyed=keyed), lineage, self._reuse)
+        realm, uninstructed = self._realm(prepared, isolation)
+        lineage = await self._lineage(prepared, realm)
+        before = self._note(uninstructed)
+        history = turn.messages[prepared.leading :]
+        compacted = partial(self._seen.is_compacted, uninstructed, before, history)
+        words = self._words(turn, headers, isolation, keyed=keyed)
+        planned = plan(words, lineage, self._reuse, compacted=not lineage.has_history and compacted())
         made = partial(Found, lineage=lineage, isolation=isolation)
         if isinstance(planned, MakeFresh):
             return made(reason=planned.reason, bind=planned.bind)
@@ -139,14 +149,25 @@ class Continuing:
             return made(session_id=planned.session_id, reason=Reason.NAMED)
         try:
             with patience():
-                return await self._look_up(planned, made)
+                found = await self._look_up(planned, made)
+                if found.reason is Reason.NO_MATCH and compacted():
+                    return evolve(found, reason=Reason.COMPACTED)
+                return found
         except UnreadableIndex:
             self._on_schema_fallback()
             return made(reason=Reason.SCHEMA_FALLBACK, bind=name_of(planned))
         raise StoreUnavailable
 
-    async def _lineage(self, prepared: PreparedTurn, isolation: Digest) -> Lineage:
-        realm = self._realm(prepared, isolation)
+    def _note(self, realm: int) -> Seen:
+        """Notes a turn of a realm, and gives the one before it."""
+        turns = self._seen.turns
+        before = turns.pop(realm, NEVER)
+        turns[realm] = Seen(trio.current_time(), before.summary)
+        if len(turns) > REALMS:
+            del turns[next(iter(turns))]
+        return before
+
+    async def _lineage(self, prepared: PreparedTurn, realm: Digest) -> Lineage:
         history = prepared.turn.messages[prepared.leading :]
         return await in_turn(lineage_steps(history, realm, self._digester))
 
@@ -223,8 +244,11 @@ class Continuing:
     def _name(self, isolation: Digest, name: str) -> Digest:
         return self._seal.digest(msgspec.json.encode([isolation, name]), "name")
 
-    def _realm(self, prepared: PreparedTurn, isolation: Digest) -> Digest:
-        """Digest of all that must be equal for an upstream session to serve a request."""
+    def _realm(self, prepared: PreparedTurn, isolation: Digest) -> tuple[Digest, int]:
+        """Digest of all that must be equal for an upstream session to serve a request, and a hash of it without instructions.
+
+        Codex moves its instructions behind the summary when it compacts: such a history is of another realm.
+        """
         turn = prepared.turn
         parts = (
             isolation.encode(),
@@ -234,7 +258,8 @@ class Continuing:
             self._digester(instructions_form(turn.messages[: prepared.leading])).encode(),
             self._digester(tools_form(turn.tools)).encode(),
         )
-        return self._seal.digest(b"".join(len(part).to_bytes(4, "big") + part for part in parts), "realm")
+        realm = self._seal.digest(b"".join(len(part).to_bytes(4, "big") + part for part in parts), "realm")
+        return realm, hash((*parts[:4], parts[5]))
 
 
 def _named_by(headers: Mapping[bytes, bytes]) -> str:

@@ -16,6 +16,8 @@ from mix2api.vocabulary import Channel, EndReason, FinishReason
 
 ROLLED_OVER: Final = "rolled_over"
 """`request.resolution_reason` of a turn whose session was too full (`mix2api.sessions.resolution.Reason`)."""
+COMPACTED: Final = "compacted"
+"""`request.resolution_reason` of a turn whose client has replaced its history by a summary."""
 SUMMARY_VERSION: Final = 1
 """Raised only when a field changes its place or its meaning."""
 
@@ -32,6 +34,8 @@ class BudgetSummary(Struct, frozen=True, array_like=True):
     """Messages that trimming changed."""
     rolled_over: bool
     """The session that the turn would have continued was too full."""
+    compacted: bool = False
+    """Its client had replaced the history by a summary."""
 
 
 class RequestSummary(Struct, frozen=True, array_like=True):
@@ -134,6 +138,7 @@ def _budget(request: Request) -> BudgetSummary | None:
         available=available,
         withheld=sum((request.withheld_by or {}).values()),
         rolled_over=request.resolution_reason == ROLLED_OVER,
+        compacted=request.resolution_reason == COMPACTED,
     )
 
 

@@ -16,6 +16,7 @@ from mix2api.actors.worker import MemoryDispatch, Worker
 from mix2api.clock import Clock
 from mix2api.counting.profile_files import Profiles
 from mix2api.edge.continuing import Continuing
+from mix2api.edge.seen_realms import SeenRealms
 from mix2api.errors import StoreUnavailable
 from mix2api.events.kinds import End
 from mix2api.events.log import OpenRun
@@ -115,6 +116,7 @@ class Parts:
             store.seal.digest(site_form(settings), "site"),
             draw_shard,
             self.reporter.on_schema_fallback,
+            seen=SeenRealms(settings.sessions.ttl_ms / 1000),
             stateless=kind_of(settings).passes_through,
         )
 

@@ -87,6 +87,8 @@ class Figures:
     """Of the counted: runs that went to a fresh session, because theirs was too full."""
     over_budget: int = 0
     """Of the counted: runs that did not fit, even trimmed, and were refused."""
+    compacted: int = 0
+    """Of the counted: runs whose client had replaced the history by a summary."""
     by_usage_source: Mapping[str, int] = field(factory=dict)
     """Whose figures the usage of ended runs has -> runs; only what occurred."""
     by_end_reason: Mapping[str, int]
@@ -150,6 +152,7 @@ class _Counts:
             ("trimmed", run.stood.is_trimmed),
             ("rolled_over", run.stood.is_rolled_over),
             ("over_budget", run.stood.is_refused),
+            ("compacted", run.stood.is_compacted),
         ):
             if counts:
                 self.count(figure, times)
@@ -372,6 +375,7 @@ def _figures(counts: _Counts, loops: LoopFigures, *, unreadable: int = 0) -> Fig
         trimmed=count("trimmed", 0),
         rolled_over=count("rolled_over", 0),
         over_budget=count("over_budget", 0),
+        compacted=count("compacted", 0),
         by_usage_source=dict(sorted(counts.by_usage_source.items())),
         by_end_reason={
             reason.value: counts.by_end_reason[reason]

@@ -4,9 +4,9 @@ A `BudgetTally` is told the entries of the audit stream in any order.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.correction import Corrections, InputObservation
@@ -24,6 +24,7 @@ class Standing(NamedTuple):
     is_trimmed: bool
     is_rolled_over: bool
     is_refused: bool
+    is_compacted: bool
     source: str | None
     """Whose figures its usage has (`mix2api.budget.usage.UsageSource`). None: the run has no usage, or an older version
     wrote it."""
@@ -33,9 +34,10 @@ def standing(asked: RequestSummary, ended: EndSummary) -> Standing:
     """How a run stood to its budget, by the halves of its audit entry."""
     budget, source = asked.budget, ended.usage_source
     if budget is None:
-        return Standing(False, False, False, False, source)  # noqa: FBT003 - in the order of the fields
+        return Standing(False, False, False, False, False, source)  # noqa: FBT003 - in the order of the fields
     is_refused = ended.end_reason is EndReason.BUDGET_REJECTED
-    return Standing(True, budget.withheld > 0, budget.rolled_over, is_refused, source)  # noqa: FBT003 - likewise
+    trimmed, moved, compacted = budget.withheld > 0, budget.rolled_over, budget.compacted
+    return Standing(True, trimmed, moved, is_refused, compacted, source)  # noqa: FBT003 - likewise
 
 
 @frozen(kw_only=True)
@@ -50,6 +52,8 @@ class BudgetFigures:
     """Of them: runs that were moved to a fresh session, because theirs was too full."""
     refused: int
     """Of them: runs that did not fit, even trimmed."""
+    compacted: int
+    """Of them: runs whose client had replaced the history by a summary."""
     tokens: int
     """Input of all of them, as the site would count it."""
     by_source: Mapping[str, int]
@@ -75,10 +79,14 @@ class _Sums:
     trimmed: int = 0
     rolled_over: int = 0
     refused: int = 0
+    compacted: int = 0
     tokens: int = 0
     counted: int = 0
     reported: int = 0
     by_source: dict[str, int] = field(factory=dict)
+
+
+_SUMMED: Final = tuple(each.name for each in fields(_Sums) if each.type is int)
 
 
 @define
@@ -99,6 +107,7 @@ class BudgetTally:
         sums.trimmed += stood.is_trimmed
         sums.rolled_over += stood.is_rolled_over
         sums.refused += stood.is_refused
+        sums.compacted += stood.is_compacted
         if not stood.is_refused:
             sums.tokens += asked.budget.used
         if stood.source is not None:
@@ -113,7 +122,7 @@ class BudgetTally:
         """Of all models."""
         whole = _Sums()
         for sums in self._models.values():
-            for name in ("runs", "trimmed", "rolled_over", "refused", "tokens", "counted", "reported"):
+            for name in _SUMMED:
                 setattr(whole, name, getattr(whole, name) + getattr(sums, name))
             for source, runs in sums.by_source.items():
                 whole.by_source[source] = whole.by_source.get(source, 0) + runs
@@ -144,6 +153,7 @@ def _figures(sums: _Sums, factor: float | None) -> BudgetFigures:
         trimmed=sums.trimmed,
         rolled_over=sums.rolled_over,
         refused=sums.refused,
+        compacted=sums.compacted,
         tokens=sums.tokens,
         by_source=dict(sorted(sums.by_source.items())),
         counted=sums.counted,

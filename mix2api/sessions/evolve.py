@@ -91,6 +91,7 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
         isolation=request.isolation or state.isolation,
         realm=request.realm or state.realm,
         resolution_reason=request.resolution_reason,
+        opening_reason=state.opening_reason if state.opened_ms else request.resolution_reason,
     )
 
 

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     ASKED_NEW = "asked_new"
     NO_MATCH = "no_match"
     """There is a history, and no session waits at it, or none could: it has no answer in it."""
+    COMPACTED = audit_entry.COMPACTED
+    """The history begins with a summary, because its client has compacted it (`mix2api.sessions.compaction`)."""
     PREFILL = "prefill"
     """The last message is the assistant's."""
     NEW_NAME = "new_name"
@@ -76,7 +78,7 @@ class MakeFresh:
 
 @frozen
 class TakeWaiting:
-    """The session that waits at this digest; if there is none, a fresh one with reason `no_match`."""
+    """The session that waits at this digest; if there is none, a fresh one with reason `no_match` or `compacted`."""
 
     at: Digest
     bind: Digest | None = None
@@ -137,8 +139,16 @@ class SessionIndex(Protocol):
         ...
 
 
-def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
-    """What is to be done for a request."""
+def plan(words: SessionWords, lineage: Lineage, reuse: Reuse, *, compacted: bool = False) -> Plan:
+    """What is to be done for a request.
+
+    Args:
+        words: what it says of its session.
+        lineage: where its history stands.
+        reuse: what the operator set.
+        compacted: a summary stands in place of the history that the session of this realm holds. It must not go to that
+            session, whatever its name.
+    """
     by_key = reuse is Reuse.KEY and words.key is not None
     # Where the key decides, no name is ever looked up.
     name = words.key if by_key else words.name or words.key
@@ -152,6 +162,13 @@ def plan(words: SessionWords, lineage: Lineage, reuse: Reuse) -> Plan:
         if lineage.at is None:
             return MakeFresh(Reason.NO_MATCH, name)
         return TakeWaiting(lineage.at, name, tuple(word for word in (name, words.issued) if word is not None))
+    if compacted:
+        return MakeFresh(Reason.COMPACTED, name)
+    return _by_words(words, name)
+
+
+def _by_words(words: SessionWords, name: Digest | None) -> Plan:
+    """Of a request without a history: what it says is all there is."""
     if words.issued is not None:
         return ContinueIssued(words.issued)
     if name is not None:

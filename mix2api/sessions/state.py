@@ -113,6 +113,8 @@ class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the last request: what had to be equal for it to be continued."""
     resolution_reason: str | None = None
     """Of the last request: why the session was made, or continued."""
+    opening_reason: str | None = None
+    """Of the first request: why the session was made. None: an older version's snapshot does not have it."""
     context: Context | None = None
     waits_at: tuple[Digest, ...] = ()
     calls: tuple[CalledTool, ...] = ()

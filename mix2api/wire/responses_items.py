@@ -18,7 +18,8 @@ from mix2api.wire.turn import FunctionCall, Message, MessageToolCall, Role
 _Object = dict[str, Any]
 Opened = Callable[[str], str | None]
 """Gives the summary in a compaction's `encrypted_content`; None where another server made it."""
-_SUMMARY: Final = "Summary of the conversation so far:\n\n"
+SUMMARY_HEAD: Final = "Summary of the conversation so far:\n\n"
+"""First words of the message that a compaction becomes."""
 _TEXTS: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 
@@ -74,7 +75,7 @@ def _summary(item: Item, path: str, opened: Opened) -> Message:
     summary = opened(item.encrypted_content)
     if summary is None:
         raise _refused(path, "another server made this compaction: send what it sums up")
-    return Message(role="user", content=_SUMMARY + summary)
+    return Message(role="user", content=SUMMARY_HEAD + summary)
 
 
 def _message(item: Item, path: str) -> Message:

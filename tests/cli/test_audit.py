@@ -75,6 +75,7 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "trimmed": 0,
         "rolled_over": 0,
         "over_budget": 0,
+        "compacted": 0,
         "by_usage_source": {},
         "by_end_reason": {"stop": 2, "client_abort": 1},
         "unreadable": 0,

@@ -61,7 +61,16 @@ async def test_the_list_has_state_turns_and_last_end_of_each(redis_server: Redis
         expired: ("expired", 0, None),
     }
     assert all(0 <= row["idle_ms"] <= row["age_ms"] for row in rows.values())
-    assert table.splitlines()[0].split() == ["session", "state", "age", "idle", "turns", "last", "end_reason"]
+    assert table.splitlines()[0].split() == [
+        "session",
+        "state",
+        "opened",
+        "age",
+        "idle",
+        "turns",
+        "last",
+        "end_reason",
+    ]
     assert len(table.splitlines()) == 6
 
 
@@ -106,6 +115,7 @@ async def test_a_session_is_shown_with_its_fingerprints(redis_server: RedisServe
     facts = json.loads(text)
     fingerprints = [facts[name] for name in ("isolation", "realm", "waits_at", "last_reason")]
     assert fingerprints == [isolation, realm, [at], "named"]
+    assert facts["opening_reason"] == "named"
     assert 0 <= facts["idle_ms"] <= facts["age_ms"]
     assert facts["age_ms"] >= 60_000
 

@@ -145,16 +145,21 @@ def test_what_a_turn_took_of_its_model_stands_last() -> None:
         REQUEST, input_tokens=110, input_budget=900, counted_tokens=100, withheld_by={"old_words": 2}
     )
     data = request_summary(counted)
-    assert data == REQUEST_BYTES[:-1] + b",[],[100,110,900,2,false]]"
+    assert data == REQUEST_BYTES[:-1] + b",[],[100,110,900,2,false,false]]"
+    assert read_request_summary(data[:-8] + b"]]") == read_request_summary(data), "an older version wrote it"
     summary = read_request_summary(data)
     assert summary is not None
     assert summary.budget == BudgetSummary(
-        counted=100, used=110, available=900, withheld=2, rolled_over=False
+        counted=100, used=110, available=900, withheld=2, rolled_over=False, compacted=False
     )
     moved = read_request_summary(request_summary(replace(counted, resolution_reason="rolled_over")))
     assert moved is not None
     assert moved.budget is not None
-    assert moved.budget.rolled_over
+    assert (moved.budget.rolled_over, moved.budget.compacted) == (True, False)
+    compacted = read_request_summary(request_summary(replace(counted, resolution_reason="compacted")))
+    assert compacted is not None
+    assert compacted.budget is not None
+    assert (compacted.budget.rolled_over, compacted.budget.compacted) == (False, True)
 
 
 def test_whose_figures_a_usage_has_stands_last() -> None:

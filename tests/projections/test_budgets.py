@@ -51,11 +51,12 @@ def test_runs_are_counted_by_what_became_of_them() -> None:
     told(tally)
     told(tally, asked(withheld_by={"old_words": 2}))
     told(tally, asked(resolution_reason="rolled_over"))
+    told(tally, asked(resolution_reason="compacted"))
     rejected = replace(END, end_reason=EndReason.BUDGET_REJECTED, usage=None, usage_source=None)
     told(tally, asked(model="mix/b"), rejected)
     total = tally.total()
-    assert (total.runs, total.trimmed, total.rolled_over, total.refused) == (4, 1, 1, 1)
-    assert (total.tokens, total.by_source, total.factor) == (3300, {"site": 3}, None)
+    assert (total.runs, total.trimmed, total.rolled_over, total.refused, total.compacted) == (5, 1, 1, 1, 1)
+    assert (total.tokens, total.by_source, total.factor) == (4400, {"site": 4}, None)
     assert list(tally.by_model()) == ["mix/a", "mix/b"]
     assert tally.by_model()["mix/b"].difference is None
 
@@ -101,6 +102,7 @@ def test_an_audit_counts_budgets_as_they_are_counted_here_in_every_group() -> No
         (REQUEST, END),
         (asked(withheld_by={"old_words": 2}, model="mix/b"), replace(END, usage_source="counted")),
         (asked(resolution_reason="rolled_over"), END),
+        (asked(resolution_reason="compacted"), END),
         (REQUEST, rejected),
     ]
     for number, (request, end) in enumerate(runs):
@@ -108,10 +110,11 @@ def test_an_audit_counts_budgets_as_they_are_counted_here_in_every_group() -> No
         told(budgets, request, end)
     audit.add_run("run_9", request_summary(asked(counted_tokens=None)), end_summary(END))
     total, known = audit.report().total, budgets.total()
-    assert (total.counted, total.trimmed, total.rolled_over, total.over_budget) == (4, 1, 1, 1)
-    assert (known.runs, known.trimmed, known.rolled_over, known.refused) == (4, 1, 1, 1)
-    assert total.by_usage_source == {"counted": 1, "site": 3}, "also of runs that were not counted"
+    assert (total.counted, total.trimmed, total.rolled_over, total.over_budget) == (5, 1, 1, 1)
+    assert (known.runs, known.trimmed, known.rolled_over, known.refused) == (5, 1, 1, 1)
+    assert (total.compacted, known.compacted) == (1, 1)
+    assert total.by_usage_source == {"counted": 1, "site": 4}, "also of runs that were not counted"
     groups = {tuple(group.by.values()): group.figures for group in audit.report().groups}
-    assert groups["mix/a", EndReason.STOP].by_usage_source == {"site": 3}
+    assert groups["mix/a", EndReason.STOP].by_usage_source == {"site": 4}
     assert groups["mix/a", EndReason.BUDGET_REJECTED].over_budget == 1
     assert groups["mix/b", EndReason.STOP].trimmed == 1

@@ -98,3 +98,11 @@ def test_with_key_reuse_the_key_has_one_session_whatever_the_history(history: li
 )
 def test_the_name_goes_to_whichever_session_runs_the_turn(planned: Plan, name: Digest | None) -> None:
     assert name_of(planned) == name
+
+
+@pytest.mark.parametrize(
+    "words", [SessionWords(name=NAME), SessionWords(issued=ISSUED), SessionWords(key=KEY)]
+)
+def test_a_compacted_history_goes_to_no_session_whatever_it_is_called(words: SessionWords) -> None:
+    planned = plan(words, lineage(*OPENING), Reuse.LINEAGE, compacted=True)
+    assert planned == MakeFresh(Reason.COMPACTED, words.name or words.key)

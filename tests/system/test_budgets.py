@@ -1,5 +1,7 @@
 """A turn is counted before it is sent: what does not fit its model is trimmed, rolled over or refused."""
 
+import io
+import json
 from typing import Any
 
 import msgspec
@@ -8,6 +10,10 @@ from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import Answer
 
+from mix2api.cli.budgets import BudgetsQuery, budgets
+from mix2api.cli.explain import ExplainQuery, explain
+from mix2api.cli.sessions import SessionsQuery, list_sessions
+from mix2api.clock import SystemClock
 from mix2api.events.kinds import Request
 from mix2api.sessions.resolution import Reason
 from mix2api.vocabulary import Context, EndReason
@@ -175,3 +181,40 @@ async def test_a_limit_that_is_none_is_ignored_where_an_operator_wants_that(
         assert "max_tokens" not in system.demo.received[-1].json
         answer = await system.client.ask("hello", stream=stream, temperature=9, **limits)
         assert (answer.status, answer.error()["param"]) == (400, "temperature")
+
+
+AGENTS: dict[str, list[dict[str, Any]]] = {
+    "claude": [said("user", "This session is being continued from a previous conversation that ran out")],
+    "codex": [
+        said("user", "build it"),
+        said("user", "Another language model started to solve this problem and produced a summary of it"),
+    ],
+    "opencode": [
+        said("user", "What did we do so far?"),
+        said("assistant", "all of it"),
+        said("user", "Continue if you have next steps"),
+    ],
+}
+
+
+async def test_a_history_that_an_agent_compacted_starts_fresh_as_such_and_is_shown_everywhere(
+    shape: Shape, redis_server: RedisServer
+) -> None:
+    async with whole_system(shape, redis_server.url) as system:
+        sessions = []
+        for agent, compacted in AGENTS.items():
+            apart = {"x-session-affinity": agent}
+            await system.client.ask("build it", headers=apart)
+            answer = await system.client.ask("", messages=compacted, headers=apart | {"x-request-id": agent})
+            assert answer.headers["x-mix2api-session"] == "fresh; reason=compacted"
+            sessions.append(answer.headers["x-session-id"])
+        await system.check_log(runs=6)
+        clock, out = SystemClock(), io.StringIO()
+        day = {"window_ms": 86_400_000, "as_json": True}
+        await list_sessions(system.store, SessionsQuery(**day), out, clock)
+        opened = {row["session"]: row["opening_reason"] for row in json.loads(out.getvalue())["sessions"]}
+        assert {opened[session] for session in sessions} == {"compacted"}
+        assert await budgets(system.store, BudgetsQuery(**day), counts := io.StringIO(), clock) == 0
+        assert json.loads(counts.getvalue())["total"]["compacted"] == 3
+        assert await explain(system.store, ExplainQuery(word="claude"), page := io.StringIO(), clock) == 0
+        assert f"{sessions[0]}: fresh, because compacted" in page.getvalue()
