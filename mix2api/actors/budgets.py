@@ -11,12 +11,14 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from mix2api.actors.unseen import Unseen
+from mix2api.budget.asked_summary import LeftOut
 from mix2api.budget.decision import DEFAULT_RESERVED, Allowance, allowance_of, corrected
 from mix2api.budget.message_tokens import ANSWER_TOKENS, MESSAGE_TOKENS, ROLE_TOKENS, MessageCounter
 from mix2api.budget.output_limit import OutputLimit, output_limit
 from mix2api.budget.planning import Plan, Planner, TurnSize
 from mix2api.budget.profile import Profile
 from mix2api.budget.profiles import Fallbacks, ProfileTable
+from mix2api.budget.summary import SummaryOutcome
 from mix2api.budget.trimming import TrimOptions
 from mix2api.budget.usage import UsageSource
 from mix2api.counting.service import CountingService, is_tiny
@@ -38,6 +40,16 @@ _MODELS: Final = 256
 
 
 @frozen(kw_only=True)
+class SummaryAsk:
+    """How a model is asked for a summary."""
+
+    timeout_s: float = 10.0
+    """`MIX2API_BUDGET_SUMMARY_TIMEOUT_MS`: the turn waits no longer."""
+    input_tokens: int = 8192
+    """`MIX2API_BUDGET_SUMMARY_INPUT_TOKENS`: of the question, at most."""
+
+
+@frozen(kw_only=True)
 class BudgetOptions:
     """What an operator sets."""
 
@@ -46,6 +58,8 @@ class BudgetOptions:
     warned_models: int = 1024
     """`MODEL_PROFILE_FALLBACK_WARN_CACHE_SIZE`."""
     trim: TrimOptions = field(factory=TrimOptions)
+    ask: SummaryAsk | None = None
+    """None: no model is asked for summaries (`MIX2API_BUDGET_SUMMARY`)."""
 
 
 @frozen(kw_only=True)
@@ -68,6 +82,16 @@ class TurnBudget:
     """The session that the turn was to continue is full: it is to be retired, and the turn goes to a fresh one."""
     refused: ContextLengthExceeded | None = None
     """Nothing is to be sent."""
+    factor: float = 1.0
+    """The site's count / ours."""
+    left_out: LeftOut | None = field(default=None, repr=False)
+    """What trimming took away and a summary is wanted of."""
+    asking: Allowance | None = None
+    """The room of the question for a summary, where a model is to be asked."""
+    summary: SummaryOutcome | None = None
+    """Whose summary goes up."""
+    summary_ms: int | None = None
+    """How long the turn waited for a model's."""
 
 
 @frozen
@@ -130,7 +154,14 @@ class Budgets:
             if budget.used <= planner.allowance.available:
                 return evolve(budget, limit=limit)
             unseen, new = fresh(), budget.tokens - held
-        return evolve(await self._fresh(prepared, unseen, (held, new), planner, model.counter), limit=limit)
+        budget = await self._fresh(prepared, unseen, (held, new), planner, model.counter)
+        return evolve(budget, limit=limit, asking=self._asking(budget, model.profile))
+
+    def _asking(self, budget: TurnBudget, profile: Profile) -> Allowance | None:
+        """The room of the question for a summary: its answer has at most a token for each character that it may have."""
+        if self.options.ask is None or budget.left_out is None:
+            return None
+        return allowance_of(profile, budget.left_out.bounds.max_chars)
 
     async def _continued(
         self, prepared: PreparedTurn, unseen: Unseen, held: int, planner: Planner, counter: MessageCounter
@@ -177,6 +208,7 @@ class Budgets:
             allowance=planner.allowance,
             used=0,
             tokens=sum(tokens) + size.fixed,
+            factor=planner.factor,
         )
         try:
             plan = await self._planned(planner, unseen.messages, size, partial(_measured, kept, counter))
@@ -298,5 +330,9 @@ def _with_plan(budget: TurnBudget, plan: Plan) -> TurnBudget:
         used=plan.used,
         tokens=plan.tokens,
         withheld=withheld,
+        left_out=plan.left_out,
+        summary=SummaryOutcome.EXTRACTIVE
+        if plan.left_out is not None and plan.left_out.is_summed_up
+        else None,
         rolled_over=plan.verdict.rolled_over,
     )

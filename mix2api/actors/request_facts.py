@@ -81,6 +81,8 @@ def request_event(
         channel=environment.channel,
         counted_tokens=None if budget is None else budget.tokens,
         withheld_by=dict(budget.withheld) if budget is not None and budget.withheld else None,
+        summary=None if budget is None else budget.summary,
+        summary_ms=None if budget is None else budget.summary_ms,
     )
 
 

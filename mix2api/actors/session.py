@@ -14,6 +14,7 @@ from mix2api.actors import refusals
 from mix2api.actors.budgets import TurnBudget
 from mix2api.actors.environment import QUEUE_LENGTH, Environment
 from mix2api.actors.logged_calls import by_id
+from mix2api.actors.model_summary import summed_up_by_model
 from mix2api.actors.request_facts import unseen_of
 from mix2api.actors.retirement import retire
 from mix2api.actors.run import Run, Unowned
@@ -257,17 +258,20 @@ class SessionActor:
         Raises:
             SessionMiss: the session is too full for it, and is retired.
         """
-        if self._env.budgets is None or turn.over:
+        budgets = self._env.budgets
+        if budgets is None or turn.over:
             return None
         submission, options = turn.submission, self._env.options
         unseen = unseen_of(submission, state, options)
-        budget = await self._env.budgets.plan(
+        budget = await budgets.plan(
             submission, state, unseen, partial(unseen_of, submission, VACANT, options)
         )
         if budget.rolled_over and not turn.over:
             await retire(self._env.log, self.session_id, state, Reason.ROLLED_OVER.value)
             self._state = None  # the log alone knows whether it was written
             raise SessionMiss(Reason.ROLLED_OVER)
+        if budget.asking is not None and not turn.over:
+            return await summed_up_by_model(self._env, budgets, turn, budget)
         return budget
 
     def _check(self, turn: PendingTurn, state: SessionState) -> None:

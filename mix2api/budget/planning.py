@@ -5,8 +5,10 @@ It runs in the counting thread (`CountingService.off_loop`): trimming counts the
 
 from attrs import field, frozen
 
+from mix2api.budget.asked_summary import LeftOut
 from mix2api.budget.decision import Allowance, Demand, Fit, Verdict, corrected, decide, too_long
 from mix2api.budget.fates import TrimReason
+from mix2api.budget.summary import SummaryBounds
 from mix2api.budget.trimming import Measure, TrimBudget, Trimmed, TrimOptions, trim
 from mix2api.wire.turn import Message
 
@@ -39,6 +41,8 @@ class Plan:
     """The same before correction: the state keeps it, because a factor changes."""
     withheld: dict[TrimReason, int] = field(factory=dict)
     """Messages that are not as they came, by reason; empty: nothing was trimmed."""
+    left_out: LeftOut | None = field(default=None, repr=False)
+    """What is to be summed up; None: nothing, or no summary is wanted."""
 
 
 @frozen(kw_only=True)
@@ -97,7 +101,21 @@ class Planner:
             used=used,
             tokens=made.tokens,
             withheld=made.withheld,
+            left_out=_left_out(made, self.options.summary),
         )
+
+
+def _left_out(made: Trimmed, bounds: SummaryBounds | None) -> LeftOut | None:
+    if bounds is None or not made.gone:
+        return None
+    return LeftOut(
+        messages=made.gone,
+        place=made.summary_place,
+        is_summed_up=made.summary is not None,
+        tokens=made.tokens - made.summary_tokens,
+        room=made.summary_room,
+        bounds=bounds,
+    )
 
 
 def _with_summary(made: Trimmed) -> list[Message]:

@@ -4,6 +4,7 @@ The names, the heading and the bounds are the earlier adapter's (`BUDGET_HISTORY
 """
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import Final
 
 from attrs import frozen
@@ -17,6 +18,19 @@ LINE_CHARS: Final = 180
 _READ_CHARS: Final = 2000
 """Characters of a message that are looked at for its line: a message of a megabyte costs no more than another."""
 _SPEAKERS: Final = frozenset({"user", "assistant"})
+
+
+class SummaryOutcome(StrEnum):
+    """Whose summary stands in a trimmed history. Closed; in `request`."""
+
+    EXTRACTIVE = "extractive"
+    """Lines of the history itself."""
+    MODEL = "model"
+    """The model's own (`MIX2API_BUDGET_SUMMARY=model`)."""
+    MODEL_LATE = "model_late"
+    """The model was asked and did not answer in time: lines of the history, if any fit."""
+    MODEL_FAILED = "model_failed"
+    """The model was asked and failed, or its answer was empty or too long: lines of the history, if any fit."""
 
 
 @frozen(kw_only=True)
@@ -38,7 +52,7 @@ def summary_of(left_out: Sequence[Message], bounds: SummaryBounds) -> str | None
     lines = [(place, line) for place, message in enumerate(left_out) if (line := _line(message))]
     room = bounds.max_chars - len(HEADING)
     chosen: list[tuple[int, str]] = []
-    for place, line in _by_weight(lines, left_out):
+    for place, line in by_weight(lines, left_out):
         if len(chosen) == bounds.max_lines or len(line) + 1 > room:
             break
         chosen.append((place, line))
@@ -48,7 +62,8 @@ def summary_of(left_out: Sequence[Message], bounds: SummaryBounds) -> str | None
     return "\n".join((HEADING, *(line for _, line in sorted(chosen))))
 
 
-def _by_weight(lines: list[tuple[int, str]], left_out: Sequence[Message]) -> Iterator[tuple[int, str]]:
+def by_weight(lines: list[tuple[int, str]], left_out: Sequence[Message]) -> Iterator[tuple[int, str]]:
+    """Lines with the places of their messages: that of the oldest user message first, then the newest."""
     task = next((entry for entry in lines if left_out[entry[0]].role == "user"), None)
     if task is not None:
         yield task

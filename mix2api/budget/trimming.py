@@ -65,6 +65,12 @@ class Trimmed:
     """The summary block; the caller says where it stands (a system message, or the query)."""
     summary_place: int = 0
     """Where in `messages` it stands as a system message: behind the leading instructions."""
+    summary_tokens: int = 0
+    """Of the block; 0 without one."""
+    summary_room: int = 0
+    """That the block might take at most."""
+    gone: Sequence[Message] = field(default=(), repr=False)
+    """What went whole, where it is to be summed up."""
 
     @property
     def withheld(self) -> dict[TrimReason, int]:
@@ -219,7 +225,8 @@ class _Trimming:
 
 
 def _result(work: _Trimming, units: Sequence[Unit], budget: TrimBudget, aim: int) -> Trimmed:
-    summary, summary_tokens = _summary(work, aim)
+    gone = [] if work.options.summary is None else work.gone()
+    summary, summary_tokens = _summary(work, gone, aim)
     total = work.total + summary_tokens
     return Trimmed(
         messages=list(work.kept()),
@@ -228,13 +235,15 @@ def _result(work: _Trimming, units: Sequence[Unit], budget: TrimBudget, aim: int
         fates=tuple(fate for _, fate in sorted(work.fates.items())),
         summary=summary,
         summary_place=sum(unit.kind is UnitKind.INSTRUCTIONS for unit in units),
+        summary_tokens=summary_tokens,
+        summary_room=max(0, aim - work.total),
+        gone=gone,
     )
 
 
-def _summary(work: _Trimming, aim: int) -> tuple[str | None, int]:
+def _summary(work: _Trimming, gone: list[Message], aim: int) -> tuple[str | None, int]:
     """The block and its tokens, made smaller until it fits into what is left of the aim; nothing if it never does."""
     bounds = work.options.summary
-    gone = work.gone()
     while bounds is not None and gone and bounds.max_chars > 0:
         block = summary_of(gone, bounds)
         if block is None:

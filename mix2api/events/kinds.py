@@ -84,6 +84,10 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens that the session holds when the turn is sent, by our own count; `input_tokens` is that as the site would count it."""
     withheld_by: dict[str, int] | None = None
     """Of `messages_withheld`: what trimming changed, by its reason (`mix2api.budget.fates.TrimReason`)."""
+    summary: str | None = None
+    """Whose summary stands for what trimming took away (`mix2api.budget.summary.SummaryOutcome`). None: there is none."""
+    summary_ms: int | None = None
+    """How long the turn waited for a model's summary."""
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,7 +3,7 @@
 from typing import Final
 
 from mix2api import __version__
-from mix2api.actors.budgets import BudgetOptions
+from mix2api.actors.budgets import BudgetOptions, SummaryAsk
 from mix2api.actors.environment import ActorOptions
 from mix2api.budget.profile import Defaults
 from mix2api.budget.summary import SummaryBounds
@@ -13,7 +13,7 @@ from mix2api.edge.auth import parse_keys
 from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
 from mix2api.sessions.canonical import canonical_json
-from mix2api.settings import InboundAuthMode, Settings, StoreMode, Think, UpstreamAuthMode
+from mix2api.settings import InboundAuthMode, Settings, StoreMode, SummaryKind, Think, UpstreamAuthMode
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.location import Timeouts as StoreTimeouts
 from mix2api.upstreams.http.client import HttpOptions
@@ -103,7 +103,16 @@ def budget_options(settings: Settings) -> BudgetOptions:
         reserved_output=settings.budget.reserved_output,
         warned_models=settings.budget.warned_models,
         trim=trim_options(settings),
+        ask=summary_ask(settings),
     )
+
+
+def summary_ask(settings: Settings) -> SummaryAsk | None:
+    """How a model is asked for summaries; None where none is."""
+    budget = settings.budget
+    if not budget.summary_enabled or budget.summary is not SummaryKind.MODEL:
+        return None
+    return SummaryAsk(timeout_s=budget.summary_timeout_ms / 1000, input_tokens=budget.summary_input_tokens)
 
 
 def site_form(settings: Settings) -> bytes:

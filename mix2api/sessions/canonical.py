@@ -108,7 +108,7 @@ def answer_piece(answers: list[Message]) -> Piece | None:
     first = answers[0]
     is_plain = len(answers) == 1 and not (first.tool_calls or first.refusal or first.function_call)
     if is_plain and type(first.content) is str:  # the usual answer, by the shortest way
-        text = _text(_without_thought(first.content))
+        text = _text(without_thought(first.content))
         return Piece("assistant", b"a%d:%b%b" % (len(text), text, _PLAIN)) if text else None
     text, others = _answer_content(answers)
     calls = _calls_form([call for message in answers for call in _calls(message)])
@@ -126,7 +126,7 @@ def _answer_content(answers: list[Message]) -> tuple[bytes, bytes]:
     others = b""
     for message in answers:
         text, parts = _split(message.content, left_out=_THOUGHTS)
-        texts.append(_without_thought(text))
+        texts.append(without_thought(text))
         others += b"".join([_field(part) for _, part in parts])  # no places: an answer may come in two
     return _text("".join(texts)), others
 
@@ -275,7 +275,7 @@ def _text(text: str) -> bytes:
         return text.strip().encode("utf-8", "surrogatepass")
 
 
-def _without_thought(text: str) -> str:
+def without_thought(text: str) -> str:
     """The text after one leading `<think>…</think>`."""
     stripped = text.lstrip()
     if not stripped.startswith(_THINK_OPEN):

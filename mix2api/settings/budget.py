@@ -14,15 +14,11 @@ from mix2api.settings.setting import Setting, held
 
 _CHARS: Final = Whole(1, 10_000_000)
 _TOKENS: Final = Whole(1, 100_000_000)
-_NO_MODEL: Final = "no model is asked: summaries are lines of the history itself, whatever stands here"
 
 
 @frozen(kw_only=True)
 class Budget:
-    """Budgets of models.
-
-    What has a `lack` is read, and takes no effect yet.
-    """
+    """Budgets of models."""
 
     enabled: bool = held(
         Setting(
@@ -149,8 +145,26 @@ class Budget:
             "MIX2API_BUDGET_SUMMARY",
             Choice(SummaryKind),
             "extractive",
-            "`extractive`: lines of the history itself; `model`: the model is asked in a session of its own",
-            lack=_NO_MODEL,
+            "`extractive`: lines of the history itself; `model`: the model is asked in a session of its own, and lines of "
+            "the history stand where it fails",
+        )
+    )
+    summary_timeout_ms: int = held(
+        Setting(
+            "MIX2API_BUDGET_SUMMARY_TIMEOUT_MS",
+            Whole(1, 600_000),
+            "10000",
+            "how long a turn waits for a model's summary",
+            unit="ms",
+        )
+    )
+    summary_input_tokens: int = held(
+        Setting(
+            "MIX2API_BUDGET_SUMMARY_INPUT_TOKENS",
+            _TOKENS,
+            "8192",
+            "what a model is shown to sum up: the task and the newest of what was trimmed",
+            unit="tokens",
         )
     )
     summary_max_chars: int = held(

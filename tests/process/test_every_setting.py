@@ -65,6 +65,11 @@ _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (
     {"UPSTREAM_API_BASE": "https://site.example", "TOOL_KEEP_ALL": "false"},
     {"UPSTREAM_API_BASE": "https://site.example", "TOOL_MAX_COUNT": "3"},
     {"UPSTREAM_API_BASE": "https://site.example", "BUDGET_HISTORY_SUMMARY_ENABLED": "true"},
+    {
+        "UPSTREAM_API_BASE": "https://site.example",
+        "BUDGET_HISTORY_SUMMARY_ENABLED": "true",
+        "MIX2API_BUDGET_SUMMARY": "model",
+    },
     {"UPSTREAM_API_BASE": "https://site.example", "UPSTREAM_DYNAMIC_BASE_ENABLED": "true"},
     {"REDIS_URL": "redis://here:6379/0", "MIX2API_SECRET": "a secret of the tests, 32 bytes."},
 )

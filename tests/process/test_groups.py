@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from mix2api.actors.budgets import SummaryAsk
 from mix2api.budget.profile import Defaults
 from mix2api.budget.summary import SummaryBounds
 from mix2api.budget.trimming import TrimOptions
 from mix2api.counting.profile_files import ProfileSources
-from mix2api.process.groups import profile_sources, trim_options
+from mix2api.process.groups import budget_options, profile_sources, trim_options
 from mix2api.settings import load_settings
 
 
@@ -42,3 +43,17 @@ def test_trimming_has_its_settings() -> None:
     summed = trim_options(load_settings(given | {"BUDGET_HISTORY_SUMMARY_ENABLED": "true"}, None))
     assert summed.summary == SummaryBounds(max_chars=77, max_lines=4)
     assert trim_options(load_settings({}, None)) == TrimOptions()
+
+
+def test_a_model_is_asked_for_summaries_only_where_summaries_are_wanted() -> None:
+    asked = {
+        "MIX2API_BUDGET_SUMMARY": "model",
+        "MIX2API_BUDGET_SUMMARY_TIMEOUT_MS": "1500",
+        "MIX2API_BUDGET_SUMMARY_INPUT_TOKENS": "99",
+    }
+    wanted = {"BUDGET_HISTORY_SUMMARY_ENABLED": "true"}
+    assert budget_options(load_settings(asked | wanted, None)).ask == SummaryAsk(
+        timeout_s=1.5, input_tokens=99
+    )
+    assert budget_options(load_settings(asked, None)).ask is None
+    assert budget_options(load_settings(wanted, None)).ask is None

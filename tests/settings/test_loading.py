@@ -94,6 +94,8 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_BUDGET_HEADROOM", "0.9", "budget.headroom", 0.9),
     ("BUDGET_HISTORY_SUMMARY_ENABLED", "on", "budget.summary_enabled", True),
     ("MIX2API_BUDGET_SUMMARY", "model", "budget.summary", SummaryKind.MODEL),
+    ("MIX2API_BUDGET_SUMMARY_TIMEOUT_MS", "9", "budget.summary_timeout_ms", 9),
+    ("MIX2API_BUDGET_SUMMARY_INPUT_TOKENS", "9", "budget.summary_input_tokens", 9),
     ("BUDGET_HISTORY_SUMMARY_MAX_CHARS", "9", "budget.summary_max_chars", 9),
     ("BUDGET_HISTORY_SUMMARY_MAX_LINES", "9", "budget.summary_max_lines", 9),
     ("MIX2API_THINK", "text", "tools.think", "text"),

@@ -218,3 +218,27 @@ async def test_a_history_that_an_agent_compacted_starts_fresh_as_such_and_is_sho
         assert json.loads(counts.getvalue())["total"]["compacted"] == 3
         assert await explain(system.store, ExplainQuery(word="claude"), page := io.StringIO(), clock) == 0
         assert f"{sessions[0]}: fresh, because compacted" in page.getvalue()
+
+
+@pytest.mark.parametrize(("asked", "whose"), [("", "model"), ("[[hang]]", "model_late")])
+async def test_the_model_sums_up_what_is_trimmed_or_lines_of_it_stand_there(
+    shape: Shape, asked: str, whose: str, redis_server: RedisServer
+) -> None:
+    wanted = {
+        "BUDGET_HISTORY_SUMMARY_ENABLED": "true",
+        "MIX2API_BUDGET_SUMMARY": "model",
+        "MIX2API_BUDGET_SUMMARY_TIMEOUT_MS": "10000" if whose == "model" else "300",
+    }
+    old = [said("user", f"{asked}old words " * 100), said("assistant", "old answer " * 300)] * 4
+    async with whole_system(shape, redis_server.url, **window(1000), **wanted) as system:
+        messages = [said("system", "be brief"), *old, said("user", "and now?")]
+        answer = await system.client.ask("", messages=messages, headers=_ID)
+        assert answer.status == 200
+        request = await request_of(system, "budgeted")
+        assert request.summary == whose
+        assert (request.summary_ms or 0) > 0
+        question, turn = (received.json["messages"] for received in system.demo.received)
+        assert "Sum up the conversation" in question[0]["content"]
+        assert turn[1]["content"].startswith("[历史摘要记忆]\n")
+        assert ("- user: " in turn[1]["content"]) == (whose == "model_late")
+        await system.check_log(runs=1)
