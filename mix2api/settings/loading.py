@@ -120,7 +120,6 @@ def load_settings(
         *file.remarks,
         *former_names(environ, file.values),
         *_strangers(environ, file),
-        *_lacks_of(values, given),
         *open_doors(settings),
         *_closed_doors(settings),
         *idle(settings, given),
@@ -175,13 +174,6 @@ def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[
         yield "MIX2API_SECRET: is not set; with REDIS_URL every process needs the same one (`openssl rand -hex 32` makes one)"
     if inbound.mode is InboundAuthMode.KEYS and "INBOUND_KEYS_FILE" not in given:
         yield "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"
-
-
-def _lacks_of(values: Mapping[str, object], given: Mapping[str, Given]) -> Iterator[str]:
-    for name, one in given.items():
-        setting = KNOWN[name]
-        if setting.lack and values[name] != setting.default_value:
-            yield f"{name}={setting.shown(one.text)} is accepted, but {setting.lack}"
 
 
 def open_doors(settings: Settings) -> Iterator[str]:

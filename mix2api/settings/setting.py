@@ -17,9 +17,7 @@ _KEY: Final = "setting"
 class Setting:
     """One name that the environment or `.env` may give.
 
-    Exactly one of three holds: it takes effect (`lack` and `refuses` empty); or a value other than the default is
-    accepted with a warning that says what it does not do yet (`lack`); or single values are refused because ignoring
-    them would be dangerous (`refuses`: value -> why).
+    It takes effect. Single values may be refused, because ignoring them would be dangerous (`refuses`: value -> why).
     """
 
     name: str
@@ -30,7 +28,6 @@ class Setting:
     unit: str = field(default="", kw_only=True)
     secret: bool = field(default=False, kw_only=True)
     """Never shown, neither in errors nor by `mix2api settings`."""
-    lack: str = field(default="", kw_only=True)
     refuses: Mapping[object, str] = field(factory=dict, kw_only=True)
 
     def value(self, text: str) -> object:

@@ -68,8 +68,6 @@ def _meaning(one: Setting) -> str:
     parts = [one.meaning]
     if one.secret:
         parts.append("secret")
-    if one.lack:
-        parts.append(f"but {one.lack}")
     for why in dict.fromkeys(one.refuses.values()):
         words = ", ".join(f"`{str(value).lower()}`" for value, reason in one.refuses.items() if reason == why)
         parts.append(f"refused: {words} ({why})")

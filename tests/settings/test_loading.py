@@ -25,7 +25,7 @@ from mix2api.settings.choices import TokenMethod, UpstreamStream
 from mix2api.settings.former import FORMER
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.loading import KNOWN
-from mix2api.settings.setting import Setting, settings_of
+from mix2api.settings.setting import settings_of
 from mix2api.vocabulary import Channel
 
 SECRET = "0123456789abcdef"
@@ -309,38 +309,6 @@ def test_a_command_names_what_it_cannot_do_without() -> None:
     with pytest.raises(ConfigurationError, match=r"^UPSTREAM_API_BASE: is not set; an http"):
         load_settings({}, None, required=["UPSTREAM_API_BASE", "PORT"])
     assert load_settings({"UPSTREAM_API_BASE": "http://x"}, None, required=["UPSTREAM_API_BASE"])
-
-
-@pytest.mark.parametrize("row", [row for row in KNOWN.values() if row.lack], ids=lambda row: row.name)
-def test_a_setting_that_is_not_served_warns_if_it_differs_from_its_default(row: Setting) -> None:
-    text = other_than_default(row)
-    warnings = load_settings({**CLOSED, row.name: text}, None).warnings
-    assert warnings == (f"{row.name}={row.shown(text)} is accepted, but {row.lack}",)
-    if row.default:
-        assert load_settings({**CLOSED, row.name: row.default}, None).warnings == ()
-
-
-def other_than_default(row: Setting) -> str:
-    for text in (
-        "3",
-        "0.5",
-        "true",
-        "false",
-        "query",
-        "auth",
-        '{"a": 1}',
-        "http://other",
-        "/other",
-        "other",
-        "estimate",
-        "model",
-    ):
-        try:
-            if row.value(text) != row.default_value:
-                return text
-        except ValueError:
-            continue
-    raise AssertionError(row.name)
 
 
 DYNAMIC = {**CLOSED, "UPSTREAM_DYNAMIC_BASE_ENABLED": "true"}
