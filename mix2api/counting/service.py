@@ -14,13 +14,14 @@ from attrs import define, field, frozen
 
 from mix2api.budget.count_cache import CountCache, message_digests
 from mix2api.budget.message_tokens import MessageCounter
-from mix2api.wire.turn import Message
+from mix2api.wire.turn import Message, MessageToolCall
 
 _T = TypeVar("_T")
 
-_AT_ONCE_CHARS: Final = 16_384
-"""Characters of a history that is digested on the loop: 100 µs at most, which is what the way to a thread and back costs."""
-_AT_ONCE_MESSAGES: Final = 64
+_AT_ONCE_CHARS: Final = 1_000_000
+"""Characters of a history that is digested on the loop, in half a millisecond. A thread would hold the interpreter as long."""
+_AT_ONCE_MESSAGES: Final = 1024
+"""Of such a history: half a millisecond, too."""
 _TINY_CHARS: Final = 2048
 """Characters that are counted on the loop: 0.4 ms, where the way to a thread and back costs 0.1 ms of two threads."""
 _TINY_MESSAGES: Final = 8
@@ -99,10 +100,17 @@ def _holds(messages: Sequence[Message], count: int, chars: int) -> bool:
         return False
     room = chars
     for message in messages:
-        if message.tool_calls or isinstance(message.content, list):
+        if isinstance(message.content, list):
             return False  # whose size is not known without looking into it
         room -= len(message.content or "")
+        if message.tool_calls:
+            room -= sum(map(_chars_of_call, message.tool_calls))
     return room >= 0
+
+
+def _chars_of_call(call: MessageToolCall) -> int:
+    """Characters of a call. A custom tool's count as too many, for nobody knows its size without looking into it."""
+    return _AT_ONCE_CHARS if call.function is None else len(call.function.name) + len(call.function.arguments)
 
 
 def _batches(places: Sequence[int], messages: Sequence[Message]) -> Iterator[list[int]]:

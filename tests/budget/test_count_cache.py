@@ -6,27 +6,27 @@ from mix2api.budget.count_cache import CountCache, message_digests
 from mix2api.wire.turn import Message
 
 
-def message_digest(message: Message, counter: str) -> bytes:
+def message_digest(message: Message, counter: str) -> int:
     [digest] = message_digests([message], counter)
     return digest
 
 
 def test_what_was_kept_is_found() -> None:
     cache = CountCache()
-    assert cache.get(b"a") is None
-    cache.keep(b"a", 0)
-    assert cache.get(b"a") == 0
+    assert cache.get(1) is None
+    cache.keep(1, 0)
+    assert cache.get(1) == 0
     assert (cache.hits, cache.misses, len(cache)) == (1, 1, 1)
 
 
 def test_the_entry_that_was_not_asked_for_longest_goes() -> None:
     cache = CountCache(entries=2)
-    cache.keep(b"a", 1)
-    cache.keep(b"b", 2)
-    assert cache.get(b"a") == 1
-    cache.keep(b"c", 3)
-    assert [cache.get(each) for each in (b"a", b"b", b"c")] == [1, None, 3]
-    cache.keep(b"a", 4)
+    cache.keep(1, 1)
+    cache.keep(2, 2)
+    assert cache.get(1) == 1
+    cache.keep(3, 3)
+    assert [cache.get(each) for each in (1, 2, 3)] == [1, None, 3]
+    cache.keep(1, 4)
     assert len(cache) == 2
 
 
@@ -35,7 +35,6 @@ def test_all_that_is_counted_is_in_a_digest() -> None:
     others = histories.messages(
         histories.user("a"),
         histories.user("b"),
-        histories.answer("a"),
         {**histories.user("a"), "name": "n"},
         histories.answer("a", tool_calls=[call]),
         histories.answer("a", function_call={"name": "f", "arguments": "{}"}),
@@ -47,6 +46,8 @@ def test_all_that_is_counted_is_in_a_digest() -> None:
     assert len({message_digest(each, "x") for each in others}) == len(others)
     assert message_digest(others[0], "x") != message_digest(others[0], "y")
     assert message_digest(others[0], "x") == message_digest(Message(role="user", content="a"), "x")
+    (said,) = histories.messages(histories.answer("a"))
+    assert message_digest(others[0], "x") == message_digest(said, "x"), "every role counts as one"
 
 
 def test_half_a_surrogate_pair_has_a_digest() -> None:

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 import trio
 from attrs import define, field
 from counted import CountedSteps
@@ -56,9 +57,11 @@ async def test_a_large_history_is_known_again_too() -> None:
     call = MessageToolCall(id="c", function=FunctionCall(name="f"))
     for messages in (
         said("x" * 20_000),
-        said("y" * 262_144),
-        said(*"abc" * 30),
+        said("y" * 1_048_576),
+        said(*"abc" * 500),
         [Message(role="assistant", tool_calls=[call])],
+        [Message(role="assistant", tool_calls=[MessageToolCall(id="d", custom={"name": "f"})])],
+        [Message(role="user", content=[{"type": "text", "text": "in parts"}])],
     ):
         first = await service.history(messages, counter)
         counted = len(tokenizer.texts)
@@ -73,12 +76,15 @@ async def test_another_way_of_counting_counts_anew() -> None:
     assert (await service.history(said("a"), MessageCounter(exact()))).fresh == 1
 
 
-async def test_a_known_small_history_needs_no_thread() -> None:
+@pytest.mark.parametrize("texts", [["a"], [f"{place} {'word ' * 400}" for place in range(200)]])
+async def test_a_known_history_of_a_long_conversation_needs_no_thread(texts: list[str]) -> None:
     service, counter = CountingService(), MessageCounter(Watched())
-    await service.history(said("a"), counter)
+    call = MessageToolCall(id="c", function=FunctionCall(name="f", arguments="{}"))
+    messages = [*said(*texts), Message(role="assistant", tool_calls=[call])]
+    counted = await service.history(messages, counter)
     with trio.CancelScope() as scope:
         scope.cancel()  # a thread could not be waited for any more
-        assert (await service.history(said("a"), counter)).total == 5
+        assert await service.history(messages, counter) == Counted(counted.tokens)
     assert not scope.cancelled_caught
 
 
