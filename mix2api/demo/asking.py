@@ -25,13 +25,15 @@ COMMON: Final = _set(
 )
 """Words of descriptions that occur in every question."""
 _RUN: Final = ("bash", "shell", "exec", "execute", "run", "command", "terminal", "python", "code")
-_SHOW: Final = ("read", "view", "open", "cat")
+_SHOW: Final = ("read", "view", "open", "cat", *_RUN)
 _SEARCH: Final = ("grep", "search", "websearch", "find", "glob")
 _FIND: Final = ("find", "glob", "search", "grep")
 _WRITE: Final = ("write", "create", "save")
 _CHANGE: Final = ("edit", "replace", "patch", "update")
 _FETCH: Final = ("webfetch", "fetch", "browse", "http", "url", "download")
 _COUNT: Final = ("calculator", "calculate", "compute", "math", "evaluate")
+OBJECTS: Final = _set("bytes content directory file folder line many path text")
+"""Words of a tool's name for what a verb acts on unless the text says otherwise: "show" asks for `read_file`."""
 ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("run", "execute"), _RUN),
     **dict.fromkeys(("show", "open", "cat", "print", "view", "display", "read"), _SHOW),

@@ -18,6 +18,10 @@ from mix2api.demo.words import RULES, Rule, Takes, Word
 _OPENING: Final = re.compile(r"\[\[([a-z0-9_]+)(:|\]\])")
 _NAME: Final = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*")
 _SPACE: Final = re.compile(r"\s*")
+_REMARK: Final = re.compile(r"<([a-z]+(?:[-_][a-z]+)+)>")
+"""The tag of an agent's remark. Its name has several words, so that HTML in a user's text stays."""
+_UNCLOSED_MAX: Final = 16
+"""Tags without an end after which no more are looked for: each costs a look at the whole text."""
 _QUOTED: Final = re.compile(r"\"((?:[^\"\\]|\\.)+)\"", re.DOTALL)
 
 
@@ -94,7 +98,9 @@ def find_directives(text: str) -> Directives:
 def without_directives(text: str) -> str:
     """The text's own words: all that stands outside its directives, stripped.
 
-    A text that is quoted as a whole loses the quotes: `opencode run` sends the words of its command line so.
+    Agents put words of their own around the user's, in tags such as `<system-reminder>`: those are not the user's words,
+    unless there are no others. A text that is quoted as a whole loses the quotes: `opencode run` sends the words of its
+    command line so.
 
     Raises:
         WrongDirective: as `find_directives` does.
@@ -104,9 +110,30 @@ def without_directives(text: str) -> str:
     for each in _scan(text):
         words.append(text[position : each.start])
         position = each.end
-    own = "".join((*words, text[position:])).strip()
+    whole = "".join((*words, text[position:])).strip()
+    own = _without_remarks(whole).strip() or whole
     quoted = _QUOTED.fullmatch(own)
     return own if quoted is None else quoted[1].replace('\\"', '"')
+
+
+def _without_remarks(text: str) -> str:
+    """The text outside of agents' remarks."""
+    outside: list[str] = []
+    position = 0
+    unclosed: set[str] = set()
+    for tag in _REMARK.finditer(text):
+        if tag.start() < position or tag[1] in unclosed:
+            continue
+        closing = f"</{tag[1]}>"
+        end = text.find(closing, tag.end())
+        if end >= 0:
+            outside.append(text[position : tag.start()])
+            position = end + len(closing)
+        elif len(unclosed) == _UNCLOSED_MAX:
+            break
+        else:
+            unclosed.add(tag[1])
+    return "".join((*outside, text[position:]))
 
 
 @frozen

@@ -4,6 +4,7 @@
 """
 
 import re
+import shlex
 from collections.abc import Callable
 from typing import Final
 
@@ -24,6 +25,9 @@ _FORMULA: Final = re.compile(r"[\d(][\d\s+*/().^%-]*[+*/^%-][\d\s+*/().^%-]*[\d)
 _COMMAND: Final = re.compile(
     r"\b((?:ls|cat|pwd|echo|git|python3?|pip|make|npm|npx|node|pytest|date|whoami|uname|grep|find|head|tail|wc|df|du|ps|env"
     r"|curl|go|cargo|uv|ruff)\b[^\n,;?!]*)"
+)
+_READ: Final = re.compile(
+    r"(?:\b(?:cat|display|open|print|read|show|view)\b|打开|读取)([^\n]*)", re.IGNORECASE
 )
 _SAID: Final = re.compile(
     r"\b(?:saying|says|containing|contains|with (?:the )?(?:text|content|words)|reading)\s+(.+)", re.DOTALL
@@ -120,7 +124,12 @@ def _patterns(text: str) -> list[str]:
 
 
 def _commands(text: str) -> list[str]:
-    return [each.rstrip(_END) for each in (*_all(_QUOTED)(text), *_all(_COMMAND)(text))]
+    """Commands that stand in the text, then what a shell would run to read the files that the text asks to read."""
+    quoted = _all(_QUOTED)(text)
+    stated = [each for each in quoted if _PATH.fullmatch(each) is None]
+    paths = [path for each in _all(_READ)(text) for path in _all(_PATH)(each)]
+    reading = [f"cat {shlex.quote(path)}" for path in paths]
+    return [each.rstrip(_END) for each in (*stated, *_all(_COMMAND)(text), *reading, *quoted)]
 
 
 def _contents(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import frozen
 
-from mix2api.demo.asking import ACTIONS, CHINESE, COMMON, FILLERS, LEADING, ORDINARY, RELATED, USING
+from mix2api.demo.asking import ACTIONS, CHINESE, COMMON, FILLERS, LEADING, OBJECTS, ORDINARY, RELATED, USING
 from mix2api.demo.offers import OfferedTool
 
 _HALF: Final = 0.5
@@ -92,10 +92,18 @@ class _Names:
                 best, most = tool, share
         return best, most
 
-    def acting(self, token: _Token) -> OfferedTool | None:
-        """The tool that a verb at the beginning of a clause, or a related word anywhere, asks for."""
+    def acting(self, token: _Token, said: frozenset[str]) -> OfferedTool | None:
+        """The tool that a verb at the beginning of a clause, or a related word anywhere, asks for.
+
+        A verb does not ask for a tool that acts on a thing of its own: "show" asks for `view_image` only beside "image".
+        """
         verbs = ACTIONS.get(token.word, ()) if token.leads else ()
-        for wanted in (*verbs, *RELATED.get(token.word, ())):
+        fitting = OBJECTS | said | frozenset(verbs)
+        for wanted in verbs:
+            for tool in self.tools:
+                if wanted in self.parts[tool.name] <= fitting:
+                    return tool
+        for wanted in RELATED.get(token.word, ()):
             for tool in self.tools:
                 if wanted in self.parts[tool.name]:
                     return tool
@@ -183,7 +191,7 @@ def _hit(token: _Token, names: _Names, said: frozenset[str]) -> _Hit | None:
         tool, share = names.sharing(token, said)
         if tool is not None and share >= _HALF:
             return _Hit(tool, token, certain=share > _HALF)
-    if (acting := names.acting(token)) is not None:
+    if (acting := names.acting(token, said)) is not None:
         return _Hit(acting, token, certain=False)
     return None
 

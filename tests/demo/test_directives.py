@@ -92,6 +92,24 @@ def test_a_text_s_own_words_are_what_stands_outside_its_directives(text: str, ow
     assert without_directives(text) == own
 
 
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("<system-reminder>\nRun skills.\n</system-reminder>\n\nHow are you?", "How are you?"),
+        ("How are <b-c>you? <system-reminder>No.</system-reminder>", "How are <b-c>you?"),
+        ("<a-b>1<c-d>2</c-d></a-b> mine", "mine"),
+        ("Explain <div>this</div>", "Explain <div>this</div>"),
+        (
+            "<environment_context>alone</environment_context>",
+            "<environment_context>alone</environment_context>",
+        ),
+        ("".join(f"<a-{chr(97 + n)}>" for n in range(20)) + "<z-z>x</z-z>", None),
+    ],
+)
+def test_what_an_agent_puts_around_the_user_s_words_is_not_the_user_s(text: str, own: str | None) -> None:
+    assert without_directives(text) == (own or text)
+
+
 def test_a_wrong_directive_is_told_when_the_words_are_wanted_too() -> None:
     with pytest.raises(WrongDirective):
         without_directives("[[size:x]]")

@@ -72,6 +72,18 @@ def test_a_verb_that_begins_a_clause_asks_for_an_agent_s_tool(text: str, names: 
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Read README.md", "exec_command"),
+        ("Show the image a.png", "view_image"),
+        ("Run `ls`", "exec_command"),
+    ],
+)
+def test_a_verb_asks_for_a_tool_with_a_thing_of_its_own_only_beside_that_thing(text: str, name: str) -> None:
+    assert asked_for(text, (OfferedTool("view_image"), OfferedTool("exec_command"))) == [name]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Hello",
