@@ -33,6 +33,10 @@ _HOSTED: Final = (
     *("mcp", "shell", "programmatic", "collaboration"),
 )
 """How the types of tools begin that OpenAI runs itself."""
+_HOSTED_WHY: Final = (
+    "`{0}` is a tool that a server runs, and none is run here. Leave it out of the request "
+    '(Codex leaves out its search with `web_search = "disabled"` in its configuration)'
+)
 
 
 class _Reasoning(Struct):
@@ -195,8 +199,9 @@ def _check(asked: _Body) -> None:
         raise _impossible("background", "responses are not stored here")
     for index, tool in enumerate(asked.tools or ()):
         kind = tool.get("type")
-        if isinstance(kind, str) and kind.startswith(_HOSTED):
-            raise _impossible(f"tools[{index}].type", "tools that a server runs cannot be had here")
+        hosted = next((each for each in _HOSTED if isinstance(kind, str) and kind.startswith(each)), None)
+        if hosted is not None:
+            raise _impossible(f"tools[{index}].type", _HOSTED_WHY.format(hosted))
     parts: list[Any] = [asked.tools, asked.tool_choice, asked.metadata]
     parts.append(asked.text.format if asked.text is not None else None)
     if isinstance(asked.input, list):

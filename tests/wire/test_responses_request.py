@@ -133,6 +133,12 @@ def test_what_cannot_be_had_is_refused_by_its_name(fields: dict[str, Any], param
     assert (fault.param, fault.error_code) == (param, code)
 
 
+def test_a_tool_that_a_server_runs_is_refused_with_its_kind_and_what_to_do() -> None:
+    fault = refused(b'{"model":"m","input":"hi","tools":[{"type":"web_search_preview"}]}')
+    assert "`web_search`" in fault.message
+    assert "Leave it out" in fault.message
+
+
 @pytest.mark.parametrize(
     ("body", "param", "code"),
     [
