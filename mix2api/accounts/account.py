@@ -2,19 +2,17 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
+from mix2api.toml_table import CREDENTIAL, TomlTable
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 """The id stands in Redis, in logs and perhaps in a header, so it has neither spaces nor capitals."""
-_CREDENTIAL: Final = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
 _WEIGHTS: Final = range(1, 1001)
 _PRIORITIES: Final = range(101)
 _CONCURRENCIES: Final = range(1, 100_001)
@@ -104,81 +102,25 @@ def _account(said: object, where: str) -> Account:
     account_id = said.get("id")
     if isinstance(account_id, str) and _ID.fullmatch(account_id):
         where = f"{where} ({account_id})"
-    for name in said.keys() - _FIELDS:
-        raise ConfigurationError(f"{where}: {name}: no such field")
-    for name in _REQUIRED:
-        if name not in said:
-            raise ConfigurationError(f"{where}: {name}: missing")
-    fields = _Fields(said, where)
+    fields = TomlTable(said, where)
+    fields.check_names(_FIELDS, _REQUIRED)
     return Account(
         id=fields.text("id", _ID, "1 to 64 of a-z 0-9 _ . -, with a letter or digit first"),
         name=fields.text("name", re.compile(r".{1,128}"), "1 to 128 characters")
         if "name" in said
         else str(account_id),
-        type=fields.kind(),
-        base_url=fields.url(),
-        credential=fields.text("credential", _CREDENTIAL, "env:NAME or file:PATH"),
+        type=_kind(fields),
+        base_url=fields.base_url("base_url"),
+        credential=fields.text("credential", CREDENTIAL, "env:NAME or file:PATH"),
         weight=fields.whole("weight", 1, _WEIGHTS),
         priority=fields.whole("priority", 0, _PRIORITIES),
-        enabled=fields.flag("enabled"),
-        models=fields.patterns(),
-        max_concurrency=fields.whole("max_concurrency", 1, _CONCURRENCIES)
-        if "max_concurrency" in said
-        else None,
+        enabled=fields.flag("enabled", default=True),
+        models=fields.texts("models", ("*",), "a list of model names or patterns"),
+        max_concurrency=fields.perhaps_whole("max_concurrency", _CONCURRENCIES),
     )
 
 
-@frozen
-class _Fields:
-    """Reads the fields of one table."""
-
-    said: Mapping[str, Any]
-    where: str
-
-    def text(self, name: str, form: re.Pattern[str], allowed: str) -> str:
-        value = self.said[name]
-        if not isinstance(value, str) or form.fullmatch(value) is None:
-            raise self._wrong(name, allowed)
-        return value
-
-    def whole(self, name: str, default: int, allowed: range) -> int:
-        value = self.said.get(name, default)
-        if type(value) is not int or value not in allowed:
-            raise self._wrong(name, f"a whole number from {allowed.start} to {allowed.stop - 1}")
-        return value
-
-    def flag(self, name: str) -> bool:
-        value = self.said.get(name, True)
-        if not isinstance(value, bool):
-            raise self._wrong(name, "true or false")
-        return value
-
-    def kind(self) -> AccountType:
-        if self.said["type"] not in set(AccountType):
-            raise self._wrong("type", " or ".join(AccountType))
-        return AccountType(self.said["type"])
-
-    def url(self) -> str:
-        value = self.said["base_url"]
-        if not isinstance(value, str) or not _is_base_url(value):
-            raise self._wrong("base_url", "an http(s) URL with a host, without user, query and fragment")
-        return value.rstrip("/")
-
-    def patterns(self) -> tuple[str, ...]:
-        value = self.said.get("models", ["*"])
-        if not isinstance(value, list) or not value or not all(isinstance(one, str) and one for one in value):
-            raise self._wrong("models", "a list of model names or patterns")
-        return tuple(value)
-
-    def _wrong(self, name: str, allowed: str) -> ConfigurationError:
-        return ConfigurationError(f"{self.where}: {name}: must be {allowed}")
-
-
-def _is_base_url(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        port = parts.port
-    except ValueError:
-        return False
-    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and is_plain
+def _kind(fields: TomlTable) -> AccountType:
+    if fields.said["type"] not in set(AccountType):
+        raise fields.wrong("type", " or ".join(AccountType))
+    return AccountType(fields.said["type"])

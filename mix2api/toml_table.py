@@ -1,0 +1,93 @@
+"""The fields of one table of a TOML file, each checked, so that an error names file, table and field, and no value. Pure."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from mix2api.errors import ConfigurationError
+
+CREDENTIAL: Final = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
+"""A reference to a credential: secrets never stand in such files."""
+
+
+@frozen
+class TomlTable:
+    """One table.
+
+    Args:
+        said: its fields.
+        where: file and table, as errors name them.
+    """
+
+    said: Mapping[str, Any]
+    where: str
+
+    def check_names(self, known: Collection[str], required: Collection[str]) -> None:
+        """Whether the table has all fields that it must have, and no other ones than it may have.
+
+        Raises:
+            ConfigurationError: names the first field that is wrong.
+        """
+        for name in sorted(self.said.keys() - set(known)):
+            raise ConfigurationError(f"{self.where}: {name}: no such field")
+        for name in required:
+            if name not in self.said:
+                raise ConfigurationError(f"{self.where}: {name}: missing")
+
+    def text(self, name: str, form: re.Pattern[str], allowed: str) -> str:
+        """A string that has this form."""
+        value = self.said[name]
+        if not isinstance(value, str) or form.fullmatch(value) is None:
+            raise self.wrong(name, allowed)
+        return value
+
+    def whole(self, name: str, default: int, allowed: range) -> int:
+        """A whole number within bounds."""
+        value = self.said.get(name, default)
+        if type(value) is not int or value not in allowed:
+            raise self.wrong(name, f"a whole number from {allowed.start} to {allowed.stop - 1}")
+        return value
+
+    def perhaps_whole(self, name: str, allowed: range) -> int | None:
+        """The same; None where the table does not say."""
+        return self.whole(name, allowed.start, allowed) if name in self.said else None
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """True or false."""
+        value = self.said.get(name, default)
+        if not isinstance(value, bool):
+            raise self.wrong(name, "true or false")
+        return value
+
+    def base_url(self, name: str) -> str:
+        """A base URL, without its last slash."""
+        value = self.said[name]
+        if not isinstance(value, str) or not _is_base_url(value):
+            raise self.wrong(name, "an http(s) URL with a host, without user, query and fragment")
+        return value.rstrip("/")
+
+    def texts(self, name: str, default: tuple[str, ...], allowed: str) -> tuple[str, ...]:
+        """A list of strings that are not empty; an empty list is none."""
+        value = self.said.get(name, list(default))
+        if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+            raise self.wrong(name, allowed)
+        if name in self.said and not value:
+            raise self.wrong(name, allowed)
+        return tuple(value)
+
+    def wrong(self, name: str, allowed: str) -> ConfigurationError:
+        """The error of a field."""
+        return ConfigurationError(f"{self.where}: {name}: must be {allowed}")
+
+
+def _is_base_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return False
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and is_plain
