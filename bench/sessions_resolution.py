@@ -15,6 +15,7 @@ from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.sites import Site, Sites
 from mix2api.vocabulary import Digest, SessionId, Shard
 from mix2api.wire.turn import Message, Turn
 
@@ -71,7 +72,12 @@ def _resolved_ms(turn: Turn, seal: Seal) -> float:
     """CPU of this thread for one `find`, in milliseconds. The index never waits, so one step brings it to its end."""
     mint = Mint(seal, SystemClock())
     continuing = Continuing(
-        _NoIndex(), seal, mint, Reuse.LINEAGE, seal.digest("site", "site"), lambda: Shard(0)
+        _NoIndex(),
+        seal,
+        mint,
+        Reuse.LINEAGE,
+        Sites.single(Site(digest=seal.digest("site", "site"))),
+        lambda: Shard(0),
     )
     finding = continuing.find(prepare(turn), {}, ISOLATION, keyed=False)
     begun = time.thread_time_ns()

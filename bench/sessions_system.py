@@ -28,6 +28,8 @@ from mix2api.process.collector import settle_collector
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.sites import Site as KnownSite
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
 from mix2api.sessions.state import VACANT
 from mix2api.sessions.worker_port import Accepted, Ended, Submission
@@ -102,7 +104,12 @@ class System:
         """The resolver, as the edge has it."""
         seal = self.store.seal
         return Continuing(
-            self.store.sessions, seal, self.mint, Reuse.LINEAGE, seal.digest("site", "site"), self._draw
+            self.store.sessions,
+            seal,
+            self.mint,
+            Reuse.LINEAGE,
+            Sites.single(KnownSite(digest=seal.digest("site", "site"))),
+            self._draw,
         )
 
     async def renew_worker(self, idle_max: int | None = None) -> None:

@@ -194,7 +194,7 @@ def bench(
         "upstream": upstream,
         "clock": CLOCK,
         "seal": SEAL,
-        "options": ActorOptions(**options),
+        "options": ActorOptions(**_readable(options)),
         "model_names": frozenset({MODEL}),
         "mint": MINT,
         "reclaim": reclaim,
@@ -214,6 +214,12 @@ def bench(
 
     worker = Worker(environment, MINT, draw)
     return Bench(log, upstream, environment, worker, completed, faults, shards, unheard)
+
+
+def _readable(options: dict[str, Any]) -> dict[str, Any]:
+    """The options, with one word for the sites of all models."""
+    is_in_text = options.get("tools_in_text", False)
+    return options | {"tools_in_text": lambda _: is_in_text}
 
 
 async def never_reclaimed(_: SessionId) -> bool:

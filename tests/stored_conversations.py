@@ -19,6 +19,8 @@ from mix2api.edge.continuing import Continuing
 from mix2api.events.versions import CURRENT, Schema
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.sites import Site as KnownSite
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Accepted, Ended, Submission
 from mix2api.store.opening import Store
 from mix2api.upstreams.port import Finished, Opened, Started, Text, UpstreamCall
@@ -83,7 +85,7 @@ class Conversations:
             self.store.seal,
             MINT,
             reuse,
-            self.store.seal.digest("site", "site"),
+            Sites.single(KnownSite(digest=self.store.seal.digest("site", "site"))),
             lambda: self.shard,
             lambda: self.fallbacks.append(None),
         )

@@ -30,6 +30,11 @@ SNAPSHOT_EVERY: Final = 8
 """Turns between two snapshots: a cold session folds at most about fifty events."""
 
 
+def never(_: str) -> bool:
+    """No model's site: each has native tools."""
+    return False
+
+
 @frozen(kw_only=True)
 class ActorOptions:
     """Limits that operators set."""
@@ -52,8 +57,9 @@ class ActorOptions:
     """New messages that a continued turn sends (`UPSTREAM_MESSAGES_MAX`); older ones are withheld. 0, here and below: no limit."""
     message_max_chars: int = 0
     """Characters of one of them (`UPSTREAM_MESSAGE_MAX_CHARS`)."""
-    tools_in_text: bool = False
-    """The site has no native tools: it is told of them in words, and its text is read for calls (`SEND_UPSTREAM_TOOLS`)."""
+    tools_in_text: Callable[[str], bool] = never
+    """Whether the site of a model has no native tools: it is told of them in words, and its text is read for calls
+    (`SEND_UPSTREAM_TOOLS`)."""
     thought_apart: bool = True
     """Thought that the site writes into its text leaves as reasoning (`MIX2API_THINK`)."""
     tool_result_max_chars: int = 0

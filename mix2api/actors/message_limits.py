@@ -41,7 +41,7 @@ def instructions_limited(
 ) -> list[Message]:
     """The system prompt; beside tools that are told in text, which take room of their own, a long one loses its middle."""
     room = options.system_prompt_max_chars
-    if not (room and options.tools_in_text and prepared.turn.tools):
+    if not (room and options.tools_in_text(prepared.turn.model) and prepared.turn.tools):
         return leading
     limited: list[Message] = []
     for message in leading:
@@ -53,7 +53,7 @@ def instructions_limited(
 def tools_withheld(prepared: PreparedTurn, options: ActorOptions) -> int:
     """Tools that the site is not told of, or not with their whole description."""
     most, longest = options.tools_max, options.tool_description_max_chars
-    if not (options.tools_in_text and prepared.turn.tools and (most or longest)):
+    if not (options.tools_in_text(prepared.turn.model) and prepared.turn.tools and (most or longest)):
         return 0
     offer = prepared.offer
     told = selected(offer, prepared.turn, most or None)

@@ -73,7 +73,7 @@ def reader_of(prepared: PreparedTurn, options: ActorOptions) -> CallReader | Non
     A site without native tools sees calls in the history that it is given, and then writes some itself, offered or not.
     """
     reader: CallReader | None = LeadingThought() if options.thought_apart else None
-    if options.tools_in_text:
+    if options.tools_in_text(prepared.turn.model):
         offer, called = prepared.offer, set(prepared.names.values())
         if offer.functions or called:
             reading = Reading(thought_apart=options.thought_apart, final=not _wants_json(prepared.turn))

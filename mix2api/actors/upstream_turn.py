@@ -35,7 +35,8 @@ def upstream_call(
     if limit is not None and limit.sent != turn.max_tokens:
         turn = replace(turn, max_tokens=limit.sent)
     if environment.on_tools is not None and submission.prepared.offer.functions:
-        most = environment.options.tools_max if environment.options.tools_in_text else 0
+        options = environment.options
+        most = options.tools_max if options.tools_in_text(turn.model) else 0
         environment.on_tools(tools_chosen(submission.request_id, submission.prepared, most or None))
     session, exchange = state.upstream_session, state.upstream_exchange
     return UpstreamCall(

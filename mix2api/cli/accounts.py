@@ -13,6 +13,7 @@ from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import ConfigurationError
 from mix2api.process.accounts import listed_accounts, shared_accounts
+from mix2api.process.named_upstreams import upstream_called
 from mix2api.settings import Settings
 from mix2api.store.accounts import RedisAccounts
 from mix2api.vocabulary import Digest
@@ -55,6 +56,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=_EPILOG,
         formatter_class=argparse.RawTextHelpFormatter,
     )
+    parser.add_argument("--upstream", metavar="NAME", help="of MIX2API_UPSTREAMS_FILE: whose accounts")
     actions = parser.add_subparsers(dest="action", required=True)
     for action in ("list", "bindings"):
         actions.add_parser(action)
@@ -73,14 +75,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         name=getattr(arguments, "name", ""),
         weight=getattr(arguments, "weight", None) or None,
     )
-    listed = listed_accounts(settings)
+    upstream = upstream_called(settings, arguments.upstream)
+    listed = listed_accounts(upstream.settings)
     if not listed:
         raise ConfigurationError("MIX2API_ACCOUNTS_FILE is not set: there are no accounts")
     clock = SystemClock()
     return read_store(
         settings,
         "accounts",
-        lambda store: accounts(shared_accounts(settings, store, clock), listed, query, stdout(), clock),
+        lambda store: accounts(
+            shared_accounts(upstream.settings, store, clock, upstream.pool), listed, query, stdout(), clock
+        ),
     )
 
 

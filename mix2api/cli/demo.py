@@ -82,7 +82,7 @@ def _settings(settings: Settings, demo: Demo) -> Settings:
         settings,
         listening=listening,
         logging=logging,
-        site=evolve(settings.site, api_base=demo.url),
+        site=evolve(settings.site, api_base=demo.url, upstreams_file=None),
         warnings=(),
     )
 

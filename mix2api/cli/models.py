@@ -12,7 +12,9 @@ from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.counting.profile_files import ProfilesRefused, load_profiles
 from mix2api.errors import ConfigurationError
+from mix2api.model_prefixes import ByPrefix
 from mix2api.process.groups import profile_sources
+from mix2api.process.named_upstreams import NamedUpstream, named_upstreams, with_models
 from mix2api.projections.budgets import BudgetTally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
@@ -59,15 +61,26 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         table = load_profiles(profile_sources(settings))
     except ProfilesRefused as refusal:
         raise ConfigurationError(str(refusal)) from None
-    names = tuple(arguments.model) or _names(settings.listening.models, table)
+    upstreams = named_upstreams(settings)
+    shown = with_models(settings, upstreams).listening.models
+    names = tuple(arguments.model) or _names(shown, table)
+    served = (
+        None if settings.site.upstreams_file is None else ByPrefix({one.prefix: one for one in upstreams})
+    )
     profiles = {name: table.profile_of(name) for name in names}
     factors = None if arguments.window is None else _factors(settings, arguments.window)
     if arguments.json:
-        listed = [_facts(name, profile, factors) for name, profile in profiles.items()]
+        listed = [
+            _facts(name, profile, factors) | _served(name, served) for name, profile in profiles.items()
+        ]
         print(json.dumps({"models": listed, "warnings": list(table.warnings)}))
         return 0
     columns = _COLUMNS if factors is None else (*_COLUMNS, "factor")
-    print_table(columns, [_row(name, profile, factors) for name, profile in profiles.items()], stdout())
+    rows = [_row(name, profile, factors) for name, profile in profiles.items()]
+    if served is not None:
+        columns = (*columns, "upstream")
+        rows = [(*row, _served(row[0], served)["upstream"] or "none") for row in rows]
+    print_table(columns, rows, stdout())
     for warning in table.warnings:
         print(f"warning: {warning}")
     return 0
@@ -77,6 +90,14 @@ def _names(shown: Sequence[str], table: ProfileTable) -> tuple[str, ...]:
     """The models that are shown to clients, then every name and pattern that they do not cover."""
     patterns = (one.name for one in table.patterns)
     return tuple(dict.fromkeys((*shown, *table.named, *patterns)))
+
+
+def _served(model: str, upstreams: ByPrefix[NamedUpstream] | None) -> dict[str, str | None]:
+    """The upstream of a model, where there are several; None: it has none."""
+    if upstreams is None:
+        return {}
+    upstream = upstreams.of(model)
+    return {"upstream": None if upstream is None else upstream.name}
 
 
 def _factors(settings: Settings, window_ms: int) -> dict[str, float]:

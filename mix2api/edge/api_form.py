@@ -73,16 +73,19 @@ class SubmittedRun:
 class TurnReading(Protocol):
     """Reads a body."""
 
-    def __call__(self, request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+    def __call__(
+        self, request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]
+    ) -> Steps[Turn]:
         """The turn that it asks for, in steps.
 
         Args:
             request: for its headers; what the answer has to repeat of the body is left in `request.echo`.
             body: unpacked.
-            keeps_given: the turn is to have the body's fields as they came.
+            keeps_given: whether the turn of a model is to have the body's fields as they came.
 
         Raises:
             mix2api.errors.InvalidRequest: it asks for none.
+            mix2api.errors.NotFound: no upstream serves its model.
         """
         ...
 
@@ -98,7 +101,7 @@ class ApiForm:
     """Makes the one object of a whole answer."""
 
 
-def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     given = request.given
     persona = given.get(b"x-persona-id") or given.get(b"x-persona_id")

@@ -33,6 +33,7 @@ from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, InvalidRequest
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import Detail, RequestId
@@ -57,6 +58,8 @@ class EdgeParts:
     health: HealthSource
     observer: EdgeObserver
     continuing: Continuing
+    sites: Sites
+    """The upstream of each model."""
     seal: Seal
     mint: Mint
     clock: Clock
@@ -224,6 +227,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         dispatch=parts.dispatch,
         authenticator=authenticator,
         continuing=parts.continuing,
+        sites=parts.sites,
         bases=parts.bases,
         mint=parts.mint,
         clock=parts.clock,

@@ -36,6 +36,7 @@ from mix2api.identity import Mint
 from mix2api.redaction import redact_body
 from mix2api.sessions.client_words import refused, status_of_failure
 from mix2api.sessions.prepared_turn import prepare
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.stepping import in_turn
 from mix2api.store_watch import StoreWatch
@@ -61,6 +62,7 @@ class ChatParts:
     dispatch: Dispatch
     authenticator: Authenticator
     continuing: Continuing
+    sites: Sites
     bases: UpstreamBases
     mint: Mint
     clock: Clock
@@ -122,8 +124,7 @@ class ChatEndpoint:
         request.line.listen(watch)
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
-        keeps_given = self._options.keeps_given
-        read = partial(self._form.turn_steps, request, keeps_given=keeps_given)
+        read = partial(self._form.turn_steps, request, keeps_given=parts.sites.passes_through)
         lenient = self._options.lenient_limits
         steps = lenient_steps(read, body, parts.refusals.ignored) if lenient else read(body)
         turn = request.turn = await in_turn(steps)

@@ -83,7 +83,7 @@ def compaction_form(seal: Seal) -> ApiForm:
     """How a request to compact is read and answered."""
     opened = opener(seal)
 
-    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]) -> Steps[Turn]:
         """The conversation as it is, with the same tools, so that its session is found; then the wish for a summary."""
         del keeps_given
         turn = yield from read_turn(request, body, opened)

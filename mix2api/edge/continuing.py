@@ -33,6 +33,7 @@ from mix2api.sessions.resolution import (
     name_of,
     plan,
 )
+from mix2api.sessions.sites import Sites
 from mix2api.stepping import in_turn
 from mix2api.vocabulary import Digest, SessionId, Shard
 from mix2api.wire.responses_answer import named_by
@@ -70,10 +71,9 @@ class Continuing:
         seal: for digests.
         mint: recognises our ids and makes the one that a new name is bound to.
         reuse: `MIX2API_SESSION_REUSE`.
-        site: digest of the upstream kind, its base URL, credential and settings.
+        sites: the upstream of each model.
         draw_shard: a shard for a session that is made under a name.
         seen: the realms of late, in which a compacted history is told from a foreign one.
-        stateless: the upstream keeps no session, so there is none to be found.
         on_schema_fallback: told where the index could not be read, which is a miss and never an error.
     """
 
@@ -83,22 +83,20 @@ class Continuing:
         seal: Seal,
         mint: Mint,
         reuse: Reuse,
-        site: Digest,
+        sites: Sites,
         draw_shard: Callable[[], Shard],
         on_schema_fallback: Callable[[], None] = lambda: None,
         *,
         seen: SeenRealms | None = None,
-        stateless: bool = False,
     ) -> None:
         self._index = index
         self._seal = seal
         self._mint = mint
         self._reuse = reuse
-        self._site = site
+        self._sites = sites
         self._draw_shard = draw_shard
         self._on_schema_fallback = on_schema_fallback
         self._seen = seen or SeenRealms()
-        self._stateless = stateless
         self._digester = seal.digester("lineage")
 
     async def find(
@@ -125,7 +123,7 @@ class Continuing:
         turn = prepared.turn
         isolation = self._kept_apart(isolation, headers, turn.base)
         if turn.previous_response is not None:
-            session_id = self._left_by(turn.previous_response)
+            session_id = self._left_by(turn.previous_response, turn.model)
             lineage = await self._lineage(prepared, self._realm(prepared, isolation)[0])
             return Found(
                 session_id=session_id,
@@ -133,7 +131,7 @@ class Continuing:
                 lineage=lineage,
                 isolation=isolation,
             )
-        if self._stateless:
+        if self._sites.passes_through(turn.model):
             return Found(reason=Reason.STATELESS, isolation=isolation)
         realm, uninstructed = self._realm(prepared, isolation)
         lineage = await self._lineage(prepared, realm)
@@ -171,13 +169,13 @@ class Continuing:
         history = prepared.turn.messages[prepared.leading :]
         return await in_turn(lineage_steps(history, realm, self._digester))
 
-    def _left_by(self, response_id: str) -> SessionId:
+    def _left_by(self, response_id: str, model: str) -> SessionId:
         """The session that a response left.
 
         Raises:
             PreviousResponseNotFound: it is none of ours, or the upstream keeps no session.
         """
-        named = None if self._stateless else named_by(response_id)
+        named = None if self._sites.passes_through(model) else named_by(response_id)
         session_id = None if named is None else self._mint.issued(named[0])
         if session_id is None:
             raise PreviousResponseNotFound(
@@ -252,7 +250,7 @@ class Continuing:
         turn = prepared.turn
         parts = (
             isolation.encode(),
-            self._site.encode(),
+            self._sites.of(turn.model).digest.encode(),
             turn.model.encode("utf-8", "surrogatepass"),
             (turn.persona_id or "").encode("utf-8", "surrogatepass"),
             self._digester(instructions_form(turn.messages[: prepared.leading])).encode(),

@@ -46,8 +46,6 @@ class EdgeOptions:
     """Origins of web pages that may ask (`MIX2API_CORS_ORIGINS`), in lower case; `*` is every one, empty none."""
     pass_authorization: bool = False
     """Give the caller's `Authorization` to the worker (`UPSTREAM_AUTH_MODE=pass_through`)."""
-    keeps_given: bool = False
-    """The upstream is passed through: turns keep the fields of their bodies as they came."""
     body_limit: int = 32 * 1024 * 1024
     """Bytes of a request body, unpacked (`BODY_SIZE_LIMIT`)."""
     body_timeout_s: float = 60

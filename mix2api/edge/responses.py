@@ -113,7 +113,7 @@ def responses_form(opened: Callable[[str], str | None]) -> ApiForm:
         opened: as for `read_turn`.
     """
 
-    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: bool) -> Steps[Turn]:
+    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]) -> Steps[Turn]:
         del keeps_given  # a passed-through upstream is asked in its own API: there is nothing to keep
         return read_turn(request, body, opened)
 

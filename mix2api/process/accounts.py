@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from mix2api.accounts.account import Account, AccountType, read_accounts
 from mix2api.actors.request_facts import known_or_digest
 from mix2api.clock import Clock
 from mix2api.errors import ConfigurationError
+from mix2api.process.text_file import text_of
 from mix2api.settings import Settings, UpstreamAuthMode
 from mix2api.store.accounts import RedisAccounts
 from mix2api.store.opening import Store
@@ -34,7 +34,7 @@ def listed_accounts(settings: Settings) -> tuple[Account, ...]:
         raise ConfigurationError(
             f"MIX2API_ACCOUNTS_FILE: accounts have credentials of their own, so UPSTREAM_AUTH_MODE cannot be {mode}"
         )
-    accounts = read_accounts(_text(path), str(path))
+    accounts = read_accounts(text_of(path, "MIX2API_ACCOUNTS_FILE"), str(path))
     if not any(one.type.value == settings.site.kind.value for one in accounts):
         raise ConfigurationError(
             f"{path}: no account has the type {settings.site.kind.value} (MIX2API_UPSTREAM)"
@@ -42,13 +42,21 @@ def listed_accounts(settings: Settings) -> tuple[Account, ...]:
     return accounts
 
 
-def shared_accounts(settings: Settings, store: Store, clock: Clock) -> RedisAccounts:
+def shared_accounts(settings: Settings, store: Store, clock: Clock, pool: str) -> RedisAccounts:
     """What processes share of the accounts."""
-    return store.accounts(settings.site.kind.value, settings.pool.binding_ttl_s, clock)
+    return store.accounts(pool, settings.pool.binding_ttl_s, clock)
 
 
-def accounts_around(settings: Settings, store: Store, clock: Clock) -> Callable[[Upstream], Upstream] | None:
+def accounts_around(
+    settings: Settings, store: Store, clock: Clock, pool: str
+) -> Callable[[Upstream], Upstream] | None:
     """Puts the pool around an upstream; None where no file is named.
+
+    Args:
+        settings: of the upstream.
+        store: open.
+        clock: the process's.
+        pool: the pool's name in the store.
 
     Raises:
         ConfigurationError: see `listed_accounts`; or a credential is not where its reference leads.
@@ -65,7 +73,7 @@ def accounts_around(settings: Settings, store: Store, clock: Clock) -> Callable[
             inner,
             ours,
             Secrets(ours, os.environ, str(settings.pool.file)),
-            shared_accounts(settings, store, clock),
+            shared_accounts(settings, store, clock, pool),
             PoolOptions(
                 type=kind,
                 tries=settings.pool.tries,
@@ -76,12 +84,3 @@ def accounts_around(settings: Settings, store: Store, clock: Clock) -> Callable[
         )
 
     return around
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as fault:
-        raise ConfigurationError(f"MIX2API_ACCOUNTS_FILE: {path} cannot be read: {fault.strerror}") from fault
-    except UnicodeDecodeError as fault:
-        raise ConfigurationError(f"MIX2API_ACCOUNTS_FILE: {path} is not UTF-8") from fault

@@ -1,5 +1,6 @@
 """Settings to the option groups of the parts: the only place that knows both."""
 
+from collections.abc import Callable
 from typing import Final
 
 from mix2api import __version__
@@ -45,8 +46,13 @@ def store_options(settings: Settings, role: str) -> StoreOptions:
     )
 
 
-def actor_options(settings: Settings) -> ActorOptions:
-    """The actors'."""
+def actor_options(settings: Settings, tools_in_text: Callable[[str], bool]) -> ActorOptions:
+    """The actors'.
+
+    Args:
+        settings: the process's.
+        tools_in_text: whether the site of a model has no native tools.
+    """
     working = settings.working
     return ActorOptions(
         queue_timeout_s=working.queue_timeout_ms / 1000,
@@ -58,7 +64,7 @@ def actor_options(settings: Settings) -> ActorOptions:
         session_ttl_s=settings.sessions.ttl_ms / 1000,
         messages_max=settings.sessions.messages_max,
         message_max_chars=settings.sessions.message_max_chars,
-        tools_in_text=kind_of(settings).tools_in_text(settings),
+        tools_in_text=tools_in_text,
         thought_apart=settings.tools.think is Think.REASONING,
         tool_result_max_chars=settings.tools.result_max_chars,
         system_prompt_max_chars=settings.tools.system_prompt_max_chars,
@@ -185,7 +191,6 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         session_key_header=settings.isolation.key_header,
         cors_origins=listening.cors_origins or (),
         pass_authorization=settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH,
-        keeps_given=kind_of(settings).passes_through,
         body_limit=listening.body_limit,
         connections=ConnectionLimits(connections=listening.max_connections),
         early_headers_ms=listening.early_headers_ms,

@@ -98,6 +98,7 @@ def edge_app(parts: Parts) -> EdgeApp:
             health=parts.health,
             observer=parts.reporter,
             continuing=parts.continuing(),
+            sites=parts.sites(),
             seal=parts.store.seal,
             mint=parts.mint,
             clock=parts.clock,

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
 from functools import partial
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Completed, Environment
@@ -24,22 +24,31 @@ from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.identity import Mint, shard_of
 from mix2api.machine import Machine
 from mix2api.metrics.meters import Meters
-from mix2api.process.accounts import accounts_around
 from mix2api.process.control import Supervised
-from mix2api.process.groups import actor_options, site_form
+from mix2api.process.groups import actor_options
 from mix2api.process.health import ProcessHealth
+from mix2api.process.named_upstreams import (
+    NamedUpstream,
+    called_upstream,
+    keeps_of,
+    named_upstreams,
+    sites_of,
+    tools_in_text_of,
+    with_models,
+)
 from mix2api.process.nearest import NearestDispatch, OwnShards
 from mix2api.process.profiles import start_budgets, start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.store_keeping import StoreKeeping
 from mix2api.process.tracing import Tracing, trace_bounds, trace_rule
-from mix2api.process.upstream import ConfiguredUpstream, configured_upstream
+from mix2api.process.upstream import ConfiguredUpstream
 from mix2api.relay import endings
 from mix2api.relay.dispatch import RelayDispatch
 from mix2api.relay.messages import Handover, TakenOver, WakeUp
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings, open_doors
 from mix2api.store.leases import LeaseChange
@@ -48,7 +57,6 @@ from mix2api.store.spread import Handed
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
-from mix2api.upstreams.kinds import kind_of
 from mix2api.vocabulary import SessionId, Shard
 
 
@@ -77,6 +85,7 @@ class Parts:
     """The parts of one process."""
 
     settings: Settings
+    upstreams: tuple[NamedUpstream, ...]
     role: Role
     store: Store
     mint: Mint
@@ -100,6 +109,10 @@ class Parts:
     is_replaced: bool = field(default=False)
     """Another process takes connections from the same socket already: a load balancer has nothing to hear of."""
 
+    def sites(self) -> Sites:
+        """The upstream of each model, as the edge knows it."""
+        return sites_of(self.upstreams, self.store.seal)
+
     def continuing(self) -> Continuing:
         """Finds the session of each request."""
         store, settings = self.store, self.settings
@@ -113,11 +126,10 @@ class Parts:
             store.seal,
             self.mint,
             Reuse(settings.sessions.reuse.value),
-            store.seal.digest(site_form(settings), "site"),
+            self.sites(),
             draw_shard,
             self.reporter.on_schema_fallback,
             seen=SeenRealms(settings.sessions.ttl_ms / 1000),
-            stateless=kind_of(settings).passes_through,
         )
 
     def on_lease_change(self, change: LeaseChange) -> None:
@@ -195,6 +207,8 @@ async def process_parts(
         machine: its clocks and randomness; those of this machine if none is given.
         dialer: connects to the site; as the settings say if none is given.
     """
+    upstreams = named_upstreams(settings)
+    settings = with_models(settings, upstreams)
     machine = Machine() if machine is None else machine
     clock = machine.clock
     mint = Mint(store.seal, clock, machine.randomness)
@@ -232,6 +246,7 @@ async def process_parts(
     keeping = StoreKeeping(store, logger)
     parts = Parts(
         settings=settings,
+        upstreams=upstreams,
         role=role,
         store=store,
         mint=mint,
@@ -259,12 +274,10 @@ async def process_parts(
         reporter.on_login(report)
         meters.on_login("done" if report.why is None else report.why.value)
 
-    around = accounts_around(settings, store, clock)
-    with configured_upstream(settings, store.vault, store.seal, clock, on_login, dialer) as configured:
+    with called_upstream(upstreams, store, clock, on_login, dialer) as configured:
         if settings.logging.token_info and configured.credential is not None:
             configured.credential.on_step = reporter.on_token
-        pooled = configured if around is None else evolve(configured, upstream=around(configured.upstream))
-        parts.half = _worker_half(parts, pooled)
+        parts.half = _worker_half(parts, configured)
         relay.on_stop = parts.half.inbox.hang_up
         yield parts
 
@@ -286,7 +299,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         upstream=configured.upstream,
         clock=parts.clock,
         seal=store.seal,
-        options=actor_options(settings),
+        options=actor_options(settings, tools_in_text_of(parts.upstreams)),
         model_names=models,
         mint=parts.mint,
         reclaim=parts.reclaim,
@@ -300,6 +313,7 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
         budgets=start_budgets(
             settings,
             parts.profiles,
+            keeps_of(parts.upstreams),
             partial(known_or_digest, known=models, seal=store.seal),
             parts.reporter.on_model_fallback,
         ),

@@ -11,7 +11,7 @@ from mix2api.counting.profile_files import Profiles
 from mix2api.counting.shipped import Tokenizers, load_tokenizers
 from mix2api.process.groups import budget_options, profile_sources
 from mix2api.settings import Settings, TokenizerKind
-from mix2api.upstreams.kinds import kind_of
+from mix2api.upstreams.kept import Keeps
 
 
 def start_profiles(settings: Settings, logger: FilteringBoundLogger) -> Profiles:
@@ -26,13 +26,18 @@ def start_profiles(settings: Settings, logger: FilteringBoundLogger) -> Profiles
 
 
 def start_budgets(
-    settings: Settings, profiles: Profiles, name_of: Callable[[str], str], on_fallback: Callable[[str], None]
+    settings: Settings,
+    profiles: Profiles,
+    keeps: Keeps,
+    name_of: Callable[[str], str],
+    on_fallback: Callable[[str], None],
 ) -> Budgets | None:
     """The budgets of a worker; None where turns are not counted. Loads vocabularies, which takes up to a second.
 
     Args:
         settings: the process's.
         profiles: from now on a file that needs another vocabulary is refused.
+        keeps: what the site of a turn keeps of it.
         name_of: a model as events have it.
         on_fallback: told once of each model without a profile.
     """
@@ -46,7 +51,7 @@ def start_budgets(
         options=budget_options(settings),
         table=partial(attrgetter("table"), profiles),
         tokenizers=tokenizers,
-        keeps=kind_of(settings).keeps(settings),
+        keeps=keeps,
         name_of=name_of,
         on_fallback=on_fallback,
     )

@@ -79,7 +79,9 @@ def _upstream_error_status(detail: str | None, upstream_status: int | None) -> i
     return meant or status_of(EndReason.UPSTREAM_ERROR)
 
 
-_NEVER_ASKED: Final = frozenset({Detail.CONNECT, Detail.CONNECT_FAILED, Detail.DESCRIPTORS, Detail.LOGIN})
+_NEVER_ASKED: Final = frozenset(
+    {Detail.CONNECT, Detail.CONNECT_FAILED, Detail.DESCRIPTORS, Detail.LOGIN, Detail.DEADLINE}
+)
 _STATUS_WORDS: Final = frozenset({Detail.STATUS, Detail.RATE_LIMIT, Detail.QUOTA})
 """Details of a refusal before any work, where the status says so too."""
 _REFUSED_BY_SITE: Final = frozenset({401, 403, 429, 503})

@@ -32,6 +32,11 @@ _LIKELY_TYPO: Final = 0.85
 """How near a foreign name in `.env` must be to one of ours to be remarked on; `.env` may serve other programs too."""
 
 _LIKELY_TYPO_OF_OURS: Final = 0.6
+_OF_ONE_UPSTREAM: Final = (
+    *("MIX2API_UPSTREAM", "UPSTREAM_API_BASE", "UPSTREAM_AUTH_MODE", "UPSTREAM_BEARER_TOKEN"),
+    *("MIX2API_ACCOUNTS_FILE", "UPSTREAM_DYNAMIC_BASE_ENABLED"),
+)
+"""Settings that describe the only upstream."""
 
 KNOWN: Final[Mapping[str, Setting]] = {
     setting.name: setting for group in GROUPS.values() for setting in settings_of(group).values()
@@ -111,7 +116,7 @@ def load_settings(
     problems += (
         f"{name}: is not set; {KNOWN[name].reader.allowed} is needed"
         for name in required
-        if _lacks(name, given)
+        if _lacks(name, given) and "MIX2API_UPSTREAMS_FILE" not in given
     )
     problems += _contradictions(settings, given)
     if problems:
@@ -172,6 +177,10 @@ def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[
         yield "REDIS_URL: is not set; SESSION_STORE_MODE=redis needs it"
     if storing.url is not None and "MIX2API_SECRET" not in given:
         yield "MIX2API_SECRET: is not set; with REDIS_URL every process needs the same one (`openssl rand -hex 32` makes one)"
+    if settings.site.upstreams_file is not None:
+        for name in _OF_ONE_UPSTREAM:
+            if name in given:
+                yield f"{name}: does not go with MIX2API_UPSTREAMS_FILE, whose tables say it for each upstream"
     if inbound.mode is InboundAuthMode.KEYS and "INBOUND_KEYS_FILE" not in given:
         yield "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"
 

@@ -33,6 +33,14 @@ class Site:
         )
     )
     api_base: str | None = held(Setting("UPSTREAM_API_BASE", HttpUrl(), "", "base URL of the site"))
+    upstreams_file: Path | None = held(
+        Setting(
+            "MIX2API_UPSTREAMS_FILE",
+            Place(),
+            "",
+            "TOML file of several upstreams by model prefix (`docs/upstreams.md`), instead of the two settings above",
+        )
+    )
 
 
 @frozen(kw_only=True)

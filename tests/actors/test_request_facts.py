@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from actor_parts import CLOCK, MODEL, SEAL, bench, submission
 
-from mix2api.actors.environment import ActorOptions
+from mix2api.actors.environment import ActorOptions, never
 from mix2api.actors.message_limits import tools_withheld
 from mix2api.actors.request_facts import (
     Unseen,
@@ -29,6 +29,10 @@ from mix2api.wire.turn import Message, Role, Turn
 
 HELD = SessionState(stage=Stage.WAITING, upstream_session=Sealed("sealed"))
 OPTIONS = ActorOptions()
+
+
+def always(_: str) -> bool:
+    return True
 
 
 def said(role: Role, content: str = "words") -> Message:
@@ -162,7 +166,7 @@ def test_a_long_system_prompt_gives_way_to_tools_that_are_told_in_words() -> Non
     parts = Message(role="system", content=[{"type": "text", "text": "p" * 20}, {"type": "image_url"}])
     leading = [said("system", "a" * 8), said("developer", "b" * 8), parts, said("system", "c" * 8)]
     turn = Turn(model=MODEL, messages=[*leading, said("user", "d" * 20)], tools=TOOLS)
-    limits = ActorOptions(tools_in_text=True, system_prompt_max_chars=10)
+    limits = ActorOptions(tools_in_text=always, system_prompt_max_chars=10)
     unseen = unseen_messages(prepare(turn), VACANT, limits)
     assert [message.content for message in unseen.messages] == [
         "a" * 8,
@@ -179,7 +183,7 @@ def test_by_default_nothing_is_cut() -> None:
     messages = [said("assistant"), *[said("user", "x" * 100_000)] * 100, parts, tool("r" * 100_000)]
     for state in (VACANT, HELD):
         turn = Turn(model=MODEL, messages=[said("system", "s" * 100_000), *messages], tools=TOOLS)
-        unseen = unseen_messages(prepare(turn), state, ActorOptions(tools_in_text=True))
+        unseen = unseen_messages(prepare(turn), state, ActorOptions(tools_in_text=always))
         assert unseen.withheld == 0
         assert unseen.messages[-102:] == messages[1:]
 
@@ -204,19 +208,19 @@ def test_strings_and_parts_are_cut_alike_with_a_mark() -> None:
         ({"tools_max": 2}, 1),
         ({"tool_description_max_chars": 5}, 2),
         ({"tools_max": 1, "tool_description_max_chars": 5}, 3),
-        ({"tools_max": 2, "tools_in_text": False}, 0),
+        ({"tools_max": 2, "tools_in_text": never}, 0),
     ],
 )
 def test_tools_that_are_not_told_or_not_whole_are_counted(limits: dict[str, Any], withheld: int) -> None:
     described = [{"name": f"f{each}", "description": "long enough"} for each in range(2)]
     tools = [{"type": "function", "function": function} for function in (*described, {"name": "g"})]
     turn = Turn(model=MODEL, messages=[said("user")], tools=tools)
-    assert tools_withheld(prepare(turn), ActorOptions(**{"tools_in_text": True, **limits})) == withheld
+    assert tools_withheld(prepare(turn), ActorOptions(**{"tools_in_text": always, **limits})) == withheld
 
 
 async def test_a_client_is_told_what_is_withheld() -> None:
     turn = Turn(model=MODEL, messages=[said("assistant"), said("user", "x" * 10)], tools=TOOLS)
-    event = requested(submission(turn), HELD, ActorOptions(message_max_chars=5, tools_in_text=True))
+    event = requested(submission(turn), HELD, ActorOptions(message_max_chars=5, tools_in_text=always))
     assert accepted_reply(SessionId("s"), event).withheld == "messages=1"
     both = msgspec.structs.replace(event, tools_withheld=2)
     assert accepted_reply(SessionId("s"), both).withheld == "messages=1; tools=2"
@@ -225,5 +229,5 @@ async def test_a_client_is_told_what_is_withheld() -> None:
 @pytest.mark.parametrize(("in_text", "tools"), [(False, TOOLS), (True, None)])
 def test_otherwise_the_system_prompt_is_whole(*, in_text: bool, tools: list[dict[str, Any]] | None) -> None:
     turn = Turn(model=MODEL, messages=[said("system", "a" * 50), said("user")], tools=tools)
-    limits = ActorOptions(tools_in_text=in_text, system_prompt_max_chars=10)
+    limits = ActorOptions(tools_in_text=always if in_text else never, system_prompt_max_chars=10)
     assert unseen_messages(prepare(turn), VACANT, limits) == Unseen(turn.messages)

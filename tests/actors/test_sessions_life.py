@@ -25,6 +25,7 @@ from histories import Given, answer, messages, user
 from mix2api.edge.continuing import Continuing
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reuse
+from mix2api.sessions.sites import Site, Sites
 from mix2api.sessions.worker_port import Accepted, Reply, Submission
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.upstreams.port import (
@@ -64,7 +65,12 @@ def untaken(
 async def resolved(bench: Bench, *given: Given, **fields: Any) -> Submission:
     """A request as the edge would submit it."""
     continuing = Continuing(
-        MemorySessionIndex(bench.world), SEAL, MINT, Reuse.LINEAGE, Digest("5" * 32), lambda: SHARD
+        MemorySessionIndex(bench.world),
+        SEAL,
+        MINT,
+        Reuse.LINEAGE,
+        Sites.single(Site(digest=Digest("5" * 32))),
+        lambda: SHARD,
     )
     turn = Turn(model="mix/known", messages=messages(*given), stream=True, **fields)
     found = await continuing.find(prepare(turn), {}, Digest("0" * 32), keyed=False)

@@ -22,6 +22,7 @@ from mix2api.events.kinds import Usage
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.sessions.resolution import Reuse, SessionIndex
+from mix2api.sessions.sites import Site, Sites
 from mix2api.sessions.worker_port import Accepted, Ended, Reply, TextDelta
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.store_watch import Silence, StoreWatch
@@ -221,6 +222,7 @@ async def running_edge(
     watcher = Watcher()
     seal = Seal(SECRET)
     clock = SystemClock()
+    sites = Sites.single(Site(digest=seal.digest("site", "site")))
     parts = EdgeParts(
         options=evolve(OPTIONS, **options),
         dispatch=dispatch,
@@ -231,9 +233,10 @@ async def running_edge(
             seal,
             Mint(seal, clock),
             Reuse.LINEAGE,
-            seal.digest("site", "site"),
+            sites,
             lambda: Shard(0),
         ),
+        sites=sites,
         seal=seal,
         mint=Mint(seal, clock),
         clock=clock,

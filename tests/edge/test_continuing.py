@@ -15,6 +15,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.lineage import answered_steps
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reason, Reuse, UnreadableIndex
+from mix2api.sessions.sites import Site, Sites
 from mix2api.steps import at_once
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.vocabulary import Digest, SessionId, Shard
@@ -50,7 +51,7 @@ class Place:
             SEAL,
             MINT,
             self.reuse,
-            SEAL.digest(self.site, "site"),
+            Sites.single(Site(digest=SEAL.digest(self.site, "site"))),
             lambda: Shard(3),
             self._count,
             seen=self.seen,

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pytest
 
 import mix2api
+from mix2api.actors.environment import never
 from mix2api.errors import ConfigurationError
 from mix2api.process import groups, tracing, upstream
 from mix2api.sealing import Seal
@@ -25,7 +26,8 @@ from mix2api.vocabulary import ProcessId
 _SEAL: Final = Seal(b"a secret of the tests, 32 bytes.")
 _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     lambda settings: groups.store_options(settings, "serve"),
-    groups.actor_options,
+    lambda settings: groups.actor_options(settings, never),
+    mix.MIX.tools_in_text,
     groups.profile_sources,
     groups.trim_options,
     groups.budget_options,

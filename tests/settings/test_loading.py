@@ -122,6 +122,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("UPSTREAM_TOKEN_TIMEOUT_MS", "5", "upstream_auth.token_timeout_ms", 5),
     ("UPSTREAM_TOKEN_EXPIRY_SKEW_MS", "0", "upstream_auth.expiry_skew_ms", 0),
     ("UPSTREAM_AUTH_RECOVERY_RETRY", "2", "upstream_auth.recovery_retries", 2),
+    ("MIX2API_UPSTREAMS_FILE", "/etc/upstreams.toml", "site.upstreams_file", Path("/etc/upstreams.toml")),
     ("MIX2API_ACCOUNTS_FILE", "/etc/accounts.toml", "pool.file", Path("/etc/accounts.toml")),
     ("MIX2API_ACCOUNTS_BINDING_TTL_S", "60", "pool.binding_ttl_s", 60),
     ("MIX2API_ACCOUNTS_TRIES", "5", "pool.tries", 5),

@@ -12,7 +12,7 @@ USER = {"role": "user", "content": "a", "x": 1}
 
 def given(**fields: Any) -> dict[str, Any]:
     body = msgspec.json.encode({"model": "m", "messages": [USER], **fields})
-    turn = at_once(chat_request_steps(body, keeps_given=True))
+    turn = at_once(chat_request_steps(body, keeps_given=lambda _: True))
     return {name: msgspec.json.decode(raw) for name, raw in turn.given.items()}
 
 
@@ -52,7 +52,7 @@ def test_blocks_of_anthropic_s_go_with_the_messages() -> None:
 
 def test_a_body_with_half_a_character_is_kept_mended() -> None:
     body = rb'{"model":"m","messages":[{"role":"user","content":"a\ud83d"}],"x":"\ud83d"}'
-    turn = at_once(chat_request_steps(body, keeps_given=True))
+    turn = at_once(chat_request_steps(body, keeps_given=lambda _: True))
     assert msgspec.json.decode(turn.given["x"]) == "\ufffd"
 
 

@@ -1,16 +1,12 @@
 """The credentials of accounts: read from where the file's references lead, kept in memory, and read again when refused."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Final
 
 import trio
 
 from mix2api.accounts.account import Account
 from mix2api.errors import ConfigurationError
-
-_LIMIT: Final = 16_384
-"""Bytes of a credential: header lines of servers end at 8 to 16 KB."""
+from mix2api.upstreams.credentials.reference import credential_at
 
 
 class Secrets:
@@ -30,7 +26,7 @@ class Secrets:
         self._references = {account.id: account.credential for account in accounts}
         self._known: dict[str, str] = {}
         for account in accounts:
-            secret = self._read(account.credential)
+            secret = credential_at(account.credential, environ)
             if secret is None:
                 where = f"{path}: account {account.id}: credential"
                 raise ConfigurationError(f"{where}: {account.credential} leads to no credential")
@@ -42,22 +38,8 @@ class Secrets:
 
     async def renewed(self, account_id: str) -> bool:
         """Reads the credential again; gives whether it is another one now. One that cannot be read stays as it was."""
-        secret = await trio.to_thread.run_sync(self._read, self._references[account_id])
+        secret = await trio.to_thread.run_sync(credential_at, self._references[account_id], self._environ)
         if secret is None or secret == self._known[account_id]:
             return False
         self._known[account_id] = secret
         return True
-
-    def _read(self, reference: str) -> str | None:
-        """The credential at a reference; None where there is none that could stand in a header."""
-        kind, _, place = reference.partition(":")
-        if kind == "env":
-            secret = self._environ.get(place, "").strip()
-        else:
-            try:
-                with Path(place).open(encoding="ascii") as file:
-                    secret = file.read(_LIMIT + 1).strip()
-            except (OSError, UnicodeDecodeError):
-                return None
-        is_usable = bool(secret) and len(secret) <= _LIMIT and secret.isascii() and secret.isprintable()
-        return secret if is_usable else None

@@ -27,7 +27,7 @@ def call(turn: Turn, messages: list[Message] | None = None, authorization: str |
 
 def turn_of(**fields: Any) -> Turn:
     body = {"model": "m/x", "messages": [{"role": "user", "content": "hi", "x": 1}], **fields}
-    return at_once(chat_request_steps(msgspec.json.encode(body), keeps_given=True))
+    return at_once(chat_request_steps(msgspec.json.encode(body), keeps_given=lambda _: True))
 
 
 def asked(turn: Turn, messages: list[Message] | None = None) -> dict[str, Any]:
