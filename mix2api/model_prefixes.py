@@ -1,6 +1,6 @@
 """What belongs to a model by the prefix of its name. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -23,6 +23,6 @@ class ByPrefix(Generic[T]):
                 return thing
         return None
 
-    def all(self) -> Iterable[T]:
+    def all(self) -> Sequence[T]:
         """All things, those with the longest prefixes first."""
         return [thing for _, thing in self._longest_first]

@@ -118,6 +118,8 @@ class Detail(StrEnum):
     """`upstream_error`: the site's account has nothing left to spend."""
     UNKNOWN_FINISH = "unknown_finish"
     """`stop`, `tool_calls`: the site gave a finish reason that is not known here."""
+    OWNER_GONE = "owner_gone"
+    """`upstream_error`: the request refers to what one account has made, and that account cannot serve now."""
     BUSY = "busy"
     """`overloaded`: the process was too busy to make the request durable in time; the store answers."""
 

@@ -40,6 +40,7 @@ class AccountType(StrEnum):
 
     MIX = "mix"
     OPENAI = "openai"
+    RESPONSES = "responses"
 
 
 @frozen(kw_only=True)

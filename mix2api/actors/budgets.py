@@ -12,7 +12,7 @@ from attrs import define, evolve, field, frozen
 
 from mix2api.actors.unseen import Unseen
 from mix2api.budget.asked_summary import LeftOut
-from mix2api.budget.decision import DEFAULT_RESERVED, Allowance, allowance_of, corrected
+from mix2api.budget.decision import DEFAULT_RESERVED, Allowance, allowance_of, corrected, too_long
 from mix2api.budget.message_tokens import ANSWER_TOKENS, MESSAGE_TOKENS, ROLE_TOKENS, MessageCounter
 from mix2api.budget.output_limit import OutputLimit, output_limit
 from mix2api.budget.planning import Plan, Planner, TurnSize
@@ -212,6 +212,10 @@ class Budgets:
         )
         try:
             plan = await self._planned(planner, unseen.messages, size, partial(_measured, kept, counter))
+            if (
+                plan.withheld and prepared.turn.is_responses
+            ):  # its body passes as it came, so nothing of it can be left out
+                raise too_long(corrected(budget.tokens, planner.factor), planner.allowance, planner.model)
         except ContextLengthExceeded as refused:
             return evolve(budget, used=refused.used, refused=refused)
         return _with_plan(budget, plan)

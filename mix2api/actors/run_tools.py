@@ -67,6 +67,16 @@ def call_rules(submission: Submission, state: SessionState, environment: Environ
     )
 
 
+def none_in_text(_: str) -> bool:
+    """For `ActorOptions.tools_in_text`: all sites have native tools."""
+    return False
+
+
+def all_in_text(_: str) -> bool:
+    """For `ActorOptions.tools_in_text`: no site has native tools."""
+    return True
+
+
 def reader_of(prepared: PreparedTurn, options: ActorOptions) -> CallReader | None:
     """A reader of calls, thought and stop sequences for an answer; None where its text is the answer as it comes.
 

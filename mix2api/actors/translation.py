@@ -20,7 +20,7 @@ from mix2api.actors.calls_in_text import CallsInText
 from mix2api.actors.chunk_tally import ChunkTally
 from mix2api.actors.phase import Phase
 from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, is_little_to_read, portions
-from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, EXCEEDED, ID_BYTES
+from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, EXCEEDED, ID_BYTES, is_longer
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
@@ -35,6 +35,7 @@ from mix2api.upstreams.port import (
     IdsSeen,
     Opened,
     Reasoning,
+    Relayed,
     Served,
     Skipped,
     Started,
@@ -245,6 +246,15 @@ class Translation:
         self.tally.pass_on(event.size)
         self.answer.replies.append(event)
 
+    def _relayed(self, event: Relayed) -> None:
+        if event.kind is None:
+            self.tally.pass_on(len(event.data))
+        else:
+            self.tally.count(event.kind, event.text)
+            if event.kind is ChunkKind.TEXT:
+                self.answer.texts.append(event.text)
+        self.answer.replies.append(PassedOn(event={event.type: event.data}))
+
     def _skip(self, event: Skipped) -> None:
         self.tally.hear(event.frames, skipped=event.frames)
 
@@ -375,6 +385,7 @@ class Translation:
         StepFinished: _step_finished,
         UsageSeen: _usage_seen,
         PassedOn: _passed_on,
+        Relayed: _relayed,
         Skipped: _skip,
         Finished: _finished,
         Failed: _failed,
@@ -384,10 +395,3 @@ class Translation:
 
 def _begin_calls(run_id: RunId, seal: Seal, rules: Callable[[], CallRules]) -> ToolCalls:
     return ToolCalls(run_id, seal, rules())
-
-
-def is_longer(text: str | None, limit: int) -> bool:
-    """Whether a foreign text has more UTF-8 bytes than the limit."""
-    if text is None:
-        return False
-    return len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit)

@@ -55,6 +55,12 @@ class Chat:
     """The answer may hold one call at most (`parallel_tool_calls: false`)."""
     reasons: bool = False
     """The turn asks for reasoning, by its `reasoning_effort`."""
+    previous: str | None = None
+    """The kept response that the turn goes on from."""
+    stores: bool = False
+    """The response is to be kept."""
+    encrypted: tuple[str, ...] = ()
+    """What items of the request have encrypted."""
     tells_usage: bool = True
     """The turn asks for its usage, where the protocol tells none unasked."""
 

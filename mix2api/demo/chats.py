@@ -21,11 +21,12 @@ from mix2api.demo.connection import Connection, Incoming
 from mix2api.demo.contexts import Asked, SiteSession, read_asked
 from mix2api.demo.dialects import DIALECTS, Spoken
 from mix2api.demo.directives import Directives, WrongDirective, find_directives
+from mix2api.demo.kept_responses import RefusedChat
 from mix2api.demo.offers import Offer, native_offer, told_offer
 from mix2api.demo.script import Break, Ending, Frame, Pause, Silence, Step, usage_of
 from mix2api.demo.site import Received, Site, UnknownSession
 from mix2api.demo.transcript import Transcript
-from mix2api.demo.whole import error_body, failing
+from mix2api.demo.whole import error_body, failing, quota_body
 from mix2api.demo.words import Word
 
 _GARBAGE: Final = b"\x00\xff\x13 this is not HTTP \r\n\r\n"
@@ -71,14 +72,17 @@ async def _admit(chat: Chat, incoming: Incoming, connection: Connection, site: S
         await connection.send_body(HTTPStatus.UNAUTHORIZED, refused)
         return
     try:
-        session, words = _resolve(chat, site)
+        chat = DIALECTS[site.options.kind].continued(chat, token, site)
+        session, words = _resolve(chat, token, site)
+    except RefusedChat as fault:
+        await connection.send_body(HTTPStatus.BAD_REQUEST, error_body("it is not this account's", fault.code))
     except UnknownSession:
         unknown = error_body("no such session", "session_not_found")
         await connection.send_body(HTTPStatus.NOT_FOUND, unknown)
     except WrongDirective as fault:
         await connection.send_body(HTTPStatus.BAD_REQUEST, error_body(str(fault), "invalid_directive"))
     else:
-        turn = _Turn(chat, session, words, connection, site)
+        turn = _Turn(chat, session, words, connection, site, token)
         await turn.answer(streams=chat.stream and _accepts_stream(incoming))
 
 
@@ -87,11 +91,11 @@ def _accepts_stream(incoming: Incoming) -> bool:
     return "text/event-stream" in accepted or "*/*" in accepted
 
 
-def _resolve(chat: Chat, site: Site) -> tuple[SiteSession | None, Directives]:
+def _resolve(chat: Chat, account: str, site: Site) -> tuple[SiteSession | None, Directives]:
     """The session to continue (None: a fresh one), and the directives of the turn's newest user text."""
     known = None if chat.session_id is None else site.session(chat.session_id)
     context = [*known.kept, *chat.messages] if known is not None else chat.messages
-    words = site.first_sight(find_directives(read_asked(context, chat.ask.query).text))
+    words = site.first_sight(find_directives(read_asked(context, chat.ask.query).text)).for_account(account)
     return (None if known is None else site.continue_session(known.id, words)), words
 
 
@@ -99,8 +103,15 @@ class _Turn:
     """One turn on its way to its answer."""
 
     def __init__(
-        self, chat: Chat, session: SiteSession | None, words: Directives, connection: Connection, site: Site
+        self,
+        chat: Chat,
+        session: SiteSession | None,
+        words: Directives,
+        connection: Connection,
+        site: Site,
+        account: str,
     ) -> None:
+        self._account = account
         self._chat = chat
         self._session = session
         self._words = words
@@ -121,11 +132,14 @@ class _Turn:
 
     def _status(self) -> int:
         wanted = self._words.number(Word.STATUS, HTTPStatus.OK)
-        return HTTPStatus.TOO_MANY_REQUESTS if Word.TOO_MANY in self._words else wanted
+        is_limited = Word.TOO_MANY in self._words or Word.QUOTA in self._words
+        return HTTPStatus.TOO_MANY_REQUESTS if is_limited else wanted
 
     async def _refuse(self, status: int) -> None:
         retry = (("retry-after", self._words.text(Word.TOO_MANY)),) if Word.TOO_MANY in self._words else ()
         body = error_body(f"refused with {status}, as asked for")
+        if Word.QUOTA in self._words:
+            body = quota_body(self._words.number(Word.QUOTA, 0))
         await self._connection.send_body(status, body, headers=retry)
 
     def _overflows(self) -> bool:
@@ -189,6 +203,8 @@ class _Turn:
             ids=transcript.ids,
             words=self._words,
             pace_ms=self._words.number(Word.PACE, self._site.options.pace_ms),
+            account=self._account,
+            keep=self._site.keep_response,
             usage=usage_of(answer, self._count.context(session, (), self._chat.tools), self._count),
         )
         if not streams or Word.JSON_ERROR in self._words:

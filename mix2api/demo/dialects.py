@@ -3,19 +3,27 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+import msgspec
 from attrs import frozen
 
 from mix2api.demo import frames
 from mix2api.demo.answers import Answer
 from mix2api.demo.bodies import Chat, decode_chat
+from mix2api.demo.contexts import Kept
 from mix2api.demo.directives import Directives
 from mix2api.demo.identities import Ids
+from mix2api.demo.kept_responses import continued
 from mix2api.demo.openai_bodies import decode_openai_chat
 from mix2api.demo.openai_script import ChatScript
 from mix2api.demo.openai_whole import completion_body
 from mix2api.demo.options import DemoKind
-from mix2api.demo.script import Ending, Frame, Script, Step
-from mix2api.demo.whole import whole_body
+from mix2api.demo.responses_bodies import decode_responses
+from mix2api.demo.responses_objects import KeptResponse, ResponseHead, finished
+from mix2api.demo.responses_script import ResponseScript
+from mix2api.demo.script import Ending, Frame, Script, Step, error_text
+from mix2api.demo.site import Site
+from mix2api.demo.whole import error_body, failing, whole_body
+from mix2api.demo.words import Word
 
 
 @frozen(kw_only=True)
@@ -29,6 +37,10 @@ class Spoken:
     pace_ms: int
     usage: Mapping[str, int]
     """Token figures by the site's own count."""
+    account: str = ""
+    """Whose token the call has."""
+    keep: Callable[[KeptResponse], None] = lambda _: None
+    """Keeps a response."""
 
 
 @frozen(kw_only=True)
@@ -46,6 +58,8 @@ class Dialect:
     overflow: Callable[[str], tuple[Step, ...] | None]
     """A stream that says that the context is full; None where that is a status, never a stream."""
     keeps_sessions: bool
+    continued: Callable[[Chat, str, Site], Chat] = lambda chat, _account, _site: chat
+    """The chat with the history that it goes on from, for an account. Raises `RefusedChat`."""
 
 
 def _mix_steps(spoken: Spoken) -> Iterable[Step]:
@@ -74,6 +88,41 @@ def _openai_steps(spoken: Spoken) -> Iterable[Step]:
     ).steps()
 
 
+def _head(spoken: Spoken) -> ResponseHead:
+    return ResponseHead(f"resp_{spoken.ids.exchange}", spoken.chat.model, spoken.account)
+
+
+def _kept(spoken: Spoken) -> ResponseHead:
+    """The head of a response, which is kept if the chat asks for that."""
+    head = _head(spoken)
+    if spoken.chat.stores:
+        response = finished(spoken.answer, head, spoken.usage)
+        said = {"role": "assistant", "content": "".join(spoken.answer.pieces)}
+        history = (*spoken.chat.messages, Kept.of(msgspec.json.encode(said)))
+        spoken.keep(KeptResponse(spoken.account, response, history))
+    return head
+
+
+def _responses_steps(spoken: Spoken) -> Iterable[Step]:
+    return ResponseScript(
+        answer=spoken.answer,
+        ids=spoken.ids,
+        words=spoken.words,
+        pace_ms=spoken.pace_ms,
+        usage=spoken.usage,
+        head=_kept(spoken),
+    ).steps()
+
+
+def _responses_whole(spoken: Spoken) -> bytes:
+    fault = failing(spoken.words)
+    if fault is not None:
+        return error_body(error_text(spoken.words, fault))
+    told = None if spoken.words.text(Word.USAGE) == "none" else spoken.usage
+    encoded = msgspec.json.encode(finished(spoken.answer, _kept(spoken), told))
+    return encoded[:-1] if Word.BAD_JSON in spoken.words else encoded
+
+
 DIALECTS: Final = {
     DemoKind.MIX: Dialect(
         decode=decode_chat,
@@ -92,5 +141,14 @@ DIALECTS: Final = {
         head=(("cache-control", "no-cache"),),
         overflow=lambda _: None,
         keeps_sessions=False,
+    ),
+    DemoKind.RESPONSES: Dialect(
+        decode=decode_responses,
+        steps=_responses_steps,
+        whole=_responses_whole,
+        head=(("cache-control", "no-cache"),),
+        overflow=lambda _: None,
+        keeps_sessions=False,
+        continued=continued,
     ),
 }

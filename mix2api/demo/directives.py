@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.demo.words import RULES, Rule, Takes, Word
+from mix2api.demo.words import FAULTS, RULES, Rule, Takes, Word
 
 _OPENING: Final = re.compile(r"\[\[([a-z0-9_]+)(:|\]\])")
 _NAME: Final = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*")
@@ -75,6 +75,13 @@ class Directives:
     def text(self, word: Word, default: str = "") -> str:
         """The value of any other word; `default` also where it stood without one."""
         return self.values.get(word) or default
+
+    def for_account(self, account: str) -> "Directives":
+        """What they ask of an account: no faults where these are for another one only."""
+        if self.values.get(Word.ONLY, account) == account:
+            return self
+        kept = {word: value for word, value in self.values.items() if word not in FAULTS}
+        return Directives(kept, self.groups)
 
 
 NOTHING_ASKED: Final = Directives()

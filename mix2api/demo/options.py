@@ -14,6 +14,8 @@ class DemoKind(StrEnum):
     """The session-based site."""
     OPENAI = "openai"
     """Chat Completions: it keeps nothing between two requests."""
+    RESPONSES = "responses"
+    """The Responses API: it keeps responses, each for its account."""
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ import msgspec
 
 from mix2api.demo.chats import answer_chat
 from mix2api.demo.connection import Connection, Incoming
+from mix2api.demo.kept_responses import KEPT_ROUTES
 from mix2api.demo.options import DemoKind
 from mix2api.demo.site import Site, UnknownSession
 from mix2api.demo.stats import COUNTS
@@ -19,7 +20,8 @@ Handler = Callable[[Incoming, Connection, Site], Awaitable[None]]
 async def answer(incoming: Incoming, connection: Connection, site: Site) -> None:
     """Answers one request, whatever it is."""
     routes = CHATS[site.options.kind] | ROUTES
-    methods = routes.get(incoming.path) or routes.get((*incoming.path[:-1], "*"))
+    path = incoming.path
+    methods = routes.get(path) or routes.get((*path[:-1], "*")) or routes.get((*path[:-2], "*", *path[-1:]))
     if methods is None:
         await connection.send_body(HTTPStatus.NOT_FOUND, error_body("no such path", "not_found"))
     elif (handler := methods.get(incoming.method)) is None:
@@ -105,6 +107,7 @@ async def _reset(_: Incoming, connection: Connection, site: Site) -> None:
 CHATS: Final[dict[DemoKind, dict[tuple[str, ...], dict[str, Handler]]]] = {
     DemoKind.MIX: {("v2", "chats"): {"POST": answer_chat}},
     DemoKind.OPENAI: {("v1", "chat", "completions"): {"POST": answer_chat}},
+    DemoKind.RESPONSES: {("v1", "responses"): {"POST": answer_chat}, **KEPT_ROUTES},
 }
 """Where each kind of site takes chats."""
 ROUTES: Final[dict[tuple[str, ...], dict[str, Handler]]] = {

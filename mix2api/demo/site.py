@@ -16,6 +16,7 @@ from attrs import frozen
 from mix2api.demo.contexts import SiteSession
 from mix2api.demo.directives import NOTHING_ASKED, Directives
 from mix2api.demo.options import DemoOptions
+from mix2api.demo.responses_objects import KeptResponse
 from mix2api.demo.stats import Stats
 from mix2api.demo.words import Word
 
@@ -53,6 +54,8 @@ class Site:
         self.options = options
         self.stats = Stats()
         self.sessions: dict[str, SiteSession] = {}
+        self.responses: dict[str, KeptResponse] = {}
+        """Kept responses by id, the oldest first."""
         self.received: deque[Received] = deque(maxlen=_RECEIVED_KEPT)
         self._tokens: dict[str, float] = {}
         self._spent: set[str] = set()
@@ -62,6 +65,12 @@ class Site:
     def mint(self, what: str) -> str:
         """A fresh id: `<what>_<start>_<number>`."""
         return f"{what}_{self._start}_{next(self._numbers)}"
+
+    def keep_response(self, kept: KeptResponse) -> None:
+        """Keeps a response; over the limit the oldest goes."""
+        self.responses[kept.response["id"]] = kept
+        if len(self.responses) > self.options.max_sessions:
+            del self.responses[next(iter(self.responses))]
 
     def open_session(self) -> SiteSession:
         """A fresh session; over the limit the one unused for longest goes."""
@@ -136,6 +145,7 @@ class Site:
     def reset(self) -> None:
         """Forgets sessions, tokens, requests, spent keys and counts; ids are not given twice."""
         self.sessions.clear()
+        self.responses.clear()
         self.received.clear()
         self._tokens.clear()
         self._spent.clear()

@@ -19,6 +19,16 @@ def error_body(message: str, code: str | None = None) -> bytes:
     return msgspec.json.encode({"error": error})
 
 
+def quota_body(seconds: int) -> bytes:
+    """The error of an account whose quota is used up, as Codex's servers write it."""
+    error = {
+        "type": "usage_limit_reached",
+        "message": "the usage limit has been reached",
+        "resets_in_seconds": seconds,
+    }
+    return msgspec.json.encode({"error": error})
+
+
 def failing(words: Directives) -> Word | None:
     """The word that makes the whole form an error, if one stands there."""
     return next((word for word in _ERRORS if word in words), None)

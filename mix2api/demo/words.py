@@ -57,6 +57,18 @@ class Word(StrEnum):
     FORGET = "forget"
     SWAP = "swap"
     ONCE = "once"
+    ONLY = "only"
+    QUOTA = "quota"
+
+
+FAULTS: Final = frozenset(
+    {
+        *(Word.SLOW_HEAD, Word.HANG, Word.SILENT, Word.SILENCE, Word.GARBAGE, Word.STATUS, Word.TOO_MANY),
+        *(Word.QUOTA, Word.HTML, Word.JSON_ERROR, Word.ERROR_BEFORE, Word.ERROR_MID, Word.ERROR_NO_FINISH),
+        *(Word.ABORT, Word.CUT, Word.CUT_MID_FRAME, Word.BAD_JSON),
+    }
+)
+"""Words by which the site refuses, fails or is slow: an account has them for itself with `only`."""
 
 
 class Takes(StrEnum):
@@ -137,6 +149,7 @@ RULES: Final[dict[Word, Rule]] = {
     Word.GARBAGE: Rule("answer something that is not HTTP and close"),
     Word.STATUS: _number("answer with the status N (300-599) and an error as JSON", 300, 599),
     Word.TOO_MANY: _number("answer 429 with `Retry-After: N` seconds"),
+    Word.QUOTA: _number("answer 429 `usage_limit_reached`: the account's quota comes back in N seconds"),
     Word.HTML: Rule("answer 200 with a page of HTML"),
     Word.JSON: _choice(
         "answer in a non-streaming form though a stream was asked for", "content", "text", "parts", "whole"
@@ -162,6 +175,7 @@ RULES: Final[dict[Word, Rule]] = {
     Word.ONCE: Rule(
         "obey the other words of this text only the first time that the key TEXT is seen", Takes.TEXT
     ),
+    Word.ONLY: Rule("refuse, fail and be slow for calls with the token TEXT only", Takes.TEXT),
 }
 
 

@@ -9,6 +9,7 @@ from mix2api.edge.answers import Headers
 from mix2api.edge.delivery import Delivery
 from mix2api.edge.rendering import Collecting, Rendering, StreamRenderer
 from mix2api.edge.request import EdgeRequest
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Ended
 from mix2api.steps import Steps
 from mix2api.vocabulary import RunId
@@ -73,15 +74,13 @@ class SubmittedRun:
 class TurnReading(Protocol):
     """Reads a body."""
 
-    def __call__(
-        self, request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]
-    ) -> Steps[Turn]:
+    def __call__(self, request: EdgeRequest, body: bytes, *, sites: Sites) -> Steps[Turn]:
         """The turn that it asks for, in steps.
 
         Args:
             request: for its headers; what the answer has to repeat of the body is left in `request.echo`.
             body: unpacked.
-            keeps_given: whether the turn of a model is to have the body's fields as they came.
+            sites: the upstream of each model: whether a turn is to have the body's fields as they came.
 
         Raises:
             mix2api.errors.InvalidRequest: it asks for none.
@@ -101,7 +100,7 @@ class ApiForm:
     """Makes the one object of a whole answer."""
 
 
-def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]) -> Steps[Turn]:
+def _turn_steps(request: EdgeRequest, body: bytes, *, sites: Sites) -> Steps[Turn]:
     """The turn; what headers say wins over the body."""
     given = request.given
     persona = given.get(b"x-persona-id") or given.get(b"x-persona_id")
@@ -110,7 +109,7 @@ def _turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str
         body,
         persona_id=persona.decode("latin1") if persona else None,
         asked_base=AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None,
-        keeps_given=keeps_given,
+        keeps_given=sites.passes_through if sites.only is None or sites.only.passes_through else None,
     )
 
 

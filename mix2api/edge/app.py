@@ -10,6 +10,7 @@ from typing import Final
 from attrs import field, frozen
 from quart_trio import QuartTrio
 
+from mix2api.accounts.owners import Owners
 from mix2api.clock import Clock
 from mix2api.edge.answers import JSON, error_headers
 from mix2api.edge.asgi import answer_of
@@ -21,9 +22,11 @@ from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
 from mix2api.edge.documents import served_documents
 from mix2api.edge.health import HealthEndpoints, HealthSource
+from mix2api.edge.kept_responses import KEPT, route_of
 from mix2api.edge.metrics import MetricsEndpoint, MetricsText, no_metrics
 from mix2api.edge.models import ModelEndpoints
 from mix2api.edge.options import EdgeOptions
+from mix2api.edge.owned_turns import OwnedTurns
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.request_head import NotHttp
@@ -63,6 +66,8 @@ class EdgeParts:
     seal: Seal
     mint: Mint
     clock: Clock
+    owners: Owners
+    """Who made which response."""
     store: StoreWatch
     """Whether the store answers: what waits for it is cut short otherwise."""
     bases: UpstreamBases = field(factory=OnlyTheConfigured)
@@ -80,6 +85,7 @@ class EdgeApp:
         other: answers all others.
         refusals: told of requests that end here.
         live: all answers under way.
+        kept: answers for responses that upstreams keep; None where no upstream keeps any.
     """
 
     def __init__(
@@ -89,8 +95,10 @@ class EdgeApp:
         other: QuartTrio,
         refusals: Refusals,
         live: LiveDeliveries,
+        kept: ChatEndpoint | None = None,
     ) -> None:
         options = parts.options
+        self._kept = kept
         self._endpoints = endpoints
         self._other = other
         self._refusals = refusals
@@ -121,6 +129,9 @@ class EdgeApp:
             if request.method == "POST" and request.path in self._endpoints:
                 request.route, endpoint = self._endpoints[request.path]
                 await endpoint.answer(request)
+            elif self._kept is not None and (route := route_of(request.method, request.path)) is not None:
+                request.route = route
+                await self._kept.answer(request)
             else:
                 await self._answer_by_quart(request)
         except Exception as fault:  # the edge's supervisor: a fault of ours is a 500, and told
@@ -228,6 +239,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         authenticator=authenticator,
         continuing=parts.continuing,
         sites=parts.sites,
+        owned=OwnedTurns(parts.owners, parts.sites),
         bases=parts.bases,
         mint=parts.mint,
         clock=parts.clock,
@@ -246,4 +258,5 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
     metrics, stored = MetricsEndpoint(options.metrics_token, parts.metrics), StoredResponses(authenticator)
     other = quart_app(health, models, metrics, served_documents(), stored, refusals)
-    return EdgeApp(parts, endpoints, other, refusals, live)
+    kept = ChatEndpoint(chat_parts, KEPT) if parts.sites.keep_responses else None
+    return EdgeApp(parts, endpoints, other, refusals, live, kept)

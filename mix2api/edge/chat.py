@@ -4,6 +4,7 @@ Other APIs in front of the same turns bring an `ApiForm` of their own (`mix2api.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -19,6 +20,7 @@ from mix2api.edge.clients import word_of
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
 from mix2api.edge.options import EdgeOptions
+from mix2api.edge.owned_turns import OwnedTurns
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.rendering import (
     Rendering,
@@ -35,7 +37,7 @@ from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMedi
 from mix2api.identity import Mint
 from mix2api.redaction import redact_body
 from mix2api.sessions.client_words import refused, status_of_failure
-from mix2api.sessions.prepared_turn import prepare
+from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Accepted, Dispatch, Ended, Replies, Reply, Submission
 from mix2api.stepping import in_turn
@@ -46,6 +48,7 @@ from mix2api.vocabulary import SUCCESSES, Detail, Digest, EndReason, SessionId
 from mix2api.wire.chat_answer import KEEP_ALIVE
 from mix2api.wire.error_answer import envelope
 from mix2api.wire.lenient_limits import lenient_steps
+from mix2api.wire.turn import Turn
 
 _STREAM_HEADERS: Final = (
     ("content-type", "text/event-stream; charset=utf-8"),
@@ -63,6 +66,7 @@ class ChatParts:
     authenticator: Authenticator
     continuing: Continuing
     sites: Sites
+    owned: OwnedTurns
     bases: UpstreamBases
     mint: Mint
     clock: Clock
@@ -124,18 +128,16 @@ class ChatEndpoint:
         request.line.listen(watch)
         if b"content-encoding" in given:
             body = await in_turn(unpack_steps(body, given[b"content-encoding"], self._options.body_limit))
-        read = partial(self._form.turn_steps, request, keeps_given=parts.sites.passes_through)
+        read = partial(self._form.turn_steps, request, sites=parts.sites)
         lenient = self._options.lenient_limits
         steps = lenient_steps(read, body, parts.refusals.ignored) if lenient else read(body)
         turn = request.turn = await in_turn(steps)
+        if turn.refers:
+            turn = request.turn = await self._owned(turn, caller.fingerprint)
         prepared = prepare(turn)
-        if prepared.uses_tools:
-            messages = with_named_calls(turn.messages)
-            if messages is not turn.messages:
-                turn = request.turn = msgspec.structs.replace(turn, messages=messages)
-                prepared = prepare(turn)
-            if turn.previous_response is None:  # else its calls are the session's to know
-                await in_turn(tool_check_steps(turn))
+        if prepared.uses_tools and not turn.is_responses:  # else its history is the upstream's to check
+            prepared = await _with_checked_tools(prepared)
+            turn = request.turn = prepared.turn
         if turn.asked_base is not None:
             base = await parts.bases.chosen(turn.asked_base)
             turn = request.turn = msgspec.structs.replace(turn, asked_base=None, base=base)
@@ -175,6 +177,20 @@ class ChatEndpoint:
             authorization=authorization.decode("latin1") if authorization is not None else None,
             prepared=prepared,
         )
+
+    async def _owned(self, turn: Turn, caller: Digest) -> Turn:
+        """The turn with the account that alone can serve it.
+
+        Raises:
+            mix2api.errors.ClientVisibleError: nobody knows the account, or the store does not answer.
+        """
+        owned: Turn | None = None
+        with suppress(StoreUnavailable), self._parts.store.patience():
+            owned = await self._parts.owned.owned(turn, caller)
+        if owned is None:
+            self._parts.store.on_refused()
+            raise StoreUnavailable
+        return owned
 
     async def _submit(self, submission: Submission) -> Replies:
         """Hands the turn over.
@@ -289,6 +305,22 @@ async def _send_whole(run: SubmittedRun, body: bytes, ended: Ended, status: int)
     run.delivery.watch.write_begins()
     await run.request.line.answer(status, headers, body)
     run.delivery.confirm(receipt_of(ended), ended.end_reason)
+
+
+async def _with_checked_tools(prepared: PreparedTurn) -> PreparedTurn:
+    """The turn with the names of its calls; its calls and their results were checked.
+
+    Raises:
+        InvalidRequest: a result is missing, unknown or there twice.
+    """
+    turn = prepared.turn
+    messages = with_named_calls(turn.messages)
+    if messages is not turn.messages:
+        turn = msgspec.structs.replace(turn, messages=messages)
+        prepared = prepare(turn)
+    if turn.previous_response is None:  # else its calls are the session's to know
+        await in_turn(tool_check_steps(turn))
+    return prepared
 
 
 def _check_media_type(given: dict[bytes, bytes]) -> None:

@@ -10,17 +10,22 @@ from typing import Any, Final
 import msgspec
 
 from mix2api.edge.api_form import ApiForm, SubmittedRun
+from mix2api.edge.relayed_responses import RelayedAnswer
+from mix2api.edge.rendering import Collecting
 from mix2api.edge.request import EdgeRequest
-from mix2api.edge.responses import ResponseRenderer, frame_of, read_turn
+from mix2api.edge.responses import ResponseRenderer, base_in, frame_of, is_relayed, read_turn
 from mix2api.events.kinds import Usage
 from mix2api.sealing import Seal, UnsealError
+from mix2api.sessions.sites import Sites
 from mix2api.steps import Steps
 from mix2api.vocabulary import FinishReason, Sealed
 from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.responses_answer import ResponseFrame, usage_object
-from mix2api.wire.turn import Message, Turn
+from mix2api.wire.responses_passed import passed_turn_steps
+from mix2api.wire.turn import Message, Operation, Turn
 
 _PURPOSE: Final = "compaction"
+_OPERATION: Final = Operation("POST", "compact")
 _ASK: Final = (
     "Summarise the conversation so far for somebody who goes on with it: the aim, what was decided and done, names, paths "
     "and figures that matter, and what is still open. Answer with the summary alone."
@@ -83,15 +88,16 @@ def compaction_form(seal: Seal) -> ApiForm:
     """How a request to compact is read and answered."""
     opened = opener(seal)
 
-    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]) -> Steps[Turn]:
+    def turn_steps(request: EdgeRequest, body: bytes, *, sites: Sites) -> Steps[Turn]:
         """The conversation as it is, with the same tools, so that its session is found; then the wish for a summary."""
-        del keeps_given
+        if is_relayed(body, sites):
+            return (yield from passed_turn_steps(body, operation=_OPERATION, asked_base=base_in(request)))
         turn = yield from read_turn(request, body, opened)
         messages = [*turn.messages, Message(role="user", content=_ASK)]
         choice = "none" if turn.tools else None  # servers refuse a choice without tools
         return msgspec.structs.replace(turn, messages=messages, stream=False, tool_choice=choice)
 
-    def whole(run: SubmittedRun) -> CompactedConversation:
-        return CompactedConversation(frame_of(run), seal)
+    def whole(run: SubmittedRun) -> Collecting:
+        return RelayedAnswer() if run.turn.is_responses else CompactedConversation(frame_of(run), seal)
 
     return ApiForm(turn_steps=turn_steps, renderer=ResponseRenderer, whole=whole)

@@ -131,7 +131,7 @@ class Continuing:
                 lineage=lineage,
                 isolation=isolation,
             )
-        if self._sites.passes_through(turn.model):
+        if (self._sites.only or self._sites.of(turn.model)).passes_through:
             return Found(reason=Reason.STATELESS, isolation=isolation)
         realm, uninstructed = self._realm(prepared, isolation)
         lineage = await self._lineage(prepared, realm)
@@ -250,7 +250,7 @@ class Continuing:
         turn = prepared.turn
         parts = (
             isolation.encode(),
-            self._sites.of(turn.model).digest.encode(),
+            (self._sites.only or self._sites.of(turn.model)).digest.encode(),
             turn.model.encode("utf-8", "surrogatepass"),
             (turn.persona_id or "").encode("utf-8", "surrogatepass"),
             self._digester(instructions_form(turn.messages[: prepared.leading])).encode(),

@@ -117,6 +117,11 @@ class EdgeRequest:
         return self._client
 
     @property
+    def query(self) -> str:
+        """The target's query, as it came. Empty once the headers are forgotten."""
+        return "" if self.head is None else self.head.target.partition(b"?")[2].decode("ascii")
+
+    @property
     def given(self) -> dict[bytes, bytes]:
         """Header name in lower case -> value; of repeated ones the last. Empty once they are forgotten."""
         return {} if self.head is None else self.head.given

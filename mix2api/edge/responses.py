@@ -8,14 +8,17 @@ from typing import NoReturn, assert_never
 
 from mix2api.edge.api_form import BASE_HEADER, ApiForm, SubmittedRun
 from mix2api.edge.auth import Authenticator
-from mix2api.edge.rendering import error_of, finish_reason_of
+from mix2api.edge.relayed_responses import RelayedAnswer, RelayedRenderer
+from mix2api.edge.rendering import Collecting, Rendering, error_of, finish_reason_of
 from mix2api.edge.request import EdgeRequest
 from mix2api.errors import NotFound
+from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.steps import Steps
 from mix2api.vocabulary import SUCCESSES, SessionId
 from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.responses_answer import ResponseFrame, WholeResponse, response_id
+from mix2api.wire.responses_passed import model_in, passed_turn_steps
 from mix2api.wire.responses_request import NO_ECHO, Echo, responses_request_steps
 from mix2api.wire.responses_stream import ResponseWriter
 from mix2api.wire.turn import AskedBase, Turn
@@ -96,12 +99,12 @@ def read_turn(request: EdgeRequest, body: bytes, opened: Callable[[str], str | N
         opened: reads a summary that this deployment has made.
     """
     given = request.given
-    persona, base = given.get(b"x-persona-id"), given.get(BASE_HEADER)
+    persona = given.get(b"x-persona-id")
     turn, request.echo = yield from responses_request_steps(
         body,
         opened,
         persona_id=persona.decode("latin1") if persona else None,
-        asked_base=AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None,
+        asked_base=base_in(request),
     )
     return turn
 
@@ -113,15 +116,38 @@ def responses_form(opened: Callable[[str], str | None]) -> ApiForm:
         opened: as for `read_turn`.
     """
 
-    def turn_steps(request: EdgeRequest, body: bytes, *, keeps_given: Callable[[str], bool]) -> Steps[Turn]:
-        del keeps_given  # a passed-through upstream is asked in its own API: there is nothing to keep
+    def turn_steps(request: EdgeRequest, body: bytes, *, sites: Sites) -> Steps[Turn]:
+        if is_relayed(body, sites):
+            return passed_turn_steps(body, asked_base=base_in(request))
         return read_turn(request, body, opened)
 
-    return ApiForm(turn_steps=turn_steps, renderer=ResponseRenderer, whole=_whole)
+    return ApiForm(turn_steps=turn_steps, renderer=_renderer, whole=_whole)
 
 
-def _whole(run: SubmittedRun) -> WholeResponse:
-    return WholeResponse(frame_of(run))
+def is_relayed(body: bytes, sites: Sites) -> bool:
+    """Whether the body is for an upstream that speaks this API itself.
+
+    Raises:
+        NotFound: no upstream serves its model.
+    """
+    if not sites.keep_responses:
+        return False
+    model = model_in(body)
+    return model is not None and sites.speaks_responses(model)
+
+
+def base_in(request: EdgeRequest) -> AskedBase | None:
+    """The base URL that a header asks for."""
+    base = request.given.get(BASE_HEADER)
+    return AskedBase(base.decode("latin1"), BASE_HEADER.decode()) if base else None
+
+
+def _renderer(run: SubmittedRun, on_ended: Callable[[Ended], None]) -> Rendering:
+    return (RelayedRenderer if run.turn.is_responses else ResponseRenderer)(run, on_ended)
+
+
+def _whole(run: SubmittedRun) -> Collecting:
+    return RelayedAnswer() if run.turn.is_responses else WholeResponse(frame_of(run))
 
 
 class StoredResponses:

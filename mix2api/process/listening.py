@@ -99,6 +99,7 @@ def edge_app(parts: Parts) -> EdgeApp:
             observer=parts.reporter,
             continuing=parts.continuing(),
             sites=parts.sites(),
+            owners=parts.store.owners(parts.settings.pool.owner_ttl_s),
             seal=parts.store.seal,
             mint=parts.mint,
             clock=parts.clock,

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from mix2api.actors.run_tools import all_in_text, none_in_text
 from mix2api.clock import Clock
 from mix2api.errors import ConfigurationError
 from mix2api.model_prefixes import ByPrefix
@@ -31,6 +32,7 @@ from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.kept import Keeps, Kept
 from mix2api.upstreams.kinds import kind_of
 from mix2api.upstreams.listed import ListedUpstream, read_upstreams
+from mix2api.upstreams.owning import OwningUpstream
 from mix2api.upstreams.waiting_line import WaitingLine
 
 _THE_ONE: Final = "upstream"
@@ -132,18 +134,30 @@ def sites_of(upstreams: Sequence[NamedUpstream], seal: Seal) -> Sites:
 
 def _site(upstream: NamedUpstream, seal: Seal) -> Site:
     digest = seal.digest(site_form(upstream.settings), "site")
-    return Site(digest=digest, passes_through=kind_of(upstream.settings).passes_through)
+    kind = kind_of(upstream.settings)
+    return Site(
+        digest=digest,
+        passes_through=kind.passes_through,
+        speaks_responses=kind.speaks_responses,
+        is_pool=upstream.settings.pool.file is not None,
+    )
 
 
 def tools_in_text_of(upstreams: Sequence[NamedUpstream]) -> Callable[[str], bool]:
     """Whether the site of a model has no native tools."""
-    in_text = ByPrefix({one.prefix: kind_of(one.settings).tools_in_text(one.settings) for one in upstreams})
+    told = {one.prefix: kind_of(one.settings).tools_in_text(one.settings) for one in upstreams}
+    if len(set(told.values())) == 1:
+        return all_in_text if any(told.values()) else none_in_text
+    in_text = ByPrefix(told)
     return lambda model: bool(in_text.of(model))
 
 
 def keeps_of(upstreams: Sequence[NamedUpstream]) -> Keeps:
     """What the site of a turn's model keeps of the turn."""
-    by_prefix = ByPrefix({one.prefix: kind_of(one.settings).keeps(one.settings) for one in upstreams})
+    keeping = {one.prefix: kind_of(one.settings).keeps(one.settings) for one in upstreams}
+    if len(keeping) == 1:
+        return next(iter(keeping.values()))
+    by_prefix = ByPrefix(keeping)
 
     def kept(prepared: PreparedTurn, *, is_told: bool) -> Kept:
         keeps = by_prefix.of(prepared.turn.model)
@@ -170,11 +184,21 @@ def called_upstream(
             one.name: stack.enter_context(_configured(one, store, clock, on_login, dialer))
             for one in upstreams
         }
-        if len(upstreams) == 1 and not upstreams[0].prefix and upstreams[0].max_concurrency is None:
-            yield made[upstreams[0].name]
-            return
-        by_prefix = {one.prefix: _prefixed(one, made[one.name]) for one in upstreams}
-        yield ConfiguredUpstream(UpstreamsByPrefix(ByPrefix(by_prefix)))
+        configured = _together(upstreams, made)
+        if any(kind_of(one.settings).speaks_responses for one in upstreams):
+            owners = store.owners(upstreams[0].settings.pool.owner_ttl_s)
+            configured = evolve(configured, upstream=OwningUpstream(configured.upstream, owners))
+        yield configured
+
+
+def _together(
+    upstreams: Sequence[NamedUpstream], made: Mapping[str, ConfiguredUpstream]
+) -> ConfiguredUpstream:
+    """All of them behind one port; the only one itself."""
+    if len(upstreams) == 1 and not upstreams[0].prefix and upstreams[0].max_concurrency is None:
+        return made[upstreams[0].name]
+    by_prefix = {one.prefix: _prefixed(one, made[one.name]) for one in upstreams}
+    return ConfiguredUpstream(UpstreamsByPrefix(ByPrefix(by_prefix)))
 
 
 def _prefixed(upstream: NamedUpstream, configured: ConfiguredUpstream) -> PrefixedUpstream:

@@ -113,6 +113,10 @@ FINER: Final[dict[tuple[EndReason, Detail], Advice]] = {
     (EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST): Advice(
         "how old the session was", "Nothing once. Often: lower `SESSION_TTL_MS` below the site's own limit."
     ),
+    (EndReason.UPSTREAM_ERROR, Detail.OWNER_GONE): Advice(
+        "`mix2api accounts show` with the account",
+        "Bring the account back, or let the client begin again with its whole history.",
+    ),
     (EndReason.UPSTREAM_ERROR, Detail.FILTERED): Advice(
         "the site's terms", "Nothing here. The site's filter refused the request."
     ),

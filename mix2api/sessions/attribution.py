@@ -58,6 +58,7 @@ _BY_MEANING: Final = {
     Detail.FILTERED.value: 400,
     Detail.RATE_LIMIT.value: 429,
     Detail.QUOTA.value: 429,
+    Detail.OWNER_GONE.value: 503,
 }
 """Details of `upstream_error` for which OpenAI has a status, whatever the site's own was (API guide, "Error codes")."""
 

@@ -25,6 +25,9 @@ _BY_DETAIL: Final[dict[str, Words]] = {
         "upstream_error", "rate_limit_exceeded", "the upstream takes no more requests for now"
     ),
     Detail.QUOTA.value: Words("insufficient_quota", "insufficient_quota", "the upstream's quota is used up"),
+    Detail.OWNER_GONE.value: Words(
+        "upstream_error", "owner_unavailable", "the account that alone can serve this request cannot serve it"
+    ),
     Detail.CONNECT_FAILED.value: Words("upstream_error", "upstream_error", "the upstream cannot be reached"),
     Detail.TRUNCATED.value: Words("upstream_error", "upstream_error", "the upstream's answer was cut off"),
     Detail.ABORTED.value: Words("upstream_error", "upstream_error", "the upstream gave up"),

@@ -16,6 +16,10 @@ class Site:
     passes_through: bool = False
     """It speaks the API that clients speak, and keeps no session: turns keep the fields of their bodies as they came, and no
     session is looked for."""
+    speaks_responses: bool = False
+    """That API is the Responses API, so bodies and events of such clients pass as they come."""
+    is_pool: bool = False
+    """It has several accounts, and what one has made no other can serve."""
 
 
 class Sites:
@@ -27,6 +31,11 @@ class Sites:
 
     def __init__(self, by_prefix: ByPrefix[Site]) -> None:
         self._by_prefix = by_prefix
+        sites = by_prefix.all()
+        self.only = by_prefix.of("") if len(sites) == 1 else None
+        """The upstream of all models, where it is the only one: an attribute, because every request asks."""
+        self.keep_responses = any(site.speaks_responses for site in sites)
+        """Some upstream may keep responses."""
 
     @classmethod
     def single(cls, site: Site) -> "Sites":
@@ -39,7 +48,7 @@ class Sites:
         Raises:
             NotFound: no upstream serves the model.
         """
-        site = self._by_prefix.of(model)
+        site = self.only or self._by_prefix.of(model)
         if site is None:
             raise NotFound(
                 "No upstream of this server has that model: GET /v1/models lists those that are served.",
@@ -47,6 +56,14 @@ class Sites:
                 code="model_not_found",
             )
         return site
+
+    def speaks_responses(self, model: str) -> bool:
+        """Whether the model's upstream speaks the Responses API.
+
+        Raises:
+            NotFound: no upstream serves the model.
+        """
+        return self.of(model).speaks_responses
 
     def passes_through(self, model: str) -> bool:
         """Whether the model's upstream is passed through.

@@ -31,6 +31,15 @@ class Pool:
             unit="s",
         )
     )
+    owner_ttl_s: int = held(
+        Setting(
+            "MIX2API_RESPONSE_OWNER_TTL_S",
+            Whole(1, 31_622_400),
+            "2592000",
+            "how long it is known which account made a response, so that requests can come back to it",
+            unit="s",
+        )
+    )
     tries: int = held(
         Setting(
             "MIX2API_ACCOUNTS_TRIES",

@@ -13,7 +13,7 @@ from mix2api.settings.choices import UpstreamKind
 from mix2api.settings.readers import Choice, Flag, Place, Size, Whole
 from mix2api.settings.setting import Setting, held
 
-_NOT_BUILT: Final = "this kind of upstream is not built yet; mix and openai are"
+_NOT_BUILT: Final = "this kind of upstream is not built yet; mix, openai and responses are"
 
 
 @frozen(kw_only=True)
@@ -27,7 +27,6 @@ class Site:
             "mix",
             "kind of upstream",
             refuses={
-                UpstreamKind.RESPONSES: _NOT_BUILT,
                 UpstreamKind.OPENCODE: _NOT_BUILT,
             },
         )

@@ -107,6 +107,10 @@ class Keys:
         """The session that a caller's name leads to."""
         return f"{self.prefix}:name:{name}"
 
+    def owner(self, thing: Digest) -> str:
+        """String with expiry: who made a response, or something in one; sealed."""
+        return f"{self.prefix}:owner:{thing}"
+
     def vault(self, name: Digest) -> tuple[str, ...]:
         """A credential's keys, of one hash tag: value, lock, fence, pause, failures, news (a stream)."""
         stem = f"{self.prefix}:{{credential:{name}}}:"

@@ -3,11 +3,12 @@
 Several `MemoryEventLog`s over one `MemoryWorld` are several processes over one store.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from attrs import define, evolve, field
 
+from mix2api.accounts.owners import Owner
 from mix2api.errors import StoreUnavailable
 from mix2api.events.kinds import Request, SessionNote
 from mix2api.events.log import Append, GivenEnding, History, OpenRun, Outcome, Recorded, Ticket
@@ -64,6 +65,21 @@ class MemorySessionIndex:
     async def claim(self, name: Digest, session_id: SessionId) -> SessionId:
         """The session bound to the name, this one if there was none."""
         return self.world.names.setdefault(name, session_id)
+
+
+@define(eq=False)
+class MemoryOwners:
+    """`mix2api.accounts.owners.Owners` of one process. Nothing in it expires."""
+
+    known: dict[tuple[Digest, str], Owner] = field(factory=dict)
+
+    async def note(self, caller: Digest, made: Sequence[str], owner: Owner) -> None:
+        """See the port."""
+        self.known |= {(caller, thing): owner for thing in made}
+
+    async def find(self, caller: Digest, things: Sequence[str]) -> list[Owner | None]:
+        """See the port."""
+        return [self.known.get((caller, thing)) for thing in things]
 
 
 @define(eq=False)

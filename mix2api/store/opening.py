@@ -26,6 +26,7 @@ from mix2api.store.leases import Holder, Leases
 from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
+from mix2api.store.owners import RedisOwners
 from mix2api.store.post import BLOCK_MS, MailReader, Post
 from mix2api.store.redis.checks import Deployment, check_redis
 from mix2api.store.redis.dialing import Dial, dial
@@ -108,6 +109,16 @@ class Store:
         """
         return RedisAccounts(
             link=self.links[0], keys=self.keys, clock=clock, damage=self.damage, pool=pool, ttl_s=ttl_s
+        )
+
+    def owners(self, ttl_s: int) -> RedisOwners:
+        """Who made which response.
+
+        Args:
+            ttl_s: seconds for which that is kept.
+        """
+        return RedisOwners(
+            link=self.links[0], keys=self.keys, seal=self.seal, damage=self.damage, ttl_s=ttl_s
         )
 
     @property

@@ -23,5 +23,7 @@ class Kind:
     passes_through: bool = False
     """Whether the site speaks the API that clients speak and keeps no session: fields that we do not know pass in both
     directions, and each request is put whole (resolution `stateless`)."""
+    speaks_responses: bool = False
+    """Whether that API is the Responses API: bodies and events of such clients pass as they come."""
     keeps: Callable[[Settings], Keeps] = lambda _: as_given
     """What the site keeps of a turn, for counting."""

@@ -11,10 +11,12 @@ from mix2api.settings import Settings, UpstreamKind
 from mix2api.upstreams.kind import Kind
 from mix2api.upstreams.mix.kind import MIX
 from mix2api.upstreams.openai.kind import OPENAI
+from mix2api.upstreams.responses.kind import RESPONSES
 
 KINDS: Final[Mapping[UpstreamKind, Kind]] = {
     UpstreamKind.MIX: MIX,
     UpstreamKind.OPENAI: OPENAI,
+    UpstreamKind.RESPONSES: RESPONSES,
 }
 
 

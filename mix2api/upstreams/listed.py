@@ -43,6 +43,7 @@ class ListedKind(StrEnum):
 
     MIX = "mix"
     OPENAI = "openai"
+    RESPONSES = "responses"
 
 
 @frozen(kw_only=True)

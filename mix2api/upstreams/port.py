@@ -15,7 +15,7 @@ from mix2api.accounts.hints import ResetHint
 from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
-from mix2api.vocabulary import Detail, Digest, EndReason, RequestId, RunId
+from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, RequestId, RunId
 from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.turn import Message, Turn
 
@@ -106,6 +106,20 @@ class UsageSeen(Struct, frozen=True):
     """The same, where the site gave one of input and output only. None: it gave both."""
 
 
+class Relayed(Struct, frozen=True):
+    """An event of a stream, or a whole answer, as it came: the client speaks the upstream's own API."""
+
+    type: str
+    data: str
+    """JSON."""
+    kind: ChunkKind | None = None
+    """What its content is."""
+    text: str = ""
+    """Its content, for the counts."""
+    made: tuple[str, ...] = ()
+    """What only the account that made it can serve: ids of responses, conversations and items, and encrypted content."""
+
+
 class Skipped(Struct, frozen=True):
     """Frames that say nothing to us (borders, sources, files, unknown types), counted."""
 
@@ -147,6 +161,7 @@ UpstreamEvent = (
     | StepFinished
     | UsageSeen
     | PassedOn
+    | Relayed
     | Skipped
     | Finished
     | Failed
@@ -154,7 +169,9 @@ UpstreamEvent = (
 )
 
 
-CONTENT: Final = frozenset({Text, Reasoning, ToolInputStarted, ToolInputDelta, ToolInputAvailable, PassedOn})
+CONTENT: Final = frozenset(
+    {Text, Reasoning, ToolInputStarted, ToolInputDelta, ToolInputAvailable, PassedOn, Relayed}
+)
 """The events that are part of an answer. A site that sends none of them for long is silent, whatever else it sends."""
 
 

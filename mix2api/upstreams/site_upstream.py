@@ -125,9 +125,12 @@ class SiteUpstream:
             origin, base_path = _place_of(call.turn.base)
         else:
             origin, base_path = self._place if call.base_url is None else split_url(call.base_url)
+        path = base_path + dialect.path if base_path else dialect.bare_path
+        operation = call.turn.operation
         request = HttpRequest(
             origin=origin,
-            path=base_path + dialect.path if base_path else dialect.bare_path,
+            path=path if operation is None else f"{path}/{operation.path}{operation.query}",
+            method="POST" if operation is None else operation.method,
             headers=dialect.headers(call),
             body=dialect.body(call),
             # Sent again, a session would hold the turn twice.

@@ -75,7 +75,7 @@ def chat_request_steps(
     *,
     persona_id: str | None = None,
     asked_base: AskedBase | None = None,
-    keeps_given: Callable[[str], bool] = lambda _: False,
+    keeps_given: Callable[[str], bool] | None = None,
 ) -> Steps[Turn]:
     """The same in steps; a body of usual size is one (`mix2api.steps`).
 
@@ -84,6 +84,7 @@ def chat_request_steps(
         persona_id: as above.
         asked_base: as above.
         keeps_given: whether a model's upstream is passed through: the turn is then to have the body's fields as they came.
+            None: that of no model is.
     """
     body = body.removeprefix(_BYTE_ORDER_MARK)
     is_large = len(body) > _LARGE_BYTES
@@ -119,7 +120,7 @@ def chat_request_steps(
         session=asked.session_id or asked.camel_session_id or _session(asked.metadata),
         asked_base=asked_base or _asked_base(asked),
     )
-    if not keeps_given(turn.model):
+    if keeps_given is None or not keeps_given(turn.model):
         return turn
     return replace(
         turn, given=given_fields(body, turn, reformed=asked.messages is not sent or asked.system is not None)

@@ -1,10 +1,13 @@
 """Fields of an answer that mix2api does not know and passes through. Values are JSON texts, because replies travel."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
+
+WHOLE_RESPONSE: Final = "response"
+"""The place of a whole answer: no event has that type."""
 
 
 class PassedOn(Struct, frozen=True, tag="passed_on", omit_defaults=True):
@@ -16,6 +19,9 @@ class PassedOn(Struct, frozen=True, tag="passed_on", omit_defaults=True):
     """Beside the message."""
     chunk: dict[str, str] = {}
     """Beside the choices."""
+    event: dict[str, str] = {}
+    """One event of a stream of the Responses API under its type, or its whole answer under `WHOLE_RESPONSE`. Nothing else
+    stands beside it."""
 
     @property
     def size(self) -> int:
@@ -23,7 +29,7 @@ class PassedOn(Struct, frozen=True, tag="passed_on", omit_defaults=True):
         return sum(len(name) + len(text.encode("utf-8", "surrogatepass")) for name, text in self._all())
 
     def _all(self) -> Iterator[tuple[str, str]]:
-        for place in (self.delta, self.choice, self.chunk):
+        for place in (self.delta, self.choice, self.chunk, self.event):
             yield from place.items()
 
 

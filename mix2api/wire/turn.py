@@ -70,6 +70,25 @@ class ChosenBase(Struct, frozen=True, kw_only=True):
     """What the host resolved to when it was checked: nothing else is connected to. Never empty."""
 
 
+class Operation(Struct, frozen=True):
+    """What is asked of a response that the upstream keeps."""
+
+    method: str
+    path: str
+    """Below the path of responses: an id, and perhaps a word behind it."""
+    query: str = ""
+
+
+class Reference(Struct, frozen=True):
+    """A part of a turn that only the account can serve that made it. Content, or as good as content."""
+
+    to: str
+    param: str
+    """Where it stands in the body."""
+    is_strict: bool = True
+    """A thing of an unknown owner is refused. Encrypted content is not: its upstream tells whether it can read it."""
+
+
 class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One validated chat request."""
 
@@ -95,6 +114,14 @@ class Turn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Until the edge has checked it."""
     base: ChosenBase | None = None
     """None: the configured upstream."""
+    is_responses: bool = False
+    """The client speaks the Responses API, and so does the upstream: `given` is the whole body, and `messages` are only read."""
+    operation: Operation | None = None
+    """What is asked of a response that the upstream keeps; None: an answer."""
+    refers: list[Reference] = field(default_factory=list)
+    """What of the turn only its maker can serve. Until the edge has looked its owner up."""
+    owner: str | None = None
+    """The account that alone can serve the turn, because the turn refers to what the account made."""
     given: dict[str, Raw] = field(default_factory=dict)
     """The body's fields as they came, but for ours, for an upstream that is passed through (`mix2api.wire.given_fields`).
     Empty with every other kind."""

@@ -11,8 +11,8 @@ from mix2api.actors.site_bounds import (
     EMPTY_FRAMES_MAX,
     ENTRIES_MAX,
     ID_BYTES,
+    is_longer,
 )
-from mix2api.actors.translation import is_longer
 from mix2api.events.kinds import UpstreamChunk, Usage
 from mix2api.upstreams.port import (
     Finished,

@@ -24,7 +24,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.resolution import Reuse, SessionIndex
 from mix2api.sessions.sites import Site, Sites
 from mix2api.sessions.worker_port import Accepted, Ended, Reply, TextDelta
-from mix2api.store.memory import MemorySessionIndex
+from mix2api.store.memory import MemoryOwners, MemorySessionIndex
 from mix2api.store_watch import Silence, StoreWatch
 from mix2api.vocabulary import EndReason, FinishReason, ProcessId, RequestId, Shard
 
@@ -237,6 +237,7 @@ async def running_edge(
             lambda: Shard(0),
         ),
         sites=sites,
+        owners=MemoryOwners(),
         seal=seal,
         mint=Mint(seal, clock),
         clock=clock,

@@ -19,7 +19,7 @@ def test_each_model_has_the_upstream_of_its_prefix() -> None:
 def test_a_model_of_no_upstream_is_not_found() -> None:
     with pytest.raises(NotFound) as caught:
         Sites(ByPrefix({"one/": ONE})).of("two/a")
-    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+    assert (caught.value.error_code, caught.value.param) == ("model_not_found", "model")
 
 
 def test_a_single_upstream_serves_all_models() -> None:

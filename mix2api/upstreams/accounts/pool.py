@@ -65,6 +65,8 @@ class _Trying:
     asking: Asking
     owner: str | None
     left: int
+    is_hard: bool
+    """The owner has made what the call refers to; there is no session that could begin anew elsewhere."""
     tried: set[str] = field(factory=set)
     renewed: set[str] = field(factory=set)
     fault: UpstreamFault | None = None
@@ -111,12 +113,13 @@ class AccountsUpstream:
             UpstreamFault: `upstream_error/rate_limit` if no account can serve; `upstream_error/session_lost` if the account
                 that has the call's session cannot.
         """
-        owner, session = (None, None) if call.session is None else owner_of(call.session)
-        if call.session is not None and owner not in self._accounts:
-            raise _session_lost()
+        owner, session = (call.turn.owner, None) if call.session is None else owner_of(call.session)
+        is_hard = call.session is None
+        if owner not in self._accounts and (owner is not None or not is_hard):
+            raise _owner_gone() if is_hard else _session_lost()
         word = self._options.model_word(call.turn.model)
         asking = Asking(api_key=call.caller, model=word, is_owned=owner is not None)
-        trying = _Trying(asking, owner, self._options.tries)
+        trying = _Trying(asking, owner, self._options.tries, is_hard=is_hard)
         while True:
             chosen = await self._choose(call, trying)
             account = self._accounts[chosen.account]
@@ -158,10 +161,12 @@ class AccountsUpstream:
             choice = self._chosen_alone(offered)
         if isinstance(choice, Chosen):
             return evolve(choice, why=Why.OWNER) if trying.owner is not None else choice
-        if trying.owner is not None:
+        if trying.owner is not None and not trying.is_hard:
             raise _session_lost()
         if trying.fault is not None:
             raise trying.fault.again()
+        if trying.owner is not None and not _comes_back(choice):
+            raise _owner_gone()
         busy = [one.id for one in offered if one.fitness is Fitness.BUSY]
         raise exhausted(choice.states, busy, self._clock.now_ms(), named=self._options.is_named)
 
@@ -221,6 +226,8 @@ class AccountsUpstream:
         if seen not in AGAINST:
             return False
         if trying.owner is not None:
+            if trying.is_hard:
+                return False
             raise _session_lost()
         with suppress(StoreUnavailable):
             await self._shared.release(trying.asking, account)
@@ -296,6 +303,20 @@ async def _begun(
 
 def _served(chosen: Chosen) -> Served:
     return Served(chosen.account, chosen.why.value)
+
+
+def _comes_back(choice: Exhausted) -> bool:
+    """Whether the only account that was offered is limited or busy, and not gone."""
+    return any(state.status in {Status.LIMITED, Status.VALID} for state in choice.states.values())
+
+
+def _owner_gone() -> UpstreamFault:
+    return UpstreamFault(
+        EndReason.UPSTREAM_ERROR,
+        Detail.OWNER_GONE,
+        "begin again with the whole history, without `previous_response_id`, encrypted items and file ids",
+        taken=False,
+    )
 
 
 def _session_lost() -> UpstreamFault:

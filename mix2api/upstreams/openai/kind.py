@@ -12,7 +12,7 @@ from mix2api.upstreams.port import Upstream
 
 
 def _upstream(settings: Settings, client: HttpClient) -> Upstream:
-    return OpenAiUpstream(_options(settings), client)
+    return OpenAiUpstream(api_options(settings), client)
 
 
 def _form(_: Settings) -> list[object]:
@@ -27,7 +27,12 @@ def _tools_in_text(_: Settings) -> bool:
 OPENAI: Final = Kind(upstream=_upstream, form=_form, tools_in_text=_tools_in_text, passes_through=True)
 
 
-def _options(settings: Settings) -> OpenAiOptions:
+def api_options(settings: Settings) -> OpenAiOptions:
+    """The server that the settings describe.
+
+    Raises:
+        ConfigurationError: they name no base URL.
+    """
     base_url = settings.site.api_base
     if base_url is None:
         raise ConfigurationError("UPSTREAM_API_BASE is required: the base URL of the API, https://…/v1")
