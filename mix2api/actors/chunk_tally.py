@@ -126,3 +126,10 @@ class ChunkTally:
         self._skipped = 0
         self.commands.append(RecordChunk(chunk))
         self.is_due = self.is_due or kind is not ChunkKind.START
+
+
+def is_longer(text: str | None, limit: int) -> bool:
+    """Whether a foreign text has more UTF-8 bytes than the limit."""
+    if text is None:
+        return False
+    return len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit)

@@ -24,10 +24,3 @@ EXCEEDED: Final = {
     Detail.TOO_MANY: "the upstream sent too many frames without content, or too many changes",
 }
 """What is said of a site that passed a bound."""
-
-
-def is_longer(text: str | None, limit: int) -> bool:
-    """Whether a foreign text has more UTF-8 bytes than the limit."""
-    if text is None:
-        return False
-    return len(text) > limit or (not text.isascii() and len(text.encode("utf-8", "surrogatepass")) > limit)

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from mix2api.actors.answer import Answer
 from mix2api.actors.calls_in_text import CallsInText
-from mix2api.actors.chunk_tally import ChunkTally
+from mix2api.actors.chunk_tally import ChunkTally, is_longer
 from mix2api.actors.phase import Phase
 from mix2api.actors.portions import EVENT_WORK, EVENTS, PORTION, TEXT_WORK, is_little_to_read, portions
-from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, EXCEEDED, ID_BYTES, is_longer
+from mix2api.actors.site_bounds import ANSWER_BYTES, CALL_ID_BYTES, EXCEEDED, ID_BYTES
 from mix2api.actors.tool_calls import CallRules, ToolCalls
 from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
@@ -251,8 +251,7 @@ class Translation:
             self.tally.pass_on(len(event.data))
         else:
             self.tally.count(event.kind, event.text)
-            if event.kind is ChunkKind.TEXT:
-                self.answer.texts.append(event.text)
+            self.answer.texts += [event.text] if event.kind is ChunkKind.TEXT else []
         self.answer.replies.append(PassedOn(event={event.type: event.data}))
 
     def _skip(self, event: Skipped) -> None:

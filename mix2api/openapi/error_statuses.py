@@ -42,11 +42,13 @@ _BEFORE_A_RUN: Final[tuple[type[ClientVisibleError], ...]] = (
 BEFORE_A_RUN_CODES: Final[dict[int, frozenset[str]]] = {
     400: frozenset(
         {
+            "conflicting_owners",
             "invalid_encoding",
             "invalid_json",
             "invalid_value",
             "malformed_http",
             "missing_required_parameter",
+            "owner_unknown",
             "repeated_header",
             "tool_call_id_mismatch",
             "unsupported_value",
@@ -54,6 +56,7 @@ BEFORE_A_RUN_CODES: Final[dict[int, frozenset[str]]] = {
         }
     ),
     401: frozenset({"missing_api_key"}),
+    404: frozenset({"model_not_found", "response_not_found"}),
     431: frozenset({"malformed_http"}),
     501: frozenset({"malformed_http"}),
     505: frozenset({"malformed_http"}),

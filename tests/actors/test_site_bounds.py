@@ -6,12 +6,12 @@ import pytest
 from actor_parts import BEGINNING, Bench, ended, kinds, text_of, turn, working
 from actor_parts import submission as submitted
 
+from mix2api.actors.chunk_tally import is_longer
 from mix2api.actors.site_bounds import (
     CALL_ID_BYTES,
     EMPTY_FRAMES_MAX,
     ENTRIES_MAX,
     ID_BYTES,
-    is_longer,
 )
 from mix2api.events.kinds import UpstreamChunk, Usage
 from mix2api.upstreams.port import (

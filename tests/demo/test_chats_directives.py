@@ -95,6 +95,10 @@ ANSWERED: dict[Word, tuple[str, Check]] = {
     ),
     Word.STATUS: ("[[status:500]]", lambda got: got.status == 500 and "message" in got.json["error"]),
     Word.TOO_MANY: ("[[429:7]]", lambda got: got.status == 429 and got.headers["retry-after"] == "7"),
+    Word.QUOTA: (
+        "[[quota:9]]",
+        lambda got: got.status == 429 and got.json["error"]["resets_in_seconds"] == 9,
+    ),
     Word.HTML: (
         "[[html]]",
         lambda got: got.status == 200 and got.headers["content-type"].startswith("text/html"),
@@ -132,6 +136,7 @@ ANSWERED: dict[Word, tuple[str, Check]] = {
     Word.BAD_JSON: ("[[bad_json]]", lambda got: b'"delta":\n\n' in got.body and got.done),
     Word.FORGET: ("[[forget]]", lambda got: got.done),
     Word.SWAP: ("[[swap]]", lambda got: got.done),
+    Word.ONLY: ("[[only:another]] [[status:500]] [[say:well]]", lambda got: got.text == "well"),
     Word.ONCE: ("[[once:k]] [[say:first]]", lambda got: got.text == "first"),
 }
 UNANSWERED = {Word.HANG, Word.SILENT}

@@ -24,7 +24,7 @@ from mix2api.wire.request_fields import EXTENSION_FIELDS, REQUEST_FIELDS
 _ROOT = Path(__file__).parents[2]
 EXAMPLES = recorded_examples()
 DOCUMENT = openapi_document(EXAMPLES)
-_OTHER_ROUTES = {"model_not_found", "not_found", "method_not_allowed", "response_not_stored"}
+_OTHER_ROUTES = {"not_found", "method_not_allowed", "response_not_stored"}
 """Codes that no chat request gets."""
 
 

@@ -125,6 +125,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_UPSTREAMS_FILE", "/etc/upstreams.toml", "site.upstreams_file", Path("/etc/upstreams.toml")),
     ("MIX2API_ACCOUNTS_FILE", "/etc/accounts.toml", "pool.file", Path("/etc/accounts.toml")),
     ("MIX2API_ACCOUNTS_BINDING_TTL_S", "60", "pool.binding_ttl_s", 60),
+    ("MIX2API_RESPONSE_OWNER_TTL_S", "60", "pool.owner_ttl_s", 60),
     ("MIX2API_ACCOUNTS_TRIES", "5", "pool.tries", 5),
     ("MIX2API_EXPOSE_ACCOUNT", "true", "pool.exposes", True),
     ("UPSTREAM_DYNAMIC_BASE_ENABLED", "true", "dynamic_base.enabled", True),
@@ -267,7 +268,6 @@ def test_a_value_with_control_characters_cannot_write_to_the_terminal() -> None:
 
 
 REFUSED = [
-    ("MIX2API_UPSTREAM", "responses"),
     ("MIX2API_UPSTREAM", "opencode"),
 ]
 
