@@ -137,8 +137,8 @@ def _lost(log: str, detail: Detail) -> Run:
 
 _BEFORE_UPSTREAM: Final = _lost("request", Detail.BEFORE_UPSTREAM)
 _BEFORE_OUTPUT: Final = _lost("request open", Detail.BEFORE_OUTPUT)
-_UNLOGGED: Final = _lost("request open start", Detail.BEFORE_OUTPUT)
-"""What the log does not know is not claimed."""
+_UNLOGGED: Final = _BEFORE_OUTPUT
+"""What the log does not know is not claimed. The site's ids wait for company, as deltas do."""
 _MID_STREAM: Final = _lost("request open start text", Detail.MID_STREAM)
 _STOPPED: Final = Run("request open start text finish end", EndReason.STOP)
 _ABORTED: Final = Run("request open start text cause end session", EndReason.CLIENT_ABORT, Detail.HUNG_UP)
@@ -240,6 +240,7 @@ INBOX: Final = (
         row="command appended, nobody has read it",
         point=_appending(Half.EDGE, INBOX),
         dies=_AT_EDGE,
+        runs=(_EDGE_LOST,),  # the owner's wake-up came with it
     ),
     Cell(
         row="command read, `request` not appended",
