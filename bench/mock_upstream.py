@@ -26,6 +26,7 @@ _ORDER = re.compile(rb"bench:(\d{1,6}):(\d{1,9})(:hold)?")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})", re.IGNORECASE)
 _STREAMS = re.compile(rb'"stream": *true')
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+_HEALTHY = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 _LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n"
 # How often a process without work looks whether its parent still lives.
 _IDLE_S = 0.5
@@ -159,6 +160,9 @@ class Mock:
 
     def _answer(self, peer: Peer, head: bytes, body: bytes) -> None:
         order = _ORDER.search(body)
+        if head.startswith(b"GET /health "):
+            peer.send(_HEALTHY)
+            return
         if order is None:
             peer.send(_NOT_FOUND if b"content-length" in head.lower() else _LENGTH_REQUIRED)
             return

@@ -8,9 +8,9 @@ from goals import GOALS, Goal, Series, added, added_mb, cpu_per_unit
 from loads import ALL, BURSTS, LOW, PACED, Load
 from memory import COUNTS
 from results import Machine, Results, Sample, Spread, failures_by_kind
-from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT
+from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT, VLLM
 
-_TARGETS = (PRODUCT, APART, NGINX, LITELLM, PORTKEY)
+_TARGETS = (PRODUCT, APART, NGINX, VLLM, LITELLM, PORTKEY)
 
 
 def number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The bench: the product, nginx, LiteLLM and Portkey over one mock upstream, interleaved; writes RESULTS.md and results.json.
+"""The bench: the product and its peers over one mock upstream, interleaved; writes RESULTS.md and results.json.
 
     python bench/run.py [--quick] [--rounds N] [--only LOAD] [--targets a,b] [--out DIR]
     python bench/run.py --against COMMIT [--quick] [--rounds N] [--only LOAD] [--out DIR]
@@ -39,6 +39,8 @@ from peers.nginx import nginx
 from peers.portkey import VERSION as PORTKEY_VERSION
 from peers.portkey import portkey
 from peers.product import COMMAND, apart, product
+from peers.vllm import VERSION as VLLM_VERSION
+from peers.vllm import vllm
 from processes import DidNotStart
 from report import render
 from results import AuditSpeed, Footprint, Held, Results, Sample, this_machine
@@ -52,6 +54,7 @@ from targets import (
     NGINX,
     PORTKEY,
     PRODUCT,
+    VLLM,
     WORK,
     Starter,
     Target,
@@ -64,6 +67,7 @@ _STARTERS: dict[str, Starter] = {
     PRODUCT: product,
     APART: apart,
     NGINX: nginx,
+    VLLM: vllm,
     LITELLM: litellm,
     PORTKEY: portkey,
 }
@@ -202,8 +206,8 @@ class Bench:
 def _said(command: Sequence[str | Path]) -> str:
     """What a command says of its version; empty if it cannot be had."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False, cwd=HERE)
-    except OSError:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=HERE)
+    except (OSError, subprocess.TimeoutExpired):
         return ""
     return (done.stdout + done.stderr).strip() if done.returncode == 0 else ""
 
@@ -216,6 +220,7 @@ def _versions() -> dict[str, str]:
         "nginx": _said(["nginx", "-v"]).rpartition("/")[2],
         "litellm": LITELLM_VERSION,
         "portkey": PORTKEY_VERSION,
+        "vllm-router": VLLM_VERSION,
     }
 
 

@@ -6,20 +6,17 @@ speaks OpenAI's dialect to the mock, so it need not translate as the product doe
 
 import os
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from loads import MODEL, Dialect
 from measure import tree
-from processes import DidNotStart, free_port, running
-from targets import LITELLM, WORK, Target
+from peers.venv import command_in_venv
+from processes import free_port, running
+from targets import LITELLM, Target
 
 VERSION = "1.106.2"
-_VENV = WORK / f"litellm-{VERSION}"
-_INSTALL_LIMIT_S = 600
 # Importing it takes ten seconds and more.
 _START_LIMIT_S = 120
 
@@ -45,26 +42,6 @@ general_settings:
 """
 
 
-def _installed() -> Path:
-    """The proxy's command, installed if it is not there yet."""
-    command = _VENV / "bin" / "litellm"
-    if command.exists():
-        return command
-    print(f"installing litellm {VERSION} (once)", file=sys.stderr)
-    steps = (
-        [sys.executable, "-m", "venv", str(_VENV)],
-        [str(_VENV / "bin" / "pip"), "install", "--quiet", "--no-input", f"litellm[proxy]=={VERSION}"],
-    )
-    for step in steps:
-        try:
-            subprocess.run(step, check=True, timeout=_INSTALL_LIMIT_S, capture_output=True, text=True)
-        except subprocess.CalledProcessError as error:
-            raise DidNotStart(f"litellm could not be installed: {error.stderr[-500:]}") from error
-        except subprocess.TimeoutExpired as error:
-            raise DidNotStart(f"litellm could not be installed in {_INSTALL_LIMIT_S} s") from error
-    return command
-
-
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return kept | {
@@ -84,7 +61,7 @@ def _environment() -> dict[str, str]:
 @contextmanager
 def litellm(mock_port: int, work: Path) -> Iterator[Target]:
     """Runs LiteLLM's proxy over the mock."""
-    binary = _installed()
+    binary = command_in_venv("litellm", VERSION, f"litellm[proxy]=={VERSION}")
     port = free_port()
     # It refuses to start without a key, so it checks one; that is a comparison of strings, without a database.
     key = f"sk-{secrets.token_hex(32)}"
