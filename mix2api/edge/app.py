@@ -4,8 +4,8 @@ Handlers are given the request and raise `ClientVisibleError`s. Chat requests do
 its request and response objects cost more than all that is done to the request here (ADR 22).
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
 
 from attrs import field, frozen
 from quart_trio import QuartTrio
@@ -52,6 +52,22 @@ _ONCE: Final = frozenset(
 _OK: Final = 200
 
 
+class Endpoint(Protocol):
+    """Answers the requests of one API."""
+
+    async def answer(self, request: EdgeRequest) -> None:
+        """Answers one.
+
+        Raises:
+            ClientVisibleError: refused, nothing was submitted.
+        """
+        ...
+
+
+def _as_it_is(endpoint: ChatEndpoint) -> Endpoint:
+    return endpoint
+
+
 @frozen(kw_only=True)
 class EdgeParts:
     """What the edge is built from."""
@@ -74,6 +90,8 @@ class EdgeParts:
     """Which upstreams a request may choose."""
     metrics: MetricsText = no_metrics
     """What `GET /metrics` shows."""
+    observed: Callable[[ChatEndpoint], Endpoint] = _as_it_is
+    """Puts around each endpoint what observes its requests."""
 
 
 class EdgeApp:
@@ -91,7 +109,7 @@ class EdgeApp:
     def __init__(
         self,
         parts: EdgeParts,
-        endpoints: Mapping[str, tuple[str, ChatEndpoint]],
+        endpoints: Mapping[str, tuple[str, Endpoint]],
         other: QuartTrio,
         refusals: Refusals,
         live: LiveDeliveries,
@@ -253,7 +271,9 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         (RESPONSE_PATHS, ChatEndpoint(chat_parts, responses_form(opener(parts.seal)))),
         (COMPACT_PATHS, ChatEndpoint(chat_parts, compaction_form(parts.seal))),
     )
-    endpoints = {path: (route, endpoint) for paths, endpoint in apis for path, route in paths.items()}
+    endpoints = {
+        path: (route, parts.observed(endpoint)) for paths, endpoint in apis for path, route in paths.items()
+    }
     health = HealthEndpoints(options, parts.health)
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
     metrics, stored = MetricsEndpoint(options.metrics_token, parts.metrics), StoredResponses(authenticator)

@@ -17,6 +17,7 @@ from mix2api.sessions.canonical import canonical_json
 from mix2api.settings import InboundAuthMode, Settings, StoreMode, SummaryKind, Think, UpstreamAuthMode
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.location import Timeouts as StoreTimeouts
+from mix2api.telemetry.options import TelemetryOptions
 from mix2api.upstreams.http.client import HttpOptions
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
 from mix2api.upstreams.kinds import kind_of
@@ -202,6 +203,20 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         store_mode=(StoreMode.REDIS if settings.storing.url is not None else StoreMode.MEMORY).value,
         lenient_limits=settings.budget.lenient_limits,
         expose_stack=listening.expose_stack,
+    )
+
+
+def telemetry_options(settings: Settings, process: ProcessId) -> TelemetryOptions:
+    """Those of OpenTelemetry."""
+    telemetry = settings.telemetry
+    return TelemetryOptions(
+        endpoint=telemetry.endpoint,
+        headers=telemetry.headers or {},
+        service=telemetry.service,
+        version=__version__,
+        process=process,
+        provider=settings.site.kind.value,
+        models=frozenset(settings.listening.models),
     )
 
 

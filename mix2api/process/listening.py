@@ -91,23 +91,22 @@ async def _tell_not_ready(parts: Parts) -> None:
 
 def edge_app(parts: Parts) -> EdgeApp:
     """What answers the requests of a process."""
-    return build_app(
-        EdgeParts(
-            options=_options(parts),
-            dispatch=parts.dispatch(),
-            health=parts.health,
-            observer=parts.reporter,
-            continuing=parts.continuing(),
-            sites=parts.sites(),
-            owners=parts.store.owners(parts.settings.pool.owner_ttl_s),
-            seal=parts.store.seal,
-            mint=parts.mint,
-            clock=parts.clock,
-            bases=upstream_bases(parts.settings),
-            store=parts.watch,
-            metrics=parts.meters.text,
-        )
+    edge = EdgeParts(
+        options=_options(parts),
+        dispatch=parts.dispatch(),
+        health=parts.health,
+        observer=parts.reporter,
+        continuing=parts.continuing(),
+        sites=parts.sites(),
+        owners=parts.store.owners(parts.settings.pool.owner_ttl_s),
+        seal=parts.store.seal,
+        mint=parts.mint,
+        clock=parts.clock,
+        bases=upstream_bases(parts.settings),
+        store=parts.watch,
+        metrics=parts.meters.text,
     )
+    return build_app(edge if parts.observing is None else evolve(edge, observed=parts.observing.endpoint))
 
 
 def _options(parts: Parts) -> EdgeOptions:

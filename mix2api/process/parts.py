@@ -1,11 +1,12 @@
 """The parts of one process, put together from settings. Nothing runs here: `mix2api.process.running` does that."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from functools import partial
+from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from structlog.typing import FilteringBoundLogger
 
 from mix2api.actors.environment import Completed, Environment
@@ -40,6 +41,7 @@ from mix2api.process.nearest import NearestDispatch, OwnShards
 from mix2api.process.profiles import start_budgets, start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.store_keeping import StoreKeeping
+from mix2api.process.telemetry import telemetry
 from mix2api.process.tracing import Tracing, trace_bounds, trace_rule
 from mix2api.process.upstream import ConfiguredUpstream
 from mix2api.relay import endings
@@ -58,6 +60,9 @@ from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
 from mix2api.vocabulary import SessionId, Shard
+
+if TYPE_CHECKING:
+    from mix2api.telemetry.observing import Observing
 
 
 class Role(StrEnum):
@@ -104,6 +109,8 @@ class Parts:
     half: WorkerHalf | None = field(default=None)
     tracing: Tracing | None = field(default=None)
     """None: no runs leave traces."""
+    observing: "Observing | None" = field(default=None)
+    """Of OpenTelemetry; None: nothing is sent to a collector."""
     supervised: Supervised | None = field(default=None)
     """By whom, if by anybody."""
     is_replaced: bool = field(default=False)
@@ -182,10 +189,11 @@ class Parts:
 
     def dispatch(self) -> Dispatch:
         """Takes each request to who runs it."""
-        if self.half is None:
-            return self.relay
-        memory = MemoryDispatch(self.half.worker, self.half.environment)
-        return NearestDispatch(memory, self.relay, self.store.leases, self.store.heartbeat)
+        dispatch: Dispatch = self.relay
+        if self.half is not None:
+            memory = MemoryDispatch(self.half.worker, self.half.environment)
+            dispatch = NearestDispatch(memory, self.relay, self.store.leases, self.store.heartbeat)
+        return dispatch if self.observing is None else self.observing.dispatch(dispatch)
 
 
 @asynccontextmanager
@@ -263,23 +271,34 @@ async def process_parts(
     )
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)
-    if role is Role.EDGE:
-        yield parts
-        return
-    if settings.tracing.enabled:
-        rule, bounds = trace_rule(settings), trace_bounds(settings)
-        parts.tracing = Tracing(store.traces, rule, bounds, store.seal, logger)
+    async with telemetry(settings, store.process, clock) as parts.observing:
+        if role is Role.EDGE:
+            yield parts
+            return
+        if settings.tracing.enabled:
+            rule, bounds = trace_rule(settings), trace_bounds(settings)
+            parts.tracing = Tracing(store.traces, rule, bounds, store.seal, logger)
+        with _upstream(parts, dialer) as configured:
+            parts.half = _worker_half(parts, configured)
+            relay.on_stop = parts.half.inbox.hang_up
+            yield parts
+
+
+@contextmanager
+def _upstream(parts: Parts, dialer: Dialer | None) -> Iterator[ConfiguredUpstream]:
+    """What the worker calls, with what the settings put around it."""
+    settings, store, reporter = parts.settings, parts.store, parts.reporter
 
     def on_login(report: LoginReport) -> None:
         reporter.on_login(report)
-        meters.on_login("done" if report.why is None else report.why.value)
+        parts.meters.on_login("done" if report.why is None else report.why.value)
 
-    with called_upstream(upstreams, store, clock, on_login, dialer) as configured:
+    with called_upstream(parts.upstreams, store, parts.clock, on_login, dialer) as configured:
         if settings.logging.token_info and configured.credential is not None:
             configured.credential.on_step = reporter.on_token
-        parts.half = _worker_half(parts, configured)
-        relay.on_stop = parts.half.inbox.hang_up
-        yield parts
+        observing = parts.observing
+        upstream = configured.upstream if observing is None else observing.upstream(configured.upstream)
+        yield evolve(configured, upstream=upstream)
 
 
 def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:

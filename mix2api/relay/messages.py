@@ -50,6 +50,8 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version that does not say it, and nothing waits."""
     attempt: int = 1
     """A version that does not know it runs a second attempt as a first one: only the number in its `request` is wrong then."""
+    traceparent: str | None = None
+    """As in the submission. A version that does not know it calls the site without one."""
 
     @classmethod
     def of(
@@ -75,6 +77,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             caller=submission.caller,
             window_bytes=window_bytes,
             attempt=submission.attempt,
+            traceparent=submission.traceparent,
         )
 
     def submission(self) -> Submission:
@@ -95,6 +98,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             lineage=self.lineage,
             caller=None if self.caller is None else Digest(self.caller),
             attempt=self.attempt,
+            traceparent=self.traceparent,
         )
 
 

@@ -123,6 +123,8 @@ class Submission:
     """Where the request's history stands."""
     authorization: str | None = field(default=None, repr=False)
     """The caller's own credential, for `UPSTREAM_AUTH_MODE=pass_through`; memory or sealed payload only."""
+    traceparent: str | None = None
+    """Under which the site is called (W3C Trace Context). None: nothing is traced."""
     prepared: PreparedTurn = field(repr=False)
     """The turn, read."""
 

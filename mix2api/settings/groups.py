@@ -11,6 +11,7 @@ from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
+from mix2api.settings.telemetry import Telemetry
 from mix2api.settings.tools import Tools
 from mix2api.settings.tracing import Tracing
 from mix2api.settings.upstream import Network, Site
@@ -38,5 +39,6 @@ GROUPS: Final[Mapping[str, type]] = {
     "logging": Logging,
     "watching": Watching,
     "tracing": Tracing,
+    "telemetry": Telemetry,
 }
 """Field of `Settings` -> group, in the order of the documentation."""

@@ -19,6 +19,7 @@ from mix2api.settings.groups import GROUPS
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.setting import Setting, settings_of
+from mix2api.settings.telemetry import Telemetry
 from mix2api.settings.tools import Tools
 from mix2api.settings.tracing import Tracing
 from mix2api.settings.upstream import Network, Site
@@ -82,6 +83,7 @@ class Settings:
     logging: Logging = field(factory=Logging)
     watching: Watching = field(factory=Watching)
     tracing: Tracing = field(factory=Tracing)
+    telemetry: Telemetry = field(factory=Telemetry)
     given: Mapping[str, Given] = field(factory=dict, repr=False)
     """What was given, by name; known names only."""
     warnings: tuple[str, ...] = ()

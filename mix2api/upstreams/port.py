@@ -244,6 +244,8 @@ class UpstreamCall:
     """Digest of the caller's API key."""
     base_url: str | None = None
     """Of the account that serves the call; None: the deployment's."""
+    traceparent: str | None = None
+    """Under which the site is called (W3C Trace Context). None: nothing is traced."""
     prepared: PreparedTurn = field(repr=False)
     """The turn, read."""
 

@@ -127,11 +127,14 @@ class SiteUpstream:
             origin, base_path = self._place if call.base_url is None else split_url(call.base_url)
         path = base_path + dialect.path if base_path else dialect.bare_path
         operation = call.turn.operation
+        headers = dialect.headers(call)
+        if call.traceparent is not None:
+            headers = (*headers, ("traceparent", call.traceparent))
         request = HttpRequest(
             origin=origin,
             path=path if operation is None else f"{path}/{operation.path}{operation.query}",
             method="POST" if operation is None else operation.method,
-            headers=dialect.headers(call),
+            headers=headers,
             body=dialect.body(call),
             # Sent again, a session would hold the turn twice.
             once=call.session is not None,

@@ -34,6 +34,7 @@ _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     groups.site_form,
     groups.http_options,
     lambda settings: groups.edge_options(settings, ProcessId("p_test")),
+    lambda settings: groups.telemetry_options(settings, ProcessId("p_test")),
     tracing.trace_rule,
     tracing.trace_bounds,
     upstream._base_options,
@@ -47,7 +48,7 @@ _TEXTS: Final = (
     *("true", "false", "1", "2", "3", "7", "20", "77", "1000", "2048", "65536", "0.5", "0.25"),
     *("other", "x-other", "/other", "https://other.example", "redis://other:6379/1", "/dev/null", "en"),
     *('{"a": "b"}', '{"m": {}}', "other.example", "https://page.example", "9464-9470", "other:other"),
-    *("a secret of 32 characters, indeed", "mix/other", "failed,slow"),
+    *("a secret of 32 characters, indeed", "mix/other", "failed,slow", "name=value"),
 )
 """Values to try: the first that the setting takes, and that is not its default."""
 _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (
