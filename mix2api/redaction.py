@@ -21,7 +21,7 @@ TEXT_LIMIT: Final = 500
 """Characters of foreign text that may be told at most (ADR 1)."""
 BODY_LIMIT: Final = 4000
 """Characters of a body that a debugging line tells: the first messages of a request."""
-_SCAN_MARGIN: Final = 4096
+SCAN_MARGIN: Final = 4096
 """Characters beyond the limit that are still searched, so that a secret that is cut by the limit is seen as one."""
 _DEPTH: Final = 6
 """Levels of nesting in a log field that are followed; deeper ones are masked whole."""
@@ -117,7 +117,7 @@ def redact_text(text: str, limit: int = TEXT_LIMIT, *, known: Iterable[str] = ()
         limit: characters that may be told; a cut text ends in `…`.
         known: exact secrets of this run (upstream session ids) that no pattern could recognise.
     """
-    told = text[: limit + _SCAN_MARGIN]
+    told = text[: limit + SCAN_MARGIN]
     for secret in known:
         if secret:
             told = told.replace(secret, MASK)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from mix2api.actors import refusals
 from mix2api.actors.counted import counted
+from mix2api.actors.environment import Completed
 from mix2api.actors.phase import Phase
 from mix2api.actors.translation import Translation
 from mix2api.errors import ContextLengthExceeded
@@ -86,4 +87,20 @@ def end_of_lost(end: End, *, headers_sent: bool) -> End:
     status = HTTPStatus.OK if headers_sent else told.http_status
     return replace(
         end, end_reason=told.end_reason, detail=told.detail, http_status=status, finish_reason=None
+    )
+
+
+def completed_run(
+    end: End, session_id: SessionId, request: Request, submission: Submission, translation: Translation
+) -> Completed:
+    """What is reported of a run that ended."""
+    turn = submission.turn
+    return Completed(
+        session_id=session_id,
+        request=request,
+        end=end,
+        chunks=translation.deltas,
+        chosen_host=None if turn.base is None else turn.base.host,
+        messages=turn.messages,
+        answer=translation.answer,
     )

@@ -1,10 +1,11 @@
 """What every actor of a process is given: ports, limits, and whom to tell."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
+from mix2api.actors.answer import Answer
 from mix2api.actors.budgets import Budgets
 from mix2api.actors.site_bounds import ANSWER_BYTES
 from mix2api.actors.told_tools import CallRead, ToolsChosen
@@ -17,6 +18,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
+from mix2api.wire.turn import Message
 
 ACCEPT_LIMIT_S: Final = 0.5
 """How long a request waits for a store that is away, then 503 (ADR 17)."""
@@ -91,6 +93,9 @@ class Completed:
     """Deltas given to the client."""
     chosen_host: str | None = None
     """Host and port of the upstream, if the request chose it itself."""
+    messages: Sequence[Message] = field(default=(), repr=False)
+    """Of the request. Content: nobody may keep it or `answer` unless the operator asked for that. Empty for a lost run."""
+    answer: Answer | None = field(default=None, repr=False)
 
 
 @frozen(kw_only=True)

@@ -14,12 +14,11 @@ from mix2api.actors import refusals
 from mix2api.actors.acceptance import Acceptance, accept
 from mix2api.actors.answer_usage import usage_of_run
 from mix2api.actors.budgets import TurnBudget
-from mix2api.actors.conclusion import end_of_lost, last_reply, site_lost_it, waiting_place
+from mix2api.actors.conclusion import completed_run, end_of_lost, last_reply, site_lost_it, waiting_place
 from mix2api.actors.environment import (
     END_BUSY_LIMIT_S,
     END_LIMIT_S,
     SNAPSHOT_EVERY,
-    Completed,
     Environment,
 )
 from mix2api.actors.phase import Phase
@@ -362,17 +361,11 @@ class Run:
     def _report(self, end: End) -> None:
         if self._turn.perhaps_in is not None or self._turn.told_by_edge:
             return  # the edge told its client that it was not accepted, and has reported that
-        base = self._submission.turn.base
-        completed = Completed(
-            session_id=self._session_id,
-            request=self._request,
-            end=end,
-            chunks=self._translation.deltas,
-            chosen_host=None if base is None else base.host,
-        )
         if self._env.budgets is not None:
             self._env.budgets.learn(self._request, end)
-        self._env.on_completed(completed)
+        self._env.on_completed(
+            completed_run(end, self._session_id, self._request, self._submission, self._translation)
+        )
 
     # --- logging
 

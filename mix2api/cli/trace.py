@@ -18,6 +18,7 @@ _NOT_FOUND: Final = 3
 _HELP: Final = "list the sampled traces, or show one"
 _EPILOG: Final = """\
 Runs leave traces where TRACE_SAMPLING_ENABLED is set: a share of them, and those of MIX2API_TRACE_KEEP.
+`show` also prints what was said, redacted, if the trace was made with MIX2API_TRACE_MODE=content.
 Exit codes: 0, 2 wrong arguments or settings, 3 no such trace.
 """
 _COLUMNS: Final = ("run", "request", "client", "end_reason", "detail", "status", "total_ms")
@@ -68,10 +69,10 @@ async def trace(store: Store, query: TraceQuery, out: TextIO) -> int:
     found = await _found(store, query.word)
     for each in found:
         if query.as_json:
-            print(json.dumps(_document(each)), file=out)
+            said = {} if each.content is None else {"content": msgspec.to_builtins(each.content)}
+            print(json.dumps({**_document(each), **said}), file=out)
         else:
-            for name, value in _document(each).items():
-                print(f"{name}: {'none' if value is None else value}", file=out)
+            _print_one(each, out)
     return 0 if found else _NOT_FOUND
 
 
@@ -91,6 +92,24 @@ def _print_list(traces: list[Trace], query: TraceQuery, out: TextIO) -> None:
     print_table(_COLUMNS, [_cells(each) for each in traces], out)
 
 
+def _print_one(each: Trace, out: TextIO) -> None:
+    for name, value in _document(each).items():
+        print(f"{name}: {'none' if value is None else value}", file=out)
+    if each.content is None:
+        return
+    if each.content.left_out:
+        print(f"\n({each.content.left_out} earlier messages are not kept)", file=out)
+    for said in (*each.content.asked, *each.content.answered):
+        print(f"\n[{said.role}]\n{_printable(said.text)}", file=out)
+
+
+def _printable(text: str) -> str:
+    """Foreign text without what a terminal would obey."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
+    )
+
+
 def _cells(each: Trace) -> tuple[str, ...]:
     return (
         each.run_id,
@@ -104,7 +123,9 @@ def _cells(each: Trace) -> tuple[str, ...]:
 
 
 def _document(each: Trace) -> dict[str, Any]:
+    """The facts; what was said stands beside them, and in no list."""
     document: dict[str, Any] = msgspec.to_builtins(each)
+    del document["content"]
     return document
 
 

@@ -277,7 +277,7 @@ async def process_parts(
             return
         if settings.tracing.enabled:
             rule, bounds = trace_rule(settings), trace_bounds(settings)
-            parts.tracing = Tracing(store.traces, rule, bounds, store.seal, logger)
+            parts.tracing = Tracing(store.traces, rule, bounds, settings.tracing.mode, store.seal, logger)
         with _upstream(parts, dialer) as configured:
             parts.half = _worker_half(parts, configured)
             relay.on_stop = parts.half.inbox.hang_up

@@ -1,6 +1,7 @@
-"""Sampled traces: one run on one line of facts, and the rule by which runs are chosen. Never any content.
+"""Sampled traces: one run as facts, and the rule by which runs are chosen.
 
-A trace holds what the canonical log line holds, so that an operator without the log can look at single runs for a while.
+A trace holds what the canonical log line holds, so that an operator without the log can look at single runs for a while. What
+was said stands in it only where the operator asked for that (`MIX2API_TRACE_MODE=content`).
 """
 
 from typing import Final
@@ -9,6 +10,7 @@ import msgspec
 from attrs import frozen
 from msgspec import Struct
 
+from mix2api.projections.traced_content import TracedContent
 from mix2api.vocabulary import SUCCESSES, Channel, ClientName, EndReason
 
 SLOW_MS: Final = 30_000
@@ -39,6 +41,8 @@ class Trace(Struct, frozen=True, kw_only=True):
     total_ms: int
     chunks: int
     """Deltas given to the client."""
+    content: TracedContent | None = None
+    """None: the trace was made without."""
 
 
 @frozen(kw_only=True)

@@ -114,6 +114,13 @@ class ToolInstructionMode(StrEnum):
     NONE = "none"
 
 
+class TraceMode(StrEnum):
+    """What a trace holds (`MIX2API_TRACE_MODE`)."""
+
+    METADATA = "metadata"
+    CONTENT = "content"
+
+
 class Think(StrEnum):
     """Where thought goes that a site writes into its text (`MIX2API_THINK`)."""
 

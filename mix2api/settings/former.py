@@ -18,7 +18,7 @@ FORMER: Final[Mapping[str, str]] = {
     "CONTEXT_PRESERVE_TOOL_CHAINS": _QUERY_HISTORY,
     "MIX2API_TRACE_SAMPLE_RATE": "has no effect: TRACE_SAMPLING_RATE takes its place, with TRACE_SAMPLING_ENABLED",
     "MIX2API_TRACE_TTL_S": "has no effect: TRACE_RETENTION_MS takes its place, in milliseconds",
-    "TRACE_CLEANUP_INTERVAL_MS": "has no effect: Redis removes what has run out",
+    "TRACE_CLEANUP_INTERVAL_MS": "has no effect: Redis removes each trace at its own TRACE_RETENTION_MS (ADR 67)",
 }
 """Name -> what follows it in the line."""
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
+from mix2api.settings.former import FORMER
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.loading import KNOWN, Settings, Source
 from mix2api.settings.setting import Setting, settings_of
@@ -53,6 +54,15 @@ def _documents() -> Iterator[str]:
         yield f"## {title}\n"
         yield from _table(tuple(settings_of(group).values()))
         yield ""
+    yield from _former()
+
+
+def _former() -> Iterator[str]:
+    yield "## Names without effect\n"
+    yield "Each of them leaves one line at the start, `settings.warning`, if it has a value.\n"
+    for name, advice in FORMER.items():
+        yield f"- `{name}` {advice}"
+    yield ""
 
 
 def _table(settings: tuple[Setting, ...]) -> Iterator[str]:

@@ -1,10 +1,13 @@
 """The group of sampled traces: which runs leave one, how long it rests, and how many there are."""
 
+# ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
+
 from typing import Final
 
 from attrs import frozen
 
-from mix2api.settings.readers import Flag, Share, Whole
+from mix2api.settings.choices import TraceMode
+from mix2api.settings.readers import Choice, Flag, Share, Whole
 from mix2api.settings.setting import Setting, held
 from mix2api.vocabulary import ClientName
 
@@ -38,7 +41,15 @@ class Tracing:
 
     enabled: bool = held(
         Setting(
-            "TRACE_SAMPLING_ENABLED", Flag(), "false", "runs leave traces in Redis, sealed, without content"
+            "TRACE_SAMPLING_ENABLED", Flag(), "false", "runs leave traces in Redis, sealed and with an expiry"
+        )
+    )
+    mode: TraceMode = held(
+        Setting(
+            "MIX2API_TRACE_MODE",
+            Choice(TraceMode),
+            "metadata",
+            "`metadata`: a trace holds facts alone; `content`: the newest messages and the answer too, redacted and cut",
         )
     )
     rate: float = held(Setting("TRACE_SAMPLING_RATE", Share(), "0.01", "share of runs that leave a trace"))

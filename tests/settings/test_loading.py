@@ -21,7 +21,7 @@ from mix2api.settings import (
     UpstreamAuthMode,
     load_settings,
 )
-from mix2api.settings.choices import TokenMethod, UpstreamStream
+from mix2api.settings.choices import TokenMethod, TraceMode, UpstreamStream
 from mix2api.settings.former import FORMER
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.loading import KNOWN
@@ -172,6 +172,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
         "tracing.keep",
         frozenset({"slow", "codex"}),
     ),
+    ("MIX2API_TRACE_MODE", "content", "tracing.mode", TraceMode.CONTENT),
     ("TRACE_RETENTION_MS", "5", "tracing.retention_ms", 5),
     ("TRACE_MAX_ENTRIES", "5", "tracing.max_entries", 5),
     ("MIX2API_OTEL", "true", "telemetry.enabled", True),
