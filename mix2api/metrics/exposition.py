@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from mix2api.metrics.readings import Readings
-from mix2api.projections.traffic import SECONDS, Caller, Cell, Histogram, LoopCounts, Traffic
+from mix2api.projections.traffic import SECONDS, Caller, Cell, Histogram, TokenCell, Traffic
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "mix2api_"
@@ -61,7 +61,16 @@ def _traffic(traffic: Traffic) -> Iterator[str]:
         ("answered", "runs that brought tool results"),
         ("closed", "runs that brought tool results and ended well"),
     ):
-        yield from _loops(name, told, traffic.loops)
+        yield from _by_client(f"tool_loops_{name}_total", told, name, traffic.loops)
+    for name, told in (
+        ("counted", "runs that were counted before they were sent"),
+        ("trimmed", "of these: the history was trimmed"),
+        ("rolled_over", "of these: the run went to a fresh session, because its own was too full"),
+        ("refused", "of these: the turn did not fit, even trimmed"),
+    ):
+        yield from _by_client(f"budget_{name}_total", told, name, traffic.budgets)
+    tokens, spent = "tokens of answers' usages, by whose figures they are", sorted(traffic.tokens.items())
+    yield from _family("tokens_total", "counter", tokens, TokenCell._fields, spent)
     unreadable = "audit entries that cannot be read"
     yield from _single("unreadable_entries_total", "counter", unreadable, traffic.unreadable)
 
@@ -100,9 +109,9 @@ def _histogram(name: str, told: str, histograms: Mapping[Caller, Histogram]) -> 
         yield f"{_PREFIX}{name}_count{{{labels}}} {below}"
 
 
-def _loops(name: str, told: str, loops: Mapping[str, LoopCounts]) -> Iterator[str]:
-    samples = [((client,), getattr(counts, name)) for client, counts in sorted(loops.items())]
-    return _family(f"tool_loops_{name}_total", "counter", told, ("client",), samples)
+def _by_client(name: str, told: str, field: str, counts: Mapping[str, object]) -> Iterator[str]:
+    samples = [((client,), getattr(each, field)) for client, each in sorted(counts.items())]
+    return _family(name, "counter", told, ("client",), samples)
 
 
 def _readings(readings: Readings) -> Iterator[str]:

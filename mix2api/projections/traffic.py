@@ -6,12 +6,15 @@ on none of them counts as `other`.
 """
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from attrs import define, evolve, field
 
-from mix2api.events.audit_entry import EndSummary, RequestSummary
+from mix2api.budget.usage import UsageSource
+from mix2api.events.audit_entry import EndSummary, RequestSummary, TokenCounts
 from mix2api.events.refusal_entry import RefusalCount, RefusalEntry
+from mix2api.projections.budgets import Standing, standing
 from mix2api.vocabulary import SUCCESSES, ClientName, EndReason
 
 OTHER: Final = "other"
@@ -19,6 +22,8 @@ NONE: Final = "none"
 MOST_CELLS: Final = 1500
 """Combinations of labels that are counted apart; some hundred occur in practice. All further ones share one cell."""
 _CLIENTS: Final = frozenset(ClientName)
+_SOURCES: Final[Mapping[str | None, str]] = {None: "site"} | {word.value: word.value for word in UsageSource}
+"""Whose figures a usage has. An entry that does not say it has the site's."""
 _STATUSES: Final = range(100, 600)
 _FLAGS: Final = {None: NONE, True: "true", False: "false"}
 
@@ -75,6 +80,30 @@ class LoopCounts:
 
 
 @define
+class BudgetCounts:
+    """How the runs of one client stood to their budgets (`mix2api.projections.budgets`)."""
+
+    counted: int = 0
+    """Runs that were counted before they were sent."""
+    trimmed: int = 0
+    """Of these, here and below: their history was trimmed."""
+    rolled_over: int = 0
+    """They went to a fresh session, because theirs was too full."""
+    refused: int = 0
+    """They did not fit, even trimmed."""
+
+
+class TokenCell(NamedTuple):
+    """The labels of a count of tokens."""
+
+    client: str
+    direction: str
+    """`input` or `output`."""
+    source: str
+    """Whose figures they are, a `UsageSource`."""
+
+
+@define
 class Traffic:
     """The fold. Changed in place: one request costs a few microseconds."""
 
@@ -84,6 +113,9 @@ class Traffic:
     longest_gap: dict[Caller, Histogram] = field(factory=dict)
     """The longest silence of the site between two pieces of one answer."""
     loops: dict[str, LoopCounts] = field(factory=dict)
+    budgets: dict[str, BudgetCounts] = field(factory=dict)
+    tokens: dict[TokenCell, int] = field(factory=dict)
+    """Of the usages that answers had."""
     unreadable: int = 0
     """Entries of the audit stream that are damaged or of a newer version."""
 
@@ -95,6 +127,8 @@ class Traffic:
             total=_copies(self.total),
             longest_gap=_copies(self.longest_gap),
             loops={client: evolve(counts) for client, counts in self.loops.items()},
+            budgets={client: evolve(counts) for client, counts in self.budgets.items()},
+            tokens=dict(self.tokens),
             unreadable=self.unreadable,
         )
 
@@ -119,6 +153,10 @@ class Traffic:
         self._time(caller, ended)
         if ended.end_reason is EndReason.TOOL_CALLS or asked.results:
             self._loop(caller.client, ended.end_reason, len(asked.results))
+        if asked.budget is not None:
+            self._budget(caller.client, standing(asked, ended))
+        if ended.usage is not None:
+            self._spend(caller.client, ended.usage, ended.usage_source)
 
     def add_refusal(self, entry: RefusalEntry | None) -> None:
         """A request that was refused before a run began."""
@@ -169,6 +207,19 @@ class Traffic:
         counts.asked += end_reason is EndReason.TOOL_CALLS
         counts.answered += bool(results)
         counts.closed += bool(results) and end_reason in SUCCESSES
+
+    def _budget(self, client: str, stood: Standing) -> None:
+        counts = self.budgets.setdefault(client, BudgetCounts())
+        counts.counted += stood.is_counted
+        counts.trimmed += stood.is_trimmed
+        counts.rolled_over += stood.is_rolled_over
+        counts.refused += stood.is_refused
+
+    def _spend(self, client: str, usage: TokenCounts, source: str | None) -> None:
+        word = _SOURCES.get(source, OTHER)
+        for direction, tokens in (("input", usage.prompt), ("output", usage.completion)):
+            cell = TokenCell(client, direction, word)
+            self.tokens[cell] = self.tokens.get(cell, 0) + tokens
 
 
 def _histogram(kept: dict[Caller, Histogram], caller: Caller) -> Histogram:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from projections.test_traffic import ASKED, ENDED
+from projections.test_traffic import ASKED, BUDGET, ENDED, USAGE
 from prometheus_client.parser import text_string_to_metric_families
 
+from mix2api.budget.usage import UsageSource
 from mix2api.metrics.exposition import exposition
 from mix2api.metrics.readings import Readings
 from mix2api.projections.traffic import Traffic
@@ -15,6 +16,7 @@ from mix2api.sessions.resolution import Reason
 from mix2api.vocabulary import Channel, ClientName, EndReason
 
 MOST_SERIES = 5000
+_SOURCES = (None, *UsageSource, "a word of a newer version")
 
 
 def samples(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -80,7 +82,9 @@ def test_whatever_clients_send_there_are_5000_series_at_most(seed: int) -> None:
         }
         status = (number * 7 + seed) % 1200 - 100
         ended: dict[str, Any] = {"end_reason": reason, "http_status": status, "upstream_status": status * 3}
-        traffic.add_entry(replace(ASKED, **asked, results=(("a", "b"),)), replace(ENDED, **ended))
+        ended |= {"usage": USAGE, "usage_source": _SOURCES[number % len(_SOURCES)]}
+        asked |= {"results": (("a", "b"),), "budget": BUDGET}
+        traffic.add_entry(replace(ASKED, **asked), replace(ENDED, **ended))
     readings = Readings(
         sessions={(how, why.value): 1 for how, why in product(("fresh", "continued"), Reason)},
         logins=dict.fromkeys(map(str, range(20)), 1),

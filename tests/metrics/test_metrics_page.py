@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from msgspec.structs import replace
-from projections.test_traffic import ASKED, ENDED
+from projections.test_traffic import ASKED, BUDGET, ENDED, USAGE
 from prometheus_client.parser import text_string_to_metric_families
 
 from mix2api.metrics.exposition import exposition
@@ -17,7 +17,7 @@ ROW = re.compile(r"^\| `(mix2api_\w+)` \| (.*?) \| (yes|no) \|", re.MULTILINE)
 
 def shown(readings: Readings | None) -> dict[str, set[str]]:
     traffic = Traffic()
-    traffic.add_entry(replace(ASKED, results=(("a", "b"),)), ENDED)
+    traffic.add_entry(replace(ASKED, results=(("a", "b"),), budget=BUDGET), replace(ENDED, usage=USAGE))
     text = exposition(traffic, readings).decode()
     return {
         family.name + ("_total" if family.type == "counter" else ""): {

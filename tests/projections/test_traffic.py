@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from refusal_entries import counted, refusal
 
-from mix2api.events.audit_entry import EndSummary, RequestSummary
+from mix2api.events.audit_entry import BudgetSummary, EndSummary, RequestSummary, TokenCounts
 from mix2api.events.refusal_entry import RefusalCount
 from mix2api.projections import traffic as counting
-from mix2api.projections.traffic import OVERFLOW, SECONDS, Caller, Cell, Traffic
+from mix2api.projections.traffic import OVERFLOW, SECONDS, BudgetCounts, Caller, Cell, TokenCell, Traffic
 from mix2api.vocabulary import Channel, EndReason
 
 ASKED = RequestSummary(
@@ -37,6 +37,8 @@ ENDED = EndSummary(
     usage=None,
     longest_gap_ms=300,
 )
+BUDGET = BudgetSummary(counted=90, used=100, available=200, withheld=0, rolled_over=False)
+USAGE = TokenCounts(prompt=100, completion=20, total=120, reasoning=0, cached=0)
 CELL = Cell("opencode", "true", "true", "stop", "200", "200", "stable")
 CALLER = Caller("opencode", "true")
 
@@ -64,6 +66,32 @@ def test_what_lasts_longer_than_the_last_bound_has_a_bucket_too() -> None:
 def test_a_run_without_output_is_in_no_histogram_of_output() -> None:
     traffic = told(({}, {"first_token_ms": None, "longest_gap_ms": None}))
     assert (traffic.first_token, traffic.longest_gap) == ({}, {})
+
+
+def test_budgets_are_counted_by_client() -> None:
+    traffic = told(
+        ({"budget": BUDGET}, {}),
+        ({"budget": replace(BUDGET, withheld=2)}, {}),
+        ({"budget": replace(BUDGET, rolled_over=True)}, {}),
+        ({"budget": BUDGET}, {"end_reason": EndReason.BUDGET_REJECTED}),
+        ({"budget": None, "client": "codex"}, {}),
+    )
+    assert traffic.budgets == {"opencode": BudgetCounts(counted=4, trimmed=1, rolled_over=1, refused=1)}
+
+
+def test_tokens_are_counted_by_whose_figures_they_are() -> None:
+    traffic = told(
+        ({}, {"usage": USAGE, "usage_source": "counted"}),
+        ({}, {"usage": USAGE, "usage_source": "counted"}),
+        ({}, {"usage": USAGE}),
+        ({}, {"usage": USAGE, "usage_source": "a newer version's"}),
+        ({}, {}),
+    )
+    assert traffic.tokens == {
+        TokenCell("opencode", direction, source): tokens * times
+        for direction, tokens in (("input", 100), ("output", 20))
+        for source, times in (("counted", 2), ("site", 1), ("other", 1))
+    }
 
 
 def test_words_that_are_on_no_list_are_other() -> None:

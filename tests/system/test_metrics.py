@@ -1,5 +1,6 @@
 """`/metrics` of running processes, and the same figures from the event log."""
 
+import msgspec
 import pytest
 import trio
 from metrics.test_exposition import samples
@@ -11,6 +12,7 @@ from mix2api.metrics.exposition import exposition
 
 TOKEN = "the metrics' own bearer"
 _DAY_MS = 86_400_000
+_STANDINGS = ("counted", "trimmed", "rolled_over", "refused")
 _WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 
 
@@ -21,6 +23,22 @@ async def scraped(port: int, path: str = "/metrics") -> dict[tuple[str, tuple[tu
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.split()[1] == b"200"
     return samples(body)
+
+
+_PROFILE = {"context_window": 700, "max_input_tokens": 700, "max_new_tokens": 100}
+_SMALL_WINDOW = {"MODEL_PROFILE_JSON": msgspec.json.encode({"*": _PROFILE}).decode()}
+
+
+async def some_budgets(system: WholeSystem) -> None:
+    """A conversation that fills its session, one that is trimmed, and a turn that does not fit."""
+    history = [{"role": "user", "content": "first " * 100}]
+    for _ in range(5):
+        answer = await system.client.ask("", messages=history)
+        history += [{"role": "assistant", "content": answer.text()}]
+        history += [{"role": "user", "content": "and more " * 60}]
+    old = [{"role": "user", "content": "old " * 500}, {"role": "assistant", "content": "answer " * 500}]
+    await system.client.ask("", messages=[*old, {"role": "user", "content": "[[usage:none]]"}])
+    await system.client.ask("too much " * 700)
 
 
 async def some_traffic(system: WholeSystem) -> None:
@@ -35,10 +53,11 @@ async def some_traffic(system: WholeSystem) -> None:
 
 @pytest.mark.parametrize("shape", Shape)
 async def test_all_processes_together_show_what_the_log_has(shape: Shape, redis_server: RedisServer) -> None:
-    async with whole_system(shape, redis_server.url, MIX2API_ADMIN_PORT="0") as system:
+    async with whole_system(shape, redis_server.url, MIX2API_ADMIN_PORT="0", **_SMALL_WINDOW) as system:
         ports = [line["port"] for line in system.log_lines("admin.listening")]
         await some_traffic(system)
-        await system.check_log(runs=10)
+        await some_budgets(system)
+        await system.check_log(runs=17)
 
         async def equal() -> bool:
             shown: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
@@ -47,14 +66,20 @@ async def test_all_processes_together_show_what_the_log_has(shape: Shape, redis_
                     shown[key] = shown.get(key, 0) + value
             log = samples(exposition(await counted(system.store, _DAY_MS)))
             requests = [value for (name, _), value in log.items() if name == "mix2api_requests_total"]
-            return sum(requests) == 13 and {key: shown.get(key) for key in log} == log
+            return sum(requests) == 20 and {key: shown.get(key) for key in log} == log
 
         await until(equal)
+        log = samples(exposition(await counted(system.store, _DAY_MS)))
         shown = await scraped(ports[-1])
+    budgets = {name: log[f"mix2api_budget_{name}_total", (("client", "other"),)] for name in _STANDINGS}
+    assert budgets["counted"] == 17
+    assert 0 not in budgets.values()
+    sources = {dict(labels)["source"] for name, labels in log if name == "mix2api_tokens_total"}
+    assert sources == {"site", "counted"}
     assert ("mix2api_streams_open", ()) in shown
     assert ("mix2api_shards_without_owner", ()) in shown
     if shape is Shape.SERVE:
-        assert shown["mix2api_sessions_total", (("reason", "no_history"), ("resolution", "fresh"))] == 10
+        assert shown["mix2api_sessions_total", (("reason", "no_history"), ("resolution", "fresh"))] == 12
 
 
 async def test_the_edge_shows_them_to_its_own_bearer_alone(redis_server: RedisServer) -> None:
