@@ -2,7 +2,7 @@
 
 import argparse
 import gc
-from typing import Any, Final, TextIO, assert_never
+from typing import Any, Final, TextIO
 
 import msgspec
 from attrs import frozen
@@ -21,14 +21,6 @@ from mix2api.projections.slo_report import (
     report,
 )
 from mix2api.settings import Settings
-from mix2api.store.audit_stream import (
-    AuditedReceipt,
-    AuditedRefusal,
-    AuditedRefusalCount,
-    AuditedRefusals,
-    AuditedRun,
-    AuditEntry,
-)
 from mix2api.store.opening import Store
 from mix2api.vocabulary import Channel
 
@@ -94,29 +86,10 @@ async def folded(store: Store, now_ms: int) -> SloFold:
     """
     fold = await store.slo.load()
     oldest_ms = now_ms - DAY_MINUTES * MINUTE_MS
-    async for batch in store.audit.read_on(oldest_ms, fold.reached):
-        for entry in batch:
-            _add(fold, entry)
+    await store.audit.tell(oldest_ms, fold.reached, fold)
     fold.forget_before(oldest_ms)
     await store.slo.keep(fold)
     return fold
-
-
-def _add(fold: SloFold, entry: AuditEntry) -> None:
-    at_ms = int(entry.position.partition("-")[0])
-    match entry:
-        case AuditedRun():
-            fold.add_run(at_ms, entry.run_id, entry.request, entry.end)
-        case AuditedReceipt():
-            fold.add_receipt(at_ms, entry.run_id, entry.receipt, entry.told)
-        case AuditedRefusal():
-            fold.add_refusal(at_ms, entry.data)
-        case AuditedRefusalCount():
-            fold.add_refusals(at_ms, entry.data)
-        case AuditedRefusals():
-            pass  # the same requests have entries of their own
-        case _:
-            assert_never(entry)
 
 
 def _document(told: SloReport) -> dict[str, Any]:

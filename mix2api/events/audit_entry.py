@@ -106,7 +106,8 @@ _request_decoder = msgspec.json.Decoder(RequestSummary)
 _end_decoder = msgspec.json.Decoder(EndSummary)
 
 # RecursionError: a field that this version does not know may be nested as deep as somebody likes.
-_UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+"""What the decoders raise for a half that is damaged."""
 
 
 def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> bytes:
@@ -186,7 +187,7 @@ def read_request_summary(data: bytes) -> RequestSummary | None:
     """The first half again; None if it is damaged or of a newer version. Never raises."""
     try:
         summary = _request_decoder.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return summary if summary.version == SUMMARY_VERSION else None
 
@@ -195,6 +196,6 @@ def read_end_summary(data: bytes) -> EndSummary | None:
     """The second half again; None if it is damaged or of a newer version. Never raises."""
     try:
         summary = _end_decoder.decode(data)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return summary if summary.version == SUMMARY_VERSION else None

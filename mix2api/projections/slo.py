@@ -8,18 +8,18 @@ clock. A run counts as what its client saw (`mix2api.projections.endings`).
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct, field, json
 
 from mix2api.endings import ENDINGS
-from mix2api.events.audit_entry import read_end_summary, read_request_summary
+from mix2api.events.audit_entry import SUMMARY_VERSION, UNREADABLE, read_end_summary
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
-from mix2api.projections.endings import Seen, judged
-from mix2api.vocabulary import SUCCESSES, EndReason, Fault
+from mix2api.projections.endings import Judged, Seen, judged
+from mix2api.vocabulary import SUCCESSES, Channel, EndReason, Fault, Receipt
 
 MINUTE_MS: Final = 60_000
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """Of the kept fold. Another version's is folded anew."""
 
 
@@ -48,6 +48,15 @@ class Count(IntEnum):
 
 
 _COUNTS: Final = len(Count)
+# An attribute of an enumeration, and the hash of a member, cost ten times a plain number or text: a day has millions.
+_ENDED: Final = int(Count.ENDED)
+_UNKNOWN: Final = int(Count.UNKNOWN)
+_RECEIPTS: Final = frozenset(str(word) for word in Receipt)
+_REASONS: Final = frozenset(str(word) for word in EndReason)
+_CHANNELS: Final = frozenset(str(word) for word in Channel)
+_GOOD_ENDS: Final = frozenset(str(word) for word in SUCCESSES)
+_UNKNOWN_END: Final = str(EndReason.UNKNOWN)
+_CALLED: Final = str(EndReason.TOOL_CALLS)
 _LEFT: Final = frozenset({EndReason.CLIENT_ABORT, EndReason.SUPERSEDED})
 _GIVEN: Final = frozenset({Seen.AS_RECORDED, Seen.REWORDED})
 _CALL_DIGITS: Final = 16
@@ -58,7 +67,16 @@ class Cell(Struct, array_like=True):
     """One minute of one client on one channel."""
 
     counts: list[int] = field(default_factory=lambda: [0] * _COUNTS)
-    reasons: dict[str, int] = field(default_factory=dict)
+    """What is known without a receipt."""
+    endings: dict[str, int] = field(default_factory=dict)
+    """Runs by their ending and their receipt (`_ending_word`): a day has few kinds, and each is judged once, in `settled`."""
+
+
+class SettledCell(NamedTuple):
+    """The same, when every run and loop is judged."""
+
+    counts: list[int]
+    reasons: dict[str, int]
     """Runs by what their client was told, for the drift between channels."""
 
 
@@ -66,9 +84,8 @@ class WaitingRun(Struct, array_like=True):
     """A run whose receipt has not been read."""
 
     cell: str
-    end_reason: EndReason
-    stream: bool
-    calls: tuple[str, ...]
+    end: str
+    """Its `end_reason`, and 1 for a stream."""
 
 
 class OpenLoop(Struct, array_like=True):
@@ -102,26 +119,24 @@ class SloFold(Struct, kw_only=True):
 
     def add_run(self, at_ms: int, run_id: str, request: bytes, end: bytes) -> None:
         """A run that ended, by the halves of its audit entry."""
-        asked, ended = read_request_summary(request), read_end_summary(end)
-        minute = at_ms // MINUTE_MS
-        if asked is None or ended is None:
+        halves = _read(request, end)
+        if halves is None:
             self.add_unreadable(at_ms)
             return
-        key = f"{minute} {asked.client} {asked.channel.value}"
+        asked, end_reason = halves
+        key = f"{at_ms // MINUTE_MS} {asked.client} {asked.channel}"
         counts = self._cell(key).counts
-        counts[Count.ENDED] += 1
-        if ended.end_reason is EndReason.UNKNOWN:
-            counts[Count.UNKNOWN] += 1
-        calls = tuple([call[:_CALL_DIGITS] for call in ended.calls])
-        self.waiting[run_id] = WaitingRun(key, ended.end_reason, asked.stream, calls)
-        if calls:
-            self._ask(run_id, key, calls)
+        counts[_ENDED] += 1
+        if end_reason == _UNKNOWN_END:
+            counts[_UNKNOWN] += 1
+        self.waiting[run_id] = WaitingRun(key, f"{end_reason} 1" if asked.stream else f"{end_reason} 0")
+        if end_reason == _CALLED and (ended := read_end_summary(end)) is not None:
+            self._ask(run_id, key, [call[:_CALL_DIGITS] for call in ended.calls])
         if asked.results:
-            fate = _fate(ended.end_reason)
+            fate = _fate(end_reason)
             for call, _ in asked.results:
-                self._bring(call[:_CALL_DIGITS], fate, minute)
-        early = self.early.pop(run_id, None)
-        if early is not None:
+                self._bring(call[:_CALL_DIGITS], fate, at_ms // MINUTE_MS)
+        if self.early and (early := self.early.pop(run_id, None)) is not None:
             self.add_receipt(at_ms, run_id, early[0], early[1])
 
     def add_receipt(self, at_ms: int, run_id: str, receipt: str, told: str | None) -> None:
@@ -130,10 +145,10 @@ class SloFold(Struct, kw_only=True):
         if run is None:
             self.early.setdefault(run_id, (receipt, told, at_ms // MINUTE_MS))
             return
-        _settle(self._cell(run.cell), run, receipt, told)
-        loop = self.loops.get(run_id)
-        if loop is not None:
-            loop.whole = judged(run.end_reason, receipt, told).is_success
+        word, endings = _ending_word(run.end, receipt, told), self.cells[run.cell].endings
+        endings[word] = endings.get(word, 0) + 1
+        if self.loops and (loop := self.loops.get(run_id)) is not None:
+            loop.whole = _judged(word).is_success
 
     def add_refusal(self, at_ms: int, data: bytes) -> None:
         """A request that was refused before a run began."""
@@ -169,11 +184,14 @@ class SloFold(Struct, kw_only=True):
         self.loop_of = {call: run for call, run in self.loop_of.items() if run in self.loops}
         self.brought = {call: each for call, each in self.brought.items() if each[1] >= minute}
 
-    def settled(self) -> Iterator[tuple[str, Cell]]:
+    def settled(self) -> Iterator[tuple[str, SettledCell]]:
         """The cells, with what the runs without a receipt and the loops that are open add to them. The fold stays as it is."""
-        cells = {key: Cell([*cell.counts], dict(cell.reasons)) for key, cell in self.cells.items()}
+        cells = {key: SettledCell([*cell.counts], {}) for key, cell in self.cells.items()}
+        for key, cell in self.cells.items():
+            for word, runs in cell.endings.items():
+                _settle(cells[key], word, runs)
         for run in self.waiting.values():
-            _settle(cells[run.cell], run, None, None)
+            _settle(cells[run.cell], _ending_word(run.end, None, None), 1)
         for loop in self.loops.values():
             # Nobody came back: the client left the loop if it had got the whole ending. Else we broke it.
             if loop.returned or not loop.whole:
@@ -193,7 +211,7 @@ class SloFold(Struct, kw_only=True):
         is_ours = ENDINGS[end_reason].fault is not Fault.CLIENT
         cell.counts[Count.ASKED if is_ours else Count.CLIENT_FAULTS] += count
 
-    def _ask(self, run_id: str, key: str, calls: tuple[str, ...]) -> None:
+    def _ask(self, run_id: str, key: str, calls: list[str]) -> None:
         self.loops[run_id] = OpenLoop(key, len(calls))
         for call in calls:
             self.loop_of[call] = run_id
@@ -227,34 +245,81 @@ _WELL: Final = 1
 _LEFT_OUT: Final = 2
 
 
-def _fate(end_reason: EndReason) -> int:
-    if end_reason in SUCCESSES:
+def _fate(end_reason: str) -> int:
+    if end_reason in _GOOD_ENDS:
         return _WELL
     return _LEFT_OUT if end_reason in _LEFT else _BADLY
 
 
-def _settle(cell: Cell, run: WaitingRun, receipt: str | None, told: str | None) -> None:
-    """Counts a run by its `end` and its receipt."""
-    reason, places = _outcome(run.end_reason, run.stream, receipt, told)
-    cell.reasons[reason] = cell.reasons.get(reason, 0) + 1
-    for place in places:
-        cell.counts[place] += 1
+class _Asked(Struct, array_like=True):
+    """The beginning of a `RequestSummary`, as far as it is needed."""
+
+    version: int
+    at_ms: int
+    request_id: str
+    client: str
+    stream: bool
+    tools_present: bool
+    model: str
+    attempt: int
+    channel: str
+    results: tuple[tuple[str, str], ...] = ()
+
+
+class _Ended(Struct, array_like=True):
+    """The beginning of an `EndSummary`."""
+
+    version: int
+    end_reason: str
+
+
+_asked_decoder: Final = json.Decoder(_Asked)
+_ended_decoder: Final = json.Decoder(_Ended)
+
+
+def _read(request: bytes, end: bytes) -> tuple[_Asked, str] | None:
+    """Of both halves what the fold needs, at half the cost of all of it; None if a half is damaged or of a newer version.
+
+    Damage in a field that is not needed is not looked for.
+    """
+    try:
+        asked, ended = _asked_decoder.decode(request), _ended_decoder.decode(end)
+    except UNREADABLE:
+        return None
+    if asked.version != SUMMARY_VERSION or ended.version != SUMMARY_VERSION:
+        return None
+    return (asked, ended.end_reason) if ended.end_reason in _REASONS and asked.channel in _CHANNELS else None
+
+
+def _ending_word(end: str, receipt: str | None, told: str | None) -> str:
+    """How a run ended, and what became of that, in one word. What this version does not know proves nothing, and is `-`."""
+    known = receipt if receipt in _RECEIPTS else "-"
+    return f"{end} {known} {told if told in _REASONS else '-'}"
 
 
 @lru_cache(maxsize=4096)
-def _outcome(
-    end_reason: EndReason,
-    stream: bool,  # noqa: FBT001 - a part of the key
-    receipt: str | None,
-    told: str | None,
-) -> tuple[str, tuple[Count, ...]]:
+def _judged(word: str) -> Judged:
+    end_reason, _, receipt, told = word.split(" ")
+    return judged(EndReason(end_reason), receipt, told)
+
+
+def _settle(cell: SettledCell, word: str, runs: int) -> None:
+    """Counts so many runs of one ending."""
+    reason, places = _outcome(word)
+    cell.reasons[reason] = cell.reasons.get(reason, 0) + runs
+    for place in places:
+        cell.counts[place] += runs
+
+
+@lru_cache(maxsize=4096)
+def _outcome(word: str) -> tuple[str, tuple[Count, ...]]:
     """What the client was told, and the counters that go up. Thousands of runs are alike, and are judged once."""
-    ending = judged(end_reason, receipt, told)
+    ending, (recorded, stream, *_) = _judged(word), word.split(" ")
     reason = ending.reason
     waited = ending.seen is not Seen.NOBODY_WAITED
     is_counted = waited and reason not in _LEFT
     is_clients = ENDINGS[reason].fault is Fault.CLIENT
-    stayed = stream and waited and end_reason is not EndReason.CLIENT_ABORT
+    stayed = stream == "1" and waited and recorded != EndReason.CLIENT_ABORT
     counts = {
         Count.CLIENT_FAULTS: is_counted and is_clients,
         Count.ASKED: is_counted and not is_clients,

@@ -9,7 +9,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from mix2api.projections.slo import MINUTE_MS, Cell, Count, SloFold
+from mix2api.projections.slo import MINUTE_MS, Count, SettledCell, SloFold
 from mix2api.vocabulary import Channel
 
 DAY_MINUTES: Final = 24 * 60
@@ -142,7 +142,7 @@ def report(fold: SloFold, now_ms: int, channel: Channel | None = None) -> SloRep
     )
 
 
-def _add(windows: _Windows, cell: Cell, age: int) -> None:
+def _add(windows: _Windows, cell: SettledCell, age: int) -> None:
     spans = [windows.day, *(windows.burns[name] for name, minutes in BURNS.items() if age < minutes)]
     for counts in spans:
         counts[:] = map(add, counts, cell.counts)

@@ -2,21 +2,27 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, Protocol, assert_never
 
-from attrs import define
+import trio
+from attrs import define, field
 from msgspec import Struct
 
+from mix2api.errors import StoreUnavailable
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.log import OpenEntry, RedisEventLog
-from mix2api.store.redis.link import Command, RedisLink, Reply
+from mix2api.store.redis.link import Command, RedisLink, Reply, Told
 from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import RunId, SessionId, Shard
 
 _PAGE: Final = 1000
 """Entries of one shard a round trip: with 32 shards some 10 MB at most."""
 _SHARDS_PER_TRIP: Final = 32
+_RUN_FIELDS: Final = 10
+"""Names and values of a run's entry."""
+_TOLD_FIELDS: Final = 12
+"""Those of a receipt as far as the reason that its client was told."""
 _DIGITS: Final = 15
 """Of a count: no process refuses more, and Python converts no number of thousands of digits."""
 
@@ -66,6 +72,51 @@ class AuditedRefusalCount(Struct, frozen=True):
 
 
 AuditEntry = AuditedRun | AuditedReceipt | AuditedRefusals | AuditedRefusal | AuditedRefusalCount
+
+
+class AuditListener(Protocol):
+    """A fold that is told entries one by one. `at_ms` is Unix milliseconds on the store's clock."""
+
+    def add_run(self, at_ms: int, run_id: str, request: bytes, end: bytes) -> None:
+        """A run that ended."""
+        ...
+
+    def add_receipt(self, at_ms: int, run_id: str, receipt: str, told: str | None) -> None:
+        """What an edge knew of an ending."""
+        ...
+
+    def add_refusal(self, at_ms: int, data: bytes) -> None:
+        """A refused request."""
+        ...
+
+    def add_refusals(self, at_ms: int, data: bytes) -> None:
+        """Refused requests that were only counted."""
+        ...
+
+
+@define(eq=False)
+class _Asked:
+    """Commands whose replies are not there yet."""
+
+    due: dict[Shard, str]
+    _told: list[Told] = field(factory=list)
+    _arrived: trio.Event = field(factory=trio.Event)
+
+    def hear(self, told: Told) -> None:
+        self._told.append(told)
+        self._arrived.set()
+
+    async def replies(self) -> list[Reply]:
+        """Waits for them.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        await self._arrived.wait()
+        (told,) = self._told
+        if isinstance(told, StoreUnavailable):
+            raise told
+        return told
 
 
 @define(eq=False, kw_only=True)
@@ -121,16 +172,39 @@ class AuditStream:
         Raises:
             StoreUnavailable: the store does not answer.
         """
+        async with aclosing(self._pages(oldest_ms, reached)) as pages:
+            async for page in pages:
+                batch = [entry for raw in page if (entry := audit_entry(raw)) is not None]
+                if batch:
+                    yield batch
+
+    async def tell(self, oldest_ms: int, reached: dict[int, str], listener: AuditListener) -> None:
+        """Tells a fold what `read_on` would give. Faster by half: most entries become no objects of ours on the way.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        async with aclosing(self._pages(oldest_ms, reached)) as pages:
+            async for page in pages:
+                for raw in page:
+                    _tell(raw, listener)
+
+    async def _pages(
+        self, oldest_ms: int, reached: dict[int, str]
+    ) -> AsyncGenerator[list[list[Reply]], None]:
+        """The entries as Redis gives them. The next page is asked for before one is given, so the server works meanwhile."""
         for first in range(0, self._shards, _SHARDS_PER_TRIP):
             due = {
                 Shard(number): _start(reached.get(number), oldest_ms)
                 for number in range(first, min(first + _SHARDS_PER_TRIP, self._shards))
             }
             foreign: dict[Shard, int] = {}
-            while due:
-                batch, due = await self._page(due, foreign, reached)
-                if batch:
-                    yield batch
+            asked: _Asked | None = self._ask(due)
+            while asked is not None:
+                page, due = self._page(asked.due, await asked.replies(), foreign, reached)
+                asked = self._ask(due) if due else None
+                if page:
+                    yield page
             for shard, count in foreign.items():
                 if count:
                     self._damage.left(self._keys.audit(shard), count)
@@ -143,36 +217,73 @@ class AuditStream:
         """
         return await self._log.open_entries([Shard(number) for number in range(self._shards)])
 
-    async def _page(
-        self, due: dict[Shard, str], foreign: dict[Shard, int], reached: dict[int, str]
-    ) -> tuple[list[AuditEntry], dict[Shard, str]]:
-        """One page of every shard from its place in `due` on, and the places of those that have more.
-
-        `foreign` counts what no process wrote: entries, or a key that is no stream.
-        """
+    def _ask(self, due: dict[Shard, str]) -> _Asked:
+        """Asks for one page of every shard from its place in `due` on."""
         commands: list[Command] = [
             ("XRANGE", self._keys.audit(shard), place, "+", "COUNT", _PAGE) for shard, place in due.items()
         ]
-        batch: list[AuditEntry] = []
+        asked = _Asked(due)
+        self._link.hand_in(commands, asked.hear)
+        return asked
+
+    @staticmethod
+    def _page(
+        due: dict[Shard, str], replies: list[Reply], foreign: dict[Shard, int], reached: dict[int, str]
+    ) -> tuple[list[list[Reply]], dict[Shard, str]]:
+        """The entries of one page, and the places of the shards that have more.
+
+        `foreign` counts what no process wrote: entries, or a key that is no stream.
+        """
+        page: list[list[Reply]] = []
         more = {}
-        for shard, entries in zip(due, await self._link.execute(*commands), strict=True):
+        for shard, entries in zip(due, replies, strict=True):
             if is_damage(entries):
                 # Unless the last page ended at the last id that there can be: then there is nothing more.
                 foreign.setdefault(shard, 0 if due[shard].startswith("(") else 1)
                 continue
-            batch += [entry for raw in told([entries])[0] if (entry := audit_entry(raw)) is not None]
+            page += told([entries])[0]
             foreign[shard] = foreign.get(shard, 0) + sum(raw[1][0] != b"k" for raw in entries)
             if entries:
                 reached[shard] = entries[-1][0].decode()
             if len(entries) == _PAGE:
                 more[shard] = "(" + reached[shard]
-        return batch, more
+        return page, more
 
 
 def _start(reached: str | None, oldest_ms: int) -> str:
     if reached is None or int(reached.partition("-")[0]) < oldest_ms:
         return str(oldest_ms)
     return "(" + reached
+
+
+def _tell(raw: list[Reply], listener: AuditListener) -> None:
+    """Tells a fold of one entry as Redis gives it."""
+    position, fields = raw
+    kind, count, at_ms = fields[1], len(fields), int(position.partition(b"-")[0])
+    if kind == b"run" and count >= _RUN_FIELDS:
+        listener.add_run(at_ms, fields[3].decode("utf-8", "replace"), fields[7], fields[9])
+    elif kind == b"receipt" and count >= _TOLD_FIELDS:
+        run_id, receipt = fields[3].decode("utf-8", "replace"), fields[9].decode("utf-8", "replace")
+        listener.add_receipt(at_ms, run_id, receipt, fields[11].decode("utf-8", "replace") or None)
+    else:
+        _tell_entry(at_ms, audit_entry(raw), listener)
+
+
+def _tell_entry(at_ms: int, entry: AuditEntry | None, listener: AuditListener) -> None:
+    """Tells a fold of an entry that is seldom, or not as a process of this version writes it."""
+    match entry:
+        case AuditedRun():
+            listener.add_run(at_ms, entry.run_id, entry.request, entry.end)
+        case AuditedReceipt():
+            listener.add_receipt(at_ms, entry.run_id, entry.receipt, entry.told)
+        case AuditedRefusal():
+            listener.add_refusal(at_ms, entry.data)
+        case AuditedRefusalCount():
+            listener.add_refusals(at_ms, entry.data)
+        case AuditedRefusals() | None:
+            pass  # the same requests have entries of their own; a newer version's kind
+        case _:
+            assert_never(entry)
 
 
 def audit_entry(raw: list[Reply]) -> AuditEntry | None:

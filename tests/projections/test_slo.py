@@ -113,9 +113,11 @@ def test_attribution_counts_unknown_ends_and_what_cannot_be_read() -> None:
     told.run()
     told.run(EndReason.UNKNOWN, Receipt.ERROR_WRITTEN)
     told.fold.add_run(NOW_MS, "run_x", b"damaged", b"[]")
+    told.fold.add_run(NOW_MS, "run_y", json.encode(replace(ASKED, version=9)), json.encode(ENDED))
+    told.fold.add_run(NOW_MS, "run_z", json.encode(ASKED), b'[1,"a newer word"]')
     told.fold.add_refusal(NOW_MS, b"damaged")
     told.fold.add_refusals(NOW_MS, b"damaged")
-    assert told.counts("attribution") == (1, 5)
+    assert told.counts("attribution") == (1, 7)
 
 
 def loop(

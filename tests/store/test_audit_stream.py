@@ -64,3 +64,58 @@ async def test_open_entries_of_all_shards_with_their_summaries(redis_server: Red
         assert {entry.run.run_id: entry.run.session_id for entry in entries} == runs
         assert {entry.summary for entry in entries} == {b'["asked"]'}
         assert {entry.run.process for entry in entries} == {store.process}
+
+
+class Heard:
+    """Keeps what a fold would be told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def add_run(self, at_ms: int, run_id: str, request: bytes, end: bytes) -> None:
+        self.told.append(("run", at_ms, run_id, request, end))
+
+    def add_receipt(self, at_ms: int, run_id: str, receipt: str, told: str | None) -> None:
+        self.told.append(("receipt", at_ms, run_id, receipt, told))
+
+    def add_refusal(self, at_ms: int, data: bytes) -> None:
+        self.told.append(("refusal", at_ms, data))
+
+    def add_refusals(self, at_ms: int, data: bytes) -> None:
+        self.told.append(("refusals", at_ms, data))
+
+
+_ENTRIES: tuple[tuple[str, ...], ...] = (
+    ("k", "run", "r", "run_1", "s", "ses_1", "a", "[1]", "e", "[2]"),
+    ("k", "run", "r", "run_2", "s", "ses_1", "a", "[1]", "e", "[2]", "new", "field"),
+    ("k", "run", "r", "run_3"),
+    ("k", "receipt", "r", "run_1", "s", "ses_1", "i", "req", "w", "written"),
+    ("k", "receipt", "r", "run_2", "s", "ses_1", "i", "req", "w", "written", "t", "", "m", "[]"),
+    ("k", "receipt", "r", "run_3", "s", "ses_1", "i", "req", "w", "written", "t", "stop"),
+    ("k", "refusal", "i", "digest", "d", "[3]"),
+    ("k", "refusals", "d", "[4]"),
+    ("k", "refused", "n", "5"),
+    ("k", "a newer kind", "x", "y"),
+)
+
+
+async def test_a_fold_is_told_what_is_read(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        key = store.keys.audit(Shard(3))
+        for number, fields in enumerate(_ENTRIES, start=1):
+            redis_server.command("XADD", key, f"{number}-0", *fields)
+        heard, reached = Heard(), dict[int, str]()
+        await store.audit.tell(0, reached, heard)
+        assert heard.told == [
+            ("run", 1, "run_1", b"[1]", b"[2]"),
+            ("run", 2, "run_2", b"[1]", b"[2]"),
+            ("run", 3, "run_3", b"", b""),
+            ("receipt", 4, "run_1", "written", None),
+            ("receipt", 5, "run_2", "written", None),
+            ("receipt", 6, "run_3", "written", "stop"),
+            ("refusal", 7, b"[3]"),
+            ("refusals", 8, b"[4]"),
+        ]
+        assert reached == {3: f"{len(_ENTRIES)}-0"}
+        await store.audit.tell(0, reached, heard)
+        assert len(heard.told) == 8
