@@ -75,6 +75,8 @@ class TurnBudget:
     """Of all that the session holds when the turn is sent, as the site would count them."""
     tokens: int
     """The same by our own count."""
+    each: tuple[int, ...] = field(default=(), repr=False)
+    """Of each message that goes up, in its kept form. Empty where the history was trimmed."""
     withheld: Mapping[str, int] = field(factory=dict)
     """Messages that trimming changed, by reason (`mix2api.budget.fates.TrimReason`)."""
     limit: OutputLimit = field(factory=OutputLimit)
@@ -178,6 +180,7 @@ class Budgets:
             allowance=planner.allowance,
             used=corrected(tokens, planner.factor),
             tokens=tokens,
+            each=new,
         )
 
     async def _fresh(
@@ -208,6 +211,7 @@ class Budgets:
             allowance=planner.allowance,
             used=0,
             tokens=sum(tokens) + size.fixed,
+            each=tokens,
             factor=planner.factor,
         )
         try:
@@ -233,7 +237,9 @@ class Budgets:
 
     async def prompt(self, prepared: PreparedTurn, budget: TurnBudget) -> int:
         """The tokens of a request as a site without sessions would count them: the whole history, native tools, frames."""
-        counter = budget.counter
+        counter, unseen = budget.counter, budget.unseen.messages
+        if budget.each and budget.kept.of_message is None and is_tiny(unseen):
+            self.counting.know(unseen, budget.each, counter)
         tokens = sum(await self._tokens(prepared.turn.messages, PLAIN, counter))
         if prepared.turn.tools:
             given = Kept(texts=(tools_text(prepared.turn.tools),))
@@ -241,12 +247,16 @@ class Budgets:
         return tokens + ANSWER_TOKENS
 
     async def answer(self, answer: Message, budget: TurnBudget) -> int:
-        """The tokens of an answer in the form in which the site wrote it, without a message's frame."""
+        """The tokens of an answer in the form in which the site wrote it, without a message's frame.
+
+        They are remembered: the next turn brings the answer again.
+        """
         measure = partial(_measured, budget.kept, budget.counter, answer)
         is_short = _chars_of(answer) <= _AT_ONCE_CHARS
-        return (
-            (measure() if is_short else await self.counting.off_loop(measure)) - MESSAGE_TOKENS - ROLE_TOKENS
-        )
+        tokens = measure() if is_short else await self.counting.off_loop(measure)
+        if budget.kept.of_message is None:
+            self.counting.know([answer], [tokens], budget.counter)
+        return tokens - MESSAGE_TOKENS - ROLE_TOKENS
 
     async def text(self, text: str, counter: MessageCounter) -> int:
         """The tokens of a text; a long one is counted in the thread."""
@@ -333,6 +343,7 @@ def _with_plan(budget: TurnBudget, plan: Plan) -> TurnBudget:
         unseen=unseen,
         used=plan.used,
         tokens=plan.tokens,
+        each=(),
         withheld=withheld,
         left_out=plan.left_out,
         summary=SummaryOutcome.EXTRACTIVE

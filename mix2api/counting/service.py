@@ -5,7 +5,7 @@ those of a large one in the thread, too. tiktoken gives the interpreter lock bac
 (`mix2api.budget.windows`), so that other streams wait for some 0.3 ms at a time and not for the whole text.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, TypeVar
 
@@ -76,6 +76,11 @@ class CountingService:
                 found[place] = tokens
                 self.cache.keep(digests[place], tokens)
         return Counted(tuple(tokens or 0 for tokens in found), fresh=len(missing))
+
+    def know(self, messages: Sequence[Message], tokens: Iterable[int], counter: MessageCounter) -> None:
+        """Remembers counts that were made without the memory, because their messages will come again."""
+        for digest, count in zip(message_digests(messages, counter.name), tokens, strict=True):
+            self.cache.keep(digest, count)
 
     async def off_loop(self, work: Callable[[], _T]) -> _T:
         """Does work in the service's thread: trimming, too, which counts what it shortens.

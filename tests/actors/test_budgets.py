@@ -5,15 +5,18 @@ from typing import Any
 
 import histories
 from actor_parts import GOOD, MODEL, submission, turn, working
+from attrs import define, field
 
 from mix2api.actors.budgets import BudgetOptions, Budgets, TurnBudget
 from mix2api.actors.environment import ActorOptions
 from mix2api.actors.request_facts import unseen_of
+from mix2api.budget.encodings import EncodingName
 from mix2api.budget.message_tokens import ANSWER_TOKENS, ROLE_TOKENS, MessageCounter
 from mix2api.budget.profile import Defaults, GivenProfile, Origin
 from mix2api.budget.profiles import ProfileTable, table_of
 from mix2api.budget.tokenizers import EstimatingTokenizer
-from mix2api.sessions.prepared_turn import PreparedTurn
+from mix2api.counting.shipped import Tokenizers
+from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.upstreams.kept import Kept
 from mix2api.vocabulary import EndReason, Sealed
@@ -170,3 +173,28 @@ async def test_a_turn_that_is_given_up_while_it_is_counted_is_not_begun() -> Non
         assert ended.end_reason is EndReason.OVERLOADED
         assert bench.upstream.calls == []
         assert bench.world.logs == {}
+
+
+@define(eq=False)
+class Watched:
+    """Counts characters, and notes what it counted."""
+
+    name: str = "watched"
+    texts: list[str] = field(factory=list)
+
+    def count(self, text: str) -> int:
+        self.texts.append(text)
+        return len(text)
+
+
+async def test_what_a_turn_of_a_long_history_brings_and_gets_is_counted_once() -> None:
+    tokenizer, long = Watched(), "hello " * 500
+    made = budgets(table(10_000), tokenizers=Tokenizers({EncodingName.O200K_BASE: tokenizer}))  # type: ignore[dict-item]
+    first = conversation(histories.user(long))
+    budget = await planned(made, first)
+    assert await made.prompt(prepare(first), budget) == budget.tokens
+    assert await made.answer(Message(role="assistant", content="yes"), budget) == len("yes")
+    second = conversation(histories.user(long), histories.answer("yes"), histories.user("more"))
+    after = await planned(made, second, evolve_state(held_tokens=budget.tokens + len("yes")))
+    assert await made.prompt(prepare(second), after) == after.tokens
+    assert tokenizer.texts == [long, "yes", "more"]
