@@ -15,7 +15,7 @@ from vocabularies import reference
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import Answer
 
-from mix2api.demo import DemoOptions, TokenCount
+from mix2api.demo import DemoKind, DemoOptions, TokenCount
 from mix2api.vocabulary import FinishReason
 
 OUTPUT: Final = 200
@@ -55,16 +55,18 @@ TOOL: Final = {
 }
 
 
+NATIVE: Final = {"SEND_UPSTREAM_TOOLS": "true"}
+IN_WORDS: Final = {"SEND_UPSTREAM_TOOLS": "false"}
+OPENAI: Final = {"MIX2API_UPSTREAM": "openai"}
+
+
 def settings(window: int) -> dict[str, str]:
     profile = {"context_window": window, "max_input_tokens": window, "max_new_tokens": OUTPUT}
-    return {
-        "MODEL_PROFILE_JSON": msgspec.json.encode({"*": profile}).decode(),
-        "SEND_UPSTREAM_TOOLS": "true",
-    }
+    return {"MODEL_PROFILE_JSON": msgspec.json.encode({"*": profile}).decode()}
 
 
-def site(window: int) -> DemoOptions:
-    return DemoOptions(context_window=window, count=TokenCount(reference))
+def site(window: int, kind: DemoKind = DemoKind.MIX) -> DemoOptions:
+    return DemoOptions(kind=kind, context_window=window, count=TokenCount(reference))
 
 
 def user(content: Any) -> dict[str, Any]:
@@ -75,13 +77,13 @@ def trimmed_in(answer: Answer) -> bool:
     return not answer.headers["x-mix2api-budget"].endswith("trimmed=0")
 
 
-async def growing(system: WholeSystem, kind: str, window: int, *, stream: bool) -> set[str]:
+async def growing(system: WholeSystem, kind: str, window: int, *, stream: bool, **fields: Any) -> set[str]:
     """A conversation that grows to twice its window; gives what became of its turns."""
     seen: set[str] = set()
     messages: Messages = [{"role": "system", "content": "Be brief."}]
     for turn in range(TURNS):
         messages.append(user(KINDS[kind](window * 2 // 5) if turn % 2 == 0 else f"{kind} {stream} and now?"))
-        answer = await system.client.ask("", messages=messages, stream=stream)
+        answer = await system.client.ask("", messages=messages, stream=stream, **fields)
         assert answer.status == 200, answer.body
         seen.add(answer.headers["x-mix2api-session"].rpartition("=")[2])
         seen |= {"trimmed"} if trimmed_in(answer) else set()
@@ -89,11 +91,11 @@ async def growing(system: WholeSystem, kind: str, window: int, *, stream: bool) 
     return seen
 
 
-async def looping(system: WholeSystem, window: int, *, stream: bool) -> set[str]:
-    """One question, and calls whose results are twice the window together."""
+async def looping(system: WholeSystem, window: int, directive: str = "tools", *, stream: bool) -> set[str]:
+    """One question, and calls whose results are twice the window together. The directive says how the site calls."""
     seen: set[str] = set()
     result = KINDS["plain"](window // 20)
-    messages: Messages = [user(f"a loop {stream} [[tools:look{{}}]]" + "[[tools:look{}]]" * (CALLS - 1))]
+    messages: Messages = [user(f"a loop {stream} " + f"[[{directive}:look{{}}]]" * CALLS)]
     for _ in range(CALLS):
         answer = await system.client.ask("", messages=messages, stream=stream, tools=[TOOL])
         assert answer.status == 200, answer.body
@@ -132,7 +134,7 @@ async def test_the_site_never_sees_more_than_its_window(window: int, redis_serve
     """Of every kind of content, streaming and not."""
     demo = site(window)
     async with whole_system(
-        Shape.SERVE, redis_server.url, demo=demo, limit_s=LIMIT_S, **settings(window)
+        Shape.SERVE, redis_server.url, demo=demo, limit_s=LIMIT_S, **settings(window), **NATIVE
     ) as system:
         for stream in (True, False):
             for kind in KINDS:
@@ -144,9 +146,50 @@ async def test_the_site_never_sees_more_than_its_window(window: int, redis_serve
         assert system.demo.stats.requests >= 2 * (len(KINDS) * TURNS + CALLS + 1)
 
 
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_site_that_is_told_its_tools_in_words_never_sees_more_than_its_window(
+    window: int, redis_server: RedisServer
+) -> None:
+    """Schemas, calls and results take their room as texts."""
+    many = [
+        {"type": "function", "function": {**TOOL["function"], "name": name, "description": name * 20}}
+        for name in ("look", "read", "write")
+    ]
+    async with whole_system(
+        Shape.SERVE, redis_server.url, demo=site(window), limit_s=LIMIT_S, **settings(window), **IN_WORDS
+    ) as system:
+        for stream in (True, False):
+            seen = await looping(system, window, "text_tools", stream=stream)
+            assert "trimmed" in seen
+            seen = await growing(system, "plain", window, stream=stream, tools=many)
+            assert "rolled_over" in seen
+        assert system.demo.stats.overflows == 0
+        assert system.demo.stats.requests >= 2 * (CALLS + TURNS)
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+async def test_a_server_without_sessions_never_sees_more_than_its_window(
+    window: int, redis_server: RedisServer
+) -> None:
+    """Each request brings the whole history, trimmed anew."""
+    async with whole_system(
+        Shape.SERVE,
+        redis_server.url,
+        demo=site(window, DemoKind.OPENAI),
+        limit_s=LIMIT_S,
+        **settings(window),
+        **OPENAI,
+    ) as system:
+        for stream in (True, False):
+            assert "trimmed" in await growing(system, "cjk", window, stream=stream)
+        assert "trimmed" in await looping(system, window, stream=False)
+        await one_huge(system, window, stream=True)
+        assert system.demo.stats.overflows == 0
+
+
 async def test_the_site_refuses_what_nobody_counts(redis_server: RedisServer) -> None:
     """So that the test above can fail."""
-    uncounted = {**settings(2000), "MIX2API_BUDGET": "false"}
+    uncounted = {**settings(2000), **NATIVE, "MIX2API_BUDGET": "false"}
     async with whole_system(Shape.SERVE, redis_server.url, demo=site(2000), **uncounted) as system:
         answer = await system.client.ask(KINDS["cjk"](2000), stream=False)
         assert answer.status == 400
