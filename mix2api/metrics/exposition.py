@@ -28,6 +28,7 @@ _COUNTERS: Final = (
     ("dropped", "appends that never reached Redis"),
     ("forgotten", "appends fenced because Redis had lost confirmed events before them"),
     ("schema_fallbacks", "sessions begun anew because their log cannot be read"),
+    ("model_fallbacks", "models met for the first time that have no profile"),
     ("damage", "damaged entries and keys in Redis"),
 )
 

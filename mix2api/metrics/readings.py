@@ -31,6 +31,8 @@ class Readings:
     loop_lag_s: float = 0.0
     """All such times, since the start."""
     schema_fallbacks: int = 0
+    model_fallbacks: int = 0
+    """Models without a profile, each as often as it is warned of."""
     damage: int = 0
     """Entries and keys in Redis that were damaged."""
     logins: Mapping[str, int] = field(factory=dict)

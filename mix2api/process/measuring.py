@@ -66,6 +66,7 @@ class Measuring:
             loop_lag_max_s=self.lag.take_longest_s(),
             loop_lag_s=self.lag.total_s,
             schema_fallbacks=parts.reporter.schema_fallbacks,
+            model_fallbacks=parts.reporter.model_fallbacks,
             damage=parts.store.damage.total,
             logins=dict(parts.meters.logins),
             sessions=dict(parts.meters.sessions),

@@ -54,6 +54,7 @@ class Reporter:
         self._channel = channel
         self._chosen_word = chosen_word
         self.schema_fallbacks = 0
+        self.model_fallbacks = 0
         """Sessions that were a miss because their log, or what leads to them, could not be read."""
 
     def on_completed(self, completed: Completed) -> None:
@@ -234,6 +235,7 @@ class Reporter:
 
     def on_model_fallback(self, model: str) -> None:
         """A model has no profile: the defaults count for it. Told once a model."""
+        self.model_fallbacks += 1
         self._logger.warning("model.profile.fallback", model=model)
 
     def on_damage(self, damage: Damage) -> None:

@@ -31,7 +31,11 @@ def test_a_scrape_has_the_counts_the_histograms_and_the_gauges() -> None:
     traffic = Traffic()
     traffic.add_entry(ASKED, ENDED)
     readings = Readings(
-        streams_open=3, shards_without_owner=2, logins={"done": 4}, sessions={("fresh", "no_match"): 5}
+        streams_open=3,
+        shards_without_owner=2,
+        model_fallbacks=6,
+        logins={"done": 4},
+        sessions={("fresh", "no_match"): 5},
     )
     told = samples(exposition(traffic, readings))
     who = (("client", "opencode"), ("stream", "true"))
@@ -52,6 +56,7 @@ def test_a_scrape_has_the_counts_the_histograms_and_the_gauges() -> None:
     assert told["mix2api_streams_open", ()] == 3
     assert told["mix2api_shards_without_owner", ()] == 2
     assert told["mix2api_loop_lag_max_seconds", ()] == 0
+    assert told["mix2api_model_fallbacks_total", ()] == 6
     assert told["mix2api_logins_total", (("outcome", "done"),)] == 4
     assert told["mix2api_sessions_total", (("reason", "no_match"), ("resolution", "fresh"))] == 5
 

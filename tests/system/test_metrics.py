@@ -80,6 +80,7 @@ async def test_all_processes_together_show_what_the_log_has(shape: Shape, redis_
     assert ("mix2api_shards_without_owner", ()) in shown
     if shape is Shape.SERVE:
         assert shown["mix2api_sessions_total", (("reason", "no_history"), ("resolution", "fresh"))] == 12
+        assert shown["mix2api_model_fallbacks_total", ()] == 1
 
 
 async def test_the_edge_shows_them_to_its_own_bearer_alone(redis_server: RedisServer) -> None:
