@@ -9,7 +9,8 @@ from mix2api.errors import InvalidRequest
 from mix2api.steps import Steps
 from mix2api.wire.turn import Turn
 
-LIMITS: Final = frozenset({"max_completion_tokens", "max_tokens"})
+LIMITS: Final = frozenset({"max_completion_tokens", "max_output_tokens", "max_tokens"})
+"""Of Chat Completions and of the Responses API."""
 
 
 def lenient_steps(

@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from mix2api.errors import InvalidRequest
-from mix2api.steps import at_once
+from mix2api.steps import Steps, at_once
 from mix2api.wire.chat_request import chat_request_steps
 from mix2api.wire.lenient_limits import lenient_steps, without_limit
+from mix2api.wire.responses_request import responses_request_steps
+from mix2api.wire.turn import Turn
 
 TOO_LOW = InvalidRequest("no", param="max_tokens")
 
@@ -40,3 +42,15 @@ def test_both_limits_go_and_each_is_told() -> None:
     with pytest.raises(InvalidRequest) as raised:
         at_once(lenient_steps(chat_request_steps, b"{}", ignored.append))
     assert raised.value.param == "model"
+
+
+def test_the_limit_of_the_responses_api_goes_too() -> None:
+    ignored: list[str] = []
+    body = msgspec.json.encode({"model": "m", "input": "x", "max_output_tokens": -1})
+
+    def read(mended: bytes) -> Steps[Turn]:
+        turn, _ = yield from responses_request_steps(mended)
+        return turn
+
+    turn = at_once(lenient_steps(read, body, ignored.append))
+    assert (turn.max_tokens, ignored) == (None, ["max_output_tokens"])
