@@ -12,6 +12,7 @@ from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.projections.explanation import (
     CULPRITS,
+    Cut,
     Explanation,
     RunStory,
     explain_refusal,
@@ -135,12 +136,7 @@ def _print_page(page: Explanation, file: RequestFile, out: TextIO) -> None:
         say("refused", _refusal(page))
     for story in page.runs:
         _print_run(story, out)
-    say(
-        "cut",
-        "nothing"
-        if page.cut.why is None
-        else f"{page.cut.messages} messages, {page.cut.tools} tools: {page.cut.why}",
-    )
+    say("cut", _cut(page.cut))
     _print_ledger(page.ledger, out)
     print(file=out)
     say("look at", page.advice.look_at)
@@ -149,6 +145,15 @@ def _print_page(page: Explanation, file: RequestFile, out: TextIO) -> None:
         say("earlier", f"{len(file.earlier)} runs had this request id: `mix2api explain {file.earlier[-1]}`")
     if page.refusal is None and file.refusals:
         say("refused too", f"{len(file.refusals)} requests with this id")
+
+
+def _cut(cut: Cut) -> str:
+    if cut.why is None:
+        return "nothing"
+    trimmed = ", ".join(f"{reason} {count}" for reason, count in cut.trimmed.items())
+    summed_up = "" if cut.summary is None else f"; summary: {cut.summary}"
+    told = f"{cut.messages} messages, {cut.tools} tools: {cut.why}"
+    return f"{told} (trimmed: {trimmed}{summed_up})" if trimmed else told
 
 
 def _client(page: Explanation) -> str:

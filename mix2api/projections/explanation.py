@@ -3,10 +3,10 @@
 Pure: `mix2api.store.request_file` reads the evidence, `mix2api.cli.explain` prints the page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mix2api.endings import ENDINGS
 from mix2api.events.edge_times import EdgeTimes
@@ -91,6 +91,10 @@ class Cut:
     tools: int
     why: str | None
     """None: nothing was cut."""
+    trimmed: Mapping[str, int] = field(factory=dict)
+    """Of the messages: what trimming changed, by its reason (`mix2api.budget.fates.TrimReason`)."""
+    summary: str | None = None
+    """Whose summary stands for them (`mix2api.budget.summary.SummaryOutcome`)."""
 
 
 @frozen(kw_only=True)
@@ -239,7 +243,8 @@ def _site(run: RunEvidence) -> SiteStory:
 def _cut(request: Request) -> Cut:
     messages, tools = request.messages_withheld, request.tools_withheld
     why = "limits or a budget that an operator set" if messages or tools else None
-    return Cut(messages=messages, tools=tools, why=why)
+    trimmed = request.withheld_by or {}
+    return Cut(messages=messages, tools=tools, why=why, trimmed=trimmed, summary=request.summary)
 
 
 CULPRITS: Final = {

@@ -50,7 +50,9 @@ async def timed_out(store: Store, request_id: str, **fields: object) -> RunId:
 
 async def test_a_page_says_what_happened_whose_doing_it_was_and_what_to_do(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store:
-        run = await timed_out(store, "slow", messages_withheld=2)
+        run = await timed_out(
+            store, "slow", messages_withheld=2, withheld_by={"old_chain": 2}, summary="model"
+        )
         code, text = await explained(store, "slow")
         by_run_code, by_run = await explained(store, run)
     lines = {line[:12].strip(): line[13:] for line in text.splitlines()}
@@ -59,7 +61,9 @@ async def test_a_page_says_what_happened_whose_doing_it_was_and_what_to_do(redis
     assert lines["happened"] == "timeout/idle"
     assert lines["whose doing"] == "the site's"
     assert lines["client saw"] == "this very ending, whole"
-    assert lines["cut"] == "2 messages, 0 tools: limits or a budget that an operator set"
+    assert lines["cut"] == (
+        "2 messages, 0 tools: limits or a budget that an operator set (trimmed: old_chain 2; summary: model)"
+    )
     assert lines["do"].startswith("Ask the site's operator")
     rows = [line.split() for line in text.splitlines()]
     assert ["+16", "1968", "site", "waiting", "for", "the", "first", "piece"] in rows

@@ -71,6 +71,13 @@ def test_what_was_cut_is_told() -> None:
     page = explain_runs([evidence(good_run(messages_withheld=3, tools_withheld=1))])
     assert (page.cut.messages, page.cut.tools) == (3, 1)
     assert page.cut.why is not None
+    assert (page.cut.trimmed, page.cut.summary) == ({}, None)
+
+
+def test_why_messages_were_trimmed_is_told() -> None:
+    trimmed = {"old_chain": 2, "old_words": 1}
+    page = explain_runs([evidence(good_run(messages_withheld=3, withheld_by=trimmed, summary="extractive"))])
+    assert (page.cut.trimmed, page.cut.summary) == (trimmed, "extractive")
 
 
 def test_two_runs_are_one_request_and_the_last_one_is_its_outcome() -> None:
