@@ -37,6 +37,10 @@ _CHUNKS: Final = 16
 _NUMBERED: Final = frozenset({Word.CHUNKS, Word.SIZE, Word.UNICODE})
 _SHAPING: Final = _NUMBERED | {Word.SAY, Word.HUGE, Word.BAD_TOOL}
 """Words that say what the answer is: with one of them the site calls no tool by itself."""
+_OBSERVED: Final = "Observation:"
+"""Begins the user message in which smolagents, and others in the form of ReAct, tell what a tool returned."""
+_CLOSING: Final = frozenset({"final_answer", "finish"})
+"""Names of the tool by whose call such an agent's loop ends."""
 
 
 @frozen
@@ -164,10 +168,13 @@ def wanted_group(asked: Asked, offer: Offer) -> CallGroup | None:
     """The calls that the words ask for: of the n-th tool that they ask for, after n rounds of results.
 
     A tool that gets a list ("read a.txt and b.txt") is called for all of it at once, or in one round after another where
-    an answer may hold one call only. If the client demands a call and the words ask for none, the site calls the first
+    an answer may hold one call only. An agent that puts results into user messages gets its closing call after the first
+    one: its loop ends with that call only. If the client demands a call and the words ask for none, the site calls the first
     tool that was offered.
     """
     plain = without_directives(asked.text)[:READ_CHARS]
+    if plain.startswith(_OBSERVED):
+        return _closing(offer, plain)
     picks = picks_of(plain, offer.tools)
     due = [
         _group(offer, pick.tool, calls)
@@ -181,6 +188,18 @@ def wanted_group(asked: Asked, offer: Offer) -> CallGroup | None:
         return None
     demanded = picks[-1] if picks else Pick(offer.tools[0], plain)
     return _group(offer, demanded.tool, (arguments_for(demanded, plain).values,))
+
+
+def _closing(offer: Offer, observed: str) -> CallGroup | None:
+    tool = next((each for each in offer.tools if each.name in _CLOSING), None)
+    if tool is None:
+        return None
+    required = tool.parameters.get("required")
+    told = observed.removeprefix(_OBSERVED).strip()
+    values = (
+        {key: told for key in required or () if isinstance(key, str)} if isinstance(required, list) else {}
+    )
+    return _group(offer, tool, (values,))
 
 
 def _rounds(calls: tuple[dict[str, Any], ...], offer: Offer) -> tuple[tuple[dict[str, Any], ...], ...]:

@@ -188,6 +188,17 @@ def test_a_demanded_call_is_made_whatever_the_words_say() -> None:
     assert called("Hello!", must=True) == []
 
 
+def test_an_agent_that_tells_results_as_the_user_gets_its_closing_call() -> None:
+    text = {"type": "string"}
+    schema = {"type": "object", "properties": {"answer": text}, "required": ["answer"]}
+    closing = OfferedTool("final_answer", parameters=schema)
+    assert called("Observation:\nIt is raining: get_time", TIME, closing, must=True) == [
+        ("final_answer", '{"answer":"It is raining: get_time"}')
+    ]
+    assert called("Observation: the time", TIME, OfferedTool("finish")) == [("finish", "{}")]
+    assert called("Observation: the time", TIME) == []
+
+
 def test_a_tool_told_in_words_is_called_in_words() -> None:
     assert wanted_group(Asked("time?"), NOTHING_OFFERED) is None
     group = wanted_group(Asked("time?"), Offer((TIME,), in_words=True))
