@@ -248,6 +248,8 @@ async def _firmly(link: RedisLink, damage: DamageCounter, key: str, *commands: C
     """
     replies = await link.execute(*commands)
     if is_damage(replies[0]) or is_damage(replies[-1]):
-        replies = (await run_scripts(link, [MEND.call([key], []), *commands]))[1:]
+        # By itself: a server that does not know the script yet would run the commands before it.
+        await run_scripts(link, [MEND.call([key], [])])
+        replies = await link.execute(*commands)
         damage.removed(key)
     return told(replies)
