@@ -38,6 +38,8 @@ class WorkerStatistics:
     actors: int
     idle: int
     drained: bool
+    room: int
+    """Turns that would begin at once."""
 
 
 class Worker:
@@ -70,7 +72,13 @@ class Worker:
             actors=len(self._actors),
             idle=idle,
             drained=not self._accepting,
+            room=self._admission.slots - self._admission.running if self._accepting else 0,
         )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a turn would have to wait for a slot."""
+        return not self._admission.has_room
 
     def submit(self, turn: PendingTurn) -> None:
         """Hands a turn to its session's actor, or has it wait until a slot is free (`Admission`).
@@ -293,6 +301,11 @@ class MemoryDispatch:
     def __init__(self, worker: Worker, environment: Environment) -> None:
         self._worker = worker
         self._env = environment
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a turn would have to wait for a slot here."""
+        return self._worker.is_full
 
     async def submit(self, submission: Submission) -> Replies:
         """Hands a turn over; does not wait.

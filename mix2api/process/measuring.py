@@ -48,6 +48,7 @@ class Measuring:
             runs=0 if worker is None else worker.runs - worker.waiting,
             queued=0 if worker is None else worker.waiting,
             spooled=parts.store.log.writer.statistics().waiting,
+            room=None if worker is None else worker.room,
         )
 
     def readings(self) -> Readings:

@@ -17,6 +17,7 @@ from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.identity import Mint, shard_of
 from mix2api.relay.dispatch import RelayDispatch
+from mix2api.relay.room import Elsewhere
 from mix2api.sessions.worker_port import Ended, Replies, Reply, Submission
 from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.leases import Leases
@@ -53,6 +54,8 @@ class OwnShards:
 class NearestDispatch:
     """Memory where this process owns the session's shard, or any for a fresh one; else through Redis to whoever does.
 
+    A fresh turn for which no slot is free here goes to a process that has room.
+
     A turn that this process cannot begin, since its shard is handed over or the process drains, is dispatched once more: to the
     new owner, which may be this process again.
     """
@@ -61,11 +64,16 @@ class NearestDispatch:
     _relay: RelayDispatch
     _leases: Leases
     _heartbeat: Heartbeat
+    _elsewhere: Elsewhere
 
     async def submit(self, submission: Submission) -> Replies:
         """Hands a turn to who runs it. What that raises is raised here."""
         if not self._is_ours(submission.session_id):
             return await self._relay.submit(submission)
+        if submission.session_id is None and self._memory.is_full:
+            session_id = await self._elsewhere.session()
+            if session_id is not None:
+                return await self._relay.submit(submission, session_id)
         try:
             here = await self._memory.submit(submission)
         except Overloaded as fault:

@@ -49,6 +49,7 @@ from mix2api.relay.dispatch import RelayDispatch
 from mix2api.relay.messages import Handover, TakenOver, WakeUp
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
+from mix2api.relay.room import Elsewhere
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Dispatch
@@ -99,6 +100,7 @@ class Parts:
     logger: FilteringBoundLogger
     outbox: Outbox
     relay: RelayDispatch
+    elsewhere: Elsewhere
     watch: StoreWatch
     profiles: Profiles
     health: ProcessHealth
@@ -192,7 +194,9 @@ class Parts:
         dispatch: Dispatch = self.relay
         if self.half is not None:
             memory = MemoryDispatch(self.half.worker, self.half.environment)
-            dispatch = NearestDispatch(memory, self.relay, self.store.leases, self.store.heartbeat)
+            dispatch = NearestDispatch(
+                memory, self.relay, self.store.leases, self.store.heartbeat, self.elsewhere
+            )
         return dispatch if self.observing is None else self.observing.dispatch(dispatch)
 
 
@@ -232,6 +236,13 @@ async def process_parts(
     reporter = Reporter(logger, settings.release.channel, chosen_word, clock, on_refusal, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
+    elsewhere = Elsewhere(
+        room=store.heartbeat.peers,
+        inboxes=store.post,
+        mint=mint,
+        shards=settings.storing.shards,
+        process=store.process,
+    )
     relay = RelayDispatch(
         RelayOptions(
             process=store.process,
@@ -249,6 +260,7 @@ async def process_parts(
         settings.storing.shards,
         watch,
         store.heartbeat.peers.is_silent,
+        elsewhere,
     )
     profiles = start_profiles(settings, logger)
     keeping = StoreKeeping(store, logger)
@@ -263,6 +275,7 @@ async def process_parts(
         logger=logger,
         outbox=outbox,
         relay=relay,
+        elsewhere=elsewhere,
         watch=watch,
         profiles=profiles,
         meters=meters,

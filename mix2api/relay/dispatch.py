@@ -32,6 +32,7 @@ from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.relay.ports import Inboxes, RunLog
 from mix2api.relay.remote_run import RemoteRun
+from mix2api.relay.room import Elsewhere
 from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store_watch import StoreWatch
@@ -70,6 +71,7 @@ class RelayDispatch:
         shards: how many there are.
         store: whether Redis answers.
         is_silent: whether a process's heartbeat has said nothing new for a whole period.
+        elsewhere: finds room for a fresh turn whose owner has none; None: every turn goes to the shard that is drawn.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of one process, handed down once
@@ -84,7 +86,9 @@ class RelayDispatch:
         shards: int,
         store: StoreWatch,
         is_silent: Callable[[ProcessId], bool] = lambda _: False,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
+        self._elsewhere = elsewhere
         self._options = options
         self._inboxes = inboxes
         self._outbox = outbox
@@ -116,19 +120,28 @@ class RelayDispatch:
         """Runs that have not ended."""
         return len(self._runs)
 
-    async def submit(self, submission: Submission) -> Replies:
+    async def submit(self, submission: Submission, fresh: SessionId | None = None) -> Replies:
         """Puts a turn into the inbox of its session's shard and wakes the owner.
+
+        Args:
+            submission: the turn.
+            fresh: the id of its session, if that is to be a fresh one; None draws it.
 
         Raises:
             Overloaded: the shard has no owner.
             StoreUnavailable: Redis is away; as far as is known, nothing was accepted.
         """
-        session_id = submission.session_id or self._mint.session_id(self._mint.draw_shard(self._shards))
-        shard = shard_of(session_id)
-        owner = self._owners.get(shard)
+        session_id = submission.session_id or fresh
+        is_drawn = session_id is None
+        if session_id is None:
+            session_id = self._mint.session_id(self._mint.draw_shard(self._shards))
+        owner = self._owners.get(shard_of(session_id))
         try:
             with self._store.patience():
-                owner = owner or await self._owner(shard)
+                owner = owner or await self._owner(shard_of(session_id))
+                if is_drawn and self._elsewhere is not None and not self._elsewhere.room.take_place(owner):
+                    session_id = await self._elsewhere.session() or session_id
+                    owner = await self._owner(shard_of(session_id))
                 return await self._submit_to(owner, submission, session_id)
             raise StoreUnavailable  # the wait was cut short
         except StoreUnavailable as fault:

@@ -1,5 +1,6 @@
 """What an edge's relay needs of the store."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from mix2api.events.log import EventLog
@@ -18,6 +19,10 @@ class Inboxes(Protocol):
 
     async def lease_owner(self, shard: Shard) -> ProcessId | None:
         """The process that holds a shard now."""
+        ...
+
+    async def lease_owners(self, shards: Sequence[Shard]) -> list[ProcessId | None]:
+        """The processes that hold these shards now, in one round trip."""
         ...
 
 

@@ -24,13 +24,14 @@ from mix2api.vocabulary import ProcessId
 _PROCESS: Final = re.compile(rb"[\w.-]{1,64}")
 _VERSION: Final = re.compile(rb"[1-9][0-9]{0,5}")
 _WEIGHT: Final = re.compile(rb"[0-9]{1,5}")
+_ROOM: Final = re.compile(rb"[0-9]{1,7}")
 _WITHOUT_EXPIRY: Final = -1
 """Of `PTTL`."""
 _AT_ONCE: Final = 1000
 _BEATS_PER_LEASE: Final = 3
 LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
-_SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role")
+_SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room")
 """What is read of another process's heartbeat."""
 _WITH_WORKER: Final = frozenset({b"serve", b"worker"})
 """Roles that take shards, for heartbeats of a version that does not say whether it does."""
@@ -82,6 +83,8 @@ class ProcessLoad:
     """Turns that wait for a slot there."""
     spooled: int = 0
     """Entries that wait to be written to Redis."""
+    room: int | None = None
+    """Turns that its worker would begin at once. None: it has no worker."""
 
 
 @define(eq=False, kw_only=True)
@@ -148,6 +151,7 @@ class Heartbeat:
                 *("beat_ms", self._clock.now_ms(), "lease_ms", int(self._lease_s * 1000)),
                 *("streams", load.streams, "runs", load.runs),
                 *("queued", load.queued, "spooled", load.spooled),
+                *(() if load.room is None else ("room", load.room)),
             ),
             ("PEXPIRE", key, int(self._lease_s * LEASES_PER_LIFE * 1000)),
             ("SADD", known, self.process),
@@ -275,11 +279,12 @@ def _is_version(reply: Reply) -> bool:
 
 def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
     """What a heartbeat's fields say. A field that another version wrote differently says nothing."""
-    _, beat, held, takes, weight, nonce, role = fields
+    _, beat, held, takes, weight, nonce, role, room = fields
     return Peer(
         process=process,
         mark=(beat, held) if beat else None,
         takes=takes == b"1" if takes else role in _WITH_WORKER,
         weight=int(weight) if _WEIGHT.fullmatch(weight) else 0,
         holder=f"{process}:{nonce.decode()}" if _PROCESS.fullmatch(nonce) else None,
+        room=int(room) if _ROOM.fullmatch(room) else None,
     )

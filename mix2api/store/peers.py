@@ -30,6 +30,8 @@ class Peer:
     weight: int
     holder: str | None
     """Its word in leases; None in a version that does not say it."""
+    room: int | None = None
+    """Turns that it would begin at once; None in a version that does not say it."""
 
 
 @define(eq=False)
@@ -37,6 +39,8 @@ class _Seen:
     peer: Peer
     looked_s: float
     silent_s: float = 0.0
+    given: int = 0
+    """Turns that this process gave to it since its last beat."""
 
 
 @define(eq=False)
@@ -64,6 +68,7 @@ class Peers:
             if last is not None and last.peer.mark is not None and last.peer.mark == seen.peer.mark:
                 passed_s = min(now_s - last.looked_s, self._lease_s * _LONGEST_LOOK)
                 seen.silent_s = last.silent_s + passed_s
+                seen.given = last.given
 
     def forget_silence(self) -> None:
         """Redis was away: nobody could beat."""
@@ -79,6 +84,35 @@ class Peers:
         """The mark under which a process is silent; None if it is not."""
         return self._seen[process].peer.mark if self.is_silent(process) else None
 
+    def take_place(self, process: ProcessId) -> bool:
+        """Takes one of the places that this process may fill at another one until that one's next beat.
+
+        The processes that have turns to give away share another one's room equally, so that they do not fill it twice.
+
+        Returns:
+            False: no place is left. True also where nothing is known of that process's room.
+        """
+        seen = self._seen.get(process)
+        if seen is None or seen.peer.room is None:
+            return True
+        if not self._places_at(seen):
+            return False
+        seen.given += 1
+        return True
+
+    @property
+    def has_places(self) -> bool:
+        """Whether any other process that takes shards has a place left for this one's turns."""
+        return any(
+            seen.peer.takes and not self.is_silent(process) and self._places_at(seen) > 0
+            for process, seen in self._seen.items()
+        )
+
+    def _places_at(self, seen: _Seen) -> int:
+        """How many turns this process may still give to that one: its part of the room, rounded up."""
+        givers = 1 + sum(_gives(other.peer) for other in self._seen.values())
+        return max(0, -(-(seen.peer.room or 0) // givers) - seen.given)
+
     def takers(self) -> list[Taker]:
         """The processes that take shards, those left out that are silent."""
         return [
@@ -91,3 +125,8 @@ class Peers:
         """The word of a process in leases, as far as it is known."""
         seen = self._seen.get(process)
         return None if seen is None else seen.peer.holder
+
+
+def _gives(peer: Peer) -> bool:
+    """Whether a process has turns to give away: its own slots are taken, or it is an edge without any."""
+    return peer.room == 0 or (peer.room is None and not peer.takes)

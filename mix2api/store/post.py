@@ -5,7 +5,7 @@ itself: an inbox entry is told apart by its run id, mail by the sender's own num
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import define, field, frozen
@@ -168,8 +168,17 @@ class Post:
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        (token,) = await self._link.execute(("GET", self._keys.lease(shard)))
-        return owner_of(token)
+        (owner,) = await self.lease_owners([shard])
+        return owner
+
+    async def lease_owners(self, shards: Sequence[Shard]) -> list[ProcessId | None]:
+        """Who holds each of these shards, in one round trip.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        tokens = await self._link.execute(*(("GET", self._keys.lease(shard)) for shard in shards))
+        return [owner_of(token) for token in tokens]
 
 
 @define(eq=False, kw_only=True)

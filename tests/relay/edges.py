@@ -1,6 +1,6 @@
 """An edge's relay with all that it touches, and owners that run its turns elsewhere."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from mix2api.relay.dispatch import RelayDispatch
 from mix2api.relay.messages import Mail, ReplyBatch, decode_mail, decode_turn
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
+from mix2api.relay.room import Elsewhere, Room
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store_watch import StoreWatch
@@ -69,6 +70,12 @@ class Inboxes:
             raise StoreUnavailable
         return self.owners.get(shard)
 
+    async def lease_owners(self, shards: Sequence[Shard]) -> list[ProcessId | None]:
+        await trio.lowlevel.checkpoint()
+        if self.away:
+            raise StoreUnavailable
+        return [self.owners.get(shard) for shard in shards]
+
 
 @define(eq=False)
 class Edge:
@@ -99,7 +106,7 @@ class Edge:
         return [entry for entry in self.log.world.audit if entry[0] == "receipt"]
 
 
-def edge(log: MemoryEventLog | None = None, *, rerun: bool = False) -> Edge:
+def edge(log: MemoryEventLog | None = None, *, rerun: bool = False, places: Room | None = None) -> Edge:
     log = MemoryEventLog(EDGE) if log is None else log
     outbox, alive = SentMail(), {PROCESS}
     inboxes = Inboxes(outbox)
@@ -113,7 +120,12 @@ def edge(log: MemoryEventLog | None = None, *, rerun: bool = False) -> Edge:
     store = StoreWatch(lambda: frozenset(lost), CLOCK)
     silent: set[ProcessId] = set()
     options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S, rerun=rerun)
-    relay = RelayDispatch(options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store, silent.__contains__)
+    elsewhere = None
+    if places is not None:
+        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=4, process=EDGE)
+    relay = RelayDispatch(
+        options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store, silent.__contains__, elsewhere
+    )
     return Edge(relay, inboxes, outbox, log, alive, store, lost, silent)
 
 

@@ -1,5 +1,7 @@
 """When another process is taken for silent: only by looks that followed each other, and that Redis answered."""
 
+from attrs import evolve
+
 from mix2api.store.peers import Peer, Peers
 from mix2api.store.rendezvous import Taker
 from mix2api.vocabulary import ProcessId
@@ -58,3 +60,39 @@ def test_a_process_that_takes_no_shards_or_is_gone_is_no_taker() -> None:
     peers.hear([peer(B)], 11)
     assert peers.takers() == [Taker(B, 100)]
     assert not peers.is_silent(A)
+
+
+def with_room(beat: bytes, **rooms: int | None) -> list[Peer]:
+    peers = {"a": peer(A, beat), "b": peer(B, beat)}
+    return [evolve(peers[name], room=room) for name, room in rooms.items()]
+
+
+def test_a_process_fills_its_part_of_another_one_s_room_until_that_one_s_next_beat() -> None:
+    peers = Peers(3)
+    peers.hear(with_room(b"1", a=5, b=0), 10)
+    assert [peers.take_place(A) for _ in range(4)] == [True, True, True, False]  # half of 5, rounded up
+    assert not peers.take_place(B)
+    assert not peers.has_places
+    peers.hear(with_room(b"1", a=5, b=0), 11)
+    assert not peers.take_place(A)
+    peers.hear(with_room(b"2", a=1, b=0), 12)
+    assert peers.has_places
+    assert [peers.take_place(A) for _ in range(2)] == [True, False]
+
+
+def test_a_process_whose_room_is_not_known_is_neither_full_nor_sought() -> None:
+    peers = Peers(3)
+    peers.hear(with_room(b"1", a=None), 10)
+    assert peers.take_place(A)
+    assert peers.take_place(B)
+    assert not peers.has_places
+
+
+def test_no_place_is_sought_at_a_process_that_takes_no_shards_or_is_silent() -> None:
+    peers = Peers(1)
+    peers.hear([evolve(peer(takes=False), room=5)], 10)
+    assert not peers.has_places
+    for now_s in (11, 11.5, 12):
+        peers.hear(with_room(b"1", a=5), now_s)
+    assert peers.is_silent(A)
+    assert not peers.has_places

@@ -1,0 +1,67 @@
+"""Where a fresh turn finds a free slot: at a process whose heartbeat told of room.
+
+A heartbeat is up to a third of a lease old. So each process fills no more than its part of another one's room until that one's
+next beat (`mix2api.store.peers`): no key that all requests touch, and no rush of all processes on the same free slot.
+"""
+
+from typing import Final, Protocol
+
+from attrs import define
+
+from mix2api.errors import StoreUnavailable
+from mix2api.identity import Mint
+from mix2api.relay.ports import Inboxes
+from mix2api.vocabulary import ProcessId, SessionId
+
+_DRAWS: Final = 32
+"""Shards that are drawn for one turn and looked up in one round trip. Where a tenth of the shards belong to processes with room,
+one turn of 29 finds none; it then waits in a queue."""
+
+
+class Room(Protocol):
+    """What heartbeats tell of the other processes' free slots."""
+
+    @property
+    def has_places(self) -> bool:
+        """Whether any other process has a place for a turn of this one."""
+        ...
+
+    def take_place(self, process: ProcessId) -> bool:
+        """Takes a place at that process; False: it has none. True also where nothing is known of its room."""
+        ...
+
+
+@define(eq=False, kw_only=True)
+class Elsewhere:
+    """Looks for room at other processes.
+
+    Args:
+        room: as this process knows it.
+        inboxes: know who owns a shard.
+        mint: draws shards and makes ids.
+        shards: how many there are.
+        process: this one.
+    """
+
+    room: Room
+    _inboxes: Inboxes
+    _mint: Mint
+    _shards: int
+    _process: ProcessId
+
+    async def session(self) -> SessionId | None:
+        """An id for a fresh session at a process that has room; a place there is taken. None: there is none.
+
+        A store that is away shows none, too: whoever submits the turn hears of that.
+        """
+        if not self.room.has_places:
+            return None
+        drawn = [self._mint.draw_shard(self._shards) for _ in range(_DRAWS)]
+        try:
+            owners = await self._inboxes.lease_owners(drawn)
+        except StoreUnavailable:
+            return None
+        for shard, owner in zip(drawn, owners, strict=True):
+            if owner is not None and owner != self._process and self.room.take_place(owner):
+                return self._mint.session_id(shard)
+        return None

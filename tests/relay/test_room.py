@@ -1,0 +1,84 @@
+"""Fresh turns find the free slots of other processes, and no more of them than their part."""
+
+import trio
+from actor_parts import MINT, OTHER, PROCESS, submission
+from attrs import define, field
+from relay.edges import Edge, Inboxes, edge
+
+from mix2api.identity import shard_of
+from mix2api.relay.messages import decode_turn
+from mix2api.relay.room import Elsewhere
+from mix2api.vocabulary import ProcessId, SessionId, Shard
+
+_SHARDS = 4
+
+
+@define(eq=False)
+class Places:
+    """How many places each process has left."""
+
+    left: dict[ProcessId, int] = field(factory=dict)
+
+    @property
+    def has_places(self) -> bool:
+        return any(self.left.values())
+
+    def take_place(self, process: ProcessId) -> bool:
+        left = self.left.get(process)
+        if left is None:
+            return True
+        self.left[process] = max(0, left - 1)
+        return left > 0
+
+
+def elsewhere(inboxes: Inboxes, places: Places) -> Elsewhere:
+    return Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=_SHARDS, process=PROCESS)
+
+
+def half_and_half() -> Inboxes:
+    return Inboxes({Shard(number): (PROCESS, OTHER)[number % 2] for number in range(_SHARDS)})
+
+
+async def test_a_session_is_placed_where_a_place_is_left_and_takes_it() -> None:
+    inboxes, places = half_and_half(), Places({OTHER: 2})
+    looking = elsewhere(inboxes, places)
+    found = [session for _ in range(20) if (session := await looking.session()) is not None]
+    assert len(found) == 2
+    assert {inboxes.owners[shard_of(session)] for session in found} == {OTHER}
+    assert places.left == {OTHER: 0}
+
+
+async def test_nothing_is_asked_where_no_place_is_known() -> None:
+    inboxes = half_and_half()
+    inboxes.away = True  # a look would be noticed
+    assert await elsewhere(inboxes, Places({OTHER: 0})).session() is None
+    assert await elsewhere(inboxes, Places({OTHER: 1})).session() is None
+
+
+async def test_shards_without_an_owner_and_one_s_own_are_no_room() -> None:
+    inboxes, places = Inboxes({Shard(0): PROCESS}), Places({OTHER: 1})
+    assert await elsewhere(inboxes, places).session() is None
+    assert places.left == {OTHER: 1}
+
+
+async def owners_of(made: Edge, turns: int) -> list[ProcessId]:
+    """To whom so many turns of an edge go."""
+    for _ in range(turns):
+        await made.relay.submit(submission())
+    shards = (shard_of(SessionId(decode_turn(payload).session_id)) for _, payload, _ in made.inboxes.put)
+    return [made.inboxes.owners[shard] for shard in shards]
+
+
+async def test_an_edge_passes_over_a_full_worker_and_fills_the_other_one() -> None:
+    places = Places({PROCESS: 0, OTHER: 30})
+    made = edge(places=places)
+    made.inboxes.owners = half_and_half().owners
+    with trio.fail_after(5):
+        assert set(await owners_of(made, 20)) == {OTHER}
+    assert places.left == {PROCESS: 0, OTHER: 10}
+
+
+async def test_where_all_are_full_turns_go_to_whom_their_shards_belong() -> None:
+    made = edge(places=Places({PROCESS: 0, OTHER: 0}))
+    made.inboxes.owners = half_and_half().owners
+    assert set(await owners_of(made, 20)) == {PROCESS, OTHER}

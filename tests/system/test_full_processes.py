@@ -1,0 +1,77 @@
+"""A process whose slots are taken: the slots of the whole deployment serve its clients, whichever process they ask."""
+
+from functools import partial
+
+import trio
+from redis_server import RedisServer
+from several_processes import client_of, several_processes
+from whole_system import RunningProcess, until
+from wire_client import Answer, WireClient
+
+from mix2api.process.parts import Role
+
+_SLOTS = 4
+_HANGING = "[[hang]]"
+
+
+def field_of(redis: RedisServer, process: RunningProcess, name: str) -> int:
+    """A number of a process's heartbeat; -1 if it is not there."""
+    assert process.started is not None
+    told = redis.command("HGET", f"mix2api:process:{process.started.process}", name)
+    return int(told) if isinstance(told, bytes) else -1
+
+
+async def know_each_other(redis: RedisServer, *processes: RunningProcess) -> None:
+    """Waits until each process has heard what the others have to say now."""
+
+    async def told() -> bool:
+        workers = [process for process in processes if process.role is not Role.EDGE]
+        return all(field_of(redis, process, "room") >= 0 for process in workers)
+
+    await until(told)
+    before = [field_of(redis, process, "beat") for process in processes]
+
+    async def heard() -> bool:
+        beats = [field_of(redis, process, "beat") for process in processes]
+        return all(now >= then + 2 for now, then in zip(beats, before, strict=True))
+
+    await until(heard)
+
+
+async def keep(client: WireClient, prompt: str, answers: list[Answer]) -> None:
+    answers.append(await client.ask(prompt, stream=True))
+
+
+async def test_a_full_process_hands_fresh_turns_to_one_that_has_room(redis_server: RedisServer) -> None:
+    async with several_processes(redis_server, MIX2API_MAX_CONCURRENCY=str(_SLOTS)) as processes:
+        asked, other = await processes.start(), await processes.start()
+        await know_each_other(redis_server, asked, other)
+        answers: list[Answer] = []
+        async with trio.open_nursery() as nursery:
+            for _ in range(2 * _SLOTS):
+                nursery.start_soon(keep, client_of(asked), _HANGING, answers)
+            stats = processes.demo.stats
+            await stats.wait_until(lambda stats: stats.open_streams == 2 * _SLOTS)
+            nursery.start_soon(keep, client_of(asked), "hello", answers)
+            await until(partial(one_waits, redis_server, asked, other))
+            assert stats.requests == 2 * _SLOTS
+            nursery.cancel_scope.cancel()
+        assert answers == []
+
+
+async def one_waits(redis: RedisServer, *processes: RunningProcess) -> bool:
+    """Whether one turn waits for a slot, at whichever process."""
+    await trio.lowlevel.checkpoint()
+    return sum(field_of(redis, process, "queued") for process in processes) == 1
+
+
+async def test_an_edge_fills_the_slots_of_all_workers(redis_server: RedisServer) -> None:
+    async with several_processes(redis_server, MIX2API_MAX_CONCURRENCY=str(_SLOTS)) as processes:
+        workers = [await processes.start(Role.WORKER) for _ in range(2)]
+        edge = await processes.start(Role.EDGE)
+        await know_each_other(redis_server, edge, *workers)
+        async with trio.open_nursery() as nursery:
+            for _ in range(2 * _SLOTS):
+                nursery.start_soon(keep, client_of(edge), _HANGING, [])
+            await processes.demo.stats.wait_until(lambda stats: stats.open_streams == 2 * _SLOTS)
+            nursery.cancel_scope.cancel()
