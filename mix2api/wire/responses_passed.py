@@ -71,16 +71,23 @@ def passed_turn_steps(
         InvalidRequest: what is wrong, where, and what is allowed; nothing of the body is quoted.
     """
     body = body.removeprefix(_BYTE_ORDER_MARK)
-    if len(body) > _LARGE_BYTES:
+    is_large = len(body) > _LARGE_BYTES
+    if is_large:
         yield from value_steps(body)
         yield
     asked = _decoded(body)
+    if is_large:
+        yield
     items = asked.input if isinstance(asked.input, list) else []
     if deeper_than(MAX_NESTING, [asked.tools, *items]):
         raise InvalidRequest(
             f"The body is nested too deeply: at most {MAX_NESTING} levels are allowed.", code="invalid_value"
         )
+    if is_large:
+        yield
     messages = list(_messages(asked, items))
+    if is_large:
+        yield
     check_counts(messages, len(asked.tools or ()))
     return Turn(
         model=asked.model,

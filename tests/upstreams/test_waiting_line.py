@@ -2,14 +2,16 @@
 
 import pytest
 import trio
+import trio.testing
 
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.upstreams.waiting_line import WaitingLine
 from mix2api.vocabulary import Detail, EndReason
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_a_call_that_waits_too_long_is_refused_and_leaves_the_line() -> None:
+async def test_a_call_that_waits_too_long_is_refused_and_leaves_the_line(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
     line = WaitingLine(1, 5, "the upstream")
     assert not line.is_full
     async with line.place():
@@ -23,8 +25,9 @@ async def test_a_call_that_waits_too_long_is_refused_and_leaves_the_line() -> No
     assert line.load == 0
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_places_are_given_in_the_order_of_asking() -> None:
+async def test_places_are_given_in_the_order_of_asking(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
     line, order = WaitingLine(2, 60, "the upstream"), list[int]()
 
     async def call(number: int) -> None:
