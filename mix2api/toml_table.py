@@ -11,6 +11,8 @@ from mix2api.errors import ConfigurationError
 
 CREDENTIAL: Final = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
 """A reference to a credential: secrets never stand in such files."""
+_NAME: Final = 256
+"""Characters of a model's name, as in requests."""
 
 
 @frozen
@@ -77,6 +79,15 @@ class TomlTable:
         if name in self.said and not value:
             raise self.wrong(name, allowed)
         return tuple(value)
+
+    def names(self, name: str, allowed: str) -> dict[str, str]:
+        """A table of names to names."""
+        value = self.said.get(name, {})
+        if not isinstance(value, dict) or not all(
+            isinstance(one, str) and 0 < len(one) <= _NAME for one in value.values()
+        ):
+            raise self.wrong(name, allowed)
+        return value
 
     def wrong(self, name: str, allowed: str) -> ConfigurationError:
         """The error of a field."""

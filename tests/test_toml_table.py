@@ -20,6 +20,7 @@ def test_fields_are_read_with_their_defaults() -> None:
     assert (read.flag("flag", default=True), read.flag("other", default=True)) == (False, True)
     assert read.base_url("url") == "https://x.example/v1"
     assert (read.texts("texts", (), ""), read.texts("other", ("d",), "")) == (("a",), ("d",))
+    assert (table(m={"a": "b"}).names("m", ""), read.names("other", "")) == ({"a": "b"}, {})
     assert read.text("text", re.compile("ab"), "ab") == "ab"
 
 
@@ -37,6 +38,8 @@ def test_fields_are_read_with_their_defaults() -> None:
         ({"n": "x"}, lambda t: t.texts("n", (), "")),
         ({"n": [""]}, lambda t: t.texts("n", (), "")),
         ({"n": []}, lambda t: t.texts("n", (), "")),
+        ({"n": "x"}, lambda t: t.names("n", "")),
+        ({"n": {"a": ""}}, lambda t: t.names("n", "")),
         ({"n": "no"}, lambda t: t.text("n", re.compile("ab"), "ab")),
         ({"n": 1}, lambda t: t.text("n", re.compile("ab"), "ab")),
         ({"n": 1}, lambda t: t.check_names({"m"}, [])),

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Final
@@ -30,6 +31,7 @@ _FIELDS: Final = frozenset(
         "enabled",
         "models",
         "max_concurrency",
+        "model_names",
     ]
 )
 _REQUIRED: Final = ("id", "type", "base_url", "credential")
@@ -62,7 +64,9 @@ class Account:
     models: tuple[str, ...] = ("*",)
     """Shell patterns of the models that the account may serve."""
     max_concurrency: int | None = None
-    """Calls at once from one process; None: no limit."""
+    """Calls at once from one process; more wait in the account's line. None: no limit."""
+    model_names: Mapping[str, str] = field(factory=dict)
+    """A model as clients name it -> as the account's upstream does. Other models keep their names."""
 
     def serves(self, model: str) -> bool:
         """Whether the account may serve a model."""
@@ -118,6 +122,7 @@ def _account(said: object, where: str) -> Account:
         enabled=fields.flag("enabled", default=True),
         models=fields.texts("models", ("*",), "a list of model names or patterns"),
         max_concurrency=fields.perhaps_whole("max_concurrency", _CONCURRENCIES),
+        model_names=fields.names("model_names", "a table of model names, of 1 to 256 characters each"),
     )
 
 

@@ -77,6 +77,7 @@ def accounts_around(
             PoolOptions(
                 type=kind,
                 tries=settings.pool.tries,
+                wait_s=settings.working.queue_timeout_ms / 1000,
                 is_named=settings.pool.exposes,
                 model_word=partial(known_or_digest, known=known, seal=store.seal),
             ),

@@ -3,12 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgspec
-from attrs import evolve, frozen
-from msgspec import Raw
-from msgspec.structs import replace
+from attrs import frozen
 
 from mix2api.model_prefixes import ByPrefix
+from mix2api.upstreams.model_names import renamed
 from mix2api.upstreams.port import Upstream, UpstreamCall, UpstreamFault, UpstreamStream
 from mix2api.upstreams.waiting_line import WaitingLine
 from mix2api.vocabulary import Detail, EndReason
@@ -54,15 +52,6 @@ class UpstreamsByPrefix:
             return
         async with chosen.line.place(), chosen.upstream.open(there) as stream:
             yield stream
-
-
-def renamed(call: UpstreamCall, model: str) -> UpstreamCall:
-    """The call for the model under another name."""
-    turn = call.turn
-    given = turn.given
-    if "model" in given:
-        given = given | {"model": Raw(msgspec.json.encode(model))}
-    return evolve(call, turn=replace(turn, model=model, given=given))
 
 
 def _unknown() -> UpstreamFault:

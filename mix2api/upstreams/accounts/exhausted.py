@@ -1,15 +1,15 @@
 """The answer where no account can serve a call: when the first one may, and what keeps each. Pure."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from mix2api.accounts.state import AccountState, Status
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.vocabulary import Detail, EndReason
 
-_BUSY_S: Final = 1
-"""A busy account is free as soon as one of its calls ends."""
+_FAILED_S: Final = 1
+"""An account that failed this call alone may serve the next one."""
 _NEVER_S: Final = 600
 """Where only an operator can help: often enough to notice that he has."""
 _SHOWN: Final = 10
@@ -17,21 +17,18 @@ _SHOWN: Final = 10
 _TOO_MANY: Final = 429
 
 
-def exhausted(
-    states: Mapping[str, AccountState], busy: Collection[str], now_ms: int, *, named: bool
-) -> UpstreamFault:
+def exhausted(states: Mapping[str, AccountState], now_ms: int, *, named: bool) -> UpstreamFault:
     """The 429.
 
     Args:
         states: of the accounts that the file allows for the call.
-        busy: those at their `max_concurrency`.
         now_ms: Unix time.
         named: whether the client may read account ids; else accounts are numbered.
     """
     reasons: list[str] = []
     waits = [_NEVER_S]
     for number, (account, state) in enumerate(states.items(), 1):
-        wait_s, reason = _wait(state, now_ms, is_busy=account in busy)
+        wait_s, reason = _wait(state, now_ms)
         if wait_s is not None:
             waits.append(wait_s)
         reasons.append(f"{account if named else number}: {reason}")
@@ -47,14 +44,12 @@ def exhausted(
     )
 
 
-def _wait(state: AccountState, now_ms: int, *, is_busy: bool) -> tuple[int | None, str]:
+def _wait(state: AccountState, now_ms: int) -> tuple[int | None, str]:
     """Seconds until the account may serve, None if nobody knows; and what keeps it."""
     match state.status:
         case Status.DISABLED:
             return None, state.status.value
-        case Status.VALID if is_busy:
-            return _BUSY_S, "busy"
         case Status.VALID:
-            return (None, "drained") if state.is_drained else (_BUSY_S, "failed")
+            return (None, "drained") if state.is_drained else (_FAILED_S, "failed")
     wait_s = max(1, math.ceil((state.probe_ms - now_ms) / 1000))
     return wait_s, f"{state.status} for {wait_s} s"

@@ -9,9 +9,14 @@ Three cases:
   client has a part of the answer, so a failure is only learned from.
 """
 
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from typing import Final
 
 import trio
@@ -28,6 +33,7 @@ from mix2api.upstreams.accounts.evidence import AGAINST, of_event, of_fault, of_
 from mix2api.upstreams.accounts.exhausted import exhausted
 from mix2api.upstreams.accounts.secrets import Secrets
 from mix2api.upstreams.accounts.sessions import owned, owner_of
+from mix2api.upstreams.model_names import renamed
 from mix2api.upstreams.opening import HeldStream, Opening, opening_of
 from mix2api.upstreams.port import (
     CONTENT,
@@ -38,6 +44,7 @@ from mix2api.upstreams.port import (
     UpstreamFault,
     UpstreamStream,
 )
+from mix2api.upstreams.waiting_line import WaitingLine
 from mix2api.vocabulary import Detail, EndReason
 
 _FAREWELL_S: Final = 1.0
@@ -52,6 +59,8 @@ class PoolOptions:
     """Accounts of another type serve other processes."""
     tries: int
     """Accounts that one call may be put to."""
+    wait_s: float
+    """The longest wait for a place at a busy account."""
     is_named: bool
     """Clients may read account ids."""
     model_word: Callable[[str], str]
@@ -101,7 +110,12 @@ class AccountsUpstream:
         self._options = options
         self._clock = clock
         self._breakers = {account: Breaker() for account in self._accounts}
-        self._under_way: Counter[str] = Counter()
+        self._lines = {
+            one.id: WaitingLine(one.max_concurrency, options.wait_s, "the account")
+            for one in self._accounts.values()
+            if one.max_concurrency is not None
+        }
+        """Where calls to accounts with a limit wait for a place."""
         self._alone = SmoothChoice()
         """Chooses while the store does not answer."""
 
@@ -125,7 +139,9 @@ class AccountsUpstream:
             account = self._accounts[chosen.account]
             authorization = f"Bearer {self._secrets.of(account.id)}"
             there = evolve(call, session=session, base_url=account.base_url, authorization=authorization)
-            with self._counted(account.id):
+            model = call.turn.model
+            there = renamed(there, account.model_names.get(model, model))
+            async with self._place(account.id):
                 watched: _WatchedStream | None = None
                 try:
                     async with AsyncExitStack() as stack:
@@ -155,10 +171,13 @@ class AccountsUpstream:
             UpstreamFault: there is none.
         """
         offered = self._offered(call.turn.model, trying)
-        try:
-            choice = await self._shared.choose(trying.asking, offered)
-        except StoreUnavailable:
-            choice = self._chosen_alone(offered)
+        choice = await self._chosen(trying.asking, offered)
+        busy = [one.id for one in offered if one.fitness is Fitness.BUSY]
+        if busy and isinstance(
+            choice, Exhausted
+        ):  # the call waits in the line of its key's account, or of the next one
+            waiting = [evolve(one, fitness=Fitness.FIT) if one.id in busy else one for one in offered]
+            choice = await self._chosen(trying.asking, waiting)
         if isinstance(choice, Chosen):
             return evolve(choice, why=Why.OWNER) if trying.owner is not None else choice
         if trying.owner is not None and not trying.is_hard:
@@ -167,8 +186,7 @@ class AccountsUpstream:
             raise trying.fault.again()
         if trying.owner is not None and not _comes_back(choice):
             raise _owner_gone()
-        busy = [one.id for one in offered if one.fitness is Fitness.BUSY]
-        raise exhausted(choice.states, busy, self._clock.now_ms(), named=self._options.is_named)
+        raise exhausted(choice.states, self._clock.now_ms(), named=self._options.is_named)
 
     def _offered(self, model: str, trying: _Trying) -> list[Offered]:
         found = self._accounts.values() if trying.owner is None else [self._accounts[trying.owner]]
@@ -181,9 +199,14 @@ class AccountsUpstream:
     def _fitness(self, account: Account, trying: _Trying) -> Fitness:
         if account.id in trying.tried:
             return Fitness.TRIED
-        limit = account.max_concurrency
-        is_busy = limit is not None and self._under_way[account.id] >= limit
-        return Fitness.BUSY if is_busy else Fitness.FIT
+        line = self._lines.get(account.id)
+        return Fitness.BUSY if line is not None and line.is_full else Fitness.FIT
+
+    async def _chosen(self, asking: Asking, offered: Sequence[Offered]) -> Chosen | Exhausted:
+        try:
+            return await self._shared.choose(asking, offered)
+        except StoreUnavailable:
+            return self._chosen_alone(offered)
 
     def _chosen_alone(self, offered: Sequence[Offered]) -> Chosen | Exhausted:
         """A choice without the store: by weight, bound to nothing, all accounts taken for valid."""
@@ -193,13 +216,10 @@ class AccountsUpstream:
             return Exhausted(states={one.id: AccountState() for one in offered})
         return Chosen(account=account, why=Why.CHOSEN, is_confirmed=True, state=AccountState())
 
-    @contextmanager
-    def _counted(self, account: str) -> Iterator[None]:
-        self._under_way[account] += 1
-        try:
-            yield
-        finally:
-            self._under_way[account] -= 1
+    def _place(self, account: str) -> AbstractAsyncContextManager[None]:
+        """A place at the account for the block; waits for it in the account's line."""
+        line = self._lines.get(account)
+        return nullcontext() if line is None else line.place()
 
     # --- learning
 

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 import store_parts as parts
 import trio
+import trio.testing
+from attrs import evolve
 from redis_server import RedisServer
 
 from mix2api.accounts.account import Account, AccountType
@@ -109,12 +112,19 @@ class Pool:
 
 @asynccontextmanager
 async def running_pool(
-    server: RedisServer, accounts: Sequence[Account], *, tries: int = 3, is_named: bool = False
+    server: RedisServer,
+    accounts: Sequence[Account],
+    *,
+    tries: int = 3,
+    is_named: bool = False,
+    wait_s: float = 60,
 ) -> AsyncIterator[Pool]:
     sites = Sites()
     async with parts.running_store(server.url) as store:
         shared = store.accounts("openai", 3600, SystemClock())
-        options = PoolOptions(type=AccountType.OPENAI, tries=tries, is_named=is_named, model_word=str)
+        options = PoolOptions(
+            type=AccountType.OPENAI, tries=tries, wait_s=wait_s, is_named=is_named, model_word=str
+        )
         secrets = Secrets(accounts, ENVIRON, "accounts.toml")
         yield Pool(AccountsUpstream(sites, accounts, secrets, shared, options, SystemClock()), sites, shared)
 
@@ -258,12 +268,13 @@ async def test_a_model_that_no_account_may_serve_is_refused(redis_server: RedisS
         assert "none for this model" in caught.value.message
 
 
-async def test_a_busy_account_lends_its_key_and_is_waited_for_where_it_is_alone(
+ONE_EACH: Final = [account("a", max_concurrency=1), account("b", max_concurrency=1)]
+
+
+async def test_a_busy_account_lends_its_key_and_a_busy_pool_refuses_after_the_deadline(
     redis_server: RedisServer,
 ) -> None:
-    async with running_pool(
-        redis_server, [account("a", max_concurrency=1), account("b", max_concurrency=1)]
-    ) as pool:
+    async with running_pool(redis_server, ONE_EACH, wait_s=0) as pool:
         bound = await pool.served()
         async with pool.upstream.open(call()):
             lent = await pool.served()
@@ -271,8 +282,74 @@ async def test_a_busy_account_lends_its_key_and_is_waited_for_where_it_is_alone(
             async with pool.upstream.open(call("k2")):
                 with pytest.raises(UpstreamFault) as caught:
                     await pool.put(call())
-                assert "busy" in caught.value.message
-                assert caught.value.retry_after_s == 1
+        assert (caught.value.end_reason, caught.value.detail) == (EndReason.OVERLOADED, Detail.DEADLINE)
+        assert caught.value.retry_after_s == 1
+        assert not caught.value.taken
+
+
+async def test_a_call_waits_in_the_line_of_its_key_s_account_where_all_are_busy(
+    redis_server: RedisServer,
+) -> None:
+    async with running_pool(redis_server, ONE_EACH) as pool:
+        bound = await pool.served()
+        served: list[str] = []
+
+        async def ask() -> None:
+            served.append(await pool.served())
+
+        async with (
+            trio.open_nursery() as nursery,
+            pool.upstream.open(call()),
+            pool.upstream.open(call("k2")),
+        ):
+            assert sorted(pool.sites.asked[-2:]) == ["a", "b"]
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert served == []
+        assert served == [bound]
+
+
+async def test_a_session_s_account_is_waited_for_and_the_session_is_not_given_up(
+    redis_server: RedisServer,
+) -> None:
+    async with running_pool(redis_server, ONE_EACH, wait_s=0) as pool:
+        (started,) = [event for event in await pool.put(call()) if isinstance(event, Started)]
+        async with pool.upstream.open(call()):
+            with pytest.raises(UpstreamFault) as caught:
+                await pool.put(call(session=started.session))
+        assert caught.value.detail is Detail.DEADLINE
+        await pool.put(call(session=started.session))
+
+
+async def test_a_model_has_the_name_that_its_account_has_for_it(redis_server: RedisServer) -> None:
+    async with running_pool(redis_server, [account("a", model_names={"m": "m-2026"})]) as pool:
+        await pool.put(call())
+        assert [one.turn.model for one in pool.sites.calls] == ["m-2026"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "detail"), [(Evidence.DISABLE, Detail.OWNER_GONE), (Evidence.LIMITED, Detail.RATE_LIMIT)]
+)
+async def test_an_owner_is_hard_and_no_other_account_is_asked(
+    seen: Evidence, detail: Detail, redis_server: RedisServer
+) -> None:
+    owned = call()
+    owned = evolve(owned, turn=msgspec.structs.replace(owned.turn, owner="a"))
+    async with running_pool(redis_server, TWO) as pool:
+        for _ in range(3):
+            await pool.put(owned)
+        pool.sites.scripts["a"] = [Raise(fault())]
+        with pytest.raises(UpstreamFault, match="status"):
+            await pool.put(owned)
+        assert set(pool.sites.asked) == {"a"}
+        await pool.shared.judge("a", seen)
+        with pytest.raises(UpstreamFault) as caught:
+            await pool.put(owned)
+        assert caught.value.detail is detail
+        gone = evolve(owned, turn=msgspec.structs.replace(owned.turn, owner="gone"))
+        with pytest.raises(UpstreamFault, match="owner_gone"):
+            await pool.put(gone)
+        assert set(pool.sites.asked) == {"a"}
 
 
 async def test_a_session_is_continued_by_the_account_that_has_it_and_by_no_other(
