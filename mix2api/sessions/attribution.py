@@ -81,7 +81,14 @@ def _upstream_error_status(detail: str | None, upstream_status: int | None) -> i
 
 
 _NEVER_ASKED: Final = frozenset(
-    {Detail.CONNECT, Detail.CONNECT_FAILED, Detail.DESCRIPTORS, Detail.LOGIN, Detail.DEADLINE}
+    {
+        Detail.CONNECT,
+        Detail.CONNECT_FAILED,
+        Detail.DESCRIPTORS,
+        Detail.LOGIN,
+        Detail.DEADLINE,
+        Detail.OWNER_GONE,
+    }
 )
 _STATUS_WORDS: Final = frozenset({Detail.STATUS, Detail.RATE_LIMIT, Detail.QUOTA})
 """Details of a refusal before any work, where the status says so too."""

@@ -3,7 +3,7 @@
 import trio
 from actor_parts import MINT, OTHER, PROCESS, submission
 from attrs import define, field
-from relay.edges import Edge, Inboxes, edge
+from relay.edges import Edge, Inboxes, SentMail, edge
 
 from mix2api.identity import shard_of
 from mix2api.relay.messages import decode_turn
@@ -36,7 +36,7 @@ def elsewhere(inboxes: Inboxes, places: Places) -> Elsewhere:
 
 
 def half_and_half() -> Inboxes:
-    return Inboxes({Shard(number): (PROCESS, OTHER)[number % 2] for number in range(_SHARDS)})
+    return Inboxes(SentMail(), {Shard(number): (PROCESS, OTHER)[number % 2] for number in range(_SHARDS)})
 
 
 async def test_a_session_is_placed_where_a_place_is_left_and_takes_it() -> None:
@@ -56,7 +56,7 @@ async def test_nothing_is_asked_where_no_place_is_known() -> None:
 
 
 async def test_shards_without_an_owner_and_one_s_own_are_no_room() -> None:
-    inboxes, places = Inboxes({Shard(0): PROCESS}), Places({OTHER: 1})
+    inboxes, places = Inboxes(SentMail(), {Shard(0): PROCESS}), Places({OTHER: 1})
     assert await elsewhere(inboxes, places).session() is None
     assert places.left == {OTHER: 1}
 
