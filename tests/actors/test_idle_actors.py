@@ -93,6 +93,7 @@ async def test_a_turn_that_met_a_fault_of_ours_is_let_go() -> None:
             assert (await end_of(await made.submit())).end_reason is EndReason.ADAPTER_ERROR
             made.upstream.calls.clear()
             made.faults.clear()
+            made.completed.clear()
             await until(lambda: not kept() - before)
 
 
