@@ -154,6 +154,7 @@ memory: $(DEV_STAMP)
 # Other windows: make budgets BUDGET_WINDOWS=4000,16000
 budgets: $(DEV_STAMP)
 	BUDGET_WINDOWS=$(or $(BUDGET_WINDOWS),2000$(comma)8000$(comma)128000$(comma)1000000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/system/test_budget_windows.py
+	BUDGET_CROWDS=$(or $(BUDGET_CROWDS),6) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/invariant/test_invariant.py -k windows
 	BUDGET_CONVERSATIONS=$(or $(BUDGET_CONVERSATIONS),5000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/actors/test_budget_conversations.py
 
 # The packs against an endpoint with one thing wrong, some seventy times: each must be caught. Some five minutes.

@@ -59,6 +59,8 @@ class Crowd:
     restarts: int = 0
     emptied: int = 0
     named: int = 0
+    rolled_over: int = 0
+    trimmed: int = 0
     _token: str = field(factory=lambda: f"sk-{secrets.token_hex(8)}")
 
     def __attrs_post_init__(self) -> None:
@@ -99,6 +101,8 @@ class Crowd:
             # What the site still says to an adapter that hung up enters its context, too.
             await self.demo.stats.wait_until(lambda stats: stats.open_streams == 0)
         judged = [exchanges[number] for number in range(len(requests))]
+        self.rolled_over += sum(each.resolution.endswith("rolled_over") for each in judged)
+        self.trimmed += sum(each.trimmed for each in judged)
         self.oracle.judge(judged)
         self.waiting.judge(judged)
         self._tell(requests, exchanges)
@@ -187,6 +191,7 @@ class Crowd:
             finish=answer.finish_reason() if answer.status == 200 else None,
             status=answer.status,
             resolution=answer.headers.get("x-mix2api-session", ""),
+            trimmed=not answer.headers.get("x-mix2api-budget", "trimmed=0").endswith("trimmed=0"),
         )
         # What was got stands in the site's context as the site itself wrote it.
         self.oracle.learn(exchange.got, write(exchange.got, Style.PLAIN))

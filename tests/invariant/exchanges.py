@@ -11,6 +11,7 @@ NOTHING: Final = Saying(role="assistant")
 """An empty answer, or what a client keeps of an answer that never began."""
 Place = tuple[object, tuple[Saying, ...]]
 """Where sessions wait: the circumstances (tools, hint) and a history up to an answer."""
+_GIVEN_UP: Final = ("upstream_lost", "rolled_over")
 _SUCCESSES: Final = frozenset({"stop", "tool_calls", "length"})
 
 
@@ -31,6 +32,8 @@ class Exchange:
     """0 where the user left before there was one."""
     resolution: str = ""
     """`continued` or `fresh`, and why; empty where the answer does not say."""
+    trimmed: bool = False
+    """Whether the site was not given the whole history, because its window is small."""
 
     def __str__(self) -> str:
         said = "\n    ".join(map(str, (*self.history, self.got)))
@@ -52,8 +55,8 @@ class Exchange:
 
     @property
     def took(self) -> bool:
-        """Whether it was given a waiting session, be it one that the site had lost."""
-        return self.resolution.startswith("continued") or self.resolution.endswith("upstream_lost")
+        """Whether it was given a waiting session, be it one that the site had lost, or one that was full."""
+        return self.resolution.startswith("continued") or self.resolution.endswith(_GIVEN_UP)
 
     @property
     def spoken(self) -> tuple[Saying, ...]:
@@ -81,8 +84,8 @@ class Exchange:
 
     @property
     def put_back(self) -> bool:
-        """Whether it was given a session that the site then refused to go on with: it waits as before."""
-        refused = self.kind is Kind.REFUSED and not self.answered
+        """Whether it was given a session that the site then refused to go on with, or that it does not fit: it waits as before."""
+        refused = (self.kind is Kind.REFUSED and not self.answered) or self.status == 400
         return refused and self.resolution.startswith("continued")
 
 

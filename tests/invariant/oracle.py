@@ -33,6 +33,8 @@ class Oracle:
     """How much of each session has been judged."""
     _over: set[str] = field(factory=set)
     """Sessions that nobody may continue."""
+    _trimmed: set[str] = field(factory=set)
+    """Sessions that began with a part of a history."""
 
     def learn(self, saying: Saying, written: Iterable[Written]) -> None:
         """Somebody wrote the saying down like this."""
@@ -76,8 +78,14 @@ class Oracle:
         for session in changed:
             if self._holds_all(session, exchange):
                 return session
+        for session in changed:
+            if (exchange.trimmed or session.id in self._trimmed) and self._holds_part(session, exchange):
+                self._trimmed.add(session.id)
+                return session
         for session in [] if exchange.kept_exactly else changed:
-            if self._is_whole(self._context(session)[:-1], exchange.history):
+            context = self._context(session)[:-1]
+            is_trimmed = exchange.trimmed or session.id in self._trimmed
+            if (self._is_part if is_trimmed else self._is_whole)(context, exchange.history):
                 self._over.add(session.id)
                 return session
         held = "".join(map(_shown, changed))
@@ -85,6 +93,14 @@ class Oracle:
 
     def _holds_all(self, session: SiteSession, exchange: Exchange) -> bool:
         return self._is_whole(self._context(session), (*exchange.history, exchange.got))
+
+    def _holds_part(self, session: SiteSession, exchange: Exchange) -> bool:
+        """Whether it holds parts of the history, and what was said last with its answer."""
+        context, last = self._context(session), (exchange.history[-1], exchange.got)
+        return any(
+            self._is_part(context[:at], exchange.history[:-1]) and self._is_whole(context[at:], last)
+            for at in range(len(context))
+        )
 
     def _check_leftover(self, session: SiteSession, moment: Sequence[Exchange]) -> None:
         """A session that answered nobody: it may only hold parts of one request's own history."""

@@ -1,5 +1,6 @@
 """Runs a crowd's machine over a whole system in one nursery, for one seed, and says what it came to."""
 
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
@@ -28,6 +29,12 @@ SETTINGS = {
 }
 
 
+def small_window(tokens: int) -> dict[str, str]:
+    """Settings by which conversations outgrow their models."""
+    profile = {"context_window": tokens, "max_input_tokens": tokens, "max_new_tokens": tokens // 8}
+    return {"MODEL_PROFILE_JSON": json.dumps({"*": profile})}
+
+
 @define
 class Totals:
     """What all crowds of a run did."""
@@ -43,6 +50,10 @@ class Totals:
     """Times that the store was emptied."""
     named: int = 0
     """Sessions that somebody named, and brought to where a user's own stands."""
+    rolled_over: int = 0
+    """Turns that went to a fresh session, because theirs was full."""
+    trimmed: int = 0
+    """Turns whose history was trimmed."""
 
     def __iadd__(self, other: "Totals") -> Self:
         self.steps += other.steps
@@ -52,6 +63,8 @@ class Totals:
         self.restarts += other.restarts
         self.emptied += other.emptied
         self.named += other.named
+        self.rolled_over += other.rolled_over
+        self.trimmed += other.trimmed
         return self
 
     def add(self, crowd: Crowd) -> None:
@@ -62,6 +75,8 @@ class Totals:
         self.restarts += crowd.restarts
         self.emptied += crowd.emptied
         self.named += crowd.named
+        self.rolled_over += crowd.rolled_over
+        self.trimmed += crowd.trimmed
 
 
 @define(eq=False)
@@ -121,7 +136,9 @@ async def run_machine(
             raise faults[0]
 
 
-async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: int = 100) -> Totals:
+async def run_trial(
+    redis: RedisServer, number: int, *, crowds: int = 5, rules: int = 100, window: int | None = None
+) -> Totals:
     """Has crowds act, one after the other.
 
     Args:
@@ -129,16 +146,18 @@ async def run_trial(redis: RedisServer, number: int, *, crowds: int = 5, rules: 
         number: the seed.
         crowds: as of `run_machine`.
         rules: likewise.
+        window: of the models, in tokens; None: the default one, which nobody fills.
 
     Raises:
         CrossTalk, WrongReuse: the invariant does not hold.
     """
     totals = Totals()
+    given = {**SETTINGS, **({} if window is None else small_window(window))}
     async with (
-        whole_system(Shape.SERVE, redis.url, **SETTINGS) as system,
+        whole_system(Shape.SERVE, redis.url, **given) as system,
         trio.open_nursery() as nursery,
     ):
-        environ = {**defaults(system.demo.url, redis.url), **SETTINGS}
+        environ = {**defaults(system.demo.url, redis.url), **given}
         processes = _Processes(system, environ, nursery)
 
         def crowd() -> Crowd:
