@@ -41,15 +41,15 @@ class SeenRealms:
         """Whether a summary stands in place of what a session of the realm may still hold. Says so once for each summary.
 
         Args:
-            realm: of a turn that `turns` has.
+            realm: of the turn. Where `turns` has forgotten it meanwhile, nothing is known of it.
             before: the turn before it.
             messages: its history, behind the leading instructions.
         """
-        at_s = self.turns[realm].at_s
-        if at_s - before.at_s > self.life_s:
+        seen = self.turns.get(realm)
+        if seen is None or seen.at_s - before.at_s > self.life_s:
             return False
         summary = summary_in(messages)
-        if summary is None or hash(summary) == before.summary:
+        if summary is None or hash(summary) == seen.summary:  # a twin may have come since
             return False
-        self.turns[realm] = Seen(at_s, hash(summary))
+        self.turns[realm] = Seen(seen.at_s, hash(summary))
         return True

@@ -29,3 +29,12 @@ def test_a_summary_counts_once_and_another_one_counts_again() -> None:
     assert seen.is_compacted(1, Seen(0, None), ONE)
     assert not seen.is_compacted(1, seen.turns[1], ONE)
     assert seen.is_compacted(1, seen.turns[1], TWO)
+
+
+def test_of_two_at_the_same_moment_one_counts() -> None:
+    seen, before = seen_at(1), Seen(0, None)
+    assert [seen.is_compacted(1, before, ONE), seen.is_compacted(1, before, ONE)] == [True, False]
+
+
+def test_a_realm_that_was_forgotten_meanwhile_counts_for_nothing() -> None:
+    assert not SeenRealms().is_compacted(1, Seen(0, None), ONE)
