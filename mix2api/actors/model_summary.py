@@ -71,6 +71,7 @@ def _call(submission: Submission, messages: list[Message], max_tokens: int) -> U
         tool_choice=None,
         parallel_tool_calls=None,
         persona_id=None,
+        previous_response=None,
         given={},
     )
     return UpstreamCall(
