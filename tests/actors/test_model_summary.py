@@ -5,7 +5,7 @@ from typing import Any
 import histories
 import pytest
 import trio
-from actor_parts import BEGINNING, GOOD, MODEL, Bench, submission, working
+from actor_parts import BEGINNING, GOOD, MODEL, Bench, all_of, submission, working
 from actors.test_budget_conversations import AtOnce
 from actors.test_budgets import table
 
@@ -117,9 +117,10 @@ async def test_nothing_is_asked_where_no_question_fits() -> None:
 async def test_a_client_that_leaves_meanwhile_ends_the_question() -> None:
     async with working([BEGINNING, Hang()], replacing=budgets()) as bench:
         replies = await bench.submit(submission(long_turn()))
-        await bench.upstream.wait_calls(1)
+        while not bench.upstream.streams:
+            await trio.lowlevel.checkpoint()
         replies.abort(Detail.HUNG_UP)
-        ended = (await replies.take())[-1]
+        ended = (await all_of(replies))[-1]
         await bench.upstream.streams[0].left.wait()
         assert isinstance(ended, Ended)
         assert ended.end_reason is EndReason.CLIENT_ABORT
