@@ -7,7 +7,7 @@ from statistics import median
 from loads import BURSTS, LOW, NON_STREAMING, PACED, SATURATED, Load
 from memory import COUNTS
 from results import Results, Sample, Spread
-from targets import DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT
+from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT
 
 Series = list[float]
 """One figure per round."""
@@ -126,6 +126,10 @@ def _timed(says: str, bound: float, load: Load, pick: Callable[[Sample], Spread 
     )
 
 
+def _apart_ratios(load: Load) -> Callable[[Results], Series]:
+    return lambda results: ratios(results, load, APART, PRODUCT)
+
+
 def _refusals(load: Load) -> Goal:
     """None in any round: one refused stream in the median's shadow is still a refused stream."""
     says = f"{load.name}: streams refused or not whole, in the worst round"
@@ -154,9 +158,13 @@ GOALS = (
         lambda r: ratios(r, NON_STREAMING, PRODUCT, PORTKEY),
     ),
     _timed("added time to first token", 1.2, LOW, _first),
-    _timed("added time to first token", 1.2, PACED, _first),
+    _timed("added time to first token", 1.8, PACED, _first),
     _timed("added delay per chunk", 0.5, LOW, _chunk),
     _timed("added delay per chunk", 0.5, PACED, _chunk),
+    *(
+        Goal(f"{load.name}: CPU of edge and worker over serve's", 1.6, "x", _apart_ratios(load))
+        for load in (NON_STREAMING, PACED)
+    ),
     Goal(f"{COUNTS[-1]:,} held streams over idle", 80, "MB", lambda r: added_mb(r, PRODUCT, COUNTS[-1])),
     *(_refusals(load) for load in BURSTS),
     Goal(

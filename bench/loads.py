@@ -89,7 +89,20 @@ NON_STREAMING = Load(
     chunks=20,
     stream=False,
 )
-ALL = (SATURATED, PACED, LOW, NON_STREAMING)
+MANY = Load(
+    name="many",
+    says="512 streams at once, 20 ms between chunks, 64 chunks each, their starts spread over one stream's length",
+    connections=512,
+    streams=512,
+    # LiteLLM passes some 700 chunks a second.
+    slow_streams=64,
+    chunks=64,
+    pause_us=20_000,
+    times=True,
+)
+"""More chunks a second than one process of an adapter passes on: what it cannot pass at once it has to join. A target that
+leaves Nagle's algorithm on shows a plateau at 40 ms here, the kernel's delay of an acknowledgement."""
+ALL = (SATURATED, PACED, LOW, NON_STREAMING, MANY)
 """What every round asks of every target."""
 
 BURST = Load(

@@ -5,7 +5,7 @@ from statistics import median
 
 from footprint import FURTHER, RUNS_PER_DAY
 from goals import GOALS, Goal, Series, added, added_mb, cpu_per_unit
-from loads import ALL, BURSTS, LOW, PACED, Load
+from loads import ALL, BURSTS, LOW, MANY, PACED, Load
 from memory import COUNTS
 from results import Machine, Results, Sample, Spread, failures_by_kind
 from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT, VLLM
@@ -104,7 +104,7 @@ def _times(results: Results) -> str:
         ("chunk", lambda sample: sample.chunk_us),
     )
     rows = []
-    for load in (LOW, PACED):
+    for load in (LOW, PACED, MANY):
         for what, pick in picks:
             straight = [found for sample in _samples(results, load, DIRECT) if (found := pick(sample))]
             if straight:
