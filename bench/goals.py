@@ -88,6 +88,11 @@ def audit_rates(results: Results) -> Series:
     return [largest.runs / seconds for seconds in largest.seconds]
 
 
+def _turns(results: Results) -> Series:
+    """Turns of the loop that a whole answer takes."""
+    return [each.turns for each in results.steps if each.load == NON_STREAMING.name]
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """One line of what must be reached."""
@@ -170,5 +175,6 @@ GOALS = (
     Goal(
         "burst: first byte, p95 of the streams", 2500, "ms", lambda r: first_bytes_ms(r, BURSTS[0], PRODUCT)
     ),
+    Goal("non-streaming, alone: turns of the loop a request", 8, "turns", _turns),
     Goal("audit", 50_000, "runs/s", audit_rates, at_least=True),
 )

@@ -172,6 +172,14 @@ def _audits(results: Results) -> str:
     return table(("runs in the store", "seconds, whole command", "runs/s"), rows)
 
 
+def _steps(results: Results) -> str:
+    rows = [
+        (f"{each.load}, alone", *map(number, (each.turns, each.sends, each.receives, each.calls, each.trips)))
+        for each in results.steps
+    ]
+    return table(("load", "turns of the loop", "sends", "receives", "system calls", "round trips"), rows)
+
+
 def _failures(results: Results) -> str:
     """One line per load and target whose streams did not all come whole, with the first of what came instead."""
     lines = []
@@ -200,6 +208,8 @@ def render(results: Results) -> str:
         f"## Redis\n\nA day is {RUNS_PER_DAY:,} runs, one a second; *{FURTHER}* is what a run adds to a session.\n\n"
         + _footprints(results),
         f"## Audit\n\n{_audits(results)}",
+        "## Steps of one request\n\nOne connection, one request after another, beyond an idle process's.\n\n"
+        + _steps(results),
     ]
     failures = _failures(results)
     if failures:

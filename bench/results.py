@@ -85,6 +85,20 @@ class AuditSpeed(msgspec.Struct, frozen=True):
     seconds: list[float]
 
 
+class StepCount(msgspec.Struct, frozen=True):
+    """Steps of one request of a load, on average, beyond those of an idle process."""
+
+    load: str
+    turns: float
+    """Of the event loop."""
+    sends: float
+    receives: float
+    calls: float
+    """All system calls."""
+    trips: float
+    """Round trips to the store."""
+
+
 class Results(msgspec.Struct, frozen=True):
     """Everything of one run of the bench."""
 
@@ -96,6 +110,7 @@ class Results(msgspec.Struct, frozen=True):
     held: list[Held]
     footprints: list[Footprint]
     audits: list[AuditSpeed]
+    steps: list[StepCount]
     missing: dict[str, str]
     """What could not be measured, and why."""
 

@@ -43,8 +43,9 @@ from peers.vllm import VERSION as VLLM_VERSION
 from peers.vllm import vllm
 from processes import DidNotStart
 from report import render
-from results import AuditSpeed, Footprint, Held, Results, Sample, this_machine
+from results import AuditSpeed, Footprint, Held, Results, Sample, StepCount, this_machine
 from rounds import interleaved, warm_up
+from steps import NoTracer, measure_steps
 from store import NoStore, connect, version
 from targets import (
     APART,
@@ -71,8 +72,8 @@ _STARTERS: dict[str, Starter] = {
     LITELLM: litellm,
     PORTKEY: portkey,
 }
-_MEMORY, _REDIS, _AUDIT = "memory", "redis", "audit"
-_PARTS = (*(load.name for load in ALL), BURST.name, _MEMORY, _REDIS, _AUDIT)
+_MEMORY, _REDIS, _AUDIT, _STEPS = "memory", "redis", "audit", "steps"
+_PARTS = (*(load.name for load in ALL), BURST.name, _MEMORY, _REDIS, _AUDIT, _STEPS)
 _PATHS = "paths"
 _ROUNDS, _QUICK_ROUNDS = 7, 2
 # Six pairs are the fewest whose lowest and highest hold the median with 95 %.
@@ -95,6 +96,7 @@ class Bench:
         self._held: list[Held] = []
         self._footprints: list[Footprint] = []
         self._audits: list[AuditSpeed] = []
+        self._steps: list[StepCount] = []
         self._versions: dict[str, str] = {}
         self.missing: dict[str, str] = {}
 
@@ -117,6 +119,7 @@ class Bench:
             held=self._held,
             footprints=self._footprints,
             audits=self._audits,
+            steps=self._steps,
             missing=self.missing,
         )
 
@@ -182,6 +185,7 @@ class Bench:
         parts: tuple[tuple[str, Callable[[Target, Path], None]], ...] = (
             (_REDIS, self._measure_footprints),
             (_AUDIT, self._measure_audits),
+            (_STEPS, self._measure_steps),
         )
         for part, measure in parts:
             if not self._wanted(part):
@@ -192,7 +196,7 @@ class Bench:
                         warm_up([ALL[0]], [target])
                         measure(target, target.store)
                         self._tell(part)
-            except (DidNotStart, NoStore, Miscounted, KeyError) as error:
+            except (DidNotStart, NoStore, NoTracer, Miscounted, KeyError) as error:
                 self._note(part, f"{type(error).__name__}: {error}")
 
     def _measure_footprints(self, target: Target, data: Path) -> None:
@@ -201,6 +205,9 @@ class Bench:
 
     def _measure_audits(self, target: Target, data: Path) -> None:
         self._audits = measure_audits(target, data, quick=self._asked.quick)
+
+    def _measure_steps(self, target: Target, data: Path) -> None:
+        self._steps = measure_steps(target, data)
 
 
 def _said(command: Sequence[str | Path]) -> str:
