@@ -95,16 +95,16 @@ def translated(batch: list[UpstreamEvent], *, in_text: bool) -> Steps[None]:
     reader = Recogniser(OfferedTools(names=known)) if in_text else None
     made = Translation(RUN, SEAL, CallRules(callable_names=known, ids=ids), reader)
     state = _opened()
-    made.take(batch, 1)
+    is_left = made.take(batch)
     while True:
-        for command in made.commands:
+        for command in made.tally.commands:
             state = _events(state, command)
-        made.commands.clear()
-        made.replies = []
-        if not made.has_more:
+        made.tally.commands.clear()
+        made.answer.replies.clear()
+        if not is_left:
             return
         yield
-        made.go_on()
+        is_left = made.go_on()
 
 
 def _opened() -> SessionState:
