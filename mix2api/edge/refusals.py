@@ -1,6 +1,5 @@
 """What the edge reports of requests that were never accepted, and of its own faults. Wired to the log by `cli`."""
 
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -12,6 +11,7 @@ from mix2api.endings import given_up_for, status_of
 from mix2api.errors import AdapterError, ClientVisibleError, NoDescriptor, Overloaded
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.identity import Mint
+from mix2api.redaction import place_of
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import ClientName, Detail, EndReason, RequestId, RunId
 
@@ -54,17 +54,13 @@ class EdgeFault:
 
     exception: str
     place: str
-    """`module.py:line function`, innermost last, at most three."""
+    """As `FaultPlace.at`."""
     request_id: RequestId | None = None
 
     @classmethod
     def of(cls, fault: BaseException, request_id: RequestId | None = None) -> "EdgeFault":
         """Class and place of an exception."""
-        frames = traceback.extract_tb(fault.__traceback__)[-3:]
-        place = " < ".join(
-            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
-        )
-        return cls(exception=type(fault).__name__, place=place, request_id=request_id)
+        return cls(exception=type(fault).__name__, place=place_of(fault).at, request_id=request_id)
 
 
 class EdgeObserver(Protocol):
