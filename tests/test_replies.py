@@ -8,7 +8,7 @@ import trio.testing
 from attrs import define, field
 
 from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of, weight_of
-from mix2api.sessions.worker_port import Accepted, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
 
 
@@ -104,6 +104,18 @@ async def test_what_is_taken_is_told_in_bytes_and_adds_up() -> None:
         await buffer.take()
     assert len(told) > 1
     assert sum(told) == weight_of(burst)
+
+
+def test_the_longest_silence_is_that_between_two_pieces_of_the_answer() -> None:
+    buffer = ReplyBuffer()
+    buffer.put([TextDelta("a")])
+    assert buffer.longest_gap_ms is None
+    buffer.put([TextDelta("a")], 1, 1000.0)
+    assert buffer.longest_gap_ms is None, "one piece has no silence before it"
+    for at_ms in (1007.9, 1150.0, 1160.0):
+        buffer.put([TextDelta("a")], 1, at_ms)
+    buffer.put([Ended(end_reason=EndReason.STOP)])
+    assert buffer.longest_gap_ms == 142
 
 
 def test_text_counts_in_utf_8() -> None:

@@ -89,6 +89,23 @@ def test_the_first_bound_that_is_passed_counts() -> None:
     assert tally.excess is Detail.TOO_LARGE
 
 
+def test_the_site_s_ids_wait_for_company_and_nothing_else_does() -> None:
+    tally = ChunkTally(RUN, lambda: 0)
+    tally.single(ChunkKind.START)
+    tally.count(ChunkKind.TEXT, "a")
+    assert not tally.is_due
+    tally.count(ChunkKind.REASONING, "b")
+    assert tally.is_due
+    assert [command.chunk.kind for command in tally.commands if isinstance(command, RecordChunk)] == [
+        ChunkKind.START,
+        ChunkKind.TEXT,
+    ]
+    for kind in (ChunkKind.FINISH, ChunkKind.ERROR):
+        tally = ChunkTally(RUN, lambda: 0)
+        tally.single(kind)
+        assert tally.is_due
+
+
 def test_nothing_is_unlogged_after_a_flush() -> None:
     tally = ChunkTally(RUN, lambda: 0)
     tally.count(ChunkKind.TEXT, "a")
