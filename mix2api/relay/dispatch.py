@@ -159,7 +159,7 @@ class RelayDispatch:
         try:
             await self._put(run, submission)
         except Overloaded:
-            del self._runs[run.run_id]  # it is nowhere
+            self._runs.pop(run.run_id, None)  # it is nowhere
             raise
         except BaseException:
             # It may be there all the same, and nobody is left to take its replies.
