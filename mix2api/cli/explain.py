@@ -75,7 +75,8 @@ async def explain(store: Store, query: ExplainQuery, out: TextIO, clock: Clock) 
     page = _page(file)
     if page is None:
         print(
-            f"nothing is known of {query.word!r}: it never came here, or is older than MIX2API_RETENTION_S",
+            f"nothing is known of {query.word!r}: it never came here, or is older than MIX2API_RETENTION_S,\n"
+            "or was refused in a flood: `mix2api audit` has the numbers of those",
             file=out,
         )
         return _NOT_FOUND

@@ -1,10 +1,11 @@
 """Audit entries of requests that were refused before a run began, at a bounded rate.
 
 A flood of refused requests must not become a flood of writes. So a process writes an entry of its own for a hundred requests a
-second at most. It counts the others, and writes one entry for each reason and second. While the store is away all are counted.
+second at most. It counts the others, and writes one entry for each reason and second. While the store is away the first hundred
+entries wait in the process, so that `mix2api explain` knows some of the requests that this refused; the others are counted.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from typing import Final
 
 import trio
@@ -20,6 +21,8 @@ from mix2api.vocabulary import Channel, EndReason, Shard
 
 ENTRIES_A_SECOND: Final = 100
 """Entries of their own: some 50 kB a second, less than a moderate load of accepted runs writes."""
+ENTRIES_HELD: Final = 100
+"""Entries that wait for a store that is away: some 50 kB."""
 _COUNTED_SHARD: Final = Shard(0)
 """Counts belong to no request id."""
 
@@ -49,6 +52,8 @@ class RefusedRequests:
     _second: int = field(default=0, init=False)
     _left: int = field(default=0, init=False)
     """Entries that this second may still have."""
+    _held: deque[AuditNote] = field(factory=deque, init=False)
+    """Entries that wait for the store."""
     _counted_since: int = field(default=0, init=False)
     _counts: dict[_Reason, Counter[_Caller]] = field(factory=dict, init=False)
 
@@ -58,7 +63,7 @@ class RefusedRequests:
         if second != self._second:
             self.flush()
             self._second, self._left = second, ENTRIES_A_SECOND
-        if self._left > 0 and not self._writer.is_down and self._writer.note(self._own_note(entry)):
+        if self._left > 0 and self._took(self._own_note(entry)):
             self._left -= 1
             return
         if not self._counts:
@@ -67,10 +72,23 @@ class RefusedRequests:
         caller = (entry.client, entry.stream, entry.tools_present)
         self._counts.setdefault(reason, Counter())[caller] += 1
 
+    def _took(self, note: AuditNote) -> bool:
+        """Whether an entry is on its way to the store, or waits for it."""
+        if not self._writer.is_down:
+            return self._writer.note(note)
+        if len(self._held) >= ENTRIES_HELD:
+            return False
+        self._held.append(note)
+        return True
+
     def flush(self) -> None:
-        """Hands over the counts so far, unless the store is away: then they wait, and go on growing."""
+        """Hands over what waits and the counts so far, unless the store is away: then they wait, and go on growing."""
         if self._writer.is_down:
             return
+        while self._held:
+            if not self._writer.note(self._held[0]):
+                return
+            self._held.popleft()
         for reason in list(self._counts):
             note = AuditNote(_COUNTED_SHARD, ("k", "refusals", "c", refusal_bytes(self._count_of(reason))))
             if not self._writer.note(note):

@@ -15,6 +15,8 @@ from redis_server import RedisServer
 from whole_system import SECRET, SHARDS, WholeSystem, defaults, until
 from wire_client import Answer, Conversation, WireClient
 
+from mix2api.cli.explain import ExplainQuery, explain
+from mix2api.clock import SystemClock
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.events.kinds import End, Request, UpstreamChunk
 from mix2api.store.opening import open_store
@@ -120,6 +122,10 @@ async def test_a_killed_server_ends_its_run_when_it_is_back(data_dir: Path) -> N
         ):
             end = (await system.ended_run_of("died")).end
             assert (end.end_reason, end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
+            page = io.StringIO()
+            assert await explain(system.store, ExplainQuery(word="died"), page, SystemClock()) == 0
+            named = [" ".join(line.split()) for line in page.getvalue().splitlines()[1:3]]
+            assert named == ["happened worker_lost/mid_stream", "whose doing mix2api's"]
             report = await system.check_log(runs=1)
             assert report["by_end_reason"] == {"worker_lost": 1}
             assert (await system.client.ask("hello")).finish_reason() == "stop"

@@ -13,7 +13,7 @@ from refusal_entries import counted, refusal
 
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.store import refused_requests
-from mix2api.store.audit_stream import AuditedRefusal, AuditedRefusalCount, AuditedRun
+from mix2api.store.audit_stream import AuditedRefusal, AuditedRefusalCount
 from mix2api.store.opening import Store
 from mix2api.store.refused_requests import RefusedRequests
 from mix2api.vocabulary import Channel, EndReason, Shard
@@ -106,10 +106,11 @@ async def test_beyond_a_hundred_a_second_requests_are_counted_by_reason_and_clie
     assert {count.at_ms for count in counts if count is not None} == {1_700_000_000_000}
 
 
-async def test_while_redis_is_away_requests_are_counted_and_told_of_once_it_is_back(
+async def test_while_redis_is_away_the_first_requests_wait_and_the_rest_are_counted(
     own_server: RedisServer,
 ) -> None:
-    async with refusing(own_server.url, HeldClock()) as (store, refused):
+    clock = HeldClock()
+    async with refusing(own_server.url, clock) as (store, refused):
         await store.leases.acquire([parts.SHARD])
         session, run = parts.new_session(), parts.new_run()
         await store.log.submit(parts.opening_append(session, run)).wait()
@@ -117,7 +118,8 @@ async def test_while_redis_is_away_requests_are_counted_and_told_of_once_it_is_b
         store.log.submit(parts.chunks_append(session, run, 2))
         with trio.fail_after(5):
             await store.links[1].wait_down()
-        for _ in range(3):
+        for _ in range(refused_requests.ENTRIES_HELD + 3):
+            clock.ms += 1000
             refused.note(refusal())
         refused.flush()
         own_server.start()
@@ -125,8 +127,8 @@ async def test_while_redis_is_away_requests_are_counted_and_told_of_once_it_is_b
             await store.links[1].wait_up()
         refused.flush()
         entries = await audited(store)
-    (count,) = [entry for entry in entries if not isinstance(entry, AuditedRun)]
-    assert isinstance(count, AuditedRefusalCount)
+    assert sum(isinstance(entry, AuditedRefusal) for entry in entries) == refused_requests.ENTRIES_HELD
+    (count,) = [entry for entry in entries if isinstance(entry, AuditedRefusalCount)]
     told = read_refusal_count(count.data)
     assert told is not None
     assert sum(each.count for each in told.by_client) == 3

@@ -2,7 +2,9 @@
 
 import io
 import json
+from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +28,15 @@ FAULTS = {
     "filters": ("[[content_filter]]", "content_filter", None, "nobody"),
 }
 """Word -> prompt, and the ending that it leads to."""
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """For a test that takes the store away."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.stop()
 
 
 async def page_of(system: WholeSystem, request_id: str) -> dict[str, Any]:
@@ -87,3 +98,63 @@ async def test_a_turn_that_ran_again_is_one_request_with_two_runs(redis_server: 
     assert [run["end_reason"] for run in page["runs"]] == ["upstream_error", "stop"]
     assert page["runs"][1]["reason"] == "upstream_lost"
     assert (page["end_reason"], page["fault"]) == ("stop", "nobody")
+
+
+async def printed(system: WholeSystem, request_id: str) -> dict[str, str]:
+    """The lines of the page that name the culprit, as an operator reads them."""
+    await page_of(system, request_id)
+    out = io.StringIO()
+    assert await explain(system.store, ExplainQuery(word=request_id), out, SystemClock()) == 0
+    lines = [line.partition("  ") for line in out.getvalue().splitlines()]
+    return {name: told.strip() for name, _, told in reversed(lines)}
+
+
+KEY = {"authorization": "Bearer the one right key"}
+STOPWATCH = {
+    "gone": ("client_abort/hung_up", "the client's"),
+    "cut": ("upstream_error/truncated", "the site's"),
+    "limited": ("upstream_error/status", "the site's"),
+    "silent": ("timeout/idle", "the site's"),
+    "crowded": ("overloaded/queue", "mix2api's"),
+    "badly": ("invalid_request", "the client's"),
+    "large": ("budget_rejected", "the client's"),
+    "keyless": ("auth_error", "the client's"),
+    "outage": ("unavailable", "mix2api's"),
+}
+"""Request id -> what happened, and whose doing it was. The tenth, a lost worker, is in `tests/processes/test_deaths.py`."""
+
+
+async def induce_all(system: WholeSystem, own_server: RedisServer) -> None:
+    def named(word: str) -> dict[str, str]:
+        return {"x-request-id": word, **KEY}
+
+    for word, prompt in (("cut", "[[cut]]"), ("limited", "[[429:7]]"), ("silent", "[[silence:60000]]")):
+        await system.client.ask(prompt, headers=named(word), stream=True)
+    await system.client.ask("hello", headers=named("badly"), max_tokens=-1)
+    await system.client.ask("too much " * 3000, headers=named("large"))
+    await system.client.ask("hello", headers={"x-request-id": "keyless"})
+    async with system.client.asking("[[chunks:900]][[pace:50]]", headers=named("gone"), stream=True) as asked:
+        await asked.head()
+        await system.client.ask("hello", headers=named("crowded"))
+        await asked.hang_up()
+    await system.ended_run_of("gone")
+    own_server.pause()
+    assert (await system.client.ask("hello", headers=named("outage"))).status == 503
+    own_server.resume()
+
+
+async def test_nine_culprits_are_named_right_on_the_printed_page(own_server: RedisServer) -> None:
+    settings = {
+        "INBOUND_AUTH_MODE": "bearer",
+        "INBOUND_BEARER_TOKEN": "the one right key",
+        "UPSTREAM_TIMEOUT_MS": "600",
+        "MIX2API_MAX_CONCURRENCY": "1",
+        "MIX2API_QUEUE_MAX": "0",
+        "MODEL_PROFILE_JSON": '{"*": {"context_window": 2000, "max_input_tokens": 2000, "max_new_tokens": 100}}',
+    }
+    async with whole_system(Shape.SERVE, own_server.url, **settings) as system:
+        await induce_all(system, own_server)
+        pages = {word: await printed(system, word) for word in STOPWATCH}
+    named = {word: (page["happened"], page["whose doing"]) for word, page in pages.items()}
+    assert named == STOPWATCH
+    assert all(page["look at"] and page["do"] for page in pages.values())
