@@ -76,8 +76,9 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
         rf"\1\2{MASK}",
     ),
     (re.compile(rf"(?i)\b(bearer|basic)\s+{_HONEST_ENGLISH}[^\s\"',;]+"), rf"\1 {MASK}"),
-    (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,4}"), MASK),
-    (re.compile(r"(?i)\b[spr]k[-_][\w-]{8,}"), MASK),
+    # Behind an underscore, too: callers put keys into ids and names (`call_sk-…`).
+    (re.compile(r"(?<![A-Za-z0-9])eyJ[\w-]{8,}(?:\.[\w-]*){0,4}"), MASK),
+    (re.compile(r"(?i)(?<![a-z0-9])[spr]k[-_][\w-]{8,}"), MASK),
     (
         re.compile(
             # From a word's beginning only: from each letter of a long word the search would take its square.

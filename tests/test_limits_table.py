@@ -12,7 +12,7 @@ from mix2api.edge import bodies, options, places, request_head, server
 from mix2api.endings import ENDINGS
 from mix2api.metrics import admin
 from mix2api.process import watchdog
-from mix2api.projections import traffic
+from mix2api.projections import traced_content, traffic
 from mix2api.redaction import BODY_LIMIT, TEXT_LIMIT
 from mix2api.replies import PIECE_BYTES
 from mix2api.sessions import state
@@ -117,6 +117,9 @@ CONSTANTS: dict[str, int | float] = {
     "refused requests of a process with audit entries of their own, in a second": (
         refused_requests.ENTRIES_A_SECOND
     ),
+    "refused requests whose entries wait for a store that is away": refused_requests.ENTRIES_HELD,
+    "messages of a trace with content": traced_content.MESSAGES_MAX,
+    "one text of a trace with content": traced_content.TEXT_MAX,
     "combinations of labels that a process's metrics keep apart": traffic.MOST_CELLS,
     "connections to the admin port at once": admin._CONNECTIONS,
     "a body in a debugging line": BODY_LIMIT,

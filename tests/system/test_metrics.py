@@ -16,13 +16,17 @@ _STANDINGS = ("counted", "trimmed", "rolled_over", "refused")
 _WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 
 
-async def scraped(port: int, path: str = "/metrics") -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+async def scraped_text(port: int) -> bytes:
     async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-        await stream.send_all(b"GET %b HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n" % path.encode())
+        await stream.send_all(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         answer = b"".join([data async for data in stream])
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.split()[1] == b"200"
-    return samples(body)
+    return body
+
+
+async def scraped(port: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return samples(await scraped_text(port))
 
 
 _PROFILE = {"context_window": 700, "max_input_tokens": 700, "max_new_tokens": 100}
