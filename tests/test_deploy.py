@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,14 @@ def test_the_image_runs_without_root_and_tells_its_health_by_a_route_that_exists
     assert re.search(r"^USER [1-9][0-9]*$", last_stage, re.MULTILINE)
     (path,) = re.findall(r"\['PORT'\]\}(/[a-z/]+)", last_stage)
     assert path in {operation.path for operation in OPERATIONS}
+
+
+def test_the_image_has_no_finding_of_the_linter() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    if not linter.exists():
+        pytest.skip("hadolint has no wheel for this machine")
+    found = subprocess.run([linter, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, "")
 
 
 def test_every_setting_of_the_image_and_the_compose_file_is_known() -> None:
