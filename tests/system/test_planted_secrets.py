@@ -44,12 +44,12 @@ _SWITCHES: Final = {
 
 
 async def put_all(system: WholeSystem) -> int:
-    """Puts every form in every place, streamed and whole; gives the number of requests."""
+    """Puts every form in every place, half of them streamed; gives the number of requests."""
     given = [
         *((body, {}) for body in (*BODIES.values(), *WRONG.values())),
         *(({}, h) for h in HEADERS.values()),
     ]
-    requests = list(product(given, _FORMS, (True, False)))
+    requests = list(product(given, _FORMS))
     limit = trio.CapacityLimiter(20)
 
     async def put(body: dict[str, Any], headers: dict[str, str], form: str, *, stream: bool) -> None:
@@ -59,8 +59,8 @@ async def put_all(system: WholeSystem) -> int:
             await post(system, content.replace(PLANT.encode(), form.encode()), planted)
 
     async with trio.open_nursery() as nursery:
-        for (body, headers), form, stream in requests:
-            nursery.start_soon(partial(put, body, headers, form, stream=stream))
+        for number, ((body, headers), form) in enumerate(requests):
+            nursery.start_soon(partial(put, body, headers, form, stream=number % 4 < 2))
     return len(requests)
 
 
@@ -89,9 +89,9 @@ async def test_no_secret_is_kept_or_shown_with_every_switch_on(tmp_path: Path) -
         async with collecting() as collector:
             settings = {**_SWITCHES, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
             async with whole_system(Shape.SERVE, server.url, **settings) as system:
-                assert await put_all(system) >= 190
+                assert await put_all(system) >= 90
                 report = await system.audit()
-                assert report["ended"] > 100
+                assert report["ended"] > 50
                 kept = await kept_anywhere(system, collector, haystacks(server, system, []))
                 assert found(_CORE, kept) == []
                 assert b"[redacted]" in kept["traces"]
