@@ -164,6 +164,7 @@ packs-mutations: $(DEV_STAMP)
 clients: $(DEV_STAMP)
 	tests/clients/run.sh
 	tests/clients/run.sh loops
+	tests/clients/run.sh agents
 
 # The store's tests once against each server of this machine: Redis and Valkey in PATH, and those that packages ship.
 # Another version: make servers PATH=/where/its/redis-server/is:$$PATH

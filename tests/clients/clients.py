@@ -2,9 +2,8 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -13,12 +12,14 @@ import trio
 from asks import Ask, Kind, Seen
 from attrs import define, field, frozen
 from cases import Failure
+from installing import HERE, PYTHON, node
 from loops import LoopAsk, LoopSeen
 
 from mix2api.vocabulary import ClientName
 
-HERE: Final = Path(__file__).parent
 _Seen = TypeVar("_Seen", Seen, LoopSeen)
+_START_LIMIT_S: Final = 300
+"""Until a program has loaded its SDK: seconds of CPU, on a machine that others use too."""
 _ASK_LIMIT_S: Final = 30
 """For one ask: the slowest waits a second for its second try."""
 
@@ -37,12 +38,14 @@ class Client:
     """The class that it raises."""
 
 
-def _python(name: str) -> tuple[str, ...]:
-    return (sys.executable, str(HERE / "programs" / name))
+def python_program(name: str) -> tuple[str, ...]:
+    """The words that run a program in Python, with the packages of `agents.txt`."""
+    return (str(PYTHON), str(HERE / "programs" / name))
 
 
-def _node(name: str) -> tuple[str, ...]:
-    return ("node", str(HERE / "programs" / name))
+def node_program(name: str) -> tuple[str, ...]:
+    """The words that run a program for Node, with the packages of `package.json`."""
+    return (node(), str(HERE / "programs" / name))
 
 
 _OPENAI_WORDS: Final = {
@@ -58,19 +61,19 @@ CLIENTS: Final = (
     Client(
         name="openai python",
         known_as=ClientName.OPENAI_PYTHON,
-        command=_python("openai_python.py"),
+        command=python_program("openai_python.py"),
         words={**_OPENAI_WORDS, Failure.TIMEOUT: "APITimeoutError"},
     ),
     Client(
         name="openai node",
         known_as=ClientName.OPENAI_NODE,
-        command=_node("openai_node.mjs"),
+        command=node_program("openai_node.mjs"),
         words={**_OPENAI_WORDS, Failure.TIMEOUT: "APIConnectionTimeoutError"},
     ),
     Client(
         name="ai sdk",
         known_as=ClientName.AI_SDK,
-        command=_node("ai_sdk.mjs"),
+        command=node_program("ai_sdk.mjs"),
         kinds=frozenset({Kind.CHAT}),
         words={
             **dict.fromkeys(Failure, "AI_APICallError"),
@@ -82,7 +85,7 @@ CLIENTS: Final = (
     Client(
         name="curl",
         known_as=ClientName.CURL,
-        command=_python("curl.py"),
+        command=python_program("curl.py"),
         words={
             **dict.fromkeys(Failure, "http_error"),
             Failure.IN_STREAM: "error_frame",
@@ -92,12 +95,23 @@ CLIENTS: Final = (
 )
 
 
+def gap_of(command: Sequence[str], gaps: Mapping[str, str]) -> str | None:
+    """Why a client's program cannot be run; None if it can."""
+    needs = ("python",) if command[0] == str(PYTHON) else ("node",)
+    return next((gaps[each] for each in needs if each in gaps), None)
+
+
 @define(eq=False)
 class ClientProgram:
     """A client's program, waiting for asks."""
 
     _process: trio.Process
     _read: bytearray = field(factory=bytearray)
+
+    async def ready(self) -> None:
+        """Waits until it says that it has loaded its SDK. One that does not is a finding of its first ask."""
+        with trio.move_on_after(_START_LIMIT_S), suppress(EOFError, trio.BrokenResourceError):
+            await self._line()
 
     async def see(self, ask: Ask | LoopAsk, of: type[_Seen]) -> _Seen:
         """Has it do one thing. A program that says nothing, or ended, is a finding like any other."""
@@ -112,10 +126,13 @@ class ClientProgram:
             return of(complaints=["the client's program has ended"])
 
     async def _exchange(self, ask: bytes) -> bytes:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
+        assert self._process.stdin is not None
+        await self._process.stdin.send_all(ask + b"\n")
+        return await self._line()
+
+    async def _line(self) -> bytes:
+        stdout = self._process.stdout
         assert stdout is not None
-        await stdin.send_all(ask + b"\n")
         while (end := self._read.find(b"\n")) < 0:
             data = await stdout.receive_some()
             if not data:
@@ -138,13 +155,17 @@ async def running_program(command: Sequence[str], errors: Path) -> AsyncIterator
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "PYTHONPATH": str(HERE),
         "PYTHONDONTWRITEBYTECODE": "1",
+        # litellm would fetch its table of prices from the network.
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     }
     with errors.open("ab") as stderr:
         process = await trio.lowlevel.open_process(
             list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=environ
         )
     try:
-        yield ClientProgram(process)
+        program = ClientProgram(process)
+        await program.ready()
+        yield program
     finally:
         with trio.CancelScope(shield=True):
             process.kill()

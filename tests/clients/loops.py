@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
+from asks import SeenUsage
 from attrs import frozen
 from msgspec import Struct
 
@@ -42,6 +43,8 @@ class LoopSeen(Struct, frozen=True, kw_only=True):
     text: str = ""
     """The framework's own last word."""
     ran: list[Ran] = []
+    usage: SeenUsage | None = None
+    """What the framework counted: of the last round, or of all rounds."""
     complaints: list[str] = []
     """A program that broke says so here."""
 
@@ -73,12 +76,15 @@ class Loop:
     said: str = ""
     """What the site says beside its calls."""
     stream: bool = False
+    usage_told: bool = True
+    """Whether the site tells its usage; where it does not, mix2api counts."""
 
     def prompt(self, site: Site) -> str:
         """The user's words, with the directives."""
         groups = (";".join(f'{ran.name}{{"n": {ran.n}}}' for ran in calls) for calls in self.rounds)
         said = f"[[say:{self.said}]]" if self.said and site is Site.NATIVE else ""
-        return f"{self.name} {said}" + "".join(f"[[{site.directive}:{group}]]" for group in groups)
+        usage = "" if self.usage_told else "[[usage:none]]"
+        return f"{self.name} {said}{usage}" + "".join(f"[[{site.directive}:{group}]]" for group in groups)
 
     @property
     def text(self) -> set[str]:
@@ -98,8 +104,9 @@ def _loops() -> Iterator[Loop]:
     for stream in (False, True):
         how = "streamed" if stream else "whole"
         yield Loop(f"one call, {how}", one, stream=stream)
+        yield Loop(f"one call, no usage, {how}", one, stream=stream, usage_told=False)
         yield Loop(f"three rounds, {how}", three, stream=stream)
-        yield Loop(f"three rounds of three, {how}", wide, stream=stream)
+        yield Loop(f"three rounds of three, no usage, {how}", wide, stream=stream, usage_told=False)
         yield Loop(f"text beside the calls, {how}", three, said="I look.", stream=stream)
 
 

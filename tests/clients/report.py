@@ -1,6 +1,8 @@
 """The table of results, and what stands behind each failure."""
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from attrs import define, field
 from rich.console import Console
@@ -17,6 +19,12 @@ class Report:
     _found: dict[tuple[str, str, str], Sequence[str]] = field(factory=dict)
     _of_systems: list[str] = field(factory=list)
     """What concerns no single trial."""
+    gaps: dict[str, str] = field(factory=dict)
+    """Clients that could not be tried, and why."""
+
+    def add_gap(self, client: str, why: str) -> None:
+        """A client is not there."""
+        self.gaps[client] = why
 
     def add(self, shape: str, client: str, case: str, findings: Sequence[str]) -> None:
         """One trial."""
@@ -41,6 +49,8 @@ class Report:
         for finding in self._of_systems:
             console.print(Text(f"FAIL {finding}"), soft_wrap=True)
         console.print(f"{len(self._found)} trials, {self.failed} failed")
+        for client, why in self.gaps.items():
+            console.print(Text(f"NOT TRIED: {client}, because {why}", "bold red"), soft_wrap=True)
 
     def _table(self, shape: str) -> Table:
         trials = [(client, case) for of, client, case in self._found if of == shape]
@@ -54,3 +64,14 @@ class Report:
         if trial not in self._found:
             return _NOT_THERE
         return _FAILED if self._found[trial] else _PASSED
+
+
+def finish(report: Report, directory: Path) -> int:
+    """Prints the report and gives the exit code; the logs in the directory are kept if something was found."""
+    console = Console()
+    report.print(console)
+    if report.failed:
+        console.print(f"the logs are in {directory}")
+        return 1
+    shutil.rmtree(directory)
+    return 3 if report.gaps else 0

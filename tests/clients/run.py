@@ -1,11 +1,10 @@
 """Runs all trials: each client of `clients.CLIENTS`, each row of `cases.CASES`, each shape of the product.
 
-Exit codes: 0 all as it must be, 1 something was found, 2 wrong arguments.
+Exit codes: 0 all as it must be, 1 something was found, 2 wrong arguments, 3 all as it must be, but something could not be tried.
 """
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,13 +14,13 @@ import trio
 from asks import Ask, Seen
 from audits import Expected, audit_findings
 from cases import CASES, Case
-from clients import CLIENTS, Client, ClientProgram, running_program
+from clients import CLIENTS, Client, ClientProgram, gap_of, running_program
+from installing import missing
 from judging import findings, log_findings
-from report import Report
-from rich.console import Console
+from report import Report, finish
 from systems import KEY, MODELS, Shape, System, running_system
 
-_SHAPE_LIMIT_S: Final = 300
+_SHAPE_LIMIT_S: Final = 1200
 """For all trials of a shape: several times what two cores need."""
 _LINE_LIMIT_S: Final = 10
 """Until the log tells of a request whose client has gone."""
@@ -43,12 +42,7 @@ def main() -> int:
     report = Report()
     directory = Path(tempfile.mkdtemp(prefix="mix2api-clients-"))
     trio.run(_try_all, chosen.shape or list(Shape), clients, cases, report, directory)
-    report.print(Console())
-    if report.failed:
-        sys.stdout.write(f"the logs are in {directory}\n")
-        return 1
-    shutil.rmtree(directory)
-    return 0
+    return finish(report, directory)
 
 
 async def _try_all(
@@ -75,7 +69,11 @@ class _Trials:
 
     async def run(self, clients: list[Client], cases: list[Case]) -> None:
         """One after another: what the site and the log count then belongs to one trial."""
+        gaps = missing()
         for client in clients:
+            if (gap := gap_of(client.command, gaps)) is not None:
+                self._report.add_gap(client.name, gap)
+                continue
             async with running_program(client.command, self._directory / "clients.log") as program:
                 for case in cases:
                     if case.kind in client.kinds and not self._system.ended():

@@ -1,11 +1,10 @@
 """Runs the tool loops: each framework of `FRAMEWORKS`, each row of `loops.LOOPS`, each way of calling, each shape.
 
-Exit codes: 0 all as it must be, 1 something was found, 2 wrong arguments.
+Exit codes: 0 all as it must be, 1 something was found, 2 wrong arguments, 3 all as it must be, but something could not be tried.
 """
 
 import argparse
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,17 +15,15 @@ from typing import Final
 import msgspec
 import trio
 from attrs import frozen
-from clients import HERE, running_program
+from clients import gap_of, node_program, python_program, running_program
+from installing import missing
 from loops import LOOPS, Loop, LoopAsk, LoopSeen, Site
-from report import Report
-from rich.console import Console
+from report import Report, finish
 from systems import KEY, MODELS, Line, Shape, System, running_system
 
-_SYSTEM_LIMIT_S: Final = 240
+_SYSTEM_LIMIT_S: Final = 1200
 """For all loops of a system: several times what two cores need."""
 _LINE_LIMIT_S: Final = 10
-_AGENTS: Final = str(HERE / ".agents" / "bin" / "python")
-"""The interpreter that has the frameworks for Python (`agents.txt`)."""
 
 
 @frozen
@@ -35,14 +32,24 @@ class Framework:
 
     name: str
     command: tuple[str, ...]
+    streams: bool = True
+    """False: it asks for a whole answer where its user wants a stream, and cuts that into pieces."""
 
 
 FRAMEWORKS: Final = (
-    Framework("langchain", (_AGENTS, str(HERE / "programs" / "langchain_loop.py"))),
-    Framework("pydantic-ai", (_AGENTS, str(HERE / "programs" / "pydantic_ai_loop.py"))),
-    Framework("openai-agents", (_AGENTS, str(HERE / "programs" / "openai_agents_loop.py"))),
-    Framework("ai sdk", ("node", str(HERE / "programs" / "ai_sdk_loop.mjs"))),
-    Framework("openai node", ("node", str(HERE / "programs" / "openai_node_loop.mjs"))),
+    Framework("langchain", (*python_program("langchain_loop.py"), "chat")),
+    Framework("langchain responses", (*python_program("langchain_loop.py"), "responses")),
+    Framework("pydantic-ai", python_program("pydantic_ai_loop.py")),
+    Framework("openai-agents", (*python_program("openai_agents_loop.py"), "chat")),
+    Framework("openai-agents responses", (*python_program("openai_agents_loop.py"), "responses")),
+    Framework("litellm", (*python_program("litellm_loop.py"), "chat")),
+    Framework("litellm responses", (*python_program("litellm_loop.py"), "responses"), streams=False),
+    Framework("openai python responses", python_program("openai_python_loop.py")),
+    Framework("openai node", node_program("openai_node_loop.mjs")),
+    Framework("openai node responses", node_program("openai_node_responses_loop.mjs")),
+    Framework("ai sdk", node_program("ai_sdk_loop.mjs")),
+    Framework("ai sdk openai chat", (*node_program("ai_sdk_loop.mjs"), "chat")),
+    Framework("ai sdk openai responses", (*node_program("ai_sdk_loop.mjs"), "responses")),
 )
 
 
@@ -63,12 +70,7 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="mix2api-loops-"))
     for shape, site in product(chosen.shape or Shape, chosen.site or Site):
         trio.run(_try_all, shape, site, frameworks, loops, report, directory)
-    report.print(Console())
-    if report.failed:
-        sys.stdout.write(f"the logs are in {directory}\n")
-        return 1
-    shutil.rmtree(directory)
-    return 0
+    return finish(report, directory)
 
 
 async def _try_all(
@@ -79,16 +81,21 @@ async def _try_all(
     where = f"{shape.value}, {site.value}"
     with trio.move_on_after(_SYSTEM_LIMIT_S) as limit:
         async with running_system(shape, own, site.settings) as system:
+            gaps = missing()
             for framework in frameworks:
+                if (gap := gap_of(framework.command, gaps)) is not None:
+                    report.add_gap(framework.name, gap)
+                    continue
                 async with running_program(framework.command, own / "clients.log") as program:
                     for loop in loops:
                         ask = _ask(framework, loop, site, system.url)
                         seen = await program.see(ask, LoopSeen)
-                        found = [*_findings(loop, seen), *await _log_findings(loop, ask, system)]
+                        found = [*_findings(loop, seen), *await _log_findings(framework, loop, ask, system)]
                         report.add(where, framework.name, loop.name, found)
             wrong = system.ended() + await system.stop()
             wrong += [f"log: {error}" for error in system.log.errors()]
-            wrong += await _audit_findings(system, frameworks, loops)
+            tried = [each for each in frameworks if each.name not in report.gaps]
+            wrong += await _audit_findings(system, tried, loops)
             report.add_system(where, wrong)
     if limit.cancelled_caught:
         report.add_system(where, [f"not done after {_SYSTEM_LIMIT_S} s"])
@@ -113,9 +120,14 @@ def _findings(loop: Loop, seen: LoopSeen) -> Iterator[str]:
         yield f"the last word is {seen.text!r} instead of {sorted(loop.text)}"
     if sorted(seen.ran) != loop.ran:
         yield f"was run: {seen.ran}"
+    usage = seen.usage
+    if usage is None or min(usage.prompt_tokens, usage.completion_tokens) <= 0:
+        yield f"usage: {usage}"
+    elif usage.total_tokens != usage.prompt_tokens + usage.completion_tokens:
+        yield f"usage does not add up: {usage}"
 
 
-async def _log_findings(loop: Loop, ask: LoopAsk, system: System) -> list[str]:
+async def _log_findings(framework: Framework, loop: Loop, ask: LoopAsk, system: System) -> list[str]:
     """All rounds ended as they must, in one session: nothing was begun anew."""
     wanted = ["tool_calls"] * len(loop.rounds) + ["stop"]
     lines: list[Line] = []
@@ -132,8 +144,11 @@ async def _log_findings(loop: Loop, ask: LoopAsk, system: System) -> list[str]:
         found.append(f"log: the rounds ended in {ends}")
     if len({line["session"] for line in lines}) != 1:
         found.append("log: the rounds are in several sessions")
-    if {line["stream"] for line in lines} != {loop.stream}:
+    if {line["stream"] for line in lines} != {loop.stream and framework.streams}:
         found.append("log: it was asked otherwise than the row says")
+    sources = {line["usage_source"] for line in lines}
+    if sources != {"site" if loop.usage_told else "counted"}:
+        found.append(f"log: usage comes from {sources}")
     return found
 
 

@@ -1,5 +1,6 @@
-// The AI SDK's multi-step loop, with its OpenAI-compatible provider.
+// The AI SDK's multi-step loop: with its OpenAI-compatible provider, or with OpenAI's own for `chat` or `responses`.
 
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
 import { answerAsks } from "./lines.mjs";
@@ -10,20 +11,34 @@ const ENOUGH = 10;
 
 async function see(ask) {
   const ran = [];
-  const provider = createOpenAICompatible({ name: "mix2api", baseURL: ask.base_url, apiKey: ask.key });
   const given = {
-    model: provider(ask.model),
+    model: modelOf(ask),
     prompt: ask.prompt,
     headers: { "x-request-id": ask.request_id },
     maxRetries: 0,
     tools: Object.fromEntries(ask.tools.map((name) => [name, offered(name, ran)])),
     stopWhen: stepCountIs(ENOUGH),
   };
-  if (!ask.stream) return { text: (await generateText(given)).text, ran };
+  if (!ask.stream) {
+    const done = await generateText(given);
+    return { text: done.text, ran, usage: usage(done.totalUsage) };
+  }
   const complaints = [];
   const streaming = streamText({ ...given, onError: ({ error }) => complaints.push(String(error)) });
   await streaming.consumeStream();
-  return { text: complaints.length ? "" : await streaming.text, ran, complaints };
+  if (complaints.length) return { ran, complaints };
+  return { text: await streaming.text, ran, usage: usage(await streaming.totalUsage) };
+}
+
+function modelOf(ask) {
+  const api = process.argv[2];
+  const given = { name: "mix2api", baseURL: ask.base_url, apiKey: ask.key };
+  if (api) return createOpenAI(given)[api](ask.model);
+  return createOpenAICompatible({ ...given, includeUsage: true })(ask.model);
+}
+
+function usage({ inputTokens, outputTokens, totalTokens }) {
+  return { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: totalTokens };
 }
 
 function offered(name, ran) {

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 
 /** Answers every ask on stdin by `see`, one after another; a program that breaks says so and goes on. */
 export async function answerAsks(see) {
+  process.stdout.write("ready\n");
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     let seen;
     try {

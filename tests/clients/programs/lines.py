@@ -21,6 +21,8 @@ def answer_loops(see: Callable[[LoopAsk], LoopSeen]) -> None:
 
 def _answer(see: Callable[[Any], Any], of: type[Any], broken: type[Any]) -> None:
     decode, encode = msgspec.json.Decoder(of).decode, msgspec.json.Encoder().encode
+    sys.stdout.buffer.write(b"ready\n")
+    sys.stdout.buffer.flush()
     for line in sys.stdin.buffer:
         try:
             seen = see(decode(line))

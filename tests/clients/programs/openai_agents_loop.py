@@ -1,15 +1,27 @@
-"""openai-agents: an agent over `OpenAIChatCompletionsModel`."""
+"""openai-agents: an agent over `OpenAIChatCompletionsModel`, or `OpenAIResponsesModel` if the word `responses` is given."""
 
 import asyncio  # noqa: TID251  # the framework runs on it
 import json
+import sys
 from typing import Any
 
-from agents import Agent, FunctionTool, OpenAIChatCompletionsModel, Runner, set_tracing_disabled
+from agents import (
+    Agent,
+    FunctionTool,
+    ModelSettings,
+    OpenAIChatCompletionsModel,
+    OpenAIResponsesModel,
+    Runner,
+    Usage,
+    set_tracing_disabled,
+)
+from asks import SeenUsage
 from lines import answer_loops
 from loops import LoopAsk, LoopSeen, Ran
 from openai import AsyncOpenAI
 
 set_tracing_disabled(disabled=True)  # it would be sent to OpenAI
+_MODEL = OpenAIResponsesModel if "responses" in sys.argv else OpenAIChatCompletionsModel
 _SCHEMA = {
     "type": "object",
     "properties": {"n": {"type": "integer"}},
@@ -33,15 +45,21 @@ async def _see(ask: LoopAsk) -> LoopSeen:
     ) as client:
         agent = Agent(
             name="trial",
-            model=OpenAIChatCompletionsModel(model=ask.model, openai_client=client),
+            model=_MODEL(model=ask.model, openai_client=client),
+            model_settings=ModelSettings(include_usage=True),
             tools=[_tool(name, ran) for name in ask.tools],
         )
         if not ask.stream:
-            return LoopSeen(text=(await Runner.run(agent, ask.prompt)).final_output, ran=ran)
+            done = await Runner.run(agent, ask.prompt)
+            return LoopSeen(text=done.final_output, ran=ran, usage=_usage(done.context_wrapper.usage))
         running = Runner.run_streamed(agent, ask.prompt)
         async for _ in running.stream_events():
             pass
-        return LoopSeen(text=running.final_output, ran=ran)
+        return LoopSeen(text=running.final_output, ran=ran, usage=_usage(running.context_wrapper.usage))
+
+
+def _usage(told: Usage) -> SeenUsage:
+    return SeenUsage(told.input_tokens, told.output_tokens, told.total_tokens)
 
 
 def _tool(name: str, ran: list[Ran]) -> FunctionTool:

@@ -16,10 +16,13 @@ async function see(ask) {
   const runner = client.chat.completions.runTools({
     model: ask.model,
     stream: ask.stream,
+    ...(ask.stream ? { stream_options: { include_usage: true } } : {}),
     messages: [{ role: "user", content: ask.prompt }],
     tools: ask.tools.map((name) => offered(name, ran)),
   });
-  return { text: await runner.finalContent(), ran };
+  const text = await runner.finalContent();
+  const { prompt_tokens, completion_tokens, total_tokens } = await runner.totalUsage();
+  return { text, ran, usage: { prompt_tokens, completion_tokens, total_tokens } };
 }
 
 function offered(name, ran) {

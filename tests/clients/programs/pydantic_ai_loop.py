@@ -1,7 +1,9 @@
 """pydantic-ai: an agent over `OpenAIChatModel`."""
 
 import asyncio  # noqa: TID251  # the framework runs on it
+from typing import Any
 
+from asks import SeenUsage
 from lines import answer_loops
 from loops import LoopAsk, LoopSeen, Ran
 from openai import AsyncOpenAI
@@ -26,7 +28,8 @@ async def _see(ask: LoopAsk) -> LoopSeen:
         model = OpenAIChatModel(ask.model, provider=OpenAIProvider(openai_client=client))
         agent = Agent(model, tools=[_tool(name, ran) for name in ask.tools])
         if not ask.stream:
-            return LoopSeen(text=(await agent.run(ask.prompt)).output, ran=ran)
+            done = await agent.run(ask.prompt)
+            return LoopSeen(text=done.output, ran=ran, usage=_usage(done))
         # `run_stream` takes the first text for the answer: an agent whose model talks beside its calls is iterated.
         async with agent.iter(ask.prompt) as run:
             async for node in run:
@@ -35,7 +38,12 @@ async def _see(ask: LoopAsk) -> LoopSeen:
                         async for _ in pieces:
                             pass
         assert run.result is not None
-        return LoopSeen(text=run.result.output, ran=ran)
+        return LoopSeen(text=run.result.output, ran=ran, usage=_usage(run.result))
+
+
+def _usage(done: Any) -> SeenUsage:
+    told = done.usage() if callable(done.usage) else done.usage
+    return SeenUsage(told.input_tokens, told.output_tokens, told.total_tokens)
 
 
 def _tool(name: str, ran: list[Ran]) -> Tool:
