@@ -77,8 +77,8 @@ CLIENTS: Final = (
         kinds=frozenset({Kind.CHAT}),
         words={
             **dict.fromkeys(Failure, "AI_APICallError"),
-            # A part of its stream, with the envelope's `error` in it.
-            Failure.IN_STREAM: "error_part",
+            # A part of its stream, with the envelope's `code` in it.
+            Failure.IN_STREAM: "AI_StreamProviderError",
             Failure.TIMEOUT: "TimeoutError",
         },
     ),
