@@ -55,6 +55,8 @@ class RealStage:
     redis: RedisServer
     players: list[Player] = field(factory=list)
     died: trio.Event = field(factory=trio.Event)
+    _is_armed: bool = False
+    """Whether the cell's own request is under way, or about to be."""
     _runner: Player | None = None
     _view: View | None = None
 
@@ -80,6 +82,7 @@ class RealStage:
 
     async def _act(self, nursery: trio.Nursery, store: Store, demo: Demo) -> None:
         history = await self._earlier_turn() if self.cell.continues else []
+        self._is_armed = True
         nursery.start_soon(self._ask, history)
         await self.died.wait()
         await self._go_on(store)
@@ -120,7 +123,7 @@ class RealStage:
 
     def _on_sent(self, player: Player, link: Link, data: bytes, moment: Moment) -> bool:
         """Whether the bytes may pass. Strikes at the cell's point."""
-        if self.died.is_set() or player.died:
+        if not self._is_armed or self.died.is_set():
             return not player.died
         if REQUEST in data and player.half is not Half.EDGE:
             self._runner = player
