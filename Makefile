@@ -138,7 +138,7 @@ truth: $(DEV_STAMP)
 chaos: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m chaos tests/truth
 
-# The crash matrix over real processes, kill -9 at each of its points: some five minutes.
+# The crash matrix over real processes, kill -9 at each of its points: three processes for each cell.
 crashes: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m crashes tests/truth
 
