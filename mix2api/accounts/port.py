@@ -1,20 +1,19 @@
 """The port to what all processes share of accounts: bindings, states and turns. Its form in Redis is `mix2api.store.accounts`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
 from mix2api.accounts.hints import ResetHint
 from mix2api.accounts.state import AccountState, Evidence
 from mix2api.vocabulary import Digest
 
 
-class Fitness(StrEnum):
-    """Whether this call may use an account, as its process sees it."""
+class Unfit(StrEnum):
+    """Why this call may not use an account, as its process sees it."""
 
-    FIT = "f"
     BUSY = "b"
     """It is at its `max_concurrency`. A key that is bound to it stays bound, and another account serves this call."""
     TRIED = "t"
@@ -28,7 +27,23 @@ class Offered:
     id: str
     weight: int
     priority: int
-    fitness: Fitness = Fitness.FIT
+
+
+@frozen
+class Roster:
+    """The accounts that the file allows for a model. Made once for a model, because all calls for it share it."""
+
+    offered: tuple[Offered, ...]
+    packed: str = field(init=False)
+    """The same as one text, which the store's script reads only for keys that are bound to none of them."""
+
+    @packed.default
+    def _pack(self) -> str:
+        return "|".join(["", *(f"{one.id} {one.weight} {one.priority}" for one in self.offered), ""])
+
+
+NOBODY_APART: Final[Mapping[str, Unfit]] = {}
+"""All accounts of the roster are fit."""
 
 
 @frozen(kw_only=True)
@@ -78,8 +93,16 @@ class Exhausted:
 class Accounts(Protocol):
     """What processes share. Every method raises `mix2api.errors.StoreUnavailable` if the store is away."""
 
-    async def choose(self, asking: Asking, offered: Sequence[Offered]) -> Chosen | Exhausted:
-        """The bound account, or the next by weight, to which the key is then bound for a short time. One round trip."""
+    async def choose(
+        self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit] = NOBODY_APART
+    ) -> Chosen | Exhausted:
+        """The bound account, or the next by weight, to which the key is then bound for a short time. One round trip.
+
+        Args:
+            asking: whose call it is.
+            roster: the accounts that the file allows.
+            apart: those of them that this call may not use.
+        """
         ...
 
     async def confirm(self, asking: Asking, account: str) -> None:

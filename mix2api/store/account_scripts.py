@@ -40,10 +40,18 @@ if binds then
   local kept = redis.pcall('HMGET', binding, 'account', 'confirmed')
   if kept.err then clear(binding) else bound, confirmed = kept[1], kept[2] == '1' end
 end
-if owned and bound ~= ARGV[7] then binds, bound = false, false end
-for at = 7, #ARGV, 4 do
-  if ARGV[at] == bound then fitness = ARGV[at + 3] end
+local roster, apart = ARGV[7], ARGV[8]
+
+local function unfit(id)
+  if apart == '' then return nil end
+  local _, at = string.find(apart, '|' .. id .. ' ', 1, true)
+  return at and string.sub(apart, at + 1, at + 1)
 end
+
+if owned and (not bound or string.sub(roster, 1, #bound + 2) ~= '|' .. bound .. ' ') then
+  binds, bound = false, false
+end
+if bound and string.find(roster, '|' .. bound .. ' ', 1, true) then fitness = unfit(bound) or 'f' end
 
 local why = bound and 'moved' or 'chosen'
 if fitness == 'f' then
@@ -58,18 +66,19 @@ elseif fitness == 'b' or (fitness == 't' and confirmed) then
   why = 'lent'
 end
 
-local found, first, offered, known = {}, nil, {}, {}
-for at = 7, #ARGV, 4 do offered[#offered + 1] = ARGV[at] end
+local found, first, offered, known, filed = {}, nil, {}, {}, {}
+for id, weight, priority in string.gmatch(roster, '|(%S+) (%d+) (%d+)') do
+  offered[#offered + 1] = id
+  filed[#offered] = {weight, priority}
+end
 if #offered > 0 then known = firmly('HMGET', states, unpack(offered)) end
-for at = 7, #ARGV, 4 do
-  if ARGV[at + 3] == 'f' then
-    local text, status, probe, drained, weight = read(known[(at - 3) / 4])
-    if is_open(status, probe) and (owned or not drained) then
-      local priority = tonumber(ARGV[at + 2])
-      if not first or priority < first then found, first = {}, priority end
-      if priority == first then
-        found[#found + 1] = {ARGV[at], weight or tonumber(ARGV[at + 1]), text, status}
-      end
+for i, id in ipairs(offered) do
+  local text, status, probe, drained, weight = read(known[i])
+  if is_open(status, probe) and (owned or not drained) and not unfit(id) then
+    local priority = tonumber(filed[i][2])
+    if not first or priority < first then found, first = {}, priority end
+    if priority == first then
+      found[#found + 1] = {id, weight or tonumber(filed[i][1]), text, status}
     end
   end
 end
@@ -112,8 +121,9 @@ return gives({best[1], why, 0, best[3]})
 )
 """KEYS: binding (without one: the states once more), states, turns. ARGV: 1 if there is a binding (2: the one account
 that is offered has the call's session, and a binding to another one stays), ms of a claim, ms of a
-confirmed binding, ms for which a half-open account is lent to one call, platform, model; then id, weight, priority and fitness
-(`mix2api.accounts.port.Fitness`) of every account that the file allows.
+confirmed binding, ms for which a half-open account is lent to one call, platform, model; the roster
+(`mix2api.accounts.port.Roster.packed`), and `|id word|…` of the accounts in it that this call may not use
+(`mix2api.accounts.port.Unfit`). A bound key costs the same however long the roster is.
 
 Gives a list: account, why, 1 if the binding was confirmed, the account's state; behind it the keys that gave way. Without an
 account, ids and states of all follow in the first list. A damaged state counts as none: the account is valid.

@@ -4,13 +4,13 @@ Nothing here is sealed: the keys hold the operator's account ids, digests of API
 Credentials never come here.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, evolve, frozen
 
 from mix2api.accounts.hints import ResetHint
-from mix2api.accounts.port import Asking, Chosen, Exhausted, Offered, Why
+from mix2api.accounts.port import NOBODY_APART, Asking, Chosen, Exhausted, Roster, Unfit, Why
 from mix2api.accounts.state import AccountState, Evidence, decoded, encoded, judged
 from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
@@ -28,6 +28,8 @@ _LEASE_MS: Final = 30_000
 """While one call tries a half-open account, others stay away. A call that tells nothing holds it back no longer than this."""
 _RACES: Final = 100
 """Attempts to change a state that others change meanwhile; each failure means that another process's change was written."""
+_NOTHING_KNOWN: Final = AccountState()
+_WHYS: Final = {why.value.encode(): why for why in Why}
 _SCANNED: Final = 1000
 """Keys of one step of a scan: about a millisecond of the server."""
 
@@ -67,14 +69,17 @@ class RedisAccounts:
     _pool: str
     _ttl_s: int
 
-    async def choose(self, asking: Asking, offered: Sequence[Offered]) -> Chosen | Exhausted:
+    async def choose(
+        self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit] = NOBODY_APART
+    ) -> Chosen | Exhausted:
         """The account of a call; one round trip."""
         states = self._keys.account_states(self._pool)
         binding = states if asking.api_key is None else self._keys.binding(self._pool, asking.api_key)
-        arguments: list[str | bytes | int] = [_mode(asking), _CLAIM_MS]
-        arguments += [self._ttl_s * 1000, _LEASE_MS, self._pool, asking.model]
-        for one in offered:
-            arguments += [one.id, one.weight, one.priority, one.fitness.value]
+        unfit = "|".join(["", *(f"{one} {why.value}" for one, why in apart.items()), ""]) if apart else ""
+        arguments: list[str | bytes | int] = [
+            *(_mode(asking), _CLAIM_MS, self._ttl_s * 1000, _LEASE_MS, self._pool, asking.model),
+            *(roster.packed, unfit),
+        ]
         keys = [binding, states, self._keys.account_turns(self._pool)]
         account, why, confirmed, text, *rest = await self._run(CHOOSE.call(keys, arguments))
         if not account:
@@ -82,7 +87,7 @@ class RedisAccounts:
             return Exhausted(states={one.decode(): self._state(said) for one, said in told_of})
         return Chosen(
             account=account.decode(),
-            why=Why(why.decode()),
+            why=_WHYS[why],
             is_confirmed=bool(confirmed),
             state=self._state(text),
         )
@@ -184,7 +189,7 @@ class RedisAccounts:
     def _state(self, text: bytes | None) -> AccountState:
         """The state that a text is; a damaged one counts as none."""
         if not text:
-            return AccountState()
+            return _NOTHING_KNOWN
         state = decoded(text.decode("ascii", "replace"))
         if state is None:
             self._damage.left(self._keys.account_states(self._pool))

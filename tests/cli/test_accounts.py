@@ -9,7 +9,7 @@ import store_parts as parts
 from redis_server import RedisServer
 
 from mix2api.accounts.account import Account, AccountType
-from mix2api.accounts.port import Asking, Chosen, Offered
+from mix2api.accounts.port import Asking, Chosen, Offered, Roster
 from mix2api.accounts.state import Evidence
 from mix2api.cli.accounts import AccountsQuery, accounts
 from mix2api.cli.main import main
@@ -76,7 +76,7 @@ async def test_bindings_are_listed_and_removed(redis_server: RedisServer) -> Non
         shared = store.accounts("openai", 3600, SystemClock())
         for key in ("k2", "k1"):
             asking = Asking(api_key=Digest(key), model="m")
-            assert isinstance(await shared.choose(asking, [Offered("a", 1, 0)]), Chosen)
+            assert isinstance(await shared.choose(asking, Roster((Offered("a", 1, 0),))), Chosen)
         await shared.confirm(asking, "a")
     _, page = await asked(redis_server, "bindings")
     _, first, second = page.splitlines()

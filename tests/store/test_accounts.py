@@ -11,7 +11,7 @@ import trio
 from redis_server import RedisServer
 
 from mix2api.accounts.choice import Candidate, SmoothChoice
-from mix2api.accounts.port import Asking, Chosen, Exhausted, Fitness, Offered, Why
+from mix2api.accounts.port import Asking, Chosen, Exhausted, Offered, Roster, Unfit, Why
 from mix2api.accounts.state import AccountState, Evidence, Status
 from mix2api.clock import SystemClock
 from mix2api.store.accounts import RedisAccounts
@@ -31,8 +31,11 @@ async def running_accounts(server: RedisServer, pool: str = "openai") -> AsyncIt
         yield store.accounts(pool, TTL_S, SystemClock())
 
 
-async def chosen(accounts: RedisAccounts, key: str, offered: list[Offered] | None = None) -> Chosen:
-    choice = await accounts.choose(asking(key), FOUR if offered is None else offered)
+async def chosen(
+    accounts: RedisAccounts, key: str, offered: list[Offered] | None = None, **apart: Unfit
+) -> Chosen:
+    roster = Roster(tuple(FOUR if offered is None else offered))
+    choice = await accounts.choose(asking(key), roster, apart)
     assert isinstance(choice, Chosen)
     return choice
 
@@ -131,9 +134,8 @@ async def test_a_busy_or_failing_account_keeps_its_key(redis_server: RedisServer
     async with running_accounts(redis_server) as accounts:
         before = (await chosen(accounts, "k1")).account
         await accounts.confirm(asking(), before)
-        for fitness in (Fitness.BUSY, Fitness.TRIED):
-            offered = [Offered(one.id, 1, 0, fitness if one.id == before else Fitness.FIT) for one in FOUR]
-            lent = await chosen(accounts, "k1", offered)
+        for why in Unfit:
+            lent = await chosen(accounts, "k1", **{before: why})
             assert lent.account != before
             assert lent.why is Why.LENT
         assert (await chosen(accounts, "k1")).account == before
@@ -150,31 +152,32 @@ async def test_an_account_that_the_file_no_longer_allows_loses_its_keys(redis_se
 
 async def test_a_half_open_account_is_lent_to_one_call(redis_server: RedisServer) -> None:
     only = [Offered("a", 1, 0)]
+    roster = Roster(tuple(only))
     async with running_accounts(redis_server) as accounts:
         await accounts.judge("a", Evidence.FAILING)
-        refused = await accounts.choose(asking(), only)
+        refused = await accounts.choose(asking(), roster)
         assert isinstance(refused, Exhausted)
         assert refused.states["a"].status is Status.ERROR
         redis_server.command("HSET", "mix2api:{accounts:openai}:states", "a", "error 1 0 - 0 1 1 failing")
         assert (await chosen(accounts, "k1", only)).state.status is Status.ERROR
-        assert isinstance(await accounts.choose(asking("k2"), only), Exhausted)
+        assert isinstance(await accounts.choose(asking("k2"), roster), Exhausted)
         await accounts.judge("a", Evidence.SUCCESS)
         assert (await chosen(accounts, "k2", only)).state.status is Status.VALID
 
 
 async def test_nothing_is_bound_where_nobody_can_serve(redis_server: RedisServer) -> None:
     async with running_accounts(redis_server) as accounts:
-        assert await accounts.choose(asking(), []) == Exhausted(states={})
+        assert await accounts.choose(asking(), Roster(())) == Exhausted(states={})
         account = (await chosen(accounts, "k1")).account
         await accounts.judge(account, Evidence.DISABLE)
-        assert isinstance(await accounts.choose(asking(), [Offered(account, 1, 0)]), Exhausted)
+        assert isinstance(await accounts.choose(asking(), Roster((Offered(account, 1, 0),))), Exhausted)
         assert [one async for one in accounts.bindings()] == []
 
 
 async def test_a_call_without_a_key_is_bound_to_nothing(redis_server: RedisServer) -> None:
     nobody = Asking(api_key=None, model="mix/test")
     async with running_accounts(redis_server) as accounts:
-        found = [await accounts.choose(nobody, FOUR) for _ in range(4)]
+        found = [await accounts.choose(nobody, Roster(tuple(FOUR))) for _ in range(4)]
         assert {one.account for one in found if isinstance(one, Chosen)} == {"a", "b", "c", "d"}
         await accounts.confirm(nobody, "a")
         await accounts.release(nobody, "a")

@@ -9,12 +9,10 @@ Three cases:
   client has a part of the answer, so a failure is only learned from.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import (
-    AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    nullcontext,
     suppress,
 )
 from typing import Final
@@ -25,7 +23,17 @@ from attrs import define, evolve, field, frozen
 from mix2api.accounts.account import Account, AccountType
 from mix2api.accounts.breaker import Breaker
 from mix2api.accounts.choice import Candidate, SmoothChoice
-from mix2api.accounts.port import Accounts, Asking, Chosen, Exhausted, Fitness, Offered, Why
+from mix2api.accounts.port import (
+    NOBODY_APART,
+    Accounts,
+    Asking,
+    Chosen,
+    Exhausted,
+    Offered,
+    Roster,
+    Unfit,
+    Why,
+)
 from mix2api.accounts.state import AccountState, Evidence, Status
 from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
@@ -47,6 +55,8 @@ from mix2api.upstreams.port import (
 from mix2api.upstreams.waiting_line import WaitingLine
 from mix2api.vocabulary import Detail, EndReason
 
+_ROSTERS: Final = 1000
+"""Models whose accounts are remembered: names come from clients, and a roster of 200 accounts takes some 30 kB."""
 _FAREWELL_S: Final = 1.0
 """Seconds that learning from a call may take after its client has left; Redis takes less than a millisecond."""
 
@@ -116,6 +126,9 @@ class AccountsUpstream:
             if one.max_concurrency is not None
         }
         """Where calls to accounts with a limit wait for a place."""
+        self._full: set[str] = set()
+        """Accounts whose places are all taken."""
+        self._rosters: dict[str, Roster] = {}
         self._alone = SmoothChoice()
         """Chooses while the store does not answer."""
 
@@ -170,14 +183,13 @@ class AccountsUpstream:
         Raises:
             UpstreamFault: there is none.
         """
-        offered = self._offered(call.turn.model, trying)
-        choice = await self._chosen(trying.asking, offered)
-        busy = [one.id for one in offered if one.fitness is Fitness.BUSY]
-        if busy and isinstance(
+        roster, apart = self._roster(call.turn.model, trying), self._apart(trying)
+        choice = await self._chosen(trying.asking, roster, apart)
+        if self._full and isinstance(
             choice, Exhausted
         ):  # the call waits in the line of its key's account, or of the next one
-            waiting = [evolve(one, fitness=Fitness.FIT) if one.id in busy else one for one in offered]
-            choice = await self._chosen(trying.asking, waiting)
+            apart = dict.fromkeys(trying.tried, Unfit.TRIED)
+            choice = await self._chosen(trying.asking, roster, apart)
         if isinstance(choice, Chosen):
             return evolve(choice, why=Why.OWNER) if trying.owner is not None else choice
         if trying.owner is not None and not trying.is_hard:
@@ -188,38 +200,51 @@ class AccountsUpstream:
             raise _owner_gone()
         raise exhausted(choice.states, self._clock.now_ms(), named=self._options.is_named)
 
-    def _offered(self, model: str, trying: _Trying) -> list[Offered]:
-        found = self._accounts.values() if trying.owner is None else [self._accounts[trying.owner]]
-        return [
-            Offered(one.id, one.weight, one.priority, self._fitness(one, trying))
-            for one in found
-            if one.serves(model)
-        ]
+    def _roster(self, model: str, trying: _Trying) -> Roster:
+        """The accounts that may serve the model; of a call with an owner that one."""
+        if trying.owner is not None:
+            return _roster_of([self._accounts[trying.owner]], model)
+        roster = self._rosters.get(model)
+        if roster is None:
+            if len(self._rosters) >= _ROSTERS:
+                self._rosters.clear()
+            roster = self._rosters[model] = _roster_of(self._accounts.values(), model)
+        return roster
 
-    def _fitness(self, account: Account, trying: _Trying) -> Fitness:
-        if account.id in trying.tried:
-            return Fitness.TRIED
-        line = self._lines.get(account.id)
-        return Fitness.BUSY if line is not None and line.is_full else Fitness.FIT
+    def _apart(self, trying: _Trying) -> Mapping[str, Unfit]:
+        """The accounts that the call may not use."""
+        if not (self._full or trying.tried):
+            return NOBODY_APART
+        return dict.fromkeys(self._full, Unfit.BUSY) | dict.fromkeys(trying.tried, Unfit.TRIED)
 
-    async def _chosen(self, asking: Asking, offered: Sequence[Offered]) -> Chosen | Exhausted:
+    async def _chosen(self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit]) -> Chosen | Exhausted:
         try:
-            return await self._shared.choose(asking, offered)
+            return await self._shared.choose(asking, roster, apart)
         except StoreUnavailable:
-            return self._chosen_alone(offered)
+            return self._chosen_alone(roster, apart)
 
-    def _chosen_alone(self, offered: Sequence[Offered]) -> Chosen | Exhausted:
+    def _chosen_alone(self, roster: Roster, apart: Mapping[str, Unfit]) -> Chosen | Exhausted:
         """A choice without the store: by weight, bound to nothing, all accounts taken for valid."""
-        fit = [Candidate(one.id, one.weight, one.priority) for one in offered if one.fitness is Fitness.FIT]
+        fit = [Candidate(one.id, one.weight, one.priority) for one in roster.offered if one.id not in apart]
         account = self._alone.choose(fit)
         if account is None:
-            return Exhausted(states={one.id: AccountState() for one in offered})
+            return Exhausted(states={one.id: AccountState() for one in roster.offered})
         return Chosen(account=account, why=Why.CHOSEN, is_confirmed=True, state=AccountState())
 
-    def _place(self, account: str) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def _place(self, account: str) -> AsyncIterator[None]:
         """A place at the account for the block; waits for it in the account's line."""
         line = self._lines.get(account)
-        return nullcontext() if line is None else line.place()
+        if line is None:
+            yield
+            return
+        async with line.place():
+            if line.is_full:
+                self._full.add(account)
+            try:
+                yield
+            finally:
+                self._full.discard(account)
 
     # --- learning
 
@@ -319,6 +344,10 @@ async def _begun(
     except UpstreamFault as fault:
         return Opening(fault=fault.again()), None
     return await opening_of(aiter(stream)), stream
+
+
+def _roster_of(accounts: Iterable[Account], model: str) -> Roster:
+    return Roster(tuple(Offered(one.id, one.weight, one.priority) for one in accounts if one.serves(model)))
 
 
 def _served(chosen: Chosen) -> Served:
