@@ -34,6 +34,8 @@ class ChunkTally:
         """The upstream's, until it has been told."""
         self.account: str | None = None
         """The account that serves the run, until it has been told."""
+        self.account_why: str | None = None
+        """Why that account."""
         self.kind: ChunkKind | None = None
         """Of the deltas that are counted now. None: `flush` has nothing to add."""
         self.content_bytes = 0
@@ -120,9 +122,10 @@ class ChunkTally:
             upstream_status=self.status,
             skipped=self._skipped,
             account=self.account,
+            account_why=self.account_why,
             **facts,
         )
-        self.status = self.account = None
+        self.status = self.account = self.account_why = None
         self._skipped = 0
         self.commands.append(RecordChunk(chunk))
         self.is_due = self.is_due or kind is not ChunkKind.START

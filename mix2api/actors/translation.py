@@ -198,7 +198,8 @@ class Translation:
         self.tally.status = event.status
 
     def _served(self, event: Served) -> None:
-        self.tally.account = self.account = event.account
+        self.tally.account, self.tally.account_why = event.account, event.why
+        self.account = event.account
 
     def _ids(self, event: Started | IdsSeen) -> None:
         if is_longer(event.session, ID_BYTES) or is_longer(event.exchange, ID_BYTES):

@@ -29,6 +29,7 @@ drain ID             no further API key is bound to the account
 weight ID NUMBER     its weight instead of the file's; 0: the file's again
 bindings             the API keys (their digests) and their accounts
 unbind KEY           removes a binding
+changes              what has changed of the accounts, and why
 reset ID             forgets all that is known of the account, an operator's words included
 Exit codes: 0, 2 wrong arguments or settings, 3 no such account or binding.
 """
@@ -58,7 +59,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--upstream", metavar="NAME", help="of MIX2API_UPSTREAMS_FILE: whose accounts")
     actions = parser.add_subparsers(dest="action", required=True)
-    for action in ("list", "bindings"):
+    for action in ("list", "bindings", "changes"):
         actions.add_parser(action)
     for action in _WITH_ID:
         actions.add_parser(action).add_argument("name", metavar="ID")
@@ -99,6 +100,9 @@ async def accounts(
     """
     if query.action == "bindings":
         await _print_bindings(shared, out, clock)
+        return 0
+    if query.action == "changes":
+        await _print_changes(shared, out, clock)
         return 0
     if query.action == "unbind":
         return 0 if await shared.unbind(Digest(query.name)) else _NOT_FOUND
@@ -162,6 +166,21 @@ async def _print_bindings(shared: RedisAccounts, out: TextIO, clock: Clock) -> N
     ]
     columns = ("key", "account", "platform", "model", "state", "created", "used", "ends in")
     print_table(columns, sorted(rows), out)
+
+
+async def _print_changes(shared: RedisAccounts, out: TextIO, clock: Clock) -> None:
+    now_ms = clock.now_ms()
+    rows = [
+        (_ago(one.at_ms, now_ms), one.account, _words(one.before), _words(one.after), one.after.reason)
+        for one in await shared.changes()
+    ]
+    print_table(("when", "account", "before", "after", "why"), rows, out)
+
+
+def _words(state: AccountState) -> str:
+    """Status, and what an operator has said."""
+    drained = ", drained" if state.is_drained else ""
+    return f"{state.status.value}{drained}" + ("" if state.weight is None else f", weight {state.weight}")
 
 
 def _ago(at_ms: int, now_ms: int) -> str:

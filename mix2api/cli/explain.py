@@ -184,7 +184,8 @@ def _print_run(story: RunStory, out: TextIO) -> None:
         finish = site.finish_reason or "no finish"
         print(f"{'  site':<12} {said}, {site.tool_calls} calls, {finish}", file=out)
     if site.account is not None:
-        print(f"{'  account':<12} {site.account}", file=out)
+        why = "" if site.account_why is None else f", because {site.account_why}"
+        print(f"{'  account':<12} {site.account}{why}", file=out)
     if story.unreadable:
         print(f"{'  damage':<12} {story.unreadable} entries of the log cannot be read", file=out)
 

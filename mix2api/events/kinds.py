@@ -134,6 +134,8 @@ class UpstreamChunk(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Frames of unknown or ignored types among these."""
     account: str | None = None
     """The operator's id of the account that serves the run; on the first entry after it was chosen."""
+    account_why: str | None = None
+    """Why that account (`mix2api.accounts.port.Why`); on the same entry. Logs of before 2026-12 lack it."""
     channel: Channel = Channel.STABLE
     """Of the process that wrote it; set by the store."""
 

@@ -59,6 +59,8 @@ class SiteStory:
     finish_reason: str | None
     account: str | None = None
     """That served the run, where the upstream is a pool of accounts."""
+    account_why: str | None = None
+    """Why that one (`mix2api.accounts.port.Why`)."""
 
 
 @frozen(kw_only=True)
@@ -228,6 +230,7 @@ def _site(run: RunEvidence) -> SiteStory:
     chunks = [event for event in run.events if isinstance(event, UpstreamChunk)]
     statuses = [chunk.upstream_status for chunk in chunks if chunk.upstream_status is not None]
     finishes = [chunk.finish_reason.value for chunk in chunks if chunk.finish_reason is not None]
+    served = next((chunk for chunk in reversed(chunks) if chunk.account is not None), None)
     end = run.end
     return SiteStory(
         was_called=any(chunk.kind is ChunkKind.OPEN for chunk in chunks),
@@ -236,7 +239,8 @@ def _site(run: RunEvidence) -> SiteStory:
         content_bytes=sum(chunk.size_bytes for chunk in chunks),
         tool_calls=sum(isinstance(event, ToolCall) for event in run.events),
         finish_reason=finishes[-1] if finishes else None,
-        account=next((chunk.account for chunk in chunks if chunk.account is not None), None),
+        account=served.account if served is not None else None,
+        account_why=served.account_why if served is not None else None,
     )
 
 

@@ -49,6 +49,18 @@ class Binding:
     """Seconds until it ends unless it is used."""
 
 
+@frozen
+class AccountChange:
+    """A change of an account, by evidence or by an operator."""
+
+    at_ms: int
+    """Unix time."""
+    account: str
+    before: AccountState
+    after: AccountState
+    """With the reason."""
+
+
 @define(eq=False, kw_only=True)
 class RedisAccounts:
     """`mix2api.accounts.port.Accounts` in Redis.
@@ -117,7 +129,24 @@ class RedisAccounts:
 
     async def reset(self, account: str) -> None:
         """Forgets all that is known of the account, an operator's words included."""
-        told(await self._link.execute(("HDEL", self._keys.account_states(self._pool), account)))
+        await self._change(account, lambda state: None if state == _NOTHING_KNOWN else _NOTHING_KNOWN)
+
+    async def changes(self) -> list[AccountChange]:
+        """What has changed of the pool's accounts, the oldest first: as far as it is kept, some thousands at most."""
+        key = self._keys.account_changes(self._pool)
+        (reply,) = await self._link.execute(("XRANGE", key, "-", "+"))
+        if is_damage(reply):
+            self._damage.left(key)
+            return []
+        found = []
+        for entry, fields in told([reply])[0]:
+            said = dict(zip(fields[::2], fields[1::2], strict=True))
+            before, after = self._state(said.get(b"before")), self._state(said.get(b"after"))
+            at_ms = int(entry.partition(b"-")[0])
+            found.append(
+                AccountChange(at_ms, said.get(b"account", b"").decode("ascii", "replace"), before, after)
+            )
+        return found
 
     async def states(self, accounts: Sequence[str]) -> dict[str, AccountState]:
         """The states of these accounts."""
@@ -149,7 +178,9 @@ class RedisAccounts:
         (removed,) = told(await self._link.execute(("DEL", self._keys.binding(self._pool, api_key))))
         return bool(removed)
 
-    async def _change(self, account: str, change: Callable[[AccountState], AccountState]) -> AccountState:
+    async def _change(
+        self, account: str, change: Callable[[AccountState], AccountState | None]
+    ) -> AccountState:
         """Writes what a change makes of the state, unless another process was faster; then of that one's."""
         states = self._keys.account_states(self._pool)
         (text,) = await self._link.execute(("HGET", states, account))
@@ -157,10 +188,13 @@ class RedisAccounts:
         for _ in range(_RACES):
             before = self._state(text)
             after = change(before)
-            if after is before:
+            if after is None or after is before:
                 return before
-            written = encoded(after).encode()
-            stands, *_ = await self._run(JUDGE.call([states], [account, text, written]))
+            written = b"" if after is _NOTHING_KNOWN else encoded(after).encode()
+            keys = [states, self._keys.account_changes(self._pool)]
+            stands, *_ = await self._run(
+                JUDGE.call(keys, [account, text, written, int(_is_told(before, after))])
+            )
             if stands == written:
                 return after
             text = stands
@@ -201,6 +235,11 @@ class RedisAccounts:
         for key in mended:
             self._damage.removed(key.decode())
         return reply if isinstance(reply, list) else [reply]
+
+
+def _is_told(before: AccountState, after: AccountState) -> bool:
+    """Whether a change is more than one of times: of the status, or of an operator's words."""
+    return (before.status, before.is_drained, before.weight) != (after.status, after.is_drained, after.weight)
 
 
 def _mode(asking: Asking) -> int:

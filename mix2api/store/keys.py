@@ -127,6 +127,10 @@ class Keys:
         """Hash with expiry: account id -> its current weight in the smooth weighted choice."""
         return f"{self._pool(pool)}turns"
 
+    def account_changes(self, pool: str) -> str:
+        """Stream with expiry: each change of an account, with its state before and after."""
+        return f"{self._pool(pool)}changes"
+
     def binding(self, pool: str, api_key: Digest) -> str:
         """Hash with expiry: the account to which an API key is bound."""
         return f"{self._pool(pool)}session:binding:apikey:{api_key}"

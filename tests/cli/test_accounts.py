@@ -115,3 +115,19 @@ def test_the_command_reads_the_file_and_the_store(
     monkeypatch.setenv("MIX2API_SECRET", "a secret for tests only, 32 bytes")
     assert main(["accounts", "weight", "m1", "5"]) == 0
     assert "m1" in capsys.readouterr().out
+
+
+async def test_changes_are_listed_with_their_reasons(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        shared = store.accounts("openai", 3600, SystemClock())
+        await shared.judge("b", Evidence.REFUSED)
+        await shared.drain("b")
+        await shared.weigh("b", 7)
+    code, page = await asked(redis_server, "changes")
+    assert code == 0
+    rows = [line.split() for line in page.splitlines()[1:]]
+    assert [row[3:] for row in rows] == [
+        ["b", "valid", "invalid", "refused"],
+        ["b", "invalid", "invalid,", "drained", "refused"],
+        ["b", "invalid,", "drained", "invalid,", "drained,", "weight", "7", "refused"],
+    ]

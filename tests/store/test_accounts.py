@@ -260,6 +260,34 @@ async def test_values_that_no_process_wrote_count_as_absent(redis_server: RedisS
         assert (await accounts.judge("a", Evidence.DISABLE)).status is Status.DISABLED
 
 
+async def test_each_change_of_an_account_is_kept_with_its_reason(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        accounts = store.accounts("openai", TTL_S, SystemClock())
+        assert await accounts.changes() == []
+        for seen in (Evidence.LIMITED, Evidence.LIMITED, Evidence.SUCCESS):
+            await accounts.judge("a", seen)
+        await accounts.drain("a")
+        await accounts.reset("a")
+        await accounts.reset("a")
+        told = await accounts.changes()
+        assert {one.account for one in told} == {"a"}
+        assert [(one.after.status, one.after.reason, one.after.is_drained) for one in told] == [
+            (Status.LIMITED, "limited", False),
+            (Status.VALID, "success", False),
+            (Status.VALID, "success", True),
+            (Status.VALID, "-", False),
+        ]
+        assert [one.before.is_drained for one in told] == [False, False, False, True]
+        left = redis_server.command("PTTL", "mix2api:{accounts:openai}:changes")
+        assert isinstance(left, int)
+        assert 0 < left <= 2_592_000_000
+        redis_server.command("SET", "mix2api:{accounts:openai}:changes", "no stream")
+        assert await accounts.changes() == []
+        assert store.damage.total == 1
+        await accounts.judge("b", Evidence.DISABLE)
+        assert [one.account for one in await accounts.changes()] == ["b"]
+
+
 async def test_pools_do_not_share_keys(redis_server: RedisServer) -> None:
     async with running_accounts(redis_server) as one, running_accounts(redis_server, "mix") as two:
         await one.judge("a", Evidence.DISABLE)

@@ -27,6 +27,7 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.mail(process) == "mix2api:mail:p_1"
     assert keys.run(Digest("ab")) == "mix2api:run:ab"
     assert keys.trace(RunId("run_1")) == "mix2api:trace:run_1"
+    assert keys.owner(Digest("ab")) == "mix2api:owner:ab"
     assert keys.traces() == "mix2api:traces"
     assert keys.deployment() == "mix2api:deployment"
 
@@ -36,10 +37,12 @@ def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
     names = [
         keys.account_states("openai"),
         keys.account_turns("openai"),
+        keys.account_changes("openai"),
         keys.binding("openai", Digest("ab")),
     ]
     assert names == [
         "m:{accounts:openai}:states",
         "m:{accounts:openai}:turns",
+        "m:{accounts:openai}:changes",
         "m:{accounts:openai}:session:binding:apikey:ab",
     ]

@@ -37,10 +37,10 @@ def base(demo: Demo, kind: DemoKind) -> str:
     return demo.url + ("/v1" if kind is DemoKind.OPENAI else "")
 
 
-async def accounts_of(system: WholeSystem) -> list[str]:
-    """The account of every run in the log."""
+async def accounts_of(system: WholeSystem, what: str = "account") -> list[str]:
+    """The account of every run in the log, or why it was that one."""
     return [
-        chunk.account
+        getattr(chunk, what)
         for run in await system.runs()
         for chunk in run.events
         if isinstance(chunk, UpstreamChunk) and chunk.account is not None
@@ -66,6 +66,7 @@ async def test_a_pool_serves_both_kinds_and_a_dead_account_is_hidden(
                 assert answer.text() == "hello"
                 assert answer.headers["x-mix2api-account"] == "b"
             assert await accounts_of(system) == ["b", "b", "b"]
+            assert set(await accounts_of(system, "account_why")) <= {"chosen", "moved", "bound"}
             assert {one.headers["authorization"] for one in demo.received} == {"Bearer sk-pool-b"}
             report = await system.check_log(runs=3)
             assert report["coverage"] == 1.0
