@@ -50,6 +50,7 @@ def upstream_call(
         same_realm=submission.lineage is not None and not unseen.other_realm,
         authorization=submission.authorization,
         caller=submission.caller or submission.isolation,
+        isolation=submission.isolation,
         traceparent=submission.traceparent,
         prepared=submission.prepared,
     )

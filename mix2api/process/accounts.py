@@ -12,6 +12,7 @@ from mix2api.process.text_file import text_of
 from mix2api.settings import Settings, UpstreamAuthMode
 from mix2api.store.accounts import RedisAccounts
 from mix2api.store.opening import Store
+from mix2api.upstreams.accounts.binding_keys import binding_key
 from mix2api.upstreams.accounts.pool import AccountsUpstream, PoolOptions
 from mix2api.upstreams.accounts.secrets import Secrets
 from mix2api.upstreams.port import Upstream
@@ -44,7 +45,7 @@ def listed_accounts(settings: Settings) -> tuple[Account, ...]:
 
 def shared_accounts(settings: Settings, store: Store, clock: Clock, pool: str) -> RedisAccounts:
     """What processes share of the accounts."""
-    return store.accounts(pool, settings.pool.binding_ttl_s, clock)
+    return store.accounts(pool, settings.pool.binding_ttl_s, clock, settings.pool.binding_scope.value)
 
 
 def accounts_around(
@@ -79,6 +80,7 @@ def accounts_around(
                 tries=settings.pool.tries,
                 wait_s=settings.working.queue_timeout_ms / 1000,
                 is_named=settings.pool.exposes,
+                binding_key=binding_key(settings.pool.binding_scope, store.seal),
                 model_word=partial(known_or_digest, known=known, seal=store.seal),
             ),
             clock,

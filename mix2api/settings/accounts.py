@@ -6,7 +6,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from mix2api.settings.readers import Flag, Place, Whole
+from mix2api.settings.choices import BindingScope
+from mix2api.settings.readers import Choice, Flag, Place, Whole
 from mix2api.settings.setting import Setting, held
 
 
@@ -29,6 +30,14 @@ class Pool:
             "3600",
             "how long an API key stays bound to its account after its last request",
             unit="s",
+        )
+    )
+    binding_scope: BindingScope = held(
+        Setting(
+            "MIX2API_ACCOUNTS_BINDING_SCOPE",
+            Choice(BindingScope),
+            "apikey",
+            "what stays with its account: an API key, a client's session by its headers, a conversation by its beginning, or nothing",
         )
     )
     owner_ttl_s: int = held(

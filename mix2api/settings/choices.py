@@ -121,6 +121,15 @@ class TraceMode(StrEnum):
     CONTENT = "content"
 
 
+class BindingScope(StrEnum):
+    """What stays with its account (`MIX2API_ACCOUNTS_BINDING_SCOPE`)."""
+
+    API_KEY = "apikey"
+    SESSION = "session"
+    LINEAGE = "lineage"
+    NONE = "none"
+
+
 class Think(StrEnum):
     """Where thought goes that a site writes into its text (`MIX2API_THINK`)."""
 

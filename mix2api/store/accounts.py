@@ -72,6 +72,7 @@ class RedisAccounts:
         damage: told of what gave way.
         pool: the kind of upstream whose accounts these are.
         ttl_s: life of a confirmed binding after its last use, in seconds.
+        scope: what is bound (`mix2api.settings.choices.BindingScope`): the bindings of each scope are apart.
     """
 
     _link: RedisLink
@@ -80,13 +81,16 @@ class RedisAccounts:
     _damage: DamageCounter
     _pool: str
     _ttl_s: int
+    _scope: str = "apikey"
 
     async def choose(
         self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit] = NOBODY_APART
     ) -> Chosen | Exhausted:
         """The account of a call; one round trip."""
         states = self._keys.account_states(self._pool)
-        binding = states if asking.api_key is None else self._keys.binding(self._pool, asking.api_key)
+        binding = (
+            states if asking.api_key is None else self._keys.binding(self._pool, asking.api_key, self._scope)
+        )
         unfit = "|".join(["", *(f"{one} {why.value}" for one, why in apart.items()), ""]) if apart else ""
         arguments: list[str | bytes | int] = [
             *(_mode(asking), _CLAIM_MS, self._ttl_s * 1000, _LEASE_MS, self._pool, asking.model),
@@ -107,13 +111,15 @@ class RedisAccounts:
     async def confirm(self, asking: Asking, account: str) -> None:
         """The key is bound to the account."""
         if asking.api_key is not None:
-            binding = self._keys.binding(self._pool, asking.api_key)
+            binding = self._keys.binding(self._pool, asking.api_key, self._scope)
             await self._run(CONFIRM.call([binding], [self._ttl_s * 1000, account, self._pool, asking.model]))
 
     async def release(self, asking: Asking, account: str) -> None:
         """A claim on the account goes."""
         if asking.api_key is not None:
-            await self._run(RELEASE.call([self._keys.binding(self._pool, asking.api_key)], [account]))
+            await self._run(
+                RELEASE.call([self._keys.binding(self._pool, asking.api_key, self._scope)], [account])
+            )
 
     async def judge(self, account: str, seen: Evidence, hint: ResetHint | None = None) -> AccountState:
         """Changes the account's state by evidence."""
@@ -159,7 +165,7 @@ class RedisAccounts:
 
     async def bindings(self) -> AsyncIterator[Binding]:
         """All bindings of the pool, in no order; a scan of the whole server."""
-        stem = self._keys.binding(self._pool, Digest(""))
+        stem = self._keys.binding(self._pool, Digest(""), self._scope)
         cursor = b"0"
         while True:
             (reply,) = told(
@@ -175,7 +181,9 @@ class RedisAccounts:
 
     async def unbind(self, api_key: Digest) -> bool:
         """Removes a key's binding; gives whether there was one."""
-        (removed,) = told(await self._link.execute(("DEL", self._keys.binding(self._pool, api_key))))
+        (removed,) = told(
+            await self._link.execute(("DEL", self._keys.binding(self._pool, api_key, self._scope)))
+        )
         return bool(removed)
 
     async def _change(

@@ -131,9 +131,9 @@ class Keys:
         """Stream with expiry: each change of an account, with its state before and after."""
         return f"{self._pool(pool)}changes"
 
-    def binding(self, pool: str, api_key: Digest) -> str:
-        """Hash with expiry: the account to which an API key is bound."""
-        return f"{self._pool(pool)}session:binding:apikey:{api_key}"
+    def binding(self, pool: str, key: Digest, scope: str = "apikey") -> str:
+        """Hash with expiry: the account to which an API key is bound, or what else the scope says."""
+        return f"{self._pool(pool)}session:binding:{scope}:{key}"
 
     def _pool(self, pool: str) -> str:
         return f"{self.prefix}:{{accounts:{pool}}}:"

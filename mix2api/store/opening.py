@@ -99,16 +99,23 @@ class Store:
         """The connection of leases and heartbeats: the one that is used all the time."""
         return self.links[2]
 
-    def accounts(self, pool: str, ttl_s: int, clock: Clock) -> RedisAccounts:
+    def accounts(self, pool: str, ttl_s: int, clock: Clock, scope: str = "apikey") -> RedisAccounts:
         """The accounts of one kind of upstream.
 
         Args:
             pool: the kind.
             ttl_s: seconds that a binding lives after its last use.
             clock: for the times of states.
+            scope: of its bindings.
         """
         return RedisAccounts(
-            link=self.links[0], keys=self.keys, clock=clock, damage=self.damage, pool=pool, ttl_s=ttl_s
+            link=self.links[0],
+            keys=self.keys,
+            clock=clock,
+            damage=self.damage,
+            pool=pool,
+            ttl_s=ttl_s,
+            scope=scope,
         )
 
     def owners(self, ttl_s: int) -> RedisOwners:

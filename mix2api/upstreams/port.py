@@ -242,6 +242,8 @@ class UpstreamCall:
     the account's."""
     caller: Digest | None = None
     """Digest of the caller's API key."""
+    isolation: Digest | None = None
+    """Digest of who may share sessions: the API key, and what the client says of its session."""
     base_url: str | None = None
     """Of the account that serves the call; None: the deployment's."""
     traceparent: str | None = None

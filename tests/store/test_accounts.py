@@ -288,6 +288,15 @@ async def test_each_change_of_an_account_is_kept_with_its_reason(redis_server: R
         assert [one.account for one in await accounts.changes()] == ["b"]
 
 
+async def test_scopes_do_not_share_bindings(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        accounts = store.accounts("openai", TTL_S, SystemClock(), "lineage")
+        await chosen(accounts, "k1")
+        assert ttl_ms(redis_server) < 0
+        assert [one.api_key async for one in accounts.bindings()] == ["k1"]
+        assert await accounts.unbind(Digest("k1"))
+
+
 async def test_pools_do_not_share_keys(redis_server: RedisServer) -> None:
     async with running_accounts(redis_server) as one, running_accounts(redis_server, "mix") as two:
         await one.judge("a", Evidence.DISABLE)

@@ -39,10 +39,12 @@ def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
         keys.account_turns("openai"),
         keys.account_changes("openai"),
         keys.binding("openai", Digest("ab")),
+        keys.binding("openai", Digest("ab"), "lineage"),
     ]
     assert names == [
         "m:{accounts:openai}:states",
         "m:{accounts:openai}:turns",
         "m:{accounts:openai}:changes",
         "m:{accounts:openai}:session:binding:apikey:ab",
+        "m:{accounts:openai}:session:binding:lineage:ab",
     ]

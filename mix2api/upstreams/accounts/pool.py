@@ -37,6 +37,7 @@ from mix2api.accounts.port import (
 from mix2api.accounts.state import AccountState, Evidence, Status
 from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
+from mix2api.upstreams.accounts.binding_keys import BindingKey
 from mix2api.upstreams.accounts.evidence import AGAINST, of_event, of_fault, of_opening
 from mix2api.upstreams.accounts.exhausted import exhausted
 from mix2api.upstreams.accounts.secrets import Secrets
@@ -73,6 +74,8 @@ class PoolOptions:
     """The longest wait for a place at a busy account."""
     is_named: bool
     """Clients may read account ids."""
+    binding_key: BindingKey
+    """What of a call stays with its account."""
     model_word: Callable[[str], str]
     """A model as it may stand in Redis: known, or a digest."""
 
@@ -145,7 +148,7 @@ class AccountsUpstream:
         if owner not in self._accounts and (owner is not None or not is_hard):
             raise _owner_gone() if is_hard else _session_lost()
         word = self._options.model_word(call.turn.model)
-        asking = Asking(api_key=call.caller, model=word, is_owned=owner is not None)
+        asking = Asking(api_key=self._options.binding_key(call), model=word, is_owned=owner is not None)
         trying = _Trying(asking, owner, self._options.tries, is_hard=is_hard)
         while True:
             chosen = await self._choose(call, trying)

@@ -18,7 +18,9 @@ from mix2api.accounts.account import Account, AccountType
 from mix2api.accounts.hints import ResetHint
 from mix2api.accounts.state import Evidence, Status
 from mix2api.clock import SystemClock
+from mix2api.settings.choices import BindingScope
 from mix2api.store.accounts import RedisAccounts
+from mix2api.upstreams.accounts.binding_keys import binding_key
 from mix2api.upstreams.accounts.pool import AccountsUpstream, PoolOptions
 from mix2api.upstreams.accounts.secrets import Secrets
 from mix2api.upstreams.port import (
@@ -118,12 +120,18 @@ async def running_pool(
     tries: int = 3,
     is_named: bool = False,
     wait_s: float = 60,
+    scope: BindingScope = BindingScope.API_KEY,
 ) -> AsyncIterator[Pool]:
     sites = Sites()
     async with parts.running_store(server.url) as store:
         shared = store.accounts("openai", 3600, SystemClock())
         options = PoolOptions(
-            type=AccountType.OPENAI, tries=tries, wait_s=wait_s, is_named=is_named, model_word=str
+            type=AccountType.OPENAI,
+            tries=tries,
+            wait_s=wait_s,
+            is_named=is_named,
+            binding_key=binding_key(scope, parts.SEAL),
+            model_word=str,
         )
         secrets = Secrets(accounts, ENVIRON, "accounts.toml")
         yield Pool(AccountsUpstream(sites, accounts, secrets, shared, options, SystemClock()), sites, shared)
@@ -319,6 +327,12 @@ async def test_a_session_s_account_is_waited_for_and_the_session_is_not_given_up
                 await pool.put(call(session=started.session))
         assert caught.value.detail is Detail.DEADLINE
         await pool.put(call(session=started.session))
+
+
+async def test_without_a_binding_the_calls_of_one_key_spread_by_weight(redis_server: RedisServer) -> None:
+    async with running_pool(redis_server, TWO, scope=BindingScope.NONE) as pool:
+        assert sorted([await pool.served() for _ in range(4)]) == ["a", "a", "b", "b"]
+        assert [one async for one in pool.shared.bindings()] == []
 
 
 async def test_a_model_has_the_name_that_its_account_has_for_it(redis_server: RedisServer) -> None:
