@@ -1,7 +1,9 @@
 """`mix2api accounts`: the accounts of the upstream, what is known of them, and the API keys that are bound to them."""
 
 import argparse
+import os
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Final, TextIO
 
 from attrs import frozen
@@ -13,9 +15,14 @@ from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import ConfigurationError
 from mix2api.process.accounts import listed_accounts, shared_accounts
+from mix2api.process.groups import http_options
 from mix2api.process.named_upstreams import upstream_called
 from mix2api.settings import Settings
 from mix2api.store.accounts import RedisAccounts
+from mix2api.store.opening import Store
+from mix2api.upstreams.accounts.probing import TOLD, probe
+from mix2api.upstreams.accounts.secrets import Secrets
+from mix2api.upstreams.http.client import HttpClient
 from mix2api.vocabulary import Digest
 
 _NOT_FOUND: Final = 3
@@ -30,6 +37,7 @@ weight ID NUMBER     its weight instead of the file's; 0: the file's again
 bindings             the API keys (their digests) and their accounts
 unbind KEY           removes a binding
 changes              what has changed of the accounts, and why
+probe [ID]           asks for a list of models, and changes the state by the answer
 reset ID             forgets all that is known of the account, an operator's words included
 Exit codes: 0, 2 wrong arguments or settings, 3 no such account or binding.
 """
@@ -66,6 +74,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     weighing = actions.add_parser("weight")
     weighing.add_argument("name", metavar="ID")
     weighing.add_argument("weight", type=int, choices=_WEIGHTS, metavar="NUMBER")
+    actions.add_parser("probe").add_argument("name", metavar="ID", nargs="?", default="")
     actions.add_parser("unbind").add_argument("name", metavar="KEY")
 
 
@@ -81,13 +90,36 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if not listed:
         raise ConfigurationError("MIX2API_ACCOUNTS_FILE is not set: there are no accounts")
     clock = SystemClock()
-    return read_store(
-        settings,
-        "accounts",
-        lambda store: accounts(
-            shared_accounts(upstream.settings, store, clock, upstream.pool), listed, query, stdout(), clock
-        ),
-    )
+
+    async def read(store: Store) -> int:
+        shared = shared_accounts(upstream.settings, store, clock, upstream.pool)
+        if query.action != "probe":
+            return await accounts(shared, listed, query, stdout(), clock)
+        asked = [one for one in listed if query.name in {"", one.id}]
+        secrets = Secrets(asked, os.environ, str(upstream.settings.pool.file))
+        with closing(HttpClient(http_options(upstream.settings), clock)) as client:
+            return await probed(shared, asked, secrets, client, stdout())
+
+    return read_store(settings, "accounts", read)
+
+
+async def probed(
+    shared: RedisAccounts, asked: Sequence[Account], secrets: Secrets, client: HttpClient, out: TextIO
+) -> int:
+    """Probes accounts one after the other, changes their states by what is seen, prints, and gives the exit code.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
+    rows = []
+    for one in asked:
+        found = await probe(one, secrets.of(one.id), client, SystemClock().now_ms())
+        if found.seen in TOLD:
+            await shared.judge(one.id, found.seen, found.reset)
+        state = (await shared.states([one.id]))[one.id]
+        rows.append((one.id, one.type.value, found.word, state.status.value, state.reason))
+    print_table(("account", "type", "answer", "status", "why"), rows, out)
+    return 0 if asked else _NOT_FOUND
 
 
 async def accounts(

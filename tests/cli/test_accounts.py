@@ -6,14 +6,18 @@ from typing import Final
 
 import pytest
 import store_parts as parts
+from attrs import evolve
 from redis_server import RedisServer
+from upstreams.loopback import Connection, serving
 
 from mix2api.accounts.account import Account, AccountType
 from mix2api.accounts.port import Asking, Chosen, Offered, Roster
 from mix2api.accounts.state import Evidence
-from mix2api.cli.accounts import AccountsQuery, accounts
+from mix2api.cli.accounts import AccountsQuery, accounts, probed
 from mix2api.cli.main import main
 from mix2api.clock import SystemClock
+from mix2api.upstreams.accounts.secrets import Secrets
+from mix2api.upstreams.http.client import HttpClient, HttpOptions
 from mix2api.vocabulary import Digest
 
 LISTED: Final = [
@@ -131,3 +135,31 @@ async def test_changes_are_listed_with_their_reasons(redis_server: RedisServer) 
         ["b", "invalid", "invalid,", "drained", "refused"],
         ["b", "invalid,", "drained", "invalid,", "drained,", "weight", "7", "refused"],
     ]
+
+
+async def test_a_probe_changes_the_state_by_the_answer(redis_server: RedisServer) -> None:
+    out = StringIO()
+    async with parts.running_store(redis_server.url) as store:
+        shared = store.accounts("openai", 3600, SystemClock())
+        gone = evolve(LISTED[0], base_url="http://127.0.0.1:1")
+        secrets = Secrets([gone], {"X": "sk"}, "f.toml")
+        client = HttpClient(HttpOptions())
+        assert await probed(shared, [gone], secrets, client, out) == 0
+        assert await probed(shared, [], secrets, client, StringIO()) == 3
+    assert out.getvalue().splitlines()[1].split() == ["a", "openai", "connect_failed", "valid", "-"]
+
+
+async def test_a_refused_credential_is_seen_by_a_probe(redis_server: RedisServer) -> None:
+    out = StringIO()
+
+    async def refuse(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n")
+
+    async with parts.running_store(redis_server.url) as store, serving([refuse]) as server:
+        shared = store.accounts("openai", 3600, SystemClock())
+        one = evolve(LISTED[0], base_url=server.url)
+        client = HttpClient(HttpOptions())
+        await probed(shared, [one], Secrets([one], {"X": "sk"}, "f.toml"), client, out)
+        client.close()
+    assert out.getvalue().splitlines()[1].split() == ["a", "openai", "401", "invalid", "refused"]
