@@ -14,7 +14,11 @@ from whole_system import Shape, whole_system
 
 from mix2api.demo import DemoKind, DemoOptions, answer_text
 
-DEMOS = {"mix": DemoOptions(), "openai": DemoOptions(kind=DemoKind.OPENAI)}
+DEMOS = {
+    "mix": DemoOptions(),
+    "openai": DemoOptions(kind=DemoKind.OPENAI),
+    "responses": DemoOptions(kind=DemoKind.RESPONSES),
+}
 NATIVE = {"SEND_UPSTREAM_TOOLS": "true"}
 
 
@@ -234,7 +238,9 @@ def streamed(port: int, token: str) -> list[tuple[str, Response]]:
     return answers
 
 
-@pytest.mark.parametrize(("kind", "native"), [("mix", "true"), ("mix", "false"), ("openai", "true")])
+@pytest.mark.parametrize(
+    ("kind", "native"), [("mix", "true"), ("mix", "false"), ("openai", "true"), ("responses", "true")]
+)
 async def test_the_sdk_s_own_accumulator_takes_every_stream(
     kind: str, native: str, redis_server: RedisServer
 ) -> None:
