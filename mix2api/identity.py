@@ -64,6 +64,10 @@ class Mint:
         """An id for a tool call whose own cannot be kept: `call_` and 128 random bits as hex."""
         return f"call_{self._randomness.take(16).hex()}"
 
+    def word(self, prefix: str) -> str:
+        """A new name for who brought none: `prefix` and 12 hex digits, as in `agent-0123456789ab`."""
+        return f"{prefix}-{self._randomness.take(6).hex()}"
+
     @staticmethod
     def request_id() -> RequestId:
         """A request id for a caller who brought none."""

@@ -98,6 +98,8 @@ class Detail(StrEnum):
     """`stop`, `tool_calls`: the site called a tool that the client had not offered, or one more than it allowed."""
     HUNG_UP = "hung_up"
     """`client_abort`: the connection was closed by the client."""
+    ASKED = "asked"
+    """`client_abort`: the client asked for the end of its session's run, by another request."""
     TOO_LARGE = "too_large"
     """`upstream_error`: an answer, a frame, a head or an id of the site is over its bound in bytes."""
     TOO_MANY = "too_many"

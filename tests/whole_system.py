@@ -255,6 +255,7 @@ def defaults(site_url: str, redis_url: str) -> dict[str, str]:
     """The environment of the tests: a lease of a second, no pause and no drain at the end, everything else as it ships."""
     return {
         "UPSTREAM_API_BASE": site_url,
+        "OPENCODE_URL": site_url,
         "UPSTREAM_AUTH_MODE": "none",
         "REDIS_URL": redis_url,
         "MIX2API_SECRET": SECRET,

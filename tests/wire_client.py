@@ -160,6 +160,10 @@ class WireClient:
         async with self.asking(prompt, headers=headers, **fields) as conversation:
             return await conversation.answer()
 
+    async def post(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        async with self.request("POST", path, b"{}", headers) as conversation:
+            return await conversation.answer()
+
     async def get(self, path: str) -> Answer:
         async with self.request("GET", path) as conversation:
             return await conversation.answer()

@@ -119,3 +119,8 @@ def unknown_call() -> Ended:
 def given_up(end_reason: EndReason, detail: Detail) -> Ended:
     """Its client or its edge is gone: nobody reads this, but every turn ends."""
     return refused(end_reason, detail, "given up before it began")
+
+
+def superseded() -> Ended:
+    """A newer request of the same client session came before its turn did."""
+    return refused(EndReason.SUPERSEDED)

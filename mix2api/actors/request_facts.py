@@ -19,7 +19,7 @@ from mix2api.actors.message_limits import (
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.unseen import Unseen
 from mix2api.budget.output_limit import OutputLimit
-from mix2api.events.kinds import UNNUMBERED, Request, ToolResult
+from mix2api.events.kinds import RUNTIME, UNNUMBERED, Request, ToolResult
 from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.resolution import Reason
@@ -52,7 +52,6 @@ def request_event(
     submission = turn.submission
     content = submission.turn
     continued = state.stage is not Stage.VACANT
-    is_stateless = turn.resolution_reason == Reason.STATELESS
     return Request(
         run_id=submission.run_id,
         seq=UNNUMBERED,
@@ -74,7 +73,7 @@ def request_event(
         isolation=submission.isolation,
         realm=None if submission.lineage is None else submission.lineage.realm,
         taken=submission.taken if continued else None,
-        resolution="continued" if continued else "stateless" if is_stateless else "fresh",
+        resolution=_resolution(turn, continued=continued),
         resolution_reason=turn.resolution_reason,
         edge=submission.edge,
         worker=environment.process,
@@ -84,6 +83,15 @@ def request_event(
         summary=None if budget is None else budget.summary,
         summary_ms=None if budget is None else budget.summary_ms,
     )
+
+
+def _resolution(turn: PendingTurn, *, continued: bool) -> str:
+    """How the turn's session was found."""
+    if turn.submission.bridged is not None:
+        return RUNTIME
+    if continued:
+        return "continued"
+    return "stateless" if turn.resolution_reason == Reason.STATELESS else "fresh"
 
 
 def accepted_reply(session_id: SessionId, request: Request, limit: OutputLimit | None = None) -> Accepted:

@@ -22,6 +22,7 @@ from mix2api.actors.turns import PendingTurn
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sealing import UnsealError
+from mix2api.sessions.aborting import AbortAsked, AbortedRun, AbortOutcome, is_asked_for
 from mix2api.sessions.evolve import IllegalEvent
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.snapshot import state_of
@@ -90,6 +91,8 @@ class SessionActor:
         self._mailbox: list[PendingTurn] = []
         """At most `QUEUE_LENGTH` turns: an empty deque would take ten times the memory, in every idle actor."""
         self._taken: PendingTurn | None = None
+        self._taken_ms = 0
+        """Since when, Unix milliseconds."""
         self._wake: trio.Event | None = None
         """While it waits for something to do."""
         self._closed = False
@@ -101,6 +104,8 @@ class SessionActor:
         Raises:
             Overloaded: `QUEUE_LENGTH` turns wait already.
         """
+        if turn.submission.bridged is not None:
+            self._supersede()
         if len(self._mailbox) >= QUEUE_LENGTH:
             raise Overloaded(
                 f"{QUEUE_LENGTH} requests wait for this session already", detail=Detail.QUEUE, retry_after_s=1
@@ -108,6 +113,31 @@ class SessionActor:
         self._mailbox.append(turn)
         self.idle_since_ms = None
         self._stir()
+
+    def _supersede(self) -> None:
+        """Ends what waits and what runs: a newer turn has come."""
+        for turn in list(self._mailbox):
+            self._leave(turn, refusals.superseded())
+        if self._taken is not None and self._taken.run is None:
+            self._taken.end(refusals.superseded())
+        elif self._taken is not None and self._taken.run is not None:
+            self._taken.run.stop(EndReason.SUPERSEDED, None)
+
+    def abort(self, asked: AbortAsked) -> AbortOutcome:
+        """Ends the run under way, and what waits, if that is asked for and the caller's."""
+        turns = [*([] if self._taken is None else [self._taken]), *self._mailbox]
+        wanted = [turn for turn in turns if is_asked_for(asked, self.session_id, turn.submission.bridged)]
+        ours = [turn for turn in wanted if turn.submission.caller == asked.caller]
+        run = None
+        for turn in ours:
+            if turn.run is not None:
+                bridged = turn.submission.bridged
+                name = self.session_id if bridged is None else bridged.client_session
+                run = AbortedRun(
+                    client_session_id=name, session_id=self.session_id, started_ms=self._taken_ms
+                )
+            turn.stop(EndReason.CLIENT_ABORT, Detail.ASKED)
+        return AbortOutcome(run=run, is_foreign=bool(wanted) and not ours)
 
     def close(self) -> list[PendingTurn]:
         """Lets the actor leave memory.
@@ -198,7 +228,7 @@ class SessionActor:
             StoreUnavailable: the session's log cannot be read now and the turn has not begun.
             Unowned: the session's shard is another process's and the turn has not begun.
         """
-        self._taken = turn
+        self._taken, self._taken_ms = turn, self._env.clock.now_ms()
         try:
             await self._begin(turn)
         except Unowned:
@@ -289,7 +319,8 @@ class SessionActor:
             raise SessionMiss(Reason.FOREIGN)
         if submission.taken is not None and submission.taken not in state.waits_at:
             raise SessionMiss(Reason.MOVED_ON)
-        if self._env.clock.now_ms() - state.ended_ms > self._env.options.session_ttl_s * 1000:
+        age_ms = self._env.clock.now_ms() - state.ended_ms
+        if age_ms > self._env.options.session_ttl_s * 1000 and submission.bridged is None:
             raise SessionMiss(Reason.EXPIRED)
         if submission.turn.previous_response is not None:
             self._check_previous(submission.turn, state)

@@ -52,6 +52,7 @@ def upstream_call(
         caller=submission.caller or submission.isolation,
         isolation=submission.isolation,
         traceparent=submission.traceparent,
+        bridged=submission.bridged,
         prepared=submission.prepared,
     )
 

@@ -17,6 +17,7 @@ from mix2api.actors.session import RefusedTurn, SessionActor, SessionMiss
 from mix2api.actors.turns import PendingTurn
 from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.identity import Mint, shard_of
+from mix2api.sessions.aborting import AbortAsked, AbortOutcome
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
 from mix2api.sessions.worker_port import Replies, Submission
@@ -101,6 +102,15 @@ class Worker:
     def running(self) -> frozenset[RunId]:
         """The runs that somebody is at."""
         return frozenset(actor.running for actor in self._actors.values() if actor.running is not None)
+
+    def abort(self, asked: AbortAsked) -> AbortOutcome:
+        """Ends the runs that are asked for and the caller's. A client session may have one in each realm, so all are looked at."""
+        if asked.session_id is not None:
+            actor = self._actors.get(asked.session_id)
+            return AbortOutcome() if actor is None else actor.abort(asked)
+        outcomes = [actor.abort(asked) for actor in self._actors.values()]
+        runs = [outcome.run for outcome in outcomes if outcome.run is not None]
+        return AbortOutcome(run=max(runs, key=lambda run: run.started_ms, default=None))
 
     def retire(self, session_id: SessionId, told: Callable[[Retirement], None]) -> None:
         """Has a session never continued again; `told` hears what became of it."""

@@ -16,6 +16,8 @@ class DemoKind(StrEnum):
     """Chat Completions: it keeps nothing between two requests."""
     RESPONSES = "responses"
     """The Responses API: it keeps responses, each for its account."""
+    OPENCODE = "opencode"
+    """A runtime: it works at prompts by itself, and tells of that by events."""
 
 
 @frozen(kw_only=True)

@@ -10,6 +10,7 @@ from mix2api.demo.chats import answer_chat
 from mix2api.demo.connection import Connection, Incoming
 from mix2api.demo.kept_responses import KEPT_ROUTES
 from mix2api.demo.options import DemoKind
+from mix2api.demo.runtime_routes import RUNTIME_ROUTES
 from mix2api.demo.site import Site, UnknownSession
 from mix2api.demo.stats import COUNTS
 from mix2api.demo.whole import error_body
@@ -108,6 +109,7 @@ CHATS: Final[dict[DemoKind, dict[tuple[str, ...], dict[str, Handler]]]] = {
     DemoKind.MIX: {("v2", "chats"): {"POST": answer_chat}},
     DemoKind.OPENAI: {("v1", "chat", "completions"): {"POST": answer_chat}},
     DemoKind.RESPONSES: {("v1", "responses"): {"POST": answer_chat}, **KEPT_ROUTES},
+    DemoKind.OPENCODE: RUNTIME_ROUTES,
 }
 """Where each kind of site takes chats."""
 ROUTES: Final[dict[tuple[str, ...], dict[str, Handler]]] = {

@@ -13,7 +13,8 @@ from attrs import field, frozen
 from mix2api.demo import routes
 from mix2api.demo.connection import BodyTooLarge, Connection, Incoming
 from mix2api.demo.contexts import SiteSession
-from mix2api.demo.options import DemoOptions
+from mix2api.demo.options import DemoKind, DemoOptions
+from mix2api.demo.runtime import Runtime
 from mix2api.demo.site import Received, Site
 from mix2api.demo.stats import Stats
 from mix2api.demo.whole import error_body
@@ -35,6 +36,17 @@ class Demo:
         """The value for `UPSTREAM_API_BASE`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def runtime(self) -> Runtime:
+        """The state of a site of the kind `opencode`.
+
+        Raises:
+            LookupError: it is of another kind.
+        """
+        if self.site.runtime is None:
+            raise LookupError("the site is no runtime")
+        return self.site.runtime
 
     @property
     def stats(self) -> Stats:
@@ -64,6 +76,8 @@ async def serve_demo(
     listeners = await trio.open_tcp_listeners(options.port, host=options.host, backlog=_BACKLOG)
     port = listeners[0].socket.getsockname()[1]
     async with trio.open_nursery() as nursery:
+        if options.kind is DemoKind.OPENCODE:
+            site.runtime = Runtime(options, nursery.start_soon)
         await nursery.start(trio.serve_listeners, partial(serve_connection, site), listeners)
         task_status.started(Demo(options.host, port, site))
 

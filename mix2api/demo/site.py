@@ -17,6 +17,7 @@ from mix2api.demo.contexts import SiteSession
 from mix2api.demo.directives import NOTHING_ASKED, Directives
 from mix2api.demo.options import DemoOptions
 from mix2api.demo.responses_objects import KeptResponse
+from mix2api.demo.runtime import Runtime
 from mix2api.demo.stats import Stats
 from mix2api.demo.words import Word
 
@@ -57,6 +58,8 @@ class Site:
         self.responses: dict[str, KeptResponse] = {}
         """Kept responses by id, the oldest first."""
         self.received: deque[Received] = deque(maxlen=_RECEIVED_KEPT)
+        self.runtime: Runtime | None = None
+        """Of a site of the kind `opencode`; set when it begins to serve."""
         self._tokens: dict[str, float] = {}
         self._spent: set[str] = set()
         self._start = secrets.token_hex(4) if start is None else start

@@ -57,6 +57,8 @@ class Word(StrEnum):
     FORGET = "forget"
     SWAP = "swap"
     ONCE = "once"
+    ASKS = "asks"
+    STUCK = "stuck"
     ONLY = "only"
     QUOTA = "quota"
 
@@ -172,6 +174,8 @@ RULES: Final[dict[Word, Rule]] = {
     Word.SWAP: _choice(
         "answer a continued session under another id: this time, or next time", "now", "after"
     ),
+    Word.ASKS: _choice("(runtime) ask the user, and wait for the answer", "permission", "question"),
+    Word.STUCK: Rule("(runtime) never become idle, not even after an abort"),
     Word.ONCE: Rule(
         "obey the other words of this text only the first time that the key TEXT is seen", Takes.TEXT
     ),

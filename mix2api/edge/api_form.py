@@ -51,7 +51,13 @@ class SubmittedRun:
         accepted = self.delivery.accepted
         if accepted is not None:
             how = f"{accepted.resolution}; reason={accepted.reason}"
-            known += [("x-session-id", accepted.session_id), ("x-mix2api-session", how)]
+            bridged = self.request.bridged
+            if bridged is not None:
+                # What the client has to say again is its own session's id.
+                known += [("x-session-id", bridged.client_session), ("x-trace-id", bridged.trace)]
+            else:
+                known.append(("x-session-id", accepted.session_id))
+            known.append(("x-mix2api-session", how))
             if accepted.withheld:
                 known.append(("x-mix2api-withheld", accepted.withheld))
             if accepted.budget:

@@ -12,6 +12,7 @@ from quart_trio import QuartTrio
 
 from mix2api.accounts.owners import Owners
 from mix2api.clock import Clock
+from mix2api.edge.aborting import AbortEndpoint
 from mix2api.edge.answers import JSON, error_headers
 from mix2api.edge.asgi import answer_of
 from mix2api.edge.auth import Authenticator
@@ -36,6 +37,7 @@ from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, InvalidRequest
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
+from mix2api.sessions.aborting import Aborting
 from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.store_watch import StoreWatch
@@ -46,6 +48,7 @@ _ONCE: Final = frozenset(
     {
         *(b"authorization", b"x-api-key", b"api-key", b"x-upstream-base-url"),
         *(b"x-session-id", b"x-session_id", b"x-persona-id", b"x-persona_id"),
+        *(b"x-trace-id", b"x-project-id", b"x-user-id", b"x-access-token"),
     }
 )
 """Headers that may not be repeated, beside the session-key header."""
@@ -88,6 +91,8 @@ class EdgeParts:
     """Whether the store answers: what waits for it is cut short otherwise."""
     bases: UpstreamBases = field(factory=OnlyTheConfigured)
     """Which upstreams a request may choose."""
+    aborting: Aborting
+    """Ends runs, wherever they run."""
     metrics: MetricsText = no_metrics
     """What `GET /metrics` shows."""
     observed: Callable[[ChatEndpoint], Endpoint] = _as_it_is
@@ -259,6 +264,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         sites=parts.sites,
         owned=OwnedTurns(parts.owners, parts.sites),
         bases=parts.bases,
+        seal=parts.seal,
         mint=parts.mint,
         clock=parts.clock,
         live=live,
@@ -277,6 +283,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     health = HealthEndpoints(options, parts.health)
     models = ModelEndpoints(options.models, parts.clock.now_ms() // 1000, authenticator)
     metrics, stored = MetricsEndpoint(options.metrics_token, parts.metrics), StoredResponses(authenticator)
-    other = quart_app(health, models, metrics, served_documents(), stored, refusals)
+    aborts = AbortEndpoint(authenticator, parts.seal, parts.mint, parts.aborting, bridges=parts.sites.bridge)
+    other = quart_app(health, models, metrics, served_documents(), (stored, aborts), refusals)
     kept = ChatEndpoint(chat_parts, KEPT) if parts.sites.keep_responses else None
     return EdgeApp(parts, endpoints, other, refusals, live, kept)

@@ -15,7 +15,8 @@ from attrs import evolve, frozen
 from mix2api.clock import Clock
 from mix2api.edge.answers import JSON, retry_after
 from mix2api.edge.api_form import CHAT, ApiForm, SubmittedRun
-from mix2api.edge.auth import Authenticator, authorization_of
+from mix2api.edge.auth import Authenticator, Caller, authorization_of
+from mix2api.edge.bridged_words import asked_of
 from mix2api.edge.clients import word_of
 from mix2api.edge.continuing import Continuing
 from mix2api.edge.delivery import Delivery, LiveDeliveries
@@ -36,6 +37,8 @@ from mix2api.edge.upstream_bases import UpstreamBases
 from mix2api.errors import ClientVisibleError, StoreUnavailable, UnsupportedMediaType
 from mix2api.identity import Mint
 from mix2api.redaction import redact_body
+from mix2api.sealing import Seal
+from mix2api.sessions.bridged import Bridged, bridged_of
 from mix2api.sessions.client_words import refused, status_of_failure
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.sites import Sites
@@ -68,6 +71,7 @@ class ChatParts:
     sites: Sites
     owned: OwnedTurns
     bases: UpstreamBases
+    seal: Seal
     mint: Mint
     clock: Clock
     live: LiveDeliveries
@@ -149,10 +153,16 @@ class ChatEndpoint:
         word = word_of(given)
         application = client if word is None else f"{client}:{word.decode('latin1')}"
         isolation = parts.authenticator.isolation(caller, turn.model, application, key)
+        bridged = request.bridged = self._bridged(given, turn, caller)
         watch.understood()
         try:
             found = await parts.continuing.find(
-                prepared, given, isolation, keyed=key is not None, patience=parts.store.patience
+                prepared,
+                given,
+                isolation,
+                keyed=key is not None,
+                bridged=bridged,
+                patience=parts.store.patience,
             )
         except StoreUnavailable:
             # A session that the index has given out as the store went away is lost to its conversation.
@@ -175,6 +185,7 @@ class ChatEndpoint:
             bind=found.bind,
             lineage=found.lineage,
             authorization=authorization.decode("latin1") if authorization is not None else None,
+            bridged=bridged,
             prepared=prepared,
         )
 
@@ -191,6 +202,13 @@ class ChatEndpoint:
             self._parts.store.on_refused()
             raise StoreUnavailable
         return owned
+
+    def _bridged(self, given: dict[bytes, bytes], turn: Turn, caller: Caller) -> Bridged | None:
+        """Whose run it is in a runtime; None where the upstream is none."""
+        parts = self._parts
+        if not (parts.sites.only or parts.sites.of(turn.model)).bridges:
+            return None
+        return bridged_of(asked_of(given, turn), caller.fingerprint, parts.seal.digest, parts.mint.word)
 
     async def _submit(self, submission: Submission) -> Replies:
         """Hands the turn over.

@@ -17,6 +17,7 @@ from mix2api.edge.seen_realms import NEVER, REALMS, Seen, SeenRealms
 from mix2api.errors import PreviousResponseNotFound, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
+from mix2api.sessions.bridged import Bridged
 from mix2api.sessions.canonical import instructions_form, tools_form
 from mix2api.sessions.lineage import Lineage, kept_for, lineage_steps
 from mix2api.sessions.prepared_turn import PreparedTurn
@@ -106,6 +107,7 @@ class Continuing:
         isolation: Digest,
         *,
         keyed: bool,
+        bridged: Bridged | None = None,
         patience: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Found:
         """The session for a turn: at most one round trip to the index, and none for a turn without a history.
@@ -115,12 +117,15 @@ class Continuing:
             headers: the request's, names in lower case.
             isolation: digest of who may share sessions.
             keyed: whether the caller set the session-key header.
+            bridged: whose run it is in a runtime; its client session is its name then, and its history decides nothing.
             patience: makes the block that waits for the index; it may be left early, without an exception.
 
         Raises:
             mix2api.errors.StoreUnavailable: the index does not answer.
         """
         turn = prepared.turn
+        if bridged is not None:
+            return await self._bridged(prepared, bridged, patience)
         isolation = self._kept_apart(isolation, headers, turn.base)
         if turn.previous_response is not None:
             session_id = self._left_by(turn.previous_response, turn.model)
@@ -145,16 +150,35 @@ class Continuing:
             return made(reason=planned.reason, bind=planned.bind)
         if isinstance(planned, ContinueIssued):
             return made(session_id=planned.session_id, reason=Reason.NAMED)
+        found = await self._found(planned, made, patience)
+        if found.reason is Reason.NO_MATCH and compacted():
+            return evolve(found, reason=Reason.COMPACTED)
+        return found
+
+    async def _found(
+        self,
+        planned: TakeWaiting | ContinueNamed,
+        made: Callable[..., Found],
+        patience: Callable[[], AbstractContextManager[object]],
+    ) -> Found:
         try:
             with patience():
-                found = await self._look_up(planned, made)
-                if found.reason is Reason.NO_MATCH and compacted():
-                    return evolve(found, reason=Reason.COMPACTED)
-                return found
+                return await self._look_up(planned, made)
         except UnreadableIndex:
             self._on_schema_fallback()
             return made(reason=Reason.SCHEMA_FALLBACK, bind=name_of(planned))
         raise StoreUnavailable
+
+    async def _bridged(
+        self,
+        prepared: PreparedTurn,
+        bridged: Bridged,
+        patience: Callable[[], AbstractContextManager[object]],
+    ) -> Found:
+        """The session of a client session, and of the realm: title requests come under the same id, and run beside it."""
+        realm, _ = self._realm(prepared, bridged.scope_key)
+        planned = ContinueNamed(self._name(realm, "bridged"), Reason.NAMED)
+        return await self._found(planned, partial(Found, isolation=bridged.scope_key), patience)
 
     def _note(self, realm: int) -> Seen:
         """Notes a turn of a realm, and gives the one before it."""

@@ -12,7 +12,7 @@ _METHODS: Final = "GET, POST, OPTIONS"
 _PRIVATE: Final = b"access-control-request-private-network"
 _MAX_AGE_S: Final = 7200
 """How long a browser may remember a preflight: Chromium takes no more than two hours."""
-EXPOSED: Final = "x-request-id, x-session-id, x-mix2api-run-id, x-mix2api-session, x-mix2api-withheld, x-mix2api-budget, x-mix2api-account, retry-after"
+EXPOSED: Final = "x-request-id, x-session-id, x-mix2api-run-id, x-mix2api-session, x-mix2api-withheld, x-mix2api-budget, x-mix2api-account, x-trace-id, retry-after"
 """Headers that a page may read beside the few that every page may."""
 
 

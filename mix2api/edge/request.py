@@ -10,6 +10,7 @@ from mix2api.edge.delivery import Delivery
 from mix2api.edge.request_head import RequestHead
 from mix2api.edge.stopwatch import Stopwatch
 from mix2api.identity import Mint
+from mix2api.sessions.bridged import Bridged
 from mix2api.vocabulary import ClientName, Detail, RequestId, RunId
 from mix2api.wire.turn import Turn
 
@@ -65,6 +66,7 @@ class EdgeRequest:
     __slots__ = (
         "_client",
         "body",
+        "bridged",
         "delivery",
         "echo",
         "give_back",
@@ -95,6 +97,8 @@ class EdgeRequest:
         """Which of our routes it takes; None where there is none for its path and method."""
         self.turn: Turn | None = None
         """Set once the body was understood."""
+        self.bridged: Bridged | None = None
+        """Whose run it is in a runtime; set once the body was understood."""
         self.echo: object = None
         """What the answer repeats of the body, for an API whose answers do."""
         self.delivery: Delivery | None = None

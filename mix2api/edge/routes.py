@@ -9,6 +9,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
+from mix2api.edge.aborting import AbortEndpoint
 from mix2api.edge.answers import error_headers
 from mix2api.edge.asgi import EXTENSION
 from mix2api.edge.documents import Document
@@ -43,7 +44,7 @@ def quart_app(
     models: ModelEndpoints,
     metrics: MetricsEndpoint,
     documents: Mapping[str, Document],
-    stored: StoredResponses,
+    sessions: tuple[StoredResponses, AbortEndpoint],
     refusals: Refusals,
 ) -> QuartTrio:
     """The application.
@@ -54,7 +55,9 @@ def quart_app(
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     documented = {path: _showing(each) for path, each in documents.items()}
     _add_views(app, {**_views(health, models, metrics), **documented})
+    stored, aborts = sessions
     _add_responses(app, stored)
+    _add_aborts(app, aborts)
     for path in (*_CHATS, *_RESPONSES, *_COMPACTIONS, "/"):
         app.add_url_rule(path, path, methods=["POST"], provide_automatic_options=False)
     _add_error_handlers(app, refusals)
@@ -118,6 +121,15 @@ def _add_responses(app: QuartTrio, stored: StoredResponses) -> None:
             app.add_url_rule(
                 path, f"{method} {path}", missing, methods=[method], provide_automatic_options=False
             )
+
+
+def _add_aborts(app: QuartTrio, aborts: AbortEndpoint) -> None:
+    async def abort(session_id: str) -> Response:
+        return _json(await aborts.answer(_asked(), session_id))
+
+    for prefix in _PREFIXES:
+        path = f"{prefix}/sessions/<session_id>/abort"
+        app.add_url_rule(path, f"POST {path}", abort, methods=["POST"], provide_automatic_options=False)
 
 
 def _add_error_handlers(app: QuartTrio, refusals: Refusals) -> None:

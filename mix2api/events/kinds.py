@@ -28,6 +28,8 @@ from mix2api.vocabulary import (
 
 SCHEMA_VERSION: Final = 1
 """The highest version that this code writes and reads."""
+RUNTIME: Final = "runtime"
+"""The resolution of a turn that runs in a session of a runtime (ADR 72)."""
 UNNUMBERED: Final = 0
 """The `seq` of an event that stands in a command: `mix2api.sessions.decide` gives it its number. None such is in a log."""
 
@@ -77,7 +79,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     taken: Digest | None = None
     """The lineage digest at which the session waited, if it was continued by history."""
     resolution: str = "fresh"
-    """`fresh`, `continued`, or `stateless` where the upstream keeps no conversation."""
+    """`fresh`, `continued`, `stateless` where the upstream keeps no conversation, or `RUNTIME`."""
     resolution_reason: str = "no_history"
     channel: Channel = Channel.STABLE
     counted_tokens: int | None = None

@@ -208,6 +208,11 @@ ANSWER_SCHEMAS: Final[dict[str, Schema]] = {
         "failing",
         "warnings",
     ),
+    "AbortedRun": {
+        **_object({"clientSessionId": _STRING, "sessionId": _STRING, "startedAt": _STRING}),
+        "nullable": True,
+        "description": "The run that was ended; null: nothing ran.",
+    },
     "Liveness": _object({"status": {"type": "string", "enum": ["alive"]}}),
     "Readiness": _object(
         {"status": {"type": "string", "enum": ["ready", "draining", "not_ready"]}, "failing": _FAILING},

@@ -25,6 +25,7 @@ RUN_HEADERS: Final = {
     "x-mix2api-session": "Whether the session is fresh or continued, and why.",
     "x-mix2api-budget": "Input tokens of the session with this turn, and what it may have: `used/available; trimmed=N`.",
     "x-mix2api-account": "The upstream account that served the run; only where the operator shows it.",
+    "x-trace-id": "The trace of a run in a runtime: the request's own, or a new one. `x-session-id` is the client session's then.",
     "x-mix2api-withheld": "How much of the request the site was not given; absent where it got everything.",
 }
 """Of answers to chat requests that became a run."""
@@ -200,6 +201,18 @@ OPERATIONS: Final = (
     ),
     _chat("/", "createChatCompletionAtRoot", "The same as POST /v1/chat/completions"),
     *_RESPONSES,
+    Operation(
+        path="/v1/sessions/{session_id}/abort",
+        method="post",
+        operation_id="abortSession",
+        summary="End the run of a session",
+        text="The id is one of ours, or a client session's of a runtime: then with the same `x-user-id` and `x-project-id`.",
+        needs_key=True,
+        aliases=("/sessions/{session_id}/abort", "/v1/v1/sessions/{session_id}/abort"),
+        parameters=(Parameter(name="session_id", place="path", meaning="A session's id."),),
+        answers={200: Answer(meaning="The run that was ended, or `null`.", media={JSON: "AbortedRun"})},
+        failures=(404,),
+    ),
     Operation(
         path="/v1/models",
         method="get",

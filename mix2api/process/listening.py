@@ -104,6 +104,7 @@ def edge_app(parts: Parts) -> EdgeApp:
         clock=parts.clock,
         bases=upstream_bases(parts.settings),
         store=parts.watch,
+        aborting=parts.aborts,
         metrics=parts.meters.text,
     )
     return build_app(edge if parts.observing is None else evolve(edge, observed=parts.observing.endpoint))

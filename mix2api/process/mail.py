@@ -7,6 +7,8 @@ import msgspec
 from mix2api.actors.inbox import Inbox
 from mix2api.process.parts import Parts
 from mix2api.relay.messages import (
+    Abort,
+    Aborted,
     Handover,
     Hangup,
     HeadersLeft,
@@ -51,6 +53,10 @@ async def _hand_over(parts: Parts, message: Mail) -> None:
             parts.relay.taken_over(message)
         case Retire(session_id, asked_by):
             _retire(parts, SessionId(session_id), ProcessId(asked_by))
+        case Abort():
+            parts.aborts.take(message)
+        case Aborted():
+            parts.aborts.hear(message)
         case Retired():
             pass  # for the command that asked
         case _ if parts.half is not None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from mix2api.actors.run_tools import all_in_text, none_in_text
-from mix2api.clock import Clock
 from mix2api.errors import ConfigurationError
 from mix2api.model_prefixes import ByPrefix
 from mix2api.process.accounts import accounts_around
@@ -33,6 +32,7 @@ from mix2api.upstreams.kept import Keeps, Kept
 from mix2api.upstreams.kinds import kind_of
 from mix2api.upstreams.listed import ListedUpstream, read_upstreams
 from mix2api.upstreams.owning import OwningUpstream
+from mix2api.upstreams.surroundings import Surroundings
 from mix2api.upstreams.waiting_line import WaitingLine
 
 _THE_ONE: Final = "upstream"
@@ -139,6 +139,7 @@ def _site(upstream: NamedUpstream, seal: Seal) -> Site:
         digest=digest,
         passes_through=kind.passes_through,
         speaks_responses=kind.speaks_responses,
+        bridges=kind.bridges,
         is_pool=upstream.settings.pool.file is not None,
     )
 
@@ -170,7 +171,7 @@ def keeps_of(upstreams: Sequence[NamedUpstream]) -> Keeps:
 def called_upstream(
     upstreams: Sequence[NamedUpstream],
     store: Store,
-    clock: Clock,
+    surroundings: Surroundings,
     on_login: Callable[[LoginReport], None],
     dialer: Dialer | None = None,
 ) -> Iterator[ConfiguredUpstream]:
@@ -181,7 +182,7 @@ def called_upstream(
     """
     with ExitStack() as stack:
         made = {
-            one.name: stack.enter_context(_configured(one, store, clock, on_login, dialer))
+            one.name: stack.enter_context(_configured(one, store, surroundings, on_login, dialer))
             for one in upstreams
         }
         configured = _together(upstreams, made)
@@ -214,11 +215,11 @@ def _prefixed(upstream: NamedUpstream, configured: ConfiguredUpstream) -> Prefix
 def _configured(
     upstream: NamedUpstream,
     store: Store,
-    clock: Clock,
+    surroundings: Surroundings,
     on_login: Callable[[LoginReport], None],
     dialer: Dialer | None,
 ) -> Iterator[ConfiguredUpstream]:
     settings = upstream.settings
-    around = accounts_around(settings, store, clock, upstream.pool)
-    with configured_upstream(settings, store.vault, store.seal, clock, on_login, dialer) as configured:
+    around = accounts_around(settings, store, surroundings.clock, upstream.pool)
+    with configured_upstream(settings, store.vault, store.seal, surroundings, on_login, dialer) as configured:
         yield configured if around is None else evolve(configured, upstream=around(configured.upstream))

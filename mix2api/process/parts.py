@@ -1,6 +1,6 @@
 """The parts of one process, put together from settings. Nothing runs here: `mix2api.process.running` does that."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -25,6 +25,7 @@ from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.identity import Mint, shard_of
 from mix2api.machine import Machine
 from mix2api.metrics.meters import Meters
+from mix2api.process.aborting import Aborts
 from mix2api.process.control import Supervised
 from mix2api.process.groups import actor_options
 from mix2api.process.health import ProcessHealth
@@ -50,6 +51,7 @@ from mix2api.relay.messages import Handover, TakenOver, WakeUp
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.relay.room import Elsewhere
+from mix2api.sessions.aborting import AbortAsked, AbortOutcome
 from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Dispatch
@@ -60,6 +62,7 @@ from mix2api.store.spread import Handed
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
+from mix2api.upstreams.surroundings import Surroundings
 from mix2api.vocabulary import SessionId, Shard
 
 if TYPE_CHECKING:
@@ -84,6 +87,8 @@ class WorkerHalf:
     recovery: Recovery
     credential: ManagedCredential | None
     """None: nothing is fetched or renewed."""
+    keep_upstream: Callable[[], Awaitable[None]] | None = None
+    """What the upstream needs to have running; None: nothing."""
 
 
 @define(eq=False, kw_only=True)
@@ -106,6 +111,7 @@ class Parts:
     health: ProcessHealth
     keeping: StoreKeeping
     meters: Meters
+    aborts: Aborts
     streams_open: Callable[[], int] = field(default=lambda: 0)
     """Answers under way at the edge; set once there is one."""
     half: WorkerHalf | None = field(default=None)
@@ -264,6 +270,10 @@ async def process_parts(
     )
     profiles = start_profiles(settings, logger)
     keeping = StoreKeeping(store, logger)
+
+    def abort_here(asked: AbortAsked) -> AbortOutcome:
+        return AbortOutcome() if parts.half is None else parts.half.worker.abort(asked)
+
     parts = Parts(
         settings=settings,
         upstreams=upstreams,
@@ -281,6 +291,7 @@ async def process_parts(
         meters=meters,
         health=ProcessHealth(store, tuple(open_doors(settings)), profiles, keeping),
         keeping=keeping,
+        aborts=Aborts(store.process, abort_here, store.heartbeat.peers.living, outbox, mint, store.runtime),
     )
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)
@@ -306,7 +317,14 @@ def _upstream(parts: Parts, dialer: Dialer | None) -> Iterator[ConfiguredUpstrea
         reporter.on_login(report)
         parts.meters.on_login("done" if report.why is None else report.why.value)
 
-    with called_upstream(parts.upstreams, store, parts.clock, on_login, dialer) as configured:
+    surroundings = Surroundings(
+        clock=parts.clock,
+        process=store.process,
+        sessions=store.runtime,
+        is_gone=store.heartbeat.is_gone,
+        tell=reporter.on_remark,
+    )
+    with called_upstream(parts.upstreams, store, surroundings, on_login, dialer) as configured:
         if settings.logging.token_info and configured.credential is not None:
             configured.credential.on_step = reporter.on_token
         observing = parts.observing
@@ -366,4 +384,5 @@ def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
             parts.tell_edge,
         ),
         credential=configured.credential,
+        keep_upstream=configured.keep,
     )

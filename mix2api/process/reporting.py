@@ -19,6 +19,7 @@ from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.upstreams.credentials.token import TokenReport
+from mix2api.upstreams.surroundings import Remark
 from mix2api.vocabulary import Channel, Detail, EndReason, RequestId, SessionId
 
 _OVER_BUDGET: Final = "input_exceeds_available_budget"
@@ -188,6 +189,11 @@ class Reporter:
         self._logger.error(
             "edge.exhausted", end_reason=EndReason.OVERLOADED.value, detail=Detail.DESCRIPTORS.value
         )
+
+    def on_remark(self, remark: Remark) -> None:
+        """The upstream has something to say that no run can tell of."""
+        tell = self._logger.warning if remark.is_warning else self._logger.debug
+        tell(remark.event, **remark.facts)
 
     def on_headers(self, request_id: RequestId, headers: Mapping[str, str]) -> None:
         """A request's headers (`LOG_HEADERS`). The chain masks those of secret names."""

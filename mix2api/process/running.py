@@ -139,6 +139,8 @@ def _keep_up(parts: Parts, nursery: trio.Nursery, name: str, task: Callable[[], 
 async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -> None:
     if half.credential is not None:
         _keep_up(parts, nursery, "credential", half.credential.keep)
+    if half.keep_upstream is not None:
+        _keep_up(parts, nursery, "upstream", half.keep_upstream)
     if parts.tracing is not None:
         _keep_up(parts, nursery, "traces", parts.tracing.keep)
     await parts.store.spread.enter(parts.on_lease_change, parts.on_handed)

@@ -19,7 +19,9 @@ from mix2api.settings import Settings, UpstreamAuthMode
 from mix2api.store.opening import Store
 from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.http.origin import split_url
+from mix2api.upstreams.kinds import kind_of
 from mix2api.upstreams.port import AbortedByUpstream, Failed, Finished, Upstream, UpstreamCall, UpstreamFault
+from mix2api.upstreams.surroundings import Surroundings
 from mix2api.vocabulary import Detail, EndReason
 from mix2api.wire.chat_request import decode_chat_request
 
@@ -46,10 +48,12 @@ async def try_upstream(settings: Settings, store: Store, model: str, *, turn: bo
         model: the turn's.
         turn: whether a turn may be put.
     """
-    base = settings.site.api_base
+    is_runtime = kind_of(settings).bridges
+    base = settings.opencode.url if is_runtime else settings.site.api_base
     if base is None:
+        name = "OPENCODE_URL" if is_runtime else "UPSTREAM_API_BASE"
         return Finding(
-            Grade.WARNING, Part.UPSTREAM, "UPSTREAM_API_BASE is not set: a worker needs it, an edge does not"
+            Grade.WARNING, Part.UPSTREAM, f"{name} is not set: a worker needs it, an edge does not"
         )
     try:
         with trio.fail_after(_CONNECT_S):
@@ -79,10 +83,13 @@ def _without_turn(settings: Settings, *, turn: bool) -> str:
 
 async def _with_credential(settings: Settings, store: Store, model: str) -> Finding:
     clock = SystemClock()
-    with configured_upstream(settings, store.vault, store.seal, clock, lambda _: None) as configured:
+    surroundings = Surroundings(clock=clock, process=store.process)
+    with configured_upstream(settings, store.vault, store.seal, surroundings, lambda _: None) as configured:
         async with trio.open_nursery() as nursery:
             if configured.credential is not None:
                 nursery.start_soon(configured.credential.keep)
+            if configured.keep is not None:
+                nursery.start_soon(configured.keep)
             finding = await _tried(configured.upstream, Mint(store.seal, clock), model)
             nursery.cancel_scope.cancel()
     return finding

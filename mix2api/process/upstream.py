@@ -1,12 +1,11 @@
 """The configured upstream with what lives beside it: its connections, its credential, the choice that requests have."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 
 import msgspec
 from attrs import evolve, frozen
 
-from mix2api.clock import Clock
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.process.groups import account_form, http_options, token_url
 from mix2api.sealing import Seal
@@ -21,6 +20,7 @@ from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
 from mix2api.upstreams.kinds import kind_of
 from mix2api.upstreams.port import Upstream
+from mix2api.upstreams.surroundings import Surroundings
 from mix2api.vault import Vault
 
 
@@ -31,6 +31,8 @@ class ConfiguredUpstream:
     upstream: Upstream
     credential: ManagedCredential | None = None
     """Its `keep` has to run."""
+    keep: Callable[[], Awaitable[None]] | None = None
+    """What the upstream itself needs to have running; None: nothing."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def configured_upstream(
     settings: Settings,
     vault: Vault,
     seal: Seal,
-    clock: Clock,
+    surroundings: Surroundings,
     on_login: Callable[[LoginReport], None],
     dialer: Dialer | None = None,
 ) -> Iterator[ConfiguredUpstream]:
@@ -47,10 +49,12 @@ def configured_upstream(
     Raises:
         ConfigurationError: a setting that it needs is not there.
     """
+    clock = surroundings.clock
     with closing(HttpClient(http_options(settings), clock, dialer=dialer)) as client:
-        chosen, bases = kind_of(settings).upstream(settings, client), _base_options(settings)
+        kind, bases = kind_of(settings), _base_options(settings)
+        chosen = kind.upstream(settings, client, surroundings)
         if settings.upstream_auth.mode is not UpstreamAuthMode.MANAGED:
-            yield ConfiguredUpstream(CheckedUpstream(chosen, bases))
+            yield ConfiguredUpstream(CheckedUpstream(chosen, bases), keep=kind.keep(chosen))
             return
         with closing(HttpClient(_login_http_options(settings))) as login_client:
             login = HttpLogin(_login_options(settings), login_client, clock)

@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from mix2api.sessions.aborting import AbortAsked, AbortOutcome
+from mix2api.sessions.bridged import Bridged
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.worker_port import (
     Ended,
@@ -52,6 +54,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A version that does not know it runs a second attempt as a first one: only the number in its `request` is wrong then."""
     traceparent: str | None = None
     """As in the submission. A version that does not know it calls the site without one."""
+    bridged: Bridged | None = None
 
     @classmethod
     def of(
@@ -78,6 +81,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             window_bytes=window_bytes,
             attempt=submission.attempt,
             traceparent=submission.traceparent,
+            bridged=submission.bridged,
         )
 
     def submission(self) -> Submission:
@@ -99,6 +103,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             caller=None if self.caller is None else Digest(self.caller),
             attempt=self.attempt,
             traceparent=self.traceparent,
+            bridged=self.bridged,
         )
 
 
@@ -166,8 +171,24 @@ class Retired(Struct, frozen=True, tag="retired"):
     retirement: Retirement
 
 
+class Abort(Struct, frozen=True, tag="abort"):
+    """To every process: a caller wants the run of a session ended. The answer goes to `asked_by`."""
+
+    number: str
+    asked_by: str
+    asked: AbortAsked
+
+
+class Aborted(Struct, frozen=True, tag="aborted"):
+    """To who asked: what became of it in that process."""
+
+    number: str
+    process: str
+    outcome: AbortOutcome
+
+
 WorkerMail = WakeUp | Handover | Hangup | HeadersLeft | Taken
-Mail = WorkerMail | ReplyBatch | TakenOver | Retire | Retired
+Mail = WorkerMail | ReplyBatch | TakenOver | Retire | Retired | Abort | Aborted
 
 _ROOM: Final = 512
 """Bytes for names and ids: a reply without a text has half of it."""

@@ -65,7 +65,8 @@ _BY_MEANING: Final = {
 
 def http_status(cause: Cause, upstream_status: int | None, *, headers_sent: bool) -> int:
     """The status that the client gets: 200 once headers have left, else by cause."""
-    if headers_sent and cause.end_reason is not EndReason.CLIENT_ABORT:
+    is_gone = cause.end_reason is EndReason.CLIENT_ABORT and cause.detail != Detail.ASKED
+    if headers_sent and not is_gone:
         return 200
     if cause.end_reason is EndReason.UPSTREAM_ERROR:
         return _upstream_error_status(cause.detail, upstream_status)

@@ -116,6 +116,10 @@ def _conclude(state: SessionState, command: ConcludeRun) -> Decision:
     context = context_after(run.cause, run.upstream_status, perhaps_read=perhaps_read, called=run.was_called)
     if context is Context.EXTENDED and not command.faithful:
         context = Context.UNKNOWN
+    if run.is_bridged:
+        context = (
+            Context.UNCHANGED
+        )  # the runtime's session ends with the run: there is nothing that it changed
     return _ending(run, run.cause, context, command)
 
 
@@ -167,7 +171,8 @@ def _recover(state: SessionState, command: RecoverRun) -> Decision:
     # A whole answer's head leaves with its body: its client had nothing yet.
     conclude = ConcludeRun(run_id=run.run_id, at_ms=stop.at_ms, headers_sent=run.stream and run.had_output)
     # Unknown whatever the cause: the call may have been made and not logged, and no client saw a finish.
-    return (note, *stopped, *_ending(run, cause, Context.UNKNOWN, conclude))
+    context = Context.UNCHANGED if run.is_bridged else Context.UNKNOWN
+    return (note, *stopped, *_ending(run, cause, context, conclude))
 
 
 def lost_detail(run: RunState) -> Detail:

@@ -6,7 +6,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from mix2api.events.kinds import End, Event, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
+from mix2api.events.kinds import (
+    RUNTIME,
+    End,
+    Event,
+    Request,
+    SessionNote,
+    ToolCall,
+    ToolResult,
+    UpstreamChunk,
+)
 from mix2api.sessions.attribution import cause_of
 from mix2api.sessions.state import (
     REMEMBERED_CALLS,
@@ -81,6 +90,7 @@ def _requested(state: SessionState, request: Request, stage: Stage) -> SessionSt
         began_ms=request.at_ms,
         waited_at=state.waits_at,
         counted_tokens=request.counted_tokens,
+        is_bridged=request.resolution == RUNTIME,
     )
     return replace(
         state,

@@ -18,6 +18,8 @@ class Site:
     session is looked for."""
     speaks_responses: bool = False
     """That API is the Responses API, so bodies and events of such clients pass as they come."""
+    bridges: bool = False
+    """It is a runtime: requests tell whose runs they are, and a client session's name leads to its session (ADR 72)."""
     is_pool: bool = False
     """It has several accounts, and what one has made no other can serve."""
 
@@ -34,6 +36,8 @@ class Sites:
         sites = by_prefix.all()
         self.only = by_prefix.of("") if len(sites) == 1 else None
         """The upstream of all models, where it is the only one: an attribute, because every request asks."""
+        self.bridge = any(site.bridges for site in sites)
+        """Some upstream is a runtime."""
         self.keep_responses = any(site.speaks_responses for site in sites)
         """Some upstream may keep responses."""
 

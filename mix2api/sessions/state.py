@@ -87,6 +87,8 @@ class RunState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     had_output: bool = False
     counted_tokens: int | None = None
     """What the session holds with this turn, before its answer."""
+    is_bridged: bool = False
+    """It runs in a session of a runtime, which ends with it: no end of it changes what comes after."""
 
 
 class SessionState(Struct, frozen=True, kw_only=True, omit_defaults=True):

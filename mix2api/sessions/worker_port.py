@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.kinds import Usage
+from mix2api.sessions.bridged import Bridged
 from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.resolution import Reason
@@ -34,7 +35,7 @@ class Accepted(Struct, frozen=True, tag="accepted", omit_defaults=True):
 
     session_id: str
     resolution: str
-    """`fresh`, `continued` or `stateless`."""
+    """`fresh`, `continued`, `stateless` or `runtime`."""
     reason: str
     run_id: str = ""
     """Of the run that answers: not the submission's own where the turn ran again. Empty: the submission's."""
@@ -125,6 +126,8 @@ class Submission:
     """The caller's own credential, for `UPSTREAM_AUTH_MODE=pass_through`; memory or sealed payload only."""
     traceparent: str | None = None
     """Under which the site is called (W3C Trace Context). None: nothing is traced."""
+    bridged: Bridged | None = None
+    """Whose run it is in a runtime; None: the upstream is none."""
     prepared: PreparedTurn = field(repr=False)
     """The turn, read."""
 

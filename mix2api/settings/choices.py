@@ -57,6 +57,13 @@ class UpstreamKind(StrEnum):
     OPENCODE = "opencode"
 
 
+class Permissions(StrEnum):
+    """What a runtime is answered that asks for a permission (`OPENCODE_PERMISSIONS`)."""
+
+    DENY = "deny"
+    ALLOW = "allow"
+
+
 class UpstreamStream(StrEnum):
     """Which answers the site is asked to stream (`MIX2API_UPSTREAM_STREAM`)."""
 

@@ -18,6 +18,7 @@ from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
 from mix2api.settings.upstream_mix import MixSite
+from mix2api.settings.upstream_opencode import OpenCodeSite
 from mix2api.settings.watching import Watching
 
 GROUPS: Final[Mapping[str, type]] = {
@@ -27,6 +28,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "sessions": Sessions,
     "site": Site,
     "mix": MixSite,
+    "opencode": OpenCodeSite,
     "network": Network,
     "upstream_auth": UpstreamAuth,
     "dynamic_base": DynamicBase,

@@ -26,6 +26,7 @@ from mix2api.settings.upstream import Network, Site
 from mix2api.settings.upstream_auth import UpstreamAuth
 from mix2api.settings.upstream_base import DynamicBase
 from mix2api.settings.upstream_mix import MixSite
+from mix2api.settings.upstream_opencode import OpenCodeSite
 from mix2api.settings.watching import Watching
 
 OURS: Final = "MIX2API_"
@@ -71,6 +72,7 @@ class Settings:
     sessions: Sessions = field(factory=Sessions)
     site: Site = field(factory=Site)
     mix: MixSite = field(factory=MixSite)
+    opencode: OpenCodeSite = field(factory=OpenCodeSite)
     network: Network = field(factory=Network)
     upstream_auth: UpstreamAuth = field(factory=UpstreamAuth)
     dynamic_base: DynamicBase = field(factory=DynamicBase)
@@ -114,7 +116,6 @@ def load_settings(
         except ValueError:
             problems.append(f"{name}: {_quoted(setting, text)} is refused; allowed: {setting.reader.allowed}")
     settings = _grouped(values)
-    problems += _refusals(values, given)
     problems += (
         f"{name}: is not set; {KNOWN[name].reader.allowed} is needed"
         for name in required
@@ -163,14 +164,6 @@ def _grouped(values: Mapping[str, object]) -> Settings:
         for name, group in GROUPS.items()
     }
     return Settings(**groups)
-
-
-def _refusals(values: Mapping[str, object], given: Mapping[str, Given]) -> Iterator[str]:
-    for name in given:
-        setting = KNOWN[name]
-        why = setting.refuses.get(values[name]) if setting.refuses and name in values else None
-        if why is not None:
-            yield f"{name}: {_quoted(setting, given[name].text)} is refused; {why}"
 
 
 def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[str]:

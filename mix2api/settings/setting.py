@@ -1,6 +1,5 @@
 """What is known of one setting, and how a group's field holds one. The documentation is made of the same facts."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -17,7 +16,7 @@ _KEY: Final = "setting"
 class Setting:
     """One name that the environment or `.env` may give.
 
-    It takes effect. Single values may be refused, because ignoring them would be dangerous (`refuses`: value -> why).
+    It takes effect.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Setting:
     unit: str = field(default="", kw_only=True)
     secret: bool = field(default=False, kw_only=True)
     """Never shown, neither in errors nor by `mix2api settings`."""
-    refuses: Mapping[object, str] = field(factory=dict, kw_only=True)
 
     def value(self, text: str) -> object:
         """The typed value; `None` if there is neither text nor default.

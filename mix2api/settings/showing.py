@@ -78,7 +78,4 @@ def _meaning(one: Setting) -> str:
     parts = [one.meaning]
     if one.secret:
         parts.append("secret")
-    for why in dict.fromkeys(one.refuses.values()):
-        words = ", ".join(f"`{str(value).lower()}`" for value, reason in one.refuses.items() if reason == why)
-        parts.append(f"refused: {words} ({why})")
     return "; ".join(parts)

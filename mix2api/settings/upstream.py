@@ -3,7 +3,6 @@
 # ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
 
 from pathlib import Path
-from typing import Final
 
 from attrs import frozen
 
@@ -12,8 +11,6 @@ from mix2api.settings.bounds import DAY_MS, WAIT_MS
 from mix2api.settings.choices import UpstreamKind
 from mix2api.settings.readers import Choice, Flag, Place, Size, Whole
 from mix2api.settings.setting import Setting, held
-
-_NOT_BUILT: Final = "this kind of upstream is not built yet; mix, openai and responses are"
 
 
 @frozen(kw_only=True)
@@ -26,9 +23,6 @@ class Site:
             Choice(UpstreamKind),
             "mix",
             "kind of upstream",
-            refuses={
-                UpstreamKind.OPENCODE: _NOT_BUILT,
-            },
         )
     )
     api_base: str | None = held(Setting("UPSTREAM_API_BASE", HttpUrl(), "", "base URL of the site"))

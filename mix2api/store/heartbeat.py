@@ -259,6 +259,14 @@ class Heartbeat:
         """
         return process in await self.alive_among([process])
 
+    async def is_gone(self, process: ProcessId) -> bool:
+        """Whether that process lives no more: its heartbeat is not there, or has said nothing new for a whole lease.
+
+        Raises:
+            StoreUnavailable: Redis does not answer.
+        """
+        return self.peers.is_silent(process) or not await self.alive(process)
+
     async def alive_among(self, processes: Iterable[ProcessId]) -> frozenset[ProcessId]:
         """Those that have a heartbeat, in one round trip.
 

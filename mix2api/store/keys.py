@@ -150,6 +150,18 @@ class Keys:
         """Sorted set with expiry: run ids by the moment at which they began, of the traces that rest."""
         return f"{self.prefix}:traces"
 
+    def runtime_open(self) -> str:
+        """Hash with expiry: run id -> its session in a runtime, sealed (`mix2api.sessions.runtime_sessions`)."""
+        return f"{self.prefix}:{{runtime}}:open"
+
+    def runtime_context(self, session: Digest) -> str:
+        """String with expiry: the context of the tools inside a runtime session, sealed."""
+        return f"{self.prefix}:{{runtime}}:context:{session}"
+
+    def runtime_scope(self, scope_key: Digest) -> str:
+        """Empty string with expiry: a client session of that scope has had a run."""
+        return f"{self.prefix}:{{runtime}}:scope:{scope_key}"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

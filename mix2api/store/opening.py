@@ -36,6 +36,7 @@ from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
 from mix2api.store.rendezvous import Rendezvous
 from mix2api.store.request_file import RequestFiles
+from mix2api.store.runtime_sessions import RedisRuntimeSessions
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
@@ -80,6 +81,7 @@ class Store:
     files: RequestFiles
     slo: KeptSlo
     traces: Traces
+    runtime: RedisRuntimeSessions
     leases: Leases
     heartbeat: Heartbeat
     spread: Spread
@@ -271,6 +273,7 @@ def build_store(
         files=RequestFiles(link=reading, keys=keys, log=log, seal=seal),
         slo=KeptSlo(link=reading, keys=keys, seal=seal, life_ms=options.retention_s * 1000),
         traces=Traces(link=reading, keys=keys, seal=seal),
+        runtime=RedisRuntimeSessions(link=reading, keys=keys, seal=seal, damage=damage),
         leases=leases,
         heartbeat=heartbeat,
         spread=Spread(

@@ -121,6 +121,10 @@ class Peers:
             if seen.peer.takes and not self.is_silent(process)
         ]
 
+    def living(self) -> list[ProcessId]:
+        """All others, draining ones too; those left out that are silent."""
+        return [process for process in self._seen if not self.is_silent(process)]
+
     def holder(self, process: ProcessId) -> str | None:
         """The word of a process in leases, as far as it is known."""
         seen = self._seen.get(process)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from mix2api.accounts.hints import ResetHint
 from mix2api.budget.usage import ReportedUsage
 from mix2api.events.kinds import Usage
+from mix2api.sessions.bridged import Bridged
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.vocabulary import ChunkKind, Detail, Digest, EndReason, RequestId, RunId
 from mix2api.wire.passed_on import PassedOn
@@ -244,6 +245,8 @@ class UpstreamCall:
     """Digest of the caller's API key."""
     isolation: Digest | None = None
     """Digest of who may share sessions: the API key, and what the client says of its session."""
+    bridged: Bridged | None = None
+    """Whose run it is, for a runtime."""
     base_url: str | None = None
     """Of the account that serves the call; None: the deployment's."""
     traceparent: str | None = None

@@ -21,12 +21,13 @@ from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.events.kinds import Usage
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
+from mix2api.sessions.aborting import AbortAsked, AbortOutcome
 from mix2api.sessions.resolution import Reuse, SessionIndex
 from mix2api.sessions.sites import Site, Sites
 from mix2api.sessions.worker_port import Accepted, Ended, Reply, TextDelta
 from mix2api.store.memory import MemoryOwners, MemorySessionIndex
 from mix2api.store_watch import Silence, StoreWatch
-from mix2api.vocabulary import EndReason, FinishReason, ProcessId, RequestId, Shard
+from mix2api.vocabulary import Digest, EndReason, FinishReason, ProcessId, RequestId, Shard
 
 SECRET = b"a secret of the tests, 32 bytes."
 TOKEN = "sk-test"
@@ -207,6 +208,16 @@ class Client:
         return Answer(head.status_code, headers, body)
 
 
+class NothingRuns:
+    """`Aborting` where no session has a run, or ever had one."""
+
+    async def abort(self, _: AbortAsked) -> AbortOutcome:
+        return AbortOutcome()
+
+    async def knows(self, _: Digest) -> bool:
+        return False
+
+
 @asynccontextmanager
 async def running_edge(
     dispatch: ScriptedDispatch | None = None,
@@ -243,6 +254,7 @@ async def running_edge(
         clock=clock,
         store=StoreWatch(silence, clock),
         bases=bases or OnlyTheConfigured(),
+        aborting=NothingRuns(),
     )
     app = build_app(parts)
     stopping, stopped = trio.Event(), trio.Event()

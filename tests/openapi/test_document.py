@@ -24,7 +24,7 @@ from mix2api.wire.request_fields import EXTENSION_FIELDS, REQUEST_FIELDS
 _ROOT = Path(__file__).parents[2]
 EXAMPLES = recorded_examples()
 DOCUMENT = openapi_document(EXAMPLES)
-_OTHER_ROUTES = {"not_found", "method_not_allowed", "response_not_stored"}
+_OTHER_ROUTES = {"not_found", "method_not_allowed", "response_not_stored", "session_not_found"}
 """Codes that no chat request gets."""
 
 
@@ -56,7 +56,12 @@ async def test_every_route_of_the_edge_stands_in_the_document_and_no_other() -> 
         for path in (operation.path, *operation.aliases)
     }
     assert {
-        (path.replace("<path:model_id>", "{model}").replace("<response_id>", "{response_id}"), method)
+        (
+            path.replace("<path:model_id>", "{model}")
+            .replace("<response_id>", "{response_id}")
+            .replace("<session_id>", "{session_id}"),
+            method,
+        )
         for path, method in rules
     } == told
 

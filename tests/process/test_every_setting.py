@@ -21,9 +21,21 @@ from mix2api.settings.loading import KNOWN
 from mix2api.settings.readers import Choice
 from mix2api.settings.setting import Setting, settings_of
 from mix2api.upstreams.mix import kind as mix
+from mix2api.upstreams.opencode import kind as opencode
+from mix2api.upstreams.opencode.context_server import ContextServer
+from mix2api.upstreams.opencode.contexts import RunContexts
+from mix2api.upstreams.opencode.memory_sessions import MemoryRuntimeSessions
+from mix2api.upstreams.surroundings import Surroundings
 from mix2api.vocabulary import ProcessId
 
 _SEAL: Final = Seal(b"a secret of the tests, 32 bytes.")
+SESSIONS, SURROUNDINGS = MemoryRuntimeSessions(), Surroundings()
+
+
+def _asked_for(server: ContextServer | None) -> object:
+    return None if server is None else (server.token, server.port)
+
+
 _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     lambda settings: groups.store_options(settings, "serve"),
     lambda settings: groups.actor_options(settings, never),
@@ -42,6 +54,9 @@ _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     upstream._login_http_options,
     lambda settings: upstream._managed_options(settings, _SEAL),
     mix._options,
+    opencode._options,
+    opencode._events_options,
+    lambda settings: _asked_for(opencode._context_server(settings, RunContexts(SESSIONS, SURROUNDINGS))),
 )
 """What a process is made of, from its settings."""
 _TEXTS: Final = (
@@ -74,6 +89,7 @@ _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (
         "MIX2API_BUDGET_SUMMARY": "model",
     },
     {"UPSTREAM_API_BASE": "https://site.example", "UPSTREAM_DYNAMIC_BASE_ENABLED": "true"},
+    {"OPENCODE_URL": "http://runtime.example", "OPENCODE_CONTEXT_TOKEN": "a word"},
     {"REDIS_URL": "redis://here:6379/0", "MIX2API_SECRET": "a secret of the tests, 32 bytes."},
 )
 """What stands beside it: some settings act only together with others."""
@@ -87,7 +103,7 @@ def _others(setting: Setting) -> Iterator[str]:
             value = setting.reader.read(text)
         except ValueError:
             continue
-        if value != setting.default_value and value not in list(setting.refuses):
+        if value != setting.default_value:
             yield text
 
 

@@ -16,7 +16,7 @@ from session_scripts import (
     tool_call,
 )
 
-from mix2api.events.kinds import End, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
+from mix2api.events.kinds import RUNTIME, End, Request, SessionNote, ToolCall, ToolResult, UpstreamChunk
 from mix2api.sessions.commands import RecordChunk, RecordToolCall, RetireSession
 from mix2api.sessions.decide import RefusedCommand, decide
 from mix2api.sessions.state import VACANT, Stage
@@ -208,3 +208,19 @@ def test_retiring_waits_for_the_run_and_is_done_once() -> None:
     assert decide(waiting, RetireSession(why="lost")) == (SessionNote(word=SessionWord.RETIRED, why="lost"),)
     assert decide(state_after([*good_run(), RetireSession(why="lost")]), RetireSession(why="lost")) == ()
     assert decide(VACANT, RetireSession(why="lost")) == ()
+
+
+@pytest.mark.parametrize("ended", [EndReason.SUPERSEDED, EndReason.CLIENT_ABORT])
+def test_no_end_of_a_bridged_run_retires_its_session(ended: EndReason) -> None:
+    state = state_after([accept(resolution=RUNTIME), chunk(ChunkKind.OPEN), stop(ended)])
+    (end,) = decide(state, conclude())
+    assert isinstance(end, End)
+    assert (end.end_reason, end.context, end.waits_at) == (ended, Context.UNCHANGED, ())
+
+
+def test_the_recovery_of_a_bridged_run_does_not_retire_its_session() -> None:
+    running = state_after([accept(resolution=RUNTIME), chunk(ChunkKind.OPEN)])
+    state, events = carry_out(running, [recover()])
+    assert state.stage is Stage.WAITING
+    assert isinstance(events[-1], End)
+    assert events[-1].context is Context.UNCHANGED

@@ -32,6 +32,13 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.deployment() == "mix2api:deployment"
 
 
+def test_every_key_of_a_runtime_s_sessions_has_one_hash_tag() -> None:
+    keys = Keys("m")
+    assert keys.runtime_open() == "m:{runtime}:open"
+    assert keys.runtime_context(Digest("ab")) == "m:{runtime}:context:ab"
+    assert keys.runtime_scope(Digest("ab")) == "m:{runtime}:scope:ab"
+
+
 def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
     keys = Keys("m")
     names = [

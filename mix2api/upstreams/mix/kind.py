@@ -15,9 +15,10 @@ from mix2api.upstreams.mix.kept import kept_by_site
 from mix2api.upstreams.mix.mix import MixUpstream
 from mix2api.upstreams.mix.options import CredentialSource, MixOptions, ToolOptions
 from mix2api.upstreams.port import Upstream
+from mix2api.upstreams.surroundings import Surroundings
 
 
-def _upstream(settings: Settings, client: HttpClient) -> Upstream:
+def _upstream(settings: Settings, client: HttpClient, _: Surroundings) -> Upstream:
     return MixUpstream(_options(settings), client)
 
 

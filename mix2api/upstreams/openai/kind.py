@@ -9,9 +9,10 @@ from mix2api.upstreams.kind import Kind
 from mix2api.upstreams.openai.openai import OpenAiUpstream
 from mix2api.upstreams.openai.options import OpenAiOptions
 from mix2api.upstreams.port import Upstream
+from mix2api.upstreams.surroundings import Surroundings
 
 
-def _upstream(settings: Settings, client: HttpClient) -> Upstream:
+def _upstream(settings: Settings, client: HttpClient, _: Surroundings) -> Upstream:
     return OpenAiUpstream(api_options(settings), client)
 
 

@@ -8,9 +8,10 @@ from mix2api.upstreams.kind import Kind
 from mix2api.upstreams.openai.kind import OPENAI, api_options
 from mix2api.upstreams.port import Upstream
 from mix2api.upstreams.responses.responses import ResponsesUpstream
+from mix2api.upstreams.surroundings import Surroundings
 
 
-def _upstream(settings: Settings, client: HttpClient) -> Upstream:
+def _upstream(settings: Settings, client: HttpClient, _: Surroundings) -> Upstream:
     return ResponsesUpstream(api_options(settings), client)
 
 

@@ -7,20 +7,21 @@ from mix2api.settings import load_settings
 from mix2api.upstreams.http.client import HttpClient, HttpOptions
 from mix2api.upstreams.mix.kind import MIX
 from mix2api.upstreams.mix.mix import MixUpstream
+from mix2api.upstreams.surroundings import Surroundings
 
 BASE = {"UPSTREAM_API_BASE": "https://site.example"}
 
 
 async def test_a_configured_site_is_an_upstream() -> None:
     client = HttpClient(HttpOptions())
-    assert isinstance(MIX.upstream(load_settings(BASE, None), client), MixUpstream)
+    assert isinstance(MIX.upstream(load_settings(BASE, None), client, Surroundings()), MixUpstream)
     client.close()
 
 
 async def test_without_a_base_url_there_is_none() -> None:
     client = HttpClient(HttpOptions())
     with pytest.raises(ConfigurationError, match="UPSTREAM_API_BASE"):
-        MIX.upstream(load_settings({}, None), client)
+        MIX.upstream(load_settings({}, None), client, Surroundings())
     client.close()
 
 

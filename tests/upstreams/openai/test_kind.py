@@ -9,6 +9,7 @@ from mix2api.upstreams.http.client import HttpClient, HttpOptions
 from mix2api.upstreams.openai.kind import OPENAI
 from mix2api.upstreams.openai.openai import OpenAiUpstream
 from mix2api.upstreams.port import UpstreamCall
+from mix2api.upstreams.surroundings import Surroundings
 from mix2api.vocabulary import RequestId, RunId
 from mix2api.wire.turn import Message, Turn
 
@@ -17,7 +18,7 @@ HI = b'data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}\n\n
 
 def test_it_needs_a_base_url() -> None:
     with pytest.raises(ConfigurationError, match="UPSTREAM_API_BASE"):
-        OPENAI.upstream(Settings(), HttpClient(HttpOptions()))
+        OPENAI.upstream(Settings(), HttpClient(HttpOptions()), Surroundings())
 
 
 def test_it_keeps_nothing_and_has_native_calls() -> None:
@@ -45,7 +46,7 @@ async def test_the_path_is_below_the_base_url_which_may_lack_v1(path: str, asked
     async with serving([serve]) as server:
         client = HttpClient(HttpOptions())
         environ = {"UPSTREAM_API_BASE": server.url + path, "UPSTREAM_BEARER_TOKEN": "key"}
-        upstream = OPENAI.upstream(load_settings(environ, None), client)
+        upstream = OPENAI.upstream(load_settings(environ, None), client, Surroundings())
         assert isinstance(upstream, OpenAiUpstream)
         messages = [Message(role="user", content="a")]
         call = UpstreamCall(
