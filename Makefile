@@ -26,7 +26,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth crashes \
-	simulate memory packs-mutations budgets clients comply servers clean
+	simulate memory packs-mutations budgets bridge clients comply servers clean
 .PHONY: help demo demo-once test check tests-measured tests-whole $(MORE)
 
 help:
@@ -137,6 +137,10 @@ truth: $(DEV_STAMP)
 # Real processes under faults of all kinds: MINUTES=480 for a night.
 chaos: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m chaos tests/truth
+
+# The bridge on the real OpenCode, which npm installs: 200 turns over 20 client sessions. BRIDGE_TURNS=20 for fewer.
+bridge: $(DEV_STAMP)
+	tests/bridge/run.sh
 
 # The crash matrix over real processes, kill -9 at each of its points: three processes for each cell.
 crashes: $(DEV_STAMP)

@@ -93,6 +93,7 @@ async def _serve(options: DemoOptions) -> None:
         async with trio.open_nursery() as nursery:
             demo: Demo = await nursery.start(serve_demo, options)
             kind = "" if options.kind is DemoKind.MIX else f"MIX2API_UPSTREAM={options.kind} "
-            print(f"demo upstream at {demo.url} ({kind}UPSTREAM_API_BASE={demo.url})", flush=True)
+            place = "OPENCODE_URL" if options.kind is DemoKind.OPENCODE else "UPSTREAM_API_BASE"
+            print(f"demo upstream at {demo.url} ({kind}{place}={demo.url})", flush=True)
             await anext(aiter(signals))
             nursery.cancel_scope.cancel()
