@@ -56,6 +56,7 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (fault(_AUTH, Detail.ERROR_FRAME, 200), _AUTH, Detail.ERROR_FRAME, 502, 200, _LOST),
     (stop(EndReason.CLIENT_ABORT, Detail.HUNG_UP), EndReason.CLIENT_ABORT, Detail.HUNG_UP, 499, 499, _LOST),
     (stop(EndReason.CLIENT_ABORT, Detail.STALLED), EndReason.CLIENT_ABORT, Detail.STALLED, 499, 499, _LOST),
+    (stop(EndReason.CLIENT_ABORT, Detail.ASKED), EndReason.CLIENT_ABORT, Detail.ASKED, 499, 200, _LOST),
     (stop(EndReason.SUPERSEDED, None), EndReason.SUPERSEDED, None, 409, 200, _LOST),
     (stop(_FULL, Detail.DEADLINE), _FULL, Detail.DEADLINE, 429, 200, _SAME),
     (fault(_FULL, Detail.DESCRIPTORS), _FULL, Detail.DESCRIPTORS, 503, 200, _SAME),
