@@ -80,7 +80,7 @@ contracts:
 WHOLE := tests/system tests/processes tests/invariant tests/simulation tests/crashes
 # Much work over few lines, which other tests reach as well: tracing would double it.
 UNTRACED := tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py
-APART := tests/soak tests/truth tests/mutations
+APART := tests/soak tests/truth tests/mutations tests/bridge
 
 tests:
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-measured tests-whole
