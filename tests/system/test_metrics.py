@@ -6,6 +6,7 @@ import trio
 from metrics.test_exposition import samples
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, until, whole_system
+from wire_client import ASK
 
 from mix2api.cli.metrics import counted
 from mix2api.metrics.exposition import exposition
@@ -30,11 +31,11 @@ async def scraped(port: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], fl
 
 
 _PROFILE = {"context_window": 700, "max_input_tokens": 700, "max_new_tokens": 100}
-_SMALL_WINDOW = {"MODEL_PROFILE_JSON": msgspec.json.encode({"*": _PROFILE}).decode()}
+_SMALL_WINDOW = {"MODEL_PROFILE_JSON": msgspec.json.encode({ASK["model"]: _PROFILE}).decode()}
 
 
 async def some_budgets(system: WholeSystem) -> None:
-    """A conversation that fills its session, one that is trimmed, and a turn that does not fit."""
+    """A conversation that fills its session, one that is trimmed, a turn that does not fit, and a model without a profile."""
     history = [{"role": "user", "content": "first " * 100}]
     for _ in range(5):
         answer = await system.client.ask("", messages=history)
@@ -43,6 +44,7 @@ async def some_budgets(system: WholeSystem) -> None:
     old = [{"role": "user", "content": "old " * 500}, {"role": "assistant", "content": "answer " * 500}]
     await system.client.ask("", messages=[*old, {"role": "user", "content": "[[usage:none]]"}])
     await system.client.ask("too much " * 700)
+    await system.client.ask("hello", model="mix/another")
 
 
 async def some_traffic(system: WholeSystem) -> None:
@@ -61,7 +63,7 @@ async def test_all_processes_together_show_what_the_log_has(shape: Shape, redis_
         ports = [line["port"] for line in system.log_lines("admin.listening")]
         await some_traffic(system)
         await some_budgets(system)
-        await system.check_log(runs=17)
+        await system.check_log(runs=18)
 
         async def equal() -> bool:
             shown: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
@@ -70,20 +72,20 @@ async def test_all_processes_together_show_what_the_log_has(shape: Shape, redis_
                     shown[key] = shown.get(key, 0) + value
             log = samples(exposition(await counted(system.store, _DAY_MS)))
             requests = [value for (name, _), value in log.items() if name == "mix2api_requests_total"]
-            return sum(requests) == 20 and {key: shown.get(key) for key in log} == log
+            return sum(requests) == 21 and {key: shown.get(key) for key in log} == log
 
         await until(equal)
         log = samples(exposition(await counted(system.store, _DAY_MS)))
         shown = await scraped(ports[-1])
     budgets = {name: log[f"mix2api_budget_{name}_total", (("client", "other"),)] for name in _STANDINGS}
-    assert budgets["counted"] == 17
+    assert budgets["counted"] == 18
     assert 0 not in budgets.values()
     sources = {dict(labels)["source"] for name, labels in log if name == "mix2api_tokens_total"}
     assert sources == {"site", "counted"}
     assert ("mix2api_streams_open", ()) in shown
     assert ("mix2api_shards_without_owner", ()) in shown
     if shape is Shape.SERVE:
-        assert shown["mix2api_sessions_total", (("reason", "no_history"), ("resolution", "fresh"))] == 12
+        assert shown["mix2api_sessions_total", (("reason", "no_history"), ("resolution", "fresh"))] == 13
         assert shown["mix2api_model_fallbacks_total", ()] == 1
 
 
