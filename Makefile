@@ -154,7 +154,7 @@ simulate: $(DEV_STAMP)
 memory: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m memory tests/soak
 
-# Windows up to a million tokens over the demo site, then 10,000 conversations in a window of 2,000: some 25 minutes of one core (2 of them the windows).
+# Windows up to a million tokens over demo sites, crowds in a small one, then 10,000 conversations in one of 2,000: 6 minutes of CPU.
 # Other windows: make budgets BUDGET_WINDOWS=4000,16000
 budgets: $(DEV_STAMP)
 	BUDGET_WINDOWS=$(or $(BUDGET_WINDOWS),2000$(comma)8000$(comma)128000$(comma)1000000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/system/test_budget_windows.py
