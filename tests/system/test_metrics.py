@@ -91,12 +91,15 @@ async def test_all_processes_together_show_what_the_log_has(shape: Shape, redis_
 
 async def test_the_edge_shows_them_to_its_own_bearer_alone(redis_server: RedisServer) -> None:
     async with whole_system(Shape.SERVE, redis_server.url, MIX2API_METRICS_TOKEN=TOKEN) as system:
+        for _ in range(2):
+            await system.client.ask("of a model without a profile")
         refused = await system.client.get("/metrics")
         system.client.token = TOKEN
         shown = await system.client.get("/metrics")
     assert refused.status == 401
     assert shown.status == 200
     assert ("mix2api_streams_open", ()) in samples(shown.body)
+    assert samples(shown.body)["mix2api_model_fallbacks_total", ()] == 1
 
 
 async def test_without_a_token_the_edge_has_no_such_route(redis_server: RedisServer) -> None:
