@@ -30,6 +30,8 @@ class Health:
     failing: tuple[FailingPart, ...] = ()
     draining: bool = False
     """Told to stop: not ready for new work, though nothing is broken."""
+    runs: int = 0
+    """Turns under way: those of its own worker, and those that its clients have elsewhere."""
     warnings: tuple[str, ...] = ()
     """What is allowed and unwise, such as a bearer mode without a token."""
 
@@ -59,6 +61,7 @@ class HealthEndpoints:
             "channel": self._options.channel.value,
             "process": self._options.process,
             "session_store": self._store(health),
+            "active_runs": health.runs,
         }
         if health.draining:
             body["draining"] = True

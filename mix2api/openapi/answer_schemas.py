@@ -200,10 +200,12 @@ ANSWER_SCHEMAS: Final[dict[str, Schema]] = {
                     "reason": _NULLABLE_STRING,
                 }
             ),
+            "active_runs": _INTEGER,
             "draining": {"type": "boolean"},
             "failing": _FAILING,
             "warnings": _list_of(_STRING),
         },
+        "active_runs",
         "draining",
         "failing",
         "warnings",

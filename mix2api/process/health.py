@@ -1,5 +1,7 @@
 """What `/health` tells: read from memory, kept current by a look at the store every third of a lease."""
 
+from collections.abc import Callable
+
 import trio
 
 from mix2api.counting.profile_files import Profiles
@@ -24,6 +26,8 @@ class ProcessHealth:
         self._unowned = 0
         self._all = 1
         self.draining = False
+        self.runs: Callable[[], int] = lambda: 0
+        """Counts the turns under way. Set by the composition root."""
 
     def snapshot(self) -> Health:
         """The state now."""
@@ -37,7 +41,9 @@ class ProcessHealth:
             failing.append(FailingPart("worker", "no live worker owns any shard"))
         elif self._unowned:
             failing.append(FailingPart("shards", f"{self._unowned} of {self._all} shards have no owner"))
-        return Health(failing=tuple(failing), draining=self.draining, warnings=self._warnings)
+        return Health(
+            failing=tuple(failing), draining=self.draining, runs=self.runs(), warnings=self._warnings
+        )
 
     @property
     def _warnings(self) -> tuple[str, ...]:

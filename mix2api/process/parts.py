@@ -124,6 +124,10 @@ class Parts:
     is_replaced: bool = field(default=False)
     """Another process takes connections from the same socket already: a load balancer has nothing to hear of."""
 
+    def runs(self) -> int:
+        """Turns under way: those of its own worker, and those that its clients have elsewhere."""
+        return self.relay.count + (0 if self.half is None else self.half.worker.statistics().runs)
+
     def sites(self) -> Sites:
         """The upstream of each model, as the edge knows it."""
         return sites_of(self.upstreams, self.store.seal)
@@ -293,6 +297,7 @@ async def process_parts(
         keeping=keeping,
         aborts=Aborts(store.process, abort_here, store.heartbeat.peers.living, outbox, mint, store.runtime),
     )
+    parts.health.runs = parts.runs
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)
     async with telemetry(settings, store.process, clock) as parts.observing:

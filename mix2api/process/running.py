@@ -115,12 +115,7 @@ async def _keep_heap(parts: Parts) -> None:
     trim = trimmer()
     if trim is None:
         return
-
-    def runs() -> int:
-        half = parts.half
-        return parts.relay.count + (0 if half is None else half.worker.statistics().runs)
-
-    await HeapKeeper(trim=trim, resident=resident_bytes, runs=runs).keep()
+    await HeapKeeper(trim=trim, resident=resident_bytes, runs=parts.runs).keep()
 
 
 async def _keep_profiles(parts: Parts, nursery: trio.Nursery) -> None:

@@ -17,6 +17,7 @@ async def test_a_healthy_process_is_ok_alive_and_ready_without_any_key() -> None
         "channel": "stable",
         "process": "p_test",
         "session_store": {"mode": "redis", "degraded": False, "connected": True, "reason": None},
+        "active_runs": 0,
     }
     assert [answer.json()["status"] for answer in answers[1:]] == ["alive", "ready"]
 

@@ -180,6 +180,7 @@ async def test_an_abort_ends_the_callers_own_runs_and_no_others(redis_server: Re
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
             await wait_prompts(system, 1)
+            assert (await system.client.get("/health")).json()["active_runs"] == 1
             foreign = await system.client.post(ABORT, headers={"authorization": "Bearer another"})
             assert (foreign.status, foreign.error()["code"]) == (404, "session_not_found")
             aborted = (await system.client.post(ABORT)).json()
