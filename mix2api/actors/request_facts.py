@@ -65,7 +65,7 @@ def request_event(
         messages_all=len(content.messages),
         messages_new=len(unseen.messages),
         messages_withheld=unseen.withheld,
-        tools_withheld=tools_withheld(submission.prepared, environment.options) if content.tools else 0,
+        tools_withheld=_tools_withheld(submission, environment.options) if content.tools else 0,
         body_bytes=submission.body_bytes,
         input_tokens=None if budget is None else budget.used,
         input_budget=None if budget is None else budget.allowance.available,
@@ -83,6 +83,13 @@ def request_event(
         summary=None if budget is None else budget.summary,
         summary_ms=None if budget is None else budget.summary_ms,
     )
+
+
+def _tools_withheld(submission: Submission, options: ActorOptions) -> int:
+    """Tools that the site is not told of. A runtime is told of none: it has its own."""
+    if submission.bridged is not None:
+        return len(submission.turn.tools or ())
+    return tools_withheld(submission.prepared, options)
 
 
 def _resolution(turn: PendingTurn, *, continued: bool) -> str:

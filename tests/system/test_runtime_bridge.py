@@ -244,3 +244,23 @@ async def test_the_callers_token_is_in_no_key_and_in_no_line_and_a_tool_gets_it(
         assert (await asked(port, f"/internal/tool-context/{session}"))[0] == 404
         assert planted not in system.logged.getvalue()
         assert planted not in str(system.demo.runtime.prompts)
+
+
+async def test_tools_of_the_client_s_are_not_offered_and_the_answer_says_so(
+    redis_server: RedisServer,
+) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **bridge()) as system:
+        tool = {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}}
+        messages = [
+            {"role": "system", "content": "be short"},
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": "yes?"},
+            {"role": "user", "content": "[[say:one [end] two]]"},
+        ]
+        answer = await system.client.ask("", messages=messages, tools=[tool], stop=[" [end]"])
+        assert answer.text() == "one"
+        assert answer.headers["x-mix2api-withheld"] == "tools=1"
+        (prompt,) = system.demo.runtime.prompts
+        assert prompt["system"] == "be short"
+        assert "assistant: yes?" in prompt["parts"][0]["text"]
+        assert "tools" not in prompt
