@@ -109,10 +109,15 @@ def _install(
             failed[name] = str(fault)
             return
         if done.returncode != 0:
-            lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-            failed[name] = lines[-1] if lines else f"exit code {done.returncode}"
+            failed[name] = _reason(done.stderr + done.stdout, done.returncode)
             return
     stamp.write_text(pins)
+
+
+def _reason(told: str, code: int) -> str:
+    """What is missing: both installers say it in a line of its own, `No matching ...`, behind warnings and before hints."""
+    lines = [line for line in told.splitlines() if "no matching" in line.lower() or line.startswith("ERROR")]
+    return lines[-1] if lines else f"exit code {code}: {told.strip()[:200]}"
 
 
 if __name__ == "__main__":
