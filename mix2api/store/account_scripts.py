@@ -8,7 +8,8 @@ CHOOSE: Final = Script(
     FIRMLY
     + """
 local binding, states, turns = KEYS[1], KEYS[2], KEYS[3]
-local binds, owned, claim, life, lease = ARGV[1] ~= '0', ARGV[1] == '2', ARGV[2], ARGV[3], tonumber(ARGV[4])
+local binds, owned = ARGV[1] == '1' or ARGV[1] == '2', ARGV[1] == '2' or ARGV[1] == '3'
+local claim, life, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -120,7 +121,7 @@ return gives({best[1], why, 0, best[3]})
 """
 )
 """KEYS: binding (without one: the states once more), states, turns. ARGV: 1 if there is a binding (2: the one account
-that is offered has the call's session, and a binding to another one stays), ms of a claim, ms of a
+that is offered has the call's session, and a binding to another one stays; 3: likewise, and there is no binding), ms of a claim, ms of a
 confirmed binding, ms for which a half-open account is lent to one call, platform, model; the roster
 (`mix2api.accounts.port.Roster.packed`), and `|id word|…` of the accounts in it that this call may not use
 (`mix2api.accounts.port.Unfit`). A bound key costs the same however long the roster is.

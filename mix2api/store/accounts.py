@@ -253,7 +253,7 @@ def _is_told(before: AccountState, after: AccountState) -> bool:
 def _mode(asking: Asking) -> int:
     """The first argument of `CHOOSE`."""
     if asking.api_key is None:
-        return 0
+        return 3 if asking.is_owned else 0
     return 2 if asking.is_owned else 1
 
 

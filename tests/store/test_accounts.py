@@ -184,6 +184,20 @@ async def test_a_call_without_a_key_is_bound_to_nothing(redis_server: RedisServe
         assert [one async for one in accounts.bindings()] == []
 
 
+async def test_a_drained_account_serves_what_only_it_can_serve_with_or_without_a_key(
+    redis_server: RedisServer,
+) -> None:
+    only = Roster((Offered("a", 1, 0),))
+    async with running_accounts(redis_server) as accounts:
+        await accounts.drain("a")
+        for key in (None, Digest("k1")):
+            owned = Asking(api_key=key, model="m", is_owned=True)
+            assert isinstance(await accounts.choose(owned, only), Chosen)
+            fresh = Asking(api_key=key, model="m")
+            await accounts.unbind(Digest("k1"))
+            assert isinstance(await accounts.choose(fresh, only), Exhausted)
+
+
 async def test_operators_drain_weigh_and_reset(redis_server: RedisServer) -> None:
     async with running_accounts(redis_server) as accounts:
         bound = (await chosen(accounts, "k1", [Offered("a", 1, 0)])).account

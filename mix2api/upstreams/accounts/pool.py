@@ -1,9 +1,11 @@
 """The upstream over a pool of accounts: chooses the account of each call, learns from its answer, tries another if it failed.
 
-Three cases:
+Four cases:
 
 - A call that continues a site's session goes to the account that has the session. If that account cannot serve, the session is
   given up, and the turn begins anew on another account.
+- A call that refers to what one account has made (`Turn.owner`) goes to that account. If it cannot serve, the call fails: no
+  other account can serve it.
 - Any other call goes to the account to which its API key is bound, or to the next by weight.
 - An account that fails before any output is replaced by another one, a bounded number of times. After the first output the
   client has a part of the answer, so a failure is only learned from.
