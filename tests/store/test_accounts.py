@@ -89,6 +89,27 @@ async def test_the_script_chooses_as_the_pure_rule_does(redis_server: RedisServe
     assert Counter(found) == {"a": 50, "b": 10, "c": 20}
 
 
+async def test_ten_thousand_keys_spread_by_weight_exactly_and_come_back_to_their_accounts(
+    redis_server: RedisServer,
+) -> None:
+    offered = [Offered("a", 5, 0), Offered("b", 1, 0), Offered("c", 2, 0), Offered("d", 2, 0)]
+    first: dict[str, str] = {}
+    async with running_accounts(redis_server) as accounts:
+
+        async def ask(key: str) -> None:
+            account = (await chosen(accounts, key, offered)).account
+            assert first.setdefault(key, account) == account
+
+        for start in range(0, 10_000, 1000):
+            async with trio.open_nursery() as nursery:
+                for number in range(start, start + 1000):
+                    nursery.start_soon(ask, f"k{number}")
+        assert Counter(first.values()) == {"a": 5000, "b": 1000, "c": 2000, "d": 2000}, "chi-square of 0"
+        async with trio.open_nursery() as nursery:
+            for number in range(0, 10_000, 10):
+                nursery.start_soon(ask, f"k{number}")
+
+
 async def test_a_claim_is_short_and_a_confirmed_binding_slides(redis_server: RedisServer) -> None:
     async with running_accounts(redis_server) as accounts:
         account = (await chosen(accounts, "k1")).account
