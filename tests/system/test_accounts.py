@@ -120,3 +120,32 @@ async def test_an_exhausted_pool_is_a_429_that_says_when_and_why(
         assert error["code"] == "rate_limit_exceeded"
         assert "1: disabled, 2: limited for " in error["message"]
         assert "x-mix2api-account" not in answer.headers
+
+
+async def mortal_demo(*, task_status: trio.TaskStatus[tuple[Demo, trio.CancelScope]]) -> None:
+    """A site that somebody can kill."""
+    with trio.CancelScope() as life:
+        async with trio.open_nursery() as nursery:
+            demo = await nursery.start(serve_demo, DemoOptions())
+            task_status.started((demo, life))
+
+
+async def test_an_account_that_is_killed_mid_run_shows_no_client_an_error(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        living = await nursery.start(serve_demo, DemoOptions())
+        dying, life = await nursery.start(mortal_demo)
+        file = written(tmp_path, DemoKind.MIX, dying.url, living.url)
+        settings = {"MIX2API_ACCOUNTS_FILE": file, "MIX2API_EXPOSE_ACCOUNT": "true"}
+        async with whole_system(Shape.SERVE, redis_server.url, **settings) as system:
+            shared = system.store.accounts("mix", 3600, SystemClock())
+            await shared.drain("b")  # so the key is bound to the account that is killed
+            before = await system.client.ask("[[say:well]]", stream=True)
+            assert before.headers["x-mix2api-account"] == "a"
+            await shared.drain("b", is_drained=False)
+            life.cancel()
+            after = [await system.client.ask("[[say:well]]", stream=True) for _ in range(5)]
+            assert [one.text() for one in after] == ["well"] * 5
+            assert {one.headers["x-mix2api-account"] for one in after} == {"b"}
+        nursery.cancel_scope.cancel()
