@@ -91,8 +91,8 @@ class Cell:
     """Whether the client hangs up once it has something of the answer."""
     continues: bool = False
     """Whether the request continues a session."""
-    window_ms: int = 20
-    """`MIX2API_CHUNK_WINDOW_MS`: a long one keeps deltas out of the log."""
+    window_ms: int = 100
+    """`MIX2API_CHUNK_WINDOW_MS`: a long one keeps deltas out of the log, a short one costs a look at each of its ends."""
     fate: Fate = Fate.KILLED
 
     @property
@@ -307,6 +307,7 @@ INBOX: Final = (
         dies=_AT_WORKER,
         runs=(_MID_STREAM,),
         sight=Sight.FAILURE,
+        window_ms=20,
         fate=Fate.PAUSED,
     ),
     Cell(
