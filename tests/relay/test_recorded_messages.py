@@ -30,9 +30,9 @@ def test_recorded_mail_is_read_with_all_that_stands_in_it(recorded: bytes) -> No
     assert _held_in(again, msgspec.msgpack.decode(recorded)) == ""
 
 
-def test_mail_of_every_kind_is_recorded() -> None:
+def test_no_kind_of_mail_that_was_once_sent_is_gone() -> None:
     recorded = {msgspec.msgpack.decode(data)["type"] for data in recorded_mail()}
-    assert recorded == {kind.__struct_config__.tag for kind in get_args(Mail)}
+    assert recorded <= {kind.__struct_config__.tag for kind in get_args(Mail)}
 
 
 @pytest.mark.parametrize("recorded", lines("turns.jsonl"), ids=["short", "long"])
