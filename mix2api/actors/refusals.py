@@ -3,12 +3,17 @@
 The words for runs that did end are in `mix2api.sessions.client_words`.
 """
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from mix2api.errors import ContextLengthExceeded, Overloaded, PreviousResponseNotFound
 from mix2api.sessions.client_words import refused
 from mix2api.sessions.worker_port import Ended
 from mix2api.vocabulary import Detail, EndReason
+
+ELSEWHERE: Final = frozenset({Detail.NO_OWNER, Detail.DRAIN})
+"""Refusals that say nothing of the turn: another process may take it."""
 
 
 def overloaded(detail: Detail, message: str) -> Ended:

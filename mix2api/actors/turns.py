@@ -6,7 +6,7 @@ from typing import Protocol
 from attrs import define, evolve, field
 from msgspec.structs import replace
 
-from mix2api.actors.refusals import given_up
+from mix2api.actors.refusals import ELSEWHERE, given_up
 from mix2api.endings import given_up_for
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.log import EventLog, GivenEnding
@@ -54,6 +54,8 @@ class PendingTurn:
     accepted: Accepted | None = None
     """The reply that told of its acceptance."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
+    _first: GivenEnding | None = field(init=False, default=None)
+    """The receipt of the run that it goes on from, as long as nothing came of the second."""
 
     @attempt.default
     def _attempt(self) -> int:
@@ -69,6 +71,7 @@ class PendingTurn:
 
     def tell_accepted(self, accepted: Accepted) -> None:
         """Puts the reply that its run is durable."""
+        self._leave_first()
         self.accepted = accepted
         self.replies.put([accepted])
 
@@ -84,7 +87,7 @@ class PendingTurn:
         """
         if self.session_id is not None:
             first = self.submission
-            self.log.receipt(GivenEnding(self.session_id, first.run_id, first.request_id, Receipt.RERUN))
+            self._first = GivenEnding(self.session_id, first.run_id, first.request_id, Receipt.RERUN)
         self.submission = evolve(self.submission, run_id=run_id)
         self.session_id, self.run = None, None
         self.attempt += 1
@@ -93,12 +96,20 @@ class PendingTurn:
         """Puts its last reply. The first counts, later ones are ignored: several may see the same turn fail."""
         if not self.over:
             self.over = True
+            if ended.detail not in ELSEWHERE:
+                self._leave_first()
             self.replies.put([ended])
             told, self.on_over = self.on_over, None
             if told is not None:
                 told(self)
             if self.on_ending is not None:
                 self.on_ending()
+
+    def _leave_first(self) -> None:
+        """Has the audit pass over the run that the turn leaves behind: its client is told of another."""
+        if self._first is not None:
+            self.log.receipt(self._first)
+            self._first = None
 
     def stop(self, end_reason: EndReason, detail: Detail) -> None:
         """Gives it up, begun or not."""

@@ -6,7 +6,7 @@ turn moves at most once, and only before it was accepted: then its run is in the
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import trio
 from attrs import define, field
@@ -22,9 +22,6 @@ from mix2api.sessions.worker_port import Ended, Replies, Reply, Submission
 from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.leases import Leases
 from mix2api.vocabulary import Detail, EndReason, Receipt, SessionId, Shard
-
-ELSEWHERE: Final = frozenset({Detail.NO_OWNER, Detail.DRAIN})
-"""Refusals that say nothing of the turn: another process may take it."""
 
 
 @define(eq=False)
@@ -77,7 +74,7 @@ class NearestDispatch:
         try:
             here = await self._memory.submit(submission)
         except Overloaded as fault:
-            if fault.detail not in ELSEWHERE or not self._can_move():
+            if fault.detail not in refusals.ELSEWHERE or not self._can_move():
                 raise
             return await self._submit_anew(submission)
         return MovingReplies(here, partial(self._submit_anew, submission), self._can_move)
@@ -165,4 +162,4 @@ class MovingReplies:
 
 def _is_elsewhere(replies: list[Reply]) -> bool:
     first = replies[0]
-    return isinstance(first, Ended) and first.detail in ELSEWHERE
+    return isinstance(first, Ended) and first.detail in refusals.ELSEWHERE

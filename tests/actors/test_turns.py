@@ -6,7 +6,7 @@ from attrs import define, field
 
 from mix2api.actors import refusals
 from mix2api.actors.turns import PendingTurn
-from mix2api.sessions.worker_port import Reply
+from mix2api.sessions.worker_port import Accepted, Reply
 from mix2api.store.memory import MemoryEventLog
 from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
 
@@ -63,10 +63,22 @@ def test_a_receipt_needs_an_accepted_run(session: SessionId | None) -> None:
     assert len(log.world.audit) == (0 if session is None else 1)
 
 
-def test_a_turn_that_runs_again_begins_anew_as_another_run() -> None:
+@pytest.mark.parametrize(
+    ("detail", "receipts"), [(None, 1), (Detail.QUEUE, 1), (Detail.NO_OWNER, 0), (Detail.DRAIN, 0)]
+)
+def test_a_turn_that_runs_again_leaves_its_first_run_once_something_comes_of_the_second(
+    detail: Detail | None, receipts: int
+) -> None:
+    """A turn that goes to another process is told there of the first run's end."""
     log = MemoryEventLog(PROCESS)
     turn = PendingTurn(submission=submission(), deadline_ms=0, log=log, session_id=SessionId("ses"))
-    first, turn.run = turn.submission.run_id, Stops()
+    first = turn.submission.run_id
+    turn.run = Stops()
     turn.run_again(RunId("run_again"))
     assert (turn.submission.run_id, turn.attempt, turn.run, turn.session_id) == ("run_again", 2, None, None)
-    assert log.world.audit == [("receipt", first, Receipt.RERUN)]
+    assert log.world.audit == []
+    if detail is None:
+        turn.tell_accepted(Accepted(session_id="ses", resolution="fresh", reason="session_lost"))
+    else:
+        turn.end(refusals.overloaded(detail, "no"))
+    assert log.world.audit == [("receipt", first, Receipt.RERUN)] * receipts

@@ -12,6 +12,8 @@ from simulation.run import simulate
 from simulation.simulate import outcome_of
 
 _SEEDS: Final = 200
+_FOUND: Final = (344,)
+"""Others that once showed a bug: a turn that ran again as its shard went to another process was in no audit."""
 _PER_TEST: Final = 100
 """So many that each kind of ending and of fault is among them."""
 _TESTS: Final = Path(__file__).parents[1]
@@ -29,6 +31,11 @@ def test_what_must_hold_holds_whatever_a_seed_draws(first: int) -> None:
     assert {"finish", "failure", "cut", "left"} <= seen.keys()
     faults = {name for each in outcomes for name, _ in each.faults}
     assert {"kill", "pause", "lose_replies", "hold_the_store", "cut_the_site"} <= faults
+
+
+@pytest.mark.parametrize("seed", _FOUND)
+def test_what_a_seed_once_showed_stays_mended(seed: int) -> None:
+    assert outcome_of(seed).fault is None
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "77"])
