@@ -1,5 +1,6 @@
 """Where Redis is: `REDIS_URL` read once, strictly, and the connections that it stands for. Never shows the password."""
 
+import re
 from typing import Any, Final, Protocol, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -182,9 +183,18 @@ class RedisLocation:
         return cast("BlockingConnection", _TLS(**_tls_arguments(self.tls_options), **common))
 
 
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
+
+
 def _split(url: str) -> SplitResult:
+    scheme, _, behind = url.partition("://")
+    authority = _AUTHORITY_END.split(behind, maxsplit=1)[0]
     try:
-        parts = urlsplit(url)
+        if scheme.lower().endswith("+sentinel"):
+            # Several hosts are none to the standard library, whose later versions refuse what looks like an address.
+            parts = urlsplit(f"{scheme}://{behind[len(authority) :]}")._replace(netloc=authority)
+        else:
+            parts = urlsplit(url)
     except ValueError:
         raise ConfigurationError(f"REDIS_URL is no URL; it must be {_FORMS}") from None
     if parts.scheme in {"redis+cluster", "rediss+cluster"}:
