@@ -21,6 +21,7 @@ from mix2api.tools.text.pieces import CallReader
 from mix2api.tools.text.recognition import Reading, Recogniser
 from mix2api.tools.text.stopped_text import StoppedText
 from mix2api.tools.text.thoughts import LeadingThought
+from mix2api.vocabulary import Digest
 from mix2api.wire.stop_sequences import stops_of
 from mix2api.wire.turn import FunctionCall, Message, Turn
 
@@ -140,3 +141,31 @@ def result_ids(messages: list[Message], state: SessionState, seal: Seal) -> Mapp
         if sealed is not None:
             found[result_key(message)] = seal.unseal(sealed, CALL_ID)
     return found
+
+
+def result_names(
+    messages: list[Message], state: SessionState, prepared: PreparedTurn, seal: Seal
+) -> Mapping[str, str]:
+    """The functions whose calls these results answer, where the request itself does not have the calls.
+
+    A client that goes on by `previous_response_id` sends results alone. The log has digests of the names only, so a
+    function is found again as long as it is offered.
+
+    Returns:
+        What a result names (`result_key`) -> the function.
+    """
+    unnamed = {
+        key: message
+        for message in messages
+        if message.role == "tool" and message.name is None
+        if (key := result_key(message)) not in prepared.names
+    }
+    if not unnamed or state.upstream_session is None:
+        return {}
+    called = {call.tool_call_id: call.name for call in state.calls}
+    offered = {seal.digest(each.name, TOOL_NAME): each.name for each in prepared.offer.functions}
+    names = {
+        key: offered.get(called.get(by_id(message.tool_call_id or "", seal), Digest("")))
+        for key, message in unnamed.items()
+    }
+    return {key: name for key, name in names.items() if name is not None}

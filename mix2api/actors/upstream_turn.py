@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from mix2api.actors.environment import Environment
-from mix2api.actors.run_tools import result_ids
+from mix2api.actors.run_tools import result_ids, result_names
 from mix2api.actors.told_tools import tools_chosen
 from mix2api.actors.unseen import Unseen
 from mix2api.budget.output_limit import OutputLimit
@@ -45,6 +45,7 @@ def upstream_call(
         turn=turn,
         messages=unseen.messages,
         call_ids=result_ids(unseen.messages, state, seal) if state.calls else {},
+        call_names=result_names(unseen.messages, state, submission.prepared, seal) if state.calls else {},
         session=None if session is None else seal.unseal(session, "upstream_session"),
         exchange=None if exchange is None else seal.unseal(exchange, "upstream_exchange"),
         same_realm=submission.lineage is not None and not unseen.other_realm,

@@ -238,6 +238,8 @@ class UpstreamCall:
     """Whether the session's turn before was of this turn's realm: a session that a name continues may have had other tools."""
     call_ids: Mapping[str, str] = field(factory=dict, repr=False)
     """What a result names (`mix2api.tools.results.result_key`) -> the site's own id of that call, where it has another."""
+    call_names: Mapping[str, str] = field(factory=dict, repr=False)
+    """Likewise -> the function that was called, where neither the request nor the result says it."""
     authorization: str | None = field(default=None, repr=False)
     """The `authorization` header, where it is not the deployment's own: the caller's (`pass_through`), the managed one, or
     the account's."""

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from actor_parts import BEGINNING, SEAL, Bench, ended, submission, text_of, turn, working
 
-from mix2api.actors.run_tools import result_ids
+from mix2api.actors.run_tools import result_ids, result_names
 from mix2api.events.kinds import ToolCall, ToolResult, Usage
+from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import CalledTool, SessionState
 from mix2api.sessions.worker_port import Accepted, ReasoningDelta, Reply, Submission, TextDelta, ToolCallDelta
 from mix2api.store.memory import MemoryEventLog
@@ -255,6 +256,30 @@ async def test_only_results_have_ids_and_the_newest_call_of_a_name_counts() -> N
         legacy = [Message(role="function", name="read", content="x")]
         named = remembering(remembered(bench, "call_1", "one"), remembered(bench, "call_2", "two"))
         assert result_ids(legacy, named, SEAL) == {"function read": "two"}
+
+
+@pytest.mark.parametrize(
+    ("before", "held", "named"),
+    [([], True, {"call_1": "read"}), ([], False, {}), ([called("call_1")], True, {})],
+    ids=["results alone", "a fresh session", "with the call"],
+)
+async def test_results_that_come_alone_are_named_by_the_calls_of_their_session(
+    *, before: list[Message], held: bool, named: dict[str, str]
+) -> None:
+    async with working() as bench:
+        calls = (remembered(bench, "call_1", None),)
+        state = remembering(*calls) if held else SessionState(calls=calls)
+        messages = [*before, USER, result("call_1"), result("call_9")]
+        prepared = prepare(turn(messages=messages, tools=TOOLS))
+        assert result_names(messages[len(before) :], state, prepared, SEAL) == named
+
+
+async def test_a_result_that_comes_alone_is_named_only_while_its_tool_is_offered() -> None:
+    async with working() as bench:
+        state = remembering(remembered(bench, "call_1", None))
+        messages = [USER, result("call_1")]
+        other = [{"type": "function", "function": {"name": "write"}}]
+        assert result_names(messages, state, prepare(turn(messages=messages, tools=other)), SEAL) == {}
 
 
 @pytest.mark.parametrize("tools", [TOOLS, None])

@@ -18,7 +18,7 @@ from session_scripts import RUN, accept, chunk, conclude, tool_call
 
 from mix2api.actors.environment import ActorOptions
 from mix2api.actors.request_facts import tool_results, unseen_messages
-from mix2api.actors.run_tools import call_rules, result_ids, translation_of
+from mix2api.actors.run_tools import call_rules, result_ids, result_names, translation_of
 from mix2api.actors.tool_calls import CallRules
 from mix2api.actors.translation import Translation
 from mix2api.edge.rendering import StreamRenderer, collect
@@ -107,6 +107,9 @@ PATHS_OF_HISTORIES: dict[str, Callable[[list[Message]], Callable[[], object]]] =
         lambda: at_once(tool_results(bench([]).environment, submission(turn(given))))
     ),
     "ids of results": lambda given: lambda: result_ids(given, state_of(given), SEAL),
+    "names of results": lambda given: (
+        lambda: result_names(given, state_of(given), prepare(turn(given)), SEAL)
+    ),
     "rules of calls": lambda given: (
         lambda: call_rules(submission(turn(given)), state_of(given), bench([]).environment)
     ),

@@ -28,7 +28,7 @@ def outgoing_messages(call: UpstreamCall, options: MixOptions, offer: Offer) -> 
     messages = [_with_content(message) for message in modern_history(call.messages)]
     if options.send_tools:
         return [_with_site_id(message, call.call_ids) for message in messages]
-    names = {**call.prepared.names, **names_of_calls(messages)}
+    names = {**call.call_names, **call.prepared.names, **names_of_calls(messages)}
     told = [_in_text(message, names, call.call_ids) for message in messages]
     if not offer.functions or not options.tools.instruction.in_messages:
         return told

@@ -109,7 +109,7 @@ def _instruction(call: UpstreamCall, options: MixOptions, offer: Offer, room: in
 def _results(call: UpstreamCall, options: MixOptions, room: int) -> str:
     if options.context_in_query and call.session is None:
         return ""  # they stand in the context already
-    text = results_text(call.messages, call.prepared.names, call.call_ids)
+    text = results_text(call.messages, {**call.call_names, **call.prepared.names}, call.call_ids)
     if len(text) <= room:
         return text
     return without_middle(text, room) if room >= _LEAST_RESULTS else ""

@@ -32,6 +32,7 @@ def sent(
     *,
     new: int | None = None,
     ids: dict[str, str] | None = None,
+    names: dict[str, str] | None = None,
     same_realm: bool = True,
     **fields: Any,
 ) -> list[Message]:
@@ -45,6 +46,7 @@ def sent(
         session=None if new is None else "s",
         same_realm=same_realm,
         call_ids=ids or {},
+        call_names=names or {},
     )
     return outgoing_messages(call, options, offer_of(turn))
 
@@ -86,6 +88,11 @@ def test_a_fresh_session_in_words_is_told_behind_the_system_prompt() -> None:
 def test_a_continued_session_in_words_is_not_told_again() -> None:
     (result,) = sent(HISTORY, TEXT, new=1)
     assert (result.role, result.name, result.tool_call_id) == ("tool", "read", "call_legacy-1")
+
+
+def test_a_result_that_comes_without_its_call_has_the_name_that_the_session_knows() -> None:
+    (result,) = sent([RESULT], TEXT, new=1, names={"call_legacy-1": "read"})
+    assert (result.name, result.content) == ("read", "the file")
 
 
 def test_a_session_that_a_name_continues_is_told_of_other_tools_than_it_had() -> None:
