@@ -27,7 +27,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth crashes \
 	simulate memory packs-mutations budgets bridge clients comply servers clean
-.PHONY: help demo demo-once test check tests-measured tests-whole $(MORE)
+.PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
 help:
 	@sed -n '3,6s/^# *//p' Makefile
@@ -75,23 +75,27 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
-# Two halves: what is measured, and whole systems and processes, which tracing makes twice as slow and which want both cores.
-# Folders that need real minutes have their own targets.
-WHOLE := tests/system tests/processes tests/invariant tests/simulation tests/crashes
+# Three lanes side by side: what is measured, and whole systems and processes, which tracing makes twice as slow. Those wait
+# much, for processes and for time, so two cores are not too few. Folders that need real minutes have their own targets.
+SYSTEMS := tests/system
+PROCESSES := tests/processes tests/invariant tests/simulation tests/crashes
 # Much work over few lines, which other tests reach as well: tracing would double it.
 UNTRACED := tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py
 APART := tests/soak tests/truth tests/mutations tests/bridge
 
 tests:
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target tests-measured tests-whole
+	$(MAKE) --no-print-directory --jobs=3 --output-sync=target tests-measured tests-systems tests-processes
 
 tests-measured:
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(WHOLE) $(UNTRACED) $(APART))
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS) $(addprefix --ignore=,$(SYSTEMS) $(PROCESSES) $(UNTRACED) $(APART))
 	$(BIN)/coverage combine --quiet
 
-tests-whole:
-	$(BIN)/python -m pytest $(PYTEST_ARGS) $(UNTRACED) $(WHOLE)
+tests-systems:
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(SYSTEMS)
+
+tests-processes:
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(UNTRACED) $(PROCESSES)
 
 coverage:
 	$(BIN)/coverage report --include='$(CORE)' --fail-under=$(CORE_COVERAGE)
