@@ -229,21 +229,17 @@ class SiteStream:
             if not data:
                 data = await (self._receive_late() if transcript.closed else exchange.receive())
             try:
-                events = self._opened + transcript.add(
-                    self._frames.feed(data) if data else self._frames.end()
-                )
+                said = transcript.add(self._frames.feed(data) if data else self._frames.end())
             except FrameTooLong:
                 raise faults.too_large(
                     "the upstream sent a frame that is too long", transcript.status
                 ) from None
             if not data:
-                self._end(transcript, events)
+                self._end(transcript, said)
             if transcript.closed:
                 exchange.satisfy()
-            if events:
-                self._opened, self._words = [], b""
-                exchange.heard = exchange.heard or not CONTENT.isdisjoint(map(type, events))
-                return events
+            if said or self._opened:
+                return self._told(said)
         self._over = True
         raise StopAsyncIteration if transcript.fault is None else self._seen(transcript.fault.again())
 
@@ -256,6 +252,14 @@ class SiteStream:
         self._over = True
         self._exchange.close()
         await trio.lowlevel.checkpoint()
+
+    def _told(self, said: list[UpstreamEvent]) -> list[UpstreamEvent]:
+        """The next batch: what was said, behind the head where that was not told yet."""
+        opened, self._opened = self._opened, []
+        if said and not self._exchange.heard:
+            self._words = b""
+            self._exchange.heard = not CONTENT.isdisjoint(map(type, said))
+        return opened + said if opened else said
 
     async def _begin(self) -> list[UpstreamEvent]:
         """The next batch, as long as it is not known that the answer is a stream of events, or where it is none."""
