@@ -71,7 +71,8 @@ class PendingTurn:
 
     def tell_accepted(self, accepted: Accepted) -> None:
         """Puts the reply that its run is durable."""
-        self._leave_first()
+        if self._first is not None:
+            self._leave_first(self._first)
         self.accepted = accepted
         self.replies.put([accepted])
 
@@ -96,8 +97,8 @@ class PendingTurn:
         """Puts its last reply. The first counts, later ones are ignored: several may see the same turn fail."""
         if not self.over:
             self.over = True
-            if ended.detail not in ELSEWHERE:
-                self._leave_first()
+            if self._first is not None and ended.detail not in ELSEWHERE:
+                self._leave_first(self._first)
             self.replies.put([ended])
             told, self.on_over = self.on_over, None
             if told is not None:
@@ -105,11 +106,10 @@ class PendingTurn:
             if self.on_ending is not None:
                 self.on_ending()
 
-    def _leave_first(self) -> None:
+    def _leave_first(self, first: GivenEnding) -> None:
         """Has the audit pass over the run that the turn leaves behind: its client is told of another."""
-        if self._first is not None:
-            self.log.receipt(self._first)
-            self._first = None
+        self.log.receipt(first)
+        self._first = None
 
     def stop(self, end_reason: EndReason, detail: Detail) -> None:
         """Gives it up, begun or not."""

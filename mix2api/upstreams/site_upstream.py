@@ -239,7 +239,7 @@ class SiteStream:
             if transcript.closed:
                 exchange.satisfy()
             if said or self._opened:
-                return said if exchange.heard and not self._opened else self._told(said)
+                return self._told(said)
         self._over = True
         raise StopAsyncIteration if transcript.fault is None else self._seen(transcript.fault.again())
 
