@@ -239,7 +239,10 @@ class SiteStream:
             if transcript.closed:
                 exchange.satisfy()
             if said or self._opened:
-                return self._told(said)
+                opened, self._opened = self._opened, []
+                self._words = b"" if said else self._words
+                exchange.heard = exchange.heard or not CONTENT.isdisjoint(map(type, said))
+                return opened + said
         self._over = True
         raise StopAsyncIteration if transcript.fault is None else self._seen(transcript.fault.again())
 
@@ -252,14 +255,6 @@ class SiteStream:
         self._over = True
         self._exchange.close()
         await trio.lowlevel.checkpoint()
-
-    def _told(self, said: list[UpstreamEvent]) -> list[UpstreamEvent]:
-        """The next batch: what was said, behind the head where that was not told yet."""
-        opened, self._opened = self._opened, []
-        if said and not self._exchange.heard:
-            self._words = b""
-            self._exchange.heard = not CONTENT.isdisjoint(map(type, said))
-        return opened + said if opened else said
 
     async def _begin(self) -> list[UpstreamEvent]:
         """The next batch, as long as it is not known that the answer is a stream of events, or where it is none."""
