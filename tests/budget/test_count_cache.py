@@ -1,6 +1,7 @@
 """Counts are remembered by digest, the ones in use longest."""
 
 import histories
+import pytest
 
 from mix2api.budget.count_cache import CountCache, message_digests
 from mix2api.wire.turn import Message
@@ -50,6 +51,7 @@ def test_all_that_is_counted_is_in_a_digest() -> None:
     assert message_digest(others[0], "x") == message_digest(said, "x"), "every role counts as one"
 
 
-def test_half_a_surrogate_pair_has_a_digest() -> None:
-    one, other = (Message(role="user", content=text) for text in ("\ud800", "\ud801"))
+@pytest.mark.parametrize("name", [None, "ann"], ids=["its text alone", "with a name"])
+def test_half_a_surrogate_pair_has_a_digest(name: str | None) -> None:
+    one, other = (Message(role="user", name=name, content=text) for text in ("\ud800", "\ud801"))
     assert message_digest(one, "x") != message_digest(other, "x")
