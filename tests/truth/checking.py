@@ -13,6 +13,7 @@ from whole_system import SECRET, SHARDS, until
 from mix2api.events.kinds import Request
 from mix2api.store.opening import Store, open_store
 from mix2api.store.options import StoreOptions
+from mix2api.vocabulary import EndReason
 
 _REST_S = 60
 
@@ -76,9 +77,13 @@ async def why(store: Store, deployment: Deployment, view: View) -> str | None:
 
 
 def lined_twice(deployment: Deployment) -> list[str]:
-    """Runs of which one process has more than one line."""
+    """Runs of which one process has more than one line.
+
+    A restarted store may have forgotten an `end` that it had acknowledged. Then the run has its own line, and one of the
+    recovery that found it open.
+    """
     counts = Counter(
-        (process, line["request_id"], line["run_id"])
+        (process, line["request_id"], line["run_id"], line["end_reason"] == EndReason.WORKER_LOST.value)
         for process, line in deployment.lines()
         if line["event"] == "request.completed"
     )
