@@ -1,6 +1,6 @@
 """The oracle of runs over real processes: the audit says what every client saw, and the processes' logs say each thing once."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 import trio
@@ -32,7 +32,8 @@ async def check(deployment: Deployment, crowd: Crowd, server: RedisServer, done:
     assert crowd.hung == []
     assert crowd.wrong == []
     assert silent == []
-    assert lined_twice(deployment) == []
+    twice = lined_twice(deployment)
+    assert twice == [], "\n".join(twice)
 
 
 async def until_all_ended(store: Store) -> None:
@@ -82,9 +83,12 @@ def lined_twice(deployment: Deployment) -> list[str]:
     A restarted store may have forgotten an `end` that it had acknowledged. Then the run has its own line, and one of the
     recovery that found it open.
     """
-    counts = Counter(
-        (process, line["request_id"], line["run_id"], line["end_reason"] == EndReason.WORKER_LOST.value)
-        for process, line in deployment.lines()
-        if line["event"] == "request.completed"
-    )
-    return [str(key) for key, count in counts.items() if count > 1]
+    lines: defaultdict[tuple[str, str, str | None, bool], list[str]] = defaultdict(list)
+    for process, line in deployment.lines():
+        if line["event"] == "request.completed":
+            lost = line["end_reason"] == EndReason.WORKER_LOST.value
+            said = [line[name] for name in ("ts", "session", "end_reason", "detail", "http_status")]
+            lines[process, line["request_id"], line["run_id"], lost].append(
+                f"{process} {line['run_id']} {said}"
+            )
+    return [line for of_one in lines.values() if len(of_one) > 1 for line in of_one]
