@@ -10,6 +10,8 @@ re-assert themselves first (`mix2api.store.peers`). What a run ends with is deci
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from attrs import evolve
+
 from mix2api.actors.environment import Completed, Environment
 from mix2api.errors import StoreUnavailable
 from mix2api.events.audit_entry import end_summary, read_request_summary
@@ -146,6 +148,16 @@ class Recovery:
     async def _end(self, entry: OpenEntry) -> bool:
         run = entry.run
         state, request = await self._read(run)
+        if state is not None and state.run is not None and state.run.seq >= run.next_seq:
+            # Events arrived between the reading of the entry and the seizing: the log is the truth.
+            if await self._append_end(entry, evolve(run, next_seq=state.run.seq + 1), state, request):
+                return True
+            state = None  # the log goes further than the store says: it is damaged
+        return await self._append_end(entry, run, state, request)
+
+    async def _append_end(
+        self, entry: OpenEntry, run: OpenRun, state: SessionState | None, request: Request | None
+    ) -> bool:
         at_ms = max(0, self._env.clock.now_ms() - run.started_ms)
         recover = RecoverRun(run_id=run.run_id, at_ms=at_ms, process=self._env.process)
         events = () if state is None else decide(state, recover)
@@ -182,7 +194,7 @@ class Recovery:
         request = next(
             (event for event in events if isinstance(event, Request) and event.run_id == run.run_id), None
         )
-        known = state.run is not None and state.run.run_id == run.run_id and state.run.seq + 1 == run.next_seq
+        known = state.run is not None and state.run.run_id == run.run_id and state.run.seq + 1 >= run.next_seq
         return (state if known else None), request
 
 

@@ -28,6 +28,7 @@ from mix2api.events.kinds import End, UpstreamChunk
 from mix2api.events.log import History, OpenRun
 from mix2api.sessions.attribution import attribute
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
+from mix2api.store.open_runs import OpenEntry
 from mix2api.upstreams.port import Finished, Text, UpstreamEvent
 from mix2api.upstreams.scripted import Hang, Script, Wait
 from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, ProcessId, RunId, SessionId, Shard
@@ -273,6 +274,30 @@ async def test_a_log_that_ends_elsewhere_than_the_store_says_claims_nothing() ->
     left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()])
     (session,) = left.bench.world.logs
     left.bench.world.logs[session].pop()
+    assert await left.sweep_twice() == 1
+    assert left.end().end_reason is EndReason.UNKNOWN
+
+
+class LogReadBefore(MemoryEventLog):
+    """What it says of open runs is of before their last event."""
+
+    async def open_entries(self, shards: list[Shard]) -> list[OpenEntry]:
+        entries = await super().open_entries(shards)
+        return [evolve(each, run=evolve(each.run, next_seq=each.run.next_seq - 1)) for each in entries]
+
+
+async def test_events_that_arrived_after_the_look_at_open_runs_are_counted() -> None:
+    """A frozen store may take what a dead process sent only then."""
+    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()], LogReadBefore)
+    assert await left.sweep_twice() == 1
+    assert left.end().end_reason is EndReason.WORKER_LOST
+    assert left.bench.world.open == {}
+
+
+async def test_a_log_that_goes_further_than_the_store_says_claims_nothing() -> None:
+    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()])
+    ((run_id, entry),) = left.bench.world.open.items()
+    left.bench.world.open[run_id] = evolve(entry, run=evolve(entry.run, next_seq=entry.run.next_seq - 1))
     assert await left.sweep_twice() == 1
     assert left.end().end_reason is EndReason.UNKNOWN
 
