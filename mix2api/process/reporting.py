@@ -20,10 +20,12 @@ from mix2api.store.damage import Damage
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.upstreams.credentials.token import TokenReport
 from mix2api.upstreams.surroundings import Remark
-from mix2api.vocabulary import Channel, Detail, EndReason, RequestId, SessionId
+from mix2api.vocabulary import Channel, Detail, EndReason, RequestId, RunId, SessionId
 
 _OVER_BUDGET: Final = "input_exceeds_available_budget"
 """The earlier adapter's word, which operators' scripts look for."""
+_LINED: Final = 4096
+"""Runs whose line is remembered: those of the ten seconds after which a process gives up on a store, at 400 a second; 1 MB."""
 _PORT: Final = re.compile(r":[0-9]+$")
 
 
@@ -54,13 +56,17 @@ class Reporter:
         self._models = models
         self._channel = channel
         self._chosen_word = chosen_word
+        self._lined: dict[RunId, None] = {}
         self.schema_fallbacks = 0
-        self.model_fallbacks = 0
         """Sessions that were a miss because their log, or what leads to them, could not be read."""
+        self.model_fallbacks = 0
+        """Models without a profile that were told of."""
 
     def on_completed(self, completed: Completed) -> None:
         """An accepted run ended."""
         request, end = completed.request, completed.end
+        if self._has_line(request.run_id, request.request_id, end.end_reason, end.detail):
+            return
         log_request_completed(
             self._logger,
             RequestCompleted(
@@ -113,6 +119,8 @@ class Reporter:
                 times=refused.times,
             )
         )
+        if self._has_line(refused.run_id, refused.request_id, refused.end_reason, refused.detail):
+            return
         log_request_completed(
             self._logger,
             RequestCompleted(
@@ -130,6 +138,30 @@ class Reporter:
                 channel=self._channel,
             ),
         )
+
+    def _has_line(
+        self, run_id: RunId | None, request_id: RequestId, end_reason: EndReason, detail: str | None
+    ) -> bool:
+        """Whether this process has written the line of that run. Then the other ending gets a line of its own kind.
+
+        A frozen store may run a turn whose client was told that it was not taken. A restarted one may forget an `end`
+        that it had acknowledged: recovery finds the run open once more.
+        """
+        if run_id is None:
+            return False
+        if run_id in self._lined:
+            self._logger.warning(
+                "request.ended_again",
+                run_id=run_id,
+                request_id=request_id,
+                end_reason=end_reason.value,
+                detail=detail,
+            )
+            return True
+        self._lined[run_id] = None
+        if len(self._lined) > _LINED:
+            del self._lined[next(iter(self._lined))]
+        return False
 
     def on_unheard(self, submission: Submission, ended: Ended) -> None:
         """A turn from another process's edge was refused, and that edge is gone."""

@@ -13,7 +13,6 @@ from whole_system import SECRET, SHARDS, until
 from mix2api.events.kinds import Request
 from mix2api.store.opening import Store, open_store
 from mix2api.store.options import StoreOptions
-from mix2api.vocabulary import EndReason
 
 _REST_S = 60
 
@@ -78,17 +77,10 @@ async def why(store: Store, deployment: Deployment, view: View) -> str | None:
 
 
 def lined_twice(deployment: Deployment) -> list[str]:
-    """Runs of which one process has more than one line.
-
-    A restarted store may have forgotten an `end` that it had acknowledged. Then the run has its own line, and one of the
-    recovery that found it open.
-    """
-    lines: defaultdict[tuple[str, str, str | None, bool], list[str]] = defaultdict(list)
+    """Runs of which one process has more than one line."""
+    lines: defaultdict[tuple[str, str, str | None], list[str]] = defaultdict(list)
     for process, line in deployment.lines():
         if line["event"] == "request.completed":
-            lost = line["end_reason"] == EndReason.WORKER_LOST.value
             said = [line[name] for name in ("ts", "session", "end_reason", "detail", "http_status")]
-            lines[process, line["request_id"], line["run_id"], lost].append(
-                f"{process} {line['run_id']} {said}"
-            )
+            lines[process, line["request_id"], line["run_id"]].append(f"{process} {line['run_id']} {said}")
     return [line for of_one in lines.values() if len(of_one) > 1 for line in of_one]
