@@ -6,11 +6,9 @@ from actor_parts import (
     BEGINNING,
     EDGE,
     GOOD,
-    MODEL,
     OTHER,
     PROCESS,
     SHARD,
-    Bench,
     bench,
     end_of,
     kinds,
@@ -19,69 +17,18 @@ from actor_parts import (
     submission,
     working,
 )
+from actors.left_runs import OUTPUT, PERIOD_S, Left, left_by_a_crash, takers
 from attrs import define, evolve
 
 from mix2api.actors.recovery import Recovery
 from mix2api.errors import StoreUnavailable
-from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import End, UpstreamChunk
 from mix2api.events.log import History, OpenRun
 from mix2api.sessions.attribution import attribute
-from mix2api.store.memory import MemoryEventLog, MemoryWorld
-from mix2api.store.open_runs import OpenEntry
-from mix2api.upstreams.port import Finished, Text, UpstreamEvent
-from mix2api.upstreams.scripted import Hang, Script, Wait
+from mix2api.store.memory import MemoryEventLog
+from mix2api.upstreams.port import Finished
+from mix2api.upstreams.scripted import Hang, Wait
 from mix2api.vocabulary import ChunkKind, Context, Detail, EndReason, ProcessId, RunId, SessionId, Shard
-
-PERIOD_S = 10.0
-
-
-@define(eq=False)
-class Left:
-    """A store in which a process died, and the one that is to clear up."""
-
-    bench: Bench
-    log: MemoryEventLog
-    recovery: Recovery
-    alive: set[ProcessId]
-
-    async def sweep(self, *shards: Shard) -> int:
-        return await self.recovery.sweep(shards or (SHARD,))
-
-    async def sweep_twice(self) -> int:
-        """The second time the process has been absent for a period."""
-        assert await self.sweep() == 0
-        await trio.sleep(PERIOD_S)
-        return await self.sweep()
-
-    def end(self) -> End:
-        (end,) = self.bench.ends()
-        return end
-
-
-async def left_by_a_crash(script: Script, log: type[MemoryEventLog] = MemoryEventLog) -> Left:
-    """A process runs a turn until its upstream says no more, and dies."""
-    dead = MemoryEventLog(OTHER)
-    dead.take_all(4)
-    made = bench([script], dead, {"process": OTHER})
-    async with living(made):
-        await made.submit()
-        await trio.sleep(1)
-    return takers(dead.world, log)
-
-
-def takers(world: MemoryWorld, log: type[MemoryEventLog] = MemoryEventLog) -> Left:
-    """The process that takes over in that world."""
-    world.alive.discard(OTHER)
-    world.leases.clear()
-    taker = bench([], log(PROCESS, world))
-    alive: set[ProcessId] = set()
-
-    async def is_alive(process: ProcessId) -> bool:
-        return process in alive
-
-    recovery = Recovery(taker.environment, taker.log, is_alive, PERIOD_S)
-    return Left(taker, taker.log, recovery, alive)
 
 
 def cut_after(left: Left, kept: int) -> None:
@@ -92,7 +39,6 @@ def cut_after(left: Left, kept: int) -> None:
     left.bench.world.open[run_id] = evolve(entry, run=evolve(entry.run, next_seq=kept + 1))
 
 
-OUTPUT: list[UpstreamEvent] = [Text("a")]
 STAGES = [
     # what had been written -> detail
     pytest.param(1, Detail.BEFORE_UPSTREAM, id="request"),
@@ -236,78 +182,6 @@ async def test_what_cannot_be_seized_is_left() -> None:
     left.bench.world.leases.clear()  # not ours any more
     assert await left.sweep_twice() == 0
     assert len(left.bench.world.open) == 1
-
-
-# --- without evidence
-
-
-@define(eq=False)
-class UnreadableLog(MemoryEventLog):
-    """Its sessions were written by a version to come."""
-
-    async def history(self, session_id: SessionId) -> History:
-        del session_id
-        raise UnreadableEvent("newer")
-
-
-async def test_a_log_that_cannot_be_read_claims_nothing() -> None:
-    left = await left_by_a_crash([BEGINNING, Hang()], UnreadableLog)
-    assert await left.sweep_twice() == 1
-    end = left.end()
-    assert (end.end_reason, end.detail) == (EndReason.UNKNOWN, None)
-    assert left.bench.world.open == {}
-    (completed,) = left.bench.completed
-    told = completed.request
-    assert (told.request_id, told.stream, told.model) == ("req-1", True, MODEL), "its line comes from `open`"
-
-
-async def test_a_run_of_which_nothing_can_be_read_has_its_line() -> None:
-    left = await left_by_a_crash([BEGINNING, Hang()], UnreadableLog)
-    ((run_id, entry),) = left.bench.world.open.items()
-    left.bench.world.open[run_id] = evolve(entry, summary=b"damaged")
-    assert await left.sweep_twice() == 1
-    (completed,) = left.bench.completed
-    assert (completed.request.run_id, completed.request.request_id) == (run_id, "unknown")
-
-
-async def test_a_log_that_ends_elsewhere_than_the_store_says_claims_nothing() -> None:
-    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()])
-    (session,) = left.bench.world.logs
-    left.bench.world.logs[session].pop()
-    assert await left.sweep_twice() == 1
-    assert left.end().end_reason is EndReason.UNKNOWN
-
-
-class LogReadBefore(MemoryEventLog):
-    """What it says of open runs is of before their last event."""
-
-    async def open_entries(self, shards: list[Shard]) -> list[OpenEntry]:
-        entries = await super().open_entries(shards)
-        return [evolve(each, run=evolve(each.run, next_seq=each.run.next_seq - 1)) for each in entries]
-
-
-async def test_events_that_arrived_after_the_look_at_open_runs_are_counted() -> None:
-    """A frozen store may take what a dead process sent only then."""
-    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()], LogReadBefore)
-    assert await left.sweep_twice() == 1
-    assert left.end().end_reason is EndReason.WORKER_LOST
-    assert left.bench.world.open == {}
-
-
-async def test_a_log_that_goes_further_than_the_store_says_claims_nothing() -> None:
-    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()])
-    ((run_id, entry),) = left.bench.world.open.items()
-    left.bench.world.open[run_id] = evolve(entry, run=evolve(entry.run, next_seq=entry.run.next_seq - 1))
-    assert await left.sweep_twice() == 1
-    assert left.end().end_reason is EndReason.UNKNOWN
-
-
-async def test_a_log_in_disorder_claims_nothing() -> None:
-    left = await left_by_a_crash([BEGINNING, OUTPUT, Hang()])
-    (session,) = left.bench.world.logs
-    left.bench.world.logs[session].pop(1)
-    assert await left.sweep_twice() == 1
-    assert left.end().end_reason is EndReason.UNKNOWN
 
 
 # --- strays
