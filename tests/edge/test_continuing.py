@@ -3,73 +3,27 @@
 from typing import Any
 
 import pytest
-from attrs import define, field
-from histories import Given, answer, messages, user
+from edge.continued_places import (
+    ALICE,
+    BOB,
+    CONTINUED,
+    MINT,
+    OPENING,
+    OTHER_REALM,
+    READ,
+    WRITE,
+    Place,
+)
+from histories import Given, user
 
 from mix2api.clock import SystemClock
-from mix2api.edge.continuing import Continuing, Found
-from mix2api.edge.seen_realms import REALMS, Seen, SeenRealms
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
-from mix2api.sessions.lineage import answered_steps
-from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.resolution import Reason, Reuse, UnreadableIndex
-from mix2api.sessions.sites import Site, Sites
-from mix2api.steps import at_once
 from mix2api.store.memory import MemorySessionIndex
 from mix2api.vocabulary import Digest, SessionId, Shard
-from mix2api.wire.turn import ChosenBase, Turn
-
-SEAL = Seal(b"the secret of these tests")
-MINT = Mint(SEAL, SystemClock())
-ALICE, BOB = Digest("a" * 32), Digest("b" * 32)
-READ = {"type": "function", "function": {"name": "read"}}
-WRITE = {"type": "function", "function": {"name": "write"}}
-SYSTEM = {"role": "system", "content": "be brief"}
-OPENING = [SYSTEM, user("one")]
-CONTINUED = [*OPENING, answer("hello"), user("two")]
-
-
-@define(eq=False)
-class Place:
-    """An edge's resolution over an index in memory."""
-
-    reuse: Reuse = Reuse.LINEAGE
-    site: str = "site"
-    index: Any = field(factory=MemorySessionIndex)
-    seen: SeenRealms = field(factory=SeenRealms)
-    fallbacks: int = 0
-
-    async def find(self, *given: Given, **fields: Any) -> Found:
-        """Resolves a request. Fields are the turn's, and `headers`, `isolation`, `keyed`."""
-        headers = {name.encode(): value.encode() for name, value in fields.pop("headers", {}).items()}
-        isolation, keyed = fields.pop("isolation", ALICE), fields.pop("keyed", False)
-        turn = Turn(**({"model": "mix/one", "messages": messages(*given), "tools": [READ, WRITE]} | fields))
-        continuing = Continuing(
-            self.index,
-            SEAL,
-            MINT,
-            self.reuse,
-            Sites.single(Site(digest=SEAL.digest(self.site, "site"))),
-            lambda: Shard(3),
-            self._count,
-            seen=self.seen,
-        )
-        return await continuing.find(prepare(turn), headers, isolation, keyed=keyed)
-
-    async def waiting(self, *given: Given, said: str = "hello", **fields: Any) -> SessionId:
-        """A session that answered a request so, and waits for the next."""
-        found = await self.find(*given, **fields)
-        session = MINT.session_id(Shard(3))
-        (message,) = messages(answer(said))
-        for at in at_once(answered_steps(found.lineage, message, SEAL.digester("lineage"))):
-            self.index.world.waiting.setdefault(at, []).append(session)
-        return session
-
-    def _count(self) -> None:
-        self.fallbacks += 1
-
+from mix2api.wire.turn import ChosenBase
 
 # --- by history
 
@@ -98,18 +52,6 @@ SAME_REALM: dict[str, dict[str, Any]] = {
     "other sampling": {"sampling": {"temperature": 0}},
     "streamed": {"stream": True},
     "another limit of tokens": {"max_tokens": 5},
-}
-OTHER_REALM: dict[str, dict[str, Any]] = {
-    "another model": {"model": "mix/two"},
-    "another persona": {"persona_id": "p"},
-    "other tools": {"tools": [READ]},
-    "no tools": {"tools": None},
-    "another caller": {"isolation": BOB},
-    "a working session of the client's": {"headers": {"x-session-affinity": "w"}},
-    "Claude Code's session": {"headers": {"x-claude-code-session-id": "w"}},
-    "Codex's session": {"headers": {"session-id": "w"}},
-    "Codex's thread": {"headers": {"thread-id": "w"}},
-    "a session id that is none of ours": {"headers": {"x-session-id": "mine"}},
 }
 
 
@@ -356,67 +298,3 @@ async def test_a_session_s_own_id_does_not_lead_to_another_upstream() -> None:
     place = Place()
     here, there = await place.find(user("one")), await place.find(user("one"), base=_base("https://a"))
     assert here.isolation != there.isolation, "its actor refuses another isolation key"
-
-
-# --- compacted
-
-SUMMED_UP = user(
-    "This session is being continued from a previous conversation that ran out of context. Summary: a"
-)
-ASKED_AGAIN = [SYSTEM, user("What did we do so far?"), answer("a summary"), user("go on")]
-COMPACTED: dict[str, list[Given]] = {
-    "one message": [SYSTEM, SUMMED_UP],
-    "a question and its answer": ASKED_AGAIN,
-    "instructions behind it": [user("one"), SUMMED_UP, SYSTEM, user("two")],
-}
-
-
-@pytest.mark.parametrize("kind", COMPACTED)
-async def test_a_compacted_history_of_a_realm_that_was_seen_is_made_fresh_as_such_once(kind: str) -> None:
-    place = Place()
-    session = await place.waiting(*OPENING)
-    found = await place.find(*COMPACTED[kind])
-    assert (found.session_id, found.reason, found.taken) == (None, Reason.COMPACTED, None)
-    again = await place.find(*COMPACTED[kind])
-    assert again.reason in {Reason.NO_HISTORY, Reason.NO_MATCH}, "it has had its session"
-    assert (await place.find(*CONTINUED)).session_id == session, "the old one waits on"
-
-
-@pytest.mark.parametrize("kind", COMPACTED)
-async def test_what_follows_a_compacted_history_is_continued(kind: str) -> None:
-    place = Place()
-    await place.find(*OPENING)
-    session = await place.waiting(*COMPACTED[kind])
-    found = await place.find(*COMPACTED[kind], answer("hello"), user("more"))
-    assert (found.session_id, found.reason) == (session, Reason.LINEAGE)
-
-
-@pytest.mark.parametrize("kind", OTHER_REALM)
-async def test_a_summary_in_a_realm_that_was_not_seen_is_no_compaction(kind: str) -> None:
-    place = Place()
-    await place.find(*OPENING)
-    assert (await place.find(SYSTEM, SUMMED_UP, **OTHER_REALM[kind])).reason is Reason.NO_HISTORY
-
-
-async def test_a_compacted_history_takes_its_session_s_name_over() -> None:
-    place = Place()
-    named = await place.find(*OPENING, session="mine")
-    assert named.claimed
-    found = await place.find(SYSTEM, SUMMED_UP, session="mine")
-    assert (found.session_id, found.reason, found.bind) == (None, Reason.COMPACTED, named.bind)
-
-
-async def test_a_key_that_decides_alone_decides_over_a_compacted_history_too() -> None:
-    place = Place(Reuse.KEY)
-    first = await place.find(*OPENING)
-    found = await place.find(SYSTEM, SUMMED_UP)
-    assert (found.session_id, found.reason) == (first.session_id, Reason.KEY)
-
-
-async def test_the_realm_that_was_seen_longest_ago_is_forgotten_first() -> None:
-    place = Place()
-    for realm in range(REALMS):
-        place.seen.turns[realm] = Seen(0, None)
-    await place.find(*OPENING)
-    assert (len(place.seen.turns), 0 in place.seen.turns, 1 in place.seen.turns) == (REALMS, False, True)
-    assert (await place.find(SYSTEM, SUMMED_UP)).reason is Reason.COMPACTED

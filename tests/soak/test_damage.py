@@ -1,7 +1,7 @@
 """Every damage in every kind of key, while a system works."""
 
 import pytest
-from damaged_system import damage_everything
+from damage_tour import damage_everything
 from redis_server import RedisServer
 from whole_system import Shape
 

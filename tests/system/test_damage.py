@@ -4,7 +4,7 @@ Here every kind of key meets a quarter of the damages; `make damage` goes throug
 """
 
 import pytest
-from damaged_system import damage_everything
+from damage_tour import damage_everything
 from damages import LAST_ID
 from redis_server import RedisServer
 from whole_system import Shape, whole_system
