@@ -9,30 +9,14 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 from simulation.redis_lua import LuaScripts
-from simulation.redis_replies import Refusal, Status
-from simulation.redis_stream import Stream, StreamRefusal, read_id, shown
-
-Arguments = list[bytes]
-
-
-@frozen
-class Blocked:
-    """There is no reply yet: it comes when one of the keys is written, or later."""
-
-    keys: tuple[bytes, ...]
-    again: Arguments
-    for_s: float
-
-
-class Refused(Exception):
-    """A command failed; the text is the error reply."""
-
+from simulation.redis_replies import Arguments, Refusal, Refused, Status, number_in
+from simulation.redis_stream import Stream, StreamRefusal
+from simulation.stream_commands import STREAM_COMMANDS
 
 OK: Final = Status(b"OK")
 _WRONG_TYPE: Final = "WRONGTYPE Operation against a key holding the wrong kind of value"
-_NOT_A_NUMBER: Final = "ERR value is not an integer or out of range"
 _TYPES: Final = {bytes: b"string", dict: b"hash", list: b"list", set: b"set", Stream: b"stream"}
 
 
@@ -95,6 +79,11 @@ class RedisModel:
         self._data[key] = value
         self._expiry_ms.pop(key, None)
 
+    def keep(self, key: bytes, stream: Stream) -> None:
+        """A stream that something was added to; an expiry stays."""
+        self._data[key] = stream
+        self.written(key)
+
     def drop(self, key: bytes) -> bool:
         self._expiry_ms.pop(key, None)
         return self._data.pop(key, None) is not None
@@ -123,19 +112,9 @@ class RedisModel:
         text = self._texts.get(sha)
         if text is None:
             raise Refused("NOSCRIPT No matching script. Please use EVAL.")
-        count = _number(keys_and_arguments[0])
+        count = number_in(keys_and_arguments[0])
         keys, arguments = keys_and_arguments[1 : 1 + count], keys_and_arguments[1 + count :]
         return self.scripts.run(text, keys, arguments, self.run)
-
-
-def _number(word: bytes) -> int:
-    try:
-        value = int(word)
-    except ValueError:
-        raise Refused(_NOT_A_NUMBER) from None
-    if str(value).encode() != word or not -(2**63) <= value < 2**63:
-        raise Refused(_NOT_A_NUMBER)
-    return value
 
 
 # --- any key, and strings
@@ -164,7 +143,7 @@ def _exists(model: RedisModel, of: Arguments) -> Any:
 
 
 def _pexpire(model: RedisModel, of: Arguments) -> Any:
-    in_ms = _number(of[1])
+    in_ms = number_in(of[1])
     if model.get(of[0], object) is None:
         return 0
     model.expire(of[0], in_ms)
@@ -184,7 +163,7 @@ def _set(model: RedisModel, of: Arguments) -> Any:
     words = [option.upper() for option in options]
     if b"NX" in words and model.get(key, object) is not None:
         return None
-    life = _number(options[words.index(b"PX") + 1]) if b"PX" in words else None
+    life = number_in(options[words.index(b"PX") + 1]) if b"PX" in words else None
     model.put(key, value)
     if life is not None:
         model.expire(key, life)
@@ -196,7 +175,7 @@ def _strlen(model: RedisModel, of: Arguments) -> Any:
 
 
 def _incr(model: RedisModel, of: Arguments) -> Any:
-    before = _number(model.get(of[0], bytes) or b"0")
+    before = number_in(model.get(of[0], bytes) or b"0")
     if before == 2**63 - 1:
         raise Refused("ERR increment or decrement would overflow")
     model._data[of[0]] = b"%d" % (before + 1)
@@ -268,8 +247,8 @@ def _rpop(model: RedisModel, of: Arguments) -> Any:
 
 
 def _places(of: Arguments, length: int) -> slice:
-    first, last = (place if place >= 0 else max(0, length + place) for place in map(_number, of))
-    if _number(of[1]) < -length:
+    first, last = (place if place >= 0 else max(0, length + place) for place in map(number_in, of))
+    if number_in(of[1]) < -length:
         return slice(0, 0)
     return slice(first, last + 1)
 
@@ -288,94 +267,13 @@ def _ltrim(model: RedisModel, of: Arguments) -> Any:
 
 
 def _lrem(model: RedisModel, of: Arguments) -> Any:
-    if _number(of[1]) != 0:
+    if number_in(of[1]) != 0:
         raise NotImplementedError("LREM with a count")
     items = model.get(of[0], list) or []
     before = len(items)
     items[:] = [item for item in items if item != of[2]]
     model.drop_empty(of[0])
     return before - len(items)
-
-
-# --- streams
-
-
-def _xadd(model: RedisModel, of: Arguments) -> Any:
-    key, *rest = of
-    longest = None
-    if rest[0].upper() in {b"MAXLEN", b"MINID"}:
-        if rest[1] == b"~":
-            rest = rest[3:]
-        elif rest[0].upper() == b"MAXLEN":
-            longest, rest = _number(rest[1]), rest[2:]
-        else:
-            raise NotImplementedError("exact trimming by id")
-    stream = model.get(key, Stream)
-    fresh = Stream() if stream is None else stream
-    if len(rest) < 3 or len(rest) % 2 == 0:
-        raise Refused("ERR wrong number of arguments for 'xadd' command")
-    added = fresh.add(rest[0], rest[1:], model.now_ms)
-    if longest is not None:
-        del fresh.entries[: max(0, len(fresh.entries) - longest)]
-    model._data[key] = fresh
-    model.written(key)
-    return added
-
-
-def _stream_between(model: RedisModel, key: bytes, *borders: bytes) -> Stream:
-    """The server reads the borders before it looks at the key."""
-    for border in borders:
-        read_id(border.removeprefix(b"("), 0)
-    return model.get(key, Stream) or Stream()
-
-
-def _limit(of: Arguments) -> int | None:
-    return _number(of[1]) if of and of[0].upper() == b"COUNT" else None
-
-
-def _xrange(model: RedisModel, of: Arguments) -> Any:
-    stream = _stream_between(model, *of[:3])
-    return shown(stream.between(of[1], of[2], _limit(of[3:])))
-
-
-def _xrevrange(model: RedisModel, of: Arguments) -> Any:
-    stream = _stream_between(model, *of[:3])
-    return shown(stream.down(of[1], of[2], _limit(of[3:])))
-
-
-def _xdel(model: RedisModel, of: Arguments) -> Any:
-    stream = model.get(of[0], Stream)
-    return 0 if stream is None else stream.remove(of[1:])
-
-
-def _xlen(model: RedisModel, of: Arguments) -> Any:
-    return len((model.get(of[0], Stream) or Stream()).entries)
-
-
-def _xtrim(model: RedisModel, of: Arguments) -> Any:
-    if of[2] != b"~":
-        raise NotImplementedError("exact trimming")
-    model.get(of[0], Stream)
-    return 0
-
-
-def _xread(model: RedisModel, of: Arguments) -> Any:
-    words = [word.upper() for word in of]
-    place = words.index(b"STREAMS") + 1
-    names = of[place:]
-    keys, ids = names[: len(names) // 2], names[len(names) // 2 :]
-    limit = _number(of[words.index(b"COUNT") + 1])
-    found = []
-    for key, id_ in zip(keys, ids, strict=True):
-        stream = model.get(key, Stream) or Stream()
-        entries = stream.after(read_id(id_, 0), limit)
-        if entries:
-            found.append([key, shown(entries)])
-    if found:
-        return found
-    if b"BLOCK" not in words[:place]:
-        return None
-    return Blocked(tuple(keys), [b"XREAD", *of], _number(of[words.index(b"BLOCK") + 1]) / 1000)
 
 
 # --- scripts
@@ -426,13 +324,7 @@ _COMMANDS: Final[dict[bytes, Callable[[RedisModel, Arguments], Any]]] = {
     b"LRANGE": _lrange,
     b"LTRIM": _ltrim,
     b"LREM": _lrem,
-    b"XADD": _xadd,
-    b"XRANGE": _xrange,
-    b"XREVRANGE": _xrevrange,
-    b"XDEL": _xdel,
-    b"XLEN": _xlen,
-    b"XTRIM": _xtrim,
-    b"XREAD": _xread,
+    **STREAM_COMMANDS,
     b"SCRIPT": _script,
     b"EVALSHA": _evalsha,
     b"EVAL": _eval,

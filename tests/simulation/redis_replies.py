@@ -1,4 +1,4 @@
-"""Replies of the Redis model, and how they go over a connection (RESP2)."""
+"""Arguments and replies of the Redis model, and how replies go over a connection (RESP2)."""
 
 from typing import Any
 
@@ -40,3 +40,32 @@ def encode(reply: Any) -> bytes:
 
 NOTHING_IN_TIME = b"*-1\r\n"
 """The reply to a blocking read that found nothing."""
+
+Arguments = list[bytes]
+
+
+@frozen
+class Blocked:
+    """There is no reply yet: it comes when one of the keys is written, or later."""
+
+    keys: tuple[bytes, ...]
+    again: Arguments
+    for_s: float
+
+
+class Refused(Exception):
+    """A command failed; the text is the error reply."""
+
+
+_NOT_A_NUMBER = "ERR value is not an integer or out of range"
+
+
+def number_in(word: bytes) -> int:
+    """The whole number that an argument is."""
+    try:
+        value = int(word)
+    except ValueError:
+        raise Refused(_NOT_A_NUMBER) from None
+    if str(value).encode() != word or not -(2**63) <= value < 2**63:
+        raise Refused(_NOT_A_NUMBER)
+    return value

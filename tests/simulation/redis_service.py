@@ -9,8 +9,8 @@ from attrs import define, field
 from redis.connection import Connection as RedisConnection
 from redis.exceptions import TimeoutError as RedisTimeout
 from simulation.network import Endpoint, Network
-from simulation.redis_model import OK, Arguments, Blocked, RedisModel
-from simulation.redis_replies import NOTHING_IN_TIME, Status, encode
+from simulation.redis_model import OK, RedisModel
+from simulation.redis_replies import NOTHING_IN_TIME, Arguments, Blocked, Status, encode
 
 from mix2api.store.redis.location import RedisLocation, Timeouts
 from mix2api.store.redis.wire import SocketWire

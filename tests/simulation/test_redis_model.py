@@ -8,8 +8,8 @@ from typing import Any, Final
 import hiredis
 import pytest
 from redis_server import RedisServer
-from simulation.redis_model import Arguments, RedisModel
-from simulation.redis_replies import Refusal, Status
+from simulation.redis_model import RedisModel
+from simulation.redis_replies import Arguments, Refusal, Status
 
 from mix2api.store.lua import Script
 from mix2api.store.scripts import ACQUIRE, APPEND, CLEAR, HISTORY, MEND, RELEASE, SEIZE
