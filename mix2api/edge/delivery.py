@@ -43,8 +43,9 @@ class Delivery:
         if self.accepted is None or not self.writes:
             for reply in replies:
                 if isinstance(reply, Accepted):
+                    if self.accepted is None or self.accepted.run_id != reply.run_id:
+                        self.watch.accepted()  # else it only tells the run's account
                     self.accepted = reply
-                    self.watch.accepted()
         return replies
 
     async def was_accepted(self) -> bool:

@@ -1,5 +1,7 @@
 import pytest
 from edge.harness import ACCEPTED, STOPPED
+from edge.test_stopwatch import begun
+from msgspec.structs import replace
 
 from mix2api.clock import SystemClock
 from mix2api.edge.delivery import Delivery, LiveDeliveries
@@ -83,6 +85,20 @@ async def test_the_workers_acceptance_is_remembered() -> None:
     assert told.delivery.accepted is None
     await told.delivery.take()
     assert told.delivery.accepted == ACCEPTED
+
+
+async def test_the_word_of_a_run_s_account_is_no_second_acceptance() -> None:
+    told, (clock, watch) = Told(), begun()
+    told.delivery.watch = watch
+    first = replace(ACCEPTED, run_id="run_a")
+    moments = []
+    for reply in (first, replace(first, account="a"), replace(first, run_id="run_b")):
+        clock.ms += 10
+        told.buffer.put([reply])
+        await told.delivery.take()
+        assert told.delivery.accepted == reply
+        moments.append(watch.times(is_written=False).accepted)
+    assert moments == [10, 10, 30]
 
 
 class Nudged(ReplyReader):
