@@ -252,6 +252,7 @@ async def process_parts(
         mint=mint,
         shards=settings.storing.shards,
         process=store.process,
+        store=watch,
     )
     relay = RelayDispatch(
         RelayOptions(

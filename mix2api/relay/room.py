@@ -4,6 +4,8 @@ A heartbeat is up to a third of a lease old. So each process fills no more than 
 next beat (`mix2api.store.peers`): no key that all requests touch, and no rush of all processes on the same free slot.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 from attrs import define
@@ -11,6 +13,7 @@ from attrs import define
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.relay.ports import Inboxes
+from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import ProcessId, SessionId
 
 _DRAWS: Final = 32
@@ -41,6 +44,7 @@ class Elsewhere:
         mint: draws shards and makes ids.
         shards: how many there are.
         process: this one.
+        store: whether Redis answers: the look is cut short where it does not.
     """
 
     room: Room
@@ -48,6 +52,7 @@ class Elsewhere:
     _mint: Mint
     _shards: int
     _process: ProcessId
+    _store: StoreWatch
 
     async def session(self) -> SessionId | None:
         """An id for a fresh session at a process that has room; a place there is taken. None: there is none.
@@ -57,11 +62,10 @@ class Elsewhere:
         if not self.room.has_places:
             return None
         drawn = [self._mint.draw_shard(self._shards) for _ in range(_DRAWS)]
-        try:
+        owners: Sequence[ProcessId | None] = ()
+        with suppress(StoreUnavailable), self._store.patience():
             owners = await self._inboxes.lease_owners(drawn)
-        except StoreUnavailable:
-            return None
-        for shard, owner in zip(drawn, owners, strict=True):
+        for shard, owner in zip(drawn, owners, strict=False):  # none where the store is away
             if owner is not None and owner != self._process and self.room.take_place(owner):
                 return self._mint.session_id(shard)
         return None

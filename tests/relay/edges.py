@@ -122,7 +122,7 @@ def edge(log: MemoryEventLog | None = None, *, rerun: bool = False, places: Room
     options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S, rerun=rerun)
     elsewhere = None
     if places is not None:
-        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=4, process=EDGE)
+        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=4, process=EDGE, store=store)
     relay = RelayDispatch(
         options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store, silent.__contains__, elsewhere
     )

@@ -1,13 +1,16 @@
 """Fresh turns find the free slots of other processes, and no more of them than their part."""
 
+from collections.abc import Sequence
+
 import trio
-from actor_parts import MINT, OTHER, PROCESS, submission
+from actor_parts import CLOCK, LIMIT_S, MINT, OTHER, PROCESS, submission
 from attrs import define, field
 from relay.edges import Edge, Inboxes, SentMail, edge
 
 from mix2api.identity import shard_of
 from mix2api.relay.messages import decode_turn
 from mix2api.relay.room import Elsewhere
+from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import ProcessId, SessionId, Shard
 
 _SHARDS = 4
@@ -31,8 +34,9 @@ class Places:
         return left > 0
 
 
-def elsewhere(inboxes: Inboxes, places: Places) -> Elsewhere:
-    return Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=_SHARDS, process=PROCESS)
+def elsewhere(inboxes: Inboxes, places: Places, store: StoreWatch | None = None) -> Elsewhere:
+    store = StoreWatch(frozenset, CLOCK) if store is None else store
+    return Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=_SHARDS, process=PROCESS, store=store)
 
 
 def half_and_half() -> Inboxes:
@@ -53,6 +57,25 @@ async def test_nothing_is_asked_where_no_place_is_known() -> None:
     inboxes.away = True  # a look would be noticed
     assert await elsewhere(inboxes, Places({OTHER: 0})).session() is None
     assert await elsewhere(inboxes, Places({OTHER: 1})).session() is None
+
+
+class Mute(Inboxes):
+    """A store that takes commands and never answers."""
+
+    async def lease_owners(self, shards: Sequence[Shard]) -> list[ProcessId | None]:
+        del shards
+        await trio.sleep_forever()
+
+
+async def test_a_look_at_a_store_that_does_not_answer_is_cut_short() -> None:
+    silence = frozenset({("log", 0.0)})
+    store = StoreWatch(lambda: silence, CLOCK)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(store.watch)
+        looking = elsewhere(Mute(SentMail()), Places({OTHER: 1}), store)
+        with trio.fail_after(LIMIT_S):
+            assert await looking.session() is None
+        nursery.cancel_scope.cancel()
 
 
 async def test_shards_without_an_owner_and_one_s_own_are_no_room() -> None:
