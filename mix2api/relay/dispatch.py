@@ -140,8 +140,9 @@ class RelayDispatch:
             with self._store.patience():
                 owner = owner or await self._owner(shard_of(session_id))
                 if is_drawn and self._elsewhere is not None and not self._elsewhere.room.take_place(owner):
-                    session_id = await self._elsewhere.session() or session_id
-                    owner = await self._owner(shard_of(session_id))
+                    elsewhere = await self._elsewhere.session()
+                    if elsewhere is not None:
+                        session_id, owner = elsewhere, await self._owner(shard_of(elsewhere))
                 return await self._submit_to(owner, submission, session_id)
             raise StoreUnavailable  # the wait was cut short
         except StoreUnavailable as fault:

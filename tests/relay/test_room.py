@@ -105,3 +105,4 @@ async def test_where_all_are_full_turns_go_to_whom_their_shards_belong() -> None
     made = edge(places=Places({PROCESS: 0, OTHER: 0}))
     made.inboxes.owners = half_and_half().owners
     assert set(await owners_of(made, 20)) == {PROCESS, OTHER}
+    assert made.inboxes.asked <= _SHARDS, "the owner of each shard is asked for once"
