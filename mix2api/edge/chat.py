@@ -4,7 +4,6 @@ Other APIs in front of the same turns bring an `ApiForm` of their own (`mix2api.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -195,13 +194,14 @@ class ChatEndpoint:
         Raises:
             mix2api.errors.ClientVisibleError: nobody knows the account, or the store does not answer.
         """
-        owned: Turn | None = None
-        with suppress(StoreUnavailable), self._parts.store.patience():
-            owned = await self._parts.owned.owned(turn, caller)
-        if owned is None:
-            self._parts.store.on_refused()
-            raise StoreUnavailable
-        return owned
+        store = self._parts.store
+        try:
+            with store.patience():
+                return await self._parts.owned.owned(turn, caller)
+            raise StoreUnavailable  # the wait was cut short
+        except StoreUnavailable:
+            store.on_refused()
+            raise
 
     def _bridged(self, given: dict[bytes, bytes], turn: Turn, caller: Caller) -> Bridged | None:
         """Whose run it is in a runtime; None where the upstream is none."""

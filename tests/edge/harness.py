@@ -9,6 +9,7 @@ import msgspec
 import trio
 from attrs import define, evolve, field, frozen
 
+from mix2api.accounts.owners import Owners
 from mix2api.clock import SystemClock
 from mix2api.edge.app import EdgeApp, EdgeParts, build_app
 from mix2api.edge.continuing import Continuing
@@ -225,15 +226,28 @@ async def running_edge(
     index: SessionIndex | None = None,
     silence: Callable[[], Silence] = frozenset,
     bases: UpstreamBases | None = None,
+    owners: Owners | None = None,
     stop_within_s: float = 0,
     **options: Any,
 ) -> AsyncIterator[Edge]:
-    """Serves until the block is left; then the server stops at once. `stop_within_s` matters only if it is told to stop before."""
+    """Serves until the block is left; then the server stops at once.
+
+    Args:
+        dispatch: takes the turns.
+        index: of sessions.
+        silence: connections to the store that do not answer.
+        bases: which upstreams a request may choose.
+        owners: know who made a response. Where they are given, the upstream speaks the Responses API.
+        stop_within_s: matters only if the server is told to stop before.
+        options: of the edge.
+    """
     dispatch = dispatch or ScriptedDispatch(HELLO)
     watcher = Watcher()
     seal = Seal(SECRET)
     clock = SystemClock()
-    sites = Sites.single(Site(digest=seal.digest("site", "site")))
+    relays = owners is not None
+    site = Site(digest=seal.digest("site", "site"), passes_through=relays, speaks_responses=relays)
+    sites = Sites.single(site)
     parts = EdgeParts(
         options=evolve(OPTIONS, **options),
         dispatch=dispatch,
@@ -248,7 +262,7 @@ async def running_edge(
             lambda: Shard(0),
         ),
         sites=sites,
-        owners=MemoryOwners(),
+        owners=owners or MemoryOwners(),
         seal=seal,
         mint=Mint(seal, clock),
         clock=clock,

@@ -1,13 +1,17 @@
 """Chats that fail or are refused, before and after the first output."""
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
 from edge.harness import ACCEPTED, FAILED, OVERLOADED, SESSION, STOPPED, frames_of, running_edge
 
+from mix2api.accounts.owners import Owner
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
-from mix2api.errors import Overloaded, StoreUnavailable
+from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.sessions.worker_port import Ended, TextDelta
-from mix2api.vocabulary import Detail, EndReason, FinishReason, Receipt
+from mix2api.store.memory import MemoryOwners
+from mix2api.vocabulary import Detail, Digest, EndReason, FinishReason, Receipt
 
 
 async def test_a_stream_that_fails_after_output_ends_in_three_parts() -> None:
@@ -91,6 +95,32 @@ async def test_what_the_dispatch_refuses_is_answered_at_once(refusal: Overloaded
     assert answer.error()["code"] == code
     assert refused.reject_reason == code
     assert (refused.model, refused.stream) == ("mix/one", True)
+
+
+class Unreadable(MemoryOwners):
+    """Owners that nobody can look up now."""
+
+    def __init__(self, fault: StoreUnavailable) -> None:
+        super().__init__()
+        self.fault = fault
+
+    async def find(self, caller: Digest, things: Sequence[str]) -> list[Owner | None]:
+        del caller, things
+        raise self.fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "detail"),
+    [(StoreUnavailable(), "store_unavailable", None), (NoDescriptor(), "overloaded", "descriptors")],
+)
+async def test_a_kept_response_whose_owner_cannot_be_looked_up_is_refused_with_the_reason(
+    fault: StoreUnavailable, code: str, detail: str | None
+) -> None:
+    async with running_edge(owners=Unreadable(fault)) as edge:
+        answer = await edge.send("GET", "/v1/responses/resp_1")
+        (refused,) = edge.watcher.refused
+    assert (answer.status, answer.error()["code"], refused.detail) == (503, code, detail)
+    assert refused.end_reason is fault.end_reason
 
 
 async def test_a_reply_that_cannot_be_rendered_still_ends_the_stream() -> None:
