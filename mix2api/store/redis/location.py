@@ -148,10 +148,15 @@ class RedisLocation:
         host, port = self.sentinels.master(_tls_arguments(self.tls_options) if self.tls else None)
         connection = evolve(self, host=host, port=port, sentinels=None).connection(timeouts, name)
         connection.connect()
-        # A Sentinel that was cut off names the master of before.
-        connection.send_command("ROLE")
-        if connection.read_response(disable_decoding=True)[0] != b"master":
-            connection.disconnect()
+        is_master = False
+        try:
+            # A Sentinel that was cut off names the master of before.
+            connection.send_command("ROLE")
+            is_master = connection.read_response(disable_decoding=True)[0] == b"master"
+        finally:
+            if not is_master:
+                connection.disconnect()
+        if not is_master:
             raise NotReached("the Sentinels name a server that is no master")
         return connection
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError
 from sentinel_servers import SERVICE, Replicated, Sentinel, replicated
 
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -86,6 +86,19 @@ async def test_a_sentinel_that_names_a_replica_is_not_believed(servers: Replicat
         location.connected(Timeouts(), "test-sentinel")
     with pytest.raises(StoreUnavailable):
         await answer(servers.url(), "PING")
+
+
+def test_a_server_that_does_not_tell_its_role_is_left_at_once(servers: Replicated) -> None:
+    servers.master.command("ACL", "SETUSER", "default", "-role")
+    try:
+        with pytest.raises(NoPermissionError) as caught:
+            RedisLocation.parse(servers.url()).connected(Timeouts(), "test-roleless")
+        clients = servers.master.command("CLIENT", "LIST")
+    finally:
+        servers.master.command("ACL", "SETUSER", "default", "+role")
+    assert caught.value.__traceback__ is not None, "its frames keep the connection from the collector"
+    assert isinstance(clients, bytes)
+    assert b"name=test-roleless" not in clients
 
 
 def test_what_the_sentinels_do_not_know_is_one_line(servers: Replicated) -> None:
