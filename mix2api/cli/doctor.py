@@ -12,7 +12,7 @@ from mix2api.cli.tables import print_table, stdout
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.process.checkup import look_at_processes, look_at_settings, look_at_store
 from mix2api.process.findings import Finding, Grade, Part
-from mix2api.process.trial_turns import try_public_url, try_upstream
+from mix2api.process.trial_turns import try_public_url, try_upstreams
 from mix2api.settings import Settings
 from mix2api.store.opening import Store
 from mix2api.upstreams.http.origin import split_url
@@ -96,7 +96,7 @@ async def _look(settings: Settings, store: Store, query: DoctorQuery, found: lis
     """
     found += await look_at_store(store)
     found += await look_at_processes(store, settings.storing.lease_s)
-    found.append(await try_upstream(settings, store, query.model, turn=query.turn))
+    found += await try_upstreams(settings, store, query.model, turn=query.turn)
     if query.public_url is not None:
         found.append(await try_public_url(store, query.public_url, query.api_key, query.model))
 

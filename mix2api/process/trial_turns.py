@@ -7,12 +7,15 @@ from typing import Final
 
 import msgspec
 import trio
+from attrs import evolve
 
 from mix2api.clock import SystemClock
 from mix2api.identity import Mint
+from mix2api.model_prefixes import ByPrefix
 from mix2api.packs.asking import Asking, Target
 from mix2api.packs.evidence import Ask, Ending, Seen
 from mix2api.process.findings import Finding, Grade, Part
+from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.upstream import configured_upstream
 from mix2api.redaction import redact_text
 from mix2api.settings import Settings, UpstreamAuthMode
@@ -39,13 +42,38 @@ _PASSED_ON: Final = 0.5
 one that flushes every few kilobytes leaves a small part."""
 
 
+async def try_upstreams(settings: Settings, store: Store, model: str, *, turn: bool) -> list[Finding]:
+    """Tries each upstream of a deployment. Those of a file are named in what is found.
+
+    Args:
+        settings: of the deployment.
+        store: its vault has a managed credential's token.
+        model: of the turns. An upstream of a file that does not serve it is asked for a listed model that it serves.
+        turn: whether turns may be put.
+
+    Raises:
+        ConfigurationError: the file, or a credential that it names, is missing or wrong.
+    """
+    if settings.site.upstreams_file is None:
+        return [await try_upstream(settings, store, model, turn=turn)]
+    upstreams = named_upstreams(settings)
+    listed = with_models(settings, upstreams).listening.models
+    served_by, found = ByPrefix({one.prefix: one for one in upstreams}), []
+    for one in upstreams:
+        own = next((name for name in (model, *listed) if served_by.of(name) is one), "")
+        asked = own.removeprefix(one.prefix) if one.strips_prefix else own
+        finding = await try_upstream(one.settings, store, asked, turn=turn)
+        found.append(evolve(finding, says=f"{one.name}: {finding.says}"))
+    return found
+
+
 async def try_upstream(settings: Settings, store: Store, model: str, *, turn: bool) -> Finding:
     """Connects to the site and, where the deployment has a credential of its own, puts one short turn.
 
     Args:
         settings: which upstream.
         store: its vault has a managed credential's token.
-        model: the turn's.
+        model: the turn's; empty: none is known.
         turn: whether a turn may be put.
     """
     is_runtime = kind_of(settings).bridges
@@ -62,7 +90,7 @@ async def try_upstream(settings: Settings, store: Store, model: str, *, turn: bo
         return _of_fault(fault.end_reason, fault.detail, fault.message)
     except trio.TooSlowError:
         return _of_fault(EndReason.TIMEOUT, Detail.CONNECT, "")
-    left_out = _without_turn(settings, turn=turn)
+    left_out = _without_turn(settings, model, turn=turn)
     if left_out:
         return Finding(
             Grade.WARNING, Part.UPSTREAM, f"it can be reached; its credential was not tried: {left_out}"
@@ -70,7 +98,7 @@ async def try_upstream(settings: Settings, store: Store, model: str, *, turn: bo
     return await _with_credential(settings, store, model)
 
 
-def _without_turn(settings: Settings, *, turn: bool) -> str:
+def _without_turn(settings: Settings, model: str, *, turn: bool) -> str:
     """Why no turn is put; empty if one is."""
     if not turn:
         return "--no-turn"
@@ -78,6 +106,8 @@ def _without_turn(settings: Settings, *, turn: bool) -> str:
         return "callers bring their own (UPSTREAM_AUTH_MODE=pass_through)"
     if settings.pool.file is not None:
         return "accounts have their own (`mix2api accounts list` shows their states)"
+    if not model:
+        return "no model of it is listed (`models` in the file of upstreams): name one with --model"
     return ""
 
 
@@ -126,9 +156,12 @@ async def _put_turn(upstream: Upstream, mint: Mint, model: str) -> Finding:
 
 def _of_fault(reason: EndReason, detail: Detail, message: str) -> Finding:
     if reason is EndReason.UPSTREAM_AUTH_ERROR:
-        fix = "correct the credential (UPSTREAM_BEARER_TOKEN, or UPSTREAM_TOKEN_URL and its fields)"
+        fix = (
+            "correct the credential (UPSTREAM_BEARER_TOKEN, UPSTREAM_TOKEN_URL and its fields, "
+            "or `credential` in the file of upstreams)"
+        )
     elif detail is Detail.CONNECT_FAILED or reason is EndReason.TIMEOUT:
-        fix = "correct UPSTREAM_API_BASE, or let this machine reach it"
+        fix = "correct UPSTREAM_API_BASE (`base_url` in the file of upstreams), or let this machine reach it"
     else:
         fix = "name a model that the site has with --model, or see docs/log-line.md for this detail"
     quoted = f" ({redact_text(message)})" if message else ""

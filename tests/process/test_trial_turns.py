@@ -2,6 +2,7 @@
 
 import socket
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from whole_system import Shape, whole_system
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.packs.evidence import Ask, Ending, Seen
 from mix2api.process.findings import Finding, Grade, Part
-from mix2api.process.trial_turns import judged, try_public_url, try_upstream
+from mix2api.process.trial_turns import judged, try_public_url, try_upstream, try_upstreams
 from mix2api.settings import load_settings
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
@@ -89,6 +90,38 @@ async def test_where_no_turn_can_be_put_the_site_is_reached_all_the_same(
     assert word in found.says
     unreached = await upstream_finding(redis_server, "http://127.0.0.1:1", turn=turn, **environ)
     assert unreached.grade is Grade.PROBLEM
+
+
+async def test_each_upstream_of_a_file_is_tried_with_a_model_that_it_serves(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery, stored(redis_server.url) as store:
+        demo: Demo = await nursery.start(serve_demo, DemoOptions())
+        file = tmp_path / "upstreams.toml"
+        tables = (
+            ("plain", "mix/", demo.url, ""),
+            ("renamed", "a/", demo.url, f'strip_prefix = true\nmodels = ["a/{_MODEL}"]'),
+            ("unlisted", "b/", demo.url, ""),
+            ("gone", "c/", "http://127.0.0.1:1", ""),
+        )
+        file.write_text(
+            "".join(
+                f'[[upstreams]]\nname = "{name}"\nprefix = "{prefix}"\nkind = "mix"\nbase_url = "{url}"\n{more}\n'
+                for name, prefix, url, more in tables
+            )
+        )
+        given = load_settings({"MIX2API_UPSTREAMS_FILE": str(file), "MODEL_LIST": "other"}, None)
+        found = await try_upstreams(given, store, _MODEL, turn=True)
+        assert demo.stats.requests == 2
+        nursery.cancel_scope.cancel()
+    assert [(one.grade, one.says.partition(":")[0]) for one in found] == [
+        (Grade.OK, "plain"),
+        (Grade.OK, "renamed"),
+        (Grade.WARNING, "unlisted"),
+        (Grade.PROBLEM, "gone"),
+    ]
+    assert found[1].says == f"renamed: a turn of {_MODEL} finished"
+    assert "no model of it is listed" in found[2].says
 
 
 async def hold_back(url: str, client: trio.SocketStream) -> None:
