@@ -99,6 +99,7 @@ def _named(
     limits: dict[str, Any] = dict(listed.limits)
     own = evolve(
         settings,
+        listening=evolve(settings.listening, models=_known_models(settings, listed)),
         site=evolve(settings.site, kind=UpstreamKind(listed.kind.value), api_base=listed.base_url),
         network=evolve(settings.network, **limits),
         upstream_auth=evolve(
@@ -117,6 +118,13 @@ def _named(
         models=listed.models,
         max_concurrency=listed.max_concurrency,
     )
+
+
+def _known_models(settings: Settings, listed: ListedUpstream) -> tuple[str, ...]:
+    """The models that are shown and may be this upstream's, under the names that it has for them."""
+    shown = dict.fromkeys([*settings.listening.models, *listed.models])
+    ours = [model for model in shown if model.startswith(listed.prefix)]
+    return tuple(model.removeprefix(listed.prefix) for model in ours) if listed.strips_prefix else tuple(ours)
 
 
 def with_models(settings: Settings, upstreams: Sequence[NamedUpstream]) -> Settings:

@@ -124,3 +124,10 @@ def test_an_upstream_is_called_by_its_name_and_others_are_listed(
     for name in (None, "other"):
         with pytest.raises(ConfigurationError, match="--upstream: must be one of site, api"):
             upstream_called(settings(tmp_path), name)
+
+
+def test_an_upstream_knows_the_shown_models_under_its_own_names(tmp_path: Path) -> None:
+    text = FILE.replace('prefix = "api/"', 'prefix = "api/"\nstrip_prefix = true')
+    given = settings(tmp_path, text, MODEL_LIST="mix/c,gpt-5,api/x")
+    upstreams = named_upstreams(given, {"API_KEY": "sk-api"})
+    assert [one.settings.listening.models for one in upstreams] == [("mix/c", "mix/a", "mix/b"), ("x",)]
