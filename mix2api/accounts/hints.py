@@ -68,7 +68,7 @@ def reset_hint(headers: Mapping[str, str], body: object, now_ms: int) -> ResetHi
 
 def _of_body(body: object, now_ms: int) -> list[ResetHint]:
     error = body.get("error", body) if isinstance(body, dict) else None
-    if not isinstance(error, dict) or "usage_limit_reached" not in {error.get("type"), error.get("code")}:
+    if not isinstance(error, dict) or "usage_limit_reached" not in (error.get("type"), error.get("code")):
         return []
     at_ms = _moment(_text(error.get("resets_at")), now_ms)
     if at_ms is None:
@@ -135,7 +135,7 @@ def _moment(said: str | None, now_ms: int) -> int | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
-        except ValueError:
+        except (ValueError, OverflowError):  # a part of the date may have any number of digits
             continue
         return math.ceil(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
     return None

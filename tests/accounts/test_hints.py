@@ -88,14 +88,22 @@ def test_the_body_of_a_used_up_quota_goes_before_the_headers(said: dict[str, obj
 
 
 @pytest.mark.parametrize(
-    "body", [None, [], {"error": "x"}, {"error": {"type": "other"}}, {"type": "usage_limit_reached"}]
+    "body",
+    [
+        *(None, [], {"error": "x"}, {"error": {"type": "other"}}, {"type": "usage_limit_reached"}),
+        {"error": {"type": ["usage_limit_reached"], "code": {}}},
+    ],
 )
 def test_a_body_without_a_reset_says_nothing(body: object) -> None:
     assert reset_hint({}, body, NOW) is None
 
 
 @pytest.mark.parametrize(
-    "said", ["", "soon", "-5", "1x", "5s!", "99999999999", "1e9", "2025-01-15T08:01:00Z", "9" * 16]
+    "said",
+    [
+        *("", "soon", "-5", "1x", "5s!", "99999999999", "1e9", "2025-01-15T08:01:00Z", "9" * 16),
+        "Fri, 15 Jan 99999999999999999999 08:01:00 GMT",
+    ],
 )
 def test_what_is_unreadable_past_or_too_far_is_no_hint(said: str) -> None:
     assert reset_hint({"retry-after": said}, None, NOW) is None

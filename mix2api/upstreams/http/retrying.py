@@ -38,7 +38,7 @@ def retry_after_s(headers: Mapping[str, str], now_ms: int) -> int | None:
         return _whole_seconds(asked_s)
     try:
         moment = parsedate_to_datetime(value.strip())
-    except ValueError:
+    except (ValueError, OverflowError):  # a part of the date may have any number of digits
         return None
     # "-0000" gives a naive time: HTTP dates are UTC whatever they say.
     return _whole_seconds(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_ms / 1000)

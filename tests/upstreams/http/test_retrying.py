@@ -25,6 +25,7 @@ NOW_MS = 784_111_777_000  # Sun, 06 Nov 1994 08:49:37 GMT, the RFC's example
         ("7.", 7),
         ("Sun, 06 Nov 1994 08:49:37.5 GMT", None),
         ("soon", None),
+        ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", None),
         ("\u00b2", None),
     ],
 )
