@@ -1,18 +1,61 @@
-"""The fields of one table of a TOML file, each checked, so that an error names file, table and field, and no value. Pure."""
+"""A TOML file that is a list of tables, and the fields of one table. An error names file, table and field, and no value. Pure."""
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from mix2api.errors import ConfigurationError
 
-CREDENTIAL: Final = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)")
+_OWN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+"""The name of a table. It stands in Redis, in logs and perhaps in a header, so it has neither spaces nor capitals."""
+CREDENTIAL: Final = re.compile(r"(env:[A-Za-z_][A-Za-z0-9_]*|file:[^\x00\n]+)")
 """A reference to a credential: secrets never stand in such files."""
 _NAME: Final = 256
 """Characters of a model's name, as in requests."""
+_SPACE: Final = re.compile(r"\s")
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def tables_in(text: str, path: str, name: str, most: int) -> list[object]:
+    """The tables of a file that holds one list of tables and nothing else.
+
+    Args:
+        text: the file's content.
+        path: named in errors.
+        name: of the list.
+        most: tables that the file may have.
+
+    Raises:
+        ConfigurationError: the file is no TOML, or holds something else, or more.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise ConfigurationError(f"{path}: not TOML: {fault}") from None
+    listed = tables.get(name)
+    if set(tables) != {name} or not isinstance(listed, list) or not listed:
+        raise ConfigurationError(f"{path}: the file must hold [[{name}]] tables and nothing else")
+    if len(listed) > most:
+        raise ConfigurationError(f"{path}: more than {most} {name}")
+    return listed
+
+
+def named_table(said: object, where: str, name: str) -> "TomlTable":
+    """One entry of such a list; errors name the table by this field, too, where the field can be read.
+
+    Raises:
+        ConfigurationError: the entry is no table.
+    """
+    if not isinstance(said, dict):
+        raise ConfigurationError(f"{where}: must be a table")
+    own = said.get(name)
+    is_named = isinstance(own, str) and _OWN_NAME.fullmatch(own) is not None
+    return TomlTable(said, f"{where} ({own})" if is_named else where)
 
 
 @frozen
@@ -46,6 +89,17 @@ class TomlTable:
             raise self.wrong(name, allowed)
         return value
 
+    def word(self, name: str, words: type[_Word]) -> _Word:
+        """One of these words."""
+        try:
+            return words(self.said[name])
+        except ValueError:
+            raise self.wrong(name, " or ".join(words)) from None
+
+    def own_name(self, name: str) -> str:
+        """The name of the table itself."""
+        return self.text(name, _OWN_NAME, "1 to 64 of a-z 0-9 _ . -, with a letter or digit first")
+
     def whole(self, name: str, default: int, allowed: range) -> int:
         """A whole number within bounds."""
         value = self.said.get(name, default)
@@ -68,7 +122,7 @@ class TomlTable:
         """A base URL, without its last slash."""
         value = self.said[name]
         if not isinstance(value, str) or not _is_base_url(value):
-            raise self.wrong(name, "an http(s) URL with a host, without user, query and fragment")
+            raise self.wrong(name, "an http(s) URL with a host, without spaces, user, query and fragment")
         return value.rstrip("/")
 
     def texts(self, name: str, default: tuple[str, ...], allowed: str) -> tuple[str, ...]:
@@ -100,5 +154,5 @@ def _is_base_url(value: str) -> bool:
         port = parts.port
     except ValueError:
         return False
-    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc or _SPACE.search(value))
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0 and is_plain

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from mix2api.errors import ConfigurationError
+from mix2api.settings.choices import BindingScope
 from mix2api.toml_table import TomlTable
 
 
@@ -22,6 +23,7 @@ def test_fields_are_read_with_their_defaults() -> None:
     assert (read.texts("texts", (), ""), read.texts("other", ("d",), "")) == (("a",), ("d",))
     assert (table(m={"a": "b"}).names("m", ""), read.names("other", "")) == ({"a": "b"}, {})
     assert read.text("text", re.compile("ab"), "ab") == "ab"
+    assert table(w="session").word("w", BindingScope) is BindingScope.SESSION
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,9 @@ def test_fields_are_read_with_their_defaults() -> None:
         ({"n": {"a": ""}}, lambda t: t.names("n", "")),
         ({"n": "no"}, lambda t: t.text("n", re.compile("ab"), "ab")),
         ({"n": 1}, lambda t: t.text("n", re.compile("ab"), "ab")),
+        ({"n": ["planted"]}, lambda t: t.word("n", BindingScope)),
+        ({"n": "Planted"}, lambda t: t.own_name("n")),
+        ({"n": "https://x.example/a b"}, lambda t: t.base_url("n")),
         ({"n": 1}, lambda t: t.check_names({"m"}, [])),
         ({}, lambda t: t.check_names({"n"}, ["n"])),
     ],

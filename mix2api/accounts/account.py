@@ -1,7 +1,6 @@
 """One account of an upstream, and the file that lists all of them (`MIX2API_ACCOUNTS_FILE`, TOML). Pure: text comes in."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -10,10 +9,10 @@ from typing import Final
 from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
-from mix2api.toml_table import CREDENTIAL, TomlTable
+from mix2api.toml_table import CREDENTIAL, named_table, tables_in
 
-_ID: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-"""The id stands in Redis, in logs and perhaps in a header, so it has neither spaces nor capitals."""
+_FOR_PEOPLE: Final = re.compile(r".{1,128}")
+"""The name that people read."""
 _WEIGHTS: Final = range(1, 1001)
 _PRIORITIES: Final = range(101)
 _CONCURRENCIES: Final = range(1, 100_001)
@@ -83,15 +82,7 @@ def read_accounts(text: str, path: str) -> tuple[Account, ...]:
     Raises:
         ConfigurationError: the file is no TOML, or a field is wrong. The error names file, account and field, no value.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise ConfigurationError(f"{path}: not TOML: {fault}") from None
-    listed = tables.get("accounts")
-    if set(tables) != {"accounts"} or not isinstance(listed, list) or not listed:
-        raise ConfigurationError(f"{path}: the file must hold [[accounts]] tables and nothing else")
-    if len(listed) > _MOST:
-        raise ConfigurationError(f"{path}: more than {_MOST} accounts")
+    listed = tables_in(text, path, "accounts", _MOST)
     accounts = tuple(_account(said, f"{path}: account {at}") for at, said in enumerate(listed, 1))
     seen: set[str] = set()
     for at, account in enumerate(accounts, 1):
@@ -102,19 +93,13 @@ def read_accounts(text: str, path: str) -> tuple[Account, ...]:
 
 
 def _account(said: object, where: str) -> Account:
-    if not isinstance(said, dict):
-        raise ConfigurationError(f"{where}: must be a table")
-    account_id = said.get("id")
-    if isinstance(account_id, str) and _ID.fullmatch(account_id):
-        where = f"{where} ({account_id})"
-    fields = TomlTable(said, where)
+    fields = named_table(said, where, "id")
     fields.check_names(_FIELDS, _REQUIRED)
+    account_id = fields.own_name("id")
     return Account(
-        id=fields.text("id", _ID, "1 to 64 of a-z 0-9 _ . -, with a letter or digit first"),
-        name=fields.text("name", re.compile(r".{1,128}"), "1 to 128 characters")
-        if "name" in said
-        else str(account_id),
-        type=_kind(fields),
+        id=account_id,
+        name=fields.text("name", _FOR_PEOPLE, "1 to 128 characters") if "name" in fields.said else account_id,
+        type=fields.word("type", AccountType),
         base_url=fields.base_url("base_url"),
         credential=fields.text("credential", CREDENTIAL, "env:NAME or file:PATH"),
         weight=fields.whole("weight", 1, _WEIGHTS),
@@ -124,9 +109,3 @@ def _account(said: object, where: str) -> Account:
         max_concurrency=fields.perhaps_whole("max_concurrency", _CONCURRENCIES),
         model_names=fields.names("model_names", "a table of model names, of 1 to 256 characters each"),
     )
-
-
-def _kind(fields: TomlTable) -> AccountType:
-    if fields.said["type"] not in set(AccountType):
-        raise fields.wrong("type", " or ".join(AccountType))
-    return AccountType(fields.said["type"])

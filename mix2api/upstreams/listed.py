@@ -1,7 +1,6 @@
 """The file of several upstreams (`MIX2API_UPSTREAMS_FILE`, TOML): one table each. Pure: text comes in."""
 
 import re
-import tomllib
 from enum import StrEnum
 from typing import Final
 
@@ -9,11 +8,10 @@ from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
 from mix2api.settings.bounds import DAY_MS
-from mix2api.toml_table import CREDENTIAL, TomlTable
+from mix2api.toml_table import CREDENTIAL, TomlTable, named_table, tables_in
 
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-"""The name stands in Redis, in logs and in errors, so it has neither spaces nor capitals."""
 _PREFIX: Final = re.compile(r"[!-~]{0,128}")
+_PATH: Final = re.compile(r"[^\x00\n]{1,4096}")
 _MODEL: Final = 256
 """Characters of a model's name, as in requests."""
 _CONCURRENCIES: Final = range(1, 100_001)
@@ -79,15 +77,7 @@ def read_upstreams(text: str, path: str) -> tuple[ListedUpstream, ...]:
     Raises:
         ConfigurationError: the file is no TOML, or a field is wrong. The error names file, table and field, no value.
     """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise ConfigurationError(f"{path}: not TOML: {fault}") from None
-    listed = tables.get("upstreams")
-    if set(tables) != {"upstreams"} or not isinstance(listed, list) or not listed:
-        raise ConfigurationError(f"{path}: the file must hold [[upstreams]] tables and nothing else")
-    if len(listed) > _MOST:
-        raise ConfigurationError(f"{path}: more than {_MOST} upstreams")
+    listed = tables_in(text, path, "upstreams", _MOST)
     upstreams = tuple(_upstream(said, f"{path}: upstream {at}") for at, said in enumerate(listed, 1))
     for name in ("name", "prefix"):
         seen: set[str] = set()
@@ -102,29 +92,24 @@ def read_upstreams(text: str, path: str) -> tuple[ListedUpstream, ...]:
 
 
 def _upstream(said: object, where: str) -> ListedUpstream:
-    if not isinstance(said, dict):
-        raise ConfigurationError(f"{where}: must be a table")
-    name = said.get("name")
-    if isinstance(name, str) and _NAME.fullmatch(name):
-        where = f"{where} ({name})"
-    fields = TomlTable(said, where)
+    fields = named_table(said, where, "name")
     fields.check_names(_FIELDS, _REQUIRED)
     prefix = fields.text("prefix", _PREFIX, "up to 128 visible ASCII characters")
-    if "credential" in said and "accounts_file" in said:
+    if "credential" in fields.said and "accounts_file" in fields.said:
         raise fields.wrong(
             "credential", "left out where accounts_file is: accounts have credentials of their own"
         )
     return ListedUpstream(
-        name=fields.text("name", _NAME, "1 to 64 of a-z 0-9 _ . -, with a letter or digit first"),
+        name=fields.own_name("name"),
         prefix=prefix,
-        kind=_kind(fields),
+        kind=fields.word("kind", ListedKind),
         base_url=fields.base_url("base_url"),
         strips_prefix=fields.flag("strip_prefix", default=False),
         credential=_perhaps(fields, "credential", CREDENTIAL, "env:NAME or file:PATH"),
-        accounts_file=_perhaps(fields, "accounts_file", re.compile(r".{1,4096}"), "a path"),
+        accounts_file=_perhaps(fields, "accounts_file", _PATH, "a path"),
         models=_models(fields, prefix),
         max_concurrency=fields.perhaps_whole("max_concurrency", _CONCURRENCIES),
-        limits={one: fields.whole(one, 0, allowed) for one, allowed in LIMITS.items() if one in said},
+        limits={one: fields.whole(one, 0, allowed) for one, allowed in LIMITS.items() if one in fields.said},
     )
 
 
@@ -133,17 +118,8 @@ def _perhaps(fields: TomlTable, name: str, form: re.Pattern[str], allowed: str) 
 
 
 def _models(fields: TomlTable, prefix: str) -> tuple[str, ...]:
-    models = fields.texts(
-        "models", (), f"a list of model names that begin with the prefix, of up to {_MODEL} characters"
-    )
+    allowed = f"a list of model names that begin with the prefix, of up to {_MODEL} characters"
+    models = fields.texts("models", (), allowed)
     if not all(model.startswith(prefix) and len(model) <= _MODEL for model in models):
-        raise fields.wrong(
-            "models", f"a list of model names that begin with the prefix, of up to {_MODEL} characters"
-        )
+        raise fields.wrong("models", allowed)
     return models
-
-
-def _kind(fields: TomlTable) -> ListedKind:
-    if fields.said["kind"] not in set(ListedKind):
-        raise fields.wrong("kind", " or ".join(ListedKind))
-    return ListedKind(fields.said["kind"])

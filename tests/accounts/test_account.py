@@ -65,11 +65,14 @@ def test_a_wrong_field_is_named_with_file_and_account(line: str, named: str) -> 
         ('"a1"', '"A 1"', "id"),
         ('"a1"', "7", "id"),
         ('"openai"', '"planted"', "type"),
+        ('"openai"', '["planted"]', "type"),
         ('"env:ONE_KEY"', '"sk-planted"', "credential"),
+        ('"env:ONE_KEY"', '"file:planted\\u0000"', "credential"),
         ('"https://one.example/v1/"', '"ftp://one.example"', "base_url"),
         ('"https://one.example/v1/"', '"https://user:planted@one.example"', "base_url"),
         ('"https://one.example/v1/"', '"https://one.example:99999"', "base_url"),
         ('"https://one.example/v1/"', "5", "base_url"),
+        ('"https://one.example/v1/"', '"https://one.example/v 1"', "base_url"),
     ],
 )
 def test_a_wrong_value_is_refused_and_not_repeated(old: str, new: str, named: str) -> None:

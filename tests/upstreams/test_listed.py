@@ -43,6 +43,8 @@ def test_what_a_table_leaves_out_has_a_default() -> None:
         ('prefix = "a b"', "prefix"),
         ("prefix = 3", "prefix"),
         ('kind = "other"', "kind"),
+        ('kind = ["mix"]', "kind"),
+        ('accounts_file = "a\\u0000"', "accounts_file"),
         ('base_url = "one.example"', "base_url"),
         ("strip_prefix = 1", "strip_prefix"),
         ('credential = "sk-planted"', "credential"),
