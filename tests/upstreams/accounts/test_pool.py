@@ -1,143 +1,27 @@
-"""Calls over a pool: bound, spread, tried again before any output, and never put into another account's session."""
+"""Calls over a pool: bound, spread, and tried again before any output."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
 
-import msgspec
 import pytest
-import store_parts as parts
 import trio
 import trio.testing
-from attrs import evolve
 from redis_server import RedisServer
+from upstreams.accounts.pools import TWO, account, call, fault, running_pool
 
-from mix2api.accounts.account import Account, AccountType
 from mix2api.accounts.hints import ResetHint
-from mix2api.accounts.state import Evidence, Status
+from mix2api.accounts.state import Status
 from mix2api.clock import SystemClock
 from mix2api.settings.choices import BindingScope
-from mix2api.store.accounts import RedisAccounts
-from mix2api.upstreams.accounts.binding_keys import binding_key
-from mix2api.upstreams.accounts.pool import AccountsUpstream, PoolOptions
-from mix2api.upstreams.accounts.secrets import Secrets
 from mix2api.upstreams.port import (
     AbortedByUpstream,
     Failed,
-    Finished,
     Opened,
-    Served,
-    Started,
     Text,
-    UpstreamCall,
-    UpstreamEvent,
     UpstreamFault,
 )
-from mix2api.upstreams.scripted import Raise, Refuse, Script, ScriptedUpstream
-from mix2api.vocabulary import Detail, Digest, EndReason, RequestId, RunId
-from mix2api.wire.turn import Message, Turn
-
-GOOD: Final[Script] = [[Opened(200), Started("s", "x")], [Text("hi")], [Finished("stop")]]
-ENVIRON: Final = {"KEY_A": "sk-a", "KEY_B": "sk-b", "KEY_C": "sk-c"}
-
-
-def fault(detail: Detail = Detail.STATUS, status: int | None = 503, **known: Any) -> UpstreamFault:
-    reason = EndReason.UPSTREAM_AUTH_ERROR if status in {401, 403} else EndReason.UPSTREAM_ERROR
-    return UpstreamFault(reason, detail, "the site's words", status=status, **known)
-
-
-def account(name: str, **known: Any) -> Account:
-    fields: dict[str, Any] = {
-        "id": name,
-        "name": name,
-        "type": AccountType.OPENAI,
-        "base_url": f"https://{name}.example/v1",
-        "credential": f"env:KEY_{name.upper()}",
-    }
-    return Account(**fields | known)
-
-
-def call(key: str = "k1", session: str | None = None) -> UpstreamCall:
-    messages = [Message(role="user", content="hello")]
-    turn = Turn(model="m", messages=messages)
-    return UpstreamCall(
-        run_id=RunId("r"),
-        request_id=RequestId("q"),
-        turn=turn,
-        messages=messages,
-        session=session,
-        caller=Digest(key),
-    )
-
-
-class Sites:
-    """One scripted answer an account, for as long as it stands."""
-
-    def __init__(self) -> None:
-        self.scripts: dict[str, Script] = {}
-        self.calls: list[UpstreamCall] = []
-
-    def open(self, call: UpstreamCall) -> Any:
-        self.calls.append(call)
-        assert call.base_url is not None
-        name = call.base_url.removeprefix("https://").partition(".")[0]
-        return ScriptedUpstream([self.scripts.get(name, GOOD)]).open(call)
-
-    @property
-    def asked(self) -> list[str]:
-        return [(call.base_url or "").removeprefix("https://").partition(".")[0] for call in self.calls]
-
-
-class Pool:
-    """A pool over scripted sites and a real store."""
-
-    def __init__(self, upstream: AccountsUpstream, sites: Sites, shared: RedisAccounts) -> None:
-        self.upstream, self.sites, self.shared = upstream, sites, shared
-
-    async def put(self, call: UpstreamCall) -> list[UpstreamEvent]:
-        events: list[UpstreamEvent] = []
-        async with self.upstream.open(call) as stream:
-            async for batch in stream:
-                stream.pause()
-                events += batch
-            await stream.aclose()
-        return events
-
-    async def served(self, key: str = "k1") -> str:
-        events = await self.put(call(key))
-        (served,) = [event for event in events if isinstance(event, Served)]
-        assert Text("hi") in events
-        return served.account
-
-
-@asynccontextmanager
-async def running_pool(
-    server: RedisServer,
-    accounts: Sequence[Account],
-    *,
-    tries: int = 3,
-    is_named: bool = False,
-    wait_s: float = 60,
-    scope: BindingScope = BindingScope.API_KEY,
-) -> AsyncIterator[Pool]:
-    sites = Sites()
-    async with parts.running_store(server.url) as store:
-        shared = store.accounts("openai", 3600, SystemClock())
-        options = PoolOptions(
-            type=AccountType.OPENAI,
-            tries=tries,
-            wait_s=wait_s,
-            is_named=is_named,
-            binding_key=binding_key(scope, parts.SEAL),
-            model_word=str,
-        )
-        secrets = Secrets(accounts, ENVIRON, "accounts.toml")
-        yield Pool(AccountsUpstream(sites, accounts, secrets, shared, options, SystemClock()), sites, shared)
-
-
-TWO: Final = [account("a"), account("b")]
+from mix2api.upstreams.scripted import Raise, Refuse, Script
+from mix2api.vocabulary import Detail, EndReason
 
 
 async def test_a_call_goes_out_with_base_url_and_credential_of_its_account(redis_server: RedisServer) -> None:
@@ -255,80 +139,6 @@ async def test_a_hint_of_a_refusal_is_kept_and_evidence_goes_before_it(redis_ser
         assert (await pool.shared.states(["a"]))["a"].status is Status.VALID
 
 
-async def test_an_exhausted_pool_says_when_and_why(redis_server: RedisServer) -> None:
-    for is_named, word in ((True, "a: disabled, b: limited for "), (False, "1: disabled, 2: limited for ")):
-        redis_server.command("FLUSHALL")
-        async with running_pool(redis_server, TWO, is_named=is_named) as pool:
-            await pool.shared.judge("a", Evidence.DISABLE)
-            await pool.shared.judge("b", Evidence.LIMITED)
-            with pytest.raises(UpstreamFault, match="rate_limit") as caught:
-                await pool.put(call())
-            assert word in caught.value.message
-            assert caught.value.status == 429
-            assert 0 < (caught.value.retry_after_s or 0) <= 60
-            assert pool.sites.calls == []
-
-
-async def test_a_model_that_no_account_may_serve_is_refused(redis_server: RedisServer) -> None:
-    async with running_pool(redis_server, [account("a", models=("gpt-*",))]) as pool:
-        with pytest.raises(UpstreamFault) as caught:
-            await pool.put(call())
-        assert "none for this model" in caught.value.message
-
-
-ONE_EACH: Final = [account("a", max_concurrency=1), account("b", max_concurrency=1)]
-
-
-async def test_a_busy_account_lends_its_key_and_a_busy_pool_refuses_after_the_deadline(
-    redis_server: RedisServer,
-) -> None:
-    async with running_pool(redis_server, ONE_EACH, wait_s=0) as pool:
-        bound = await pool.served()
-        async with pool.upstream.open(call()):
-            lent = await pool.served()
-            assert lent != bound
-            async with pool.upstream.open(call("k2")):
-                with pytest.raises(UpstreamFault) as caught:
-                    await pool.put(call())
-        assert (caught.value.end_reason, caught.value.detail) == (EndReason.OVERLOADED, Detail.DEADLINE)
-        assert caught.value.retry_after_s == 1
-        assert not caught.value.taken
-
-
-async def test_a_call_waits_in_the_line_of_its_key_s_account_where_all_are_busy(
-    redis_server: RedisServer,
-) -> None:
-    async with running_pool(redis_server, ONE_EACH) as pool:
-        bound = await pool.served()
-        served: list[str] = []
-
-        async def ask() -> None:
-            served.append(await pool.served())
-
-        async with (
-            trio.open_nursery() as nursery,
-            pool.upstream.open(call()),
-            pool.upstream.open(call("k2")),
-        ):
-            assert sorted(pool.sites.asked[-2:]) == ["a", "b"]
-            nursery.start_soon(ask)
-            await trio.testing.wait_all_tasks_blocked(0.05)
-            assert served == []
-        assert served == [bound]
-
-
-async def test_a_session_s_account_is_waited_for_and_the_session_is_not_given_up(
-    redis_server: RedisServer,
-) -> None:
-    async with running_pool(redis_server, ONE_EACH, wait_s=0) as pool:
-        (started,) = [event for event in await pool.put(call()) if isinstance(event, Started)]
-        async with pool.upstream.open(call()):
-            with pytest.raises(UpstreamFault) as caught:
-                await pool.put(call(session=started.session))
-        assert caught.value.detail is Detail.DEADLINE
-        await pool.put(call(session=started.session))
-
-
 async def test_without_a_binding_the_calls_of_one_key_spread_by_weight(redis_server: RedisServer) -> None:
     async with running_pool(redis_server, TWO, scope=BindingScope.NONE) as pool:
         assert sorted([await pool.served() for _ in range(4)]) == ["a", "a", "b", "b"]
@@ -339,59 +149,6 @@ async def test_a_model_has_the_name_that_its_account_has_for_it(redis_server: Re
     async with running_pool(redis_server, [account("a", model_names={"m": "m-2026"})]) as pool:
         await pool.put(call())
         assert [one.turn.model for one in pool.sites.calls] == ["m-2026"]
-
-
-@pytest.mark.parametrize(
-    ("seen", "detail"), [(Evidence.DISABLE, Detail.OWNER_GONE), (Evidence.LIMITED, Detail.RATE_LIMIT)]
-)
-async def test_an_owner_is_hard_and_no_other_account_is_asked(
-    seen: Evidence, detail: Detail, redis_server: RedisServer
-) -> None:
-    owned = call()
-    owned = evolve(owned, turn=msgspec.structs.replace(owned.turn, owner="a"))
-    async with running_pool(redis_server, TWO) as pool:
-        for _ in range(3):
-            await pool.put(owned)
-        pool.sites.scripts["a"] = [Raise(fault())]
-        with pytest.raises(UpstreamFault, match="status"):
-            await pool.put(owned)
-        assert set(pool.sites.asked) == {"a"}
-        await pool.shared.judge("a", seen)
-        with pytest.raises(UpstreamFault) as caught:
-            await pool.put(owned)
-        assert caught.value.detail is detail
-        gone = evolve(owned, turn=msgspec.structs.replace(owned.turn, owner="gone"))
-        with pytest.raises(UpstreamFault, match="owner_gone"):
-            await pool.put(gone)
-        assert set(pool.sites.asked) == {"a"}
-
-
-async def test_a_session_is_continued_by_the_account_that_has_it_and_by_no_other(
-    redis_server: RedisServer,
-) -> None:
-    async with running_pool(redis_server, TWO) as pool:
-        events = await pool.put(call())
-        (started,) = [event for event in events if isinstance(event, Started)]
-        owner, own = (started.session or "").split("|")
-        assert own == "s"
-        await pool.put(call("another key", session=started.session))
-        assert pool.sites.asked == [owner, owner]
-        assert pool.sites.calls[1].session == "s"
-        await pool.shared.drain(owner)
-        await pool.put(call("another key", session=started.session))
-        await pool.shared.judge(owner, Evidence.DISABLE)
-        for session in (started.session, "gone|s", "s of a time before"):
-            with pytest.raises(UpstreamFault, match="session_lost"):
-                await pool.put(call(session=session))
-        assert pool.sites.asked == [owner] * 3
-
-
-async def test_an_owner_that_fails_gives_its_session_up(redis_server: RedisServer) -> None:
-    async with running_pool(redis_server, TWO) as pool:
-        pool.sites.scripts["a"] = [Raise(fault())]
-        with pytest.raises(UpstreamFault, match="session_lost"):
-            await pool.put(call(session="a|s"))
-        assert pool.sites.asked == ["a"]
 
 
 async def test_a_renewed_credential_is_tried_before_the_account_is_invalid(
