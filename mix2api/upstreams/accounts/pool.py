@@ -93,6 +93,8 @@ class _Trying:
     """The owner has made what the call refers to; there is no session that could begin anew elsewhere."""
     tried: set[str] = field(factory=set)
     renewed: set[str] = field(factory=set)
+    secret: str = field(default="", repr=False)
+    """The credential of the last attempt."""
     fault: UpstreamFault | None = None
     """Of the last account that failed the call."""
 
@@ -155,7 +157,8 @@ class AccountsUpstream:
         while True:
             chosen = await self._choose(call, trying)
             account = self._accounts[chosen.account]
-            authorization = f"Bearer {self._secrets.of(account.id)}"
+            trying.secret = self._secrets.of(account.id)
+            authorization = f"Bearer {trying.secret}"
             there = evolve(call, session=session, base_url=account.base_url, authorization=authorization)
             model = call.turn.model
             there = renamed(there, account.model_names.get(model, model))
@@ -270,7 +273,7 @@ class AccountsUpstream:
         account = chosen.account
         if seen is Evidence.REFUSED and account not in trying.renewed:
             trying.renewed.add(account)
-            if await self._secrets.renewed(account):
+            if await self._secrets.renewed(account, trying.secret):
                 return True
         await self._learn(account, seen, opening.fault)
         if seen not in AGAINST:

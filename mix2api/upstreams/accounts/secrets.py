@@ -36,10 +36,18 @@ class Secrets:
         """The account's credential."""
         return self._known[account_id]
 
-    async def renewed(self, account_id: str) -> bool:
-        """Reads the credential again; gives whether it is another one now. One that cannot be read stays as it was."""
-        secret = await trio.to_thread.run_sync(credential_at, self._references[account_id], self._environ)
-        if secret is None or secret == self._known[account_id]:
-            return False
-        self._known[account_id] = secret
-        return True
+    async def renewed(self, account_id: str, refused: str) -> bool:
+        """Reads the credential again, unless another call has done so since; gives whether it is another one now.
+
+        One that cannot be read stays as it was.
+
+        Args:
+            account_id: whose.
+            refused: the credential that its upstream has refused.
+        """
+        if self._known[account_id] == refused:
+            reference = self._references[account_id]
+            secret = await trio.to_thread.run_sync(credential_at, reference, self._environ)
+            if secret is not None:
+                self._known[account_id] = secret
+        return self._known[account_id] != refused

@@ -64,7 +64,7 @@ def call(key: str = "k1", session: str | None = None) -> UpstreamCall:
 
 
 class Sites:
-    """One scripted answer an account, for as long as it stands."""
+    """One scripted answer an account, or a credential, for as long as it stands."""
 
     def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}
@@ -74,7 +74,8 @@ class Sites:
         self.calls.append(call)
         assert call.base_url is not None
         name = call.base_url.removeprefix("https://").partition(".")[0]
-        return ScriptedUpstream([self.scripts.get(name, GOOD)]).open(call)
+        script = self.scripts.get(call.authorization or "") or self.scripts.get(name, GOOD)
+        return ScriptedUpstream([script]).open(call)
 
     @property
     def asked(self) -> list[str]:

@@ -20,7 +20,7 @@ from mix2api.upstreams.port import (
     Text,
     UpstreamFault,
 )
-from mix2api.upstreams.scripted import Raise, Refuse, Script
+from mix2api.upstreams.scripted import Raise, Refuse, Script, Wait
 from mix2api.vocabulary import Detail, EndReason
 
 
@@ -164,6 +164,25 @@ async def test_a_renewed_credential_is_tried_before_the_account_is_invalid(
             await pool.put(call())
         assert [put.authorization for put in pool.sites.calls] == ["Bearer sk-old", "Bearer sk-new"]
         assert (await pool.shared.states(["a"]))["a"].status is Status.INVALID
+
+
+async def test_calls_that_are_refused_side_by_side_all_take_the_renewed_credential(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sk-old\n")
+    refused = trio.Event()
+    async with running_pool(redis_server, [account("a", credential=f"file:{secret}")]) as pool:
+        pool.sites.scripts["Bearer sk-old"] = [Wait(refused), Raise(fault(Detail.STATUS, 401))]
+        secret.write_text("sk-new\n")
+        async with trio.open_nursery() as nursery:
+            for key in ("k1", "k2", "k3"):
+                nursery.start_soon(pool.served, key)
+            while len(pool.sites.calls) < 3:
+                await trio.lowlevel.checkpoint()
+            refused.set()
+        assert [put.authorization for put in pool.sites.calls[3:]] == ["Bearer sk-new"] * 3
+        assert (await pool.shared.states(["a"]))["a"].status is Status.VALID
 
 
 async def test_without_the_store_calls_are_spread_by_weight(tmp_path: Path) -> None:
