@@ -12,11 +12,7 @@ Four cases:
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import (
-    AsyncExitStack,
-    asynccontextmanager,
-    suppress,
-)
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Final
 
 import trio
@@ -180,7 +176,7 @@ class AccountsUpstream:
                             await self._learn(account.id, watched.seen, watched.fault)
             if await self._goes_on(trying, chosen, opening, seen):
                 continue
-            yield HeldStream(evolve(opening, batches=[[_served(chosen)], *opening.batches]))
+            yield HeldStream(_told(opening, chosen))
             return
 
     # --- choosing
@@ -193,9 +189,8 @@ class AccountsUpstream:
         """
         roster, apart = self._roster(call.turn.model, trying), self._apart(trying)
         choice = await self._chosen(trying.asking, roster, apart)
-        if self._full and isinstance(
-            choice, Exhausted
-        ):  # the call waits in the line of its key's account, or of the next one
+        if self._full and isinstance(choice, Exhausted):
+            # The call waits in the line of its key's account, or of the next one.
             apart = dict.fromkeys(trying.tried, Unfit.TRIED)
             choice = await self._chosen(trying.asking, roster, apart)
         if isinstance(choice, Chosen):
@@ -315,11 +310,9 @@ class _WatchedStream(HeldStream):
     """
 
     def __init__(self, opening: Opening, stream: UpstreamStream, chosen: Chosen) -> None:
-        batches = [owned(batch, chosen.account) for batch in opening.batches]
-        super().__init__(evolve(opening, batches=[[_served(chosen)], *batches]), aiter(stream), stream)
+        super().__init__(_told(opening, chosen), aiter(stream), stream)
         self._account = chosen.account
         self._status = opening.status
-        self._of_opening = len(opening.batches) + 1
         self.seen = Evidence.SUCCESS
         self.fault: UpstreamFault | None = None
 
@@ -329,9 +322,6 @@ class _WatchedStream(HeldStream):
         Raises:
             UpstreamFault: see the port.
         """
-        if self._of_opening:
-            self._of_opening -= 1
-            return await super().__anext__()
         try:
             batch = await super().__anext__()
         except UpstreamFault as fault:
@@ -358,8 +348,10 @@ def _roster_of(accounts: Iterable[Account], model: str) -> Roster:
     return Roster(tuple(Offered(one.id, one.weight, one.priority) for one in accounts if one.serves(model)))
 
 
-def _served(chosen: Chosen) -> Served:
-    return Served(chosen.account, chosen.why.value)
+def _told(opening: Opening, chosen: Chosen) -> Opening:
+    """The opening, with the account before it."""
+    served = Served(chosen.account, chosen.why.value)
+    return evolve(opening, batches=[[served], *opening.batches])
 
 
 def _comes_back(choice: Exhausted) -> bool:

@@ -116,9 +116,18 @@ async def test_a_failure_after_output_is_told_and_learned_from(redis_server: Red
         assert (await pool.shared.states(["a"]))["a"].status is Status.ERROR
 
 
-async def test_an_error_frame_after_output_limits_the_account(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [[Text("half")], [Failed("slow down", Detail.RATE_LIMIT)]],
+        [[Text("half"), Failed("slow down", Detail.RATE_LIMIT)]],
+    ],
+)
+async def test_an_error_frame_after_output_limits_the_account(
+    redis_server: RedisServer, batches: Script
+) -> None:
     async with running_pool(redis_server, [account("a")]) as pool:
-        pool.sites.scripts["a"] = [[Opened(200)], [Text("half")], [Failed("slow down", Detail.RATE_LIMIT)]]
+        pool.sites.scripts["a"] = [[Opened(200)], *batches]
         await pool.put(call())
         assert (await pool.shared.states(["a"]))["a"].status is Status.LIMITED
 
