@@ -5,7 +5,12 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.upstreams.credentials.refusals import PRELUDE
+from mix2api.upstreams.credentials.refusals import (
+    PRELUDE,
+    TokenRefusal,
+    refusal_of_event,
+    refusal_of_fault,
+)
 from mix2api.upstreams.port import Opened, UpstreamEvent, UpstreamFault, UpstreamStream
 
 _HELD: Final = 1000
@@ -23,6 +28,13 @@ class Opening:
     first: UpstreamEvent | None = None
     """The first event that is output or an ending."""
     status: int | None = None
+
+    @property
+    def refusal(self) -> TokenRefusal | None:
+        """The refusal of the call's token that it is; None: it is none."""
+        if self.fault is not None:
+            return refusal_of_fault(self.fault)
+        return None if self.first is None else refusal_of_event(self.first, self.status)
 
 
 async def opening_of(answer: AsyncIterator[list[UpstreamEvent]]) -> Opening:

@@ -94,6 +94,11 @@ class _Trying:
     fault: UpstreamFault | None = None
     """Of the last account that failed the call."""
 
+    @property
+    def has_session(self) -> bool:
+        """Whether the call continues a session of its owner."""
+        return self.owner is not None and not self.is_hard
+
 
 class AccountsUpstream:
     """The port `mix2api.upstreams.port.Upstream` around another one.
@@ -195,7 +200,7 @@ class AccountsUpstream:
             choice = await self._chosen(trying.asking, roster, apart)
         if isinstance(choice, Chosen):
             return evolve(choice, why=Why.OWNER) if trying.owner is not None else choice
-        if trying.owner is not None and not trying.is_hard:
+        if trying.has_session:
             raise _session_lost()
         if trying.fault is not None:
             raise trying.fault.again()
@@ -269,14 +274,16 @@ class AccountsUpstream:
         if seen is Evidence.REFUSED and account not in trying.renewed:
             trying.renewed.add(account)
             if await self._secrets.renewed(account, trying.secret):
+                if trying.has_session and opening.refusal is not None and opening.refusal.taken:
+                    raise _session_lost()  # sent again, the session might hold the turn twice
                 return True
         await self._learn(account, seen, opening.fault)
         if seen not in AGAINST:
             return False
-        if trying.owner is not None:
-            if trying.is_hard:
-                return False
+        if trying.has_session:
             raise _session_lost()
+        if trying.owner is not None:
+            return False
         with suppress(StoreUnavailable):
             await self._shared.release(trying.asking, account)
         trying.tried.add(account)

@@ -11,9 +11,9 @@ from contextlib import asynccontextmanager
 from attrs import evolve
 
 from mix2api.upstreams.credentials.managed import ManagedCredential
-from mix2api.upstreams.credentials.refusals import TokenRefusal, refusal_of_event, refusal_of_fault
+from mix2api.upstreams.credentials.refusals import TokenRefusal
 from mix2api.upstreams.credentials.token import Token
-from mix2api.upstreams.opening import HeldStream, Opening, opening_of
+from mix2api.upstreams.opening import HeldStream, opening_of
 from mix2api.upstreams.port import Upstream, UpstreamCall, UpstreamFault
 from mix2api.vocabulary import Detail, EndReason
 
@@ -47,7 +47,7 @@ class RenewingUpstream:
             async with self._inner.open(authorized) as stream:
                 batches = aiter(stream)
                 opening = await opening_of(batches)
-                refusal = _refusal_in(opening)
+                refusal = opening.refusal
                 if refusal is None:
                     self._credential.accepted(token)
                     yield HeldStream(opening, batches, stream)
@@ -74,9 +74,3 @@ class RenewingUpstream:
             raise UpstreamFault(
                 EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST, refusal.message, status=refusal.status
             )
-
-
-def _refusal_in(opening: Opening) -> TokenRefusal | None:
-    if opening.fault is not None:
-        return refusal_of_fault(opening.fault)
-    return None if opening.first is None else refusal_of_event(opening.first, opening.status)

@@ -8,10 +8,7 @@ import trio.testing
 from redis_server import RedisServer
 from upstreams.accounts.pools import account, call, running_pool
 
-from mix2api.upstreams.port import (
-    Started,
-    UpstreamFault,
-)
+from mix2api.upstreams.port import Started, UpstreamFault
 from mix2api.vocabulary import Detail, EndReason
 
 ONE_EACH: Final = [account("a", max_concurrency=1), account("b", max_concurrency=1)]
