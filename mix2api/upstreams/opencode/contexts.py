@@ -50,17 +50,22 @@ class RunContexts:
         await self._stored("announce", self.store.announce(opened))
         return opened
 
-    async def begin(self, opened: OpenSession, session: str, bridged: Bridged | None) -> OpenSession:
-        """The session is made; gives the entry with it."""
+    def begin(self, opened: OpenSession, session: str, bridged: Bridged | None) -> OpenSession:
+        """The session is made, and its tools may ask: gives the entry with it. From here on `forget` is owed."""
         opened = self._active[opened.run_id] = _with_session(opened, session)
-        if bridged is None:
-            await self._stored("announce", self.store.announce(opened))
-            return opened
-        context = self._contexts[session] = ToolContext.of(bridged, session)
-        if bridged.access_token is not None:
-            self._tokens.setdefault(bridged.scope_key, {})[opened.run_id] = bridged.access_token
-        await self._stored("put", self.store.put(opened, context))
+        if bridged is not None:
+            self._contexts[session] = ToolContext.of(bridged, session)
+            if bridged.access_token is not None:
+                self._tokens.setdefault(bridged.scope_key, {})[opened.run_id] = bridged.access_token
         return opened
+
+    async def record(self, opened: OpenSession) -> None:
+        """Tells the store of a session that has begun."""
+        context = self._contexts.get(opened.session or "")
+        if context is None:
+            await self._stored("announce", self.store.announce(opened))
+        else:
+            await self._stored("put", self.store.put(opened, context))
 
     def forget(self, opened: OpenSession) -> None:
         """The run is over: tools are told nothing of it any more, and its token is gone. A repeat does nothing."""

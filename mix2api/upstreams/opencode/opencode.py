@@ -82,9 +82,10 @@ class OpenCodeUpstream:
                 await self.contexts.close(opened, removed=never)
             raise
         with self.feed.watch(session) as watch:
+            opened = self.contexts.begin(opened, session, call.bridged)
             stream = RuntimeStream(self, opened, session, watch)
             try:
-                stream.opened = await self.contexts.begin(opened, session, call.bridged)
+                await self.contexts.record(opened)
                 await self.api.prompt(session, prompt_of(call, self.options.profile(call.turn.model)))
                 yield stream
             finally:
@@ -95,8 +96,7 @@ class RuntimeStream:
     """One run's answer: the port `mix2api.upstreams.port.UpstreamStream`."""
 
     def __init__(self, upstream: OpenCodeUpstream, opened: OpenSession, session: str, watch: Watch) -> None:
-        self.opened = opened
-        """The run's entry among the open sessions."""
+        self._opened = opened
         self._upstream = upstream
         self._session = session
         self._watch = watch
@@ -204,12 +204,12 @@ class RuntimeStream:
             return
         self._is_over = self._is_released = True
         contexts = self._upstream.contexts
-        contexts.forget(self.opened)
+        contexts.forget(self._opened)
         with trio.CancelScope(shield=True):
             if not self._transcript.done:
                 await self._step("abort", self._abort)
             removed = await self._step("delete", self._delete)
-            await contexts.close(self.opened, removed=removed)
+            await contexts.close(self._opened, removed=removed)
 
     async def _abort(self) -> None:
         await self._upstream.api.abort(self._session)

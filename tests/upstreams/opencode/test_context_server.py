@@ -47,7 +47,7 @@ async def asked(port: int, target: str, *, bearer: str = "word", method: str = "
 async def test_a_tool_is_told_the_context_of_its_run_and_the_token() -> None:
     async with served() as (contexts, port):
         opened = await contexts.announce(RunId("run_1"))
-        opened = await contexts.begin(opened, "ses_1", BRIDGED)
+        opened = contexts.begin(opened, "ses_1", BRIDGED)
         status, body = await asked(port, "/internal/tool-context/ses_1")
         assert status == 200
         assert msgspec.json.decode(body) == {
@@ -81,5 +81,5 @@ async def test_who_has_no_right_or_no_session_is_told_nothing(
     target: str, bearer: str, method: str, status: int
 ) -> None:
     async with served() as (contexts, port):
-        await contexts.begin(await contexts.announce(RunId("run_1")), "ses_1", BRIDGED)
+        contexts.begin(await contexts.announce(RunId("run_1")), "ses_1", BRIDGED)
         assert await asked(port, target, bearer=bearer, method=method) == (status, b"")

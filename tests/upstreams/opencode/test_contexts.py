@@ -20,7 +20,9 @@ def bridged(token: str | None) -> Bridged:
 
 async def begun(contexts: RunContexts, number: int, token: str | None) -> OpenSession:
     opened = await contexts.announce(RunId(f"run_{number}"))
-    return await contexts.begin(opened, f"ses_{number}", bridged(token))
+    opened = contexts.begin(opened, f"ses_{number}", bridged(token))
+    await contexts.record(opened)
+    return opened
 
 
 async def test_a_late_release_of_an_older_run_leaves_the_newer_run_s_token_alone() -> None:

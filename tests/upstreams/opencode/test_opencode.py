@@ -1,0 +1,73 @@
+"""Runs on a runtime for trials: what is left of one that was given up, and what is asked of the runtime meanwhile."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from typing import cast
+
+import trio
+from attrs import define, field
+from upstreams.opencode.test_context_server import BRIDGED
+
+from mix2api.demo import Demo, DemoKind, DemoOptions, serve_demo
+from mix2api.sessions.runtime_sessions import OpenSession, ToolContext
+from mix2api.settings import load_settings
+from mix2api.upstreams.http.client import HttpClient, HttpOptions
+from mix2api.upstreams.opencode.kind import OPENCODE
+from mix2api.upstreams.opencode.memory_sessions import MemoryRuntimeSessions
+from mix2api.upstreams.opencode.opencode import OpenCodeUpstream
+from mix2api.upstreams.port import UpstreamCall
+from mix2api.upstreams.surroundings import Surroundings
+from mix2api.vocabulary import RequestId, RunId
+from mix2api.wire.turn import Message, Turn
+
+
+def call(prompt: str) -> UpstreamCall:
+    messages = [Message(role="user", content=prompt)]
+    return UpstreamCall(
+        run_id=RunId("run_1"),
+        request_id=RequestId("q"),
+        turn=Turn(model="m", messages=messages),
+        messages=messages,
+        bridged=BRIDGED,
+    )
+
+
+@asynccontextmanager
+async def running(surroundings: Surroundings) -> AsyncIterator[tuple[OpenCodeUpstream, Demo]]:
+    """The upstream over a runtime of its own."""
+    with trio.fail_after(30), closing(HttpClient(HttpOptions())) as client:
+        async with trio.open_nursery() as nursery:
+            demo: Demo = await nursery.start(serve_demo, DemoOptions(kind=DemoKind.OPENCODE))
+            settings = load_settings({"OPENCODE_URL": demo.url}, None)
+            upstream = cast("OpenCodeUpstream", OPENCODE.upstream(settings, client, surroundings))
+            nursery.start_soon(upstream.keep)
+            yield upstream, demo
+            nursery.cancel_scope.cancel()
+
+
+@define(eq=False)
+class SlowSessions(MemoryRuntimeSessions):
+    """A store that never answers once a session is made."""
+
+    asked: trio.Event = field(factory=trio.Event, init=False)
+
+    async def put(self, opened: OpenSession, context: ToolContext) -> None:  # noqa: ARG002 - the port's
+        self.asked.set()
+        await trio.sleep_forever()
+
+
+async def test_a_run_that_is_given_up_while_it_is_recorded_leaves_no_token_and_no_session() -> None:
+    store = SlowSessions()
+    async with running(Surroundings(sessions=store)) as (upstream, demo):
+
+        async def ask() -> None:
+            async with upstream.open(call("hello")):
+                raise AssertionError("the store does not answer")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await store.asked.wait()
+            assert upstream.contexts.token(BRIDGED.scope_key) == "planted"
+            nursery.cancel_scope.cancel()
+        assert upstream.contexts.token(BRIDGED.scope_key) is None
+        assert (upstream.contexts.count, await store.open(), demo.runtime.sessions) == (0, [], {})
