@@ -101,6 +101,8 @@ class RuntimeStream:
         self._session = session
         self._watch = watch
         self._transcript = RunTranscript(shows_tools=upstream.options.shows_tools)
+        self._answered: set[str] = set()
+        """Permissions and questions: an event and a look may both tell of one."""
         self._is_opened = False
         self._is_over = False
         self._is_released = False
@@ -173,7 +175,9 @@ class RuntimeStream:
         """
         asked, self._transcript.asked = self._transcript.asked, []
         for what, id_ in asked:
-            await self._upstream.api.answer(what, id_, allows=self._upstream.options.allows)
+            if id_ not in self._answered:
+                self._answered.add(id_)
+                await self._upstream.api.answer(what, id_, allows=self._upstream.options.allows)
 
     async def _look(self, *, is_silent: bool) -> list[UpstreamEvent]:
         """Asks the runtime how far the run is, where events are missing.
@@ -216,6 +220,7 @@ class RuntimeStream:
         while await self._upstream.api.is_busy(self._session):
             with trio.move_on_after(_IDLE_LOOK_S):
                 await self._watch.wait()
+            self._watch.lost = False  # else every further wait would be over at once
             self._watch.take()
 
     async def _delete(self) -> None:
