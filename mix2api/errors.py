@@ -87,6 +87,20 @@ class NotFound(InvalidRequest):
     code = "not_found"
 
 
+class Conflict(InvalidRequest):
+    """The object's state forbids what is asked: it is busy, or another version of it stands."""
+
+    status = 409
+    code = "conflict"
+
+    def __init__(
+        self, message: str, *, param: str | None = None, code: str | None = None, current: object = None
+    ) -> None:
+        super().__init__(message, param=param, code=code)
+        self.current = current
+        """What stands, for the caller to go on from; None: nothing to show."""
+
+
 class MethodNotAllowed(InvalidRequest):
     """The route exists, with other methods."""
 

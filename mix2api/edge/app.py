@@ -19,6 +19,9 @@ from mix2api.edge.auth import Authenticator
 from mix2api.edge.chat import ChatEndpoint, ChatParts
 from mix2api.edge.compaction import compaction_form, opener
 from mix2api.edge.continuing import Continuing
+from mix2api.edge.conversations.api import ConversationsApi, is_conversations
+from mix2api.edge.conversations.envelope import failure
+from mix2api.edge.conversations.parts import ApiParts, ConversationParts, conversations_api
 from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
 from mix2api.edge.documents import served_documents
@@ -95,8 +98,20 @@ class EdgeParts:
     """Ends runs, wherever they run."""
     metrics: MetricsText = no_metrics
     """What `GET /metrics` shows."""
+    conversations: ConversationParts | None = None
+    """None: there is no such API."""
     observed: Callable[[ChatEndpoint], Endpoint] = _as_it_is
     """Puts around each endpoint what observes its requests."""
+
+
+@frozen(kw_only=True)
+class RareEndpoints:
+    """Who answers what comes now and then."""
+
+    kept: ChatEndpoint | None
+    """Responses that upstreams keep; None where no upstream keeps any."""
+    conversations: ConversationsApi | None
+    """What is below `/api`; None: there is no such API."""
 
 
 class EdgeApp:
@@ -108,7 +123,7 @@ class EdgeApp:
         other: answers all others.
         refusals: told of requests that end here.
         live: all answers under way.
-        kept: answers for responses that upstreams keep; None where no upstream keeps any.
+        rare: answer what comes now and then.
     """
 
     def __init__(
@@ -118,10 +133,10 @@ class EdgeApp:
         other: QuartTrio,
         refusals: Refusals,
         live: LiveDeliveries,
-        kept: ChatEndpoint | None = None,
+        rare: RareEndpoints,
     ) -> None:
         options = parts.options
-        self._kept = kept
+        self._rare = rare
         self._endpoints = endpoints
         self._other = other
         self._refusals = refusals
@@ -152,9 +167,8 @@ class EdgeApp:
             if request.method == "POST" and request.path in self._endpoints:
                 request.route, endpoint = self._endpoints[request.path]
                 await endpoint.answer(request)
-            elif self._kept is not None and (route := route_of(request.method, request.path)) is not None:
-                request.route = route
-                await self._kept.answer(request)
+            elif (rare := self._rare_endpoint(request)) is not None:
+                await rare.answer(request)
             else:
                 await self._answer_by_quart(request)
         except Exception as fault:  # the edge's supervisor: a fault of ours is a 500, and told
@@ -166,6 +180,13 @@ class EdgeApp:
                 request.end_delivery(Detail.EDGE_LOST)
                 await self._refuse(request, self._refusals.broken(fault, request.request_id))
 
+    def _rare_endpoint(self, request: EdgeRequest) -> Endpoint | None:
+        """Who answers a request that is neither a chat nor Quart's."""
+        if self._rare.kept is not None and (route := route_of(request.method, request.path)) is not None:
+            request.route = route
+            return self._rare.kept
+        return self._rare.conversations if is_conversations(request.path) else None
+
     async def _answer_by_quart(self, request: EdgeRequest) -> None:
         status, headers, body = await answer_of(self._other, request)
         if request.was_refused:
@@ -176,7 +197,9 @@ class EdgeApp:
         self._refusals.refused(request, error)
         error = await self._drain(request) or error
         headers = [("x-request-id", request.request_id), JSON, *error_headers(error)]
-        await request.line.answer(error.status, headers, envelope(error.body()))
+        is_rare = self._rare.conversations is not None and is_conversations(request.path)
+        body = failure(error) if is_rare else envelope(error.body())
+        await request.line.answer(error.status, headers, body)
 
     async def _drain(self, request: EdgeRequest) -> NotHttp | None:
         """Reads over the body of a refused request; gives what is wrong with its framing."""
@@ -286,4 +309,9 @@ def build_app(parts: EdgeParts) -> EdgeApp:
     aborts = AbortEndpoint(authenticator, parts.seal, parts.mint, parts.aborting, bridges=parts.sites.bridge)
     other = quart_app(health, models, metrics, served_documents(), (stored, aborts), refusals)
     kept = ChatEndpoint(chat_parts, KEPT) if parts.sites.keep_responses else None
-    return EdgeApp(parts, endpoints, other, refusals, live, kept)
+    api = ApiParts(
+        options=options, authenticator=authenticator, seal=parts.seal, mint=parts.mint, clock=parts.clock
+    )
+    own = parts.conversations
+    rare = RareEndpoints(kept=kept, conversations=None if own is None else conversations_api(own, api))
+    return EdgeApp(parts, endpoints, other, refusals, live, rare)

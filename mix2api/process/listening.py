@@ -106,6 +106,7 @@ def edge_app(parts: Parts) -> EdgeApp:
         store=parts.watch,
         aborting=parts.aborts,
         metrics=parts.meters.text,
+        conversations=None if parts.conversing is None else parts.conversing.edge_parts(),
     )
     return build_app(edge if parts.observing is None else evolve(edge, observed=parts.observing.endpoint))
 

@@ -27,6 +27,7 @@ from mix2api.machine import Machine
 from mix2api.metrics.meters import Meters
 from mix2api.process.aborting import Aborts
 from mix2api.process.control import Supervised
+from mix2api.process.conversing import ConversingHalf
 from mix2api.process.groups import actor_options
 from mix2api.process.health import ProcessHealth
 from mix2api.process.named_upstreams import (
@@ -76,6 +77,11 @@ class Role(StrEnum):
     EDGE = "edge"
     WORKER = "worker"
 
+    @property
+    def has_edge(self) -> bool:
+        """Whether it serves clients."""
+        return self is not Role.WORKER
+
 
 @frozen(kw_only=True)
 class WorkerHalf:
@@ -115,6 +121,8 @@ class Parts:
     streams_open: Callable[[], int] = field(default=lambda: 0)
     """Answers under way at the edge; set once there is one."""
     half: WorkerHalf | None = field(default=None)
+    conversing: ConversingHalf | None = field(default=None)
+    """None: there are no conversations."""
     tracing: Tracing | None = field(default=None)
     """None: no runs leave traces."""
     observing: "Observing | None" = field(default=None)
@@ -189,6 +197,8 @@ class Parts:
                     self.outbox.put(owner, WakeUp(shard))
                     return
         inbox.wake(shard)
+        if self.conversing is not None:
+            self.conversing.woken(shard)
 
     async def reclaim(self, session_id: SessionId) -> bool:
         """Takes the lease of a session's shard if nobody has it; gives whether this process holds it now."""
@@ -303,6 +313,7 @@ async def process_parts(
         logger.warning("settings.warning", why=warning)
     async with telemetry(settings, store.process, clock) as parts.observing:
         if role is Role.EDGE:
+            parts.conversing = ConversingHalf.of(parts)
             yield parts
             return
         if settings.tracing.enabled:
@@ -311,6 +322,7 @@ async def process_parts(
         with _upstream(parts, dialer) as configured:
             parts.half = _worker_half(parts, configured)
             relay.on_stop = parts.half.inbox.hang_up
+            parts.conversing = ConversingHalf.of(parts)
             yield parts
 
 

@@ -138,6 +138,8 @@ async def _start_worker(parts: Parts, half: WorkerHalf, nursery: trio.Nursery) -
         _keep_up(parts, nursery, "upstream", half.keep_upstream)
     if parts.tracing is not None:
         _keep_up(parts, nursery, "traces", parts.tracing.keep)
+    if parts.conversing is not None and parts.conversing.executor is not None:
+        _keep_up(parts, nursery, "conversations", parts.conversing.executor.run)
     await parts.store.spread.enter(parts.on_lease_change, parts.on_handed)
     await nursery.start(half.worker.live)
     nursery.start_soon(half.inbox.run)

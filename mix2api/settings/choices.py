@@ -142,3 +142,11 @@ class Think(StrEnum):
 
     REASONING = "reasoning"
     TEXT = "text"
+
+
+class Busy(StrEnum):
+    """What a message does to a conversation whose last turn still runs."""
+
+    ENQUEUE = "enqueue"
+    REJECT = "reject"
+    INTERRUPT = "interrupt"

@@ -9,6 +9,7 @@ from typing import Final
 
 from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
+from mix2api.settings.conversations import Conversing
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.telemetry import Telemetry
@@ -42,5 +43,6 @@ GROUPS: Final[Mapping[str, type]] = {
     "watching": Watching,
     "tracing": Tracing,
     "telemetry": Telemetry,
+    "conversing": Conversing,
 }
 """Field of `Settings` -> group, in the order of the documentation."""

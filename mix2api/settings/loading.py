@@ -13,6 +13,7 @@ from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.conflicts import conflicting_lengths, idle
+from mix2api.settings.conversations import Conversing
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.former import FORMER, former_names
 from mix2api.settings.groups import GROUPS
@@ -86,6 +87,7 @@ class Settings:
     watching: Watching = field(factory=Watching)
     tracing: Tracing = field(factory=Tracing)
     telemetry: Telemetry = field(factory=Telemetry)
+    conversing: Conversing = field(factory=Conversing)
     given: Mapping[str, Given] = field(factory=dict, repr=False)
     """What was given, by name; known names only."""
     warnings: tuple[str, ...] = ()
@@ -176,6 +178,11 @@ def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[
         for name in _OF_ONE_UPSTREAM:
             if name in given:
                 yield f"{name}: does not go with MIX2API_UPSTREAMS_FILE, whose tables say it for each upstream"
+    if settings.conversing.enabled and settings.upstream_auth.mode is UpstreamAuthMode.PASS_THROUGH:
+        yield (
+            "MIX2API_CONVERSATIONS: does not go with UPSTREAM_AUTH_MODE=pass_through, "
+            "because plans run when no caller's credential is at hand"
+        )
     if inbound.mode is InboundAuthMode.KEYS and "INBOUND_KEYS_FILE" not in given:
         yield "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"
 

@@ -162,6 +162,26 @@ class Keys:
         """Empty string with expiry: a client session of that scope has had a run."""
         return f"{self.prefix}:{{runtime}}:scope:{scope_key}"
 
+    def conversation(self, shard: Shard, conversation: Digest) -> tuple[str, ...]:
+        """A conversation's keys, without an expiry or with that of conversations (`mix2api.store.conversations`).
+
+        A stream of its events, a hash of folded states, a hash of sealed content, and a list of the turns with a plan.
+        """
+        stem = f"{self._shard(shard)}conversation:{conversation}:"
+        return tuple(stem + part for part in ("log", "states", "content", "plans"))
+
+    def conversing(self, shard: Shard) -> str:
+        """Hash: `<conversation>:<turn>` of every turn without an end."""
+        return self._shard(shard) + "conversing"
+
+    def conversations(self, shard: Shard) -> str:
+        """Sorted set: the shard's conversations by the moment at which they began."""
+        return self._shard(shard) + "conversations"
+
+    def user_conversations(self, user: Digest) -> str:
+        """Sorted set, with the expiry of conversations: those of one user of one credential by the same moment."""
+        return f"{self.prefix}:conversations:{user}"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

@@ -18,6 +18,8 @@ from mix2api.store.accounts import RedisAccounts
 from mix2api.store.audit_stream import AuditStream
 from mix2api.store.census import Census
 from mix2api.store.commit import IndexLife
+from mix2api.store.conversation_index import ConversationIndex
+from mix2api.store.conversations import Conversations
 from mix2api.store.damage import DamageCounter
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.kept_slo import KeptSlo
@@ -119,6 +121,26 @@ class Store:
             ttl_s=ttl_s,
             scope=scope,
         )
+
+    def conversations(self, shards: int, life_ms: int) -> Conversations:
+        """Conversations.
+
+        Args:
+            shards: of the deployment.
+            life_ms: how long each rests after its last change; 0: until it is deleted.
+        """
+        return Conversations(
+            link=self.links[0],
+            keys=self.keys,
+            seal=self.seal,
+            damage=self.damage,
+            shards=shards,
+            life_ms=life_ms,
+        )
+
+    def conversation_index(self, life_ms: int) -> ConversationIndex:
+        """Which conversations there are."""
+        return ConversationIndex(link=self.links[0], keys=self.keys, damage=self.damage, life_ms=life_ms)
 
     def owners(self, ttl_s: int) -> RedisOwners:
         """Who made which response.

@@ -9,6 +9,7 @@ from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.store import account_scripts
+from mix2api.store.conversation_scripts import COMMIT
 from mix2api.store.lua import FIRMLY, Script
 from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
@@ -269,6 +270,7 @@ _OF_ACCOUNTS: Final = (
 ALL: Final = (
     *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, PUT, CLAIM, PUBLISH, GIVE_BACK),
     *_OF_ACCOUNTS,
+    COMMIT,
 )
 
 

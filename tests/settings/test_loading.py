@@ -23,6 +23,7 @@ from mix2api.settings import (
 )
 from mix2api.settings.choices import (
     BindingScope,
+    Busy,
     Permissions,
     TokenMethod,
     TraceMode,
@@ -203,6 +204,14 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_ADMIN_PORT", "9464-9466", "watching.admin_ports", range(9464, 9467)),
     ("MIX2API_ADMIN_HOST", "::1", "watching.admin_host", "::1"),
     ("MIX2API_METRICS_TOKEN", "t0ken", "watching.metrics_token", "t0ken"),
+    ("MIX2API_CONVERSATIONS", "true", "conversing.enabled", True),
+    ("MIX2API_CONVERSATIONS_RETENTION_DAYS", "7", "conversing.retention_days", 7),
+    ("MIX2API_CONVERSATIONS_BUSY", "reject", "conversing.busy", Busy.REJECT),
+    ("MIX2API_CONVERSATIONS_PARALLEL", "5", "conversing.parallel", 5),
+    ("MIX2API_CONVERSATIONS_CALLS", "5", "conversing.calls", 5),
+    ("MIX2API_CONVERSATIONS_CALL_TIMEOUT_MS", "5", "conversing.call_timeout_ms", 5),
+    ("MIX2API_CONVERSATIONS_STALL_S", "5", "conversing.stall_s", 5),
+    ("MIX2API_CONVERSATIONS_MODEL", "m", "conversing.model", "m"),
 ]
 NEEDED_WITH = {"REDIS_URL": {"MIX2API_SECRET": SECRET}}
 
@@ -256,6 +265,11 @@ def test_the_environment_wins_over_the_file_and_empty_means_unset() -> None:
     assert load_settings({"PORT": "1"}, "PORT=2\n").listening.port == 1
     assert load_settings({"PORT": " "}, "PORT=2\n").listening.port == 2
     assert load_settings({"PORT": ""}, "PORT=\n").listening.port == 3001
+
+
+def test_plans_do_not_go_with_a_credential_that_only_requests_bring() -> None:
+    with pytest.raises(ConfigurationError, match="MIX2API_CONVERSATIONS: does not go with"):
+        load_settings({"MIX2API_CONVERSATIONS": "true", "UPSTREAM_AUTH_MODE": "pass_through"}, None)
 
 
 def test_every_bad_setting_is_reported_at_once_and_secrets_are_masked() -> None:

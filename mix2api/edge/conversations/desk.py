@@ -1,0 +1,144 @@
+"""What the handlers of the conversations API share: the store, and each look-up within the caller's own."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+from attrs import frozen
+from msgspec import Struct
+
+from mix2api.clock import Clock
+from mix2api.conversations.content import (
+    SESSION,
+    AnswerWords,
+    PlanWords,
+    SessionWords,
+    TurnWords,
+    answer_field,
+    plan_field,
+    turn_field,
+)
+from mix2api.conversations.events import UnreadableConversation
+from mix2api.conversations.ids import TurnRef, read_ref
+from mix2api.edge.conversations.routing import Asked, unknown
+from mix2api.sealing import Seal
+from mix2api.settings.choices import Busy
+from mix2api.store.conversation_index import ConversationIndex
+from mix2api.store.conversations import Conversations, Looked
+from mix2api.vocabulary import Digest
+
+Words = TypeVar("Words", bound=Struct)
+
+Stir = Callable[[Digest], Awaitable[None]]
+"""Tells whoever runs a conversation's turns that something has changed."""
+
+
+@frozen(kw_only=True)
+class Desk:
+    """The shared parts."""
+
+    store: Conversations
+    index: ConversationIndex
+    seal: Seal
+    clock: Clock
+    busy: Busy
+    stir: Stir
+
+    def conversation(self, caller: Digest, session_id: str) -> Digest:
+        """The key of a caller's session: another caller's session of the same id has another key."""
+        return self.seal.digest(msgspec.json.encode([caller, session_id]), "conversation")
+
+    def user(self, caller: Digest, user_id: str) -> Digest:
+        """The key of a caller's user."""
+        return self.seal.digest(msgspec.json.encode([caller, user_id]), "user")
+
+    async def session(
+        self,
+        asked: Asked,
+        turns: Iterable[int] = (),
+        fields: Iterable[str] = (),
+        plans: tuple[int, int] | None = None,
+    ) -> tuple[Digest, Looked]:
+        """The session in the path, with more of the conversation in the same round trip.
+
+        Raises:
+            NotFound: the caller has no such session.
+        """
+        conversation = self.conversation(asked.caller, asked.path["sessionId"])
+        looked = await self.store.look(conversation, turns, fields, plans)
+        if not looked.session.version:
+            raise unknown("session", "sessionId")
+        return conversation, looked
+
+    async def turn(
+        self, asked: Asked, kind: str, fields: Callable[[int], Iterable[str]] = lambda _: ()
+    ) -> tuple[TurnRef, Looked]:
+        """The turn that an id in the path names.
+
+        Args:
+            asked: the request.
+            kind: of the id: `turn` or `plan`.
+            fields: of the content, for the turn's number.
+
+        Raises:
+            NotFound: the caller has no such turn, or the turn has no plan.
+        """
+        ref = read_ref(asked.path[f"{kind}Id"], kind)
+        if ref is None:
+            raise unknown(kind, f"{kind}Id")
+        return ref, await self.owned(asked.caller, ref, kind, fields(ref.number))
+
+    async def owned(self, caller: Digest, ref: TurnRef, kind: str, fields: Iterable[str] = ()) -> Looked:
+        """A look at a turn of the caller's.
+
+        Raises:
+            NotFound: the caller has none.
+        """
+        looked = await self.store.look(ref.conversation, [ref.number], fields)
+        turn = looked.turns.get(ref.number)
+        if turn is None or looked.session.owner != caller or (kind != "turn" and turn.plan is None):
+            raise unknown(kind, f"{kind}Id")
+        return looked
+
+
+def session_words(looked: Looked) -> SessionWords:
+    """What the caller says of the session.
+
+    Raises:
+        UnreadableConversation: it is damaged.
+    """
+    words = words_of(looked, SESSION, SessionWords)
+    if words is None:
+        raise UnreadableConversation("damaged")
+    return words
+
+
+def turn_words(looked: Looked, turn: int) -> TurnWords | None:
+    """The caller's message; None where it was not asked for, or is damaged."""
+    return words_of(looked, turn_field(turn), TurnWords)
+
+
+def answer_words(looked: Looked, turn: int) -> AnswerWords | None:
+    """The assistant's message; None where there is none."""
+    return words_of(looked, answer_field(turn), AnswerWords)
+
+
+def plan_words(looked: Looked, turn: int) -> PlanWords:
+    """The graph and the context of a plan; empty ones where they are damaged."""
+    return words_of(looked, plan_field(turn), PlanWords) or PlanWords(graph={}, context={})
+
+
+def words_of(looked: Looked, name: str, kind: type[Words]) -> Words | None:
+    """A field of the content; None where it is missing, or damaged (which the store has told of)."""
+    data = looked.content.get(name)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.MsgspecError:
+        return None
+
+
+def node_names(words: PlanWords) -> list[str]:
+    """The ids of a graph's nodes, in the order of the tasks."""
+    return [str(node.get("id")) for node in words.graph.get("nodes", []) if isinstance(node, dict)]

@@ -1,0 +1,148 @@
+"""`/api/sessions`: conversations are begun, read, listed and deleted."""
+
+import re
+from typing import Final
+
+from attrs import frozen
+
+from mix2api.conversations.commands import CreateSession
+from mix2api.conversations.content import SESSION, SessionWords, words_bytes
+from mix2api.conversations.decide import create
+from mix2api.conversations.decided import Decided
+from mix2api.conversations.states import Reason
+from mix2api.conversations.views import View, session_view
+from mix2api.edge.conversations.desk import Desk, session_words
+from mix2api.edge.conversations.routing import Answer, Asked, Route
+from mix2api.edge.conversations.stopping import stop_turns
+from mix2api.errors import Conflict, InvalidRequest
+from mix2api.identity import Mint
+from mix2api.store.conversations import Looked
+from mix2api.vocabulary import Digest
+from mix2api.wire.object_fields import wrong
+
+USER_CHARS: Final = 256
+TITLE_CHARS: Final = 1000
+_SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SESSION_FORM: Final = "1 to 128 characters of A-Z a-z 0-9 . _ : -"
+_CURSOR: Final = re.compile(r"([0-9]{1,15})_([0-9a-f]{32})")
+_CREATE: Final = ("userId", "title", "metaInfo", "sessionId", "ifExists")
+_RETURN: Final = "return"
+_IF_EXISTS: Final = (_RETURN, "refuse")
+
+
+@frozen
+class SessionRoutes:
+    """The handlers."""
+
+    _desk: Desk
+    _mint: Mint
+
+    def routes(self) -> tuple[Route, ...]:
+        """The routes."""
+        return (
+            Route("POST", "/api/sessions", self.create),
+            Route("GET", "/api/sessions", self.listing),
+            Route("GET", "/api/sessions/{sessionId}", self.read),
+            Route("DELETE", "/api/sessions/{sessionId}", self.delete),
+        )
+
+    async def create(self, asked: Asked) -> Answer:
+        """Begins a conversation.
+
+        Raises:
+            InvalidRequest: a field is missing or wrong.
+            Conflict: the caller has a session of that id already.
+        """
+        body, desk = asked.body, self._desk
+        body.check_names(_CREATE)
+        user_id = body.needed_text("userId", USER_CHARS)
+        chosen = body.text("sessionId", 128)
+        if chosen is not None and _SESSION_ID.fullmatch(chosen) is None:
+            raise wrong("sessionId", _SESSION_FORM)
+        if_exists = body.choice("ifExists", _IF_EXISTS)
+        words = SessionWords(
+            session_id=chosen or self._mint.word("conversation"),
+            user_id=user_id,
+            title=body.text("title", TITLE_CHARS),
+            meta_info=body.object("metaInfo"),
+        )
+        conversation = desk.conversation(asked.caller, words.session_id)
+        command = CreateSession(
+            at_ms=desk.clock.now_ms(), owner=asked.caller, user=desk.user(asked.caller, user_id)
+        )
+        created: list[bool] = []
+
+        def decide_now(looked: Looked) -> Decided:
+            events = create(looked.session, command)
+            created[:] = [bool(events)]
+            return Decided(events, {SESSION: words_bytes(words)})
+
+        # Noted first: a list may name a session that there is not, and never lacks one.
+        await desk.index.note(command.user, conversation, command.at_ms)
+        after = await desk.store.change(conversation, 0, decide_now)
+        if created[0]:
+            return Answer(session_view(after.session, words))
+        if if_exists != _RETURN:
+            raise Conflict("You have a session of that id.", param="sessionId", code="session_exists")
+        _, looked = await self._look(conversation)
+        return Answer(session_view(looked.session, session_words(looked)))
+
+    async def read(self, asked: Asked) -> Answer:
+        """One session.
+
+        Raises:
+            NotFound: the caller has no such session.
+        """
+        _, looked = await self._desk.session(asked, fields=[SESSION])
+        return Answer(session_view(looked.session, session_words(looked)))
+
+    async def listing(self, asked: Asked) -> Answer:
+        """The sessions of one user of the caller's, the newest first.
+
+        Raises:
+            InvalidRequest: `userId` is missing, or a parameter is wrong.
+        """
+        user_id, desk = asked.query.get("userId"), self._desk
+        if not user_id:
+            raise InvalidRequest(
+                "Missing required parameter 'userId'.", param="userId", code="missing_required_parameter"
+            )
+        limit, user = asked.page_size(), desk.user(asked.caller, user_id)
+        found = await desk.index.of_user(user, limit + 1, _cursor(asked.query.get("cursor")))
+        shown: list[View] = []
+        gone: list[Digest] = []
+        for _, conversation in found[:limit]:
+            _, looked = await self._look(conversation)
+            if looked.session.version:
+                shown.append(session_view(looked.session, session_words(looked)))
+            else:
+                gone.append(conversation)
+        await desk.index.drop(user, gone)
+        cursor = f"{found[limit - 1][0]}_{found[limit - 1][1]}" if len(found) > limit else None
+        return Answer({"sessions": shown, "nextCursor": cursor})
+
+    async def delete(self, asked: Asked) -> Answer:
+        """Removes a session with everything in it. Turns that run are cancelled first.
+
+        Raises:
+            NotFound: the caller has no such session.
+        """
+        desk = self._desk
+        conversation, looked = await desk.session(asked)
+        await stop_turns(desk, conversation, Reason.DELETED)
+        await desk.store.delete(conversation)
+        await desk.index.drop(looked.session.user, [conversation])
+        await desk.stir(conversation)
+        return Answer({"sessionId": asked.path["sessionId"], "deleted": True})
+
+    async def _look(self, conversation: Digest) -> tuple[Digest, Looked]:
+        return conversation, await self._desk.store.look(conversation, fields=[SESSION])
+
+
+def _cursor(said: str | None) -> tuple[int, Digest] | None:
+    if said is None:
+        return None
+    found = _CURSOR.fullmatch(said)
+    if found is None:
+        raise wrong("cursor", "the `nextCursor` of an earlier page")
+    return int(found[1]), Digest(found[2])

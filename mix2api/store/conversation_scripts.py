@@ -1,0 +1,58 @@
+"""The Lua script that changes a conversation: events, folded states, sealed content and look-ups in one step or not at all."""
+
+from typing import Final
+
+from mix2api.store.lua import FIRMLY, Script
+
+COMMIT: Final = Script(
+    FIRMLY
+    + """
+local log, states, content, plans, conversing, conversations = unpack(KEYS)
+local life, at = tonumber(ARGV[1]), 2
+
+local function take(count)
+  local first = at
+  at = at + count
+  return unpack(ARGV, first, at - 1)
+end
+
+local changed = {}
+for _ = 1, tonumber(take(1)) do
+  local field, expected, value = take(3)
+  local stands = redis.pcall('HGET', states, field)
+  if type(stands) == 'table' then return 'damaged' end
+  local version = stands and string.match(stands, '^(%d+) ') or ''
+  if version ~= expected then return 'conflict' end
+  changed[#changed + 1] = {field, value}
+end
+
+for _, pair in ipairs(changed) do redis.call('HSET', states, pair[1], pair[2]) end
+for _ = 1, tonumber(take(1)) do
+  local kind, version, data = take(3)
+  firmly('XADD', log, '*', 'k', kind, 'v', version, 'd', data)
+end
+for _ = 1, tonumber(take(1)) do
+  local field, sealed = take(2)
+  firmly('HSET', content, field, sealed)
+end
+for _ = 1, tonumber(take(1)) do
+  local what, name, value = take(3)
+  if what == 'plan' then firmly('RPUSH', plans, name)
+  elseif what == 'open' then firmly('HSET', conversing, name, value)
+  elseif what == 'close' then firmly('HDEL', conversing, name)
+  elseif what == 'known' then firmly('ZADD', conversations, value, name)
+  elseif what == 'message' then redis.call('HSET', states, name, value) end
+end
+for _, key in ipairs({log, states, content, plans}) do
+  if life > 0 then redis.call('PEXPIRE', key, life) else redis.call('PERSIST', key) end
+end
+return 'done'
+"""
+)
+"""KEYS: log, states, content, plans, conversing, conversations; all of one shard.
+
+ARGV: life in ms (0: for ever); then four counted lists: states (field, version that must stand, or empty for none, new value),
+events (kind, version, data), content (field, sealed), and look-ups (what, name, value).
+
+Returns `done`; `conflict` if another version of a state stands, and `damaged` if the states are no hash: nothing was changed.
+"""

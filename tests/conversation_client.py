@@ -1,0 +1,52 @@
+"""A caller of the conversations API."""
+
+from typing import Any
+
+import msgspec
+from attrs import define
+from wire_client import Answer, WireClient
+
+OFFER = {"MIX2API_CONVERSATIONS": "true"}
+"""The setting without which there is no such API."""
+
+
+@define
+class Caller:
+    """Calls the API with one credential."""
+
+    client: WireClient
+
+    @classmethod
+    def other(cls, client: WireClient) -> "Caller":
+        """Another caller of the same edge."""
+        return cls(WireClient(client.port, token="sk-of-another-tenant"))
+
+    async def call(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        """One request, whatever becomes of it."""
+        data = b"" if body is None else msgspec.json.encode(body)
+        async with self.client.request(method, path, data, headers) as conversation:
+            return await conversation.answer()
+
+    async def data(self, method: str, path: str, body: object = None) -> Any:
+        """What a request gives that succeeds."""
+        answer = await self.call(method, path, body)
+        told = answer.json()
+        assert (answer.status, told["code"]) == (200, "0000"), told
+        return told["data"]
+
+    async def refusal(self, method: str, path: str, body: object = None) -> tuple[int, str, str]:
+        """Status, code and text of a request that is refused."""
+        answer = await self.call(method, path, body)
+        told = answer.json()
+        assert set(told) == {"code", "info", "data"}
+        return answer.status, told["code"], told["info"]
+
+    async def session(self, **fields: Any) -> str:
+        """A new session's id."""
+        created = await self.data("POST", "/api/sessions", {"userId": "u1", **fields})
+        return str(created["sessionId"])
+
+    async def chat(self, session: str, message: str, **fields: Any) -> Any:
+        """What a message gives, once its turn has ended."""
+        body = {"message": message, "wait": True, **fields}
+        return await self.data("POST", f"/api/sessions/{session}/chat", body)
