@@ -41,10 +41,9 @@ def pending(pair: Pair) -> tuple[Effect, ...]:
         return (MakePlan(),)
     if turn.stage is TurnStage.SUMMARIZING:
         return (MakeAnswer(),)
-    if turn.plan is None:
-        return ()
+    tasks = () if turn.plan is None else turn.plan.tasks
     return tuple(
         RunTask(number)
-        for number, task in enumerate(turn.plan.tasks)
+        for number, task in enumerate(tasks)
         if task.stage in {TaskStage.READY, TaskStage.REFINING}
     )

@@ -13,6 +13,7 @@ from mix2api.conversations.commands import (
     RecordAnswer,
     RecordExecution,
     RecordPlan,
+    StopTurn,
     TakeTurn,
     TurnCommand,
 )
@@ -28,7 +29,7 @@ from mix2api.conversations.decided import Decided, decided
 from mix2api.conversations.evolve import Pair
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.pending import Effect, MakeAnswer, MakePlan, RunTask, pending
-from mix2api.conversations.states import ExecutionStatus
+from mix2api.conversations.states import ExecutionStatus, Reason
 from mix2api.execution.model_calls import ModelCalls, Question
 from mix2api.execution.options import ExecutionOptions
 from mix2api.execution.planning import made_plan
@@ -85,6 +86,10 @@ class TurnRunner:
                 if pair.turn is None or pair.turn.has_ended or pair.turn.owner != parts.process:
                     nursery.cancel_scope.cancel()
                     return
+                if parts.clock.now_ms() - pair.turn.updated_ms > parts.options.stall_s * 1000:
+                    await self._tell(
+                        StopTurn(at_ms=parts.clock.now_ms(), why=Reason.STALLED, owner=parts.process)
+                    )
                 for effect in pending(pair):
                     if effect not in self._doing and len(self._doing) < parts.options.parallel:
                         self._doing.add(effect)

@@ -1,8 +1,12 @@
 """The conversations API over a whole system: what callers see of sessions, turns, plans and tasks."""
 
+import trio
 from conversation_client import OFFER, Caller
 from redis_server import RedisServer
-from whole_system import Shape, whole_system
+from whole_system import Shape, until, whole_system
+
+SLOW = "slow [[chunks:9]] [[pace:3600000]]"
+"""A message that is never answered."""
 
 
 async def test_a_message_becomes_a_turn_a_plan_a_task_and_one_assistant_message(
@@ -10,14 +14,16 @@ async def test_a_message_becomes_a_turn_a_plan_a_task_and_one_assistant_message(
 ) -> None:
     async with whole_system(Shape.SERVE, redis_server.url, **OFFER) as system:
         caller = Caller(system.client)
-        session = await caller.session(title="First")
-        told = await caller.chat(session, "[[say:forty-two]]")
-        assert told["turnStatus"] == "COMPLETED"
-        assert told["assistantMessage"] == "forty-two"
-        turns = (await caller.data("GET", f"/api/sessions/{session}/turns"))["turns"]
-        assert [(turn["turnId"], turn["assistantSummary"]) for turn in turns] == [
-            (told["turnId"], "forty-two")
-        ]
+        session = await caller.session(title="First", metaInfo={"a": 1})
+        empty = await caller.data("GET", f"/api/sessions/{session}/overview")
+        assert (empty["plans"], empty["planCount"], empty["latestPlanTasks"]) == ([], 0, [])
+        assert (empty["latestPlan"], empty["latestPlanId"], empty["nextCursor"]) == (None, None, None)
+        assert set(empty["latestPlanTaskStats"].values()) == {0}
+
+        told = await caller.chat(session, "[[say:forty-two]]", extraContext={"x": 1})
+        assert (told["turnStatus"], told["assistantMessage"]) == ("COMPLETED", "forty-two")
+        (turn,) = (await caller.data("GET", f"/api/sessions/{session}/turns"))["turns"]
+        assert (turn["turnId"], turn["assistantSummary"]) == (told["turnId"], "forty-two")
         messages = (await caller.data("GET", f"/api/sessions/{session}/messages"))["messages"]
         assert [(message["role"], message["content"]) for message in messages] == [
             ("user", "[[say:forty-two]]"),
@@ -25,15 +31,17 @@ async def test_a_message_becomes_a_turn_a_plan_a_task_and_one_assistant_message(
         ]
         plan = await caller.data("GET", f"/api/plans/{told['planId']}")
         assert (plan["status"], plan["routeType"]) == ("COMPLETED", "AUTO_MISS_FALLBACK")
+        assert plan["globalContext"]["x"] == 1
         (task,) = (await caller.data("GET", f"/api/plans/{told['planId']}/tasks"))["tasks"]
         assert (task["status"], task["executionAttempt"]) == ("COMPLETED", 1)
         (execution,) = (await caller.data("GET", f"/api/tasks/{task['taskId']}/executions"))["executions"]
         assert (execution["status"], execution["attempt"]) == ("COMPLETED", 1)
+        assert execution["tokenUsage"]["totalTokens"] > 0
         assert (await system.ended_run_of(execution["requestId"])).run_id == execution["runId"]
+
         overview = await caller.data("GET", f"/api/sessions/{session}/overview")
-        assert overview["session"]["title"] == "First"
-        assert overview["latestPlanId"] == told["planId"]
-        assert overview["latestPlanTasks"] == [task]
+        assert (overview["session"]["title"], overview["session"]["metaInfo"]) == ("First", {"a": 1})
+        assert (overview["latestPlanId"], overview["latestPlanTasks"]) == (told["planId"], [task])
         await system.check_log(runs=1)
 
 
@@ -41,3 +49,210 @@ async def test_without_the_setting_there_is_no_such_route(redis_server: RedisSer
     async with whole_system(Shape.SERVE, redis_server.url) as system:
         answer = await Caller(system.client).call("POST", "/api/sessions", {"userId": "u1"})
         assert (answer.status, answer.error()["code"]) == (404, "not_found")
+
+
+async def test_bad_requests_name_the_field_and_another_s_ids_are_unknown(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, **OFFER) as system:
+        caller, other = Caller(system.client), Caller.other(system.client)
+        session = await caller.session(sessionId="mine")
+        refused = caller.refusal
+        for body, word in (
+            ({}, "userId"),
+            ({"userId": 5}, "userId"),
+            ({"userId": "u", "metaInfo": []}, "metaInfo"),
+            ({"userId": "u", "sessionId": "a/b"}, "sessionId"),
+            ({"userId": "u", "ifExists": "x"}, "ifExists"),
+            ({"userid": "u"}, "userId"),
+            ([], "JSON object"),
+        ):
+            status, code, info = await refused("POST", "/api/sessions", body)
+            assert (status, code) == (400, "0002")
+            assert word in info
+        chat = f"/api/sessions/{session}/chat"
+        for body, word in (
+            ({}, "message"),
+            ({"message": "m", "wait": 1}, "wait"),
+            ({"message": "m", "extraContext": 1}, "extraContext"),
+        ):
+            assert (await refused("POST", chat, body))[:2] == (400, "0002")
+            assert word in (await refused("POST", chat, body))[2]
+        assert (await refused("POST", f"{chat}?async=true", {"message": "m", "wait": True}))[0] == 400
+        for path in ("turns?limit=0", "plans?limit=x", "messages?cursor=x"):
+            assert (await refused("GET", f"/api/sessions/{session}/{path}"))[:2] == (400, "0002")
+        assert (await refused("GET", "/api/sessions?userId=u&userId=v"))[2].startswith(
+            "Invalid value for 'userId'"
+        )
+        assert (await refused("GET", "/api/sessions"))[:2] == (400, "0002")
+        assert (await refused("GET", "/api/sessions?userId=u&cursor=x"))[:2] == (400, "0002")
+
+        told = await caller.chat(session, "[[say:mine]]")
+        (task,) = (await caller.data("GET", f"/api/plans/{told['planId']}/tasks"))["tasks"]
+        mine = (
+            *(
+                ("GET", f"/api/sessions/{session}{end}")
+                for end in ("", "/turns", "/messages", "/plans", "/overview")
+            ),
+            *(("GET", f"/api/turns/{told['turnId']}"), ("GET", f"/api/plans/{told['planId']}")),
+            *(
+                ("GET", f"/api/plans/{told['planId']}/tasks"),
+                ("GET", f"/api/tasks/{task['taskId']}/executions"),
+            ),
+            *(("POST", f"/api/turns/{told['turnId']}/cancel"), ("DELETE", f"/api/sessions/{session}")),
+        )
+        for method, path in mine:
+            assert (await other.refusal(method, path))[:2] == (404, "0002")
+        assert (await other.refusal("POST", chat, {"message": "m"}))[:2] == (404, "0002")
+        for path in (
+            "turns/x",
+            "plans/x",
+            "plans/x/tasks",
+            "tasks/x/executions",
+            f"tasks/{task['taskId']}9/executions",
+        ):
+            assert (await refused("GET", f"/api/{path}"))[:2] == (404, "0002")
+        assert (await refused("GET", "/api/nothing"))[:2] == (404, "0002")
+        assert (await refused("PUT", f"/api/sessions/{session}"))[:2] == (405, "0002")
+        assert await other.session(sessionId="mine") == "mine"
+        assert (await other.data("GET", "/api/sessions/mine/turns"))["turns"] == []
+
+        created = await refused("POST", "/api/sessions", {"userId": "u", "sessionId": "mine"})
+        assert created[:2] == (409, "0004")
+        again = {"userId": "u", "sessionId": "mine", "ifExists": "return"}
+        assert (await caller.data("POST", "/api/sessions", again))["userId"] == "u1"
+
+
+async def test_a_session_lists_its_turns_plans_and_messages_page_by_page(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, **OFFER) as system:
+        caller = Caller(system.client)
+        session = await caller.session()
+        turns = [await caller.chat(session, f"[[say:{number}]]") for number in range(5)]
+        for kind, key in (("turns", "turnId"), ("plans", "planId"), ("messages", "turnId")):
+            seen: list[str] = []
+            cursor: str | None = ""
+            while cursor is not None:
+                more = f"&cursor={cursor}" if cursor else ""
+                page = await caller.data("GET", f"/api/sessions/{session}/{kind}?limit=2{more}")
+                ids = list(dict.fromkeys(entry[key] for entry in page[kind]))
+                seen += reversed(ids) if kind == "messages" else ids
+                cursor = page["nextCursor"]
+            assert seen == [turn[key] for turn in reversed(turns)]
+        others = [await caller.session(sessionId=f"s{number}") for number in range(3)]
+        listed: list[str] = []
+        cursor = ""
+        while cursor is not None:
+            more = f"&cursor={cursor}" if cursor else ""
+            page = await caller.data("GET", f"/api/sessions?userId=u1&limit=3{more}")
+            listed += [entry["sessionId"] for entry in page["sessions"]]
+            cursor = page["nextCursor"]
+        assert sorted(listed) == sorted([session, *others])
+
+
+async def test_a_repeated_message_is_the_same_turn_and_busy_sessions_queue(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, **OFFER) as system:
+        caller = Caller(system.client)
+        session = await caller.session()
+        chat = f"/api/sessions/{session}/chat"
+        slow = {"message": SLOW, "clientMessageId": "c1"}
+        first = await caller.data("POST", f"{chat}?async=true", slow)
+        assert first["assistantMessage"] is None
+        answers: list[object] = []
+
+        async def ask() -> None:
+            answers.append(await caller.data("POST", chat, {**slow, "async": True}))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(ask)
+        assert {answer["turnId"] for answer in answers} == {first["turnId"]}  # type: ignore[index]
+        planned = await caller.data("POST", chat, slow)
+        assert (planned["turnStatus"], planned["planId"] is None) == ("EXECUTING", False)
+        second = await caller.data("POST", f"{chat}?async=true", {"message": "[[say:second]]"})
+        (queued, _) = (await caller.data("GET", f"/api/sessions/{session}/turns"))["turns"]
+        assert (queued["turnId"], queued["displayName"]) == (second["turnId"], "queued")
+        cancelled = await caller.data("POST", f"/api/turns/{first['turnId']}/cancel")
+        assert (cancelled["status"], cancelled["assistantSummary"]) == (
+            "CANCELLED",
+            "The turn was cancelled.",
+        )
+        repeat = await caller.data("POST", chat, slow)
+        assert (repeat["turnId"], repeat["turnStatus"]) == (first["turnId"], "CANCELLED")
+
+        async def answered() -> bool:
+            turn = await caller.data("GET", f"/api/turns/{second['turnId']}")
+            return bool(turn["assistantSummary"] == "second")
+
+        await until(answered)
+        await system.check_log(runs=2)
+
+
+async def test_busy_sessions_refuse_or_are_interrupted_as_the_setting_says(redis_server: RedisServer) -> None:
+    for busy, status in (("reject", 409), ("interrupt", 200)):
+        more = {**OFFER, "MIX2API_CONVERSATIONS_BUSY": busy}
+        async with whole_system(Shape.SERVE, redis_server.url, **more) as system:
+            caller = Caller(system.client)
+            session = await caller.session()
+            chat = f"/api/sessions/{session}/chat"
+            first = await caller.data("POST", chat, {"message": SLOW})
+            answer = await caller.call("POST", chat, {"message": "[[say:two]]", "wait": True})
+            assert answer.status == status
+            turn = await caller.data("GET", f"/api/turns/{first['turnId']}")
+            if busy == "reject":
+                assert (answer.json()["code"], turn["status"]) == ("0004", "EXECUTING")
+            else:
+                assert answer.json()["data"]["assistantMessage"] == "two"
+                assert (turn["status"], turn["displayName"]) == ("CANCELLED", "interrupted")
+
+
+async def test_a_deleted_session_leaves_nothing_and_its_run_ends(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, **OFFER) as system:
+        caller = Caller(system.client)
+        session = await caller.session()
+        await caller.data("POST", f"/api/sessions/{session}/chat", {"message": SLOW})
+        await caller.data("POST", f"/api/sessions/{session}/chat?async=true", {"message": SLOW})
+        await caller.data("DELETE", f"/api/sessions/{session}")
+        assert (await caller.refusal("GET", f"/api/sessions/{session}"))[:2] == (404, "0002")
+        assert (await caller.data("GET", "/api/sessions?userId=u1"))["sessions"] == []
+
+        async def nothing_left() -> bool:
+            return not redis_server.command("KEYS", "*convers*")
+
+        await until(nothing_left)
+        report = await system.check_log(runs=1)
+        assert report["ended"] == 1
+
+
+async def test_two_time_outs_in_a_row_fail_the_turn_with_a_message(redis_server: RedisServer) -> None:
+    more = {**OFFER, "MIX2API_CONVERSATIONS_CALL_TIMEOUT_MS": "50"}
+    async with whole_system(Shape.SERVE, redis_server.url, **more) as system:
+        caller = Caller(system.client)
+        told = await caller.chat(await caller.session(), SLOW)
+        assert told["turnStatus"] == "FAILED"
+        assert "took too long, twice in a row" in told["assistantMessage"]
+        plan = await caller.data("GET", f"/api/plans/{told['planId']}")
+        (task,) = (await caller.data("GET", f"/api/plans/{told['planId']}/tasks"))["tasks"]
+        assert (plan["status"], task["status"], task["displayName"]) == ("FAILED", "FAILED", "timed out")
+        executions = await caller.data("GET", f"/api/tasks/{task['taskId']}/executions")
+        assert [(one["attempt"], one["status"]) for one in executions["executions"]] == [
+            (1, "TIMED_OUT"),
+            (2, "TIMED_OUT"),
+        ]
+
+
+async def test_a_turn_that_makes_no_step_is_ended_by_the_guard(redis_server: RedisServer) -> None:
+    more = {**OFFER, "MIX2API_CONVERSATIONS_STALL_S": "1"}
+    async with whole_system(Shape.SERVE, redis_server.url, **more) as system:
+        caller = Caller(system.client)
+        told = await caller.chat(await caller.session(), SLOW)
+        assert told["turnStatus"] == "FAILED"
+        assert "made no step" in told["assistantMessage"]
+
+
+async def test_an_edge_and_a_worker_apart_run_turns_together(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.APART, redis_server.url, **OFFER) as system:
+        caller = Caller(system.client)
+        session = await caller.session()
+        told = await caller.chat(session, "[[say:apart]]")
+        assert told["assistantMessage"] == "apart"
+        slow = await caller.data("POST", f"/api/sessions/{session}/chat", {"message": SLOW})
+        await caller.data("POST", f"/api/turns/{slow['turnId']}/cancel")
+        await system.check_log(runs=2)

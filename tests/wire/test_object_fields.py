@@ -1,0 +1,50 @@
+"""Fields of a caller's object: each fault names the field and what is allowed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mix2api.errors import InvalidRequest
+from mix2api.wire.object_fields import ObjectFields
+
+FIELDS = ObjectFields({"text": "t", "object": {}, "flag": True, "word": "a", "null": None})
+
+
+def test_fields_are_given_as_they_are() -> None:
+    assert FIELDS.needed_text("text", 9) == FIELDS.text("text", 9) == "t"
+    assert (FIELDS.object("object"), FIELDS.flag("flag"), FIELDS.choice("word", ("a",))) == ({}, True, "a")
+
+
+@pytest.mark.parametrize("name", ["null", "missing"])
+def test_null_and_missing_are_the_same(name: str) -> None:
+    assert FIELDS.text(name, 9) is None
+    assert (FIELDS.object(name), FIELDS.choice(name, ("a",)), FIELDS.flag(name)) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda fields: fields.text("x", 3),
+        lambda fields: fields.object("x"),
+        lambda fields: fields.flag("x"),
+        lambda fields: fields.choice("x", ("a", "b")),
+    ],
+)
+@pytest.mark.parametrize("value", [5, "long text", "  ", ["a"]])
+def test_another_type_or_length_is_refused(read: Callable[[ObjectFields], Any], value: object) -> None:
+    with pytest.raises(InvalidRequest, match="Invalid value for 'x': it must be ") as caught:
+        read(ObjectFields({"x": value}))
+    assert caught.value.param == "x"
+
+
+def test_a_field_that_has_to_be_there_is_asked_for() -> None:
+    with pytest.raises(InvalidRequest, match="Missing required parameter 'userId'"):
+        FIELDS.needed_text("userId", 9)
+
+
+def test_a_field_that_does_not_exist_is_refused_and_not_repeated() -> None:
+    ObjectFields({"a": 1}).check_names(("a", "b"))
+    with pytest.raises(InvalidRequest, match="those that do: a, b") as caught:
+        ObjectFields({"a": 1, "planted": 2}).check_names(("a", "b"))
+    assert "planted" not in str(caught.value)
