@@ -26,11 +26,13 @@ from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import SessionState, Stage
 from mix2api.sessions.worker_port import Accepted, Submission
 from mix2api.steps import Steps
-from mix2api.vocabulary import RunId, SessionId
+from mix2api.vocabulary import Digest, RunId, SessionId
 from mix2api.wire.turn import RESULT_ROLES, Message
 
 _RESULTS: Final = 256
 """Results that are digested in one step: 8 ms."""
+_TURN_DIGITS: Final = 16
+"""64 bits tell a day's turns apart, and an audit entry carries them."""
 
 
 def request_event(
@@ -52,11 +54,12 @@ def request_event(
     submission = turn.submission
     content = submission.turn
     continued = state.stage is not Stage.VACANT
+    at_ms = environment.clock.now_ms()
     return Request(
         run_id=submission.run_id,
         seq=UNNUMBERED,
         request_id=submission.request_id,
-        at_ms=environment.clock.now_ms(),
+        at_ms=at_ms,
         attempt=turn.attempt,
         client=submission.client,
         model=known_or_digest(content.model, environment.model_names, environment.seal),
@@ -82,7 +85,20 @@ def request_event(
         withheld_by=dict(budget.withheld) if budget is not None and budget.withheld else None,
         summary=None if budget is None else budget.summary,
         summary_ms=None if budget is None else budget.summary_ms,
+        turn=_turn_digest(submission, environment.seal),
+        session_age_ms=max(1, at_ms - state.opened_ms) if continued else 0,
     )
+
+
+def _turn_digest(submission: Submission, seal: Seal) -> Digest:
+    """What was asked, in 16 hex digits: the head of the history, which a resent turn has again.
+
+    An upstream without sessions has no lineage. There the sizes tell a resent turn from most others.
+    """
+    if submission.lineage is not None:
+        return Digest(submission.lineage.head[:_TURN_DIGITS])
+    sizes = f"{submission.isolation} {submission.body_bytes} {len(submission.turn.messages)}"
+    return Digest(seal.digest(sizes, "turn")[:_TURN_DIGITS])
 
 
 def _tools_withheld(submission: Submission, options: ActorOptions) -> int:

@@ -57,6 +57,10 @@ class RequestSummary(Struct, frozen=True, array_like=True):
     """Tool results that came with it: digests of the call's id and of the result."""
     budget: BudgetSummary | None = None
     """None: the turn was not counted."""
+    turn: str | None = None
+    """Equal where a client resends a failed turn. None, here and below: an older process wrote it."""
+    session_age_ms: int | None = None
+    """How long before this run its session was opened; 0 where the run opened it."""
 
 
 class TokenCounts(Struct, frozen=True, array_like=True):
@@ -125,6 +129,8 @@ def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> byt
             channel=request.channel,
             results=tuple((result.tool_call_id, str(result.digest)) for result in results),
             budget=_budget(request),
+            turn=request.turn,
+            session_age_ms=request.session_age_ms,
         )
     )
 

@@ -90,6 +90,10 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whose summary stands for what trimming took away (`mix2api.budget.summary.SummaryOutcome`). None: there is none."""
     summary_ms: int | None = None
     """How long the turn waited for a model's summary."""
+    turn: Digest | None = None
+    """What was asked, of whom: equal where a client resends a failed turn (`mix2api.release.independence`)."""
+    session_age_ms: int | None = None
+    """Since the session's first request; 0 for that request. None, here and with `turn`: an older process wrote it."""
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

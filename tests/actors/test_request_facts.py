@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 from actor_parts import CLOCK, MODEL, SEAL, bench, submission
+from attrs import evolve
+from msgspec.structs import replace
 
 from mix2api.actors.environment import ActorOptions, never
 from mix2api.actors.message_limits import tools_withheld
@@ -20,11 +22,12 @@ from mix2api.actors.request_facts import (
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.codec import encode
 from mix2api.events.kinds import Request
+from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.prepared_turn import prepare
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.sessions.worker_port import Submission
 from mix2api.steps import at_once
-from mix2api.vocabulary import Sealed, SessionId
+from mix2api.vocabulary import Digest, Sealed, SessionId
 from mix2api.wire.turn import Message, Role, Turn
 
 HELD = SessionState(stage=Stage.WAITING, upstream_session=Sealed("sealed"))
@@ -74,6 +77,27 @@ def test_a_foreign_word_is_a_digest_and_a_length() -> None:
 async def test_a_continued_session_is_told_as_such() -> None:
     event = requested(submission(Turn(model=MODEL, messages=HISTORY)), HELD)
     assert (event.resolution, event.messages_all, event.messages_new) == ("continued", 4, 1)
+
+
+async def test_a_resent_turn_has_the_digest_of_the_first_one_and_another_question_has_not() -> None:
+    def asked(head: str) -> Request:
+        lineage = Lineage(realm=Digest("r"), at=None, head=Digest(head), has_history=False)
+        return requested(evolve(submission(), lineage=lineage), VACANT)
+
+    assert asked("a" * 32).turn == asked("a" * 32).turn == "a" * 16
+    assert asked("b" * 32).turn != asked("a" * 32).turn
+
+
+async def test_without_a_lineage_the_sizes_stand_for_the_turn() -> None:
+    first, again = requested(submission(), VACANT), requested(submission(), VACANT)
+    longer = requested(evolve(submission(), body_bytes=101), VACANT)
+    assert first.turn == again.turn != longer.turn
+
+
+async def test_the_sessions_age_is_told_and_0_is_kept_for_the_run_that_opened_it() -> None:
+    assert requested(submission(), VACANT).session_age_ms == 0
+    for opened_ms, age_ms in ((CLOCK.now_ms() - 250, 250), (CLOCK.now_ms(), 1), (CLOCK.now_ms() + 9, 1)):
+        assert requested(submission(), replace(HELD, opened_ms=opened_ms)).session_age_ms == age_ms
 
 
 def test_a_fresh_session_is_sent_everything() -> None:

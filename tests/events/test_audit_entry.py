@@ -96,7 +96,7 @@ def test_an_end_without_usage_has_none() -> None:
 
 
 def test_fields_that_a_later_version_added_are_skipped() -> None:
-    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,{"later":1}]') is not None
+    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,{"later":1}]') is not None
     assert read_end_summary(END_BYTES[:-1] + b',[],null,null,"later"]') is not None
 
 
@@ -160,6 +160,18 @@ def test_what_a_turn_took_of_its_model_stands_last() -> None:
     assert compacted is not None
     assert compacted.budget is not None
     assert (compacted.budget.rolled_over, compacted.budget.compacted) == (False, True)
+
+
+def test_what_was_asked_and_the_age_of_its_session_stand_behind_what_an_older_version_writes() -> None:
+    placed = replace(REQUEST, turn=Digest("0123456789abcdef"), session_age_ms=0)
+    data = request_summary(placed)
+    assert data == REQUEST_BYTES[:-1] + b',[],null,"0123456789abcdef",0]'
+    read = read_request_summary(data)
+    assert read is not None
+    assert (read.turn, read.session_age_ms) == ("0123456789abcdef", 0)
+    older = read_request_summary(REQUEST_BYTES)
+    assert older is not None
+    assert (older.turn, older.session_age_ms) == (None, None)
 
 
 def test_whose_figures_a_usage_has_stands_last() -> None:
