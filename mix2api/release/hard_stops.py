@@ -1,0 +1,88 @@
+"""What ends a step without any statistics: faults of our own code, and runs whose end nobody can explain."""
+
+from collections import deque
+from enum import StrEnum
+from math import sqrt
+from typing import Final
+
+from attrs import define, field, frozen
+
+from mix2api.release.trials import Trial
+from mix2api.vocabulary import EndReason
+
+_WINDOW_MS: Final = 600_000
+_FEWEST: Final = 3
+_MOST_HELD: Final = 1_000
+"""Canary faults of one class that are held: the stop comes long before."""
+
+
+class HardStop(StrEnum):
+    """Why a step ends at once."""
+
+    ADAPTER_ERRORS = "adapter_errors"
+    UNATTRIBUTED = "unattributed"
+    DEAD = "canary_dead"
+
+
+@frozen
+class Stopped:
+    """A hard stop, and what showed it."""
+
+    stop: HardStop
+    why: str
+    """One line for a person."""
+
+
+@define
+class HardStops:
+    """The fold over blocks. Holds ten minutes of the canary's own faults."""
+
+    stopped: Stopped | None = None
+    """The first; later ones change nothing."""
+    _trials: list[int] = field(factory=lambda: [0, 0])
+    """Of stable, of the canary."""
+    _stable_faults: dict[str, int] = field(factory=dict)
+    _canary_faults: dict[str, deque[tuple[int, int]]] = field(factory=dict)
+    """Class -> moments, and how many trials the canary had had by then."""
+
+    def take(self, trials: list[Trial], bad: list[Trial]) -> None:
+        """Looks at a block's trials.
+
+        Args:
+            trials: all of them.
+            bad: those that count as bad: a turn that a client resends five times is one fault.
+        """
+        for trial in trials:
+            self._trials[trial.canary] += 1
+            if trial.canary and trial.reason is EndReason.UNKNOWN:
+                why = f"run {trial.run_id} of the canary ended without a known reason"
+                self._stop(HardStop.UNATTRIBUTED, why)
+        for trial in bad:
+            if trial.reason is EndReason.ADAPTER_ERROR:
+                self._take_fault(trial, trial.detail or "")
+
+    def miss(self, *, canary_lives: bool) -> None:
+        """Told whether any process of the canary channel lives."""
+        if not canary_lives:
+            self._stop(HardStop.DEAD, "no process of the canary channel shows a heartbeat")
+
+    def _take_fault(self, trial: Trial, name: str) -> None:
+        if not trial.canary:
+            self._stable_faults[name] = self._stable_faults.get(name, 0) + 1
+            return
+        faults = self._canary_faults.setdefault(name, deque(maxlen=_MOST_HELD))
+        faults.append((trial.at_ms, self._trials[1]))
+        while faults[0][0] <= trial.at_ms - _WINDOW_MS:
+            faults.popleft()
+        trials = self._trials[1] - faults[0][1] + 1
+        expected = trials * self._stable_faults.get(name, 0) / max(1, self._trials[0])
+        if len(faults) >= _FEWEST + 4 * expected + 3 * sqrt(expected):
+            self._stop(
+                HardStop.ADAPTER_ERRORS,
+                f"{len(faults)} turns of the canary ended in adapter_error {name} within ten minutes; "
+                f"at stable's rate there would be {expected:.1f}",
+            )
+
+    def _stop(self, stop: HardStop, why: str) -> None:
+        if self.stopped is None:
+            self.stopped = Stopped(stop, why)

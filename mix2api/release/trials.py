@@ -1,0 +1,74 @@
+"""What one run says in the comparison of two channels, and the metrics that are compared."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from mix2api.vocabulary import EndReason
+
+
+class Cell(NamedTuple):
+    """Which requests are alike enough to be compared by themselves: a regression may hit one kind of them alone."""
+
+    client: str
+    stream: bool
+    tools: bool
+
+    @property
+    def word(self) -> str:
+        """`opencode/stream/tools`."""
+        return f"{self.client}/{'stream' if self.stream else 'whole'}/{'tools' if self.tools else 'plain'}"
+
+
+class Trial(NamedTuple):
+    """A run whose ending is settled, as one observation. A tuple: a day has millions."""
+
+    at_ms: int
+    """When it was settled, on the store's clock."""
+    run_id: str
+    session: str
+    turn: str | None
+    """Equal where a client resends a failed turn; None: an older process wrote the entry."""
+    cell: Cell
+    canary: bool
+    continued: bool
+    reason: EndReason
+    """What the client was told."""
+    detail: str | None
+    asked: bool
+    """Ours to serve."""
+    served: bool
+    stayed: bool
+    """A stream whose client stayed."""
+    broken: bool
+    done: bool
+    """The ending in the log was written whole, `[DONE]` included."""
+    brings_results: bool
+    """The turn goes on with a tool loop."""
+    first_token_ms: int | None
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether its client did not get what it asked for, by our doing or the upstream's."""
+        return (self.asked and not self.served) or (self.stayed and not self.done)
+
+
+class Metric(StrEnum):
+    """What is compared. The names are those of `docs/slo.md`, as far as it has them."""
+
+    SUCCESS = "success"
+    BROKEN = "unbroken_streams"
+    DONE = "done"
+    LOOPS = "loop_closure"
+    MEDIAN = "first_token_median"
+    TAIL = "first_token_tail"
+    DRIFT = "drift"
+
+
+RATES: Final[dict[Metric, tuple[Callable[[Trial], bool], Callable[[Trial], bool]]]] = {
+    Metric.SUCCESS: (lambda trial: trial.asked, lambda trial: not trial.served),
+    Metric.BROKEN: (lambda trial: trial.stayed, lambda trial: trial.broken),
+    Metric.DONE: (lambda trial: trial.stayed, lambda trial: not trial.done),
+    Metric.LOOPS: (lambda trial: trial.asked and trial.brings_results, lambda trial: not trial.served),
+}
+"""Metric -> whether a trial counts for it, and whether it is a bad one."""
