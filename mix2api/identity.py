@@ -34,13 +34,13 @@ class Mint:
         self._clock = clock
         self._randomness = Randomness() if randomness is None else randomness
 
-    def draw_shard(self, shards: int) -> Shard:
-        """One of so many shards, each as likely as the others."""
-        return Shard(self._randomness.below(shards))
-
-    def draw_one(self, shards: Sequence[Shard]) -> Shard:
+    def draw_one(self, shards: Sequence[int]) -> Shard:
         """One of these shards, each as likely as the others."""
-        return shards[self._randomness.below(len(shards))]
+        return Shard(shards[self._randomness.below(len(shards))])
+
+    def draw_percent(self) -> int:
+        """A number from 0 to 99, each as likely as the others."""
+        return self._randomness.below(100)
 
     def session_id(self, shard: Shard) -> SessionId:
         """A new session's id in that shard."""

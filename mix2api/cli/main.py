@@ -39,6 +39,7 @@ _COMMANDS: Final = (
     "openapi",
     "pack",
     "sessions",
+    "release",
     "accounts",
     "settings",
 )

@@ -176,6 +176,7 @@ class ChatEndpoint:
             client=client.value,
             isolation=found.isolation,
             edge=self._options.process,
+            edge_channel=self._options.channel,
             caller=caller.fingerprint,
             session_id=found.session_id,
             claimed=found.claimed,

@@ -30,6 +30,8 @@ class Health:
     failing: tuple[FailingPart, ...] = ()
     draining: bool = False
     """Told to stop: not ready for new work, though nothing is broken."""
+    standby: bool = False
+    """The release gives the process's channel nothing: not ready for requests, though nothing is broken."""
     runs: int = 0
     """Turns under way: those of its own worker, and those that its clients have elsewhere."""
     warnings: tuple[str, ...] = ()
@@ -65,6 +67,8 @@ class HealthEndpoints:
         }
         if health.draining:
             body["draining"] = True
+        if health.standby:
+            body["standby"] = True
         if health.failing:
             body["failing"] = _parts(health)
         if health.warnings:
@@ -92,6 +96,8 @@ class HealthEndpoints:
             return {"status": "not_ready", "failing": _parts(health)}, 503
         if health.draining:
             return {"status": "draining"}, 503
+        if health.standby:
+            return {"status": "standby"}, 503
         return {"status": "ready"}, 200
 
 

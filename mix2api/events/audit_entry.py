@@ -61,6 +61,8 @@ class RequestSummary(Struct, frozen=True, array_like=True):
     """Equal where a client resends a failed turn. None, here and below: an older process wrote it."""
     session_age_ms: int | None = None
     """How long before this run its session was opened; 0 where the run opened it."""
+    edge_channel: Channel | None = None
+    """Of the edge that took the request, where it is another than `channel`."""
 
 
 class TokenCounts(Struct, frozen=True, array_like=True):
@@ -131,6 +133,7 @@ def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> byt
             budget=_budget(request),
             turn=request.turn,
             session_age_ms=request.session_age_ms,
+            edge_channel=request.edge_channel,
         )
     )
 

@@ -82,6 +82,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`fresh`, `continued`, `stateless` where the upstream keeps no conversation, or `RUNTIME`."""
     resolution_reason: str = "no_history"
     channel: Channel = Channel.STABLE
+    """Of the process that runs it."""
     counted_tokens: int | None = None
     """Tokens that the session holds when the turn is sent, by our own count; `input_tokens` is that as the site would count it."""
     withheld_by: dict[str, int] | None = None
@@ -94,6 +95,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was asked, of whom: equal where a client resends a failed turn (`mix2api.release.independence`)."""
     session_age_ms: int | None = None
     """Since the session's first request; 0 for that request. None, here and with `turn`: an older process wrote it."""
+    edge_channel: Channel | None = None
+    """Of the edge that took the request, where it is another than `channel`. Logs of before 2026-12 never say it."""
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -202,11 +202,13 @@ ANSWER_SCHEMAS: Final[dict[str, Schema]] = {
             ),
             "active_runs": _INTEGER,
             "draining": {"type": "boolean"},
+            "standby": {"type": "boolean"},
             "failing": _FAILING,
             "warnings": _list_of(_STRING),
         },
         "active_runs",
         "draining",
+        "standby",
         "failing",
         "warnings",
     ),
@@ -217,7 +219,10 @@ ANSWER_SCHEMAS: Final[dict[str, Schema]] = {
     },
     "Liveness": _object({"status": {"type": "string", "enum": ["alive"]}}),
     "Readiness": _object(
-        {"status": {"type": "string", "enum": ["ready", "draining", "not_ready"]}, "failing": _FAILING},
+        {
+            "status": {"type": "string", "enum": ["ready", "draining", "standby", "not_ready"]},
+            "failing": _FAILING,
+        },
         "failing",
     ),
 }

@@ -9,6 +9,7 @@ from mix2api.edge.health import EVENT_LOG, FailingPart, Health
 from mix2api.errors import StoreUnavailable
 from mix2api.process.store_keeping import StoreKeeping
 from mix2api.store.opening import Store
+from mix2api.vocabulary import Channel
 
 _LOOKS_PER_LEASE = 3
 
@@ -42,8 +43,18 @@ class ProcessHealth:
         elif self._unowned:
             failing.append(FailingPart("shards", f"{self._unowned} of {self._all} shards have no owner"))
         return Health(
-            failing=tuple(failing), draining=self.draining, runs=self.runs(), warnings=self._warnings
+            failing=tuple(failing),
+            draining=self.draining,
+            standby=self._stands_by,
+            runs=self.runs(),
+            warnings=self._warnings,
         )
+
+    @property
+    def _stands_by(self) -> bool:
+        """Whether this is a canary process, and the canary has no share."""
+        heartbeat = self._store.heartbeat
+        return heartbeat.facts.channel == Channel.CANARY and not heartbeat.release.division.percent
 
     @property
     def _warnings(self) -> tuple[str, ...]:

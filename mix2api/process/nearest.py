@@ -1,4 +1,4 @@
-"""What a process does itself: fresh sessions on its own shards, turns of its own sessions through memory.
+"""What a process does itself: fresh sessions of its own channel on its own shards, turns of its own sessions through memory.
 
 A turn that is refused here, because its shard went to another process, moves to that one. The client sees nothing of it. A
 turn moves at most once, and only before it was accepted: then its run is in the log, and stays where it runs.
@@ -17,11 +17,12 @@ from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.identity import Mint, shard_of
 from mix2api.relay.dispatch import RelayDispatch
+from mix2api.relay.fresh_shards import FreshShards
 from mix2api.relay.room import Elsewhere
 from mix2api.sessions.worker_port import Ended, Replies, Reply, Submission
 from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.leases import Leases
-from mix2api.vocabulary import Detail, EndReason, Receipt, SessionId, Shard
+from mix2api.vocabulary import Channel, Detail, EndReason, Receipt, SessionId, Shard
 
 
 @define(eq=False)
@@ -47,11 +48,12 @@ class OwnShards:
         return self._mint.draw_one(self._held)
 
 
-@define(eq=False)
+@define(eq=False, kw_only=True)
 class NearestDispatch:
     """Memory where this process owns the session's shard, or any for a fresh one; else through Redis to whoever does.
 
-    A fresh turn for which no slot is free here goes to a process that has room.
+    A fresh turn that the release's share gives to the other channel goes there. One for which no slot is free here goes to a
+    process of this channel that has room.
 
     A turn that this process cannot begin, since its shard is handed over or the process drains, is dispatched once more: to the
     new owner, which may be this process again.
@@ -61,14 +63,20 @@ class NearestDispatch:
     _relay: RelayDispatch
     _leases: Leases
     _heartbeat: Heartbeat
+    _fresh: FreshShards
+    _channel: Channel
+    """Of this process."""
     _elsewhere: Elsewhere
 
     async def submit(self, submission: Submission) -> Replies:
         """Hands a turn to who runs it. What that raises is raised here."""
         if not self._is_ours(submission.session_id):
             return await self._relay.submit(submission)
-        if submission.session_id is None and self._memory.is_full:
-            session_id = await self._elsewhere.session()
+        if submission.session_id is None:
+            channel = self._fresh.channel()
+            if channel is not self._channel:
+                return await self._relay.submit(submission, channel=channel)
+            session_id = await self._elsewhere.session(channel) if self._memory.is_full else None
             if session_id is not None:
                 return await self._relay.submit(submission, session_id)
         try:

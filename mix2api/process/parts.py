@@ -48,6 +48,7 @@ from mix2api.process.tracing import Tracing, trace_bounds, trace_rule
 from mix2api.process.upstream import ConfiguredUpstream
 from mix2api.relay import endings
 from mix2api.relay.dispatch import RelayDispatch
+from mix2api.relay.fresh_shards import FreshShards
 from mix2api.relay.messages import Handover, TakenOver, WakeUp
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
@@ -111,6 +112,7 @@ class Parts:
     logger: FilteringBoundLogger
     outbox: Outbox
     relay: RelayDispatch
+    fresh: FreshShards
     elsewhere: Elsewhere
     watch: StoreWatch
     profiles: Profiles
@@ -146,7 +148,9 @@ class Parts:
         own = OwnShards(store.leases, self.mint)
 
         def draw_shard() -> Shard:
-            return own() if store.leases.held else self.mint.draw_shard(settings.storing.shards)
+            channel = self.fresh.channel()
+            is_own = store.leases.held and channel is settings.release.channel
+            return own() if is_own else self.fresh.of(channel)
 
         return Continuing(
             store.sessions,
@@ -215,7 +219,13 @@ class Parts:
         if self.half is not None:
             memory = MemoryDispatch(self.half.worker, self.half.environment)
             dispatch = NearestDispatch(
-                memory, self.relay, self.store.leases, self.store.heartbeat, self.elsewhere
+                memory=memory,
+                relay=self.relay,
+                leases=self.store.leases,
+                heartbeat=self.store.heartbeat,
+                fresh=self.fresh,
+                channel=self.settings.release.channel,
+                elsewhere=self.elsewhere,
             )
         return dispatch if self.observing is None else self.observing.dispatch(dispatch)
 
@@ -256,11 +266,12 @@ async def process_parts(
     reporter = Reporter(logger, settings.release.channel, chosen_word, clock, on_refusal, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
+    fresh = FreshShards(mint, lambda: store.heartbeat.release.division)
     elsewhere = Elsewhere(
         room=store.heartbeat.peers,
         inboxes=store.post,
         mint=mint,
-        shards=settings.storing.shards,
+        fresh=fresh,
         process=store.process,
         store=watch,
     )
@@ -278,7 +289,7 @@ async def process_parts(
         store.heartbeat.alive,
         mint,
         clock,
-        settings.storing.shards,
+        fresh,
         watch,
         store.heartbeat.peers.is_silent,
         elsewhere,
@@ -300,6 +311,7 @@ async def process_parts(
         logger=logger,
         outbox=outbox,
         relay=relay,
+        fresh=fresh,
         elsewhere=elsewhere,
         watch=watch,
         profiles=profiles,

@@ -16,6 +16,7 @@ from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint, shard_of
 from mix2api.relay import endings
+from mix2api.relay.fresh_shards import FreshShards
 from mix2api.relay.look_up import LookUp
 from mix2api.relay.messages import (
     Hangup,
@@ -37,6 +38,7 @@ from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import (
+    Channel,
     Detail,
     EndReason,
     ProcessId,
@@ -66,9 +68,9 @@ class RelayDispatch:
         outbox: mail to owners.
         log: for receipts and look-ups.
         is_alive: whether a process's heartbeat is there.
-        mint: makes ids and draws shards.
+        mint: makes ids.
         clock: for deadlines.
-        shards: how many there are.
+        fresh: draws the channel and the shard of a fresh session.
         store: whether Redis answers.
         is_silent: whether a process's heartbeat has said nothing new for a whole period.
         elsewhere: finds room for a fresh turn whose owner has none; None: every turn goes to the shard that is drawn.
@@ -83,7 +85,7 @@ class RelayDispatch:
         is_alive: Callable[[ProcessId], Awaitable[bool]],
         mint: Mint,
         clock: Clock,
-        shards: int,
+        fresh: FreshShards,
         store: StoreWatch,
         is_silent: Callable[[ProcessId], bool] = lambda _: False,
         elsewhere: Elsewhere | None = None,
@@ -95,7 +97,7 @@ class RelayDispatch:
         self._log = log
         self._mint = mint
         self._clock = clock
-        self._shards = shards
+        self._fresh = fresh
         self._store = store
         self._look_up = LookUp(
             period_s=options.period_s,
@@ -120,27 +122,30 @@ class RelayDispatch:
         """Runs that have not ended."""
         return len(self._runs)
 
-    async def submit(self, submission: Submission, fresh: SessionId | None = None) -> Replies:
+    async def submit(
+        self, submission: Submission, fresh: SessionId | None = None, channel: Channel | None = None
+    ) -> Replies:
         """Puts a turn into the inbox of its session's shard and wakes the owner.
 
         Args:
             submission: the turn.
             fresh: the id of its session, if that is to be a fresh one; None draws it.
+            channel: whose shard is drawn for a fresh session; None draws it by the release's share.
 
         Raises:
             Overloaded: the shard has no owner.
             StoreUnavailable: Redis is away; as far as is known, nothing was accepted.
         """
         session_id = submission.session_id or fresh
-        is_drawn = session_id is None
         if session_id is None:
-            session_id = self._mint.session_id(self._mint.draw_shard(self._shards))
+            channel = channel or self._fresh.channel()
+            session_id = self._mint.session_id(self._fresh.of(channel))
         owner = self._owners.get(shard_of(session_id))
         try:
             with self._store.patience():
                 owner = owner or await self._owner(shard_of(session_id))
-                if is_drawn and self._elsewhere is not None and not self._elsewhere.room.take_place(owner):
-                    elsewhere = await self._elsewhere.session()
+                if channel and self._elsewhere is not None and not self._elsewhere.room.take_place(owner):
+                    elsewhere = await self._elsewhere.session(channel)
                     if elsewhere is not None:
                         session_id, owner = elsewhere, await self._owner(shard_of(elsewhere))
                 return await self._submit_to(owner, submission, session_id)

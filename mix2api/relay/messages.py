@@ -19,7 +19,7 @@ from mix2api.sessions.worker_port import (
     TextDelta,
     ToolCallDelta,
 )
-from mix2api.vocabulary import Digest, ProcessId, RequestId, Retirement, RunId, SessionId
+from mix2api.vocabulary import Channel, Digest, ProcessId, RequestId, Retirement, RunId, SessionId
 from mix2api.wire.passed_on import PassedOn
 from mix2api.wire.roomy import json_of, room_for
 from mix2api.wire.turn import Turn
@@ -55,6 +55,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceparent: str | None = None
     """As in the submission. A version that does not know it calls the site without one."""
     bridged: Bridged | None = None
+    edge_channel: Channel | None = None
 
     @classmethod
     def of(
@@ -82,6 +83,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             attempt=submission.attempt,
             traceparent=submission.traceparent,
             bridged=submission.bridged,
+            edge_channel=submission.edge_channel,
         )
 
     def submission(self) -> Submission:
@@ -104,6 +106,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             attempt=self.attempt,
             traceparent=self.traceparent,
             bridged=self.bridged,
+            edge_channel=self.edge_channel,
         )
 
 

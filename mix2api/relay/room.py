@@ -12,9 +12,10 @@ from attrs import define
 
 from mix2api.errors import StoreUnavailable
 from mix2api.identity import Mint
+from mix2api.relay.fresh_shards import FreshShards
 from mix2api.relay.ports import Inboxes
 from mix2api.store_watch import StoreWatch
-from mix2api.vocabulary import ProcessId, SessionId
+from mix2api.vocabulary import Channel, ProcessId, SessionId
 
 _DRAWS: Final = 32
 """Shards that are drawn for one turn and looked up in one round trip. Where a tenth of the shards belong to processes with room,
@@ -41,8 +42,8 @@ class Elsewhere:
     Args:
         room: as this process knows it.
         inboxes: know who owns a shard.
-        mint: draws shards and makes ids.
-        shards: how many there are.
+        mint: makes ids.
+        fresh: draws shards.
         process: this one.
         store: whether Redis answers: the look is cut short where it does not.
     """
@@ -50,18 +51,18 @@ class Elsewhere:
     room: Room
     _inboxes: Inboxes
     _mint: Mint
-    _shards: int
+    _fresh: FreshShards
     _process: ProcessId
     _store: StoreWatch
 
-    async def session(self) -> SessionId | None:
-        """An id for a fresh session at a process that has room; a place there is taken. None: there is none.
+    async def session(self, channel: Channel) -> SessionId | None:
+        """An id for a fresh session at a process of a channel that has room; a place there is taken. None: there is none.
 
         A store that is away shows none, too: whoever submits the turn hears of that.
         """
         if not self.room.has_places:
             return None
-        drawn = [self._mint.draw_shard(self._shards) for _ in range(_DRAWS)]
+        drawn = [self._fresh.of(channel) for _ in range(_DRAWS)]
         owners: Sequence[ProcessId | None] = ()
         with suppress(StoreUnavailable), self._store.patience():
             owners = await self._inboxes.lease_owners(drawn)

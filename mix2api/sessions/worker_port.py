@@ -16,6 +16,7 @@ from mix2api.sessions.lineage import Lineage
 from mix2api.sessions.prepared_turn import PreparedTurn, prepare
 from mix2api.sessions.resolution import Reason
 from mix2api.vocabulary import (
+    Channel,
     Detail,
     Digest,
     EndReason,
@@ -106,6 +107,8 @@ class Submission:
     isolation: Digest
     """Digest of who may share sessions: always inside the caller's auth fingerprint."""
     edge: ProcessId
+    edge_channel: Channel | None = None
+    """Of the edge's process. None from an edge that does not send it."""
     caller: Digest | None = None
     """Digest of the caller's credential: whose share of the slots the turn takes. None from an edge that does not send it."""
     session_id: SessionId | None = None

@@ -180,7 +180,11 @@ class Release:
 
     channel: Channel = held(
         Setting(
-            "MIX2API_CHANNEL", Choice(Channel), "stable", "release channel, told in every `request` event"
+            "MIX2API_CHANNEL",
+            Choice(Channel),
+            "stable",
+            "release channel, told in every `request` event; "
+            "`canary` processes get the share that `mix2api release` gives them, and none before",
         )
     )
     weight: int = held(
@@ -188,7 +192,8 @@ class Release:
             "MIX2API_WEIGHT",
             Whole(0, 10_000),
             "100",
-            "this process's share of the shards in proportion to the others; 0: none while another process has a weight",
+            "this process's share of its channel's shards in proportion to the others; "
+            "0: none while another process of the channel has a weight",
         )
     )
 

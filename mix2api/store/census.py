@@ -39,6 +39,8 @@ class CountedProcess:
     weight: int
     takes: bool
     """Whether it takes shards now. A worker that starts or drains, or whose event loop stands still, does not."""
+    follows_release: bool
+    """Whether its version divides the shards as the release says."""
     shards: int
     """The shards whose lease names it."""
     streams: int | None
@@ -122,7 +124,7 @@ class Census:
         asked: list[Command] = [("TIME",)]
         for process in processes:
             key = self._keys.process(process)
-            asked += [("PTTL", key), ("HMGET", key, "takes", *_WORDS, *_NUMBERS)]
+            asked += [("PTTL", key), ("HMGET", key, "takes", "follows_release", *_WORDS, *_NUMBERS)]
         time, *replies = await self._link.execute(*asked)
         seconds, microseconds = told([time])[0]
         now_ms = int(seconds) * 1000 + int(microseconds) // 1000
@@ -148,7 +150,7 @@ def _counted(
     """What a heartbeat says; None if it is damaged."""
     if is_damage(reply):
         return None
-    takes, *fields = told([reply])[0]
+    takes, follows, *fields = told([reply])[0]
     words, numbers = fields[: len(_WORDS)], fields[len(_WORDS) :]
     if any(word is None or _WORD.fullmatch(word) is None for word in words):
         return None
@@ -170,6 +172,7 @@ def _counted(
         channel=channel,
         weight=weight,
         takes=takes == b"1",
+        follows_release=follows == b"1",
         shards=shards,
         streams=streams,
         runs=runs,

@@ -12,14 +12,16 @@ from mix2api.clock import Clock, SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
 from mix2api.store.damage import DamageCounter
+from mix2api.store.followed_release import FollowedRelease
 from mix2api.store.keys import Keys
 from mix2api.store.options import StoreOptions
 from mix2api.store.peers import Peer, Peers
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
+from mix2api.store.rendezvous import Taker
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.willingness import Willingness, unwilling
-from mix2api.vocabulary import ProcessId
+from mix2api.vocabulary import Channel, ProcessId
 
 _PROCESS: Final = re.compile(rb"[\w.-]{1,64}")
 _VERSION: Final = re.compile(rb"[1-9][0-9]{0,5}")
@@ -31,7 +33,7 @@ _AT_ONCE: Final = 1000
 _BEATS_PER_LEASE: Final = 3
 LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
-_SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room")
+_SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room", "channel")
 """What is read of another process's heartbeat."""
 _WITH_WORKER: Final = frozenset({b"serve", b"worker"})
 """Roles that take shards, for heartbeats of a version that does not say whether it does."""
@@ -101,6 +103,7 @@ class Heartbeat:
         willingness: told whether the server takes heartbeats: an idle process writes nothing else.
         damage: told of heartbeats that no process wrote.
         clock: its wall time stands in the heartbeat, so that others see how far it is off.
+        release: told of the release that stands, at every look at the others.
     """
 
     _link: RedisLink
@@ -108,6 +111,7 @@ class Heartbeat:
     process: ProcessId
     facts: ProcessFacts
     _lease_s: float
+    release: FollowedRelease
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _willingness: Willingness = field(factory=Willingness)
     _damage: DamageCounter = field(factory=DamageCounter)
@@ -148,6 +152,7 @@ class Heartbeat:
                 *("schema_read", facts.schema_read, "schema_written", facts.schema_written),
                 *("channel", facts.channel, "weight", facts.weight),
                 *("nonce", facts.nonce, "takes", int(facts.takes), "beat", self._beats),
+                *("follows_release", 1),
                 *("beat_ms", self._clock.now_ms(), "lease_ms", int(self._lease_s * 1000)),
                 *("streams", load.streams, "runs", load.runs),
                 *("queued", load.queued, "spooled", load.spooled),
@@ -173,7 +178,7 @@ class Heartbeat:
             StoreUnavailable: Redis does not answer; what was known stays, and nobody is silent.
         """
         try:
-            others = await self._others()
+            others, release = await self._others()
             shown = await self._shown(others)
         except StoreUnavailable:
             self.peers.forget_silence()
@@ -181,7 +186,15 @@ class Heartbeat:
         # What is neither there nor a version is damage: no process that lives wrote it.
         self._schema.hear(int(fields[0]) for fields in shown.values())
         self.peers.hear((_peer(process, fields) for process, fields in shown.items()), trio.current_time())
+        self.release.hear(release, (taker.channel for taker in self.takers()))
         await self._forget([process for process in others if process not in shown])
+
+    def takers(self) -> list[Taker]:
+        """The processes that take shards, this one included if it does."""
+        takers = self.peers.takers()
+        if self.facts.takes:
+            takers.append(Taker(self.process, self.facts.weight, Channel(self.facts.channel)))
+        return takers
 
     async def _shown(self, others: Sequence[ProcessId]) -> dict[ProcessId, list[bytes]]:
         """What the heartbeats of the others show, those that are gone or damaged left out."""
@@ -197,20 +210,23 @@ class Heartbeat:
             if self._lives(process, left_ms) and not is_damage(fields) and _is_version(told([fields])[0][0])
         }
 
-    async def _others(self) -> list[ProcessId]:
-        """The other processes that have shown a heartbeat. A set that is none is deleted: the next beats make it anew."""
+    async def _others(self) -> tuple[list[ProcessId], Reply]:
+        """The other processes that have shown a heartbeat, and what says of the release.
+
+        A set that is none is deleted: the next beats make it anew.
+        """
         known = self._keys.processes()
-        (members,) = await self._link.execute(("SMEMBERS", known))
+        members, release = await self._link.execute(("SMEMBERS", known), ("GET", self.release.key))
         if is_damage(members):
             told(await self._link.execute(("DEL", known)))
             self._damage.removed(known)
-            return []
+            return [], release
         foreign = [member for member in told([members])[0] if _PROCESS.fullmatch(member) is None]
         if foreign:
             await self._forget(foreign)
             self._damage.removed(known, len(foreign))
         processes = {ProcessId(member.decode()) for member in set(members).difference(foreign)}
-        return sorted(processes - {self.process})
+        return sorted(processes - {self.process}), release
 
     async def _forget(self, members: Sequence[ProcessId | bytes]) -> None:
         """Takes members out of the set of processes, some at a time: there may be very many."""
@@ -287,7 +303,7 @@ def _is_version(reply: Reply) -> bool:
 
 def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
     """What a heartbeat's fields say. A field that another version wrote differently says nothing."""
-    _, beat, held, takes, weight, nonce, role, room = fields
+    _, beat, held, takes, weight, nonce, role, room, channel = fields
     return Peer(
         process=process,
         mark=(beat, held) if beat else None,
@@ -295,4 +311,5 @@ def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
         weight=int(weight) if _WEIGHT.fullmatch(weight) else 0,
         holder=f"{process}:{nonce.decode()}" if _PROCESS.fullmatch(nonce) else None,
         room=int(room) if _ROOM.fullmatch(room) else None,
+        channel=Channel.CANARY if channel == Channel.CANARY.encode() else Channel.STABLE,
     )

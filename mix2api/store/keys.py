@@ -182,6 +182,21 @@ class Keys:
         """Sorted set, with the expiry of conversations: those of one user of one credential by the same moment."""
         return f"{self.prefix}:conversations:{user}"
 
+    def release_state(self) -> str:
+        """String: the release that stands (`mix2api.release.release.ReleaseState`). Without expiry: what it says holds.
+
+        The keys of releases share one hash tag, so that one script writes the state and the history.
+        """
+        return f"{self.prefix}:{{release}}:state"
+
+    def release_history(self) -> str:
+        """Stream with expiry: the events of all releases."""
+        return f"{self.prefix}:{{release}}:history"
+
+    def release_guard(self) -> str:
+        """String with expiry: the last heartbeat of the release's guard."""
+        return f"{self.prefix}:{{release}}:guard"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

@@ -17,10 +17,13 @@ from mix2api.sealing import Seal
 from mix2api.store.accounts import RedisAccounts
 from mix2api.store.audit_stream import AuditStream
 from mix2api.store.census import Census
+from mix2api.store.channel_owners import ChannelOwners
 from mix2api.store.commit import IndexLife
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
 from mix2api.store.damage import DamageCounter
+from mix2api.store.followed_release import FollowedRelease
+from mix2api.store.guard_seat import GuardSeat
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.kept_slo import KeptSlo
 from mix2api.store.keys import Keys
@@ -36,7 +39,7 @@ from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
-from mix2api.store.rendezvous import Rendezvous
+from mix2api.store.release_log import ReleaseLog
 from mix2api.store.request_file import RequestFiles
 from mix2api.store.runtime_sessions import RedisRuntimeSessions
 from mix2api.store.schema import WrittenSchema
@@ -93,6 +96,8 @@ class Store:
     audit: AuditStream
     sessions: RedisSessionIndex
     vault: RedisVault
+    release: ReleaseLog
+    guard: GuardSeat
     willingness: Willingness
     damage: DamageCounter
     faults: TaskFaults
@@ -257,6 +262,7 @@ def build_store(
         willingness=willingness,
         damage=damage,
         clock=machine.clock,
+        release=FollowedRelease(keys=keys, damage=damage, shards=options.shards),
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
     writer = LogWriter(
@@ -302,7 +308,7 @@ def build_store(
             link=leasing,
             leases=leases,
             heartbeat=heartbeat,
-            rendezvous=Rendezvous(options.shards),
+            owners=ChannelOwners(options.shards),
             lease_s=options.lease_s,
         ),
         census=Census(link=reading, keys=keys, shards=options.shards, damage=damage),
@@ -321,6 +327,8 @@ def build_store(
         vault=RedisVault(
             link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process, damage=damage
         ),
+        release=ReleaseLog(link=reading, keys=keys, damage=damage),
+        guard=GuardSeat(link=reading, keys=keys, damage=damage),
         damage=damage,
         faults=TaskFaults(),
         willingness=willingness,

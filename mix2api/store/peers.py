@@ -11,7 +11,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from mix2api.store.rendezvous import Taker
-from mix2api.vocabulary import ProcessId
+from mix2api.vocabulary import Channel, ProcessId
 
 _LONGEST_LOOK: Final = 0.5
 """Of a lease: a longer pause between two looks counts no more. Looks come three times a lease; after a longer pause this
@@ -32,6 +32,7 @@ class Peer:
     """Its word in leases; None in a version that does not say it."""
     room: int | None = None
     """Turns that it would begin at once; None in a version that does not say it."""
+    channel: Channel = Channel.STABLE
 
 
 @define(eq=False)
@@ -116,7 +117,7 @@ class Peers:
     def takers(self) -> list[Taker]:
         """The processes that take shards, those left out that are silent."""
         return [
-            Taker(process, seen.peer.weight)
+            Taker(process, seen.peer.weight, seen.peer.channel)
             for process, seen in self._seen.items()
             if seen.peer.takes and not self.is_silent(process)
         ]

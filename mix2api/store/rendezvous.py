@@ -14,7 +14,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from mix2api.steps import Steps
-from mix2api.vocabulary import ProcessId, Shard
+from mix2api.vocabulary import Channel, ProcessId, Shard
 
 _BITS: Final = 52
 """Of the hash: half a step more, and a float still has the sum exactly, above 0 and below 1."""
@@ -29,6 +29,8 @@ class Taker:
     process: ProcessId
     weight: int
     """Its part of the sum of all weights is its part of the shards. 0: none, as long as another process has a weight."""
+    channel: Channel = Channel.STABLE
+    """The weights of a channel's processes divide that channel's shards (`mix2api.release.shares`)."""
 
 
 def distance(process: ProcessId, shard: Shard) -> float:

@@ -8,7 +8,7 @@ from typing import Final
 from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
-from mix2api.store import account_scripts
+from mix2api.store import account_scripts, release_scripts
 from mix2api.store.conversation_scripts import COMMIT
 from mix2api.store.lua import FIRMLY, Script
 from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
@@ -267,10 +267,12 @@ _OF_ACCOUNTS: Final = (
     account_scripts.RELEASE,
     account_scripts.JUDGE,
 )
+_OF_RELEASES: Final = (release_scripts.RECORD, release_scripts.SIT, release_scripts.LEAVE)
 ALL: Final = (
     *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, PUT, CLAIM, PUBLISH, GIVE_BACK),
     *_OF_ACCOUNTS,
     COMMIT,
+    *_OF_RELEASES,
 )
 
 

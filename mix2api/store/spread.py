@@ -1,6 +1,6 @@
 """Spreads the shards over the live processes: takes what should be this process's, and hands over what should be another's.
 
-Three times a lease a process looks who else lives, computes the owner of every shard (`mix2api.store.rendezvous`), takes or
+Three times a lease a process looks who else lives, computes the owner of every shard (`mix2api.store.channel_owners`), takes or
 renews the shards that are its own, and hands the others to their owners. Nobody decides for all: a process that sees the others
 late gives a shard to an owner of a moment ago, which hands it on. Runs that are under way stay where they run: `open` guards them,
 and not the lease (ADR 39).
@@ -14,10 +14,10 @@ from attrs import define, frozen
 
 from mix2api.errors import StoreUnavailable
 from mix2api.stepping import in_turn
+from mix2api.store.channel_owners import ChannelOwners
 from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.leases import LeaseChange, Leases
 from mix2api.store.redis.link import RedisLink
-from mix2api.store.rendezvous import Rendezvous, Taker
 from mix2api.vocabulary import ProcessId, Shard
 
 _ROUNDS_PER_LEASE: Final = 3
@@ -46,14 +46,14 @@ class Spread:
         link: the leases'.
         leases: of this process.
         heartbeat: shows whether it takes shards, and sees the others.
-        rendezvous: says whose each shard is.
+        owners: says whose each shard is.
         lease_s: how long a lease lasts.
     """
 
     _link: RedisLink
     _leases: Leases
     _heartbeat: Heartbeat
-    _rendezvous: Rendezvous
+    _owners: ChannelOwners
     _lease_s: float
 
     async def enter(self, on_change: OnChange, on_handed: OnHanded) -> None:
@@ -87,14 +87,11 @@ class Spread:
             StoreUnavailable: Redis does not answer; what was told until then holds.
         """
         await self._heartbeat.hear()
-        facts, process = self._heartbeat.facts, self._heartbeat.process
-        takers = self._heartbeat.peers.takers()
-        if facts.takes:
-            takers.append(Taker(process, facts.weight))
-        owners = await in_turn(self._rendezvous.owners(takers))
+        process, division = self._heartbeat.process, self._heartbeat.release.division
+        owners = await in_turn(self._owners.owners(self._heartbeat.takers(), division))
         mine = [Shard(number) for number, owner in enumerate(owners) if owner == process]
         _tell(await self._leases.acquire(mine), on_change)
-        others = {shard: owners[shard] if owners else None for shard in self._leases.held.difference(mine)}
+        others = {shard: owners[shard] for shard in self._leases.held.difference(mine)}
         await self._hand_over(others, on_change, on_handed)
 
     async def _hand_over(

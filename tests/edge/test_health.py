@@ -49,6 +49,14 @@ async def test_a_draining_process_is_healthy_and_not_ready() -> None:
     assert (ready.status, ready.json()["status"]) == (503, "draining")
 
 
+async def test_a_canary_without_a_share_is_healthy_and_not_ready() -> None:
+    async with running_edge() as edge:
+        edge.watcher.health = Health(standby=True)
+        health, ready = [await edge.send("GET", path) for path in ("/health", "/health/ready")]
+    assert (health.status, health.json()["standby"]) == (200, True)
+    assert (ready.status, ready.json()["status"]) == (503, "standby")
+
+
 async def test_warnings_are_shown() -> None:
     async with running_edge() as edge:
         edge.watcher.health = Health(warnings=("any bearer is accepted",))

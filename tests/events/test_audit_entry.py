@@ -96,7 +96,7 @@ def test_an_end_without_usage_has_none() -> None:
 
 
 def test_fields_that_a_later_version_added_are_skipped() -> None:
-    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,{"later":1}]') is not None
+    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,null,{"later":1}]') is not None
     assert read_end_summary(END_BYTES[:-1] + b',[],null,null,"later"]') is not None
 
 

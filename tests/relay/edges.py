@@ -11,16 +11,19 @@ from attrs import define, field
 
 from mix2api.errors import StoreUnavailable
 from mix2api.relay.dispatch import RelayDispatch
+from mix2api.relay.fresh_shards import FreshShards
 from mix2api.relay.messages import Mail, ReplyBatch, decode_mail, decode_turn
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.relay.room import Elsewhere, Room
+from mix2api.release.shares import divided
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.scripted import Script
 from mix2api.vocabulary import EndReason, FinishReason, ProcessId, SessionId, Shard
 
+FRESH = FreshShards(MINT, lambda: divided(4, None, frozenset()))
 PERIOD_S = 10.0
 QUEUE_S = 15.0
 ACCEPTED = Accepted("ses_accepted", "fresh", "no_history")
@@ -122,9 +125,9 @@ def edge(log: MemoryEventLog | None = None, *, rerun: bool = False, places: Room
     options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S, rerun=rerun)
     elsewhere = None
     if places is not None:
-        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=4, process=EDGE, store=store)
+        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, fresh=FRESH, process=EDGE, store=store)
     relay = RelayDispatch(
-        options, inboxes, outbox, log, is_alive, MINT, CLOCK, 4, store, silent.__contains__, elsewhere
+        options, inboxes, outbox, log, is_alive, MINT, CLOCK, FRESH, store, silent.__contains__, elsewhere
     )
     return Edge(relay, inboxes, outbox, log, alive, store, lost, silent)
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import trio
 from actor_parts import CLOCK, LIMIT_S, MINT, OTHER, PROCESS, submission
 from attrs import define, field
-from relay.edges import Edge, Inboxes, SentMail, edge
+from relay.edges import FRESH, Edge, Inboxes, SentMail, edge
 
 from mix2api.identity import shard_of
 from mix2api.relay.messages import decode_turn
 from mix2api.relay.room import Elsewhere
 from mix2api.store_watch import StoreWatch
-from mix2api.vocabulary import ProcessId, SessionId, Shard
+from mix2api.vocabulary import Channel, ProcessId, SessionId, Shard
 
 _SHARDS = 4
 
@@ -36,7 +36,7 @@ class Places:
 
 def elsewhere(inboxes: Inboxes, places: Places, store: StoreWatch | None = None) -> Elsewhere:
     store = StoreWatch(frozenset, CLOCK) if store is None else store
-    return Elsewhere(room=places, inboxes=inboxes, mint=MINT, shards=_SHARDS, process=PROCESS, store=store)
+    return Elsewhere(room=places, inboxes=inboxes, mint=MINT, fresh=FRESH, process=PROCESS, store=store)
 
 
 def half_and_half() -> Inboxes:
@@ -46,7 +46,7 @@ def half_and_half() -> Inboxes:
 async def test_a_session_is_placed_where_a_place_is_left_and_takes_it() -> None:
     inboxes, places = half_and_half(), Places({OTHER: 2})
     looking = elsewhere(inboxes, places)
-    found = [session for _ in range(20) if (session := await looking.session()) is not None]
+    found = [session for _ in range(20) if (session := await looking.session(Channel.STABLE)) is not None]
     assert len(found) == 2
     assert {inboxes.owners[shard_of(session)] for session in found} == {OTHER}
     assert places.left == {OTHER: 0}
@@ -55,8 +55,8 @@ async def test_a_session_is_placed_where_a_place_is_left_and_takes_it() -> None:
 async def test_nothing_is_asked_where_no_place_is_known() -> None:
     inboxes = half_and_half()
     inboxes.away = True  # a look would be noticed
-    assert await elsewhere(inboxes, Places({OTHER: 0})).session() is None
-    assert await elsewhere(inboxes, Places({OTHER: 1})).session() is None
+    assert await elsewhere(inboxes, Places({OTHER: 0})).session(Channel.STABLE) is None
+    assert await elsewhere(inboxes, Places({OTHER: 1})).session(Channel.STABLE) is None
 
 
 class Mute(Inboxes):
@@ -74,13 +74,13 @@ async def test_a_look_at_a_store_that_does_not_answer_is_cut_short() -> None:
         nursery.start_soon(store.watch)
         looking = elsewhere(Mute(SentMail()), Places({OTHER: 1}), store)
         with trio.fail_after(LIMIT_S):
-            assert await looking.session() is None
+            assert await looking.session(Channel.STABLE) is None
         nursery.cancel_scope.cancel()
 
 
 async def test_shards_without_an_owner_and_one_s_own_are_no_room() -> None:
     inboxes, places = Inboxes(SentMail(), {Shard(0): PROCESS}), Places({OTHER: 1})
-    assert await elsewhere(inboxes, places).session() is None
+    assert await elsewhere(inboxes, places).session(Channel.STABLE) is None
     assert places.left == {OTHER: 1}
 
 

@@ -39,6 +39,15 @@ def test_every_key_of_a_runtime_s_sessions_has_one_hash_tag() -> None:
     assert keys.runtime_scope(Digest("ab")) == "m:{runtime}:scope:ab"
 
 
+def test_the_keys_of_releases_have_one_hash_tag() -> None:
+    keys = Keys("m")
+    assert [keys.release_state(), keys.release_history(), keys.release_guard()] == [
+        "m:{release}:state",
+        "m:{release}:history",
+        "m:{release}:guard",
+    ]
+
+
 def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
     keys = Keys("m")
     names = [

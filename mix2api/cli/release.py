@@ -1,0 +1,239 @@
+"""`mix2api release`: begins a release, takes it forward and back, and shows how it stands."""
+
+import argparse
+import json
+from typing import Any, Final, TextIO
+
+import msgspec
+from attrs import frozen
+
+from mix2api.cli.reading import read_store
+from mix2api.cli.release_fleet import Fleet, until_without_shards
+from mix2api.cli.tables import print_table, stdout
+from mix2api.clock import SystemClock
+from mix2api.errors import ConfigurationError
+from mix2api.identity import Mint
+from mix2api.release.release import (
+    Lift,
+    ReleaseCommand,
+    ReleaseEvent,
+    ReleaseState,
+    RollBack,
+    Start,
+    Step,
+    StepRefused,
+    shown,
+)
+from mix2api.release.stages import Stage
+from mix2api.settings import Settings
+from mix2api.store.opening import Store
+
+_REFUSED: Final = 1
+_HELP: Final = "begin a release, step it forward, promote it or roll it back, and show how it stands"
+_EPILOG: Final = """\
+start VERSION   records a release of the canary channel at 0 %; its processes run already and have no share
+status          the release that stands, its guard, and the shards of both channels
+step            one step forward: 0, 5, 20, 50, 100 % of fresh sessions
+promote         ends a release that is at 100 %: the stable processes are to run its version next
+rollback        takes the canary to 0 % at once, from every stage, and waits until it owns no shard
+lift            ends the quarantine that a guard's rollback leaves
+history         all events: who, when, why
+docs/release.md leads through a release. Exit codes: 0, 1 the release does not allow it, or the canary still owns shards
+after a rollback, 2 wrong arguments or settings, or Redis does not answer.
+"""
+_CHANGING: Final = ("start", "step", "promote", "rollback", "lift")
+_WHO_CHARS: Final = 64
+_WHY_CHARS: Final = 500
+"""The history is read on a screen, a line an event."""
+
+
+@frozen(kw_only=True)
+class ReleaseQuery:
+    """What was asked for."""
+
+    action: str
+    as_json: bool = False
+    who: str = ""
+    why: str = ""
+    version: str = ""
+    without_gate: bool = False
+    without_guard: bool = False
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Adds the command to the parser."""
+    parser = commands.add_parser(
+        "release",
+        help=_HELP,
+        description=_HELP,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    actions = parser.add_subparsers(dest="action", required=True)
+    added = {action: actions.add_parser(action) for action in (*_CHANGING, "status", "history")}
+    for one in added.values():
+        one.add_argument("--json", action="store_true", help="JSON instead of lines")
+    for action in _CHANGING:
+        added[action].add_argument(
+            "--who", type=_line(_WHO_CHARS), required=True, help="your name, for the history"
+        )
+        added[action].add_argument(
+            "--why", type=_line(_WHY_CHARS), required=True, help="the reason, for the history"
+        )
+    added["start"].add_argument("version", metavar="VERSION", help="of the canary processes")
+    added["start"].add_argument("--without-gate", action="store_true", help="step without a passed gate")
+    for action in ("step", "promote"):
+        added[action].add_argument(
+            "--without-guard", action="store_true", help="step though no guard watches, or against its word"
+        )
+
+
+def _line(most: int) -> Any:
+    """Reads an argument that is one line of so many characters."""
+
+    def read(text: str) -> str:
+        line = text.strip()
+        if not 0 < len(line) <= most or not line.isprintable():
+            raise argparse.ArgumentTypeError(f"must be one line of 1 to {most} characters")
+        return line
+
+    return read
+
+
+def query_of(arguments: argparse.Namespace) -> ReleaseQuery:
+    """What was asked for. An action has some of the arguments only."""
+    return ReleaseQuery(
+        action=arguments.action,
+        as_json=arguments.json,
+        who=getattr(arguments, "who", ""),
+        why=getattr(arguments, "why", ""),
+        version=getattr(arguments, "version", ""),
+        without_gate=getattr(arguments, "without_gate", False),
+        without_guard=getattr(arguments, "without_guard", False),
+    )
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Runs the command."""
+    query = query_of(arguments)
+    if query.action == "start" and settings.storing.shards < 2:  # noqa: PLR2004 - one for each channel
+        raise ConfigurationError("MIX2API_SHARDS: two channels need at least 2 shards")
+    return read_store(settings, "release", lambda store: release(store, query, stdout()))
+
+
+async def release(store: Store, query: ReleaseQuery, out: TextIO) -> int:
+    """Does what was asked for, prints, and gives the exit code.
+
+    Raises:
+        StoreUnavailable: Redis does not answer. A command may have been obeyed; a second attempt does no harm.
+    """
+    if query.action == "history":
+        _print_history(await store.release.history(), query, out)
+        return 0
+    if query.action == "status":
+        await _print_status(store, await store.release.read(), query, out)
+        return 0
+    before = await store.release.read()
+    try:
+        state = await store.release.apply(await _command(store, query, before))
+    except StepRefused as fault:
+        _say(str(fault), {"refused": str(fault)}, query, out)
+        return _REFUSED
+    if query.action == "rollback":
+        return await _rolled_back(store, before, state, query, out)
+    _say(_standing(state), msgspec.to_builtins(state), query, out)
+    return 0
+
+
+async def _command(store: Store, query: ReleaseQuery, state: ReleaseState) -> ReleaseCommand:
+    """The command that the words mean.
+
+    Raises:
+        StepRefused: the processes that live cannot follow it.
+    """
+    words: dict[str, Any] = {"at_ms": await store.release.now_ms(), "who": query.who, "why": query.why}
+    match query.action:
+        case "start":
+            fleet = Fleet(await store.census.take())
+            fleet.check(query.version)
+            return Start(
+                **words,
+                release=Mint(store.seal, SystemClock()).word("rel"),
+                version=query.version,
+                stable_version=fleet.stable_version,
+                without_gate=query.without_gate,
+            )
+        case "step" | "promote":
+            Fleet(await store.census.take()).check(state.version)
+            return Step(
+                **words,
+                seen=state.number,
+                promote=query.action == "promote",
+                guard=await store.guard.read(),
+                without_guard=query.without_guard,
+            )
+        case "rollback":
+            return RollBack(**words, release=state.release)
+        case _:
+            return Lift(**words)
+
+
+async def _rolled_back(
+    store: Store, before: ReleaseState, state: ReleaseState, query: ReleaseQuery, out: TextIO
+) -> int:
+    """Says how a rollback went, once the canary owns no shard any more."""
+    if state.stage is Stage.NONE:
+        _say("no release is recorded: nothing was rolled back", {"refused": "no release"}, query, out)
+        return _REFUSED
+    took_s, left = await until_without_shards(store)
+    is_repeat = before.number == state.number
+    facts = {**msgspec.to_builtins(state), "took_s": took_s, "canary_shards": left.shards, "runs": left.runs}
+    words = "the canary owns no shard" if not left.shards else f"the canary still owns {left.shards} shards"
+    line = f"{_standing(state)}{' already' if is_repeat else ''}; {words} after {took_s:.1f} s; {left.runs} of its streams run on"
+    _say(line, facts, query, out)
+    return _REFUSED if left.shards else 0
+
+
+async def _print_status(store: Store, state: ReleaseState, query: ReleaseQuery, out: TextIO) -> None:
+    fleet = Fleet(await store.census.take())
+    beat = await store.guard.read()
+    if query.as_json:
+        facts = {
+            **msgspec.to_builtins(state),
+            "percent": state.percent,
+            "guard": msgspec.to_builtins(beat),
+            "channels": fleet.facts,
+        }
+        print(json.dumps(facts), file=out)
+        return
+    print(_standing(state), file=out)
+    if state.number:
+        print(f"by {state.who}: {state.why}", file=out)
+    guard = "no guard watches" if beat is None else f"guard {beat.guard} says {beat.decision}: {beat.why}"
+    print(guard, file=out)
+    print_table(("channel", "versions", "processes", "shards", "runs"), fleet.rows, out)
+
+
+def _standing(state: ReleaseState) -> str:
+    if state.stage is Stage.NONE:
+        return "no release is recorded"
+    return (
+        f"release {state.release} of version {state.version}: {shown(state.stage)}, "
+        f"{state.percent} % of fresh sessions go to the canary"
+    )
+
+
+def _print_history(events: list[ReleaseEvent], query: ReleaseQuery, out: TextIO) -> None:
+    if query.as_json:
+        print(json.dumps(msgspec.to_builtins(events)), file=out)
+        return
+    columns = ("number", "when (ms)", "release", "event", "version", "guard", "who", "why")
+    rows = [
+        (str(one.number), str(one.at_ms), one.release, one.trigger, one.version, one.guard, one.who, one.why)
+        for one in events
+    ]
+    print_table(columns, rows, out)
+
+
+def _say(line: str, facts: dict[str, Any], query: ReleaseQuery, out: TextIO) -> None:
+    print(json.dumps(facts) if query.as_json else line, file=out)

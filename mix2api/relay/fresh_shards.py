@@ -1,0 +1,36 @@
+"""The shard of a fresh session: the release's share decides its channel, and chance one of that channel's shards.
+
+The channel is drawn for each session, independent of everything else. So clients that ask in a pattern, such as a title
+request before each conversation, have the same share of the canary in all parts of the pattern.
+"""
+
+from collections.abc import Callable
+
+from attrs import define
+
+from mix2api.identity import Mint
+from mix2api.release.shares import ALL, Division
+from mix2api.vocabulary import Channel, Shard
+
+
+@define(eq=False)
+class FreshShards:
+    """Draws for fresh sessions.
+
+    Args:
+        mint: draws.
+        division: of the shards between the channels, as this process last heard.
+    """
+
+    _mint: Mint
+    _division: Callable[[], Division]
+
+    def channel(self) -> Channel:
+        """A channel for one session."""
+        percent = self._division().percent
+        is_canary = percent == ALL or (percent > 0 and self._mint.draw_percent() < percent)
+        return Channel.CANARY if is_canary else Channel.STABLE
+
+    def of(self, channel: Channel) -> Shard:
+        """A shard of a channel, each as likely as the others."""
+        return self._mint.draw_one(self._division().of(channel))

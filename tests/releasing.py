@@ -1,0 +1,126 @@
+"""A deployment of two release channels in one nursery, and the words of an operator who takes a release through it."""
+
+import argparse
+import io
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from attrs import define, field
+from redis_server import RedisServer
+from several_processes import Processes, client_of, several_processes
+from whole_system import SECRET, SHARDS, RunningProcess, until
+from wire_client import WireClient
+
+from mix2api import __version__
+from mix2api.cli.release import add_parser, query_of, release
+from mix2api.events.audit_entry import RequestSummary, read_request_summary
+from mix2api.process.parts import Role
+from mix2api.store.audit_stream import AuditedRun
+from mix2api.store.opening import Store, open_store
+from mix2api.store.options import StoreOptions
+from mix2api.vocabulary import Channel, RunId
+
+_DAY_MS = 86_400_000
+BY = ("--who", "ann", "--why", "a test")
+
+
+@define(eq=False)
+class Operator:
+    """Gives commands, as the command line does."""
+
+    store: Store
+
+    async def say(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """The exit code of `mix2api release`, and what it prints as JSON."""
+        parser = argparse.ArgumentParser()
+        add_parser(parser.add_subparsers())
+        out = io.StringIO()
+        code = await release(self.store, query_of(parser.parse_args(["release", *words, "--json"])), out)
+        return code, json.loads(out.getvalue())
+
+    async def start(self) -> dict[str, Any]:
+        """A release of this version, at 0 %, without its gate."""
+        return await self._done("start", __version__, *BY, "--without-gate")
+
+    async def step(self, steps: int = 1) -> dict[str, Any]:
+        """So many steps forward, without a guard."""
+        for _ in range(steps):
+            state = await self._done("step", *BY, "--without-guard")
+        return state
+
+    async def roll_back(self) -> dict[str, Any]:
+        """Back to 0 %; returns once the canary owns no shard."""
+        return await self._done("rollback", *BY)
+
+    async def _done(self, *words: str) -> dict[str, Any]:
+        code, facts = await self.say(*words)
+        assert code == 0, facts
+        return facts
+
+
+@define(eq=False)
+class TwoChannels:
+    """A stable process and a canary process."""
+
+    processes: Processes
+    operator: Operator
+    stable: RunningProcess
+    canary: RunningProcess
+    _seen: set[RunId] = field(factory=set)
+
+    @property
+    def client(self) -> WireClient:
+        """Of the stable edge."""
+        return client_of(self.stable)
+
+    async def until_settled(self) -> None:
+        """Waits until both processes have followed the last step: their shards are those of their channels."""
+
+        async def is_settled() -> bool:
+            _, facts = await self.operator.say("status")
+            owned = -(-SHARDS * facts["percent"] // 100)
+            owned = min(owned, SHARDS - 1) if facts["percent"] < 100 else owned
+            return bool(facts["channels"]["canary"]["shards"] == owned)
+
+        await until(is_settled)
+
+    async def new_runs(self, count: int) -> list[RequestSummary]:
+        """What the audit says of the runs since the last look, once there are so many."""
+        found: dict[RunId, RequestSummary] = {}
+
+        async def have_ended() -> bool:
+            async for batch in self.operator.store.audit.read_audit(_DAY_MS):
+                for entry in batch:
+                    if isinstance(entry, AuditedRun) and entry.run_id not in self._seen:
+                        summary = read_request_summary(entry.request)
+                        assert summary is not None
+                        found[entry.run_id] = summary
+            return len(found) >= count
+
+        await until(have_ended)
+        assert len(found) == count
+        self._seen |= found.keys()
+        return list(found.values())
+
+    async def ask_fresh(self, count: int, client: WireClient | None = None) -> Counter[Channel]:
+        """Opens so many sessions; gives how many of them each channel's workers ran."""
+        for place in range(count):
+            answer = await (client or self.client).ask(f"fresh {place}", stream=True)
+            assert answer.finish_reason() == "stop", answer.body
+        return Counter(run.channel for run in await self.new_runs(count))
+
+
+@asynccontextmanager
+async def two_channels(
+    redis: RedisServer, role: Role = Role.SERVE, **settings: str
+) -> AsyncIterator[TwoChannels]:
+    """Starts a stable `serve` process, then a canary process of that role."""
+    options = StoreOptions(url=redis.url, secret=SECRET.encode(), shards=SHARDS, role="tests", lease_s=1)
+    async with several_processes(redis, MIX2API_DRAIN_TIMEOUT_S="20", **settings) as processes:
+        stable = await processes.start()
+        canary = await processes.start(role, MIX2API_CHANNEL="canary")
+        async with open_store(options) as store:
+            yield TwoChannels(processes, Operator(store), stable, canary)
