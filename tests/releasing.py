@@ -114,13 +114,20 @@ class TwoChannels:
 
 
 @asynccontextmanager
+async def operating(redis: RedisServer) -> AsyncIterator[Operator]:
+    """An operator of the tests' deployment."""
+    options = StoreOptions(url=redis.url, secret=SECRET.encode(), shards=SHARDS, role="tests", lease_s=1)
+    async with open_store(options) as store:
+        yield Operator(store)
+
+
+@asynccontextmanager
 async def two_channels(
     redis: RedisServer, role: Role = Role.SERVE, **settings: str
 ) -> AsyncIterator[TwoChannels]:
     """Starts a stable `serve` process, then a canary process of that role."""
-    options = StoreOptions(url=redis.url, secret=SECRET.encode(), shards=SHARDS, role="tests", lease_s=1)
     async with several_processes(redis, MIX2API_DRAIN_TIMEOUT_S="20", **settings) as processes:
         stable = await processes.start()
         canary = await processes.start(role, MIX2API_CHANNEL="canary")
-        async with open_store(options) as store:
-            yield TwoChannels(processes, Operator(store), stable, canary)
+        async with operating(redis) as operator:
+            yield TwoChannels(processes, operator, stable, canary)

@@ -1,19 +1,24 @@
-"""Two real `serve` processes, a stable and a canary one, over one Redis: turns come to either, in any order."""
+"""Two real `serve` processes, a stable and a canary one, over one Redis: turns come to either, in any order.
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+A release gives the canary half of the fresh sessions. While a crowd asks, it is taken on, rolled back and begun again.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import cycle
 
 import trio
-from attrs import define
+from attrs import define, field
 from invariant.crowd import Crowd
 from invariant.trials import SETTINGS, Totals, run_machine
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
-from shared_shards import share_shards
-from whole_system import defaults
+from releasing import BY, Operator, operating
+from whole_system import SHARDS, defaults, until
 from wire_client import Answer, WireClient
 
+from mix2api import __version__
 from mix2api.demo import Demo, DemoOptions, serve_demo
 
 _LIMIT_S = 120
@@ -22,6 +27,14 @@ _CHANNELS = ("stable", "canary")
 
 _KILLED_AT_MOST = 4
 """A start takes a second."""
+_MOVED_AT_MOST = 10
+"""A rollback waits until the canary owns no shard."""
+_MOVES = (
+    ("rollback", *BY),
+    ("start", __version__, *BY, "--without-gate"),
+    *[("step", *BY, "--without-guard")] * 3,
+)
+"""What is done to the release again and again. Some of it is refused: the store may have been emptied, or a process be gone."""
 
 
 @define(eq=False)
@@ -31,18 +44,34 @@ class Pair:
     demo: Demo
     processes: list[RealProcess]
     ports: list[int]
+    operator: Operator
     _start: Callable[[str], Awaitable[RealProcess]]
     killed: int = 0
+    moved: int = 0
+    """Words that the release obeyed."""
+    _moves: Iterator[tuple[str, ...]] = field(factory=lambda: cycle(_MOVES))
 
-    async def lose_one(self) -> Sequence[int]:
-        """Kill -9 of one of them, in turns; another comes in its place, and the other one takes its shards."""
+    async def change(self) -> Sequence[int]:
+        """Moves the release, and kills one of the processes some times."""
+        if self.moved < _MOVED_AT_MOST:
+            code, _ = await self.operator.say(*next(self._moves))
+            self.moved += code == 0
         if self.killed < _KILLED_AT_MOST:
-            place = self.killed % 2
-            self.killed += 1
-            await self.processes[place].kill()
-            self.processes[place] = await self._start(_CHANNELS[place])
-            self.ports[place] = await self.processes[place].wait_port()
+            await self._lose_one()
         return self.ports
+
+    async def _lose_one(self) -> None:
+        """Kill -9 of one of them, in turns; another comes in its place, and the other one takes its shards."""
+        place = self.killed % 2
+        self.killed += 1
+        await self.processes[place].kill()
+        self.processes[place] = await self._start(_CHANNELS[place])
+        self.ports[place] = await self.processes[place].wait_port()
+
+    async def has_half(self) -> bool:
+        """Whether the canary owns its half of the shards."""
+        _, facts = await self.operator.say("status")
+        return bool(facts["channels"]["canary"]["shards"] == SHARDS // 2)
 
 
 @asynccontextmanager
@@ -60,8 +89,12 @@ async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
 
                 processes = [await start(channel) for channel in _CHANNELS]
                 ports = [await process.wait_port() for process in processes]
-                await share_shards(redis, *processes)
-                yield Pair(demo, processes, ports, start)
+                operator = await stack.enter_async_context(operating(redis))
+                running = Pair(demo, processes, ports, operator, start)
+                await operator.start()
+                await operator.step(3)
+                await until(running.has_half)
+                yield running
         nursery.cancel_scope.cancel()
 
 
@@ -110,11 +143,12 @@ async def test_a_crowd_over_two_processes_shares_no_session(redis_server: RedisS
 
         def crowd() -> Crowd:
             return Crowd(
-                running.demo, running.ports, running.lose_one, partial(redis_server.command, "FLUSHALL")
+                running.demo, running.ports, running.change, partial(redis_server.command, "FLUSHALL")
             )
 
         await run_machine(crowd, totals, 1, crowds=4, rules=60)
     assert totals.steps >= 200
     assert running.killed > 0
+    assert running.moved > 0
     assert totals.emptied > 0
     assert totals.continued >= totals.steps // 4

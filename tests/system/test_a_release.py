@@ -1,9 +1,11 @@
 """A release over two channels: the canary gets its share of fresh sessions, and at 0 % not one."""
 
+import trio
 from redis_server import RedisServer
-from releasing import two_channels
+from releasing import TwoChannels, two_channels
 from several_processes import client_of
 from whole_system import until
+from wire_client import Answer
 
 from mix2api.process.parts import Role
 from mix2api.vocabulary import Channel
@@ -11,18 +13,18 @@ from mix2api.vocabulary import Channel
 
 async def test_the_canary_gets_its_share_and_at_0_percent_not_one_session(redis_server: RedisServer) -> None:
     async with two_channels(redis_server, Role.WORKER) as both:
-        assert await both.ask_fresh(30) == {Channel.STABLE: 30}, "no release is recorded"
+        assert await both.ask_fresh(10) == {Channel.STABLE: 10}, "no release is recorded"
         assert (await both.operator.start())["stage"] == "0"
         await both.until_settled()
-        assert await both.ask_fresh(30) == {Channel.STABLE: 30}
+        assert await both.ask_fresh(20) == {Channel.STABLE: 20}
         assert (await both.operator.step(3))["stage"] == "50"
         await both.until_settled()
-        counts = await both.ask_fresh(200)
-        # Six standard deviations of 200 draws of a half are 42.
-        assert 58 <= counts[Channel.CANARY] <= 142, counts
+        counts = await both.ask_fresh(100)
+        # Six standard deviations of 100 draws of a half are 30.
+        assert 20 <= counts[Channel.CANARY] <= 80, counts
         back = await both.operator.roll_back()
         assert (back["stage"], back["canary_shards"]) == ("rolled_back", 0)
-        assert await both.ask_fresh(100) == {Channel.STABLE: 100}
+        assert await both.ask_fresh(40) == {Channel.STABLE: 40}
 
 
 async def test_the_edge_of_a_canary_is_ready_from_the_first_step_on_and_its_channel_is_recorded(
@@ -48,3 +50,74 @@ async def test_the_edge_of_a_canary_is_ready_from_the_first_step_on_and_its_chan
             (Channel.CANARY, None),
             (Channel.CANARY, Channel.STABLE),
         }
+
+
+async def converse(both: TwoChannels, messages: list[dict[str, object]], prompt: str) -> Answer:
+    """One turn of a conversation at the stable edge; the messages grow by it."""
+    messages.append({"role": "user", "content": prompt})
+    answer = await both.client.ask("", messages=messages, stream=True)
+    assert answer.finish_reason() == "stop", answer.body
+    messages.append({"role": "assistant", "content": answer.text()})
+    return answer
+
+
+async def test_after_a_rollback_conversations_go_on_at_stable_and_no_stream_is_cut(
+    redis_server: RedisServer,
+) -> None:
+    async with two_channels(redis_server, Role.WORKER) as both:
+        await both.operator.start()
+        await both.operator.step(4)
+        await both.until_settled()
+        messages: list[dict[str, object]] = []
+        await converse(both, messages, "at the canary")
+        ended: list[Answer] = []
+        begun = trio.Event()
+
+        async def stream() -> None:
+            async with both.client.asking("long [[chunks:80]] [[pace:20]]", stream=True) as asked:
+                head = await asked.head()
+                await asked.read_until(lambda body: b"-00002" in body)
+                begun.set()
+                ended.append(await asked.rest(head))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream)
+            await begun.wait()
+            back = await both.operator.roll_back()
+            assert (back["canary_shards"], back["runs"]) == (0, 1)
+            assert ended == [], "it runs on"
+            answer = await converse(both, messages, "at stable")
+        assert answer.headers["x-mix2api-session"] == "continued; reason=lineage"
+        assert ended[0].finish_reason() == "stop"
+        assert {tuple(session.messages[0].values()) for session in both.processes.demo.sessions.values()} == {
+            ("user", "at the canary"),
+            ("user", "long [[chunks:80]] [[pace:20]]"),
+        }, "the site has one session for each conversation"
+        channels = [run.channel for run in sorted(await both.new_runs(3), key=lambda run: run.at_ms)]
+        assert channels == [Channel.CANARY, Channel.CANARY, Channel.STABLE]
+
+
+async def test_promotion_moves_no_conversation_and_the_last_canary_hands_them_over(
+    redis_server: RedisServer,
+) -> None:
+    async with two_channels(redis_server, Role.WORKER) as both:
+        await both.operator.start()
+        await both.operator.step(4)
+        await both.until_settled()
+        messages: list[dict[str, object]] = []
+        await converse(both, messages, "at the canary")
+        code, facts = await both.operator.say(
+            "promote", "--who", "ann", "--why", "it is well", "--without-guard"
+        )
+        assert (code, facts["stage"]) == (0, "promoted")
+        held = both.processes.held_by(both.canary)
+        answer = await converse(both, messages, "still there")
+        assert (answer.headers["x-mix2api-session"], both.processes.held_by(both.canary)) == (
+            "continued; reason=lineage",
+            held,
+        )
+        await both.processes.stop(both.canary)
+        answer = await converse(both, messages, "at the new stable")
+        assert answer.headers["x-mix2api-session"] == "continued; reason=lineage"
+        channels = [run.channel for run in sorted(await both.new_runs(3), key=lambda run: run.at_ms)]
+        assert channels == [Channel.CANARY, Channel.CANARY, Channel.STABLE]
