@@ -7,7 +7,6 @@ from typing import Any, Final, TextIO
 from attrs import asdict, frozen
 
 from mix2api.cli.durations import duration_ms
-from mix2api.cli.finding import find
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
@@ -16,6 +15,7 @@ from mix2api.events.kinds import End, Request
 from mix2api.projections.budgets import BudgetFigures, BudgetTally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
+from mix2api.store.finding import find
 from mix2api.store.opening import Store
 
 _NOT_FOUND: Final = 3

@@ -6,7 +6,6 @@ from typing import Any, Final, TextIO
 import msgspec
 from attrs import frozen
 
-from mix2api.cli.finding import find
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
@@ -15,14 +14,12 @@ from mix2api.projections.explanation import (
     Cut,
     Explanation,
     RunStory,
-    explain_refusal,
-    explain_runs,
 )
 from mix2api.projections.silence import LONG_MS, Ledger
 from mix2api.settings import Settings
+from mix2api.store.explaining import explained
 from mix2api.store.opening import Store
 from mix2api.store.request_file import RequestFile
-from mix2api.vocabulary import RequestId
 
 _NOT_FOUND: Final = 3
 _GAPS: Final = 40
@@ -69,11 +66,8 @@ async def explain(store: Store, query: ExplainQuery, out: TextIO, clock: Clock) 
     Raises:
         StoreUnavailable: the store does not answer.
     """
-    file = await store.files.read(RequestId(query.word))
-    if not file.runs and not file.refusals:
-        file = await _file_of_run(store, query.word, clock)
-    page = _page(file)
-    if page is None:
+    found = await explained(store, query.word, clock)
+    if found is None:
         print(
             f"nothing is known of {query.word!r}: it never came here, or is older than MIX2API_RETENTION_S,\n"
             "or was refused in a flood: `mix2api audit` has the numbers of those",
@@ -81,34 +75,10 @@ async def explain(store: Store, query: ExplainQuery, out: TextIO, clock: Clock) 
         )
         return _NOT_FOUND
     if query.as_json:
-        print(msgspec.json.encode(_document(page, file)).decode(), file=out)
+        print(msgspec.json.encode(_document(found.page, found.file)).decode(), file=out)
     else:
-        _print_page(page, file, out)
+        _print_page(found.page, found.file, out)
     return 0
-
-
-async def _file_of_run(store: Store, word: str, clock: Clock) -> RequestFile:
-    """The request of a run id: two more looks than a request id takes, and the audit is searched for its session."""
-    found = await find(store, word, clock)
-    if found is None or found.run_id is None:
-        return RequestFile()
-    return await store.files.read_run(found.run_id, found.session_id)
-
-
-def _page(file: RequestFile) -> Explanation | None:
-    """Of the latest request with that id: a run, or a refusal that came after it."""
-    refusal = file.refusals[-1] if file.refusals else None
-    if not file.runs:
-        return None if refusal is None else explain_refusal(refusal)
-    request = file.runs[-1].request
-    if refusal is not None and request is not None and refusal.at_ms > request.at_ms + _life_ms(file):
-        return explain_refusal(refusal)
-    return explain_runs(file.runs)
-
-
-def _life_ms(file: RequestFile) -> int:
-    end = file.runs[-1].end
-    return 0 if end is None else end.total_ms
 
 
 def _document(page: Explanation, file: RequestFile) -> dict[str, Any]:

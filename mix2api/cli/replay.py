@@ -1,30 +1,22 @@
 """`mix2api replay`: one session's log as a time line, its attributions computed anew. Reads no other session."""
 
 import argparse
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Final, TextIO
 
 import msgspec
 import trio
-from attrs import define, field, frozen
+from attrs import frozen
 
-from mix2api.cli.finding import Found, find
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import aligned, print_table, stdout
 from mix2api.clock import Clock, SystemClock
-from mix2api.events.codec import UnreadableEvent
-from mix2api.projections.timeline import (
-    Cursor,
-    Flag,
-    Row,
-    Verdict,
-    apply,
-    apply_unreadable,
-    initial,
-)
+from mix2api.projections.timeline import Flag, Row, Verdict
 from mix2api.sessions.attribution import Cause
 from mix2api.settings import Settings
+from mix2api.store.finding import Found, find
 from mix2api.store.opening import Store
+from mix2api.store.session_rows import SessionRows
 from mix2api.vocabulary import RunId
 
 _DIFFERS: Final = 1
@@ -44,8 +36,6 @@ Exit codes: 0, 1 an attribution differs or the log is damaged, 2 wrong arguments
 _COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "flags", "facts")
 _WIDTHS: Final = (8, 26, 8, 4, 10, 10, 0)
 """Of lines that are printed one at a time (`--follow`): the widest that each column usually has."""
-_NOWHERE: Final = "0-0"
-"""The place of what has none."""
 _RUN_TAIL: Final = 8
 """Of a run id; the front is time and alike within a session."""
 
@@ -87,7 +77,7 @@ async def replay(store: Store, query: ReplayQuery, out: TextIO, clock: Clock) ->
     """
     found = await find(store, query.word, clock)
     if found is not None:
-        reader = _Reader(store=store, found=found)
+        reader = SessionRows(store=store, found=found)
         rows = [row async for row in reader.rows()]
         if reader.seen:
             return await _show(reader, rows, query, out)
@@ -99,7 +89,7 @@ async def replay(store: Store, query: ReplayQuery, out: TextIO, clock: Clock) ->
     return _NOT_FOUND
 
 
-async def _show(reader: "_Reader", rows: list[Row], query: ReplayQuery, out: TextIO) -> int:
+async def _show(reader: SessionRows, rows: list[Row], query: ReplayQuery, out: TextIO) -> int:
     if query.follow:
         await _follow(reader, rows, query, out)
     elif query.as_json:
@@ -109,7 +99,7 @@ async def _show(reader: "_Reader", rows: list[Row], query: ReplayQuery, out: Tex
     return _DIFFERS if any(_BROKEN.intersection(row.flags) for row in rows) else 0
 
 
-async def _follow(reader: "_Reader", rows: list[Row], query: ReplayQuery, out: TextIO) -> None:
+async def _follow(reader: SessionRows, rows: list[Row], query: ReplayQuery, out: TextIO) -> None:
     """Prints rows as they come, for ever: ^C ends it."""
     print_row: Callable[[Row], str] = _row_line
     if query.as_json:
@@ -123,43 +113,6 @@ async def _follow(reader: "_Reader", rows: list[Row], query: ReplayQuery, out: T
         await trio.sleep(query.poll_s)
         async for row in reader.rows():
             print(print_row(row), file=out, flush=True)
-
-
-@define
-class _Reader:
-    """Reads on in one session's log, from where it stands."""
-
-    store: Store
-    found: Found
-    _position: str = field(default="", init=False)
-    _cursor: Cursor = field(factory=initial, init=False)
-    _damaged: bool = field(default=False, init=False)
-    """No log stands in the log's key: there is nothing to read on in."""
-
-    @property
-    def seen(self) -> bool:
-        """Whether the log has anything at all."""
-        return bool(self._position) or self._damaged
-
-    async def rows(self) -> AsyncIterator[Row]:
-        """The rows that are there now and were not given yet, of the run that was meant or of all."""
-        unreadable = not self._damaged
-        while unreadable:
-            unreadable = False
-            try:
-                async for recorded in self.store.log.records(self.found.session_id, self._position):
-                    self._position = recorded.position
-                    self._cursor, row = apply(self._cursor, recorded)
-                    if self._is_wanted(row):
-                        yield row
-            except UnreadableEvent as fault:
-                unreadable, self._damaged = bool(fault.position), not fault.position
-                self._position = fault.position or self._position
-                self._cursor, row = apply_unreadable(self._cursor, fault.why, self._position or _NOWHERE)
-                yield row
-
-    def _is_wanted(self, row: Row) -> bool:
-        return self.found.run_id is None or row.run_id in {None, self.found.run_id}
 
 
 def _print_rows(found: Found, rows: list[Row], out: TextIO) -> None:

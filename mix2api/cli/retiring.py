@@ -6,13 +6,13 @@ import msgspec
 import trio
 
 from mix2api.actors.retirement import retire
-from mix2api.cli.finding import find
 from mix2api.clock import Clock
 from mix2api.events.codec import UnreadableEvent
 from mix2api.identity import shard_of
 from mix2api.relay.messages import Retire, Retired, decode_mail, encode_mail
 from mix2api.sessions.evolve import IllegalEvent
 from mix2api.sessions.snapshot import state_of
+from mix2api.store.finding import find
 from mix2api.store.opening import Store
 from mix2api.vocabulary import ProcessId, Retirement, SessionId
 

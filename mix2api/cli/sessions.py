@@ -7,7 +7,6 @@ from typing import Any, Final, TextIO
 from attrs import define, frozen
 
 from mix2api.cli.durations import duration_ms, shown
-from mix2api.cli.finding import find
 from mix2api.cli.reading import read_store
 from mix2api.cli.retiring import retire_session
 from mix2api.cli.tables import print_table, stdout
@@ -20,6 +19,7 @@ from mix2api.sessions.snapshot import state_of
 from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
+from mix2api.store.finding import find
 from mix2api.store.opening import Store
 from mix2api.vocabulary import SessionId
 
