@@ -42,6 +42,7 @@ _COMMANDS: Final = (
     "release",
     "accounts",
     "settings",
+    "console",
 )
 _NEED_UPSTREAM: Final = frozenset({"serve", "worker"})
 _USAGE: Final = 2

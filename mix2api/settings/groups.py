@@ -9,6 +9,7 @@ from typing import Final
 
 from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
+from mix2api.settings.console import Console
 from mix2api.settings.conversations import Conversing
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.process import Logging, Release, Storing, Working
@@ -44,5 +45,6 @@ GROUPS: Final[Mapping[str, type]] = {
     "tracing": Tracing,
     "telemetry": Telemetry,
     "conversing": Conversing,
+    "console": Console,
 }
 """Field of `Settings` -> group, in the order of the documentation."""

@@ -13,6 +13,7 @@ from mix2api.settings.accounts import Pool
 from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.conflicts import conflicting_lengths, idle
+from mix2api.settings.console import Console
 from mix2api.settings.conversations import Conversing
 from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.former import FORMER, former_names
@@ -88,6 +89,7 @@ class Settings:
     tracing: Tracing = field(factory=Tracing)
     telemetry: Telemetry = field(factory=Telemetry)
     conversing: Conversing = field(factory=Conversing)
+    console: Console = field(factory=Console)
     given: Mapping[str, Given] = field(factory=dict, repr=False)
     """What was given, by name; known names only."""
     warnings: tuple[str, ...] = ()

@@ -212,6 +212,11 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_CONVERSATIONS_CALL_TIMEOUT_MS", "5", "conversing.call_timeout_ms", 5),
     ("MIX2API_CONVERSATIONS_STALL_S", "5", "conversing.stall_s", 5),
     ("MIX2API_CONVERSATIONS_MODEL", "m", "conversing.model", "m"),
+    ("MIX2API_CONSOLE_HOST", "::1", "console.host", "::1"),
+    ("MIX2API_CONSOLE_PORT", "0", "console.port", 0),
+    ("MIX2API_CONSOLE_TOKENS_FILE", "t.toml", "console.tokens_file", Path("t.toml")),
+    ("MIX2API_CONSOLE_SESSION_S", "60", "console.session_s", 60),
+    ("MIX2API_CONSOLE_RUNS", "5000", "console.runs", 5000),
 ]
 NEEDED_WITH = {"REDIS_URL": {"MIX2API_SECRET": SECRET}}
 

@@ -1,0 +1,115 @@
+"""The console's Quart application: who may see what, the headers of every answer, and which page makes it.
+
+Every answer says that the page may load nothing but our own script and style sheet, and that nobody may frame it. A page needs a
+sign-in. A change needs a sign-in, the CSRF token of it, and the role `operate`.
+"""
+
+from typing import Final
+
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from mix2api.console.catalogue import text
+from mix2api.console.door_views import DoorViews, see_other
+from mix2api.console.overview import Overview
+from mix2api.console.parts import Console, Turned
+from mix2api.console.rendering import ASSETS
+from mix2api.console.run import RunPage
+from mix2api.console.runs import Runs
+from mix2api.errors import StoreUnavailable
+from mix2api.redaction import place_of
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS: Final = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+_YEAR_S: Final = 31_536_000
+_FORM_BYTES: Final = 64 * 1024
+
+
+def build_app(console: Console) -> QuartTrio:
+    """The application."""
+    app = QuartTrio("mix2api.console", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
+    door = DoorViews(console)
+    app.before_request(door.check)
+    app.add_url_rule("/sign-in", "sign_in", door.sign_in, methods=["POST"])
+    app.add_url_rule("/sign-out", "sign_out", door.sign_out, methods=["POST"])
+    app.add_url_rule("/language", "language", door.language, methods=["GET"])
+    _add_pages(app, console)
+    _add_errors(app, console)
+
+    @app.after_request
+    async def protect(answer: Response) -> Response:
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    return app
+
+
+def _add_pages(app: QuartTrio, console: Console) -> None:
+    overview = Overview(console.following, console.census)
+    runs = Runs(console.following)
+    run_page = RunPage(console.store, console.clock)
+
+    @app.get("/")
+    async def show_overview() -> Response:
+        asked = console.asked("1h")
+        return console.page("overview", **await overview.values(asked, console.reader().language))
+
+    @app.get("/runs")
+    async def show_runs() -> Response:
+        values = await runs.values(console.asked("24h"), console.reader().language)
+        only = runs.only(values)
+        return console.page("runs", **values) if only is None else see_other(only)
+
+    @app.get("/run")
+    async def show_run() -> Response:
+        word = request.args.get("id", "").strip()
+        values = await run_page.values(word, console.reader().language)
+        if values is None:
+            return console.page("unknown", status=404, word=word)
+        return console.page("run", **values)
+
+    @app.get("/assets/<name>")
+    async def show_asset(name: str) -> Response:
+        if name not in ASSETS:
+            raise Turned(404, "error.not_found")
+        answer = Response(console.renderer.assets[name], content_type=ASSETS[name])
+        answer.headers["cache-control"] = f"public, max-age={_YEAR_S}, immutable"
+        return answer
+
+
+def _add_errors(app: QuartTrio, console: Console) -> None:
+    def failed(status: int, key: str, **values: object) -> Response:
+        said = text(console.reader().language, key, **values)
+        return console.page("failed", status=status, said=said)
+
+    async def turned(fault: Turned) -> Response:
+        return failed(fault.status, fault.key, **fault.values)
+
+    async def away(_: StoreUnavailable) -> Response:
+        return failed(503, "error.store")
+
+    async def unrouted(fault: HTTPException) -> Response:
+        return failed(fault.code or 400, "error.method" if fault.code == 405 else "error.not_found")  # noqa: PLR2004 - method not allowed
+
+    async def broken(fault: Exception) -> Response:
+        place = place_of(fault)
+        console.logger.error("console.failed", error=place.error, at=place.at)
+        return failed(500, "error.broken")
+
+    app.register_error_handler(Turned, turned)
+    app.register_error_handler(StoreUnavailable, away)
+    app.register_error_handler(HTTPException, unrouted)
+    app.register_error_handler(Exception, broken)

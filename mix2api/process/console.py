@@ -1,0 +1,94 @@
+"""The process of `mix2api console`: its store, the reading on, the listener; until it is told to stop."""
+
+import signal
+import sys
+
+import trio
+
+from mix2api import __version__
+from mix2api.clock import SystemClock
+from mix2api.console.app import build_app
+from mix2api.console.options import ConsoleOptions
+from mix2api.console.parts import Console
+from mix2api.console.serving import serve_console
+from mix2api.console.tokens import parse_tokens, without_tokens
+from mix2api.errors import ConfigurationError
+from mix2api.logs import configure_logging
+from mix2api.process.groups import store_options
+from mix2api.process.plain_faults import plain_faults
+from mix2api.process.text_file import text_of
+from mix2api.redaction import place_of
+from mix2api.settings import Settings, effective
+from mix2api.store.opening import open_store
+from mix2api.supervision import supervised
+
+
+def console_options(settings: Settings) -> ConsoleOptions:
+    """The console's.
+
+    Raises:
+        ConfigurationError: there are no admin tokens, or their file is wrong.
+    """
+    console = settings.console
+    if console.tokens_file is None:
+        raise without_tokens()
+    text = text_of(console.tokens_file, "MIX2API_CONSOLE_TOKENS_FILE")
+    return ConsoleOptions(
+        tokens=parse_tokens(text, str(console.tokens_file)),
+        session_s=console.session_s,
+        runs=console.runs,
+        retention_s=settings.storing.retention_s,
+        version=__version__,
+        settings=effective(settings),
+    )
+
+
+async def run_console(
+    settings: Settings,
+    *,
+    stop: trio.Event | None = None,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Runs the console until SIGTERM, SIGINT or `stop`; reports its address.
+
+    Raises:
+        ConfigurationError: one line for each thing that is wrong.
+    """
+    options = console_options(settings)
+    context = {"role": "console", "channel": settings.release.channel.value}
+    logger = configure_logging(settings.logging.format, settings.logging.level, sys.stderr, context)
+    stopping = trio.Event() if stop is None else stop
+
+    def on_fault(name: str, fault: BaseException) -> None:
+        place = place_of(fault)
+        logger.error("console.task_failed", task=name, error=place.error, at=place.at)
+
+    with plain_faults():
+        async with open_store(store_options(settings, "console")) as store, trio.open_nursery() as nursery:
+            console = Console(options=options, store=store, clock=SystemClock(), logger=logger)
+            nursery.start_soon(_on_signals, stopping)
+            nursery.start_soon(supervised, "following", console.following.follow, on_fault)
+            try:
+                url = await nursery.start(
+                    serve_console,
+                    build_app(console),
+                    (settings.console.host, settings.console.port),
+                    stopping.wait,
+                )
+            except OSError as fault:
+                raise ConfigurationError(
+                    "MIX2API_CONSOLE_HOST, MIX2API_CONSOLE_PORT: the address cannot be listened on "
+                    f"({fault.strerror}): name another"
+                ) from None
+            logger.info("console.started", url=url)
+            task_status.started(url)
+            await stopping.wait()
+            nursery.cancel_scope.cancel()
+
+
+async def _on_signals(stopping: trio.Event) -> None:
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            if stopping.is_set():
+                raise KeyboardInterrupt  # told twice: now
+            stopping.set()

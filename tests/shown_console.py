@@ -1,0 +1,114 @@
+"""A console over a real store, asked in-process: no socket, no browser."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from html import unescape
+from typing import Any
+
+import structlog
+from attrs import define, field
+from quart import Response
+from quart_trio import QuartTrio
+
+from mix2api.clock import Clock, SystemClock
+from mix2api.console.app import build_app
+from mix2api.console.options import ConsoleOptions
+from mix2api.console.parts import Console
+from mix2api.console.sign_in import COOKIE
+from mix2api.console.tokens import AdminToken, Role
+from mix2api.store.opening import Store
+
+TOKENS = {Role.VIEW: "a token to look with", Role.OPERATE: "a token to operate with"}
+
+
+def admin_tokens() -> tuple[AdminToken, ...]:
+    """An admin of each role; the id is the role's word."""
+    return tuple(
+        AdminToken(role.value, role, hashlib.sha256(token.encode()).digest())
+        for role, token in TOKENS.items()
+    )
+
+
+@define(eq=False)
+class Visitor:
+    """A browser as far as a server sees one: it keeps cookies and follows nothing."""
+
+    app: QuartTrio
+    cookies: dict[str, str] = field(factory=dict)
+
+    async def get(self, path: str, **headers: str) -> Response:
+        return await self._ask("GET", path, headers)
+
+    async def post(self, path: str, form: Mapping[str, str], **headers: str) -> Response:
+        return await self._ask("POST", path, headers, form=dict(form))
+
+    async def page(self, path: str, **headers: str) -> str:
+        """The text of a page that is there."""
+        answer = await self.get(path, **headers)
+        assert answer.status_code == 200, (answer.status_code, await answer.get_data(as_text=True))
+        return await answer.get_data(as_text=True)
+
+    async def sign_in(self, role: Role = Role.VIEW) -> None:
+        answer = await self.post("/sign-in", {"token": TOKENS[role], "target": "/"})
+        assert answer.status_code == 303
+
+    async def csrf(self) -> str:
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', await self.page("/"))
+        assert found is not None
+        return found[1]
+
+    async def _ask(self, method: str, path: str, headers: Mapping[str, str], **more: Any) -> Response:
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        said["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        client = self.app.test_client(use_cookies=False)
+        answer = await client.open(path, method=method, headers=said, **more)
+        for cookie in answer.headers.getlist("set-cookie"):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+            if not value:
+                del self.cookies[name]
+        return answer
+
+
+@define(eq=False)
+class Shown:
+    """A console and somebody who looks at it."""
+
+    console: Console
+    visitor: Visitor
+
+    def another(self) -> Visitor:
+        """Somebody else, who is not signed in."""
+        return Visitor(self.visitor.app)
+
+
+@asynccontextmanager
+async def shown(store: Store, clock: Clock | None = None, **options: Any) -> AsyncIterator[Shown]:
+    """The console over an open store, its first look over, with an admin of the role `view` signed in."""
+    known: dict[str, Any] = {
+        "tokens": admin_tokens(),
+        "session_s": 600,
+        "runs": 1000,
+        "retention_s": 90_000,
+        "version": "1",
+    }
+    console = Console(
+        options=ConsoleOptions(**(known | options)),
+        store=store,
+        clock=SystemClock() if clock is None else clock,
+        logger=structlog.get_logger(),
+    )
+    await console.following.look()
+    visitor = Visitor(build_app(console))
+    await visitor.sign_in()
+    yield Shown(console, visitor)
+
+
+def words_of(page: str) -> str:
+    """What a reader sees of a page: its text, without marks, in single spaces."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+__all__ = ["COOKIE", "TOKENS", "Shown", "Visitor", "admin_tokens", "shown", "words_of"]
