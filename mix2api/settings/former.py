@@ -1,6 +1,6 @@
 """Names that have no setting any more, most of them the earlier adapter's, and what is to be done about each.
 
-A row is a line at the start for whoever still sets the name (`docs/migrating.md`).
+A row is a line at the start for whoever still sets the name (`docs/migrating.md`). `aliases` has the names that still count.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,8 +16,6 @@ FORMER: Final[Mapping[str, str]] = {
     "CONTEXT_ASST_MAX_CHARS": _QUERY_HISTORY,
     "CONTEXT_SMART_COMPRESS": _QUERY_HISTORY,
     "CONTEXT_PRESERVE_TOOL_CHAINS": _QUERY_HISTORY,
-    "MIX2API_TRACE_SAMPLE_RATE": "has no effect: TRACE_SAMPLING_RATE takes its place, with TRACE_SAMPLING_ENABLED",
-    "MIX2API_TRACE_TTL_S": "has no effect: TRACE_RETENTION_MS takes its place, in milliseconds",
     "TRACE_CLEANUP_INTERVAL_MS": "has no effect: Redis removes each trace at its own TRACE_RETENTION_MS (ADR 67)",
 }
 """Name -> what follows it in the line."""

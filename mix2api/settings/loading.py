@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from mix2api.errors import ConfigurationError
 from mix2api.settings.accounts import Pool
+from mix2api.settings.aliases import ALIASES, alias_names, alias_problems, with_aliases
 from mix2api.settings.budget import Budget
 from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
 from mix2api.settings.conflicts import conflicting_lengths, idle
@@ -112,7 +113,7 @@ def load_settings(
     file = parse_dotenv(dotenv or "")
     given = _given(environ, file)
     values: dict[str, object] = {}
-    problems: list[str] = []
+    problems = [*alias_problems(environ, file.values)]
     for name, setting in KNOWN.items():
         text = given[name].text if name in given else ""
         try:
@@ -131,6 +132,7 @@ def load_settings(
     warnings = (
         *file.remarks,
         *former_names(environ, file.values),
+        *alias_names(environ, file.values),
         *_strangers(environ, file),
         *open_doors(settings),
         *_closed_doors(settings),
@@ -143,8 +145,9 @@ def load_settings(
 def _given(environ: Mapping[str, str], file: DotEnv) -> dict[str, Given]:
     found: dict[str, Given] = {}
     for source, values in ((Source.ENVIRONMENT, environ), (Source.FILE, file.values)):
+        named = with_aliases(values)
         for name in KNOWN:
-            text = values.get(name, "").strip()
+            text = named.get(name, "").strip()
             if text and name not in found:
                 found[name] = Given(text, source)
     return found
@@ -212,7 +215,7 @@ def _closed_doors(settings: Settings) -> Iterator[str]:
 
 def _strangers(environ: Mapping[str, str], file: DotEnv) -> Iterator[str]:
     """Names that look like ours and are not known."""
-    for name in sorted({*environ, *file.values} - KNOWN.keys() - FORMER.keys()):
+    for name in sorted({*environ, *file.values} - KNOWN.keys() - FORMER.keys() - ALIASES.keys()):
         near = _nearest(name)
         if name.startswith(OURS) or (near and name in file.values):
             yield f"{name} is not known and ignored" + (f"; did you mean {near}?" if near else "")

@@ -5,6 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
+from mix2api.settings.aliases import ALIASES
 from mix2api.settings.former import FORMER
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.loading import KNOWN, Settings, Source
@@ -54,7 +55,16 @@ def _documents() -> Iterator[str]:
         yield f"## {title}\n"
         yield from _table(tuple(settings_of(group).values()))
         yield ""
+    yield from _aliases()
     yield from _former()
+
+
+def _aliases() -> Iterator[str]:
+    yield "## Earlier names\n"
+    yield "They take effect where today's name is not set, and leave one line at the start, `settings.warning`.\n"
+    for name, alias in ALIASES.items():
+        yield f"- `{name}` sets {alias.stands_for}; allowed: {alias.reader.allowed}"
+    yield ""
 
 
 def _former() -> Iterator[str]:
