@@ -186,7 +186,7 @@ def _record_execution(pair: Pair, turn: Turn, command: RecordExecution) -> Decis
             task=command.task,
             attempt=command.attempt,
             status=command.status,
-            error_type=command.error_type,
+            error_type=_error_type(task, command),
             run_id=command.run_id,
             usage=command.usage,
         )
@@ -218,6 +218,8 @@ def _completed(steps: Unfolding, turn: Turn, plan: Plan, command: RecordExecutio
     if target is None:
         judged = plan.critic_of(number) is not None
         steps.add(_task(turn, at_ms, number, TaskTrigger.ANSWERED if judged else TaskTrigger.COMPLETED))
+    elif command.verdict is Verdict.UNREADABLE and not _was_unreadable(plan.tasks[number]):
+        steps.add(_task(turn, at_ms, number, TaskTrigger.RELEASED, Reason.UNREADABLE_VERDICT))
     elif command.verdict is Verdict.UNREADABLE:
         _lost(steps, turn, number, plan.tasks[number], at_ms, Reason.UNREADABLE_VERDICT)
     elif command.verdict is Verdict.PASSED:
@@ -229,6 +231,16 @@ def _completed(steps: Unfolding, turn: Turn, plan: Plan, command: RecordExecutio
     else:
         steps.add(_task(turn, at_ms, number, TaskTrigger.COMPLETED))
         steps.add(_task(turn, at_ms, target, TaskTrigger.FAILED, Reason.NOT_PASSED))
+
+
+def _was_unreadable(critic: Task) -> bool:
+    """Whether the attempt before the one under way gave no verdict: one such answer is told of and repeated."""
+    return [execution.error_type for execution in critic.executions[-2:-1]] == [Reason.UNREADABLE_VERDICT]
+
+
+def _error_type(task: Task, command: RecordExecution) -> str | None:
+    is_unreadable = task.target is not None and command.verdict is Verdict.UNREADABLE
+    return Reason.UNREADABLE_VERDICT.value if is_unreadable else command.error_type
 
 
 def _lost(steps: Unfolding, turn: Turn, number: int, task: Task, at_ms: int, why: Reason) -> None:

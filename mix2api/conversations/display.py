@@ -7,6 +7,7 @@ from mix2api.conversations.states import Reason, TaskStage, TurnStage
 
 _TASKS: Final = {
     (TaskStage.READY, Reason.TIMEOUT): "awaiting retry",
+    (TaskStage.READY, Reason.UNREADABLE_VERDICT): "awaiting retry",
     (TaskStage.READY, Reason.WORKER_LOST): "crashed",
     (TaskStage.SKIPPED, Reason.UPSTREAM_FAILED): "upstream failed",
     (TaskStage.SKIPPED, Reason.TURN_ENDED): "cancelled",

@@ -10,6 +10,7 @@ _TURNS: Final = {
     Reason.TIMEOUT: "The turn failed: the model took too long, twice in a row.",
     Reason.TASK_FAILED: "The turn failed because not all of its tasks could be completed.",
     Reason.PLANNER_FAULT: "The turn failed: no plan could be made for the message.",
+    Reason.NOT_SUMMED_UP: "The turn failed: its results are there, but could not be summed up.",
     Reason.STALLED: "The turn failed: its plan made no step for too long.",
     Reason.CANCELLED: "The turn was cancelled.",
     Reason.INTERRUPTED: "The turn was cancelled, because a newer message came.",

@@ -172,6 +172,8 @@ class Reason(StrEnum):
     BAD_TEMPLATE = "bad_template"
     """The input of a node cannot be made."""
     PLANNER_FAULT = "planner_fault"
+    NOT_SUMMED_UP = "not_summed_up"
+    """The model gave no one message of the results, twice in a row."""
     TURN_ENDED = "turn_ended"
     """Of a task: its turn ended before it."""
     STALLED = "stalled"

@@ -17,7 +17,8 @@ from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason
 from mix2api.errors import StoreUnavailable
-from mix2api.execution.turn_runner import ExecutionParts, TurnRunner
+from mix2api.execution.parts import ExecutionParts
+from mix2api.execution.turn_runner import TurnRunner
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Looked
 from mix2api.supervision import OnFault, contained

@@ -4,57 +4,41 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
-from mix2api.clock import Clock
 from mix2api.conversations.commands import (
     BeginPlanning,
     ClaimTask,
     RecordAnswer,
-    RecordExecution,
     RecordPlan,
     StopTurn,
     TakeTurn,
     TurnCommand,
 )
-from mix2api.conversations.content import (
-    AnswerWords,
-    answer_field,
-    output_field,
-    plan_field,
-    text_bytes,
-    words_bytes,
-)
+from mix2api.conversations.content import AnswerWords, answer_field, plan_field, words_bytes
 from mix2api.conversations.decided import Decided, decided
 from mix2api.conversations.evolve import Pair
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.pending import Effect, MakeAnswer, MakePlan, RunTask, pending
+from mix2api.conversations.result import Joined, SumUp
+from mix2api.conversations.state import Execution, Turn
 from mix2api.conversations.states import ExecutionStatus, Reason
-from mix2api.execution.model_calls import ModelCalls, Question
-from mix2api.execution.options import ExecutionOptions
+from mix2api.execution.model_calls import Question
+from mix2api.execution.parts import ExecutionParts
 from mix2api.execution.planning import made_plan
+from mix2api.execution.task_attempt import TaskAttempt
 from mix2api.execution.turn_words import TurnReader
 from mix2api.identity import Mint
-from mix2api.store.conversations import Conversations, Looked
-from mix2api.vocabulary import ProcessId
+from mix2api.store.conversations import Looked
+from mix2api.vocabulary import Digest, RequestId
+from mix2api.wire.turn import Message
 
 _LOOK_S: Final = 1.0
 """Between two looks while nothing is heard: another process may have cancelled the turn."""
-_AGAIN_S: Final = 1.0
-"""Before a call is made again that this deployment could not make: as `Retry-After` says to its clients."""
 _LEASE_SLACK_MS: Final = 30_000
 """Of a claim beyond the longest call: for making the input and for recording the output."""
-
-
-@frozen(kw_only=True)
-class ExecutionParts:
-    """What runs turns."""
-
-    store: Conversations
-    calls: ModelCalls
-    options: ExecutionOptions
-    process: ProcessId
-    clock: Clock
+_SUMMARY_TRIES: Final = 2
+"""As for tasks: what went wrong once is repeated once."""
 
 
 @define(eq=False)
@@ -77,25 +61,33 @@ class TurnRunner:
             mix2api.errors.StoreUnavailable: in a group. The turn stays as the log says.
             mix2api.conversations.events.UnreadableConversation: likewise.
         """
-        parts, store, conversation = self._parts, self._parts.store, self._turn.conversation
-        await self._tell(TakeTurn(at_ms=parts.clock.now_ms(), owner=parts.process))
+        store, conversation, number = self._parts.store, self._turn.conversation, self._turn.number
+        await self._tell(TakeTurn(at_ms=self._now_ms(), owner=self._parts.process))
         async with trio.open_nursery() as nursery:
             while True:
                 bell = store.bell(conversation)
-                pair = (await store.look(conversation, [self._turn.number])).pair(self._turn.number)
-                if pair.turn is None or pair.turn.has_ended or pair.turn.owner != parts.process:
+                pair = (await store.look(conversation, [number])).pair(number)
+                if not self._is_ours(pair.turn):
                     nursery.cancel_scope.cancel()
                     return
-                if parts.clock.now_ms() - pair.turn.updated_ms > parts.options.stall_s * 1000:
-                    await self._tell(
-                        StopTurn(at_ms=parts.clock.now_ms(), why=Reason.STALLED, owner=parts.process)
-                    )
+                await self._end_if_stalled(pair.turn)
                 for effect in pending(pair):
-                    if effect not in self._doing and len(self._doing) < parts.options.parallel:
+                    if effect not in self._doing and len(self._doing) < self._parts.options.parallel:
                         self._doing.add(effect)
                         nursery.start_soon(self._do, effect)
                 with trio.move_on_after(_LOOK_S):
                     await bell.wait()
+
+    def _now_ms(self) -> int:
+        return self._parts.clock.now_ms()
+
+    def _is_ours(self, turn: Turn | None) -> bool:
+        return turn is not None and not turn.has_ended and turn.owner == self._parts.process
+
+    async def _end_if_stalled(self, turn: Turn | None) -> None:
+        now_ms = self._now_ms()
+        if turn is not None and now_ms - turn.updated_ms > self._parts.options.stall_s * 1000:
+            await self._stop(Reason.STALLED)
 
     async def _do(self, effect: Effect) -> None:
         try:
@@ -122,12 +114,17 @@ class TurnRunner:
         after = await self._parts.store.change(self._turn.conversation, number, decide_now)
         return after.pair(number)
 
+    async def _stop(self, why: Reason) -> None:
+        await self._tell(StopTurn(at_ms=self._now_ms(), why=why, owner=self._parts.process))
+
+    # --- effects
+
     async def _make_plan(self) -> None:
         parts = self._parts
-        await self._tell(BeginPlanning(at_ms=parts.clock.now_ms(), owner=parts.process))
+        await self._tell(BeginPlanning(at_ms=self._now_ms(), owner=parts.process))
         plan = made_plan(await self._reader.words())
         command = RecordPlan(
-            at_ms=parts.clock.now_ms(),
+            at_ms=self._now_ms(),
             owner=parts.process,
             route=plan.route,
             tasks=plan.tasks,
@@ -136,52 +133,63 @@ class TurnRunner:
         await self._tell(command, {plan_field(self._turn.number): words_bytes(plan.words)})
 
     async def _run_task(self, task: int) -> None:
-        parts = self._parts
-        async with parts.calls.slots:
-            now_ms, timeout_s = parts.clock.now_ms(), parts.options.call_timeout_s
-            request_id = Mint.request_id()
-            after = await self._tell(
-                ClaimTask(
-                    at_ms=now_ms,
-                    owner=parts.process,
-                    task=task,
-                    lease_until_ms=now_ms + int(timeout_s * 1000) + _LEASE_SLACK_MS,
-                    request_id=request_id,
-                    model=parts.options.model,
-                )
-            )
-            plan = None if after.turn is None else after.turn.plan
-            running = None if plan is None else plan.tasks[task].running
-            if running is None or running.request_id != request_id:
+        """Claims a task and makes one attempt at it."""
+        async with self._parts.calls.slots:
+            claimed = await self._claim(task)
+            if claimed is None:
                 return  # the turn has moved on
-            answer = await parts.calls.ask(
-                Question(
-                    request_id=request_id,
-                    model=running.model,
-                    messages=await self._reader.messages(task),
-                    owner=after.session.owner,
-                    timeout_s=timeout_s,
-                )
-            )
-        await self._tell(
-            RecordExecution(
-                at_ms=parts.clock.now_ms(),
+            execution, owner = claimed
+            attempt = TaskAttempt(self._parts, self._reader, self._tell, self._turn.number, task, execution)
+            await attempt.make(owner)
+
+    async def _claim(self, task: int) -> tuple[Execution, Digest] | None:
+        """Begins an attempt; gives it, and for whom the model is asked. None: the task is no more to be claimed."""
+        parts, now_ms, request_id = self._parts, self._now_ms(), Mint.request_id()
+        node = (await self._reader.plan()).graph.nodes[task]
+        after = await self._tell(
+            ClaimTask(
+                at_ms=now_ms,
                 owner=parts.process,
                 task=task,
-                attempt=running.attempt,
-                status=answer.status,
-                error_type=answer.error_type,
-                run_id=answer.run_id,
-                usage=answer.usage,
-            ),
-            {output_field(self._turn.number, task): text_bytes(answer.text)} if answer.text else {},
+                lease_until_ms=now_ms + int(parts.options.call_timeout_s * 1000) + _LEASE_SLACK_MS,
+                request_id=request_id,
+                model=parts.agent(node.agent_key).model or parts.options.model,
+            )
         )
-        if answer.status is ExecutionStatus.LOST:
-            await trio.sleep(_AGAIN_S)
+        plan = None if after.turn is None else after.turn.plan
+        running = None if plan is None else plan.tasks[task].running
+        if running is None or running.request_id != request_id:
+            return None
+        return running, after.session.owner
 
     async def _make_answer(self) -> None:
-        parts = self._parts
-        text, at_ms = await self._reader.result(), parts.clock.now_ms()
-        words = AnswerWords(text=text, at_ms=at_ms)
+        result = await self._reader.result()
+        text = result.text if isinstance(result, Joined) else await self._summed_up(result)
+        if text is None:
+            await self._stop(Reason.NOT_SUMMED_UP)
+            return
+        words = AnswerWords(text=text, at_ms=self._now_ms())
         content = {answer_field(self._turn.number): words_bytes(words)}
-        await self._tell(RecordAnswer(at_ms=at_ms, owner=parts.process), content)
+        await self._tell(RecordAnswer(at_ms=words.at_ms, owner=self._parts.process), content)
+
+    async def _summed_up(self, result: SumUp) -> str | None:
+        """The model's one message of several results; None where it gives none, twice in a row."""
+        parts, looked = self._parts, await self._parts.store.look(self._turn.conversation)
+        messages = [
+            Message(role="system", content=result.instructions),
+            Message(role="user", content=result.prompt),
+        ]
+        for number in range(1, _SUMMARY_TRIES + 1):
+            async with parts.calls.slots:
+                answer = await parts.calls.ask(
+                    Question(
+                        request_id=RequestId(f"{self._turn.turn_id}.summary.{number}"),
+                        model=parts.options.model,
+                        messages=messages,
+                        owner=looked.session.owner,
+                        timeout_s=parts.options.call_timeout_s,
+                    )
+                )
+            if answer.status is ExecutionStatus.COMPLETED:
+                return answer.text
+        return None

@@ -7,12 +7,14 @@ import trio
 from attrs import define
 
 from mix2api.actors.worker import MemoryDispatch
+from mix2api.conversations.agents import Agent, agents_by_key, read_agents
 from mix2api.edge.conversations.parts import ConversationParts
 from mix2api.errors import StoreUnavailable
 from mix2api.execution.executor import Executor
 from mix2api.execution.model_calls import ModelCalls
 from mix2api.execution.options import ExecutionOptions
-from mix2api.execution.turn_runner import ExecutionParts
+from mix2api.execution.parts import ExecutionParts
+from mix2api.process.text_file import text_of
 from mix2api.relay.messages import WakeUp
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings
@@ -101,6 +103,7 @@ def _executor(parts: "Parts", half: ConversingHalf) -> Executor:
             store=half.store,
             calls=calls,
             options=options,
+            agents=agents_by_key(_agents(parts.settings)),
             process=parts.store.process,
             clock=parts.clock,
         ),
@@ -109,6 +112,18 @@ def _executor(parts: "Parts", half: ConversingHalf) -> Executor:
         is_gone=parts.store.heartbeat.is_gone,
         on_fault=parts.reporter.on_task_fault,
     )
+
+
+def _agents(settings: Settings) -> tuple[Agent, ...]:
+    """The agents of the file; none where no file is named.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or is wrong.
+    """
+    path = settings.conversing.agents_file
+    if path is None:
+        return ()
+    return read_agents(text_of(path, "MIX2API_CONVERSATIONS_AGENTS_FILE"), str(path))
 
 
 def _dispatch(parts: "Parts") -> Dispatch:

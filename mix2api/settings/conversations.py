@@ -2,13 +2,14 @@
 
 # ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
 
+from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
 from mix2api.settings.bounds import DAY_MS, DAY_S
 from mix2api.settings.choices import Busy
-from mix2api.settings.readers import Choice, Flag, Text, Whole
+from mix2api.settings.readers import Choice, Flag, Place, Text, Whole
 from mix2api.settings.setting import Setting, held
 
 _LONGEST_DAYS: Final = 36_500
@@ -81,5 +82,13 @@ class Conversing:
             Text(255),
             "",
             "the model that plans, and runs the tasks of agents without a model; empty: the first one of `MODEL_LIST`",
+        )
+    )
+    agents_file: Path | None = held(
+        Setting(
+            "MIX2API_CONVERSATIONS_AGENTS_FILE",
+            Place(),
+            "",
+            "TOML with the agents that nodes of a plan may name; empty: `assistant` alone",
         )
     )

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
 from attrs import frozen
 
 from mix2api.errors import InvalidRequest
@@ -60,8 +61,8 @@ class ObjectFields:
             )
         return value
 
-    def object(self, name: str) -> dict[str, Any] | None:
-        """An object; None where the field is absent or null.
+    def object(self, name: str, most: int) -> dict[str, Any] | None:
+        """An object of so many bytes as JSON; None where the field is absent or null.
 
         Raises:
             InvalidRequest: it is something else.
@@ -69,8 +70,8 @@ class ObjectFields:
         value = self.said.get(name)
         if value is None:
             return None
-        if not isinstance(value, dict):
-            raise wrong(name, "an object")
+        if not isinstance(value, dict) or len(msgspec.json.encode(value)) > most:
+            raise wrong(name, f"an object of at most {most} bytes as JSON")
         return value
 
     def flag(self, name: str) -> bool:

@@ -98,12 +98,15 @@ def test_a_critic_sends_its_target_back_as_often_as_it_may() -> None:
     assert (made.task(0).why, made.turn.stage) == (Reason.NOT_PASSED, TurnStage.FAILED)
 
 
-def test_a_critic_without_a_verdict_fails_with_its_target() -> None:
+def test_a_critic_without_a_verdict_is_asked_once_more_and_then_fails_with_its_target() -> None:
     made = TurnInTheMaking.planned(worker(), critic(0))
     made.run(0)
     made.run(1, verdict=Verdict.UNREADABLE)
+    assert made.stages == ["VALIDATING", "READY"]
+    made.run(1, verdict=Verdict.UNREADABLE)
     assert made.stages == ["FAILED", "FAILED"]
     assert made.task(0).why is Reason.UNREADABLE_VERDICT
+    assert made.task(1).executions[1].error_type == "unreadable_verdict"
 
 
 def test_a_failed_critic_fails_its_target() -> None:

@@ -9,7 +9,7 @@ from mix2api.conversations.states import ExecutionStatus, Reason
 
 ENDINGS = (
     *(Reason.STALLED, Reason.CANCELLED, Reason.INTERRUPTED, Reason.DELETED),
-    *(Reason.PLANNER_FAULT, Reason.ADAPTER_FAULT),
+    *(Reason.PLANNER_FAULT, Reason.ADAPTER_FAULT, Reason.NOT_SUMMED_UP),
 )
 
 

@@ -211,6 +211,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_CONVERSATIONS_CALLS", "5", "conversing.calls", 5),
     ("MIX2API_CONVERSATIONS_CALL_TIMEOUT_MS", "5", "conversing.call_timeout_ms", 5),
     ("MIX2API_CONVERSATIONS_STALL_S", "5", "conversing.stall_s", 5),
+    ("MIX2API_CONVERSATIONS_AGENTS_FILE", "/a.toml", "conversing.agents_file", Path("/a.toml")),
     ("MIX2API_CONVERSATIONS_MODEL", "m", "conversing.model", "m"),
     ("MIX2API_CONSOLE_HOST", "::1", "console.host", "::1"),
     ("MIX2API_CONSOLE_PORT", "0", "console.port", 0),

@@ -13,25 +13,25 @@ FIELDS = ObjectFields({"text": "t", "object": {}, "flag": True, "word": "a", "nu
 
 def test_fields_are_given_as_they_are() -> None:
     assert FIELDS.needed_text("text", 9) == FIELDS.text("text", 9) == "t"
-    assert (FIELDS.object("object"), FIELDS.flag("flag"), FIELDS.choice("word", ("a",))) == ({}, True, "a")
+    assert (FIELDS.object("object", 2), FIELDS.flag("flag"), FIELDS.choice("word", ("a",))) == ({}, True, "a")
 
 
 @pytest.mark.parametrize("name", ["null", "missing"])
 def test_null_and_missing_are_the_same(name: str) -> None:
     assert FIELDS.text(name, 9) is None
-    assert (FIELDS.object(name), FIELDS.choice(name, ("a",)), FIELDS.flag(name)) == (None, None, False)
+    assert (FIELDS.object(name, 9), FIELDS.choice(name, ("a",)), FIELDS.flag(name)) == (None, None, False)
 
 
 @pytest.mark.parametrize(
     "read",
     [
         lambda fields: fields.text("x", 3),
-        lambda fields: fields.object("x"),
+        lambda fields: fields.object("x", 3),
         lambda fields: fields.flag("x"),
         lambda fields: fields.choice("x", ("a", "b")),
     ],
 )
-@pytest.mark.parametrize("value", [5, "long text", "  ", ["a"]])
+@pytest.mark.parametrize("value", [5, "long text", "  ", ["a"], {"a": 1}])
 def test_another_type_or_length_is_refused(read: Callable[[ObjectFields], Any], value: object) -> None:
     with pytest.raises(InvalidRequest, match="Invalid value for 'x': it must be ") as caught:
         read(ObjectFields({"x": value}))

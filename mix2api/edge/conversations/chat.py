@@ -23,6 +23,8 @@ from mix2api.vocabulary import Detail, Digest
 
 MESSAGE_CHARS: Final = 1_000_000
 """Of one message: some 250,000 tokens, more than models take."""
+CONTEXT_BYTES: Final = 262_144
+"""Of `extraContext` as JSON: templates may put any part of it into the input of any node."""
 OPEN_MAX: Final = 100
 """Turns of one session without an end. A person does not write so many; a program that does is told to wait."""
 _LOOK_S: Final = 0.25
@@ -56,7 +58,8 @@ class ChatRoutes:
         body = asked.body
         body.check_names(_FIELDS)
         words = TurnWords(
-            message=body.needed_text("message", MESSAGE_CHARS), extra_context=body.object("extraContext")
+            message=body.needed_text("message", MESSAGE_CHARS),
+            extra_context=body.object("extraContext", CONTEXT_BYTES),
         )
         client_id = body.text("clientMessageId", 256)
         at_once, to_the_end = asked.is_set("async"), asked.is_set("wait")

@@ -22,6 +22,8 @@ from mix2api.wire.object_fields import wrong
 
 USER_CHARS: Final = 256
 TITLE_CHARS: Final = 1000
+META_BYTES: Final = 65_536
+"""Of `metaInfo` as JSON: every list of sessions shows it."""
 _SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SESSION_FORM: Final = "1 to 128 characters of A-Z a-z 0-9 . _ : -"
 _CURSOR: Final = re.compile(r"([0-9]{1,15})_([0-9a-f]{32})")
@@ -64,7 +66,7 @@ class SessionRoutes:
             session_id=chosen or self._mint.word("conversation"),
             user_id=user_id,
             title=body.text("title", TITLE_CHARS),
-            meta_info=body.object("metaInfo"),
+            meta_info=body.object("metaInfo", META_BYTES),
         )
         conversation = desk.conversation(asked.caller, words.session_id)
         command = CreateSession(
