@@ -32,7 +32,8 @@ class Framing:
             NotHttp: it is not framed as the head says. A line that is too long is `HeadTooLong`.
         """
         body = self._body
-        payload = body.feed(data)
+        # Behind a mistake nothing has a frame to be read by: who reads on hears of the mistake again, and waits for nothing.
+        payload = b"" if body.malformed else body.feed(data)
         if body.malformed:
             raise HeadTooLong if body.oversized else NotHttp
         self.is_whole = body.done

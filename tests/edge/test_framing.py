@@ -103,3 +103,12 @@ def test_size_lines_and_trailers_are_bounded(line: bytes, piece: int) -> None:
 def test_many_short_trailers_are_bounded_together() -> None:
     with pytest.raises(HeadTooLong):
         fed(Framing(None), b"0\r\n" + b"x: y\r\n" * HEAD_BYTES, 1000)
+
+
+@pytest.mark.parametrize("data", [b"0\r\n\n", b"0\r\nx: y\n\r\n", b"zz\r\n", b"1\r\nab\r\n"])
+def test_behind_a_mistake_nothing_is_read_and_everybody_hears_of_it(data: bytes) -> None:
+    framing = Framing(None)
+    for more in (data, b"", b"1\r\n{\r\n", b"0\r\n\r\n"):
+        with pytest.raises(NotHttp):
+            framing.feed(more)
+    assert not framing.is_whole
