@@ -6,6 +6,7 @@ import msgspec
 
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.state import Session, Turn
+from mix2api.vocabulary import Digest
 
 SESSION_FIELD: Final = "session"
 _encode: Final = msgspec.json.Encoder().encode
@@ -16,6 +17,16 @@ _turn: Final = msgspec.json.Decoder(Turn).decode
 def turn_state_field(turn: int) -> str:
     """The field of a turn's state."""
     return f"turn:{turn}"
+
+
+def start_field(turn: int) -> str:
+    """The field with the id of the log's entry before a turn's first one."""
+    return f"from:{turn}"
+
+
+def message_field(message: Digest) -> str:
+    """The field with the turn of a caller's message id."""
+    return f"message:{message}"
 
 
 def state_bytes(state: Session | Turn) -> bytes:

@@ -26,6 +26,8 @@ for _ = 1, tonumber(take(1)) do
   changed[#changed + 1] = {field, value}
 end
 
+local last = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
+local before = last[1] and last[1][1] or '0-0'
 for _, pair in ipairs(changed) do redis.call('HSET', states, pair[1], pair[2]) end
 for _ = 1, tonumber(take(1)) do
   local kind, version, data = take(3)
@@ -38,7 +40,9 @@ end
 for _ = 1, tonumber(take(1)) do
   local what, name, value = take(3)
   if what == 'plan' then firmly('RPUSH', plans, name)
-  elseif what == 'open' then firmly('HSET', conversing, name, value)
+  elseif what == 'open' then
+    firmly('HSET', conversing, name, '')
+    redis.call('HSET', states, 'from:' .. value, before)
   elseif what == 'close' then firmly('HDEL', conversing, name)
   elseif what == 'known' then firmly('ZADD', conversations, value, name)
   elseif what == 'message' then redis.call('HSET', states, name, value) end

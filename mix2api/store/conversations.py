@@ -22,11 +22,14 @@ from mix2api.conversations.events import (
     decode,
     encode,
 )
-from mix2api.conversations.evolve import IllegalEvent, Pair, evolve, fold
+from mix2api.conversations.evolve import IllegalEvent, Pair, evolve
+from mix2api.conversations.rebuilding import rebuilt
 from mix2api.conversations.snapshots import (
     SESSION_FIELD,
+    message_field,
     read_session,
     read_turn,
+    start_field,
     state_bytes,
     turn_state_field,
 )
@@ -141,11 +144,24 @@ class Conversations:
     async def turn_of_message(self, conversation: Digest, message: Digest) -> int | None:
         """The turn that a caller's message id belongs to."""
         _, states, *_ = self._names(conversation)
-        (reply,) = await self._link.execute(("HGET", states, f"message:{message}"))
+        (reply,) = await self._link.execute(("HGET", states, message_field(message)))
         if is_damage(reply):
             return None
         (number,) = told([reply])
         return int(number) if number is not None and number.isdigit() else None
+
+    async def turn_start(self, conversation: Digest, turn: int) -> str | None:
+        """The id in the log behind which a turn's events begin; None if there is no such turn.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        _, states, *_ = self._names(conversation)
+        (reply,) = await self._link.execute(("HGET", states, start_field(turn)))
+        if is_damage(reply):
+            return None
+        (position,) = told([reply])
+        return None if position is None else str(position.decode("ascii", "replace"))
 
     async def events(
         self, conversation: Digest, after: str = "-", count: int = _LOG_PAGE
@@ -287,30 +303,21 @@ class Conversations:
             UnreadableConversation: the log cannot be read either. It stays where it is, to be looked into or deleted.
         """
         log, states, _content, plans = self._names(conversation)
-        events: list[ConversationEvent] = []
-        after = "-"
+        entries: list[tuple[str, ConversationEvent]] = []
         try:
-            while page := await self.events(conversation, after):
-                events += (event for _, event in page)
-                after = page[-1][0]
-            session, turns = fold(events)
+            while page := await self.events(conversation, entries[-1][0] if entries else "-"):
+                entries += page
+            made = rebuilt(entries)
         except (UnreadableConversation, IllegalEvent):
             self._damage.left(log)
             raise UnreadableConversation("damaged") from None
-        fields: list[str | bytes | int] = [SESSION_FIELD, state_bytes(session)]
-        for number, turn in turns.items():
-            fields += (turn_state_field(number), state_bytes(turn))
-        planned = [event.turn for event in events if isinstance(event, PlanMade)]
-        for event in events:
-            if isinstance(event, TurnCreated) and event.client_message is not None:
-                fields += (f"message:{event.client_message}", event.turn)
         commands: list[Command] = [("DEL", states, plans)]
-        if events:
-            commands.append(("HSET", states, *fields))
-        if planned:
-            commands.append(("RPUSH", plans, *planned))
+        if entries:
+            commands.append(("HSET", states, *(word for pair in made.fields.items() for word in pair)))
+        if made.plans:
+            commands.append(("RPUSH", plans, *made.plans))
         told(await self._link.execute(*commands))
-        return session, turns
+        return made.session, made.turns
 
     def _opened(self, conversation: Digest, names: Sequence[str], reply: Reply) -> dict[str, bytes]:
         _, _, content, _ = self._names(conversation)
@@ -358,9 +365,9 @@ def _look_ups(
         if isinstance(event, SessionCreated):
             yield from ("known", conversation, event.at_ms)
         elif isinstance(event, TurnCreated):
-            yield from ("open", f"{conversation}:{event.turn}", "")
+            yield from ("open", f"{conversation}:{event.turn}", event.turn)
             if event.client_message is not None:
-                yield from ("message", f"message:{event.client_message}", event.turn)
+                yield from ("message", message_field(event.client_message), event.turn)
         elif isinstance(event, PlanMade):
             yield from ("plan", event.turn, "")
     for number in before.session.open:

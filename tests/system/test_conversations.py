@@ -1,5 +1,8 @@
 """The conversations API over a whole system: what callers see of sessions, turns, plans and tasks."""
 
+from typing import Any
+
+import msgspec
 import trio
 from conversation_client import OFFER, Caller
 from redis_server import RedisServer
@@ -256,3 +259,44 @@ async def test_an_edge_and_a_worker_apart_run_turns_together(redis_server: Redis
         slow = await caller.data("POST", f"/api/sessions/{session}/chat", {"message": SLOW})
         await caller.data("POST", f"/api/turns/{slow['turnId']}/cancel")
         await system.check_log(runs=2)
+
+
+async def test_a_plan_is_followed_from_a_baseline_on_and_from_where_a_follower_left(
+    redis_server: RedisServer,
+) -> None:
+    async with whole_system(Shape.APART, redis_server.url, **OFFER) as system:
+        caller = Caller(system.client)
+        session = await caller.session()
+        told = await caller.data("POST", f"/api/sessions/{session}/chat", {"message": SLOW})
+        path = f"/api/plans/{told['planId']}/events"
+        async with system.client.request("GET", path) as follower:
+            await follower.head()
+            await follower.read_until(lambda body: b"event: task_claimed" in body or b'"RUNNING"' in body)
+            await caller.data("POST", f"/api/turns/{told['turnId']}/cancel")
+            while await follower.piece():
+                pass
+        frames = frames_of(follower.body)
+        assert (frames[0]["event"], frames[0]["data"]["tasks"][0]["nodeId"]) == ("baseline", "answer")
+        assert [int(frame["id"]) for frame in frames] == list(
+            range(int(frames[0]["id"]), int(frames[0]["id"]) + len(frames))
+        )
+        assert (frames[-1]["event"], frames[-1]["data"]["turnStatus"]) == ("turn", "CANCELLED")
+        again = await caller.call("GET", path, **{"last-event-id": frames[-3]["id"]})
+        assert frames_of(again.body) == frames[-2:]
+        late = frames_of((await caller.call("GET", path)).body)
+        assert [(frame["event"], frame["data"]["planStatus"]) for frame in late] == [
+            ("baseline", "CANCELLED")
+        ]
+        ended = await caller.call("GET", path, **{"last-event-id": frames[-1]["id"]})
+        assert frames_of(ended.body) == []
+        assert (await Caller.other(system.client).refusal("GET", path))[:2] == (404, "0002")
+
+
+def frames_of(body: bytes) -> list[dict[str, Any]]:
+    """The events of a feed: `id`, `event`, and `data` decoded."""
+    frames = []
+    for block in body.decode().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+        if fields:
+            frames.append({**fields, "data": msgspec.json.decode(fields["data"])})
+    return frames

@@ -61,6 +61,7 @@ class ConversationsApi:
             answer = await route.handler(
                 Asked(
                     caller=caller,
+                    request_id=request.request_id,
                     path=path,
                     query=_query(request.query),
                     body=ObjectFields(body),

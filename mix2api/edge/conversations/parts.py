@@ -7,6 +7,7 @@ from mix2api.edge.auth import Authenticator
 from mix2api.edge.conversations.api import ConversationsApi, routes_of
 from mix2api.edge.conversations.chat import ChatRoutes
 from mix2api.edge.conversations.desk import Desk, Stir
+from mix2api.edge.conversations.plan_events import PlanEventRoutes
 from mix2api.edge.conversations.plans import PlanRoutes
 from mix2api.edge.conversations.sessions import SessionRoutes
 from mix2api.edge.conversations.turns import TurnRoutes
@@ -49,5 +50,6 @@ def conversations_api(own: ConversationParts, edge: ApiParts) -> ConversationsAp
         ChatRoutes(desk).routes(),
         TurnRoutes(desk).routes(),
         PlanRoutes(desk).routes(),
+        PlanEventRoutes(desk).routes(),
     )
     return ConversationsApi(routes, edge.authenticator, edge.options.body_limit, edge.options.body_timeout_s)

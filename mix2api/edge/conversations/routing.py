@@ -23,6 +23,7 @@ class Asked:
 
     caller: Digest
     """Fingerprint of its credential: everything is looked up within it."""
+    request_id: str
     path: Mapping[str, str]
     """The parameters in the path."""
     query: Mapping[str, str] = field(repr=False)
