@@ -24,7 +24,10 @@ from mix2api.wire.request_fields import EXTENSION_FIELDS, REQUEST_FIELDS
 _ROOT = Path(__file__).parents[2]
 EXAMPLES = recorded_examples()
 DOCUMENT = openapi_document(EXAMPLES)
-_OTHER_ROUTES = {"not_found", "method_not_allowed", "response_not_stored", "session_not_found"}
+_OTHER_ROUTES = {
+    *("not_found", "method_not_allowed", "response_not_stored", "session_not_found", "unknown_parameter"),
+    *("session_busy", "session_exists", "conversation_unreadable", "body_too_large"),
+}
 """Codes that no chat request gets."""
 
 
