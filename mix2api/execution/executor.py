@@ -5,6 +5,7 @@ shard moves on. Whoever owns the shard then takes the turn only if that process 
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -84,9 +85,26 @@ class Executor:
         listed = list(shards)
         if not listed:
             return
-        for turn in await self._index.open_turns(listed):
+        turns, damaged = await self._index.open_turns(listed)
+        for shard in damaged:
+            turns += await self._found_again(shard)
+        for turn in turns:
             if turn not in self._running:
                 await contained("conversation", partial(self._consider, turn, nursery), self._tell_fault)
+
+    async def _found_again(self, shard: Shard) -> list[TurnRef]:
+        """The open turns of a shard whose list was lost: read from all of its conversations, and listed again."""
+        found: list[TurnRef] = []
+        seen = 0
+        while page := await self._index.of_shard(shard, seen):
+            seen += len(page)
+            for conversation in page:
+                with suppress(UnreadableConversation):
+                    session = (await self._parts.store.look(conversation)).session
+                    found += (TurnRef(conversation, number) for number in session.open)
+        for turn in found:
+            await self._index.note_turn(shard, turn)
+        return found
 
     async def _consider(self, turn: TurnRef, nursery: trio.Nursery) -> None:
         store = self._parts.store

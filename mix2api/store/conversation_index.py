@@ -1,6 +1,7 @@
 """Which conversations there are: by user for callers, by shard for workers and operators."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import define
@@ -12,6 +13,9 @@ from mix2api.store.redis.link import Command, RedisLink
 from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import Digest, Shard
 
+_CONVERSATION: Final = re.compile(rb"[0-9a-f]{32}")
+_ENTRY: Final = re.compile(rb"([0-9a-f]{32}):([1-9][0-9]{0,8})")
+"""What no process of ours wrote is passed over."""
 _PAGE: Final = 1000
 _TIES: Final = 64
 """Conversations of one user that may begin in the same millisecond, and are read twice by a page that begins among them."""
@@ -33,26 +37,36 @@ class ConversationIndex:
     _damage: DamageCounter
     life_ms: int = 0
 
-    async def open_turns(self, shards: Iterable[Shard]) -> list[TurnRef]:
-        """The turns of these shards that have no end.
+    async def open_turns(self, shards: Sequence[Shard]) -> tuple[list[TurnRef], list[Shard]]:
+        """The turns of these shards that have no end, and the shards in which that list was damaged, and is begun anew.
 
         Raises:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
-        names = [self._keys.conversing(shard) for shard in shards]
+        replies = await self._link.execute(*(("HKEYS", self._keys.conversing(shard)) for shard in shards))
         found: list[TurnRef] = []
-        for name, reply in zip(
-            names, await self._link.execute(*(("HKEYS", name) for name in names)), strict=True
-        ):
+        damaged: list[Shard] = []
+        for shard, reply in zip(shards, replies, strict=True):
             if is_damage(reply):
-                told(await self._link.execute(("DEL", name)))
-                self._damage.removed(name)
+                damaged.append(shard)
                 continue
-            for field in told([reply])[0]:
-                conversation, _, number = field.decode(errors="replace").rpartition(":")
-                if number.isdigit() and conversation:
-                    found.append(TurnRef(Digest(conversation), int(number)))
-        return found
+            entries = [_ENTRY.fullmatch(field) for field in told([reply])[0]]
+            found += (TurnRef(Digest(entry[1].decode()), int(entry[2])) for entry in entries if entry)
+            if None in entries:
+                self._damage.left(self._keys.conversing(shard), entries.count(None))
+        for shard in damaged:
+            told(await self._link.execute(("DEL", self._keys.conversing(shard))))
+            self._damage.removed(self._keys.conversing(shard))
+        return found, damaged
+
+    async def note_turn(self, shard: Shard, turn: TurnRef) -> None:
+        """Adds an open turn whose entry was lost.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        field = f"{turn.conversation}:{turn.number}"
+        told(await self._link.execute(("HSET", self._keys.conversing(shard), field, "")))
 
     async def forget_turn(self, shard: Shard, turn: TurnRef) -> None:
         """Removes an entry whose turn does not exist any more, or cannot be read.
@@ -100,8 +114,9 @@ class ConversationIndex:
             return []
         words = told([reply])[0]
         found = [
-            (int(float(score)), Digest(member.decode(errors="replace")))
+            (int(float(score)), Digest(member.decode()))
             for member, score in zip(words[::2], words[1::2], strict=True)
+            if _CONVERSATION.fullmatch(member)
         ]
         return [entry for entry in found if before is None or entry < before][:count]
 
@@ -129,4 +144,4 @@ class ConversationIndex:
         if is_damage(reply):
             self._damage.left(name)
             return []
-        return [Digest(member.decode(errors="replace")) for member in told([reply])[0]]
+        return [Digest(member.decode()) for member in told([reply])[0] if _CONVERSATION.fullmatch(member)]

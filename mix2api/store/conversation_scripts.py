@@ -43,6 +43,7 @@ for _ = 1, tonumber(take(1)) do
   elseif what == 'open' then
     firmly('HSET', conversing, name, '')
     redis.call('HSET', states, 'from:' .. value, before)
+  elseif what == 'again' then firmly('HSET', conversing, name, '')
   elseif what == 'close' then firmly('HDEL', conversing, name)
   elseif what == 'known' then firmly('ZADD', conversations, value, name)
   elseif what == 'message' then redis.call('HSET', states, name, value) end

@@ -118,27 +118,28 @@ class Conversations:
             UnreadableConversation: neither states nor log can be read.
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
-        _log, states, content, plan_list = self._names(conversation)
-        numbers, names = list(turns), list(fields)
-        commands: list[Command] = [
-            ("HMGET", states, SESSION_FIELD, *(turn_state_field(number) for number in numbers))
-        ]
-        if names:
-            commands.append(("HMGET", content, *names))
-        if plans is not None:
-            commands.append(("LRANGE", plan_list, *plans))
-        replies = await self._link.execute(*commands)
+        wanted = _Wanted(tuple(turns), tuple(fields), plans)
         try:
-            session, found = self._read_states(replies[0], numbers)
+            return await self._look(conversation, wanted)
         except UnreadableConversation:
-            self._damage.removed(states)
-            session, every = await self._mend(conversation)
-            found = {number: every[number] for number in numbers if number in every}
+            await self._mend(conversation)
+            return await self._look(conversation, wanted)
+
+    async def _look(self, conversation: Digest, wanted: "_Wanted") -> Looked:
+        log, states, content, plan_list = self._names(conversation)
+        fields = (SESSION_FIELD, *(turn_state_field(turn) for turn in wanted.turns))
+        commands: list[Command] = [("EXISTS", log), ("HMGET", states, *fields)]
+        if wanted.fields:
+            commands.append(("HMGET", content, *wanted.fields))
+        if wanted.plans is not None:
+            commands.append(("LRANGE", plan_list, *wanted.plans))
+        replies = await self._link.execute(*commands)
+        session, turns = _read_states(replies[1], wanted.turns, has_log=bool(told(replies[:1])[0]))
         return Looked(
             session=session,
-            turns=found,
-            content=self._opened(conversation, names, replies[1]) if names else {},
-            plans=self._read_plans(plan_list, replies[-1]) if plans is not None else (),
+            turns=turns,
+            content=self._opened(conversation, wanted.fields, replies[2]) if wanted.fields else {},
+            plans=() if wanted.plans is None else _read_plans(replies[-1], session, wanted.plans),
         )
 
     async def turn_of_message(self, conversation: Digest, message: Digest) -> int | None:
@@ -285,18 +286,7 @@ class Conversations:
     def _names(self, conversation: Digest) -> tuple[str, ...]:
         return self._keys.conversation(self.shard(conversation), conversation)
 
-    def _read_states(self, reply: Reply, numbers: Sequence[int]) -> tuple[Session, dict[int, Turn]]:
-        if is_damage(reply):
-            raise UnreadableConversation("damaged")
-        session, *turns = told([reply])[0]
-        found = {
-            number: read_turn(state)
-            for number, state in zip(numbers, turns, strict=True)
-            if state is not None
-        }
-        return NOTHING if session is None else read_session(session), found
-
-    async def _mend(self, conversation: Digest) -> tuple[Session, dict[int, Turn]]:
+    async def _mend(self, conversation: Digest) -> None:
         """Makes the states anew of the log.
 
         Raises:
@@ -317,7 +307,7 @@ class Conversations:
         if made.plans:
             commands.append(("RPUSH", plans, *made.plans))
         told(await self._link.execute(*commands))
-        return made.session, made.turns
+        self._damage.removed(states)
 
     def _opened(self, conversation: Digest, names: Sequence[str], reply: Reply) -> dict[str, bytes]:
         _, _, content, _ = self._names(conversation)
@@ -334,16 +324,52 @@ class Conversations:
                 self._damage.left(content)
         return found
 
-    def _read_plans(self, name: str, reply: Reply) -> tuple[int, ...]:
-        if is_damage(reply):
-            self._damage.left(name)
-            return ()
-        return tuple(int(turn) for turn in told([reply])[0] if turn.isdigit())
-
     @staticmethod
     def _purpose(conversation: Digest, name: str) -> bytes:
         """Content that is moved to another place cannot be unsealed there."""
         return f"{_PURPOSE}:{conversation}:{name}".encode()
+
+
+@frozen
+class _Wanted:
+    """What a look is to find."""
+
+    turns: tuple[int, ...]
+    fields: tuple[str, ...]
+    plans: tuple[int, int] | None
+
+
+def _read_states(reply: Reply, numbers: Sequence[int], *, has_log: bool) -> tuple[Session, dict[int, Turn]]:
+    """The states in a reply.
+
+    Raises:
+        UnreadableConversation: damage. States that are missing though the log has them are damage, too.
+    """
+    if is_damage(reply):
+        raise UnreadableConversation("damaged")
+    said, *states = told([reply])[0]
+    session = NOTHING if said is None else read_session(said)
+    turns = {
+        number: read_turn(state) for number, state in zip(numbers, states, strict=True) if state is not None
+    }
+    lacks_turn = any(0 < number <= session.turns and number not in turns for number in numbers)
+    if lacks_turn or (has_log and not session.version):
+        raise UnreadableConversation("damaged")
+    return session, turns
+
+
+def _read_plans(reply: Reply, session: Session, asked: tuple[int, int]) -> tuple[int, ...]:
+    """The turns in a reply.
+
+    Raises:
+        UnreadableConversation: damage. A list that is empty though there are plans is damage, too.
+    """
+    if is_damage(reply):
+        raise UnreadableConversation("damaged")
+    words = told([reply])[0]
+    if not all(word.isdigit() for word in words) or (session.plans and not words and asked[1] == -1):
+        raise UnreadableConversation("damaged")
+    return tuple(map(int, words))
 
 
 def _after(before: Looked, events: Iterable[ConversationEvent]) -> Looked:
@@ -366,13 +392,18 @@ def _look_ups(
             yield from ("known", conversation, event.at_ms)
         elif isinstance(event, TurnCreated):
             yield from ("open", f"{conversation}:{event.turn}", event.turn)
+            for (
+                number
+            ) in before.session.open:  # should their entries have been lost, somebody runs them again
+                yield from ("again", f"{conversation}:{number}", "")
             if event.client_message is not None:
                 yield from ("message", message_field(event.client_message), event.turn)
         elif isinstance(event, PlanMade):
             yield from ("plan", event.turn, "")
     for number in before.session.open:
-        if number not in after.session.open:
-            yield from ("close", f"{conversation}:{number}", "")
+        # Should the entry of a turn have been lost, the next change of its session brings it back.
+        word = "again" if number in after.session.open else "close"
+        yield from (word, f"{conversation}:{number}", "")
 
 
 def _event(fields: Sequence[bytes]) -> ConversationEvent:

@@ -1,6 +1,7 @@
 """`/api/sessions`: conversations are begun, read, listed and deleted."""
 
 import re
+from contextlib import suppress
 from typing import Final
 
 from attrs import frozen
@@ -9,6 +10,7 @@ from mix2api.conversations.commands import CreateSession
 from mix2api.conversations.content import SESSION, SessionWords, words_bytes
 from mix2api.conversations.decide import create
 from mix2api.conversations.decided import Decided
+from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import View, session_view
 from mix2api.edge.conversations.desk import Desk, session_words
@@ -130,10 +132,12 @@ class SessionRoutes:
             NotFound: the caller has no such session.
         """
         desk = self._desk
-        conversation, looked = await desk.session(asked)
-        await stop_turns(desk, conversation, Reason.DELETED)
+        conversation = desk.conversation(asked.caller, asked.path["sessionId"])
+        with suppress(UnreadableConversation):  # what cannot be read any more can be deleted all the same
+            _, looked = await desk.session(asked)
+            await stop_turns(desk, conversation, Reason.DELETED)
+            await desk.index.drop(looked.session.user, [conversation])
         await desk.store.delete(conversation)
-        await desk.index.drop(looked.session.user, [conversation])
         await desk.stir(conversation)
         return Answer({"sessionId": asked.path["sessionId"], "deleted": True})
 
