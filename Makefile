@@ -118,6 +118,8 @@ docs: $(RUN_STAMP)
 released: $(RUN_STAMP)
 	$(BIN)/mix2api openapi > mix2api/openapi/released.json.new
 	mv mix2api/openapi/released.json.new mix2api/openapi/released.json
+	$(BIN)/mix2api release record --packs --out mix2api/packs/recorded_logs.jsonl.new
+	mv mix2api/packs/recorded_logs.jsonl.new mix2api/packs/recorded_logs.jsonl
 
 bench: $(DEV_STAMP)
 	$(BIN)/python bench/run.py

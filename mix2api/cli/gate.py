@@ -21,7 +21,7 @@ from mix2api.packs.case import Case, ToolForm
 from mix2api.packs.evidence import Ask, Seen
 from mix2api.packs.running import Plan, Result, run_cases
 from mix2api.packs.table import CASES
-from mix2api.packs.verdict import LOCAL, Asked, Found, block_of, line_of
+from mix2api.packs.verdict import LOCAL, Asked, Block, Found, block_of, line_of
 from mix2api.settings import Settings
 from mix2api.vocabulary import Channel
 
@@ -72,6 +72,18 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
     Raises:
         ConfigurationError: a URL or the released document is none, or the folder cannot be written.
     """
+    block, folder = judged(arguments)
+    print(f"evidence in {folder.path}")
+    print(line_of(block))
+    return 0 if block is None else 1
+
+
+def judged(arguments: argparse.Namespace) -> tuple[Block | None, GateFolder]:
+    """What the gate concludes, and the folder with its evidence. Prints each case as it ends.
+
+    Raises:
+        ConfigurationError: as `run`.
+    """
     asked = Asked(channel=arguments.channel, version=arguments.version)
     released = _released(arguments.released)
     folder = _folder(arguments.out, asked.channel, SystemClock())
@@ -85,9 +97,7 @@ def run(arguments: argparse.Namespace, _: Settings) -> int:
     folder.write(asked, found, block, document)
     for change in found.breaking:
         print(f"breaking: {change}")
-    print(f"evidence in {folder.path}")
-    print(line_of(block))
-    return 0 if block is None else 1
+    return block, folder
 
 
 def _released(path: Path | None) -> dict[str, Any]:

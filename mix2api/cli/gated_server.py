@@ -1,6 +1,6 @@
 """The server that a gate starts if it is given none: the demo site and `serve` in this process, with a store of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, redirect_stderr
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from mix2api.packs.asking import Target
 from mix2api.packs.case import ToolForm
 from mix2api.process.parts import Role
 from mix2api.process.running import Started, run_process
-from mix2api.settings import load_settings
+from mix2api.settings import Settings, load_settings
 from mix2api.vocabulary import Channel
 
 _KEY: Final = "the-key-of-the-gate"
@@ -24,14 +24,20 @@ _ANSWER_S: Final = 15.0
 """The packs wait so long for an answer."""
 
 
+AtEnd = Callable[[Settings], Awaitable[None]]
+
+
 @asynccontextmanager
-async def gated_server(form: ToolForm, channel: Channel, log: Path) -> AsyncIterator[Target]:
+async def gated_server(
+    form: ToolForm, channel: Channel, log: Path, at_end: AtEnd | None = None
+) -> AsyncIterator[Target]:
     """A server that is ready, and what it is asked by.
 
     Args:
         form: how it gives tools to the site.
         channel: that it runs in.
         log: where its log goes, behind what is there.
+        at_end: is given the server's settings before it stops, while its store can still be read.
     """
     stop = trio.Event()
     with (
@@ -44,6 +50,8 @@ async def gated_server(form: ToolForm, channel: Channel, log: Path) -> AsyncIter
             settings = load_settings(_environ(demo.url, form, channel, data), None)
             started: Started = await nursery.start(partial(run_process, settings, Role.SERVE, stop=stop))
             yield Target(base_url=started.url or "", api_key=_KEY, site_url=demo.url, timeout_s=_ANSWER_S)
+            if at_end is not None:
+                await at_end(settings)
             stop.set()
             nursery.cancel_scope.cancel()
 

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Final, TextIO
 
 import msgspec
@@ -31,7 +33,9 @@ from mix2api.store.opening import Store
 _REFUSED: Final = 1
 _HELP: Final = "begin a release, step it forward, promote it or roll it back, and show how it stands"
 _EPILOG: Final = """\
-start VERSION   records a release of the canary channel at 0 %; its processes run already and have no share
+start VERSION   records a release of the canary channel; its processes run already and have no share
+check           the gate before the first step: regression packs, and what was recorded, read by this build
+record          writes the sessions of the last day into a file, for the check of another build
 status          the release that stands, its guard, and the shards of both channels
 step            one step forward: 0, 5, 20, 50, 100 % of fresh sessions
 promote         ends a release that is at 100 %: the stable processes are to run its version next
@@ -41,6 +45,8 @@ history         all events: who, when, why
 docs/release.md leads through a release. Exit codes: 0, 1 the release does not allow it, or the canary still owns shards
 after a rollback, 2 wrong arguments or settings, or Redis does not answer.
 """
+_OF_THEIR_OWN: Final = ("check", "record")
+"""Actions of modules of their own, `mix2api.cli.release_<action>`."""
 _CHANGING: Final = ("start", "step", "promote", "rollback", "lift")
 _WHO_CHARS: Final = 64
 _WHY_CHARS: Final = 500
@@ -70,6 +76,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawTextHelpFormatter,
     )
     actions = parser.add_subparsers(dest="action", required=True)
+    for action in _OF_THEIR_OWN:
+        _module(action).add_arguments(actions.add_parser(action))
     added = {action: actions.add_parser(action) for action in (*_CHANGING, "status", "history")}
     for one in added.values():
         one.add_argument("--json", action="store_true", help="JSON instead of lines")
@@ -86,6 +94,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         added[action].add_argument(
             "--without-guard", action="store_true", help="step though no guard watches, or against its word"
         )
+
+
+def _module(action: str) -> ModuleType:
+    return import_module(f"mix2api.cli.release_{action}")
 
 
 def _line(most: int) -> Any:
@@ -115,6 +127,8 @@ def query_of(arguments: argparse.Namespace) -> ReleaseQuery:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command."""
+    if arguments.action in _OF_THEIR_OWN:
+        return int(_module(arguments.action).run(arguments, settings))
     query = query_of(arguments)
     if query.action == "start" and settings.storing.shards < 2:  # noqa: PLR2004 - one for each channel
         raise ConfigurationError("MIX2API_SHARDS: two channels need at least 2 shards")

@@ -4,7 +4,7 @@
 stands already gives no event. A command that cannot be obeyed raises `StepRefused`, with a line for the person who gave it.
 """
 
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 from attrs import frozen
@@ -139,6 +139,8 @@ def decide(state: ReleaseState, command: ReleaseCommand) -> tuple[ReleaseEvent, 
             return _rolled_back(state, command)
         case Lift():
             return _lifted(state, command)
+        case _:
+            assert_never(command)
 
 
 def evolve(state: ReleaseState, event: ReleaseEvent) -> ReleaseState:

@@ -33,6 +33,7 @@ from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.owners import RedisOwners
 from mix2api.store.post import BLOCK_MS, MailReader, Post
+from mix2api.store.recorded_sessions import RecordedSessions
 from mix2api.store.redis.checks import Deployment, check_redis
 from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.embedded import EmbeddedServer
@@ -96,6 +97,7 @@ class Store:
     audit: AuditStream
     sessions: RedisSessionIndex
     vault: RedisVault
+    recorded: RecordedSessions
     release: ReleaseLog
     guard: GuardSeat
     willingness: Willingness
@@ -284,6 +286,7 @@ def build_store(
         schema=written,
         channel=options.channel,
     )
+    audit = AuditStream(link=reading, keys=keys, log=log, shards=options.shards, damage=damage)
     return Store(
         process=holder.process,
         seal=seal,
@@ -316,7 +319,8 @@ def build_store(
         mail=MailReader(
             link=mailing, keys=keys, seal=seal, process=holder.process, damage=damage, clock=machine.clock
         ),
-        audit=AuditStream(link=reading, keys=keys, log=log, shards=options.shards, damage=damage),
+        audit=audit,
+        recorded=RecordedSessions(link=reading, keys=keys, audit=audit, shards=options.shards),
         sessions=RedisSessionIndex(
             link=reading,
             keys=keys,
