@@ -9,6 +9,7 @@ from redis_server import RedisServer
 from whole_system import Shape, until, whole_system
 
 from mix2api.cli.explain import ExplainQuery, explain
+from mix2api.cli.release import ReleaseQuery, release
 from mix2api.cli.slo import SloQuery, slo
 from mix2api.clock import SystemClock
 from mix2api.projections.slo import STATE_VERSION
@@ -117,6 +118,19 @@ async def damage_slo(damaged: DamagedSystem) -> None:
         assert damaged.redis.command("TYPE", KEYS.slo()) == b"string"
 
 
+async def damage_release(damaged: DamagedSystem) -> None:
+    """What stands for the release is none, so nobody's share changes; the command says so, and its seat is free."""
+    store = damaged.system.store
+    for damage in damaged.some_of(WHOLE).values():
+        for key in (KEYS.release_state(), KEYS.release_history(), KEYS.release_guard()):
+            put(damaged.redis, key, damage)
+        await damaged.use([await damaged.talk()])
+        for action in ("status", "history"):
+            assert await release(store, ReleaseQuery(action=action), io.StringIO()) == 0
+        assert (await store.release.read()).percent == 0
+    damaged.redis.command("DEL", KEYS.release_state(), KEYS.release_history(), KEYS.release_guard())
+
+
 async def damage_mail(damaged: DamagedSystem) -> None:
     """What is added, and what takes the place of mail that has been read: unread mail would be lost with it."""
     for damage in damaged.some_of(ENTRIES | WHOLE).values():
@@ -156,11 +170,12 @@ EVERY_KIND = (
     damage_mail,
     damage_refusals,
     damage_slo,
+    damage_release,
 )
 
 _COLD = {"MIX2API_ACTOR_IDLE_MAX": "0", "MIX2API_CHUNK_WINDOW_MS": "5"}
 """No session rests in memory: every turn reads what is stored."""
-_TOLD = {"open", "lease", "audit", "epoch", "process", "processes", "lineage", "name", "mail"}
+_TOLD = {"open", "lease", "audit", "epoch", "process", "processes", "lineage", "name", "mail", "release"}
 """Kinds of keys that processes read. A damaged log or snapshot is a `schema_fallback`; `run` is read by commands alone."""
 
 

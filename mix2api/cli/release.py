@@ -2,18 +2,20 @@
 
 import argparse
 import json
+import sys
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final, TextIO
 
 import msgspec
+import trio
 from attrs import frozen
 
 from mix2api.cli.reading import read_store
-from mix2api.cli.release_fleet import Fleet, until_without_shards
+from mix2api.cli.release_fleet import SETTLED_S, Fleet, until_without_shards
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import SystemClock
-from mix2api.errors import ConfigurationError
+from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.identity import Mint
 from mix2api.release.release import (
     Lift,
@@ -47,6 +49,7 @@ after a rollback, 2 wrong arguments or settings, or Redis does not answer.
 """
 _OF_THEIR_OWN: Final = ("check", "record")
 """Actions of modules of their own, `mix2api.cli.release_<action>`."""
+_AGAIN_S: Final = 0.5
 _CHANGING: Final = ("start", "step", "promote", "rollback", "lift")
 _WHO_CHARS: Final = 64
 _WHY_CHARS: Final = 500
@@ -147,14 +150,14 @@ async def release(store: Store, query: ReleaseQuery, out: TextIO) -> int:
     if query.action == "status":
         await _print_status(store, await store.release.read(), query, out)
         return 0
+    if query.action == "rollback":
+        return await _roll_back(store, query, out)
     before = await store.release.read()
     try:
         state = await store.release.apply(await _command(store, query, before))
     except StepRefused as fault:
         _say(str(fault), {"refused": str(fault)}, query, out)
         return _REFUSED
-    if query.action == "rollback":
-        return await _rolled_back(store, before, state, query, out)
     _say(_standing(state), msgspec.to_builtins(state), query, out)
     return 0
 
@@ -190,6 +193,24 @@ async def _command(store: Store, query: ReleaseQuery, state: ReleaseState) -> Re
             return RollBack(**words, release=state.release)
         case _:
             return Lift(**words)
+
+
+async def _roll_back(store: Store, query: ReleaseQuery, out: TextIO) -> int:
+    """Rolls back; while Redis does not answer, again and again for `SETTLED_S`. A rollback that was obeyed is not done twice."""
+    deadline = trio.current_time() + SETTLED_S
+    is_told = False
+    while True:
+        try:
+            before = await store.release.read()
+            state = await store.release.apply(await _command(store, query, before))
+            return await _rolled_back(store, before, state, query, out)
+        except StoreUnavailable:
+            if trio.current_time() > deadline:
+                raise
+            if not is_told:
+                print("Redis does not answer: the rollback is tried again", file=sys.stderr)
+            is_told = True
+            await trio.sleep(_AGAIN_S)
 
 
 async def _rolled_back(

@@ -121,3 +121,35 @@ async def test_promotion_moves_no_conversation_and_the_last_canary_hands_them_ov
         assert answer.headers["x-mix2api-session"] == "continued; reason=lineage"
         channels = [run.channel for run in sorted(await both.new_runs(3), key=lambda run: run.at_ms)]
         assert channels == [Channel.CANARY, Channel.CANARY, Channel.STABLE]
+
+
+async def test_a_rollback_that_finds_redis_frozen_goes_through_once_it_answers(
+    redis_server: RedisServer,
+) -> None:
+    async with two_channels(redis_server, Role.WORKER) as both:
+        await both.operator.start()
+        await both.operator.step(4)
+        await both.until_settled()
+        messages: list[dict[str, object]] = []
+        await converse(both, messages, "at the canary")
+        async with both.client.asking("long [[chunks:60]] [[pace:20]]", stream=True) as asked:
+            head = await asked.head()
+            await asked.read_until(lambda body: b"-00002" in body)
+            redis_server.pause()
+            back: dict[str, object] = {}
+
+            async def roll_back() -> None:
+                back.update(await both.operator.roll_back())
+
+            async def is_away() -> bool:
+                return (await both.client.get("/health/ready")).status == 503
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(roll_back)
+                await until(is_away)
+                redis_server.resume()
+            assert (await asked.rest(head)).finish_reason() == "stop"
+        assert (back["stage"], back["canary_shards"]) == ("rolled_back", 0)
+        await converse(both, messages, "at stable")
+        channels = [run.channel for run in sorted(await both.new_runs(3), key=lambda run: run.at_ms)]
+        assert channels == [Channel.CANARY, Channel.CANARY, Channel.STABLE]
