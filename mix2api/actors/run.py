@@ -327,7 +327,12 @@ class Run:
         snapshot = encode_snapshot(state) if state.turns % SNAPSHOT_EVERY == 0 else None
         self._site_lost_it = site_lost_it(self._cause, self._translation)
         closing = Closing(
-            summary=end_summary(end, self._translation.answer.called, self._turn.replies.longest_gap_ms),
+            summary=end_summary(
+                end,
+                self._translation.answer.called,
+                self._turn.replies.longest_gap_ms,
+                self._translation.account,
+            ),
             snapshot=snapshot,
             # A turn that runs again is done when its second run is.
             inbox_entry=None if self._site_lost_it else self._turn.inbox_entry,

@@ -105,6 +105,8 @@ class EndSummary(Struct, frozen=True, array_like=True):
     """The longest time between two pieces of the answer. None: there were no two, or an older version wrote it."""
     usage_source: str | None = None
     """Whose figures `usage` has; a word of `mix2api.budget.usage.UsageSource`. None: the site's, or an older process wrote it."""
+    account: str | None = None
+    """The operator's id of the account that served the run. None: the upstream is no pool, or an older process wrote it."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -152,13 +154,16 @@ def _budget(request: Request) -> BudgetSummary | None:
     )
 
 
-def end_summary(end: End, calls: Iterable[str] = (), longest_gap_ms: int | None = None) -> bytes:
+def end_summary(
+    end: End, calls: Iterable[str] = (), longest_gap_ms: int | None = None, account: str | None = None
+) -> bytes:
     """The second half of a run's audit entry.
 
     Args:
         end: the event.
         calls: `tool_call_id` of the run's `tool_call` events; they count if it ended in `tool_calls`.
         longest_gap_ms: between two pieces of the answer.
+        account: that served the run.
     """
     return _encoded(
         EndSummary(
@@ -175,6 +180,7 @@ def end_summary(end: End, calls: Iterable[str] = (), longest_gap_ms: int | None 
             calls=tuple(calls) if end.end_reason is EndReason.TOOL_CALLS else (),
             longest_gap_ms=longest_gap_ms,
             usage_source=end.usage_source,
+            account=account,
         )
     )
 

@@ -169,7 +169,7 @@ def _kind(asked: RequestSummary, ended: EndSummary, receipt: str | None, told: s
         client=asked.client,
         model=_model_word(asked.model),
         channel=asked.channel.value,
-        account=None,
+        account=ended.account,
         seen=outcome.seen.value,
     )
 

@@ -180,3 +180,11 @@ def test_whose_figures_a_usage_has_stands_last() -> None:
     summary = read_end_summary(data)
     assert summary is not None
     assert (summary.calls, summary.usage_source) == ((), "mixed")
+
+
+def test_the_account_that_served_a_run_stands_last() -> None:
+    data = end_summary(END, account="a")
+    assert data == END_BYTES[:-1] + b',[],null,null,"a"]'
+    ended = read_end_summary(data)
+    assert ended is not None
+    assert ended.account == "a"

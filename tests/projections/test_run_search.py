@@ -24,6 +24,7 @@ def index() -> RunIndex:
             client="codex" if number < 2 else "opencode",
             model="mix/b" if number == 3 else "mix/a",
             channel=Channel.CANARY if number == 4 else Channel.STABLE,
+            account="a" if number == 5 else None,
         )
         index.add_receipt(
             f"run_{number}", *(("error_written", "timeout") if number == 2 else ("written", "stop"))
@@ -48,6 +49,7 @@ def test_every_filter_takes_what_it_names_and_no_more(index: RunIndex) -> None:
     assert found(index, clients=frozenset({"codex"})) == "10"
     assert found(index, models=frozenset({"mix/b"})) == "3"
     assert found(index, channels=frozenset({"canary"})) == "4"
+    assert found(index, accounts=frozenset({"a"})) == "5"
     assert found(index, accounts=frozenset({"nobody"})) == ""
     assert found(index, word="run_5") == "5"
     assert found(index, word="ses_1", clients=frozenset({"opencode"})) == ""

@@ -11,7 +11,9 @@ from whole_system import Shape, WholeSystem, whole_system
 from mix2api.accounts.state import Evidence
 from mix2api.clock import SystemClock
 from mix2api.demo import Demo, DemoKind, DemoOptions, serve_demo
+from mix2api.events.audit_entry import read_end_summary
 from mix2api.events.kinds import UpstreamChunk
+from mix2api.store.audit_stream import AuditedRun
 
 SECRETS = {"POOL_KEY_A": "sk-pool-a", "POOL_KEY_B": "sk-pool-b"}
 
@@ -47,6 +49,14 @@ async def accounts_of(system: WholeSystem, what: str = "account") -> list[str]:
     ]
 
 
+async def audited_accounts(system: WholeSystem) -> list[str | None]:
+    """The account of every run, as the audit has it."""
+    ended = [
+        read_end_summary(entry.end) for entry in await system._audited() if isinstance(entry, AuditedRun)
+    ]
+    return [None if end is None else end.account for end in ended]
+
+
 @pytest.mark.parametrize("shape", Shape)
 @pytest.mark.parametrize("kind", [DemoKind.MIX, DemoKind.OPENAI])
 async def test_a_pool_serves_both_kinds_and_a_dead_account_is_hidden(
@@ -66,6 +76,7 @@ async def test_a_pool_serves_both_kinds_and_a_dead_account_is_hidden(
                 assert answer.text() == "hello"
                 assert answer.headers["x-mix2api-account"] == "b"
             assert await accounts_of(system) == ["b", "b", "b"]
+            assert await audited_accounts(system) == ["b", "b", "b"]
             assert set(await accounts_of(system, "account_why")) <= {"chosen", "moved", "bound"}
             assert {one.headers["authorization"] for one in demo.received} == {"Bearer sk-pool-b"}
             report = await system.check_log(runs=3)
