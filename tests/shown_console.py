@@ -16,6 +16,7 @@ from mix2api.clock import Clock, SystemClock
 from mix2api.console.app import build_app
 from mix2api.console.options import ConsoleOptions
 from mix2api.console.parts import Console
+from mix2api.console.ports import ConsolePorts
 from mix2api.console.sign_in import COOKIE
 from mix2api.console.tokens import AdminToken, Role
 from mix2api.store.opening import Store
@@ -85,7 +86,9 @@ class Shown:
 
 
 @asynccontextmanager
-async def shown(store: Store, clock: Clock | None = None, **options: Any) -> AsyncIterator[Shown]:
+async def shown(
+    store: Store, clock: Clock | None = None, ports: ConsolePorts | None = None, **options: Any
+) -> AsyncIterator[Shown]:
     """The console over an open store, its first look over, with an admin of the role `view` signed in."""
     known: dict[str, Any] = {
         "tokens": admin_tokens(),
@@ -99,6 +102,7 @@ async def shown(store: Store, clock: Clock | None = None, **options: Any) -> Asy
         store=store,
         clock=SystemClock() if clock is None else clock,
         logger=structlog.get_logger(),
+        ports=ConsolePorts() if ports is None else ports,
     )
     await console.following.look()
     visitor = Visitor(build_app(console))

@@ -9,7 +9,7 @@ from typing import Final, TextIO
 from attrs import frozen
 
 from mix2api.accounts.account import Account
-from mix2api.accounts.state import AccountState, Evidence
+from mix2api.accounts.state import AccountState
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
@@ -18,6 +18,7 @@ from mix2api.process.accounts import listed_accounts, shared_accounts
 from mix2api.process.groups import http_options
 from mix2api.process.named_upstreams import upstream_called
 from mix2api.settings import Settings
+from mix2api.store.account_actions import AccountAction, act
 from mix2api.store.accounts import RedisAccounts
 from mix2api.store.opening import Store
 from mix2api.upstreams.accounts.probing import TOLD, probe
@@ -151,18 +152,10 @@ async def accounts(
 
 async def _change(shared: RedisAccounts, query: AccountsQuery) -> None:
     """Does what the action says to the account."""
-    match query.action:
-        case "enable":
-            await shared.judge(query.name, Evidence.ENABLE)
-            await shared.drain(query.name, is_drained=False)
-        case "disable":
-            await shared.judge(query.name, Evidence.DISABLE)
-        case "drain":
-            await shared.drain(query.name, is_drained=True)
-        case "weight":
-            await shared.weigh(query.name, query.weight)
-        case _:
-            await shared.reset(query.name)
+    if query.action == "weight":
+        await shared.weigh(query.name, query.weight)
+    else:
+        await act(shared, query.name, AccountAction(query.action))
 
 
 def _row(account: Account, state: AccountState, now_ms: int) -> tuple[str, ...]:

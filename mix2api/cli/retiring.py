@@ -1,25 +1,13 @@
-"""`mix2api sessions retire`: the process that owns the session's shard retires it; where nobody does, this one."""
+"""`mix2api sessions retire`: retires a session, and says what became of it."""
 
 from typing import Final, TextIO
 
-import msgspec
-import trio
-
-from mix2api.actors.retirement import retire
 from mix2api.clock import Clock
-from mix2api.events.codec import UnreadableEvent
-from mix2api.identity import shard_of
-from mix2api.relay.messages import Retire, Retired, decode_mail, encode_mail
-from mix2api.sessions.evolve import IllegalEvent
-from mix2api.sessions.snapshot import state_of
+from mix2api.process import retiring
 from mix2api.store.finding import find
 from mix2api.store.opening import Store
-from mix2api.vocabulary import ProcessId, Retirement, SessionId
+from mix2api.vocabulary import Retirement
 
-ANSWER_LIMIT_S: Final = 10.0
-"""How long the owner may take: it first lets the run under way end. It goes on without us."""
-_AGAIN_S: Final = 0.1
-"""Before the next attempt, where the shard is just changing hands."""
 _NOT_FOUND: Final = 3
 _NOT_RETIRED: Final = 1
 _SAID: Final = {
@@ -35,7 +23,7 @@ _DONE: Final = frozenset({Retirement.RETIRED, Retirement.ALREADY, Retirement.UNR
 
 
 async def retire_session(
-    store: Store, word: str, out: TextIO, clock: Clock, limit_s: float = ANSWER_LIMIT_S
+    store: Store, word: str, out: TextIO, clock: Clock, limit_s: float = retiring.ANSWER_LIMIT_S
 ) -> int:
     """Retires one session, says what became of it, and gives the exit code.
 
@@ -53,9 +41,7 @@ async def retire_session(
     if found is None:
         print(f"no session is known by {word!r}", file=out)
         return _NOT_FOUND
-    retirement: Retirement | None = None
-    with trio.move_on_after(limit_s):
-        retirement = await _retire(store, found.session_id)
+    retirement = await retiring.retire_session(store, found.session_id, limit_s)
     if retirement is None:
         print(
             f"{found.session_id}: asked for, not yet confirmed: a run may be under way, look at it later",
@@ -66,40 +52,3 @@ async def retire_session(
     if retirement is Retirement.VACANT:
         return _NOT_FOUND
     return 0 if retirement in _DONE else _NOT_RETIRED
-
-
-async def _retire(store: Store, session_id: SessionId) -> Retirement:
-    shard = shard_of(session_id)
-    while True:
-        owner = await store.post.lease_owner(shard)
-        if owner is not None:
-            retirement = await _asked(store, session_id, owner)
-        else:
-            await store.heartbeat.hear()  # in which version to write
-            await store.leases.acquire([shard])
-            retirement = await _by_ourselves(store, session_id)
-            await store.leases.release()
-        if retirement is not Retirement.NOT_OWNER:
-            return retirement
-        await trio.sleep(_AGAIN_S)
-
-
-async def _asked(store: Store, session_id: SessionId, owner: ProcessId) -> Retirement:
-    """What the owner made of it. Waits for its answer as long as the caller does."""
-    await store.post.mail(owner, encode_mail(Retire(session_id, store.process)))
-    while True:
-        for payload in await store.mail.take():
-            try:
-                message = decode_mail(payload)
-            except msgspec.MsgspecError:
-                continue
-            if isinstance(message, Retired) and message.session_id == session_id:
-                return message.retirement
-
-
-async def _by_ourselves(store: Store, session_id: SessionId) -> Retirement:
-    try:
-        state = state_of(await store.log.history(session_id))
-    except (UnreadableEvent, IllegalEvent):
-        return Retirement.UNREADABLE
-    return await retire(store.log, session_id, state)

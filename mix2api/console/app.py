@@ -6,17 +6,15 @@ sign-in. A change needs a sign-in, the CSRF token of it, and the role `operate`.
 
 from typing import Final
 
-from quart import Response, request
+from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from mix2api.console.catalogue import text
-from mix2api.console.door_views import DoorViews, see_other
-from mix2api.console.overview import Overview
+from mix2api.console.change_views import ChangeViews
+from mix2api.console.door_views import DoorViews
+from mix2api.console.page_views import PageViews
 from mix2api.console.parts import Console, Turned
-from mix2api.console.rendering import ASSETS
-from mix2api.console.run import RunPage
-from mix2api.console.runs import Runs
 from mix2api.errors import StoreUnavailable
 from mix2api.redaction import place_of
 
@@ -32,7 +30,6 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-_YEAR_S: Final = 31_536_000
 _FORM_BYTES: Final = 64 * 1024
 
 
@@ -58,36 +55,22 @@ def build_app(console: Console) -> QuartTrio:
 
 
 def _add_pages(app: QuartTrio, console: Console) -> None:
-    overview = Overview(console.following, console.census)
-    runs = Runs(console.following)
-    run_page = RunPage(console.store, console.clock)
-
-    @app.get("/")
-    async def show_overview() -> Response:
-        asked = console.asked("1h")
-        return console.page("overview", **await overview.values(asked, console.reader().language))
-
-    @app.get("/runs")
-    async def show_runs() -> Response:
-        values = await runs.values(console.asked("24h"), console.reader().language)
-        only = runs.only(values)
-        return console.page("runs", **values) if only is None else see_other(only)
-
-    @app.get("/run")
-    async def show_run() -> Response:
-        word = request.args.get("id", "").strip()
-        values = await run_page.values(word, console.reader().language)
-        if values is None:
-            return console.page("unknown", status=404, word=word)
-        return console.page("run", **values)
-
-    @app.get("/assets/<name>")
-    async def show_asset(name: str) -> Response:
-        if name not in ASSETS:
-            raise Turned(404, "error.not_found")
-        answer = Response(console.renderer.assets[name], content_type=ASSETS[name])
-        answer.headers["cache-control"] = f"public, max-age={_YEAR_S}, immutable"
-        return answer
+    views = PageViews(console)
+    for path, name, view in (
+        ("/", "overview", views.overview),
+        ("/runs", "runs", views.runs),
+        ("/run", "run", views.run),
+        ("/session", "session", views.session),
+        ("/processes", "processes", views.processes),
+        ("/accounts", "accounts", views.accounts),
+        ("/models", "models", views.models),
+        ("/settings", "settings", views.settings),
+        ("/assets/<name>", "asset", views.asset),
+    ):
+        app.add_url_rule(path, name, view, methods=["GET"])
+    changes = ChangeViews(console)
+    app.add_url_rule("/session/retire", "retire", changes.retire, methods=["POST"])
+    app.add_url_rule("/accounts/act", "act", changes.act, methods=["POST"])
 
 
 def _add_errors(app: QuartTrio, console: Console) -> None:

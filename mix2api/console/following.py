@@ -11,6 +11,7 @@ from attrs import define, field
 
 from mix2api.clock import Clock
 from mix2api.errors import StoreUnavailable
+from mix2api.projections.rolling_budgets import RollingBudgets
 from mix2api.projections.run_index import RunIndex
 from mix2api.projections.slo import MINUTE_MS, SloFold
 from mix2api.projections.slo_report import DAY_MINUTES, SloReport, report
@@ -56,6 +57,8 @@ class Following:
     looks_s: float = LOOKS_S
     slo: SloReport | None = field(default=None, init=False)
     """None: the first look is not over."""
+    budgets: RollingBudgets | None = field(default=None, init=False)
+    """None: the first look has not begun."""
     as_of_ms: int | None = field(default=None, init=False)
     """When the figures were true, on the store's clock. None: the first look is not over."""
     away_since_ms: int | None = field(default=None, init=False)
@@ -92,15 +95,20 @@ class Following:
         """
         now_ms = await self._audit.now_ms()
         oldest_ms = now_ms - self._retention_s * 1000
+        if self.budgets is None:
+            self.budgets = RollingBudgets(oldest_ms)
         async with aclosing(self._audit.read_on(oldest_ms, self._reached, _ENTRIES)) as batches:
             async for batch in batches:
-                await in_turn(self._take(batch))
+                await in_turn(self._take(batch, self.budgets))
+        self.budgets.turn(now_ms)
         await self._settle(now_ms)
         self.as_of_ms = now_ms
 
-    def _take(self, batch: list[AuditEntry]) -> Steps[None]:
+    def _take(self, batch: list[AuditEntry], budgets: RollingBudgets) -> Steps[None]:
         for number, entry in enumerate(batch, start=1):
             self._take_entry(entry)
+            if isinstance(entry, AuditedRun):
+                budgets.add_run(entry.request, entry.end)
             if number % _STEP == 0:
                 yield
 
@@ -123,7 +131,8 @@ class Following:
                 pass  # the same requests have entries of their own
 
     async def _settle(self, now_ms: int) -> None:
-        """Reports and forgets, now and then: in a thread, because a day's fold takes longer than a turn of the loop may."""
+        """Gives up receipts; reports and forgets now and then, in a thread, because a day's fold takes longer than a turn of the loop may."""
+        self.index.settle(now_ms)
         if trio.current_time() - self._forgot_at > _FORGETS_S:
             self._forgot_at = trio.current_time()
             self.index.forget_before(now_ms - self._retention_s * 1000)

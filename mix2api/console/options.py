@@ -1,7 +1,10 @@
 """What the console is told of the settings."""
 
-from attrs import frozen
+from collections.abc import Mapping
 
+from attrs import field, frozen
+
+from mix2api.budget.profile import Profile
 from mix2api.console.tokens import AdminToken
 from mix2api.settings import EffectiveRow
 
@@ -18,5 +21,7 @@ class ConsoleOptions:
     retention_s: int
     """How long the log keeps entries."""
     version: str
+    profiles: Mapping[str, Profile] = field(factory=dict)
+    """Model -> its limits, as `mix2api models` shows them."""
     settings: tuple[EffectiveRow, ...] = ()
     """As `mix2api settings` shows them: secrets are masked."""

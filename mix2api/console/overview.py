@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
+from mix2api.console.accounts import AccountRow, AccountsPage
 from mix2api.console.asking import Asked, address
 from mix2api.console.catalogue import Language, text
 from mix2api.console.following import Following
@@ -17,6 +18,9 @@ from mix2api.store.census import Counted
 SPANS: Final = 60
 """Bars of a plot: as many as can be told apart and hit with a finger on a wide screen."""
 
+_ACCOUNTS_S: Final = 2.0
+"""For which one reading of the accounts serves all pages."""
+
 
 @define(eq=False)
 class Overview:
@@ -25,10 +29,16 @@ class Overview:
     Args:
         following: the projections.
         census: the processes.
+        accounts: of the upstreams.
     """
 
     _following: Following
     _census: SharedReading[Counted]
+    _accounts: AccountsPage
+    _account_rows: SharedReading[dict[str, list[AccountRow]]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._account_rows = SharedReading(self._accounts.rows, _ACCOUNTS_S)
 
     async def values(self, asked: Asked, language: Language) -> dict[str, Any]:
         """The figures and plots of the asked time."""
@@ -40,6 +50,8 @@ class Overview:
             "levels": () if report is None else _by_client(report.levels),
             "objectives": tuple(each.name for each in OBJECTIVES),
             "counted": await self._census.value(),
+            "accounts": [row for rows in (await self._account_rows.value() or {}).values() for row in rows],
+            "budgets": None if self._following.budgets is None else self._following.budgets.tally.total(),
             "runs": sum(span.runs for span in spans),
             "failed": sum(span.failed for span in spans),
             **plots(spans, asked, language),

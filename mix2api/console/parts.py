@@ -12,6 +12,7 @@ from mix2api.console.catalogue import language_of
 from mix2api.console.following import Following
 from mix2api.console.freshness import SharedReading
 from mix2api.console.options import ConsoleOptions
+from mix2api.console.ports import ConsolePorts
 from mix2api.console.rendering import Reader, Renderer, State
 from mix2api.console.sign_in import COOKIE, Door, SignedIn
 from mix2api.projections.run_index import RunIndex
@@ -43,12 +44,14 @@ class Console:
         store: which it reads.
         clock: the process's.
         logger: of the process.
+        ports: what it may change.
     """
 
     options: ConsoleOptions
     store: Store
     clock: Clock
     logger: structlog.typing.FilteringBoundLogger
+    ports: ConsolePorts = field(factory=ConsolePorts)
     following: Following = field(init=False)
     door: Door = field(init=False)
     renderer: Renderer = field(factory=Renderer, init=False)

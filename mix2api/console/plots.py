@@ -15,15 +15,12 @@ from mix2api.projections.silence import Ledger
 from mix2api.vocabulary import EndReason
 
 _WIDTH: Final = 720
-_HEIGHT: Final = 180
-_LEFT: Final = 44
-"""Room for the numbers of the vertical axis."""
-_BOTTOM: Final = 22
-_TOP: Final = 8
-_SPARK_WIDTH: Final = 720
+_HEIGHT: Final = 160
+"""Of the picture's own axis: the style sheet stretches it. So labels stand beside the picture, and not in it."""
 _SPARK_HEIGHT: Final = 36
-_TICKS: Final = 6
-"""Labels of the time axis."""
+_BAR_HEIGHT: Final = 24
+_TICKS: Final = 4
+"""Labels of the time axis: as many as a phone has room for."""
 _REASONS: Final = tuple(reason.value for reason in EndReason)
 """From the bottom of a bar to its top: successes first, so that failures stand on an even ground of their own."""
 
@@ -50,22 +47,22 @@ def stacked(spans: Sequence[Span], link: Link, texts: Texts) -> Markup:
     most = max((span.runs for span in spans), default=0)
     if not most:
         return _empty(texts)
-    width = (_WIDTH - _LEFT) / len(spans)
-    parts = [_axis(spans, most, str)]
+    width = _WIDTH / len(spans)
+    parts = []
     for place, span in enumerate(spans):
-        left, below = _LEFT + place * width, 0
+        below = 0
         for reason in _REASONS:
             count = span.by_reason.get(reason, 0)
             if not count:
                 continue
-            top = _y(below + count, most)
-            box = f'x="{left:.1f}" y="{top:.1f}" width="{max(1.0, width - 1):.1f}" height="{_y(below, most) - top:.1f}"'
+            top, height = _y(below + count, most), _HEIGHT * count / most
+            box = f'x="{place * width:.1f}" y="{top:.1f}" width="{max(1.0, width - 1):.1f}" height="{height:.1f}"'
             parts.append(
-                f'<a href="{escape(link(span.from_ms, span.to_ms, reason))}">'
+                f'<a href="{escape(link(span.from_ms, span.to_ms, reason))}" aria-label="{reason}: {count}">'
                 f'<rect class="{fault_class(reason)} r-{reason}" {box}><title>{reason}: {count}</title></rect></a>'
             )
             below += count
-    return _svg(parts, texts, spans)
+    return _chart(_framed(parts, texts, spans, _HEIGHT), spans, _short(most))
 
 
 def lines(spans: Sequence[Span], times: Callable[[Span], tuple[float | None, ...]], texts: Texts) -> Markup:
@@ -73,18 +70,16 @@ def lines(spans: Sequence[Span], times: Callable[[Span], tuple[float | None, ...
     most = max((ms for span in spans for ms in times(span) if ms is not None), default=0.0)
     if not most:
         return _empty(texts)
-    width = (_WIDTH - _LEFT) / len(spans)
-    parts = [_axis(spans, most, duration)]
+    width = _WIDTH / len(spans)
+    parts = []
     for rank, share in enumerate(SHARES):
         name = f"p{share * 100:.0f}"
         for run in _runs_of([times(span)[rank] for span in spans]):
-            points = " ".join(f"{_LEFT + (place + 0.5) * width:.1f},{_y(ms, most):.1f}" for place, ms in run)
-            shape = "polyline" if len(run) > 1 else "circle"
-            where = (
-                f'points="{points}"' if len(run) > 1 else 'cx="{}" cy="{}" r="2"'.format(*points.split(","))
-            )
-            parts.append(f'<{shape} class="line {name}" {where}><title>{name}</title></{shape}>')
-    return _svg(parts, texts, spans)
+            points = [f"{(place + 0.5) * width:.1f},{_y(ms, most):.1f}" for place, ms in run]
+            # A point alone is a line to itself: its round ends are drawn.
+            said = " ".join(points if len(points) > 1 else points * 2)
+            parts.append(f'<polyline class="line {name}" points="{said}"><title>{name}</title></polyline>')
+    return _chart(_framed(parts, texts, spans, _HEIGHT), spans, duration(most))
 
 
 def sparkline(spans: Sequence[Span], link: Link, texts: Texts) -> Markup:
@@ -92,7 +87,7 @@ def sparkline(spans: Sequence[Span], link: Link, texts: Texts) -> Markup:
     most = max((span.runs for span in spans), default=0)
     if not most:
         return _empty(texts)
-    width = _SPARK_WIDTH / len(spans)
+    width = _WIDTH / len(spans)
     parts = []
     for place, span in enumerate(spans):
         if not span.runs:
@@ -100,12 +95,12 @@ def sparkline(spans: Sequence[Span], link: Link, texts: Texts) -> Markup:
         height, failed = (_SPARK_HEIGHT * count / most for count in (span.runs, span.failed))
         x, wide = f"{place * width:.1f}", f"{max(1.0, width - 1):.1f}"
         parts.append(
-            f'<a href="{escape(link(span.from_ms, span.to_ms, None))}">'
+            f'<a href="{escape(link(span.from_ms, span.to_ms, None))}" aria-label="{span.failed}/{span.runs}">'
             f'<rect class="f-nobody" x="{x}" y="{_SPARK_HEIGHT - height:.1f}" width="{wide}" height="{height:.1f}"/>'
             f'<rect class="f-mix2api" x="{x}" y="{_SPARK_HEIGHT - failed:.1f}" width="{wide}" height="{failed:.1f}"/>'
             f"<title>{span.failed}/{span.runs}</title></a>"
         )
-    return _framed(parts, texts, spans, _SPARK_WIDTH, _SPARK_HEIGHT)
+    return _framed(parts, texts, spans, _SPARK_HEIGHT)
 
 
 def ledger_bar(ledger: Ledger, texts: Texts) -> Markup:
@@ -117,11 +112,11 @@ def ledger_bar(ledger: Ledger, texts: Texts) -> Markup:
         width = _WIDTH * ms / ledger.wall_ms
         if ms:
             parts.append(
-                f'<rect class="o-{owner.value}" x="{left:.1f}" y="0" width="{width:.1f}" height="24">'
+                f'<rect class="o-{owner.value}" x="{left:.1f}" y="0" width="{width:.1f}" height="{_BAR_HEIGHT}">'
                 f"<title>{owner.value}: {ms} ms</title></rect>"
             )
         left += width
-    return _framed(parts, texts, (), _WIDTH, 24)
+    return _framed(parts, texts, (), _BAR_HEIGHT)
 
 
 def duration(ms: float) -> str:
@@ -145,23 +140,7 @@ def _runs_of(values: Sequence[float | None]) -> list[list[tuple[int, float]]]:
 
 
 def _y(value: float, most: float) -> float:
-    return _TOP + (_HEIGHT - _BOTTOM - _TOP) * (1 - value / most)
-
-
-def _axis(spans: Sequence[Span], most: float, say: Callable[[float], str]) -> str:
-    parts = []
-    for share in (0.0, 0.5, 1.0):
-        y = _y(share * most, most)
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        said = escape(_short(share * most) if say is str else say(share * most))
-        parts.append(f'<text class="tick" x="{_LEFT - 4}" y="{y + 4:.1f}" text-anchor="end">{said}</text>')
-    width = (_WIDTH - _LEFT) / len(spans)
-    for place in range(0, len(spans), max(1, len(spans) // _TICKS)):
-        at_ms = spans[place].from_ms
-        parts.append(
-            f'<text class="tick" x="{_LEFT + place * width:.1f}" y="{_HEIGHT - 6}" data-clock="{at_ms}">{clock_word(at_ms)}</text>'
-        )
-    return "".join(parts)
+    return _HEIGHT * (1 - value / most)
 
 
 def clock_word(at_ms: int) -> str:
@@ -174,16 +153,24 @@ def _short(count: float) -> str:
     return f"{count / 1000:.1f}k" if count >= 10_000 else f"{count:.0f}"  # noqa: PLR2004 - as wide as fits
 
 
-def _svg(parts: Sequence[str], texts: Texts, spans: Sequence[Span]) -> Markup:
-    return _framed(parts, texts, spans, _WIDTH, _HEIGHT)
+def _chart(picture: Markup, spans: Sequence[Span], most: str) -> Markup:
+    """A picture with its labels: the largest value, and the times."""
+    step = max(1, len(spans) // _TICKS)
+    clocks = [
+        Markup('<span data-clock="{}">{}</span>').format(span.from_ms, clock_word(span.from_ms))
+        for span in spans[::step]
+    ]
+    return Markup(
+        '<div class="chart"><span class="most">{}</span>{}<div class="clock">{}</div></div>'
+    ).format(most, picture, Markup("").join(clocks))
 
 
-def _framed(parts: Sequence[str], texts: Texts, spans: Sequence[Span], width: int, height: int) -> Markup:
+def _framed(parts: Sequence[str], texts: Texts, spans: Sequence[Span], height: int) -> Markup:
     reach = f' data-from="{spans[0].from_ms}" data-to="{spans[-1].to_ms}"' if spans else ""
-    left = _LEFT if height == _HEIGHT else 0
+    role = "group" if spans else "img"
     return Markup(  # noqa: S704 - made of numbers, closed words and escaped texts, see the module's head
-        f'<svg class="plot" viewBox="0 0 {width} {height}" role="img" preserveAspectRatio="none" data-left="{left}"{reach}>'
-        f"<title>{escape(texts.title)}</title>{''.join(parts)}</svg>"
+        f'<svg class="plot h{height}" viewBox="0 0 {_WIDTH} {height}" role="{role}" aria-label="{escape(texts.title)}" '
+        f'preserveAspectRatio="none"{reach}>{"".join(parts)}</svg>'
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mix2api.console.asking import RANGES
 from mix2api.console.catalogue import Language, text
@@ -66,7 +66,12 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            moment=moment, utc=utc, duration=_duration, percent=percent, fault_class=fault_class
+            moment=moment,
+            ticked=ticked,
+            utc=utc,
+            duration=_duration,
+            percent=percent,
+            fault_class=fault_class,
         )
 
     def page(self, name: str, reader: Reader, state: State | None, **values: Any) -> str:
@@ -95,6 +100,17 @@ def moment(at_ms: int | None) -> Markup:
         return Markup("-")
     whole = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(whole, utc(at_ms))
+
+
+def ticked(said: str) -> Markup:
+    """A text whose words between backticks are code."""
+    plain = said.split("`")
+    if len(plain) % 2 == 0:
+        return escape(said)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(
+        code.format(part) if place % 2 else escape(part) for place, part in enumerate(plain)
+    )
 
 
 def utc(at_ms: int) -> str:

@@ -6,21 +6,28 @@ import sys
 import trio
 
 from mix2api import __version__
+from mix2api.budget.profile import Profile
 from mix2api.clock import SystemClock
 from mix2api.console.app import build_app
 from mix2api.console.options import ConsoleOptions
 from mix2api.console.parts import Console
+from mix2api.console.ports import AccountPool, ConsolePorts
 from mix2api.console.serving import serve_console
 from mix2api.console.tokens import parse_tokens, without_tokens
+from mix2api.counting.profile_files import ProfilesRefused, load_profiles
 from mix2api.errors import ConfigurationError
 from mix2api.logs import configure_logging
-from mix2api.process.groups import store_options
+from mix2api.process.accounts import listed_accounts, shared_accounts
+from mix2api.process.groups import profile_sources, store_options
+from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.plain_faults import plain_faults
+from mix2api.process.retiring import retire_session
 from mix2api.process.text_file import text_of
 from mix2api.redaction import place_of
 from mix2api.settings import Settings, effective
-from mix2api.store.opening import open_store
+from mix2api.store.opening import Store, open_store
 from mix2api.supervision import supervised
+from mix2api.vocabulary import Retirement, SessionId
 
 
 def console_options(settings: Settings) -> ConsoleOptions:
@@ -39,8 +46,39 @@ def console_options(settings: Settings) -> ConsoleOptions:
         runs=console.runs,
         retention_s=settings.storing.retention_s,
         version=__version__,
+        profiles=_profiles(settings),
         settings=effective(settings),
     )
+
+
+def console_ports(settings: Settings, store: Store) -> ConsolePorts:
+    """What the console may change.
+
+    Raises:
+        ConfigurationError: a file of upstreams or accounts is wrong.
+    """
+    one_at_a_time = trio.Lock()  # the answers of owners come to this process, and not to who asked
+
+    async def retire(session_id: SessionId) -> Retirement | None:
+        async with one_at_a_time:
+            return await retire_session(store, session_id)
+
+    pools = []
+    for upstream in named_upstreams(settings):
+        listed = listed_accounts(upstream.settings)
+        if listed:
+            shared = shared_accounts(upstream.settings, store, SystemClock(), upstream.pool)
+            pools.append(AccountPool(upstream=upstream.name, listed=listed, shared=shared))
+    return ConsolePorts(retire=retire, pools=tuple(pools))
+
+
+def _profiles(settings: Settings) -> dict[str, Profile]:
+    try:
+        table = load_profiles(profile_sources(settings))
+    except ProfilesRefused as refusal:
+        raise ConfigurationError(str(refusal)) from None
+    shown = with_models(settings, named_upstreams(settings)).listening.models
+    return {name: table.profile_of(name) for name in dict.fromkeys((*shown, *table.named))}
 
 
 async def run_console(
@@ -65,7 +103,13 @@ async def run_console(
 
     with plain_faults():
         async with open_store(store_options(settings, "console")) as store, trio.open_nursery() as nursery:
-            console = Console(options=options, store=store, clock=SystemClock(), logger=logger)
+            console = Console(
+                options=options,
+                store=store,
+                clock=SystemClock(),
+                logger=logger,
+                ports=console_ports(settings, store),
+            )
             nursery.start_soon(_on_signals, stopping)
             nursery.start_soon(supervised, "following", console.following.follow, on_fault)
             try:

@@ -13,16 +13,21 @@ from attrs import define, field
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
-from mix2api.projections.endings import judged
+from mix2api.projections.endings import Seen, judged
 from mix2api.projections.run_block import BLOCK_MS, RunBlock, RunIds, RunKind, RunTimes
 from mix2api.vocabulary import EndReason
 
 REFUSED: Final = "refused"
 """`RunKind.seen` of a request that was refused before a run began."""
+AWAITED: Final = "awaited"
+"""`RunKind.seen` of a run that has just ended: its receipt is written behind the answer's back."""
+RECEIPT_MS: Final = 10_000
+"""After so long a run without a receipt has none."""
 OTHER_MODEL: Final = "#"
 """`RunKind.model` of every model that is not configured: callers name as many as they like."""
 KINDS: Final = 50_000
 """Kinds that are told apart. What comes after them is told apart by its reason, channel and receipt alone."""
+_NOWHERE: Final = (-1, 0, EndReason.UNKNOWN)
 _EARLY: Final = 10_000
 """Receipts that came before their run and are kept; a run and its receipt stand in one stream, nearly always in order."""
 
@@ -52,6 +57,8 @@ class RunIndex:
     _waiting: dict[str, tuple[int, int, EndReason]] = field(factory=dict, init=False)
     """Runs whose receipt has not been read: block, place, and what the log says."""
     _early: dict[str, tuple[str, str | None]] = field(factory=dict, init=False)
+    _awaited: dict[str, int] = field(factory=dict, init=False)
+    """Runs whose receipt may still come, and when they ended."""
 
     def add_run(self, at_ms: int, ids: tuple[str, str], request: bytes, end: bytes) -> None:
         """A run that ended.
@@ -77,9 +84,11 @@ class RunIndex:
         )
         if receipt is None:
             self._waiting[run_id] = (at_ms // BLOCK_MS, place, ended.end_reason)
+            self._awaited[run_id] = at_ms
 
     def add_receipt(self, run_id: str, receipt: str, told: str | None) -> None:
         """What an edge says of an ending. The first for a run counts."""
+        self._awaited.pop(run_id, None)
         waiting = self._waiting.pop(run_id, None)
         if waiting is None:
             if len(self._early) < _EARLY:
@@ -94,6 +103,17 @@ class RunIndex:
         detail = before.detail if outcome.reason is end_reason else None
         after = before._replace(reason=outcome.reason.value, detail=detail, seen=outcome.seen.value)
         block.change_kind(place, self._number_of(after))
+
+    def settle(self, now_ms: int) -> None:
+        """Gives up receipts that have not come for `RECEIPT_MS`. One that comes later counts all the same."""
+        late = [run_id for run_id, at_ms in self._awaited.items() if at_ms <= now_ms - RECEIPT_MS]
+        for run_id in late:
+            del self._awaited[run_id]
+            number, place, _ = self._waiting.get(run_id, _NOWHERE)
+            block = self.blocks.get(number)
+            if block is not None:
+                kind = self.kinds[block.kinds[place]]._replace(seen=Seen.NO_RECEIPT.value)
+                block.change_kind(place, self._number_of(kind))
 
     def add_refusal(self, at_ms: int, data: bytes) -> None:
         """A request that was refused before a run began."""
@@ -170,7 +190,7 @@ def _kind(asked: RequestSummary, ended: EndSummary, receipt: str | None, told: s
         model=_model_word(asked.model),
         channel=asked.channel.value,
         account=ended.account,
-        seen=outcome.seen.value,
+        seen=AWAITED if receipt is None else outcome.seen.value,
     )
 
 

@@ -13,6 +13,7 @@ from mix2api.console.tokens import Role
 from mix2api.projections.explanation import CULPRITS
 from mix2api.projections.silence import Owner
 from mix2api.projections.slo_report import OBJECTIVES, Verdict
+from mix2api.store.account_actions import AccountAction
 
 FOLDER = Path(mix2api.console.__file__).parent
 SOURCES = "\n".join(
@@ -28,6 +29,18 @@ FAMILIES = {
     "level": [objective.name for objective in OBJECTIVES],
     "range": list(RANGES),
     "runs": ["reason", "client", "model", "channel", "account"],
+    "processes": [
+        *("process", "version", "role", "channel", "weight", "takes", "shards", "streams"),
+        *("runs", "queued", "spooled", "age", "skew"),
+    ],
+    "accounts": [
+        *("account", "type", "status", "why", "since", "next", "weight", "priority", "models"),
+        *(action.value for action in AccountAction),
+    ],
+    "models": [
+        *("model", "window", "input", "output", "encoding", "source"),
+        *("runs", "trimmed", "rolled_over", "refused", "compacted", "tokens", "differs", "factor"),
+    ],
 }
 """Keys that are put together: their first part, and what may follow."""
 

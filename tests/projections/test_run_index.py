@@ -4,7 +4,7 @@ from run_halves import NOW, ended_run, halves, refusal_data, refusals_data
 
 from mix2api.projections import run_index
 from mix2api.projections.run_block import BINS, BLOCK_MS, RunBlock, RunIds, RunTimes, bin_bounds, bin_of
-from mix2api.projections.run_index import OTHER_MODEL, REFUSED, RunIndex
+from mix2api.projections.run_index import AWAITED, OTHER_MODEL, RECEIPT_MS, REFUSED, RunIndex
 from mix2api.projections.run_search import RunFilter, RunPage, search
 from mix2api.steps import at_once
 from mix2api.vocabulary import EndReason
@@ -21,7 +21,7 @@ def test_a_run_is_held_with_its_ids_times_and_kind() -> None:
     assert (row.request_id, row.run_id, row.session_id) == ("req-a", "run_a", "ses_a")
     assert (row.at_ms, row.total_ms, row.first_ms, row.mark) == (NOW, 250, 40, "run_a")
     assert (row.kind.reason, row.kind.detail, row.kind.client) == ("timeout", "idle", "opencode")
-    assert row.kind.seen == "no_receipt"
+    assert row.kind.seen == AWAITED
 
 
 def test_a_receipt_says_what_the_client_was_told_and_the_first_counts() -> None:
@@ -56,6 +56,19 @@ def test_receipts_without_runs_are_kept_up_to_a_number() -> None:
     for number in range(run_index._EARLY + 1):
         index.add_receipt(f"run_{number}", "written", "stop")
     assert len(index._early) == run_index._EARLY
+
+
+def test_a_receipt_that_does_not_come_in_time_is_given_up_and_counts_when_it_comes() -> None:
+    index = RunIndex(2)
+    for number in range(3):
+        ended_run(index, f"run_{number}", at_ms=NOW + number * BLOCK_MS)
+    index.settle(NOW + RECEIPT_MS + BLOCK_MS)
+    seen = {row.run_id: row.kind.seen for row in all_of(index).rows}
+    assert seen == {"run_1": "no_receipt", "run_2": AWAITED}
+    index.add_receipt("run_1", "written", "stop")
+    index.settle(NOW + RECEIPT_MS + BLOCK_MS)
+    seen = {row.run_id: row.kind.seen for row in all_of(index).rows}
+    assert seen == {"run_1": "as_recorded", "run_2": AWAITED}
 
 
 def test_a_refused_request_is_a_run_without_a_run_id() -> None:

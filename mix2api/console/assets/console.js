@@ -9,7 +9,7 @@ function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.textContent = clock.format(new Date(time.dateTime));
   }
-  for (const tick of root.querySelectorAll("text[data-clock]")) {
+  for (const tick of root.querySelectorAll("[data-clock]")) {
     tick.textContent = short.format(new Date(Number(tick.dataset.clock)));
   }
 }

@@ -1,0 +1,103 @@
+"""The views that show: each gives the template of a page what the page is made of."""
+
+from typing import Any, Final
+
+from attrs import define, field
+from quart import Response, request
+
+from mix2api.console.accounts import AccountsPage
+from mix2api.console.asking import address
+from mix2api.console.door_views import see_other
+from mix2api.console.overview import Overview
+from mix2api.console.parts import Console, Turned
+from mix2api.console.rendering import ASSETS
+from mix2api.console.run import RunPage
+from mix2api.console.runs import Runs
+from mix2api.console.session import SessionPage
+
+_YEAR_S: Final = 31_536_000
+
+
+@define(eq=False)
+class PageViews:
+    """The views.
+
+    Args:
+        console: whose pages they are.
+    """
+
+    _console: Console
+    _accounts: AccountsPage = field(init=False)
+    _overview: Overview = field(init=False)
+    _runs: Runs = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        console = self._console
+        self._accounts = AccountsPage(console.ports.pools)
+        self._overview = Overview(console.following, console.census, self._accounts)
+        self._runs = Runs(console.following)
+
+    async def overview(self) -> Response:
+        """Service levels, ended runs, processes."""
+        asked = self._console.asked("1h")
+        return self._console.page(
+            "overview", **await self._overview.values(asked, self._console.reader().language)
+        )
+
+    async def runs(self) -> Response:
+        """The list of runs; the run itself where a search has found just one."""
+        values = await self._runs.values(self._console.asked("24h"), self._console.reader().language)
+        only = self._runs.only(values)
+        return self._console.page("runs", **values) if only is None else see_other(only)
+
+    async def run(self) -> Response:
+        """One request."""
+        word = request.args.get("id", "").strip()
+        page = RunPage(self._console.store, self._console.clock)
+        values = await page.values(word, self._console.reader().language)
+        if values is None and await SessionPage(self._console.store).values(word) is not None:
+            return see_other(address("/session", {"id": word}))
+        return self._shown_or_unknown("run", word, values)
+
+    async def session(self) -> Response:
+        """One session."""
+        word = request.args.get("id", "").strip()
+        values = await SessionPage(self._console.store).values(word)
+        said = request.args.get("said", "")
+        return self._shown_or_unknown("session", word, None if values is None else {**values, "said": said})
+
+    async def processes(self) -> Response:
+        """The live processes and the shards without an owner."""
+        return self._console.page("processes", counted=await self._console.census.value())
+
+    async def accounts(self) -> Response:
+        """The accounts of the upstreams."""
+        return self._console.page("accounts", **await self._accounts.values())
+
+    async def models(self) -> Response:
+        """The models' limits, and how runs stood to them."""
+        budgets = self._console.following.budgets
+        return self._console.page(
+            "models",
+            profiles=self._console.options.profiles,
+            since_ms=None if budgets is None else budgets.since_ms,
+            figures={} if budgets is None else budgets.tally.by_model(),
+        )
+
+    async def settings(self) -> Response:
+        """The effective settings, secrets masked."""
+        rows = self._console.options.settings
+        return self._console.page("settings", rows=rows)
+
+    async def asset(self, name: str) -> Response:
+        """A file of the package; its address changes with its content."""
+        if name not in ASSETS:
+            raise Turned(404, "error.not_found")
+        answer = Response(self._console.renderer.assets[name], content_type=ASSETS[name])
+        answer.headers["cache-control"] = f"public, max-age={_YEAR_S}, immutable"
+        return answer
+
+    def _shown_or_unknown(self, name: str, word: str, values: dict[str, Any] | None) -> Response:
+        if values is None:
+            return self._console.page("unknown", status=404, word=word)
+        return self._console.page(name, **values)

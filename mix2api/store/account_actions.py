@@ -1,0 +1,36 @@
+"""What an operator may say of an account, by its word: for the command and for the console."""
+
+from enum import StrEnum
+
+from mix2api.accounts.state import Evidence
+from mix2api.store.accounts import RedisAccounts
+
+
+class AccountAction(StrEnum):
+    """One word of an operator."""
+
+    ENABLE = "enable"
+    """Takes the account back, and ends a drain."""
+    DISABLE = "disable"
+    DRAIN = "drain"
+    """No further API key is bound to it."""
+    RESET = "reset"
+    """Forgets all that is known of it."""
+
+
+async def act(shared: RedisAccounts, account: str, action: AccountAction) -> None:
+    """Does it.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+    """
+    match action:
+        case AccountAction.ENABLE:
+            await shared.judge(account, Evidence.ENABLE)
+            await shared.drain(account, is_drained=False)
+        case AccountAction.DISABLE:
+            await shared.judge(account, Evidence.DISABLE)
+        case AccountAction.DRAIN:
+            await shared.drain(account, is_drained=True)
+        case AccountAction.RESET:
+            await shared.reset(account)
