@@ -76,6 +76,19 @@ class _Relayed:
             await self.moved.wait()
 
 
+@define(eq=False)
+class _Reading:
+    """How far the inbox of a shard was read while the shard was ours without a break.
+
+    Who loses a shard, or gains one, begins anew with another object: a read that is still under way then writes into one
+    that nobody looks at any more.
+    """
+
+    after: str = _START
+    is_caught_up: bool = False
+    """All that stood in it when the shard became ours was read: what comes now is new."""
+
+
 class Inbox:
     """All inboxes of this process's shards.
 
@@ -103,7 +116,7 @@ class Inbox:
         self._outbox = outbox
         self._is_alive = is_alive
         self._period_s = period_s
-        self._after: dict[Shard, str] = {}
+        self._reading: dict[Shard, _Reading] = {}
         self._running: dict[RunId, _Relayed] = {}
         self._early: dict[RunId, Detail] = {}
         self._forwarded = trio.Event()
@@ -111,12 +124,17 @@ class Inbox:
         # As many wake-ups as mail can hold: one is an int, and losing one would strand a turn until its deadline.
 
     def wake(self, shard: Shard) -> None:
-        """Something stands in that inbox (or the shard has just become ours)."""
+        """Something stands in that inbox."""
         self._send_wakes.send_nowait(shard)
+
+    def gained(self, shard: Shard) -> None:
+        """The shard has just become ours: its inbox is read from the start, for somebody else may have begun what stands there."""
+        self._reading.pop(shard, None)
+        self.wake(shard)
 
     def lost(self, shard: Shard) -> None:
         """The shard is another's: should it come back, its inbox is read from the start, its sessions anew."""
-        self._after.pop(shard, None)
+        self._reading.pop(shard, None)
         self._worker.lost(shard)
 
     def hang_up(self, run_id: RunId, detail: str) -> None:
@@ -155,37 +173,47 @@ class Inbox:
             nursery.start_soon(supervised, "inbox.edges", self._watch_edges, self._on_fault)
             async for shard in self._wakes:
                 # A fault of one entry must not end the forwarding of all others, nor hide the entries behind it.
-                before = self._after.get(shard)
-                went_well = await contained("inbox", partial(self._read, shard, nursery), self._on_fault)
-                if not went_well and self._after.get(shard) != before:
+                reading = self._reading.setdefault(shard, _Reading())
+                before = reading.after
+                went_well = await contained(
+                    "inbox", partial(self._read, shard, reading, nursery), self._on_fault
+                )
+                if not went_well and reading.after != before:
                     self.wake(shard)
 
-    async def _read(self, shard: Shard, nursery: trio.Nursery) -> None:
-        known_from = self._after.get(shard)
+    async def _read(self, shard: Shard, reading: _Reading, nursery: trio.Nursery) -> None:
+        is_new = reading.is_caught_up
         try:
-            entries = await self._reader.read_inbox(shard, known_from or _START)
+            entries = await self._reader.read_inbox(shard, reading.after)
             for entry in entries:
-                await self._take(shard, entry, nursery, known=known_from is not None)
+                # The shard may have been another's meanwhile, and may be ours again.
+                known = is_new and self._reading.get(shard) is reading
+                await self._take(shard, entry, reading, nursery, known=known)
         except StoreUnavailable:
-            self._after.pop(shard, None)  # the next wake-up reads it from the start
+            if self._reading.get(shard) is reading:
+                del self._reading[shard]  # the next wake-up reads it from the start
             return
-        self._after.setdefault(shard, _START)
         if len(entries) >= _FULL_PAGE:
             self.wake(shard)
+        else:
+            reading.is_caught_up = True
 
-    async def _take(self, shard: Shard, entry: InboxEntry, nursery: trio.Nursery, *, known: bool) -> None:
+    async def _take(
+        self, shard: Shard, entry: InboxEntry, reading: _Reading, nursery: trio.Nursery, *, known: bool
+    ) -> None:
         """Begins an entry's turn, unless it has begun already.
 
         Args:
             shard: whose inbox it stands in.
             entry: not read before, or read from the start.
+            reading: how far the inbox was read.
             nursery: of the forwarding.
             known: whether all entries before this one were read by us; then this one is new.
         """
         if is_ahead(entry.entry_id, self._env.clock.now_ms()):
             known = False  # reading does not go on after it, so it may be met again
         else:
-            self._after[shard] = entry.entry_id
+            reading.after = entry.entry_id
         try:
             relayed = decode_turn(entry.payload)
         except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -176,7 +176,7 @@ class Parts:
         for shard in change.lost:
             self.half.inbox.lost(shard)
         for shard in change.gained:
-            self.half.inbox.wake(shard)
+            self.half.inbox.gained(shard)
 
     def on_handed(self, handed: Handed) -> None:
         """Tells a process that shards are its own now: it would hear of that a third of a lease later."""

@@ -29,6 +29,8 @@ class Post:
     away: bool = False
     keeps: bool = False
     """Nothing can be deleted."""
+    waits: trio.Event | None = None
+    """For which a read waits before it looks."""
     reads: int = 0
     count: int = 0
     arrived: trio.Event = field(factory=trio.Event)
@@ -45,6 +47,8 @@ class Post:
     async def read_inbox(self, shard: Shard, after: str = "0-0") -> list[InboxEntry]:
         self.reads += 1
         await self._reach()
+        if self.waits is not None:
+            await self.waits.wait()
         number = int(after.partition("-")[0])
         entries = self.inboxes.get(shard, [])
         return [entry for entry in entries if int(entry.entry_id.partition("-")[0]) > number][:1000]

@@ -42,6 +42,52 @@ async def test_a_new_owner_leaves_a_run_under_way_to_whoever_runs_it() -> None:
         assert len(there.bench.upstream.calls) == 1
 
 
+async def test_an_owner_reads_from_the_start_though_it_read_that_inbox_before_the_shard_was_its_own() -> None:
+    async with relaying(GOOD) as there:
+        run_id, entry = relayed()
+        there.post.put(entry)
+        there.inbox.gained(SHARD)
+        await there.post.replies(run_id)
+        there.inbox.lost(SHARD)
+        there.inbox.wake(SHARD)  # by mail that was on its way
+        await until(lambda: there.post.reads == 2)
+        there.post.put(entry)
+        there.inbox.gained(SHARD)
+        await until(lambda: not there.post.entries())
+        assert len(there.bench.upstream.calls) == 1
+
+
+async def test_a_read_that_was_under_way_when_its_shard_was_lost_knows_nothing_of_what_it_gives() -> None:
+    async with relaying(GOOD) as there:
+        run_id, entry = relayed()
+        there.post.put(entry)
+        there.inbox.gained(SHARD)
+        await there.post.replies(run_id)
+        there.post.waits = trio.Event()
+        there.inbox.wake(SHARD)
+        await until(lambda: there.post.reads == 2)
+        there.inbox.lost(SHARD)
+        there.post.put(entry)
+        there.post.waits.set()
+        await until(lambda: there.post.entries() == ["1-0"])  # the second one is seen to have ended
+        assert len(there.bench.upstream.calls) == 1
+
+
+async def test_entries_behind_a_full_page_are_not_new_to_a_new_owner() -> None:
+    async with relaying(GOOD) as there:
+        run_id, entry = relayed()
+        there.post.put(entry)
+        there.inbox.gained(SHARD)
+        await there.post.replies(run_id)
+        there.inbox.lost(SHARD)
+        for _ in range(1000):
+            there.post.put(b"damaged")
+        there.post.put(entry)
+        there.inbox.gained(SHARD)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (there.post.entries(), len(there.bench.upstream.calls)) == ([], 1)
+
+
 async def test_a_new_owner_begins_what_nobody_began() -> None:
     async with relaying(GOOD) as there:
         there.inbox.wake(SHARD)
