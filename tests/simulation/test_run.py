@@ -13,7 +13,8 @@ from simulation.simulate import outcome_of
 
 _SEEDS: Final = 200
 _FOUND: Final = (344, 50_489)
-"""Others that once showed a bug: a turn that ran again as its shard went to another process was in no audit."""
+"""Others that once showed a bug: of a turn that ran again as its shard went to another process, the audit had nothing, or two
+ends."""
 _PER_TEST: Final = 100
 """So many that each kind of ending and of fault is among them."""
 _TESTS: Final = Path(__file__).parents[1]
