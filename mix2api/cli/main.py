@@ -41,6 +41,7 @@ _COMMANDS: Final = (
     "sessions",
     "release",
     "accounts",
+    "conversations",
     "settings",
     "console",
 )

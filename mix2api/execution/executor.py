@@ -13,7 +13,6 @@ import trio
 from attrs import define, field
 
 from mix2api.conversations.commands import StopTurn
-from mix2api.conversations.decided import Decided, decided
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason
@@ -21,7 +20,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.execution.parts import ExecutionParts
 from mix2api.execution.turn_runner import TurnRunner
 from mix2api.store.conversation_index import ConversationIndex
-from mix2api.store.conversations import Looked
+from mix2api.store.stopping import stop_turn
 from mix2api.supervision import OnFault, contained
 from mix2api.vocabulary import ProcessId, Shard
 
@@ -143,13 +142,8 @@ class Executor:
             await trio.sleep(self._parts.options.sweep_s)  # the log says where it goes on
 
     async def _stop(self, turn: TurnRef, why: Reason) -> None:
-        number = turn.number
         command = StopTurn(at_ms=self._parts.clock.now_ms(), why=why)
-
-        def stop_now(looked: Looked) -> Decided:
-            return decided(looked.pair(number), command)
-
-        await self._parts.store.change(turn.conversation, number, stop_now)
+        await stop_turn(self._parts.store, turn.conversation, turn.number, command)
 
     def _tell_fault(self, name: str, fault: BaseException) -> None:
         """Tells of faults that are ours; that the store is away is told elsewhere."""

@@ -25,7 +25,7 @@ from mix2api.vocabulary import Digest, Shard
 if TYPE_CHECKING:
     from mix2api.process.parts import Parts
 
-_DAY_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
 _SWEEPS_PER_LEASE: Final = 3
 """As for lost runs: a turn of a lost process goes on at most a third of a lease after the loss is certain."""
 
@@ -58,7 +58,7 @@ class ConversingHalf:
         conversing = parts.settings.conversing
         if not conversing.enabled:
             return None
-        life_ms = conversing.retention_days * _DAY_MS
+        life_ms = conversing.retention_days * DAY_MS
         store = parts.store.conversations(parts.settings.storing.shards, life_ms)
         half = cls(parts, store, parts.store.conversation_index(life_ms))
         if parts.half is not None:

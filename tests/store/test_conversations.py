@@ -3,85 +3,19 @@
 import msgspec
 import pytest
 import trio
-from conversation_turns import OWNER, ROUTE, worker
 from damages import WHOLE, put
+from kept_conversations import CONVERSATION, DAY_MS, begin, keys_of, opened, plan, say, tell
 from redis_server import RedisServer
 from stored_runs import stored
 
 from mix2api.conversations.commands import (
-    AcceptTurn,
-    BeginPlanning,
-    CreateSession,
-    RecordPlan,
     StopTurn,
-    TakeTurn,
-    TurnCommand,
 )
-from mix2api.conversations.content import SESSION, SessionWords, turn_field, words_bytes
-from mix2api.conversations.decide import accept, create
-from mix2api.conversations.decided import Decided, decided
+from mix2api.conversations.content import SESSION, SessionWords, turn_field
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason, TurnStage
-from mix2api.store.conversations import Conversations, Looked
-from mix2api.store.opening import Store
 from mix2api.vocabulary import Digest
-
-CONVERSATION = Digest("c0ffee00" * 4)
-SHARDS = 8
-DAY_MS = 86_400_000
-
-
-def opened(store: Store, life_ms: int = 0) -> Conversations:
-    return store.conversations(SHARDS, life_ms)
-
-
-async def begin(conversations: Conversations, conversation: Digest = CONVERSATION) -> None:
-    """A session."""
-    command = CreateSession(at_ms=1, owner=Digest("o"), user=Digest("u"))
-    words = words_bytes(SessionWords(session_id="planted", user_id="planted"))
-    await conversations.change(
-        conversation, 0, lambda looked: Decided(create(looked.session, command), {SESSION: words})
-    )
-
-
-async def say(conversations: Conversations, message: str | None = None) -> int:
-    """A message; gives the number of its turn."""
-    command = AcceptTurn(at_ms=2, client_message=None if message is None else Digest(message))
-    after = await conversations.change(
-        CONVERSATION,
-        0,
-        lambda looked: Decided(
-            accept(looked.session, command), {turn_field(looked.session.turns + 1): b'"planted"'}
-        ),
-    )
-    return after.session.turns
-
-
-async def tell(conversations: Conversations, turn: int, *commands: TurnCommand) -> Looked:
-    """Commands to a turn; gives what stands after the last one."""
-    after = Looked()
-    for command in commands:
-        after = await conversations.change(
-            CONVERSATION, turn, lambda looked, command=command: decided(looked.pair(turn), command)
-        )
-    return after
-
-
-async def plan(conversations: Conversations, turn: int) -> Looked:
-    """A plan of one task for a turn."""
-    return await tell(
-        conversations,
-        turn,
-        TakeTurn(at_ms=3, owner=OWNER),
-        BeginPlanning(at_ms=4, owner=OWNER),
-        RecordPlan(at_ms=5, owner=OWNER, route=ROUTE, tasks=(worker(),)),
-    )
-
-
-def keys_of(store: Store) -> dict[str, str]:
-    names = store.keys.conversation(opened(store).shard(CONVERSATION), CONVERSATION)
-    return dict(zip(("log", "states", "content", "plans"), names, strict=True))
 
 
 async def test_what_was_changed_is_found_in_one_look(redis_server: RedisServer) -> None:

@@ -15,7 +15,6 @@ from mix2api.conversations.state import Turn
 from mix2api.conversations.states import Reason
 from mix2api.edge.conversations.desk import Desk, answer_words
 from mix2api.edge.conversations.routing import Answer, Asked, Route, unknown
-from mix2api.edge.conversations.stopping import stop_turns
 from mix2api.errors import Conflict, InvalidRequest, Overloaded
 from mix2api.settings.choices import Busy
 from mix2api.store.conversations import Looked
@@ -91,7 +90,7 @@ class ChatRoutes:
                     detail=Detail.QUEUE,
                 )
             if looked.session.open and desk.busy is Busy.INTERRUPT:
-                await stop_turns(desk, conversation, Reason.INTERRUPTED)
+                await desk.stop(conversation, Reason.INTERRUPTED)
                 continue
             try:
                 return conversation, await self._accept(conversation, looked, words, message)

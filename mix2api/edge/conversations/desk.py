@@ -8,6 +8,7 @@ from attrs import frozen
 from msgspec import Struct
 
 from mix2api.clock import Clock
+from mix2api.conversations.commands import StopTurn
 from mix2api.conversations.content import (
     SESSION,
     AnswerWords,
@@ -20,11 +21,13 @@ from mix2api.conversations.content import (
 )
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef, read_ref
+from mix2api.conversations.states import Reason
 from mix2api.edge.conversations.routing import Asked, unknown
 from mix2api.sealing import Seal
 from mix2api.settings.choices import Busy
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations, Looked
+from mix2api.store.stopping import stop_turn, stop_turns
 from mix2api.vocabulary import Digest
 
 Words = TypeVar("Words", bound=Struct)
@@ -51,6 +54,15 @@ class Desk:
     def user(self, caller: Digest, user_id: str) -> Digest:
         """The key of a caller's user."""
         return self.seal.digest(msgspec.json.encode([caller, user_id]), "user")
+
+    async def stop(self, conversation: Digest, why: Reason, turn: int | None = None) -> None:
+        """Ends a turn, or all of them, and tells whoever runs them."""
+        command = StopTurn(at_ms=self.clock.now_ms(), why=why)
+        if turn is None:
+            await stop_turns(self.store, conversation, command)
+        else:
+            await stop_turn(self.store, conversation, turn, command)
+        await self.stir(conversation)
 
     async def session(
         self,

@@ -15,7 +15,6 @@ from mix2api.conversations.states import Reason
 from mix2api.conversations.views import View, session_view
 from mix2api.edge.conversations.desk import Desk, session_words
 from mix2api.edge.conversations.routing import Answer, Asked, Route
-from mix2api.edge.conversations.stopping import stop_turns
 from mix2api.errors import Conflict, InvalidRequest
 from mix2api.identity import Mint
 from mix2api.store.conversations import Looked
@@ -135,7 +134,7 @@ class SessionRoutes:
         conversation = desk.conversation(asked.caller, asked.path["sessionId"])
         with suppress(UnreadableConversation):  # what cannot be read any more can be deleted all the same
             _, looked = await desk.session(asked)
-            await stop_turns(desk, conversation, Reason.DELETED)
+            await desk.stop(conversation, Reason.DELETED)
             await desk.index.drop(looked.session.user, [conversation])
         await desk.store.delete(conversation)
         await desk.stir(conversation)

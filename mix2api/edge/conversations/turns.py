@@ -8,7 +8,6 @@ from mix2api.conversations.states import Reason
 from mix2api.conversations.views import View, message_views, turn_view
 from mix2api.edge.conversations.desk import Desk, answer_words, turn_words
 from mix2api.edge.conversations.routing import Answer, Asked, Route
-from mix2api.edge.conversations.stopping import stop_turn
 from mix2api.store.conversations import Looked
 from mix2api.vocabulary import Digest
 
@@ -75,7 +74,7 @@ class TurnRoutes:
             NotFound: the caller has no such turn.
         """
         ref, _ = await self._desk.turn(asked, "turn")
-        await stop_turn(self._desk, ref.conversation, ref.number, Reason.CANCELLED)
+        await self._desk.stop(ref.conversation, Reason.CANCELLED, ref.number)
         return await self.turn(asked)
 
     async def _page(self, asked: Asked) -> tuple[Digest, Looked, list[int]]:
