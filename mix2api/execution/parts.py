@@ -8,6 +8,7 @@ from mix2api.clock import Clock
 from mix2api.conversations.agents import ASSISTANT, Agent
 from mix2api.execution.model_calls import ModelCalls
 from mix2api.execution.options import ExecutionOptions
+from mix2api.execution.planning import Planner
 from mix2api.store.conversations import Conversations
 from mix2api.vocabulary import ProcessId
 
@@ -19,6 +20,7 @@ class ExecutionParts:
     store: Conversations
     calls: ModelCalls
     options: ExecutionOptions
+    planner: Planner
     agents: Mapping[str, Agent]
     """By key; the fallback is always among them."""
     process: ProcessId

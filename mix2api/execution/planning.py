@@ -1,14 +1,17 @@
-"""The plan of a turn."""
+"""The plan of a turn, and the port to whatever makes plans."""
 
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
+import trio
 from attrs import field, frozen
 
 from mix2api.conversations.content import PlanWords, TurnWords
 from mix2api.conversations.events import PlannedTask, RouteTaken
-from mix2api.conversations.graph import Graph, Node, NodeType
-
-FALLBACK: Final = "AUTO_MISS_FALLBACK"
+from mix2api.conversations.graph import Graph
+from mix2api.conversations.planner import FALLBACK
+from mix2api.vocabulary import Digest
+from mix2api.wire.turn import Message
 
 
 @frozen(kw_only=True)
@@ -41,14 +44,48 @@ class MadePlan:
         )
 
 
-def made_plan(words: TurnWords) -> MadePlan:
-    """The plan of one WORKER node, which is given the message."""
-    graph = Graph((Node(id="answer", type=NodeType.WORKER, input="{{ context.message }}"),))
-    route = RouteTaken(route_type=FALLBACK, source_type=FALLBACK)
-    context = {
-        **(words.extra_context or {}),
-        "message": words.message,
-        "routeType": route.route_type,
-        "sourceType": route.source_type,
-    }
-    return MadePlan(graph=graph, route=route, context=context)
+class PlannerFault(Exception):
+    """No plan can be made. `why` is content: it may quote what the model wrote."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("no plan can be made")
+        self.why = why
+
+
+Ask = Callable[[Sequence[Message], int], Awaitable[str]]
+"""Asks the model; takes the messages, and the number of the question from 1. Raises `PlannerFault` where there is no answer."""
+
+
+class Planner(Protocol):
+    """Makes plans."""
+
+    async def plan(self, owner: Digest, words: TurnWords, ask: Ask) -> MadePlan:
+        """The plan of a turn.
+
+        Args:
+            owner: fingerprint of the credential that the turn belongs to.
+            words: the caller's message.
+            ask: asks the model.
+
+        Raises:
+            PlannerFault: there is none.
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        ...
+
+
+class SingleTask:
+    """Makes plans of one WORKER, which is given the message."""
+
+    async def plan(self, owner: Digest, words: TurnWords, ask: Ask) -> MadePlan:
+        """The plan of one WORKER."""
+        del owner, ask
+        await trio.lowlevel.checkpoint()
+        route = RouteTaken(route_type="FALLBACK", source_type="AUTO_MISS_FALLBACK")
+        context = {
+            **(words.extra_context or {}),
+            "message": words.message,
+            "routeType": route.route_type,
+            "sourceType": route.source_type,
+        }
+        return MadePlan(graph=FALLBACK, route=route, context=context)

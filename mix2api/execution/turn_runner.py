@@ -1,6 +1,6 @@
 """Runs one turn of a conversation: looks what is pending, does it, records it, until the turn has ended or is another's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
 import trio
@@ -15,7 +15,14 @@ from mix2api.conversations.commands import (
     TakeTurn,
     TurnCommand,
 )
-from mix2api.conversations.content import AnswerWords, answer_field, plan_field, words_bytes
+from mix2api.conversations.content import (
+    AnswerWords,
+    answer_field,
+    fault_field,
+    plan_field,
+    text_bytes,
+    words_bytes,
+)
 from mix2api.conversations.decided import Decided, decided
 from mix2api.conversations.evolve import Pair
 from mix2api.conversations.ids import TurnRef
@@ -23,9 +30,9 @@ from mix2api.conversations.pending import Effect, MakeAnswer, MakePlan, RunTask,
 from mix2api.conversations.result import Joined, SumUp
 from mix2api.conversations.state import Execution, Turn
 from mix2api.conversations.states import ExecutionStatus, Reason
-from mix2api.execution.model_calls import Question
+from mix2api.execution.model_calls import ModelAnswer, Question
 from mix2api.execution.parts import ExecutionParts
-from mix2api.execution.planning import made_plan
+from mix2api.execution.planning import PlannerFault
 from mix2api.execution.task_attempt import TaskAttempt
 from mix2api.execution.turn_words import TurnReader
 from mix2api.identity import Mint
@@ -37,8 +44,8 @@ _LOOK_S: Final = 1.0
 """Between two looks while nothing is heard: another process may have cancelled the turn."""
 _LEASE_SLACK_MS: Final = 30_000
 """Of a claim beyond the longest call: for making the input and for recording the output."""
-_SUMMARY_TRIES: Final = 2
-"""As for tasks: what went wrong once is repeated once."""
+_TRIES: Final = 2
+"""Of a call for the turn itself: what went wrong once is repeated once, as for tasks."""
 
 
 @define(eq=False)
@@ -114,15 +121,29 @@ class TurnRunner:
         after = await self._parts.store.change(self._turn.conversation, number, decide_now)
         return after.pair(number)
 
-    async def _stop(self, why: Reason) -> None:
-        await self._tell(StopTurn(at_ms=self._now_ms(), why=why, owner=self._parts.process))
+    async def _stop(self, why: Reason, content: Mapping[str, bytes] | None = None) -> None:
+        command = StopTurn(at_ms=self._now_ms(), why=why, owner=self._parts.process)
+        await self._tell(command, content)
 
     # --- effects
 
     async def _make_plan(self) -> None:
+        """Makes the plan. A fault of the planner fails the turn, and its reason is kept."""
         parts = self._parts
-        await self._tell(BeginPlanning(at_ms=self._now_ms(), owner=parts.process))
-        plan = made_plan(await self._reader.words())
+        pair = await self._tell(BeginPlanning(at_ms=self._now_ms(), owner=parts.process))
+        owner = pair.session.owner
+
+        async def ask(messages: Sequence[Message], number: int) -> str:
+            answer = await self._ask(owner, f"plan.{number}", messages)
+            if answer.status is not ExecutionStatus.COMPLETED:
+                raise PlannerFault(f"the model gave no answer ({answer.error_type})")
+            return answer.text
+
+        try:
+            plan = await parts.planner.plan(owner, await self._reader.words(), ask)
+        except PlannerFault as fault:
+            await self._stop(Reason.PLANNER_FAULT, {fault_field(self._turn.number): text_bytes(fault.why)})
+            return
         command = RecordPlan(
             at_ms=self._now_ms(),
             owner=parts.process,
@@ -173,23 +194,35 @@ class TurnRunner:
         await self._tell(RecordAnswer(at_ms=words.at_ms, owner=self._parts.process), content)
 
     async def _summed_up(self, result: SumUp) -> str | None:
-        """The model's one message of several results; None where it gives none, twice in a row."""
-        parts, looked = self._parts, await self._parts.store.look(self._turn.conversation)
+        """The model's one message of several results; None where it gives none."""
+        owner = (await self._parts.store.look(self._turn.conversation)).session.owner
         messages = [
             Message(role="system", content=result.instructions),
             Message(role="user", content=result.prompt),
         ]
-        for number in range(1, _SUMMARY_TRIES + 1):
+        answer = await self._ask(owner, "summary", messages)
+        return answer.text if answer.status is ExecutionStatus.COMPLETED else None
+
+    async def _ask(self, owner: Digest, what: str, messages: Sequence[Message]) -> ModelAnswer:
+        """Calls the model for the turn itself, once more where it did not answer.
+
+        Args:
+            owner: for whom.
+            what: of the turn; the call's request id is `<turn id>.<what>.<try>`.
+            messages: to the model.
+        """
+        parts = self._parts
+        for number in range(1, _TRIES + 1):
             async with parts.calls.slots:
                 answer = await parts.calls.ask(
                     Question(
-                        request_id=RequestId(f"{self._turn.turn_id}.summary.{number}"),
+                        request_id=RequestId(f"{self._turn.turn_id}.{what}.{number}"),
                         model=parts.options.model,
-                        messages=messages,
-                        owner=looked.session.owner,
+                        messages=list(messages),
+                        owner=owner,
                         timeout_s=parts.options.call_timeout_s,
                     )
                 )
             if answer.status is ExecutionStatus.COMPLETED:
-                return answer.text
-        return None
+                break
+        return answer

@@ -14,6 +14,7 @@ from mix2api.execution.executor import Executor
 from mix2api.execution.model_calls import ModelCalls
 from mix2api.execution.options import ExecutionOptions
 from mix2api.execution.parts import ExecutionParts
+from mix2api.execution.planning import SingleTask
 from mix2api.process.text_file import text_of
 from mix2api.relay.messages import WakeUp
 from mix2api.sessions.worker_port import Dispatch
@@ -103,6 +104,7 @@ def _executor(parts: "Parts", half: ConversingHalf) -> Executor:
             store=half.store,
             calls=calls,
             options=options,
+            planner=SingleTask(),
             agents=agents_by_key(_agents(parts.settings)),
             process=parts.store.process,
             clock=parts.clock,

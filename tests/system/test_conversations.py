@@ -33,7 +33,7 @@ async def test_a_message_becomes_a_turn_a_plan_a_task_and_one_assistant_message(
             ("assistant", "forty-two"),
         ]
         plan = await caller.data("GET", f"/api/plans/{told['planId']}")
-        assert (plan["status"], plan["routeType"]) == ("COMPLETED", "AUTO_MISS_FALLBACK")
+        assert (plan["status"], plan["sourceType"]) == ("COMPLETED", "AUTO_MISS_FALLBACK")
         assert plan["globalContext"]["x"] == 1
         (task,) = (await caller.data("GET", f"/api/plans/{told['planId']}/tasks"))["tasks"]
         assert (task["status"], task["executionAttempt"]) == ("COMPLETED", 1)
