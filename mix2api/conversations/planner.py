@@ -32,6 +32,15 @@ _ECHO_CHARS_MAX: Final = 20_000
 """Characters of a refused draft that the model is shown again. A longer one costs more than a fresh start."""
 
 
+RESERVED: Final = frozenset(
+    {
+        *("message", "routeType", "sourceType", "workflowDraftId", "draftKey", "draftFaults", "routeFaults"),
+        *("definitionId", "definitionKey", "definitionVersion"),
+    }
+)
+"""Members of the global context that the planner sets; a caller's `extraContext` may not."""
+
+
 class RouteType(StrEnum):
     """Which way a plan's graph was found."""
 
@@ -118,19 +127,29 @@ def after_answer(ask: Ask, text: str) -> Steps[Ask | Drafted]:
         )
     told = tuple(map(str, graph))
     if ask.tries >= TRIES:
-        return Drafted(
-            graph=FALLBACK,
-            route_type=RouteType.FALLBACK,
-            source_type=SourceType.AUTO_MISS_FALLBACK,
-            tries=ask.tries,
-            told=told,
-        )
+        return fallback(ask.tries, told)
     messages = (*first_ask(ask.occasion).messages, *_refusal(text, graph))
     return Ask(occasion=ask.occasion, messages=messages, tries=ask.tries + 1, told=told)
 
 
+def fallback(tries: int = 0, told: tuple[str, ...] = ()) -> Drafted:
+    """The plan without a draft: one WORKER answers the message.
+
+    Args:
+        tries: drafts that the model was asked for.
+        told: the faults of the last one.
+    """
+    return Drafted(
+        graph=FALLBACK,
+        route_type=RouteType.FALLBACK,
+        source_type=SourceType.AUTO_MISS_FALLBACK,
+        tries=tries,
+        told=told,
+    )
+
+
 FALLBACK: Final = Graph((Node(id="answer", type=NodeType.WORKER, input="{{context.message}}"),))
-"""The plan without a draft: one WORKER answers the message."""
+"""Its graph."""
 
 
 def _refusal(text: str, faults: Faults) -> tuple[Message, ...]:

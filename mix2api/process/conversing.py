@@ -1,5 +1,6 @@
 """Conversations in one process: what reads and changes them, and, where the process has a worker, what runs their turns."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
+from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest, Shard
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class ConversingHalf:
     _parts: "Parts"
     store: Conversations
     index: ConversationIndex
+    workflows: Workflows
+    agents: Mapping[str, Agent]
     executor: Executor | None = None
 
     @classmethod
@@ -60,8 +64,14 @@ class ConversingHalf:
         if not conversing.enabled:
             return None
         life_ms = conversing.retention_days * DAY_MS
-        store = parts.store.conversations(parts.settings.storing.shards, life_ms)
-        half = cls(parts, store, parts.store.conversation_index(life_ms))
+        shards = parts.settings.storing.shards
+        half = cls(
+            parts,
+            parts.store.conversations(shards, life_ms),
+            parts.store.conversation_index(life_ms),
+            parts.store.workflows(shards, life_ms),
+            agents_by_key(_agents(parts.settings)),
+        )
         if parts.half is not None:
             half.executor = _executor(parts, half)
         return half
@@ -69,7 +79,12 @@ class ConversingHalf:
     def edge_parts(self) -> ConversationParts:
         """What an edge needs."""
         return ConversationParts(
-            store=self.store, index=self.index, busy=self._parts.settings.conversing.busy, stir=self.stir
+            store=self.store,
+            index=self.index,
+            workflows=self.workflows,
+            agents=self.agents.keys(),
+            busy=self._parts.settings.conversing.busy,
+            stir=self.stir,
         )
 
     async def stir(self, conversation: Digest) -> None:
@@ -105,7 +120,7 @@ def _executor(parts: "Parts", half: ConversingHalf) -> Executor:
             calls=calls,
             options=options,
             planner=SingleTask(),
-            agents=agents_by_key(_agents(parts.settings)),
+            agents=half.agents,
             process=parts.store.process,
             clock=parts.clock,
         ),

@@ -197,6 +197,14 @@ class Keys:
         """String with expiry: the last heartbeat of the release's guard."""
         return f"{self.prefix}:{{release}}:guard"
 
+    def workflows(self, shard: Shard, owner: Digest, kind: str) -> tuple[str, str, str]:
+        """An owner's documents of one kind, with the expiry of that kind (`mix2api.store.workflows`).
+
+        A hash of sealed heads behind their versions, a hash of sealed graphs, and a sorted set of ids by their last change.
+        """
+        stem = f"{self._shard(shard)}{kind}:{owner}:"
+        return stem + "heads", stem + "graphs", stem + "times"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

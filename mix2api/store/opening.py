@@ -50,6 +50,7 @@ from mix2api.store.spread import Spread
 from mix2api.store.traces import Traces
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
+from mix2api.store.workflows import Workflows
 from mix2api.store.writer import LogWriter
 from mix2api.supervision import OnFault, supervised
 from mix2api.vocabulary import ProcessId
@@ -148,6 +149,22 @@ class Store:
     def conversation_index(self, life_ms: int) -> ConversationIndex:
         """Which conversations there are."""
         return ConversationIndex(link=self.links[0], keys=self.keys, damage=self.damage, life_ms=life_ms)
+
+    def workflows(self, shards: int, life_ms: int) -> Workflows:
+        """Drafts and definitions of workflows.
+
+        Args:
+            shards: of the deployment.
+            life_ms: how long a draft rests after its last change; 0: until it is deleted.
+        """
+        return Workflows(
+            link=self.links[0],
+            keys=self.keys,
+            seal=self.seal,
+            damage=self.damage,
+            shards=shards,
+            life_ms=life_ms,
+        )
 
     def owners(self, ttl_s: int) -> RedisOwners:
         """Who made which response.

@@ -74,6 +74,32 @@ class ObjectFields:
             raise wrong(name, f"an object of at most {most} bytes as JSON")
         return value
 
+    def number(self, name: str, least: float, most: float) -> float | None:
+        """A number; None where the field is absent or null.
+
+        Raises:
+            InvalidRequest: it is something else, or out of bounds.
+        """
+        value = self.said.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise wrong(name, f"a number from {least:g} to {most:g}")
+        return value
+
+    def whole(self, name: str, least: int, most: int) -> int | None:
+        """A whole number; None where the field is absent or null.
+
+        Raises:
+            InvalidRequest: it is something else, or out of bounds.
+        """
+        value = self.said.get(name)
+        if value is None:
+            return None
+        if type(value) is not int or not least <= value <= most:
+            raise wrong(name, f"a whole number from {least} to {most}")
+        return value
+
     def flag(self, name: str) -> bool:
         """Whether a field says so; absent or null it does not.
 

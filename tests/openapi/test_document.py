@@ -27,6 +27,7 @@ DOCUMENT = openapi_document(EXAMPLES)
 _OTHER_ROUTES = {
     *("not_found", "method_not_allowed", "response_not_stored", "session_not_found", "unknown_parameter"),
     *("session_busy", "session_exists", "conversation_unreadable", "body_too_large"),
+    "invalid_graph",
 }
 """Codes that no chat request gets."""
 

@@ -1,5 +1,7 @@
 """What the conversations API is built from, and how."""
 
+from collections.abc import Collection
+
 from attrs import frozen
 
 from mix2api.clock import Clock
@@ -11,12 +13,14 @@ from mix2api.edge.conversations.plan_events import PlanEventRoutes
 from mix2api.edge.conversations.plans import PlanRoutes
 from mix2api.edge.conversations.sessions import SessionRoutes
 from mix2api.edge.conversations.turns import TurnRoutes
+from mix2api.edge.conversations.workflows import WorkflowRoutes
 from mix2api.edge.options import EdgeOptions
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.settings.choices import Busy
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
+from mix2api.store.workflows import Workflows
 
 
 @frozen(kw_only=True)
@@ -25,6 +29,9 @@ class ConversationParts:
 
     store: Conversations
     index: ConversationIndex
+    workflows: Workflows
+    agents: Collection[str]
+    """Keys of the configured agents."""
     busy: Busy
     stir: Stir
 
@@ -50,6 +57,7 @@ def conversations_api(own: ConversationParts, edge: ApiParts) -> ConversationsAp
         ChatRoutes(desk).routes(),
         TurnRoutes(desk).routes(),
         PlanRoutes(desk).routes(),
+        WorkflowRoutes(workflows=own.workflows, agents=own.agents, clock=edge.clock).routes(),
         PlanEventRoutes(desk).routes(),
     )
     return ConversationsApi(routes, edge.authenticator, edge.options.body_limit, edge.options.body_timeout_s)
