@@ -128,7 +128,7 @@ def after_answer(ask: Ask, text: str) -> Steps[Ask | Drafted]:
     told = tuple(map(str, graph))
     if ask.tries >= TRIES:
         return fallback(ask.tries, told)
-    messages = (*first_ask(ask.occasion).messages, *_refusal(text, graph))
+    messages = (*ask.messages, *_refusal(text, graph))
     return Ask(occasion=ask.occasion, messages=messages, tries=ask.tries + 1, told=told)
 
 

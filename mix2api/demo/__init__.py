@@ -10,7 +10,7 @@ that an agent can work against it. Tests, `make demo` and trials use it, because
 
 Read in this order: `words` (what a prompt can ask for), `contexts`, `token_count`, `offers`, `picks`, `findings`,
 `arguments` and `series` (which
-tool is called, and with what), `sentences`, `answers`, `script` and `whole` (what is said; all pure), `site` (what is
+tool is called, and with what), `sentences`, `answers`, `plans`, `script` and `whole` (what is said; all pure), `site` (what is
 kept), `connection`, `chats`, `routes`, `server` (the socket).
 
 HTTP is h11 on trio streams, not Quart, because a server library decides itself when it writes and how it closes. Here

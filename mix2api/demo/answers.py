@@ -146,7 +146,7 @@ def compose(
     calls = group.calls if group is not None and native else ()
     return Answer(
         pieces=_pieces(asked, words, options, group),
-        reasoning=_cut(words.text(Word.REASONING), size),
+        reasoning=cut(words.text(Word.REASONING), size),
         calls=tuple(Call(id_, call.name, call.arguments) for id_, call in zip(call_ids, calls, strict=False)),
         form=group.form if group is not None else CallForm.DELTAS,
         finish=_finish(words, calls_tools=native or Word.BAD_TOOL in words),
@@ -214,22 +214,23 @@ def _group(offer: Offer, tool: OfferedTool, calls: tuple[dict[str, Any], ...]) -
 def _pieces(asked: Asked, words: Directives, options: DemoOptions, group: CallGroup | None) -> Sequence[str]:
     size = words.number(Word.SIZE, options.size)
     if group is not None and group.form is CallForm.TEXT:
-        return _cut(words.text(Word.SAY) + _protocol_text(group.calls), size)
+        return cut(words.text(Word.SAY) + _protocol_text(group.calls), size)
     if asked.outcomes and group is None:
-        return _cut(answer_from(without_directives(asked.text), asked.outcomes), size)
+        return cut(answer_from(without_directives(asked.text), asked.outcomes), size)
     if Word.SAY in words:
-        return _cut(words.text(Word.SAY), size)
+        return cut(words.text(Word.SAY), size)
     if Word.HUGE in words:
         return ("x" * words.number(Word.HUGE, 1),)
     if group is not None or Word.BAD_TOOL in words:
         return ()
     if options.chunks is None and _NUMBERED.isdisjoint(words.values):
-        return _cut(answer_about(asked.text, without_directives(asked.text)), size)
+        return cut(answer_about(asked.text, without_directives(asked.text)), size)
     chunks = words.number(Word.CHUNKS, options.chunks or _CHUNKS)
     return numbered_text(asked.text, chunks, size, foreign=Word.UNICODE in words)
 
 
-def _cut(text: str, size: int) -> tuple[str, ...]:
+def cut(text: str, size: int) -> tuple[str, ...]:
+    """The deltas of a text."""
     return tuple(text[start : start + size] for start in range(0, len(text), size))
 
 

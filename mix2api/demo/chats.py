@@ -15,7 +15,7 @@ import msgspec
 import trio
 from attrs import evolve
 
-from mix2api.demo.answers import compose, group_of, is_shaped, wanted_group
+from mix2api.demo.answers import Answer, compose, cut, group_of, is_shaped, wanted_group
 from mix2api.demo.bodies import Chat
 from mix2api.demo.connection import Connection, Incoming
 from mix2api.demo.contexts import Asked, SiteSession, read_asked
@@ -23,6 +23,7 @@ from mix2api.demo.dialects import DIALECTS, Spoken
 from mix2api.demo.directives import Directives, WrongDirective, find_directives
 from mix2api.demo.kept_responses import RefusedChat
 from mix2api.demo.offers import Offer, native_offer, told_offer
+from mix2api.demo.plans import planned_answer
 from mix2api.demo.script import Break, Ending, Frame, Pause, Silence, Step, usage_of
 from mix2api.demo.site import Received, Site, UnknownSession
 from mix2api.demo.transcript import Transcript
@@ -190,13 +191,7 @@ class _Turn:
     async def _say(
         self, asked: Asked, session: SiteSession, transcript: Transcript, *, streams: bool
     ) -> None:
-        group = group_of(asked, self._words)
-        if group is None and not is_shaped(self._words, self._site.options):
-            group = wanted_group(asked, self._offer(session))
-        call_ids = [self._site.mint("call") for _ in group.calls] if group is not None else []
-        answer = compose(asked, self._words, self._site.options, group, call_ids)
-        if self._chat.reasons and not is_shaped(self._words, self._site.options):
-            answer = evolve(answer, reasoning=answer.reasoning or _THOUGHT)
+        answer = self._answer(asked, session)
         spoken = Spoken(
             answer=answer,
             chat=self._chat,
@@ -211,6 +206,20 @@ class _Turn:
             await self._send_whole(spoken, transcript)
         else:
             await self._send_stream(self._dialect.steps(spoken), transcript)
+
+    def _answer(self, asked: Asked, session: SiteSession) -> Answer:
+        words, options = self._words, self._site.options
+        planned = planned_answer(session.kept, self._chat.ask.query)
+        if planned is not None:
+            return Answer(pieces=cut(planned, words.number(Word.SIZE, options.size)))
+        group = group_of(asked, words)
+        if group is None and not is_shaped(words, options):
+            group = wanted_group(asked, self._offer(session))
+        call_ids = [self._site.mint("call") for _ in group.calls] if group is not None else []
+        answer = compose(asked, words, options, group, call_ids)
+        if self._chat.reasons and not is_shaped(words, options):
+            answer = evolve(answer, reasoning=answer.reasoning or _THOUGHT)
+        return answer
 
     def _offer(self, session: SiteSession) -> Offer:
         """The tools that this turn offers: by its own fields, else by the words to it and to its session."""

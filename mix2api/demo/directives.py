@@ -182,8 +182,10 @@ def _checked(word: Word, rule: Rule, raw: str | None) -> str:
     match rule.takes:
         case Takes.NUMBER:
             return _checked_number(word, rule, raw or "")
-        case Takes.CHOICE if raw is None:
+        case Takes.CHOICE | Takes.CHOICES if raw is None:
             return rule.choices[0]
+        case Takes.CHOICES if not set(rule.choices).issuperset((raw or "").split(",")):
+            raise WrongDirective(word, f"some of {', '.join(rule.choices)}, with commas between them")
         case Takes.CHOICE if raw not in rule.choices:
             raise WrongDirective(word, f"one of {', '.join(rule.choices)}")
         case Takes.NOTHING if raw is not None:

@@ -61,6 +61,8 @@ class Word(StrEnum):
     STUCK = "stuck"
     ONLY = "only"
     QUOTA = "quota"
+    DRAFTS = "drafts"
+    VERDICT = "verdict"
 
 
 FAULTS: Final = frozenset(
@@ -81,6 +83,7 @@ class Takes(StrEnum):
     TEXT = ":TEXT"
     MAYBE_TEXT = "[:TEXT]"
     CHOICE = "[:CHOICE]"
+    CHOICES = "[:CHOICE,…]"
     CALLS = ":name{json};…"
 
 
@@ -178,6 +181,18 @@ RULES: Final[dict[Word, Rule]] = {
     Word.STUCK: Rule("(runtime) never become idle, not even after an abort"),
     Word.ONCE: Rule(
         "obey the other words of this text only the first time that the key TEXT is seen", Takes.TEXT
+    ),
+    Word.DRAFTS: Rule(
+        "asked to plan: the n-th draft is of the n-th kind, further ones of the last",
+        Takes.CHOICES,
+        choices=(
+            *("good", "single", "chain", "wide", "summed_up", "fenced", "hanging", "hanging_once", "failing"),
+            *("cyclic", "empty", "prose", "broken", "huge", "many", "stranger", "hostile", "missing"),
+        ),
+    ),
+    Word.VERDICT: _choice(
+        "asked to judge: let it pass, or not, or only what was sent back once, or say no verdict",
+        *("pass", "fail", "once", "prose"),
     ),
     Word.ONLY: Rule("refuse, fail and be slow for calls with the token TEXT only", Takes.TEXT),
 }

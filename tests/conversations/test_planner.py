@@ -85,10 +85,10 @@ def test_an_empty_or_very_long_draft_is_not_shown_again(answer: str) -> None:
     assert [message.role for message in asked.messages] == ["system", "user", "user"]
 
 
-def test_only_the_last_refused_draft_is_shown() -> None:
+def test_all_refused_drafts_are_shown() -> None:
     asked = _after("one", "two")
     assert isinstance(asked, Ask)
-    assert [message.content for message in asked.messages[2:3]] == ["two"]
+    assert [message.content for message in asked.messages[2::2]] == ["one", "two"]
 
 
 def test_a_good_draft_in_the_third_try_is_the_plan_and_keeps_the_last_faults() -> None:

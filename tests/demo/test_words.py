@@ -6,7 +6,7 @@ def test_every_word_has_a_row() -> None:
 
 
 def test_choices_stand_exactly_where_a_choice_is_taken() -> None:
-    assert all(bool(rule.choices) == (rule.takes is Takes.CHOICE) for rule in RULES.values())
+    assert all(bool(rule.choices) == (rule.takes in {Takes.CHOICE, Takes.CHOICES}) for rule in RULES.values())
 
 
 def test_the_help_has_one_line_for_every_word() -> None:
