@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -107,6 +108,17 @@ class RedisServer:
             while (reply := reader.gets()) is Ellipsis:
                 reader.feed(client.recv(1 << 16))
             return reply
+
+    def commands(self, commands: Sequence[Sequence[str | bytes | int]]) -> None:
+        """Runs many commands on one connection, and waits until all are done; none may fail."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.socket_path)
+            client.sendall(b"".join([hiredis.pack_command(tuple(command)) for command in commands]))
+            reader = hiredis.Reader(notEnoughData=Ellipsis)
+            for _ in commands:
+                while (reply := reader.gets()) is Ellipsis:
+                    reader.feed(client.recv(1 << 16))
+                assert not isinstance(reply, Exception), reply
 
     def _reap(self) -> None:
         assert self._process is not None

@@ -14,7 +14,8 @@ from mix2api.release.sequential import DIFFERENT, WORSE, EProcess, Mixture, log_
 from mix2api.release.trials import Cell, Metric
 from mix2api.vocabulary import ClientName, EndReason
 
-_POOLED: Final = 0.5
+POOLED: Final = 0.5
+"""Weight of the tests over all cells together."""
 _EARLY_CELLS: Final = 16
 """The cells that occur first share half of the cells' weight: a deployment's busy ones. The others share the rest."""
 _LATE_CELLS: Final = len(ClientName) * 4 - _EARLY_CELLS
@@ -22,16 +23,16 @@ TOLERATED_SLOWNESS: Final = 1.1
 """The ratio of odds up to which more slow answers are no regression: a process that has just started is slower by about 2 % while
 its caches are cold, and a day's traffic would find that."""
 WEIGHTS: Final[dict[Metric, float]] = {
-    Metric.SUCCESS: 0.4,
+    Metric.SUCCESS: 0.45,
     Metric.BROKEN: 0.3,
-    Metric.DONE: 0.1,
+    Metric.DONE: 0.05,
     Metric.LOOPS: 0.05,
     Metric.MEDIAN: 0.1,
     Metric.TAIL: 0.025,
     Metric.DRIFT: 0.025,
 }
-"""Shares of a scope's weight. What users feel most has most; a metric with a tenth needs a little more than twice the trials'
-evidence of one with all: the logarithm counts."""
+"""Shares of a scope's weight: what users feel most has most. A tenth of the weight asks for ten times the evidence, which is
+about a third more trials: evidence grows exponentially with them."""
 _SLOWER: Final = worse(TOLERATED_SLOWNESS)
 
 
@@ -121,7 +122,7 @@ class Comparison:
     def _share(self, place: Place) -> float:
         cell, metric = place
         weight = _weight(metric)
-        return weight * _POOLED if cell is None else weight * (1 - _POOLED) * _cell_weight(self._cells[cell])
+        return weight * POOLED if cell is None else weight * (1 - POOLED) * _cell_weight(self._cells[cell])
 
 
 def _cell_weight(number: int) -> float:

@@ -12,6 +12,8 @@ from mix2api.vocabulary import EndReason
 
 _WINDOW_MS: Final = 600_000
 _FEWEST: Final = 3
+DEAD_MS: Final = 30_000
+"""A process that is restarted has a heartbeat again within seconds."""
 _MOST_HELD: Final = 1_000
 """Canary faults of one class that are held: the stop comes long before."""
 
@@ -39,6 +41,7 @@ class HardStops:
 
     stopped: Stopped | None = None
     """The first; later ones change nothing."""
+    _dead_since_ms: int | None = None
     _trials: list[int] = field(factory=lambda: [0, 0])
     """Of stable, of the canary."""
     _stable_faults: dict[str, int] = field(factory=dict)
@@ -61,10 +64,15 @@ class HardStops:
             if trial.reason is EndReason.ADAPTER_ERROR:
                 self._take_fault(trial, trial.detail or "")
 
-    def miss(self, *, canary_lives: bool) -> None:
-        """Told whether any process of the canary channel lives."""
-        if not canary_lives:
-            self._stop(HardStop.DEAD, "no process of the canary channel shows a heartbeat")
+    def look(self, at_ms: int, *, canary_lives: bool) -> None:
+        """Told whether any process of the canary channel shows a heartbeat."""
+        if canary_lives:
+            self._dead_since_ms = None
+        elif self._dead_since_ms is None:
+            self._dead_since_ms = at_ms
+        elif at_ms - self._dead_since_ms >= DEAD_MS:
+            why = f"no process of the canary channel has shown a heartbeat for {DEAD_MS // 1000} s"
+            self._stop(HardStop.DEAD, why)
 
     def _take_fault(self, trial: Trial, name: str) -> None:
         if not trial.canary:

@@ -12,7 +12,8 @@ Shirikian, "Rapid Regression Detection in Software Deployments through Sequentia
 each block is ours: a day's rates move, and so does the canary's share of the trials (ADR 88).
 """
 
-from math import exp, inf, log, log1p
+from functools import lru_cache
+from math import asin, exp, inf, log, log1p, sin
 from typing import Final, NamedTuple
 
 from attrs import define, field, frozen
@@ -47,18 +48,26 @@ class Mixture:
 
 
 def worse(tolerated: float = 1.0) -> Mixture:
-    """Alternatives in which the canary's odds are more than so many times stable's; above `tolerated` a uniform beta prior.
+    """Alternatives in which the canary's odds are more than `tolerated` times stable's.
 
-    With equal traffic, `odds` of 1 put half of the bad trials on the canary, 3 put three quarters there.
+    With equal traffic, odds of 1 put half of the bad trials on the canary, 3 put three quarters there. The prior of that part is a
+    beta one, stretched from a half to one.
     """
-    shares = (0.5 + 0.5 * (place + 0.5) / POINTS for place in range(POINTS))
+    shares = (0.5 + each / 2 for each in _beta_quantiles())
     return Mixture(tuple([tolerated * share / (1 - share) for share in shares]), tolerated)
 
 
 def different() -> Mixture:
     """Alternatives to both sides."""
-    shares = ((place + 0.5) / POINTS for place in range(POINTS))
-    return Mixture(tuple([share / (1 - share) for share in shares]))
+    return Mixture(tuple([share / (1 - share) for share in _beta_quantiles()]))
+
+
+def _beta_quantiles() -> list[float]:
+    """`POINTS` numbers that stand for Beta(2, 2): the middles of parts of equal weight.
+
+    Beta(1, 1) found all regressions that were tried 2 % later.
+    """
+    return [0.5 - sin(asin(1 - 2 * (place + 0.5) / POINTS) / 3) for place in range(POINTS)]
 
 
 WORSE: Final = worse()
@@ -95,7 +104,10 @@ class EProcess:
         return max(zip(self._logs, self.mixture.odds, strict=True))[1]
 
 
-def gains(table: Table, mixture: Mixture) -> list[float]:
+@lru_cache(
+    maxsize=65_536
+)  # blocks of steady traffic are alike: a simulated day has some hundred different ones
+def gains(table: Table, mixture: Mixture) -> tuple[float, ...]:
     """What a block adds to the logarithm of each alternative's likelihood ratio."""
     counts, logs = _ways(table)
     bad, origin = table.canary_bad, log(mixture.tolerated)
@@ -105,7 +117,7 @@ def gains(table: Table, mixture: Mixture) -> list[float]:
         slope = log(odds)
         total = _log_sum([way + count * slope for count, way in zip(counts, logs, strict=True)])
         found.append(bad * slope - total - base)
-    return found
+    return tuple(found)
 
 
 def _ways(table: Table) -> tuple[range, list[float]]:

@@ -161,7 +161,11 @@ class AuditStream:
                 yield batch
 
     async def read_on(
-        self, oldest_ms: int, reached: dict[int, str], size: int | None = None
+        self,
+        oldest_ms: int,
+        reached: dict[int, str],
+        size: int | None = None,
+        newest_ms: int | None = None,
     ) -> AsyncGenerator[list[AuditEntry], None]:
         """Batches of what stands behind the places that were reached; of other shards, what is not older.
 
@@ -170,11 +174,13 @@ class AuditStream:
             reached: shard -> position of the last entry that was read. Goes on with each batch that is given.
             size: entries of one shard in a batch, `_PAGE` if it is not given. A batch has those of 32 shards, and takes
                 the loop some 4 µs for each.
+            newest_ms: on the same clock: what is newer is left for the next time. None: nothing is.
 
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        async with aclosing(self._pages(oldest_ms, reached, size)) as pages:
+        newest = "+" if newest_ms is None else str(newest_ms)
+        async with aclosing(self._pages(oldest_ms, reached, size, newest)) as pages:
             async for page in pages:
                 batch = [entry for raw in page if (entry := audit_entry(raw)) is not None]
                 if batch:
@@ -192,7 +198,7 @@ class AuditStream:
                     _tell(raw, listener)
 
     async def _pages(
-        self, oldest_ms: int, reached: dict[int, str], size: int | None = None
+        self, oldest_ms: int, reached: dict[int, str], size: int | None = None, newest: str = "+"
     ) -> AsyncGenerator[list[list[Reply]], None]:
         """The entries as Redis gives them. The next page is asked for before one is given, so the server works meanwhile."""
         size = _PAGE if size is None else size
@@ -202,10 +208,10 @@ class AuditStream:
                 for number in range(first, min(first + _SHARDS_PER_TRIP, self._shards))
             }
             foreign: dict[Shard, int] = {}
-            asked: _Asked | None = self._ask(due, size)
+            asked: _Asked | None = self._ask(due, size, newest)
             while asked is not None:
                 page, due = self._page(asked.due, await asked.replies(), foreign, reached, size)
-                asked = self._ask(due, size) if due else None
+                asked = self._ask(due, size, newest) if due else None
                 if page:
                     yield page
             for shard, count in foreign.items():
@@ -220,10 +226,10 @@ class AuditStream:
         """
         return await self._log.open_entries([Shard(number) for number in range(self._shards)])
 
-    def _ask(self, due: dict[Shard, str], size: int) -> _Asked:
-        """Asks for one page of every shard from its place in `due` on."""
+    def _ask(self, due: dict[Shard, str], size: int, newest: str) -> _Asked:
+        """Asks for one page of every shard from its place in `due` on, up to the newest position that is wanted."""
         commands: list[Command] = [
-            ("XRANGE", self._keys.audit(shard), place, "+", "COUNT", size) for shard, place in due.items()
+            ("XRANGE", self._keys.audit(shard), place, newest, "COUNT", size) for shard, place in due.items()
         ]
         asked = _Asked(due)
         self._link.hand_in(commands, asked.hear)

@@ -205,6 +205,10 @@ class Keys:
         stem = f"{self._shard(shard)}{kind}:{owner}:"
         return stem + "heads", stem + "graphs", stem + "times"
 
+    def release_evidence(self, name: str) -> str:
+        """String with expiry: what a guard knew when it rolled a release back (`mix2api.release.evidence`)."""
+        return f"{self.prefix}:{{release}}:evidence:{name}"
+
     def deployment(self) -> str:
         """Hash: what all processes of a deployment must agree on."""
         return f"{self.prefix}:deployment"

@@ -40,6 +40,7 @@ from mix2api.store.redis.embedded import EmbeddedServer
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
+from mix2api.store.release_evidence import KeptEvidence
 from mix2api.store.release_log import ReleaseLog
 from mix2api.store.request_file import RequestFiles
 from mix2api.store.runtime_sessions import RedisRuntimeSessions
@@ -101,6 +102,7 @@ class Store:
     recorded: RecordedSessions
     release: ReleaseLog
     guard: GuardSeat
+    evidence: KeptEvidence
     willingness: Willingness
     damage: DamageCounter
     faults: TaskFaults
@@ -350,6 +352,7 @@ def build_store(
         ),
         release=ReleaseLog(link=reading, keys=keys, damage=damage),
         guard=GuardSeat(link=reading, keys=keys, damage=damage),
+        evidence=KeptEvidence(link=reading, keys=keys, damage=damage),
         damage=damage,
         faults=TaskFaults(),
         willingness=willingness,

@@ -57,8 +57,8 @@ def test_a_pooled_test_needs_two_over_alpha_by_its_weight() -> None:
 def test_the_strongest_evidence_stands_first_and_carries_its_counts() -> None:
     blocks = [Counting().count([*trials(60, 0, 20, 4), *trials(60, 0, 20, 0, cell=WHOLE)]) for _ in range(3)]
     first, *others = of(*blocks).findings()
-    assert (first.scope, first.metric) == ("all", Metric.BROKEN)
-    assert (first.stable, first.stable_bad, first.canary, first.canary_bad) == (180, 0, 60, 12)
+    assert (first.scope, first.metric) == ("all", Metric.SUCCESS)
+    assert (first.stable, first.stable_bad, first.canary, first.canary_bad) == (360, 0, 120, 12)
     assert first.odds > 5
     assert {each.scope for each in others} >= {STREAMS.word, WHOLE.word}
 

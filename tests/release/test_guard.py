@@ -76,7 +76,7 @@ def test_stable_that_mostly_fails_rules_nothing_out() -> None:
 def test_a_canary_that_is_worse_is_rolled_back_and_the_reason_names_test_and_counts() -> None:
     verdict = judged(*[trials(95, 0, 5, 2) for _ in range(6)])
     assert verdict.decision is Decision.ROLL_BACK
-    assert verdict.why == "success of all: 4 of 10 on the canary, 0 of 190 on stable"
+    assert verdict.why == "success of all: 6 of 15 on the canary, 0 of 285 on stable"
 
 
 def test_an_alarm_stands_whatever_comes_after_it() -> None:
@@ -168,12 +168,21 @@ def test_an_end_that_nobody_can_explain_stops_the_canary_and_not_stable() -> Non
 
 def test_a_canary_without_a_process_is_dead_and_the_first_stop_is_the_one_that_is_told() -> None:
     guard = Guard(Policy())
-    guard.stops.miss(canary_lives=True)
-    assert guard.verdict().decision is Decision.WAIT
-    guard.stops.miss(canary_lives=False)
-    assert guard.verdict().why == "no process of the canary channel shows a heartbeat"
+    for at_ms, lives in (
+        (0, True),
+        (1, False),
+        (30_000, False),
+        (30_001, True),
+        (40_000, False),
+        (69_999, False),
+    ):
+        guard.stops.look(at_ms, canary_lives=lives)
+        assert guard.verdict().decision is Decision.WAIT
+    guard.stops.look(70_000, canary_lives=False)
+    why = "no process of the canary channel has shown a heartbeat for 30 s"
+    assert guard.verdict().why == why
     guard.take([trial(canary=True, bad=True, reason=EndReason.UNKNOWN)])
-    assert guard.verdict().why == "no process of the canary channel shows a heartbeat"
+    assert guard.verdict().why == why
 
 
 def test_what_it_holds_does_not_grow_with_the_day() -> None:

@@ -46,6 +46,7 @@ def test_the_keys_of_releases_have_one_hash_tag() -> None:
         "m:{release}:history",
         "m:{release}:guard",
     ]
+    assert keys.release_evidence("ev-1") == "m:{release}:evidence:ev-1"
 
 
 def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:

@@ -1,0 +1,220 @@
+"""The guard of a release over a real store: it judges the step that stands, beats, and rolls back."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import store_parts as parts
+from attrs import define
+from audited_turns import AuditedTurns
+from redis_server import RedisServer
+from release.releases import roll_back, start, step
+from stored_runs import stored
+
+from mix2api.process.release_watching import BEAT_LIFE_MS, ReleaseWatch, WatchedStep, points_at
+from mix2api.release.guard import Policy
+from mix2api.release.guard_beat import Decision
+from mix2api.release.release import ReleaseState
+from mix2api.release.stages import Stage
+from mix2api.store.opening import Store
+from mix2api.vocabulary import Channel
+
+AGO_MS = 120_000
+
+
+@define(eq=False)
+class Watched:
+    """A release of which the last step was two minutes ago, with a process of each channel."""
+
+    store: Store
+    redis: RedisServer
+    turns: AuditedTurns
+
+    def guard(self, name: str = "guard-1") -> ReleaseWatch:
+        return ReleaseWatch(self.store, name)
+
+    async def state(self) -> ReleaseState:
+        return await self.store.release.read()
+
+
+@asynccontextmanager
+async def watched(redis: RedisServer, steps: int = 1, *, canary_lives: bool = True) -> AsyncIterator[Watched]:
+    async with stored(redis.url) as store:
+        began_ms = await store.audit.now_ms() - AGO_MS
+        state = await store.release.apply(start(at_ms=began_ms))
+        for _ in range(steps):
+            state = await store.release.apply(step(state, at_ms=began_ms))
+        turns = AuditedTurns(store, redis, began_ms + 1_000)
+        if not canary_lives:
+            yield Watched(store, redis, turns)
+            return
+        async with parts.running_store(
+            redis.url, channel=Channel.CANARY, version="2.0", lease_s=60
+        ) as canary:
+            await canary.heartbeat.beat()
+            yield Watched(store, redis, turns)
+
+
+async def test_without_a_release_it_beats_and_waits(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        guard = ReleaseWatch(store, "guard-1")
+        look = await guard.look()
+        assert (look.decision, look.why, look.judgement) == (Decision.WAIT, "no release is under way", None)
+        assert await guard.act(look)
+        beat = await store.guard.read()
+    assert beat is not None
+    assert (beat.guard, beat.number, beat.decision) == ("guard-1", 0, Decision.WAIT)
+
+
+async def test_its_heartbeat_lets_a_step_go_forward_and_names_the_step_that_it_judged(
+    redis_server: RedisServer,
+) -> None:
+    async with watched(redis_server) as system:
+        for _ in range(5):
+            system.turns.turns(40, 0, 40, 0)
+        guard, state = system.guard(), await system.state()
+        look = await guard.look()
+        assert look.decision is Decision.GO_ON
+        assert await guard.act(look)
+        beat = await system.store.guard.read()
+        now_ms = await system.store.audit.now_ms()
+        judged = step(state, at_ms=now_ms, without_guard=False, guard=beat)
+        after = await system.store.release.apply(judged)
+        assert (after.stage, (await system.state()).percent) == (Stage.AT_20, 20)
+        newer = await guard.look()
+        assert (newer.decision, newer.state.number) == (Decision.WAIT, after.number)
+
+
+async def test_a_canary_that_is_worse_is_rolled_back_with_evidence_and_quarantined(
+    redis_server: RedisServer,
+) -> None:
+    async with watched(redis_server) as system:
+        for _ in range(4):
+            system.turns.turns(40, 0, 4, 2)
+        guard = system.guard()
+        look = await guard.look()
+        assert await guard.act(look)
+        state = await system.state()
+        assert (state.stage, state.percent, state.who) == (Stage.QUARANTINED, 0, "guard guard-1")
+        assert state.why == look.why
+        kept = await system.store.evidence.load(state.evidence)
+        assert kept is not None
+        assert (kept.release, kept.candidate, kept.stable, kept.percent) == (state.release, "2.0", "1.9", 5)
+        assert kept.channels["canary"].versions == ("2.0",)
+        assert kept.judgement == look.judgement
+        after = await guard.look()
+        assert (after.decision, after.judgement) == (Decision.WAIT, None)
+        assert await guard.act(after)
+
+
+async def test_of_two_guards_one_acts(redis_server: RedisServer) -> None:
+    async with watched(redis_server) as system:
+        sitting, other = system.guard(), system.guard("guard-2")
+        assert await sitting.act(await sitting.look())
+        for _ in range(4):
+            system.turns.turns(40, 0, 4, 2)
+        look = await other.look()
+        assert look.decision is Decision.ROLL_BACK
+        assert not await other.act(look)
+        assert (await system.state()).stage is Stage.AT_5
+        await system.store.guard.leave("guard-1")
+        assert await other.act(look)
+        assert (await system.state()).stage is Stage.QUARANTINED
+
+
+async def test_a_rollback_that_was_interrupted_is_done_by_the_next_guard(redis_server: RedisServer) -> None:
+    async with watched(redis_server) as system:
+        for _ in range(4):
+            system.turns.turns(40, 0, 4, 2)
+        first = system.guard()
+        look = await first.look()
+        assert await first.act(look)
+        assert await first.act(look), "once more does no harm"
+        assert [event.trigger for event in await system.store.release.history()].count("quarantined") == 1
+
+
+async def test_a_look_that_is_late_leaves_a_release_that_a_person_has_rolled_back(
+    redis_server: RedisServer,
+) -> None:
+    async with watched(redis_server) as system:
+        for _ in range(4):
+            system.turns.turns(40, 0, 4, 2)
+        guard = system.guard()
+        look = await guard.look()
+        await system.store.release.apply(roll_back())
+        assert await guard.act(look)
+        assert (await system.state()).stage is Stage.ROLLED_BACK
+
+
+async def test_only_sessions_that_were_opened_since_the_step_count(redis_server: RedisServer) -> None:
+    async with watched(redis_server) as system:
+        for _ in range(4):
+            system.turns.turns(40, 0, 4, 2, session_age_ms=AGO_MS + 60_000)
+        look = await system.guard().look()
+    assert look.judgement is not None
+    assert (look.decision, look.judgement.tests) == (Decision.WAIT, ())
+
+
+async def test_a_guard_that_watched_a_log_grow_and_one_that_reads_it_anew_agree(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store:
+        since_ms = await store.audit.now_ms() - AGO_MS
+        turns = AuditedTurns(store, redis_server, since_ms + 1_000)
+        grown, anew = (WatchedStep(store.audit, since_ms, Policy()) for _ in range(2))
+        for _ in range(3):
+            turns.turns(30, 1, 8, 1)
+            await grown.advance(turns.at_ms)
+        now_ms = await store.audit.now_ms()
+        await grown.advance(now_ms)
+        await anew.advance(now_ms)
+    assert anew.judgement() == grown.judgement()
+    assert (anew.judgement().tests[0].stable, anew.judgement().tests[0].canary) == (90, 24)
+
+
+async def test_at_100_percent_stables_rate_of_before_the_step_is_what_is_left(
+    redis_server: RedisServer,
+) -> None:
+    async with watched(redis_server, steps=4) as system:
+        before = AuditedTurns(system.store, redis_server, system.turns.at_ms - 120_000)
+        before.turns(150, 1, 0, 0, shard=2)
+        for _ in range(8):
+            system.turns.turns(0, 0, 60, 0)
+        look = await system.guard().look()
+    assert (look.state.percent, look.decision) == (100, Decision.GO_ON)
+
+
+@pytest.mark.parametrize("lives", [True, False])
+async def test_a_canary_without_a_process_is_called_dead_after_half_a_minute(
+    redis_server: RedisServer, *, lives: bool
+) -> None:
+    async with watched(redis_server, canary_lives=lives) as system:
+        guard = system.guard()
+        await guard.look()
+        assert guard._step is not None
+        late_ms = await system.store.audit.now_ms() + 31_000
+        guard._step.guard.stops.look(late_ms, canary_lives=lives)
+        look = await guard.look()
+    assert (look.decision is Decision.ROLL_BACK) == (not lives)
+
+
+async def test_a_step_that_stands_for_days_is_judged_anew_after_each(redis_server: RedisServer) -> None:
+    async with watched(redis_server) as system:
+        now_ms = await system.store.audit.now_ms()
+        state = await system.store.release.apply(
+            step(await system.state(), at_ms=now_ms - 3 * 86_400_000 - 60_000)
+        )
+        system.turns.at_ms = now_ms - 50_000
+        system.turns.turns(5, 0, 3, 0)
+        look = await system.guard().look()
+    assert look.judgement is not None
+    assert look.judgement.since_ms == state.since_ms + 3 * 86_400_000
+    assert (look.judgement.tests[0].stable, look.judgement.tests[0].canary) == (5, 3)
+
+
+def test_a_larger_share_has_to_rule_smaller_regressions_out() -> None:
+    assert [points_at(percent) for percent in (0, 5, 20, 50, 100)] == [0.05, 0.05, 0.02, 0.01, 0.01]
+
+
+def test_a_heartbeat_outlasts_three_looks() -> None:
+    assert BEAT_LIFE_MS > 3 * 5_000
