@@ -120,6 +120,8 @@ released: $(RUN_STAMP)
 	mv mix2api/openapi/released.json.new mix2api/openapi/released.json
 	$(BIN)/mix2api release record --packs --out mix2api/packs/recorded_logs.jsonl.new
 	mv mix2api/packs/recorded_logs.jsonl.new mix2api/packs/recorded_logs.jsonl
+	$(BIN)/mix2api release record --answers --out mix2api/packs/recorded_answers.jsonl.new
+	mv mix2api/packs/recorded_answers.jsonl.new mix2api/packs/recorded_answers.jsonl
 
 bench: $(DEV_STAMP)
 	$(BIN)/python bench/run.py

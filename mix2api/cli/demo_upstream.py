@@ -10,6 +10,7 @@ import trio
 from mix2api.budget.encodings import EncodingName
 from mix2api.counting.shipped import load_tokenizer
 from mix2api.demo import Demo, DemoKind, DemoOptions, TokenCount, directive_help, serve_demo
+from mix2api.demo.directives import find_directives
 from mix2api.errors import ConfigurationError
 from mix2api.process.plain_faults import why_of
 from mix2api.settings import Settings
@@ -44,6 +45,12 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument(
         "--context-window", type=int, default=128_000, help="tokens of a session (default %(default)s)"
+    )
+    parser.add_argument(
+        "--fault-every", type=int, metavar="N", help="every N-th chat has a fault (default: none)"
+    )
+    parser.add_argument(
+        "--fault", default="[[cut]]", metavar="WORDS", help="the words of that fault (default %(default)s)"
     )
     parser.add_argument(
         "--tokenizer",
@@ -84,8 +91,21 @@ def site_options(arguments: argparse.Namespace) -> DemoOptions:
         pace_ms=arguments.pace_ms,
         chunks=arguments.chunks,
         context_window=arguments.context_window,
+        fault=_fault(arguments.fault),
+        fault_every=arguments.fault_every,
         count=TokenCount(None if wanted is None else load_tokenizer(wanted).count),
     )
+
+
+def _fault(words: str) -> str:
+    """Words of a fault that the site knows.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if not find_directives(words).values:
+        raise ValueError(f"--fault: {words!r} has none of the words below")
+    return words
 
 
 async def _serve(options: DemoOptions) -> None:

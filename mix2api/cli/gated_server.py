@@ -29,7 +29,7 @@ AtEnd = Callable[[Settings], Awaitable[None]]
 
 @asynccontextmanager
 async def gated_server(
-    form: ToolForm, channel: Channel, log: Path, at_end: AtEnd | None = None
+    form: ToolForm, channel: Channel, log: Path, at_end: AtEnd | None = None, site_url: str | None = None
 ) -> AsyncIterator[Target]:
     """A server that is ready, and what it is asked by.
 
@@ -38,6 +38,7 @@ async def gated_server(
         channel: that it runs in.
         log: where its log goes, behind what is there.
         at_end: is given the server's settings before it stops, while its store can still be read.
+        site_url: of the site behind it; None: a demo site of its own.
     """
     stop = trio.Event()
     with (
@@ -46,10 +47,12 @@ async def gated_server(
         redirect_stderr(lines),
     ):
         async with trio.open_nursery() as nursery:
-            demo: Demo = await nursery.start(serve_demo, DemoOptions())
-            settings = load_settings(_environ(demo.url, form, channel, data), None)
+            if site_url is None:
+                demo: Demo = await nursery.start(serve_demo, DemoOptions())
+                site_url = demo.url
+            settings = load_settings(_environ(site_url, form, channel, data), None)
             started: Started = await nursery.start(partial(run_process, settings, Role.SERVE, stop=stop))
-            yield Target(base_url=started.url or "", api_key=_KEY, site_url=demo.url, timeout_s=_ANSWER_S)
+            yield Target(base_url=started.url or "", api_key=_KEY, site_url=site_url, timeout_s=_ANSWER_S)
             if at_end is not None:
                 await at_end(settings)
             stop.set()

@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import Final, TextIO
 
 import msgspec
+import trio
 from attrs import define, field
 from msgspec import Struct
 
 from mix2api import __version__
 from mix2api.cli.gate import add_parser as add_gate_parser
 from mix2api.cli.gate import judged
+from mix2api.cli.gated_server import gated_server
 from mix2api.cli.reading import read_store
 from mix2api.cli.release_record import DAY_MS, SESSIONS
 from mix2api.cli.tables import stdout
 from mix2api.errors import ConfigurationError
+from mix2api.packs.case import ToolForm
+from mix2api.packs.recorded_answers import compare_answers, recorded_answers
 from mix2api.packs.recorded_logs import recorded_logs
+from mix2api.packs.recorded_site import recorded_site
 from mix2api.packs.verdict import line_of
 from mix2api.release.differences import Difference, differences, keys_of
 from mix2api.release.recorded_session import RecordedSession, decode_recorded
@@ -28,6 +33,7 @@ from mix2api.release.release import Pass, ReleaseState, StepRefused
 from mix2api.release.stages import Stage
 from mix2api.settings import Settings
 from mix2api.store.opening import Store
+from mix2api.vocabulary import Channel
 
 _REFUSED: Final = 1
 _EXAMPLES: Final = 3
@@ -79,6 +85,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         block, _ = judged(_gate("stable", arguments, "--base-url", arguments.stable_url, *_key(arguments)))
         print(f"stable: {line_of(block)}", file=out)
     block, folder = judged(_gate("canary", arguments))
+    trio.run(partial(check.ask, folder.server_log))
     unsigned = check.unsigned(signed)
     (folder.path / "differences.json").write_bytes(check.to_sign())
     check.print(signed, out)
@@ -176,6 +183,15 @@ class ReplayCheck:
         if left:
             print(f"{left} runs of other sessions were left out", file=out)
         return 0
+
+    async def ask(self, log: Path) -> None:
+        """Asks the demo corpus of a server of this build, whose site says what it said to the last release."""
+        recorded = recorded_answers()
+        async with (
+            recorded_site() as site,
+            gated_server(ToolForm.NATIVE, Channel.CANARY, log, site_url=site.url) as target,
+        ):
+            self.found += await compare_answers(target, site, recorded)
 
     def unsigned(self, signed: Signed | None) -> list[str]:
         """The keys of differences that nobody has signed."""

@@ -6,15 +6,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import msgspec
 import trio
 from attrs import define, field
 
 from mix2api.cli.gated_server import gated_server
 from mix2api.cli.pack import MODEL, new_mark
 from mix2api.cli.reading import read_store
+from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.errors import ConfigurationError
 from mix2api.packs.case import ToolForm
+from mix2api.packs.recorded_answers import record_answers
 from mix2api.packs.recorded_logs import of_each_way
+from mix2api.packs.recorded_site import recorded_site
 from mix2api.packs.running import Plan, run_cases
 from mix2api.packs.table import CASES
 from mix2api.process.groups import store_options
@@ -31,7 +35,13 @@ SESSIONS: Final = 20_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `mix2api release record`."""
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="one session a line")
-    parser.add_argument(
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--answers",
+        action="store_true",
+        help="not sessions: what a server of this build makes of the demo corpus, and what the site said",
+    )
+    which.add_argument(
         "--packs",
         action="store_true",
         help="not from Redis: run the regression packs against a server of this build, and keep some of each way to end",
@@ -45,17 +55,19 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         ConfigurationError: the file cannot be written.
         StoreUnavailable: Redis does not answer.
     """
-    if arguments.packs:
-        sessions = trio.run(_of_packs)
+    if arguments.answers:
+        lines, what = trio.run(_answers), "answers"
+    elif arguments.packs:
+        lines, what = list(map(encode_recorded, trio.run(_of_packs))), "sessions"
     else:
         recording = _Recording()
         read_store(settings, "release", recording.read)
-        sessions = recording.sessions
+        lines, what = list(map(encode_recorded, recording.sessions)), "sessions"
     try:
-        arguments.out.write_bytes(b"".join(encode_recorded(one) + b"\n" for one in sessions))
+        arguments.out.write_bytes(b"".join(line + b"\n" for line in lines))
     except OSError as fault:
         raise ConfigurationError(f"--out: it cannot be written ({fault.strerror})") from None
-    print(f"{len(sessions)} sessions in {arguments.out}")
+    print(f"{len(lines)} {what} in {arguments.out}")
     return 0
 
 
@@ -91,3 +103,20 @@ async def _of_packs() -> list[RecordedSession]:
                 )
                 await run_cases(plan)
     return list(of_each_way(recording.sessions))
+
+
+async def _answers() -> list[bytes]:
+    """The demo corpus through this build, against a demo site whose answers are kept."""
+    lines = []
+    with TemporaryDirectory(prefix="record-") as folder:
+        async with trio.open_nursery() as nursery:
+            demo: Demo = await nursery.start(serve_demo, DemoOptions())
+            async with (
+                recorded_site(demo.url) as site,
+                gated_server(
+                    ToolForm.NATIVE, Channel.STABLE, Path(folder) / "server.log", site_url=site.url
+                ) as target,
+            ):
+                lines = [msgspec.json.encode(one) async for one in record_answers(target, site)]
+            nursery.cancel_scope.cancel()
+    return lines

@@ -96,8 +96,17 @@ def _resolve(chat: Chat, account: str, site: Site) -> tuple[SiteSession | None, 
     """The session to continue (None: a fresh one), and the directives of the turn's newest user text."""
     known = None if chat.session_id is None else site.session(chat.session_id)
     context = [*known.kept, *chat.messages] if known is not None else chat.messages
-    words = site.first_sight(find_directives(read_asked(context, chat.ask.query).text)).for_account(account)
+    asked = find_directives(read_asked(context, chat.ask.query).text)
+    words = _with_fault(site.first_sight(asked).for_account(account), site)
     return (None if known is None else site.continue_session(known.id, words)), words
+
+
+def _with_fault(words: Directives, site: Site) -> Directives:
+    """The directives of a chat, and those of the site's fault where it is this one's turn."""
+    options = site.options
+    if options.fault_every is None or site.stats.requests % options.fault_every:
+        return words
+    return Directives(words.values | find_directives(options.fault).values, words.groups)
 
 
 class _Turn:

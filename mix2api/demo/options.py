@@ -42,5 +42,9 @@ class DemoOptions:
     """Whether a chat needs a bearer token of `POST /v2/token` that has not expired."""
     token_ttl_s: int = field(default=3600, validator=validators.ge(1))
     """Seconds that a token lives."""
+    fault: str = "[[cut]]"
+    """Directives that every `fault_every`-th chat gets beside its own: a site, or an adapter, that fails now and then."""
+    fault_every: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    """None: no chat gets them."""
     max_sessions: int = field(default=10_000, validator=validators.ge(1))
     """Sessions kept; beyond it the one unused for longest is forgotten, as a real site forgets."""

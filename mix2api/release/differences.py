@@ -196,7 +196,7 @@ class _Rereading:
                 self._tell(f"{key}.{name}", at, said, read.get(name))
 
     def _tell(self, key: str, at: str, recorded: object, derived: object) -> None:
-        self._found.append(Difference(key, self.session.session, at, _shown(recorded), _shown(derived)))
+        self._found.append(Difference(key, self.session.session, at, shown(recorded), shown(derived)))
 
 
 def _ended_half(end: End, run: _Run, halves: RecordedRun) -> list[Any]:
@@ -238,7 +238,8 @@ def _holds(read: Any, recorded: Any) -> bool:
     return bool(read == recorded)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value for a person, cut where it is long; the cut is told."""
     text = msgspec.json.encode(value).decode() if not isinstance(value, str) else value
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ... ({len(text)} characters)"
 

@@ -137,3 +137,9 @@ def test_the_stable_packs_are_asked_at_their_url(tmp_path: Path) -> None:
         tmp_path / "stable",
     )
     assert release_check._gate("canary", given).base_url is None
+
+
+async def test_the_demo_corpus_is_asked_of_a_server_of_this_build(tmp_path: Path) -> None:
+    check = ReplayCheck([])
+    await check.ask(tmp_path / "server.log")
+    assert check.found == []

@@ -128,6 +128,12 @@ async def test_directives_of_a_key_are_obeyed_once(client: Any) -> None:
     assert again.done
 
 
+async def test_every_so_many_chats_one_has_the_site_s_fault(start_demo: Any, connect: Any) -> None:
+    failing = await start_demo(fault_every=3, fault="[[status:503]]")
+    client = await connect(failing)
+    assert [(await client.ask("hello")).status for _ in range(6)] == [200, 200, 503] * 2
+
+
 @pytest.mark.parametrize("status", [401, 403, 503])
 async def test_a_refused_turn_leaves_no_trace(status: int, demo: Demo, client: Any) -> None:
     assert (await client.ask(f"[[status:{status}]]")).status == status
