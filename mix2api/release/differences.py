@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary, end_summary, request_summary
 from mix2api.events.codec import UnreadableEvent, decode
-from mix2api.events.kinds import RUNTIME, End, Event, Request, ToolCall, ToolResult
+from mix2api.events.kinds import RUNTIME, End, Event, Request, ToolCall, ToolResult, UpstreamChunk
 from mix2api.events.versions import CURRENT, Schema
 from mix2api.release.recorded_session import RecordedEntry, RecordedRun, RecordedSession
 from mix2api.sessions.attribution import Cause, context_after
@@ -25,8 +25,7 @@ from mix2api.vocabulary import Context
 _SHOWN: Final = 160
 """Characters of a value in a difference. Digests, words and numbers are shorter; a list of digests may be longer."""
 _CONTINUED: Final = "continued"
-_LONGEST_GAP: Final = EndSummary.__struct_fields__.index("longest_gap_ms")
-"""No event has it: it is taken as recorded."""
+_PLACES: Final = {name: place for place, name in enumerate(EndSummary.__struct_fields__)}
 
 
 @frozen
@@ -59,6 +58,7 @@ class _Run:
     request: Request
     results: list[ToolResult] = field(factory=list)
     calls: list[str] = field(factory=list)
+    account: str | None = None
 
 
 @define
@@ -125,6 +125,8 @@ class _Rereading:
                 self._resolved(before, event)
             case ToolResult() if self._run is not None:
                 self._run.results.append(event)
+            case UpstreamChunk() if self._run is not None:
+                self._run.account = event.account or self._run.account
             case ToolCall() if self._run is not None:
                 self._run.calls.append(event.tool_call_id)
             case End() if before.run is not None:
@@ -200,11 +202,21 @@ class _Rereading:
 
 
 def _ended_half(end: End, run: _Run, halves: RecordedRun) -> list[Any]:
-    """The second half as this build writes it. The longest pause stands in no event: it is taken as recorded."""
+    """The second half as this build writes it.
+
+    The longest pause stands in no event: it is taken as recorded. A half without an account is an older process's, or of a run
+    that was ended for a lost process.
+    """
     kept = _values(halves.ended)
-    longest = kept[_LONGEST_GAP] if len(kept) > _LONGEST_GAP else None
-    derived: list[Any] = msgspec.json.decode(end_summary(end, run.calls, longest))
+    named = None if _at(kept, "account") is None else run.account
+    derived: list[Any] = msgspec.json.decode(end_summary(end, run.calls, _at(kept, "longest_gap_ms"), named))
     return derived
+
+
+def _at(half: list[Any], name: str) -> Any:
+    """A field of the second half; None where it does not reach so far."""
+    place = _PLACES[name]
+    return half[place] if len(half) > place else None
 
 
 def _values(half: str) -> list[Any]:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from schemas import TOMORROW
 
+from mix2api.events.audit_entry import EndSummary
 from mix2api.packs.recorded_logs import recorded_logs
 from mix2api.release.differences import Difference, differences, keys_of
 from mix2api.release.recorded_session import (
@@ -172,6 +173,22 @@ def test_calls_and_their_results_are_told_as_they_were() -> None:
     assert differences(session) == []
     assert "ended.calls" in keys(event("tool_call", tool_call_id="another")(session))
     assert "asked.results" in keys(event("tool_result", digest="e" * 32)(session))
+
+
+def test_the_account_of_a_run_is_that_of_its_chunks() -> None:
+    served = event("upstream_chunk", account="main-1")(continued())
+    assert differences(served) == [], "an older process did not name it in the audit"
+    place = EndSummary.__struct_fields__.index("account")
+
+    def named(account: str) -> RecordedSession:
+        run_id, run = next(iter(served.runs.items()))
+        values = msgspec.json.decode(run.ended)
+        values += [None] * (place - len(values)) + [account]
+        changed = RecordedRun(run.asked, msgspec.json.encode(values).decode())
+        return replace(served, runs=served.runs | {run_id: changed})
+
+    assert differences(named("main-1")) == []
+    assert keys(named("main-2")) == ["ended.account"]
 
 
 def test_a_snapshot_that_cannot_be_read_is_found_and_the_log_is_read_all_the_same() -> None:
