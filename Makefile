@@ -26,7 +26,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth crashes \
-	simulate memory packs-mutations budgets bridge clients comply servers clean
+	simulate release-drill memory packs-mutations budgets bridge clients comply servers clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
 help:
@@ -153,6 +153,10 @@ bridge: $(DEV_STAMP)
 # The crash matrix over real processes, kill -9 at each of its points: three processes for each cell.
 crashes: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m crashes tests/truth
+
+# A candidate that breaks one in fifty streams, until its guard rolls it back: some minutes. DRILL_RATE=40 has it found sooner.
+release-drill: $(DEV_STAMP)
+	PYTHONPATH=tests $(BIN)/python -m release_drill.run
 
 # Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace.
 simulate: $(DEV_STAMP)
