@@ -77,6 +77,8 @@ async def try_upstream(settings: Settings, store: Store, model: str, *, turn: bo
         turn: whether a turn may be put.
     """
     is_runtime = kind_of(settings).bridges
+    if is_runtime and settings.opencode.command is not None:
+        return await _started(settings, store, model, turn=turn)
     base = settings.opencode.url if is_runtime else settings.site.api_base
     if base is None:
         name = "OPENCODE_URL" if is_runtime else "UPSTREAM_API_BASE"
@@ -95,6 +97,14 @@ async def try_upstream(settings: Settings, store: Store, model: str, *, turn: bo
         return Finding(
             Grade.WARNING, Part.UPSTREAM, f"it can be reached; its credential was not tried: {left_out}"
         )
+    return await _with_credential(settings, store, model)
+
+
+async def _started(settings: Settings, store: Store, model: str, *, turn: bool) -> Finding:
+    """Tries a runtime that is not there yet: a turn starts it, and its end ends it."""
+    left_out = _without_turn(settings, model, turn=turn)
+    if left_out:
+        return Finding(Grade.WARNING, Part.UPSTREAM, f"the runtime was not started: {left_out}")
     return await _with_credential(settings, store, model)
 
 

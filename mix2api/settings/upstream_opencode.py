@@ -2,6 +2,7 @@
 
 # ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
 
+import shlex
 from collections.abc import Mapping
 
 from attrs import frozen
@@ -12,17 +13,39 @@ from mix2api.settings.readers import Choice, Flag, HeaderText, JsonObject, Text,
 from mix2api.settings.setting import Setting, held
 
 
+@frozen
+class CommandLine:
+    """A program and its arguments, quoted as in a shell. No shell runs it."""
+
+    allowed: str = "a program and its arguments, quoted as in a shell"
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The words."""
+        words = tuple(shlex.split(text))
+        if not words or not text.isprintable():
+            raise ValueError(text)
+        return words
+
+
 @frozen(kw_only=True)
 class OpenCodeSite:
     """An OpenCode server."""
 
     url: str | None = held(Setting("OPENCODE_URL", HttpUrl(), "", "base URL of the OpenCode server"))
+    command: tuple[str, ...] | None = held(
+        Setting(
+            "OPENCODE_COMMAND",
+            CommandLine(),
+            "",
+            "starts the server, in place of OPENCODE_URL: `opencode serve`; `{port}` in it stands for the port",
+        )
+    )
     password: str | None = held(
         Setting(
             "OPENCODE_SERVER_PASSWORD",
             HeaderText(),
             "",
-            "the server's password, which OpenCode reads under the same name",
+            "the server's password, which OpenCode reads under the same name; unset with OPENCODE_COMMAND: a random one",
             secret=True,
         )
     )
@@ -64,7 +87,8 @@ class OpenCodeSite:
             "OPENCODE_CONTEXT_TOKEN",
             HeaderText(),
             "",
-            "bearer with which a tool inside the runtime asks for the context of its run; unset: it cannot ask",
+            "bearer with which a tool inside the runtime asks for the context of its run; unset: it cannot ask, or a random one "
+            "and a free port with OPENCODE_COMMAND",
             secret=True,
         )
     )

@@ -56,6 +56,7 @@ _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     mix._options,
     opencode._options,
     opencode._events_options,
+    opencode.launch_of,
     lambda settings: _asked_for(opencode._context_server(settings, RunContexts(SESSIONS, SURROUNDINGS))),
 )
 """What a process is made of, from its settings."""
@@ -64,6 +65,7 @@ _TEXTS: Final = (
     *("other", "x-other", "/other", "https://other.example", "redis://other:6379/1", "/dev/null", "en"),
     *('{"a": "b"}', '{"m": {}}', "other.example", "https://page.example", "9464-9470", "other:other"),
     *("a secret of 32 characters, indeed", "mix/other", "failed,slow", "name=value"),
+    "env",
 )
 """Values to try: the first that the setting takes, and that is not its default."""
 _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (

@@ -82,6 +82,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("INCLUDE_CONTEXT_IN_QUERY", "1", "mix.context_in_query", True),
     ("QUERY_MAX_CHARS", "100", "mix.query_max_chars", 100),
     ("OPENCODE_URL", "http://runtime.example/", "opencode.url", "http://runtime.example"),
+    ("OPENCODE_COMMAND", r"opencode serve a\ b", "opencode.command", ("opencode", "serve", "a b")),
     ("OPENCODE_SERVER_PASSWORD", "a word", "opencode.password", "a word"),
     ("OPENCODE_DIRECTORY", "/work", "opencode.directory", "/work"),
     ("OPENCODE_MODEL", "provider/model", "opencode.model", "provider/model"),

@@ -1,12 +1,19 @@
 """The `opencode` kind as the table of kinds has it: its settings to its options."""
 
+import os
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from math import inf
+from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from mix2api.errors import ConfigurationError
+from mix2api.randomness import Randomness
 from mix2api.settings import Settings, UpstreamAuthMode
 from mix2api.settings.choices import Permissions
+from mix2api.settings.loading import KNOWN, OURS
 from mix2api.upstreams.http.client import HttpClient, HttpOptions
 from mix2api.upstreams.http.limits import Timeouts
 from mix2api.upstreams.kind import Kind
@@ -17,6 +24,7 @@ from mix2api.upstreams.opencode.feed import EventFeed
 from mix2api.upstreams.opencode.memory_sessions import MemoryRuntimeSessions
 from mix2api.upstreams.opencode.opencode import OpenCodeUpstream
 from mix2api.upstreams.opencode.options import OpenCodeOptions, Profile
+from mix2api.upstreams.opencode.supervised import HOST, Launch, SupervisedRuntime, free_port
 from mix2api.upstreams.opencode.sweeping import Sweeper
 from mix2api.upstreams.port import Upstream, UpstreamFault
 from mix2api.upstreams.surroundings import Remark, Surroundings
@@ -27,10 +35,15 @@ _EVENTS_BYTES: Final = 1 << 62
 """The stream of events has no end, so its bytes have no bound; each event has."""
 _OTHER_CREDENTIALS: Final = frozenset({UpstreamAuthMode.MANAGED, UpstreamAuthMode.PASS_THROUGH})
 _PROFILE: Final = frozenset({"model", "agent"})
+_PASSWORD_BYTES: Final = 24
 
 
 def _upstream(settings: Settings, client: HttpClient, surroundings: Surroundings) -> Upstream:
-    options = _options(settings)
+    options, launch, supervised = _options(settings), launch_of(settings), None
+    if launch is not None:
+        supervised = SupervisedRuntime(launch, free_port(), surroundings.tell)
+        password = options.password or _word()
+        options = evolve(options, url=f"http://{HOST}:{supervised.port}", password=password)
     api = RuntimeApi(options, client, surroundings.clock)
     events = _events_options(settings)
 
@@ -51,15 +64,47 @@ def _upstream(settings: Settings, client: HttpClient, surroundings: Surroundings
         contexts=contexts,
         sweeper=Sweeper(api, contexts, surroundings),
         context_server=_context_server(settings, contexts),
+        supervised=supervised,
         tell=surroundings.tell,
     )
 
 
 def _context_server(settings: Settings, contexts: RunContexts) -> ContextServer | None:
     runtime = settings.opencode
-    if runtime.context_token is None:
+    if runtime.context_token is not None:
+        return ContextServer(contexts, runtime.context_token, runtime.context_port)
+    return None if runtime.command is None else ContextServer(contexts, _word(), 0)
+
+
+def _word() -> str:
+    """A password or bearer that only this process and its runtime know."""
+    return Randomness().take(_PASSWORD_BYTES).hex()
+
+
+def launch_of(settings: Settings) -> Launch | None:
+    """How the runtime is started; None: somebody else starts it.
+
+    The runtime gets this process's environment, because its models' API keys stand there, without the settings of mix2api: its
+    tools run what a model says.
+
+    Raises:
+        ConfigurationError: there is no such program, or no such directory.
+    """
+    runtime = settings.opencode
+    if runtime.command is None:
         return None
-    return ContextServer(contexts, runtime.context_token, runtime.context_port)
+    program, *arguments = runtime.command
+    found = shutil.which(program)
+    if found is None:
+        raise ConfigurationError(f"OPENCODE_COMMAND: there is no program `{program}`")
+    if runtime.directory is not None and not Path(runtime.directory).is_dir():
+        raise ConfigurationError(f"OPENCODE_DIRECTORY: `{runtime.directory}` is no directory")
+    ours = {name for name in os.environ if name in KNOWN or name.startswith(OURS)}
+    return Launch(
+        command=(str(Path(found).absolute()), *arguments),
+        directory=runtime.directory,
+        environ={name: value for name, value in os.environ.items() if name not in ours},
+    )
 
 
 def _keep(upstream: Upstream) -> Callable[[], Awaitable[None]] | None:
@@ -69,7 +114,8 @@ def _keep(upstream: Upstream) -> Callable[[], Awaitable[None]] | None:
 def _form(settings: Settings) -> list[object]:
     """What an answer depends on. Its order is part of every realm: it never changes."""
     runtime = settings.opencode
-    return [runtime.url, runtime.directory, runtime.model, runtime.agent, dict(runtime.profiles)]
+    place = runtime.url if runtime.command is None else list(runtime.command)
+    return [place, runtime.directory, runtime.model, runtime.agent, dict(runtime.profiles)]
 
 
 def _tools_in_text(_: Settings) -> bool:
@@ -81,8 +127,12 @@ OPENCODE: Final = Kind(upstream=_upstream, form=_form, tools_in_text=_tools_in_t
 
 def _options(settings: Settings) -> OpenCodeOptions:
     runtime, network = settings.opencode, settings.network
-    if runtime.url is None:
-        raise ConfigurationError("OPENCODE_URL is required: the base URL of the OpenCode server, http://…")
+    if runtime.url is None and runtime.command is None:
+        raise ConfigurationError(
+            "OPENCODE_URL is required: the base URL of the OpenCode server, http://…; or OPENCODE_COMMAND, which starts one"
+        )
+    if runtime.url is not None and runtime.command is not None:
+        raise ConfigurationError("OPENCODE_COMMAND: does not go with OPENCODE_URL: give one of them")
     if settings.upstream_auth.mode in _OTHER_CREDENTIALS:
         raise ConfigurationError(
             "UPSTREAM_AUTH_MODE: an OpenCode server knows its own password only (OPENCODE_SERVER_PASSWORD); allowed: static, none"
@@ -92,7 +142,7 @@ def _options(settings: Settings) -> OpenCodeOptions:
             "UPSTREAM_DYNAMIC_BASE_ENABLED: requests cannot choose their runtime with MIX2API_UPSTREAM=opencode"
         )
     return OpenCodeOptions(
-        url=runtime.url,
+        url=runtime.url or f"http://{HOST}",
         password=runtime.password,
         directory=runtime.directory,
         default=Profile(model=_model(runtime.model, "OPENCODE_MODEL"), agent=runtime.agent),

@@ -22,6 +22,7 @@ from mix2api.upstreams.opencode.events import RuntimeEvent, events_of_messages
 from mix2api.upstreams.opencode.feed import EventFeed, Watch
 from mix2api.upstreams.opencode.options import OpenCodeOptions
 from mix2api.upstreams.opencode.prompt import prompt_of
+from mix2api.upstreams.opencode.supervised import SupervisedRuntime
 from mix2api.upstreams.opencode.sweeping import Sweeper
 from mix2api.upstreams.opencode.transcript import RunTranscript
 from mix2api.upstreams.port import Opened, Started, UpstreamCall, UpstreamEvent, UpstreamFault
@@ -45,6 +46,7 @@ class OpenCodeUpstream:
         contexts: of the runs under way.
         sweeper: of what is left over.
         context_server: where tools ask for their context; None: nowhere.
+        supervised: the server, where this process starts it.
         tell: told of each step of a release that failed.
     """
 
@@ -54,6 +56,7 @@ class OpenCodeUpstream:
     contexts: RunContexts
     sweeper: Sweeper
     context_server: ContextServer | None = None
+    supervised: SupervisedRuntime | None = None
     tell: Callable[[Remark], None]
 
     async def keep(self) -> None:
@@ -61,8 +64,17 @@ class OpenCodeUpstream:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.feed.keep)
             nursery.start_soon(self.sweeper.keep)
+            environ: dict[str, str] = {}
+            if self.options.password is not None:
+                environ["OPENCODE_SERVER_PASSWORD"] = self.options.password
             if self.context_server is not None:
-                nursery.start_soon(self.context_server.serve)
+                port: int = await nursery.start(self.context_server.serve)
+                environ |= {
+                    "OPENCODE_CONTEXT_TOKEN": self.context_server.token,
+                    "OPENCODE_CONTEXT_PORT": str(port),
+                }
+            if self.supervised is not None:
+                nursery.start_soon(self.supervised.keep, environ)
 
     @asynccontextmanager
     async def open(self, call: UpstreamCall) -> AsyncIterator["RuntimeStream"]:

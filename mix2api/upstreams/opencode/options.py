@@ -20,7 +20,7 @@ class OpenCodeOptions:
     """One configured server."""
 
     url: str
-    """`OPENCODE_URL`: http(s), host, perhaps a path."""
+    """`OPENCODE_URL`: http(s), host, perhaps a path; or where the server of `OPENCODE_COMMAND` listens."""
     password: str | None = field(default=None, repr=False)
     """`OPENCODE_SERVER_PASSWORD`, which OpenCode asks for by Basic authentication."""
     directory: str | None = None

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from typing import cast
 
-import pytest
 import trio
+import trio.testing
 from attrs import define, field
 from upstreams.opencode.test_context_server import BRIDGED
 from upstreams.opencode.test_feed import feed
@@ -112,8 +112,9 @@ class RestlessApi:
         return True
 
 
-@pytest.mark.usefixtures("autojump_clock")
-async def test_an_abort_looks_now_and_then_though_the_stream_of_events_was_lost() -> None:
+async def test_an_abort_looks_now_and_then_though_the_stream_of_events_was_lost(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - pytest-trio takes the clock from the arguments
+) -> None:
     api, told = RestlessApi(), list[Remark]()
     surroundings = Surroundings(tell=told.append)
     contexts = RunContexts(MemoryRuntimeSessions(), surroundings)
