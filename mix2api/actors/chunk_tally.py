@@ -42,6 +42,8 @@ class ChunkTally:
         """UTF-8 bytes of the content so far."""
         self.excess: Detail | None = None
         """The first bound that the site has passed."""
+        self.runtime_tools = 0
+        """Tools of its own that a runtime ran."""
         self._told_bytes = 0
         self._frame = 0
         self._skipped = 0
@@ -63,6 +65,11 @@ class ChunkTally:
         self.content_bytes += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if self.content_bytes > self._answer_bytes:
             self.excess = self.excess or Detail.TOO_LARGE
+
+    def run_tool(self) -> None:
+        """A runtime ran a tool of its own: that says nothing to the client."""
+        self.runtime_tools += 1
+        self.skip()
 
     def skip(self, frames: int = 1) -> None:
         """Frames that say nothing to the client; told with the next entry."""

@@ -321,6 +321,7 @@ class Run:
             faithful=self._translation.answer.faithful,
             usage=None if used is None else used.usage,
             usage_source=None if used is None else used.source.value,
+            runtime_tools=self._translation.tally.runtime_tools,
         )
         events, state = self._record.decided([*commands, conclude])
         end = next(event for event in events if isinstance(event, End))

@@ -164,6 +164,7 @@ def _document(report: AuditReport, query: AuditQuery) -> dict[str, Any]:
         "refused_by_end_reason": dict(report.refused_by_end_reason),
         "refused_store_away": report.refused_store_away,
         "server_side_tool_executions": report.server_side_tool_executions,
+        "runtime_tool_executions": report.runtime_tool_executions,
         "groups": [{"by": dict(group.by), **asdict(group.figures)} for group in report.groups],
     }
 
@@ -194,6 +195,7 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         ("abandoned", str(total.tool_loops_abandoned)),
         ("loop closure", _percent(total.loop_closure)),
         ("server-side tool executions", str(report.server_side_tool_executions)),
+        ("tools run inside runtimes", str(report.runtime_tool_executions)),
         *_budget_rows(total),
     ]
     print_table(("figure", "value"), rows, out)

@@ -108,6 +108,9 @@ class EndSummary(Struct, frozen=True, array_like=True):
     account: str | None = None
     """The operator's id of the account that served the run. None: the upstream is no pool, or an older process wrote it."""
 
+    runtime_tools: int | None = None
+    """Tools of its own that a runtime ran. None: none, or an older process wrote it."""
+
 
 _encoder = msgspec.json.Encoder()
 _request_decoder = msgspec.json.Decoder(RequestSummary)
@@ -181,6 +184,7 @@ def end_summary(
             longest_gap_ms=longest_gap_ms,
             usage_source=end.usage_source,
             account=account,
+            runtime_tools=end.runtime_tools or None,
         )
     )
 

@@ -184,6 +184,8 @@ class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the process that wrote it; set by the store."""
     usage_source: str | None = None
     """Whose figures `usage` has (`mix2api.budget.usage.UsageSource`). None: the site's, of an older process."""
+    runtime_tools: int = 0
+    """Tools of its own that a runtime ran for this run. Tools that we run ourselves are in no event: there are none."""
 
 
 class SessionNote(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -72,6 +72,8 @@ def _traffic(traffic: Traffic) -> Iterator[str]:
         yield from _by_client(f"budget_{name}_total", told, name, traffic.budgets)
     tokens, spent = "tokens of answers' usages, by whose figures they are", sorted(traffic.tokens.items())
     yield from _family("tokens_total", "counter", tokens, TokenCell._fields, spent)
+    ran = "tools that runtimes ran by themselves"
+    yield from _single("runtime_tools_total", "counter", ran, traffic.runtime_tools)
     unreadable = "audit entries that cannot be read"
     yield from _single("unreadable_entries_total", "counter", unreadable, traffic.unreadable)
 

@@ -119,6 +119,8 @@ class AuditReport:
     groups: tuple[Group, ...]
     """The largest first; empty unless dimensions were asked for."""
     server_side_tool_executions: int = SERVER_SIDE_TOOL_EXECUTIONS
+    runtime_tool_executions: int = 0
+    """Tools that runtimes behind us ran by themselves (ADR 72). They are no executions of ours."""
 
 
 @define
@@ -204,6 +206,7 @@ class Tally:
     _early: dict[str, _Given] = field(factory=dict, init=False)
     """Receipts that came before their run's end."""
     _loops: ToolLoops = field(factory=ToolLoops, init=False)
+    _runtime_tools: int = field(default=0, init=False)
     _unreadable: int = field(default=0, init=False)
     _refused_store_away: int = field(default=0, init=False)
     _refused: Counter[EndReason] = field(factory=Counter, init=False)
@@ -215,6 +218,7 @@ class Tally:
         if asked is None or ended is None:
             self._unreadable += 1
             return
+        self._runtime_tools += ended.runtime_tools or 0
         key = self._key_of(asked, ended)
         self._loops.add_calls(key, ended.calls)
         self._loops.add_results((call for call, _ in asked.results), ended.end_reason)
@@ -298,6 +302,7 @@ class Tally:
                 reason.value: self._refused[reason] for reason in EndReason if reason in self._refused
             },
             groups=tuple(groups),
+            runtime_tool_executions=self._runtime_tools,
         )
 
     def _key_of(self, request: RequestSummary, end: EndSummary | None) -> _Key:

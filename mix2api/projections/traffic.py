@@ -116,6 +116,8 @@ class Traffic:
     budgets: dict[str, BudgetCounts] = field(factory=dict)
     tokens: dict[TokenCell, int] = field(factory=dict)
     """Of the usages that answers had."""
+    runtime_tools: int = 0
+    """Tools that runtimes ran by themselves."""
     unreadable: int = 0
     """Entries of the audit stream that are damaged or of a newer version."""
 
@@ -129,6 +131,7 @@ class Traffic:
             loops={client: evolve(counts) for client, counts in self.loops.items()},
             budgets={client: evolve(counts) for client, counts in self.budgets.items()},
             tokens=dict(self.tokens),
+            runtime_tools=self.runtime_tools,
             unreadable=self.unreadable,
         )
 
@@ -155,6 +158,7 @@ class Traffic:
             self._loop(caller.client, ended.end_reason, len(asked.results))
         if asked.budget is not None:
             self._budget(caller.client, standing(asked, ended))
+        self.runtime_tools += ended.runtime_tools or 0
         if ended.usage is not None:
             self._spend(caller.client, ended.usage, ended.usage_source)
 

@@ -50,6 +50,8 @@ class ConcludeRun(Struct, frozen=True, kw_only=True):
     """Tokens of the run; None: what the upstream reported."""
     usage_source: str | None = None
     """Whose figures they are (`mix2api.budget.usage.UsageSource`)."""
+    runtime_tools: int = 0
+    """Tools of its own that a runtime ran."""
     faithful: bool = True
     """Whether the client got exactly what the site said; if not, no history tells what the site holds."""
 

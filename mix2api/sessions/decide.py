@@ -139,6 +139,7 @@ def _ending(run: RunState, cause: Cause, context: Context, command: ConcludeRun)
         context=context,
         waits_at=_waits_at(context, run, command),
         usage_source=command.usage_source,
+        runtime_tools=command.runtime_tools,
     )
     if context is not Context.UNKNOWN:
         return (end,)

@@ -95,6 +95,10 @@ class ToolOutputSeen(Struct, frozen=True):
     call_id: str
 
 
+class RuntimeToolRan(Struct, frozen=True):
+    """A runtime ran a tool of its own, well or not. The client's tools are not run anywhere but at the client's."""
+
+
 class StepFinished(Struct, frozen=True):
     """A step's border."""
 
@@ -159,6 +163,7 @@ UpstreamEvent = (
     | ToolInputAvailable
     | ToolInputBroken
     | ToolOutputSeen
+    | RuntimeToolRan
     | StepFinished
     | UsageSeen
     | PassedOn

@@ -16,6 +16,7 @@ from mix2api.upstreams.port import (
     IdsSeen,
     Opened,
     Reasoning,
+    RuntimeToolRan,
     Skipped,
     Started,
     StepFinished,
@@ -78,6 +79,12 @@ def test_frames_that_say_nothing_are_counted_with_the_next_entry() -> None:
     )
     assert (text.first_frame, text.skipped) == (4, 4)
     assert (finish.first_frame, finish.skipped) == (6, 0)
+
+
+def test_tools_that_a_runtime_ran_are_counted_and_say_nothing_to_the_client() -> None:
+    translation = translated([RuntimeToolRan(), Text("a"), RuntimeToolRan(), Finished("stop")])
+    assert translation.tally.runtime_tools == 2
+    assert translation.answer.replies == [TextDelta("a")]
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,7 @@ async def test_the_json_form_counts_every_run_once(redis_server: RedisServer) ->
         "refused_by_end_reason": {},
         "refused_store_away": 0,
         "server_side_tool_executions": 0,
+        "runtime_tool_executions": 0,
         "groups": [],
     }
 

@@ -188,3 +188,11 @@ def test_the_account_that_served_a_run_stands_last() -> None:
     ended = read_end_summary(data)
     assert ended is not None
     assert ended.account == "a"
+
+
+def test_the_tools_that_a_runtime_ran_stand_last() -> None:
+    data = end_summary(replace(END, runtime_tools=3))
+    assert data == END_BYTES[:-1] + b",[],null,null,null,3]"
+    ended = read_end_summary(data)
+    assert ended is not None
+    assert ended.runtime_tools == 3

@@ -25,6 +25,19 @@ def run(
     return request_summary(accept(client=client).request, brought), end_summary(end, calls)
 
 
+def ran_tools(count: int) -> tuple[bytes, bytes]:
+    """The halves of a run whose runtime ran so many tools of its own."""
+    end = End(
+        run_id=RunId("run_1"),
+        seq=9,
+        end_reason=EndReason.STOP,
+        http_status=200,
+        total_ms=1,
+        runtime_tools=count,
+    )
+    return request_summary(accept().request), end_summary(end)
+
+
 def figures(*runs: tuple[bytes, bytes]) -> Figures:
     return tally(*runs).report().total
 
@@ -113,3 +126,9 @@ def test_a_loop_belongs_to_the_client_that_was_asked() -> None:
 
 def test_no_tool_is_ever_run_here() -> None:
     assert tally(ASKS, GOOD).report().server_side_tool_executions == 0
+
+
+def test_tools_that_runtimes_ran_are_counted_apart_from_ours() -> None:
+    report = tally(GOOD, ran_tools(2), ran_tools(3)).report()
+    assert (report.runtime_tool_executions, report.server_side_tool_executions) == (5, 0)
+    assert tally(GOOD).report().runtime_tool_executions == 0

@@ -94,6 +94,11 @@ def test_tokens_are_counted_by_whose_figures_they_are() -> None:
     }
 
 
+def test_tools_that_runtimes_ran_are_counted() -> None:
+    traffic = told(({}, {"runtime_tools": 2}), ({}, {}), ({}, {"runtime_tools": 1}))
+    assert (traffic.runtime_tools, traffic.copy().runtime_tools) == (3, 3)
+
+
 def test_words_that_are_on_no_list_are_other() -> None:
     (cell,) = told(({"client": "mosaic"}, {"upstream_status": 99_999, "http_status": 7})).requests
     assert (cell.client, cell.http_status, cell.upstream_status) == ("other", "other", "other")

@@ -115,6 +115,15 @@ async def test_what_a_session_asks_is_answered_by_policy_and_never_left(redis_se
         assert rejected["path"][-1] == "reject"
 
 
+async def test_tools_that_the_runtime_runs_are_counted_apart_from_ours(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **bridge()) as system:
+        for word in ("[[server_tool]]", "[[server_tool:throws]]", ""):
+            await system.client.ask(f"{word} [[say:on]]")
+        report = await system.check_log(runs=3)
+        assert (report["runtime_tool_executions"], report["server_side_tool_executions"]) == (2, 0)
+        assert [run.end.runtime_tools for run in await system.runs()] == [1, 1, 0]
+
+
 async def test_a_lost_stream_of_events_costs_no_character(redis_server: RedisServer) -> None:
     async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **bridge()) as system:
         prompt = "[[cut]] [[chunks:40]] [[pace:2]]"

@@ -27,6 +27,7 @@ from mix2api.upstreams.port import (
     Failed,
     Finished,
     Reasoning,
+    RuntimeToolRan,
     StepFinished,
     Text,
     UpstreamEvent,
@@ -51,8 +52,6 @@ class RunTranscript:
     """
 
     shows_tools: bool = False
-    tools: int = field(default=0, init=False)
-    """Tool runs of the runtime that are over."""
     asked: list[tuple[str, str]] = field(factory=list, init=False)
     """What is to be answered (`permission` or `question`, and its id); whoever answers empties it."""
     done: bool = field(default=False, init=False)
@@ -166,7 +165,7 @@ class RunTranscript:
         if part.id in self._tools_over:
             return
         self._tools_over.add(part.id)
-        self.tools += 1
+        told.append(RuntimeToolRan())
         if self.shows_tools:
             told.append(Reasoning(f"\n[{part.tool}: {part.state.status}]\n"))
 
