@@ -18,6 +18,8 @@ async function see(ask) {
     maxRetries: 0,
     tools: Object.fromEntries(ask.tools.map((name) => [name, offered(name, ran)])),
     stopWhen: stepCountIs(ENOUGH),
+    // Else the Responses API is sent references to texts that it is to have stored (docs/clients.md).
+    providerOptions: process.argv[2] === "responses" ? { openai: { store: false } } : {},
   };
   if (!ask.stream) {
     const done = await generateText(given);
