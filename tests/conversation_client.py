@@ -6,8 +6,10 @@ import msgspec
 from attrs import define
 from wire_client import Answer, WireClient
 
-OFFER = {"MIX2API_CONVERSATIONS": "true"}
+PLANNED = {"MIX2API_CONVERSATIONS": "true"}
 """The setting without which there is no such API."""
+OFFER = {**PLANNED, "MIX2API_CONVERSATIONS_DRAFTS": "false"}
+"""The API where each message is answered by one task, unless a definition is for it."""
 
 
 @define

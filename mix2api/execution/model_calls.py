@@ -51,10 +51,16 @@ class ModelAnswer:
     status: ExecutionStatus
     """COMPLETED, FAILED, TIMED_OUT, or LOST where this deployment could not make the call."""
     text: str = field(default="", repr=False)
+    """Also of an answer that was given up because it is too long, as far as it came."""
     error_type: str | None = None
     """The run's `end_reason`, where it is no success."""
     run_id: RunId | None = None
     usage: Usage | None = None
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether the model did answer, with more than is kept."""
+        return self.error_type == Detail.TOO_LARGE.value
 
 
 @define(eq=False, kw_only=True)
@@ -147,6 +153,7 @@ class _Heard:
             is_long = self.chars > ANSWER_CHARS
             return ModelAnswer(
                 status=ExecutionStatus.FAILED if is_long else ExecutionStatus.TIMED_OUT,
+                text="".join(self.pieces) if is_long else "",
                 error_type=Detail.TOO_LARGE.value if is_long else Reason.TIMEOUT.value,
                 run_id=self.run_id,
             )

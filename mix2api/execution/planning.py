@@ -3,13 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-import trio
 from attrs import field, frozen
 
 from mix2api.conversations.content import PlanWords, TurnWords
 from mix2api.conversations.events import PlannedTask, RouteTaken
 from mix2api.conversations.graph import Graph
-from mix2api.conversations.planner import FALLBACK
 from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
 
@@ -72,20 +70,3 @@ class Planner(Protocol):
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         ...
-
-
-class SingleTask:
-    """Makes plans of one WORKER, which is given the message."""
-
-    async def plan(self, owner: Digest, words: TurnWords, ask: Ask) -> MadePlan:
-        """The plan of one WORKER."""
-        del owner, ask
-        await trio.lowlevel.checkpoint()
-        route = RouteTaken(route_type="FALLBACK", source_type="AUTO_MISS_FALLBACK")
-        context = {
-            **(words.extra_context or {}),
-            "message": words.message,
-            "routeType": route.route_type,
-            "sourceType": route.source_type,
-        }
-        return MadePlan(graph=FALLBACK, route=route, context=context)

@@ -135,7 +135,7 @@ class TurnRunner:
 
         async def ask(messages: Sequence[Message], number: int) -> str:
             answer = await self._ask(owner, f"plan.{number}", messages)
-            if answer.status is not ExecutionStatus.COMPLETED:
+            if answer.status is not ExecutionStatus.COMPLETED and not answer.is_too_long:
                 raise PlannerFault(f"the model gave no answer ({answer.error_type})")
             return answer.text
 
@@ -223,6 +223,6 @@ class TurnRunner:
                         timeout_s=parts.options.call_timeout_s,
                     )
                 )
-            if answer.status is ExecutionStatus.COMPLETED:
+            if answer.status is ExecutionStatus.COMPLETED or answer.is_too_long:
                 break
         return answer

@@ -11,11 +11,11 @@ from mix2api.actors.worker import MemoryDispatch
 from mix2api.conversations.agents import Agent, agents_by_key, read_agents
 from mix2api.edge.conversations.parts import ConversationParts
 from mix2api.errors import StoreUnavailable
+from mix2api.execution.drafting import Planning
 from mix2api.execution.executor import Executor
 from mix2api.execution.model_calls import ModelCalls
 from mix2api.execution.options import ExecutionOptions
 from mix2api.execution.parts import ExecutionParts
-from mix2api.execution.planning import SingleTask
 from mix2api.process.text_file import text_of
 from mix2api.relay.messages import WakeUp
 from mix2api.sessions.worker_port import Dispatch
@@ -119,7 +119,12 @@ def _executor(parts: "Parts", half: ConversingHalf) -> Executor:
             store=half.store,
             calls=calls,
             options=options,
-            planner=SingleTask(),
+            planner=Planning(
+                workflows=half.workflows,
+                agents=half.agents,
+                clock=parts.clock,
+                drafts=parts.settings.conversing.drafts,
+            ),
             agents=half.agents,
             process=parts.store.process,
             clock=parts.clock,

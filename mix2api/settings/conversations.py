@@ -45,6 +45,14 @@ class Conversing:
             "a message to a session whose turn still runs: `enqueue`: it waits; `reject`: 409; `interrupt`: it cancels that turn",
         )
     )
+    drafts: bool = held(
+        Setting(
+            "MIX2API_CONVERSATIONS_DRAFTS",
+            Flag(),
+            "true",
+            "whether the model drafts a graph of tasks for a message that no definition is for; `false`: one task answers it",
+        )
+    )
     parallel: int = held(
         Setting(
             "MIX2API_CONVERSATIONS_PARALLEL", Whole(1, 50), "4", "tasks of one plan that run at the same time"

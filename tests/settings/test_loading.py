@@ -208,6 +208,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_CONVERSATIONS", "true", "conversing.enabled", True),
     ("MIX2API_CONVERSATIONS_RETENTION_DAYS", "7", "conversing.retention_days", 7),
     ("MIX2API_CONVERSATIONS_BUSY", "reject", "conversing.busy", Busy.REJECT),
+    ("MIX2API_CONVERSATIONS_DRAFTS", "false", "conversing.drafts", False),
     ("MIX2API_CONVERSATIONS_PARALLEL", "5", "conversing.parallel", 5),
     ("MIX2API_CONVERSATIONS_CALLS", "5", "conversing.calls", 5),
     ("MIX2API_CONVERSATIONS_CALL_TIMEOUT_MS", "5", "conversing.call_timeout_ms", 5),

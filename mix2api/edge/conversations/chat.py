@@ -11,6 +11,7 @@ from mix2api.conversations.content import TurnWords, answer_field, turn_field, w
 from mix2api.conversations.decide import accept
 from mix2api.conversations.decided import Decided
 from mix2api.conversations.ids import TurnRef
+from mix2api.conversations.planner import RESERVED
 from mix2api.conversations.state import Turn
 from mix2api.conversations.states import Reason
 from mix2api.edge.conversations.desk import Desk, answer_words
@@ -19,6 +20,7 @@ from mix2api.errors import Conflict, InvalidRequest, Overloaded
 from mix2api.settings.choices import Busy
 from mix2api.store.conversations import Looked
 from mix2api.vocabulary import Detail, Digest
+from mix2api.wire.object_fields import wrong
 
 MESSAGE_CHARS: Final = 1_000_000
 """Of one message: some 250,000 tokens, more than models take."""
@@ -60,6 +62,7 @@ class ChatRoutes:
             message=body.needed_text("message", MESSAGE_CHARS),
             extra_context=body.object("extraContext", CONTEXT_BYTES),
         )
+        _check_context(words)
         client_id = body.text("clientMessageId", 256)
         at_once, to_the_end = asked.is_set("async"), asked.is_set("wait")
         if at_once and to_the_end:
@@ -133,3 +136,9 @@ class ChatRoutes:
                 "assistantMessage": None if answer is None else answer.text,
             }
         )
+
+
+def _check_context(words: TurnWords) -> None:
+    taken = sorted(RESERVED.intersection(words.extra_context or ()))
+    if taken:
+        raise wrong("extraContext", f"an object without {', '.join(taken)}: the plan's context has its own")
