@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import h11
 import trio
 from attrs import define, field
 from wire_client import WireClient
@@ -36,7 +37,7 @@ class Load:
     async def _ask(self, number: int) -> None:
         try:
             answer = await WireClient(self.port).ask(_WORDS.format(number=number), stream=True)
-        except (OSError, trio.BrokenResourceError, AssertionError):
+        except (OSError, trio.BrokenResourceError, h11.ProtocolError, AssertionError):
             self.seen["cut"] += 1
             return
         if answer.status != 200:

@@ -68,8 +68,10 @@ class Drill:
         return text
 
     async def through(self, store: Store, load: Load) -> None:
-        """Starts the release, steps it forward, and waits for the guard's rollback."""
-        await self.mix2api("release", "start", __version__, *_BY, "--without-gate")
+        """Starts the release, has its gate pass, steps it forward, and waits for the guard's rollback."""
+        await self.mix2api("release", "start", __version__, *_BY)
+        gate = await self.mix2api("release", "check", *_BY)
+        self._bound("check=PASS" in gate, "the gate did not pass")
         for percent in (one for one in _STEPS if one <= _PERCENT):
             await self.mix2api("release", "step", *_BY, "--without-guard")
             await _until(lambda percent=percent: self._owns(store, percent), _LOOK_S)  # type: ignore[misc]
