@@ -65,6 +65,7 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
         ("/accounts", "accounts", views.accounts),
         ("/models", "models", views.models),
         ("/settings", "settings", views.settings),
+        ("/live/<name>", "live", views.live),
         ("/assets/<name>", "asset", views.asset),
     ):
         app.add_url_rule(path, name, view, methods=["GET"])

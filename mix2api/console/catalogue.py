@@ -41,6 +41,7 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
         "The form is not from this sign-in. Go back, reload the page, and try again.",
         "表单不属于本次登录。请返回、刷新页面后重试。",
     ),
+    ("error.watchers", "Too many pages are live. Reload this one by hand.", "实时页面过多，请手动刷新。"),
     ("error.role", "This needs the role `operate`.", "此操作需要 `operate` 角色。"),
     (
         "error.broken",
@@ -65,6 +66,13 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
         "{count} older runs are not held (MIX2API_CONSOLE_RUNS).",
         "有 {count} 个较早的运行未保留（MIX2API_CONSOLE_RUNS）。",
     ),
+    (
+        "state.offline",
+        "The console does not answer. The page is as it was.",
+        "控制台没有响应，页面停留在之前的状态。",
+    ),
+    ("copy.button", "Copy", "复制"),
+    ("copy.done", "Copied", "已复制"),
     ("overview.levels", "Service levels, last 24 hours", "服务水平（最近 24 小时）"),
     (
         "overview.no_levels",

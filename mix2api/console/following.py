@@ -61,6 +61,8 @@ class Following:
     """None: the first look has not begun."""
     as_of_ms: int | None = field(default=None, init=False)
     """When the figures were true, on the store's clock. None: the first look is not over."""
+    looks: int = field(default=0, init=False)
+    """That are over, failed ones included: figures change with it."""
     away_since_ms: int | None = field(default=None, init=False)
     """Since when the store is away, on this process's clock. None: it answers."""
     _fold: SloFold = field(factory=SloFold, init=False)
@@ -77,11 +79,13 @@ class Following:
             except StoreUnavailable:
                 if self.away_since_ms is None:
                     self.away_since_ms = self._clock.now_ms()
-            else:
-                self.away_since_ms = None
-            self._changed.set()
-            self._changed = trio.Event()
+                self._publish()
             await trio.sleep(self.looks_s)
+
+    def _publish(self) -> None:
+        self.looks += 1
+        self._changed.set()
+        self._changed = trio.Event()
 
     async def wait_changed(self) -> None:
         """Waits until the next look is over."""
@@ -102,7 +106,8 @@ class Following:
                 await in_turn(self._take(batch, self.budgets))
         self.budgets.turn(now_ms)
         await self._settle(now_ms)
-        self.as_of_ms = now_ms
+        self.as_of_ms, self.away_since_ms = now_ms, None
+        self._publish()
 
     def _take(self, batch: list[AuditEntry], budgets: RollingBudgets) -> Steps[None]:
         for number, entry in enumerate(batch, start=1):

@@ -8,6 +8,7 @@ from quart import Response, request
 from mix2api.console.accounts import AccountsPage
 from mix2api.console.asking import address
 from mix2api.console.door_views import see_other
+from mix2api.console.live import Watched
 from mix2api.console.overview import Overview
 from mix2api.console.parts import Console, Turned
 from mix2api.console.rendering import ASSETS
@@ -16,6 +17,9 @@ from mix2api.console.runs import Runs
 from mix2api.console.session import SessionPage
 
 _YEAR_S: Final = 31_536_000
+_OVERVIEW: Final = "1h"
+"""The range of an overview whose address names none."""
+_LIVE: Final = frozenset({"overview", "processes"})
 
 
 @define(eq=False)
@@ -39,10 +43,9 @@ class PageViews:
 
     async def overview(self) -> Response:
         """Service levels, ended runs, processes."""
-        asked = self._console.asked("1h")
-        return self._console.page(
-            "overview", **await self._overview.values(asked, self._console.reader().language)
-        )
+        asked = self._console.asked(_OVERVIEW)
+        values = await self._overview.values(asked, self._console.reader().language)
+        return self._console.page("overview", live=asked.link("/live/overview"), **values)
 
     async def runs(self) -> Response:
         """The list of runs; the run itself where a search has found just one."""
@@ -68,7 +71,40 @@ class PageViews:
 
     async def processes(self) -> Response:
         """The live processes and the shards without an owner."""
-        return self._console.page("processes", counted=await self._console.census.value())
+        counted = await self._console.census.value()
+        return self._console.page("processes", live="/live/processes", counted=counted)
+
+    async def live(self, name: str) -> Response:
+        """The parts of a page that have changed, as they change (server-sent events).
+
+        Raises:
+            Turned: the page is not live, the address has a wrong value, or there are too many watchers.
+        """
+        console, reader = self._console, self._console.reader()
+        if name not in _LIVE or reader.signed_in is None:
+            raise Turned(404, "error.not_found")
+        if console.live.is_full:
+            raise Turned(503, "error.watchers")
+        asked, arguments = console.asked(_OVERVIEW), request.args.to_dict()
+        cookie = reader.signed_in.cookie
+
+        async def parts() -> dict[str, str]:
+            if name == "processes":
+                values: dict[str, Any] = {"counted": await console.census.value()}
+            else:
+                values = await self._overview.values(console.asked_by(arguments, _OVERVIEW), reader.language)
+            return console.renderer.parts(name, reader, console.state, values)
+
+        watched = Watched(name, tuple(sorted(asked.given.items())), reader.language, reader.signed_in.role)
+        events = console.live.events(
+            watched,
+            parts,
+            lambda: console.door.admin_of_cookie(cookie) is not None,
+            asked.wanted.until_ms - asked.wanted.since_ms if name == "overview" else 0,
+        )
+        answer = Response(events, content_type="text/event-stream")
+        answer.timeout = None  # Quart cuts every other answer after a minute
+        return answer
 
     async def accounts(self) -> Response:
         """The accounts of the upstreams."""

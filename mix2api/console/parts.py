@@ -1,5 +1,6 @@
 """What the console's pages have in common: its parts, who sent a request, and what its address asks for."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -11,6 +12,7 @@ from mix2api.console.asking import Asked, BadQuery, asked_of
 from mix2api.console.catalogue import language_of
 from mix2api.console.following import Following
 from mix2api.console.freshness import SharedReading
+from mix2api.console.live import Live
 from mix2api.console.options import ConsoleOptions
 from mix2api.console.ports import ConsolePorts
 from mix2api.console.rendering import Reader, Renderer, State
@@ -56,6 +58,7 @@ class Console:
     door: Door = field(init=False)
     renderer: Renderer = field(factory=Renderer, init=False)
     census: SharedReading[Counted] = field(init=False)
+    live: Live = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.following = Following(
@@ -65,6 +68,7 @@ class Console:
             retention_s=self.options.retention_s,
         )
         self.door = Door(self.options.tokens, self.store.seal, self.clock, self.options.session_s)
+        self.live = Live(self.following)
         self.census = SharedReading(self.store.census.take, _CENSUS_S)
 
     @property
@@ -83,7 +87,7 @@ class Console:
     def page(self, name: str, *, status: int = 200, stateless: bool = False, **values: Any) -> Response:
         """A page for whoever sent the request under way."""
         reader = self.reader()
-        told = self.renderer.page(name, reader, None if stateless else self.state, **values)
+        told = self.renderer.page(name, reader, None if stateless else self.state, values)
         answer = Response(told, status, content_type="text/html; charset=utf-8")
         renewed = None if reader.signed_in is None else self.door.renewed(reader.signed_in)
         if renewed is not None:
@@ -96,11 +100,18 @@ class Console:
         Raises:
             Turned: a value in it is not allowed.
         """
-        now_ms = self.following.as_of_ms or self.clock.now_ms()
         try:
-            return asked_of(request.args.to_dict(), now_ms, standing)
+            return self.asked_by(request.args.to_dict(), standing)
         except BadQuery as fault:
             raise Turned(400, "error.bad_query", field=str(fault)) from None
+
+    def asked_by(self, arguments: Mapping[str, str], standing: str) -> Asked:
+        """What parameters ask for, at this moment: a range reaches until now.
+
+        Raises:
+            BadQuery: a value in them is not allowed.
+        """
+        return asked_of(arguments, self.following.as_of_ms or self.clock.now_ms(), standing)
 
 
 def set_cookie(answer: Response, signed_in: SignedIn, session_s: int) -> None:

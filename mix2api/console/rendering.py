@@ -22,6 +22,8 @@ ASSETS: Final[Mapping[str, str]] = {
     "icon.svg": "image/svg+xml",
 }
 """Files of `assets/` -> their type."""
+_LIVE: Final = "live_"
+"""Begins the names of blocks that are sent anew when they change."""
 
 
 @frozen(kw_only=True)
@@ -74,7 +76,7 @@ class Renderer:
             fault_class=fault_class,
         )
 
-    def page(self, name: str, reader: Reader, state: State | None, **values: Any) -> str:
+    def page(self, name: str, reader: Reader, state: State | None, values: Mapping[str, Any]) -> str:
         """A whole page.
 
         Args:
@@ -83,15 +85,31 @@ class Renderer:
             state: of the figures; None on a page that has none.
             values: what the template shows.
         """
+        return self._environment.get_template(f"{name}.html").render(self._names(reader, state, values))
+
+    def parts(
+        self, name: str, reader: Reader, state: State | None, values: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """The parts of a page that are live, by the ids of their elements: the template's blocks `live_<id>`."""
         template = self._environment.get_template(f"{name}.html")
-        return template.render(
-            t=partial(text, reader.language),
-            reader=reader,
-            state=state,
-            version=self.version,
-            ranges=RANGES,
+        frame = self._environment.get_template("frame.html")
+        context = template.new_context(self._names(reader, state, values))
+        blocks = {**frame.blocks, **template.blocks}
+        return {
+            block.removeprefix(_LIVE): "".join(render(context))
+            for block, render in blocks.items()
+            if block.startswith(_LIVE)
+        }
+
+    def _names(self, reader: Reader, state: State | None, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "t": partial(text, reader.language),
+            "reader": reader,
+            "state": state,
+            "version": self.version,
+            "ranges": RANGES,
             **values,
-        )
+        }
 
 
 def moment(at_ms: int | None) -> Markup:

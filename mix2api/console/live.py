@@ -1,0 +1,113 @@
+"""Live pages: the parts of a page that have changed, as server-sent events. A page is complete without them.
+
+Watchers of one page with one address, language and role share one rendering. The first part of a stream is the whole page's, so
+that nothing is lost between the page and its stream.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+import msgspec
+import trio
+from attrs import define, field, frozen
+
+from mix2api.console.following import Following
+
+WATCHERS: Final = 200
+"""Live pages at once. Past it a page says nothing new until it is loaded again."""
+_STILL_S: Final = 15.0
+"""Silence after which a comment is sent, so that a proxy does not end the stream."""
+_PACE: Final = 4000
+"""A page is rendered anew this often, at most, while its time passes once: a bar of a plot is 60 times as wide."""
+
+Parts = dict[str, str]
+"""Element id -> its content as HTML."""
+
+
+@frozen
+class Watched:
+    """What a watcher looks at; equal for those who share a rendering."""
+
+    page: str
+    query: tuple[tuple[str, str], ...]
+    language: str
+    role: str
+
+
+@define
+class _Rendering:
+    parts: Parts
+    rendered_at: float
+    looks: int
+    """`Following.looks` of its figures."""
+
+
+@define(eq=False)
+class Live:
+    """The streams of all watchers.
+
+    Args:
+        following: tells when figures have changed.
+    """
+
+    _following: Following
+    watchers: int = field(default=0, init=False)
+    _renderings: dict[Watched, _Rendering] = field(factory=dict, init=False)
+    _lock: trio.Lock = field(factory=trio.Lock, init=False)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no watcher more is taken."""
+        return self.watchers >= WATCHERS
+
+    async def events(
+        self,
+        watched: Watched,
+        render: Callable[[], Awaitable[Parts]],
+        is_welcome: Callable[[], bool],
+        reach_ms: int,
+    ) -> AsyncIterator[bytes]:
+        """The stream of one watcher: as long as it is welcome.
+
+        Args:
+            watched: what it looks at.
+            render: makes the parts.
+            is_welcome: whether its sign-in is still good.
+            reach_ms: of the page's time; a page of a day need not move every two seconds.
+        """
+        sent: Parts = {}
+        self.watchers += 1
+        try:
+            while is_welcome():
+                parts = await self._parts(watched, render, reach_ms / 1000 / _PACE)
+                changed = {name: html for name, html in parts.items() if sent.get(name) != html}
+                sent = parts
+                yield _event(changed) if changed else b": still here\n\n"
+                with trio.move_on_after(_STILL_S):
+                    await self._following.wait_changed()
+        finally:
+            self.watchers -= 1
+            if not self.watchers:
+                self._renderings.clear()
+
+    async def _parts(
+        self, watched: Watched, render: Callable[[], Awaitable[Parts]], good_for_s: float
+    ) -> Parts:
+        async with self._lock:
+            now, looks = trio.current_time(), self._following.looks
+            known = self._renderings.get(watched)
+            if known is None or (known.looks != looks and now - known.rendered_at >= good_for_s):
+                self._renderings = {
+                    each: one for each, one in self._renderings.items() if now - one.rendered_at < _KEPT_S
+                }
+                known = self._renderings[watched] = _Rendering(await render(), now, looks)
+            return known.parts
+
+
+_KEPT_S: Final = 60.0
+"""After which a rendering that nobody asked for again is let go; that of a day is made every 22 s."""
+
+
+def _event(parts: Parts) -> bytes:
+    """JSON has no line breaks, so one `data:` line holds it."""
+    return b"event: parts\ndata: " + msgspec.json.encode(parts) + b"\n\n"
