@@ -35,7 +35,7 @@ _ECHO_CHARS_MAX: Final = 20_000
 RESERVED: Final = frozenset(
     {
         *("message", "routeType", "sourceType", "workflowDraftId", "draftKey", "draftFaults", "routeFaults"),
-        *("definitionId", "definitionKey", "definitionVersion"),
+        *("workflowDefinitionId", "definitionKey", "workflowDefinitionVersion"),
     }
 )
 """Members of the global context that the planner sets; a caller's `extraContext` may not."""

@@ -131,9 +131,9 @@ def _of_definition(
     found = {
         "routeType": RouteType.DEFINITION.value,
         "sourceType": SourceType.PRODUCTION.value,
-        "definitionId": definition.definition_id,
+        "workflowDefinitionId": definition.definition_id,
         "definitionKey": definition.key,
-        "definitionVersion": definition.version,
+        "workflowDefinitionVersion": definition.version,
         "workflowDraftId": None,
         "draftKey": None,
     }

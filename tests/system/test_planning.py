@@ -48,9 +48,11 @@ async def test_a_draft_is_run_published_and_routed_to_and_a_verdict_is_never_in_
         plan = await plan_of(caller, routed)
         context = plan["globalContext"]
         assert (context["routeType"], context["sourceType"]) == ("DEFINITION", "PRODUCTION")
-        assert (context["definitionId"], context["definitionKey"], context["definitionVersion"]) == (
-            *(definition["definitionId"], "tea", 1),
-        )
+        assert (
+            context["workflowDefinitionId"],
+            context["definitionKey"],
+            context["workflowDefinitionVersion"],
+        ) == (*(definition["definitionId"], "tea", 1),)
         assert context["workflowDraftId"] is None
         other = await caller.chat(session, "Tell me of water [[say:wet]]")
         assert (await plan_of(caller, other))["globalContext"]["routeType"] == "DRAFT"
