@@ -109,6 +109,8 @@ docs: $(RUN_STAMP)
 	mv docs/openapi.json.new docs/openapi.json
 	$(BIN)/python -m mix2api.sessions.diagram > docs/session.md.new
 	mv docs/session.md.new docs/session.md
+	$(BIN)/python -m mix2api.conversations.diagram > docs/conversation-stages.md.new
+	mv docs/conversation-stages.md.new docs/conversation-stages.md
 	$(BIN)/python -c 'import pathlib, re; from mix2api.wire.request_fields import request_fields_table as table; \
 	  path = pathlib.Path("README.md"); \
 	  path.write_text(re.sub(r"(?s)(<!-- request-fields -->).*(<!-- /request-fields -->)", \

@@ -1,15 +1,39 @@
 """A caller of the conversations API."""
 
+import re
 from typing import Any
 
 import msgspec
 from attrs import define
+from openapi_schema_validator import OAS30Validator
 from wire_client import Answer, WireClient
+
+from mix2api.openapi.conversation_paths import ROWS
+from mix2api.openapi.conversation_schemas import CONVERSATION_SCHEMAS, DATA, answer_name
 
 PLANNED = {"MIX2API_CONVERSATIONS": "true"}
 """The setting without which there is no such API."""
 OFFER = {**PLANNED, "MIX2API_CONVERSATIONS_DRAFTS": "false"}
 """The API where each message is answered by one task, unless a definition is for it."""
+
+
+_PATTERNS = [
+    (row, re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(row.path))))
+    for row in ROWS
+    if row.operation_id in DATA
+]
+
+
+def check_answer(method: str, path: str, told: object) -> None:
+    """Holds what a request gives to the document."""
+    bare = path.partition("?")[0]
+    operation = next(
+        row.operation_id
+        for row, pattern in _PATTERNS
+        if row.method == method.lower() and pattern.fullmatch(bare)
+    )
+    schema = {**CONVERSATION_SCHEMAS[answer_name(operation)], "components": {"schemas": CONVERSATION_SCHEMAS}}
+    OAS30Validator(schema).validate(told)
 
 
 @define
@@ -34,6 +58,7 @@ class Caller:
         answer = await self.call(method, path, body)
         told = answer.json()
         assert (answer.status, told["code"]) == (200, "0000"), told
+        check_answer(method, path, told)
         return told["data"]
 
     async def refusal(self, method: str, path: str, body: object = None) -> tuple[int, str, str]:

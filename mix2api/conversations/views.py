@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from attrs import field, frozen
+
 from mix2api.conversations.content import AnswerWords, PlanWords, SessionWords, TurnWords
 from mix2api.conversations.display import task_name, turn_name
 from mix2api.conversations.ids import TurnRef
@@ -34,16 +36,26 @@ def session_view(session: Session, words: SessionWords) -> View:
     }
 
 
-def turn_view(
-    ref: TurnRef, turn: Turn, session: Session, words: TurnWords | None, answer: AnswerWords | None
-) -> View:
+@frozen
+class TurnTexts:
+    """The content of a turn, as far as there is any."""
+
+    words: TurnWords | None = field(default=None, repr=False)
+    answer: AnswerWords | None = field(default=None, repr=False)
+    fault: str | None = field(default=None, repr=False)
+    """Why the planner failed."""
+
+
+def turn_view(ref: TurnRef, turn: Turn, session: Session, texts: TurnTexts) -> View:
     """A turn. `assistantSummary` is the text of its assistant message, null until there is one."""
+    words, answer = texts.words, texts.answer
     return {
         "turnId": ref.turn_id,
         "planId": None if turn.plan is None else ref.plan_id,
         "status": turn.stage.value,
         "displayName": turn_name(turn, session.active),
         "reason": None if turn.why is None else turn.why.value,
+        "plannerFault": texts.fault,
         "userMessage": None if words is None else words.message,
         "assistantSummary": None if answer is None else answer.text,
         "createdAt": time_of(turn.created_ms),

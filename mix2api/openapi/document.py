@@ -8,6 +8,8 @@ import msgspec
 
 from mix2api import __version__
 from mix2api.openapi.answer_schemas import ANSWER_SCHEMAS
+from mix2api.openapi.conversation_paths import conversation_paths
+from mix2api.openapi.conversation_schemas import CONVERSATION_SCHEMAS
 from mix2api.openapi.error_statuses import chat_failures
 from mix2api.openapi.operations import (
     ALLOW,
@@ -48,18 +50,19 @@ def openapi_document(recorded: Mapping[str, Recorded]) -> Json:
     paths: Json = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, recorded)
+    paths |= conversation_paths([{name: []} for name in _KEY_SCHEMES])
     return {
         "openapi": VERSION,
         "info": {
             "title": "mix2api",
             "version": __version__,
-            "description": "OpenAI's Chat Completions and Responses in front of model sites.",
+            "description": "OpenAI's Chat Completions and Responses in front of model sites, and conversations.",
             "license": {"name": "MIT"},
         },
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": {**request_schemas(), **ANSWER_SCHEMAS, **RESPONSES_SCHEMAS},
+            "schemas": {**request_schemas(), **ANSWER_SCHEMAS, **RESPONSES_SCHEMAS, **CONVERSATION_SCHEMAS},
             "securitySchemes": _KEY_SCHEMES,
         },
     }

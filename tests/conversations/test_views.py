@@ -8,6 +8,7 @@ from mix2api.conversations.content import AnswerWords, PlanWords, SessionWords, 
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import ExecutionStatus, Reason
 from mix2api.conversations.views import (
+    TurnTexts,
     execution_views,
     message_views,
     plan_view,
@@ -39,12 +40,13 @@ def test_a_session_shows_what_its_caller_said_and_how_much_there_is() -> None:
 
 def test_a_turn_shows_its_plan_and_its_message_once_there_are_any() -> None:
     made = TurnInTheMaking.accepted()
-    shown = turn_view(REF, made.turn, made.pair.session, None, None)
+    shown = turn_view(REF, made.turn, made.pair.session, TurnTexts())
     assert (shown["planId"], shown["userMessage"], shown["assistantSummary"], shown["endedAt"]) == (None,) * 4
     made = TurnInTheMaking.planned(worker())
     made.tell(StopTurn(at_ms=9000, why=Reason.CANCELLED))
-    shown = turn_view(REF, made.turn, made.pair.session, WORDS, ANSWER)
+    shown = turn_view(REF, made.turn, made.pair.session, TurnTexts(WORDS, ANSWER, "why"))
     assert (shown["planId"], shown["userMessage"], shown["assistantSummary"]) == (REF.plan_id, "hello", "hi")
+    assert shown["plannerFault"] == "why"
     assert (shown["status"], shown["reason"], shown["endedAt"]) == ("CANCELLED", "cancelled", time_of(9000))
 
 

@@ -41,7 +41,7 @@ class ConversationsApi:
         body_timeout_s: for the whole body to arrive.
     """
 
-    _routes: Routes
+    routes: Routes
     _authenticator: Authenticator
     _body_limit: int
     _body_timeout_s: float
@@ -55,7 +55,7 @@ class ConversationsApi:
         route = None
         try:
             caller = self._authenticator.caller(request.given).fingerprint
-            route, path = self._routes.find(request.method, request.path)
+            route, path = self.routes.find(request.method, request.path)
             body = await self._body(request)
             request.line.listen()
             answer = await route.handler(

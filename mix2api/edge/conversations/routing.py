@@ -112,7 +112,8 @@ class Routes:
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._routes = tuple(routes)
+        self.all = tuple(routes)
+        """In the order in which they are tried."""
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         """The route of a request, and the parameters in its path.
@@ -122,7 +123,7 @@ class Routes:
             MethodNotAllowed: the path has other methods.
         """
         methods: list[str] = []
-        for route in self._routes:
+        for route in self.all:
             found = route.pattern.fullmatch(path.removesuffix("/"))
             if found is not None and route.method == method:
                 return route, found.groupdict()

@@ -2,10 +2,10 @@
 
 from attrs import frozen
 
-from mix2api.conversations.content import answer_field, turn_field
+from mix2api.conversations.content import answer_field, fault_field, read_text, turn_field
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason
-from mix2api.conversations.views import View, message_views, turn_view
+from mix2api.conversations.views import TurnTexts, View, message_views, turn_view
 from mix2api.edge.conversations.desk import Desk, answer_words, turn_words
 from mix2api.edge.conversations.routing import Answer, Asked, Route
 from mix2api.store.conversations import Looked
@@ -89,13 +89,18 @@ class TurnRoutes:
 
 
 def _fields(turns: list[int]) -> list[str]:
-    return [name for turn in turns for name in (turn_field(turn), answer_field(turn))]
+    return [name for turn in turns for name in (turn_field(turn), answer_field(turn), fault_field(turn))]
 
 
 def _shown(ref: TurnRef, looked: Looked) -> View:
     turn = looked.turns[ref.number]
-    words, answer = turn_words(looked, ref.number), answer_words(looked, ref.number)
-    return turn_view(ref, turn, looked.session, words, answer)
+    fault = looked.content.get(fault_field(ref.number))
+    texts = TurnTexts(
+        words=turn_words(looked, ref.number),
+        answer=answer_words(looked, ref.number),
+        fault=None if fault is None else read_text(fault),
+    )
+    return turn_view(ref, turn, looked.session, texts)
 
 
 def _cursor(numbers: list[int]) -> str | None:
