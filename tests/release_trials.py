@@ -12,7 +12,12 @@ _numbers = count()
 
 
 def trial(
-    *, canary: bool = False, bad: bool = False, cell: Cell = STREAMS, at_ms: int = 0, **fields: Any
+    *,
+    canary: bool = False,
+    bad: bool = False,
+    cell: Cell = STREAMS,
+    continued: bool = False,
+    **fields: Any,
 ) -> Trial:
     """A turn of a session of its own; `fields` are `Trial`'s own."""
     number = next(_numbers)
@@ -20,7 +25,8 @@ def trial(
         "run_id": f"run_{number}",
         "session": f"ses_{number}",
         "turn": f"turn_{number}",
-        "continued": False,
+        "at_ms": 0,
+        "age_ms": 30_000 if continued else 0,
         "reason": EndReason.TIMEOUT if bad else EndReason.STOP,
         "detail": None,
         "asked": True,
@@ -31,7 +37,7 @@ def trial(
         "brings_results": False,
         "first_token_ms": None,
     }
-    return Trial(at_ms=at_ms, cell=cell, canary=canary, **(known | fields))
+    return Trial(cell=cell, canary=canary, **(known | fields))
 
 
 def trials(stable: int, stable_bad: int, canary: int, canary_bad: int, **fields: Any) -> list[Trial]:

@@ -45,10 +45,12 @@ rollback        takes the canary to 0 % at once, from every stage, and waits unt
 lift            ends the quarantine that a guard's rollback leaves
 history         all events: who, when, why
 watch           the guard: compares both channels, and takes a canary that is worse back to 0 %
+simulate        how soon the guard finds a regression on a day's traffic, and how often it is wrong
+report          the evidence of a rollback, as a table, JSON or an HTML page
 docs/release.md leads through a release. Exit codes: 0, 1 the release does not allow it, or the canary still owns shards
 after a rollback, 2 wrong arguments or settings, or Redis does not answer.
 """
-_OF_THEIR_OWN: Final = ("check", "record", "watch")
+_OF_THEIR_OWN: Final = ("check", "record", "watch", "simulate", "report")
 """Actions of modules of their own, `mix2api.cli.release_<action>`."""
 _AGAIN_S: Final = 0.5
 _CHANGING: Final = ("start", "step", "promote", "rollback", "lift")

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from mix2api.cli.durations import duration_ms
 from mix2api.cli.reading import read_store
+from mix2api.cli.release_numbers import number_of, percent_of
 from mix2api.cli.tables import print_table, stdout
 from mix2api.errors import StoreUnavailable
 from mix2api.process.release_watching import LOOK_S, ReleaseWatch, WatchedStep
@@ -57,43 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --once: judge as if the step had begun so long ago, like 15m",
     )
     parser.add_argument(
-        "--alpha", type=_share, default=Policy().alpha, help="chance of a false alarm in a step (0.001)"
+        "--alpha",
+        type=number_of(1e-9, 0.5),
+        default=Policy().alpha,
+        help="chance of a false alarm in a step (0.001)",
     )
     parser.add_argument(
         "--points",
-        type=_points,
+        type=percent_of(0.01, 50),
         help="percentage points that must be ruled out before a step (5 up to 5 %%, 2 up to 20 %%, then 1)",
     )
-
-
-def _share(text: str) -> float:
-    """A number between 0 and 1.
-
-    Raises:
-        argparse.ArgumentTypeError: another one, or none.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
-    return number
-
-
-def _points(text: str) -> float:
-    """Percentage points as a share.
-
-    Raises:
-        argparse.ArgumentTypeError: not a number above 0 and below 100.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 100:  # noqa: PLR2004 - percentage points
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 and below 100")
-    return number / 100
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

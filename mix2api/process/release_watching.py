@@ -101,10 +101,11 @@ class WatchedStep:
         async with aclosing(reading) as batches:
             async for batch in batches:
                 for entry in batch:
-                    _add(settlement, entry)
+                    add_entry(settlement, entry)
 
 
-def _add(settlement: Settlement, entry: AuditEntry) -> None:
+def add_entry(settlement: Settlement, entry: AuditEntry) -> None:
+    """Tells a settlement of an entry. Refused requests have no turn that could be compared, and are left out."""
     at_ms = int(entry.position.partition("-")[0])
     if isinstance(entry, AuditedRun):
         settlement.add_run(at_ms, entry.run_id, entry.session_id, entry.request, entry.end)

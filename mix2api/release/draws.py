@@ -12,6 +12,8 @@ from attrs import define
 _MASK: Final = (1 << 64) - 1
 _GOLDEN: Final = 0x9E3779B97F4A7C15
 _UNIT: Final = 2.0**-53
+_HALF: Final = 0.5
+"""A median divides like bits: a simulated day draws half of its numbers for one."""
 
 T = TypeVar("T")
 
@@ -26,13 +28,17 @@ class Draws:
 
     _state: int
 
-    def uniform(self) -> float:
-        """From 0 to below 1, in steps of 2**-53."""
+    def bits(self) -> int:
+        """64 bits, each as likely 0 as 1."""
         self._state = (self._state + _GOLDEN) & _MASK
         mixed = self._state
         mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _MASK
-        return ((mixed ^ (mixed >> 31)) >> 11) * _UNIT
+        return mixed ^ (mixed >> 31)
+
+    def uniform(self) -> float:
+        """From 0 to below 1, in steps of 2**-53."""
+        return (self.bits() >> 11) * _UNIT
 
     def choice(self, things: Sequence[T]) -> T:
         """One of them, each as likely as the others."""
@@ -47,10 +53,12 @@ class Draws:
 
         Args:
             trials: 0 or more.
-            chance: of one, below 1.
+            chance: of one, from 0 to 1.
         """
-        if chance <= 0:
-            return 0
+        if chance <= 0 or chance >= 1:
+            return trials if chance > 0 else 0
+        if chance == _HALF:
+            return sum([(self.bits() >> max(0, 64 - left)).bit_count() for left in range(trials, 0, -64)])
         found, place, miss = 0, 0, log(1 - chance)
         while True:
             place += int(log(1 - self.uniform()) / miss) + 1

@@ -11,7 +11,7 @@ from mix2api.release.settlement import Settlement
 from mix2api.release.trials import Trial
 
 
-class TestFigures(Struct, frozen=True, kw_only=True):
+class Tested(Struct, frozen=True, kw_only=True):
     """One test."""
 
     scope: str
@@ -66,7 +66,7 @@ class Judgement(Struct, frozen=True, kw_only=True):
     unplaced: dict[str, int]
     """Channel -> runs that cannot be compared, because an older version wrote their entries."""
     unreadable: int
-    tests: tuple[TestFigures, ...]
+    tests: tuple[Tested, ...]
     """The strongest first."""
     bad_runs: tuple[BadRun, ...]
     """The last of the canary's."""
@@ -92,8 +92,8 @@ def judgement(guard: Guard, settlement: Settlement, since_ms: int, until_ms: int
     )
 
 
-def _figures(finding: Finding) -> TestFigures:
-    return TestFigures(
+def _figures(finding: Finding) -> Tested:
+    return Tested(
         scope=finding.scope,
         metric=finding.metric,
         stable=finding.stable,

@@ -111,7 +111,7 @@ def _trial(at_ms: int, run_id: str, run: _Waiting, ending: Judged) -> Trial:
         turn=asked.turn,
         cell=Cell(asked.client, asked.stream, asked.tools_present),
         canary=asked.channel is Channel.CANARY,
-        continued=run.age_ms > 0,
+        age_ms=run.age_ms,
         reason=ending.reason,
         detail=ended.detail,
         asked=waited and ENDINGS[ending.reason].fault is not Fault.CLIENT,

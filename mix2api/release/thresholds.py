@@ -17,7 +17,7 @@ _FEWEST: Final = 30
 """Times before the first threshold: the median of 30 lies within the middle third of all, 19 times in 20."""
 _MOST: Final = 2_000
 """Then all counts are halved: sites get slower and faster over a day."""
-_PER_E: Final = 50
+PER_E: Final = 50
 """Buckets for a factor of e: 2 % a bucket."""
 
 
@@ -60,7 +60,7 @@ class Thresholds:
         times = self._kinds.get((trial.cell, trial.continued))
         if times is None:
             return {}
-        bucket = _bucket(first_token_ms)
+        bucket = bucket_of(first_token_ms)
         return {metric: bucket > above for metric, above in times.above.items()}
 
     def learn(self, trials: list[tuple[Trial, int]]) -> None:
@@ -69,11 +69,12 @@ class Thresholds:
         for trial, first_token_ms in trials:
             if not trial.canary:
                 kind = trial.cell, trial.continued
-                self._kinds.setdefault(kind, _Times()).add(_bucket(first_token_ms))
+                self._kinds.setdefault(kind, _Times()).add(bucket_of(first_token_ms))
                 touched.add(kind)
         for kind in touched:
             self._kinds[kind].refresh()
 
 
-def _bucket(first_token_ms: int) -> int:
-    return int(_PER_E * log(first_token_ms + 1))
+def bucket_of(first_token_ms: int) -> int:
+    """The histogram's bucket of a time."""
+    return int(PER_E * log(first_token_ms + 1))

@@ -31,7 +31,8 @@ class Trial(NamedTuple):
     """Equal where a client resends a failed turn; None: an older process wrote the entry."""
     cell: Cell
     canary: bool
-    continued: bool
+    age_ms: int
+    """Of its session; 0 where the run opened it."""
     reason: EndReason
     """What the client was told."""
     detail: str | None
@@ -46,6 +47,11 @@ class Trial(NamedTuple):
     brings_results: bool
     """The turn goes on with a tool loop."""
     first_token_ms: int | None
+
+    @property
+    def continued(self) -> bool:
+        """Whether its session had been opened before."""
+        return self.age_ms > 0
 
     @property
     def is_bad(self) -> bool:

@@ -35,7 +35,17 @@ def test_hits_and_arrivals_have_the_mean_that_was_asked_for() -> None:
     draws = Draws(3)
     assert mean([draws.hits(200, 0.03) for _ in range(5_000)]) == pytest.approx(6, abs=0.15)
     assert mean([draws.arrivals(2.5) for _ in range(5_000)]) == pytest.approx(2.5, abs=0.1)
-    assert draws.hits(100, 0.0) == draws.arrivals(0.0) == 0
+    assert draws.hits(100, 0.0) == draws.arrivals(0.0) == draws.hits(0, 0.5) == 0
+    assert draws.hits(9, 1.0) == 9
+
+
+def test_halves_have_the_mean_and_the_spread_that_they_should() -> None:
+    draws = Draws(5)
+    for trials in (3, 64, 150):
+        drawn = [draws.hits(trials, 0.5) for _ in range(3_000)]
+        assert 0 <= min(drawn) <= max(drawn) <= trials
+        assert mean(drawn) == pytest.approx(trials / 2, rel=0.03)
+        assert stdev(drawn) == pytest.approx((trials / 4) ** 0.5, rel=0.06)
 
 
 def test_each_thing_is_chosen_as_often_as_the_others() -> None:

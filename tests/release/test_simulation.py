@@ -1,0 +1,92 @@
+"""Steps of releases played on a day's numbers."""
+
+from math import log
+from typing import Any
+
+import pytest
+
+from mix2api.release.day import Day, synthetic
+from mix2api.release.draws import Draws
+from mix2api.release.power import Traffic, sight, smallest
+from mix2api.release.simulation import Play, Played, Regression, Setup, without_outages
+from mix2api.release.trials import Cell
+
+STEADY = without_outages(synthetic(turns=1.0))
+TOOLS_OF_ONE = Cell("codex", stream=True, tools=True)
+
+
+def played(seed: int, limit_s: float = 3_600, day: Day = STEADY, share: float = 0.2, **setup: Any) -> Played:
+    return Play(Setup(day=day, share=share, log_alarm=log(1000), **setup), Draws(seed)).run(limit_s)
+
+
+def test_the_same_seed_plays_the_same_and_another_one_does_not() -> None:
+    worse = Regression(points=0.05)
+    first = played(1, regression=worse)
+    assert played(1, regression=worse) == first
+    assert {played(seed, regression=worse).seconds for seed in range(6)} != {first.seconds}
+
+
+def test_channels_that_are_alike_give_no_alarm_even_in_an_outage() -> None:
+    outage = Play(Setup(day=synthetic(), share=0.2, log_alarm=log(1000), block_s=20.0), Draws(7), 59).run(
+        3_600
+    )
+    assert (outage.seconds, outage.hit, outage.first) == (None, 0, None)
+
+
+def test_failures_that_are_resent_and_counted_singly_give_the_false_alarms_that_independence_avoids() -> None:
+    day = without_outages(synthetic(rate=5.0, baseline=0.1))
+    singly = [played(seed, 7_200, day, 0.05, singly=True, block_s=60.0).seconds for seed in range(4)]
+    once = [played(seed, 7_200, day, 0.05, block_s=60.0).seconds for seed in range(4)]
+    assert any(singly)
+    assert not any(once)
+
+
+def test_a_larger_regression_is_found_earlier_and_hits_are_counted_until_then() -> None:
+    small = [played(seed, share=0.5, regression=Regression(points=0.02)) for seed in range(8)]
+    large = [played(seed, share=0.5, regression=Regression(points=0.2)) for seed in range(8)]
+    assert max(each.seconds or 9_999 for each in large) < min(each.seconds or 9_999 for each in small)
+    assert all(each.hit > 0 for each in [*small, *large])
+
+
+def test_sessions_that_are_older_than_the_step_make_a_detection_later() -> None:
+    long = without_outages(synthetic(turns=5.0))
+    worse = Regression(points=0.05)
+    early = [played(seed, regression=worse).seconds or 9_999 for seed in range(8)]
+    late = [played(seed, day=long, regression=worse).seconds or 9_999 for seed in range(8)]
+    assert sum(late) > sum(early)
+
+
+def test_a_slow_first_token_is_found_by_its_times() -> None:
+    found = played(3, share=0.5, regression=Regression(slower=True))
+    assert found.first is not None
+    assert found.first.metric.startswith("first_token")
+
+
+def test_a_regression_of_one_cell_is_found_though_the_others_are_well() -> None:
+    found = played(4, 7_200, regression=Regression(points=0.2, cell=TOOLS_OF_ONE))
+    assert found.first is not None
+    assert found.first.scope in {"all", TOOLS_OF_ONE.word}
+
+
+@pytest.mark.parametrize(("share", "points"), [(0.2, 0.05), (0.5, 0.02)])
+def test_the_plan_before_a_step_says_what_the_simulation_finds(share: float, points: float) -> None:
+    seconds = sorted(
+        [
+            played(seed, share=share, regression=Regression(points=points)).seconds or 9_999
+            for seed in range(40)
+        ]
+    )
+    planned = sight(Traffic(rate=20.0, baseline=0.005, share=share), points, 0.001)
+    assert seconds[20] < planned.seconds < 1.6 * seconds[37]
+    assert planned.hit == pytest.approx(planned.seconds * 20 * share * points)
+
+
+def test_the_smallest_regression_that_can_be_seen_shrinks_with_the_share() -> None:
+    seen = [
+        smallest(Traffic(rate=20.0, baseline=0.005, share=share), 600, 0.001) for share in (0.05, 0.2, 0.5)
+    ]
+    assert [each.points for each in seen if each is not None] == [0.05, 0.02, 0.02]
+
+
+def test_with_too_little_traffic_nothing_can_be_seen_in_time() -> None:
+    assert smallest(Traffic(rate=0.01, baseline=0.005, share=0.05), 600, 0.001) is None
