@@ -13,6 +13,7 @@ from attrs import frozen
 
 from mix2api.cli.reading import read_store
 from mix2api.cli.release_fleet import SETTLED_S, Fleet, until_without_shards
+from mix2api.cli.release_words import add_words
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -54,9 +55,6 @@ _OF_THEIR_OWN: Final = ("check", "record", "watch", "simulate", "report")
 """Actions of modules of their own, `mix2api.cli.release_<action>`."""
 _AGAIN_S: Final = 0.5
 _CHANGING: Final = ("start", "step", "promote", "rollback", "lift")
-_WHO_CHARS: Final = 64
-_WHY_CHARS: Final = 500
-"""The history is read on a screen, a line an event."""
 
 
 @frozen(kw_only=True)
@@ -88,12 +86,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     for one in added.values():
         one.add_argument("--json", action="store_true", help="JSON instead of lines")
     for action in _CHANGING:
-        added[action].add_argument(
-            "--who", type=_line(_WHO_CHARS), required=True, help="your name, for the history"
-        )
-        added[action].add_argument(
-            "--why", type=_line(_WHY_CHARS), required=True, help="the reason, for the history"
-        )
+        add_words(added[action])
     added["start"].add_argument("version", metavar="VERSION", help="of the canary processes")
     added["start"].add_argument("--without-gate", action="store_true", help="step without a passed gate")
     for action in ("step", "promote"):
@@ -104,18 +97,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _module(action: str) -> ModuleType:
     return import_module(f"mix2api.cli.release_{action}")
-
-
-def _line(most: int) -> Any:
-    """Reads an argument that is one line of so many characters."""
-
-    def read(text: str) -> str:
-        line = text.strip()
-        if not 0 < len(line) <= most or not line.isprintable():
-            raise argparse.ArgumentTypeError(f"must be one line of 1 to {most} characters")
-        return line
-
-    return read
 
 
 def query_of(arguments: argparse.Namespace) -> ReleaseQuery:

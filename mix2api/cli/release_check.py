@@ -20,6 +20,7 @@ from mix2api.cli.gate import judged
 from mix2api.cli.gated_server import gated_server
 from mix2api.cli.reading import read_store
 from mix2api.cli.release_record import DAY_MS, SESSIONS
+from mix2api.cli.release_words import add_words
 from mix2api.cli.tables import stdout
 from mix2api.errors import ConfigurationError
 from mix2api.packs.case import ToolForm
@@ -52,8 +53,7 @@ class Signed(Struct, frozen=True, forbid_unknown_fields=True):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of `mix2api release check`."""
-    parser.add_argument("--who", required=True, help="your name, for the history")
-    parser.add_argument("--why", required=True, help="the reason, for the history")
+    add_words(parser)
     parser.add_argument("--accept", type=Path, metavar="FILE", help="differences that somebody has signed")
     parser.add_argument(
         "--recording",

@@ -5,9 +5,12 @@ from functools import partial
 
 import trio
 from redis_server import RedisServer
+from releasing import operating
 from several_processes import Processes, client_of, several_processes
 from whole_system import RunningProcess, until
 from wire_client import WireClient
+
+from mix2api.process.parts import Role
 
 _PROMPT = "[[chunks:4]] [[pace:10]]"
 
@@ -67,3 +70,34 @@ async def test_a_rolling_restart_refuses_nothing(redis_server: RedisServer) -> N
                 await processes.stop(process)
 
         await under_load([client_of(stays)], restart_all)
+
+
+async def test_a_rolling_restart_of_both_channels_within_a_release_refuses_nothing(
+    redis_server: RedisServer,
+) -> None:
+    async with (
+        several_processes(redis_server, MIX2API_DRAIN_TIMEOUT_S="20") as processes,
+        operating(redis_server) as operator,
+    ):
+        edge = await processes.start(Role.EDGE)
+        stable = await processes.start(Role.WORKER)
+        canary = await processes.start(Role.WORKER, MIX2API_CHANNEL="canary")
+        await operator.start()
+        await operator.step(3)
+
+        async def owns(process: RunningProcess, shards: set[int]) -> bool:
+            await trio.lowlevel.checkpoint()
+            return processes.held_by(process) == shards
+
+        await until(partial(owns, canary, {0, 1, 2, 3}))
+
+        async def restart_both() -> None:
+            for leaving, channel, shards in (
+                (canary, "canary", {0, 1, 2, 3}),
+                (stable, "stable", {4, 5, 6, 7}),
+            ):
+                comes = await processes.start(Role.WORKER, MIX2API_CHANNEL=channel)
+                await processes.stop(leaving)
+                await until(partial(owns, comes, shards))
+
+        await under_load([client_of(edge)], restart_both)
