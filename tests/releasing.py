@@ -18,6 +18,7 @@ from mix2api import __version__
 from mix2api.cli.release import add_parser, query_of, release
 from mix2api.events.audit_entry import RequestSummary, read_request_summary
 from mix2api.process.parts import Role
+from mix2api.release.shares import divided
 from mix2api.store.audit_stream import AuditedRun
 from mix2api.store.opening import Store, open_store
 from mix2api.store.options import StoreOptions
@@ -46,10 +47,17 @@ class Operator:
         return await self._done("start", __version__, *BY, "--without-gate")
 
     async def step(self, steps: int = 1) -> dict[str, Any]:
-        """So many steps forward, without a guard."""
+        """So many steps forward, without a guard; each once the processes have followed the one before."""
         for _ in range(steps):
+            await until(self.is_followed)
             state = await self._done("step", *BY, "--without-guard")
         return state
+
+    async def is_followed(self) -> bool:
+        """Whether the canary owns the shards of its share."""
+        _, facts = await self.say("status")
+        division = divided(SHARDS, facts["percent"], frozenset(Channel))
+        return bool(facts["channels"]["canary"]["shards"] == division.canary_shards)
 
     async def roll_back(self) -> dict[str, Any]:
         """Back to 0 %; returns once the canary owns no shard."""
@@ -78,14 +86,7 @@ class TwoChannels:
 
     async def until_settled(self) -> None:
         """Waits until both processes have followed the last step: their shards are those of their channels."""
-
-        async def is_settled() -> bool:
-            _, facts = await self.operator.say("status")
-            owned = -(-SHARDS * facts["percent"] // 100)
-            owned = min(owned, SHARDS - 1) if facts["percent"] < 100 else owned
-            return bool(facts["channels"]["canary"]["shards"] == owned)
-
-        await until(is_settled)
+        await until(self.operator.is_followed)
 
     async def new_runs(self, count: int) -> list[RequestSummary]:
         """What the audit says of the runs since the last look, once there are so many."""

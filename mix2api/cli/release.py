@@ -12,8 +12,8 @@ import trio
 from attrs import frozen
 
 from mix2api.cli.reading import read_store
+from mix2api.cli.release_arguments import add_check_arguments, add_record_arguments, add_words
 from mix2api.cli.release_fleet import SETTLED_S, Fleet, until_without_shards
-from mix2api.cli.release_words import add_words
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -53,6 +53,8 @@ after a rollback, 2 wrong arguments or settings, or Redis does not answer.
 """
 _OF_THEIR_OWN: Final = ("check", "record", "watch", "simulate", "report")
 """Actions of modules of their own, `mix2api.cli.release_<action>`."""
+_OF_THE_GATE: Final = {"check": add_check_arguments, "record": add_record_arguments}
+"""Whose modules load a server, a site and the packs: only to run."""
 _AGAIN_S: Final = 0.5
 _CHANGING: Final = ("start", "step", "promote", "rollback", "lift")
 
@@ -81,7 +83,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     actions = parser.add_subparsers(dest="action", required=True)
     for action in _OF_THEIR_OWN:
-        _module(action).add_arguments(actions.add_parser(action))
+        add = _OF_THE_GATE.get(action) or _module(action).add_arguments
+        add(actions.add_parser(action))
     added = {action: actions.add_parser(action) for action in (*_CHANGING, "status", "history")}
     for one in added.values():
         one.add_argument("--json", action="store_true", help="JSON instead of lines")
@@ -165,7 +168,9 @@ async def _command(store: Store, query: ReleaseQuery, state: ReleaseState) -> Re
                 without_gate=query.without_gate,
             )
         case "step" | "promote":
-            Fleet(await store.census.take()).check(state.version)
+            fleet = Fleet(await store.census.take())
+            fleet.check(state.version)
+            fleet.check_followed(state.percent)
             return Step(
                 **words,
                 seen=state.number,

@@ -20,7 +20,6 @@ from mix2api.cli.gate import judged
 from mix2api.cli.gated_server import gated_server
 from mix2api.cli.reading import read_store
 from mix2api.cli.release_record import DAY_MS, SESSIONS
-from mix2api.cli.release_words import add_words
 from mix2api.cli.tables import stdout
 from mix2api.errors import ConfigurationError
 from mix2api.packs.case import ToolForm
@@ -49,23 +48,6 @@ class Signed(Struct, frozen=True, forbid_unknown_fields=True):
     keys: tuple[str, ...]
     examples: dict[str, list[list[str]]] = {}
     """As the gate wrote them, for the reader."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `mix2api release check`."""
-    add_words(parser)
-    parser.add_argument("--accept", type=Path, metavar="FILE", help="differences that somebody has signed")
-    parser.add_argument(
-        "--recording",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="of `mix2api release record`: read these sessions, too",
-    )
-    parser.add_argument("--stable-url", metavar="URL", help="of a stable endpoint: the packs ask it as well")
-    parser.add_argument("--stable-key", default="", metavar="KEY")
-    parser.add_argument("--out", type=Path, default=Path("gate"), metavar="DIR", help="(default %(default)s)")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -6,6 +6,7 @@ import trio
 from attrs import frozen
 
 from mix2api.release.release import StepRefused
+from mix2api.release.shares import divided
 from mix2api.store.census import Counted, CountedProcess
 from mix2api.store.opening import Store
 from mix2api.vocabulary import Channel
@@ -63,6 +64,22 @@ class Fleet:
             )
         if not any(one.takes for one in canary):
             raise StepRefused(f"no live process of channel canary and version {version} takes shards")
+
+    def check_followed(self, percent: int) -> None:
+        """Sees that the canary owns what the last step gave it. A second step in the same breath does not pass.
+
+        Args:
+            percent: of fresh sessions, as the release says.
+
+        Raises:
+            StepRefused: it owns more or less.
+        """
+        given = divided(self.counted.shards, percent, frozenset(Channel)).canary_shards
+        if self.left.shards != given:
+            raise StepRefused(
+                "the processes have not followed the last step yet: "
+                f"the canary owns {self.left.shards} of the {given} shards that it is to have"
+            )
 
     @property
     def left(self) -> Left:

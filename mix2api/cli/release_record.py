@@ -32,22 +32,6 @@ SESSIONS: Final = 20_000
 """Read at most: a minute of one core."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the arguments of `mix2api release record`."""
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="one session a line")
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--answers",
-        action="store_true",
-        help="not sessions: what a server of this build makes of the demo corpus, and what the site said",
-    )
-    which.add_argument(
-        "--packs",
-        action="store_true",
-        help="not from Redis: run the regression packs against a server of this build, and keep some of each way to end",
-    )
-
-
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command.
 

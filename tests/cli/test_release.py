@@ -109,6 +109,9 @@ async def test_what_a_guard_says_is_shown_and_allows_a_step(redis_server: RedisS
         code, facts = await operator.say("step", *BY)
         assert (code, facts["stage"]) == (0, "5")
         code, facts = await operator.say("step", *BY)
+        assert (code, "have not followed the last step yet" in facts["refused"]) == (1, True)
+        await settle(stable, canary)
+        code, facts = await operator.say("step", *BY)
         assert (code, "has not judged this step" in facts["refused"]) == (1, True)
 
 

@@ -15,6 +15,7 @@ from stored_runs import new_session, store_run, stored
 
 from mix2api import __version__
 from mix2api.cli import release_check
+from mix2api.cli.release_arguments import add_check_arguments
 from mix2api.cli.release_check import ReplayCheck
 from mix2api.errors import ConfigurationError
 from mix2api.packs.recorded_logs import recorded_logs
@@ -45,7 +46,7 @@ async def planned(store: Store, version: str = __version__) -> None:
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    release_check.add_arguments(parser)
+    add_check_arguments(parser)
     return parser.parse_args(["--who", "ann", "--why", "a test", *words])
 
 

@@ -11,7 +11,8 @@ from session_scripts import events_of, good_run
 from stored_runs import new_session, store_run, stored
 
 from mix2api.cli import release_record
-from mix2api.cli.release_record import add_arguments, run
+from mix2api.cli.release_arguments import add_record_arguments
+from mix2api.cli.release_record import run
 from mix2api.errors import ConfigurationError
 from mix2api.packs.recorded_answers import RecordedAnswer, recorded_answers
 from mix2api.release.recorded_session import decode_recorded
@@ -20,7 +21,7 @@ from mix2api.settings import load_settings
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_record_arguments(parser)
     return parser.parse_args(words)
 
 

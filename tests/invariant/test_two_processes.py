@@ -15,7 +15,7 @@ from invariant.trials import SETTINGS, Totals, run_machine
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
 from releasing import BY, Operator, operating
-from whole_system import SHARDS, defaults, until
+from whole_system import defaults, until
 from wire_client import Answer, WireClient
 
 from mix2api import __version__
@@ -68,11 +68,6 @@ class Pair:
         self.processes[place] = await self._start(_CHANNELS[place])
         self.ports[place] = await self.processes[place].wait_port()
 
-    async def has_half(self) -> bool:
-        """Whether the canary owns its half of the shards."""
-        _, facts = await self.operator.say("status")
-        return bool(facts["channels"]["canary"]["shards"] == SHARDS // 2)
-
 
 @asynccontextmanager
 async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
@@ -93,7 +88,7 @@ async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
                 running = Pair(demo, processes, ports, operator, start)
                 await operator.start()
                 await operator.step(3)
-                await until(running.has_half)
+                await until(operator.is_followed)
                 yield running
         nursery.cancel_scope.cancel()
 
