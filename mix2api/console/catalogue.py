@@ -85,7 +85,7 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("overview.ended", "Ended runs by reason", "按原因统计的已结束运行"),
     ("overview.first_token", "Time to the first token", "首个 token 的时间"),
     ("overview.total", "Time to the end", "总时间"),
-    ("overview.percentiles", "p50, p95, p99 of all runs", "全部运行的 p50、p95、p99"),
+    ("overview.percentiles", "of all runs", "全部运行"),
     (
         "overview.nothing",
         "Nothing ended in this time. Choose a longer one.",

@@ -29,8 +29,8 @@ from mix2api.store.audit_stream import (
 
 LOOKS_S: Final = 2.0
 """Between two looks at the log. Eight round trips with 256 shards; the figures of a page are as old as this at most."""
-_REPORTS_S: Final = 5.0
-"""Between two reports of the service levels, each of which takes some 100 ms of a thread."""
+_REPORTS: Final = 50
+"""A report of the service levels rests so many times as long as it took: a busy day's takes some 100 ms of a thread."""
 _ENTRIES: Final = 64
 """Of one shard in a batch, so that a batch is at most 2,048 entries: decoding them takes some 10 ms."""
 _STEP: Final = 256
@@ -68,7 +68,7 @@ class Following:
     _fold: SloFold = field(factory=SloFold, init=False)
     _reached: dict[int, str] = field(factory=dict, init=False)
     _changed: trio.Event = field(factory=trio.Event, init=False)
-    _reported_at: float = field(default=-_REPORTS_S, init=False)
+    _report_due_at: float = field(default=0.0, init=False)
     _forgot_at: float = field(default=0.0, init=False)
 
     async def follow(self) -> None:
@@ -142,6 +142,8 @@ class Following:
             self._forgot_at = trio.current_time()
             self.index.forget_before(now_ms - self._retention_s * 1000)
             await trio.to_thread.run_sync(self._fold.forget_before, now_ms - DAY_MINUTES * MINUTE_MS)
-        if trio.current_time() - self._reported_at > _REPORTS_S:
+        began = trio.current_time()
+        if began >= self._report_due_at:
             self.slo = await trio.to_thread.run_sync(report, self._fold, now_ms)
-            self._reported_at = trio.current_time()
+            ended = trio.current_time()
+            self._report_due_at = ended + _REPORTS * (ended - began)

@@ -75,9 +75,10 @@ def lines(spans: Sequence[Span], times: Callable[[Span], tuple[float | None, ...
     for rank, share in enumerate(SHARES):
         name = f"p{share * 100:.0f}"
         for run in _runs_of([times(span)[rank] for span in spans]):
-            points = [f"{(place + 0.5) * width:.1f},{_y(ms, most):.1f}" for place, ms in run]
-            # A point alone is a line to itself: its round ends are drawn.
-            said = " ".join(points if len(points) > 1 else points * 2)
+            # A span alone is drawn as wide as it is: a single point would be lost.
+            ends = [(place + end, ms) for place, ms in run for end in (0.1, 0.9)] if len(run) == 1 else None
+            points = ends or [(place + 0.5, ms) for place, ms in run]
+            said = " ".join(f"{place * width:.1f},{_y(ms, most):.1f}" for place, ms in points)
             parts.append(f'<polyline class="line {name}" points="{said}"><title>{name}</title></polyline>')
     return _chart(_framed(parts, texts, spans, _HEIGHT), spans, duration(most))
 
@@ -167,7 +168,7 @@ def _chart(picture: Markup, spans: Sequence[Span], most: str) -> Markup:
 
 def _framed(parts: Sequence[str], texts: Texts, spans: Sequence[Span], height: int) -> Markup:
     reach = f' data-from="{spans[0].from_ms}" data-to="{spans[-1].to_ms}"' if spans else ""
-    role = "group" if spans else "img"
+    role = "group" if any(part.startswith("<a ") for part in parts) else "img"
     return Markup(  # noqa: S704 - made of numbers, closed words and escaped texts, see the module's head
         f'<svg class="plot h{height}" viewBox="0 0 {_WIDTH} {height}" role="{role}" aria-label="{escape(texts.title)}" '
         f'preserveAspectRatio="none"{reach}>{"".join(parts)}</svg>'

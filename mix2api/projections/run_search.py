@@ -5,7 +5,7 @@ steps of a few milliseconds (`mix2api.steps`), because a filter may let one run 
 """
 
 from bisect import bisect_left
-from collections.abc import Container, Iterator
+from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
 from attrs import field, frozen
@@ -97,11 +97,11 @@ def search(index: RunIndex, wanted: RunFilter, after: Mark | None, limit: int) -
         work += _BLOCK_WORK
         if any(kind in kinds for kind in block.counts):
             looks = len(found) <= limit and (after is None or number * BLOCK_MS <= after.at_ms)
-            passing = _Passing(block, wanted, kinds)
+            passing = _Passing.of(block, wanted, kinds)
             total += passing.count()
             if looks:
                 found += passing.rows(index.kinds, after, limit + 1 - len(found))
-            work += len(block) if looks or passing.is_looked_at else 0
+            work += len(block) if looks or passing.places is not None else 0
         if work >= _STEP:
             work = 0
             yield
@@ -117,25 +117,37 @@ class _Passing:
     block: RunBlock
     wanted: RunFilter
     kinds: Container[int]
+    places: Sequence[int] | None
+    """Where they are. None: each run of a kind that passes does, and the block's counts tell how many they are."""
 
-    @property
-    def is_looked_at(self) -> bool:
-        """Whether each run has to be looked at, because the block's counts do not tell."""
-        begins = self.block.number * BLOCK_MS
-        is_whole = self.wanted.since_ms <= begins and begins + BLOCK_MS <= self.wanted.until_ms
-        return bool(self.wanted.word) or not is_whole
+    @classmethod
+    def of(cls, block: RunBlock, wanted: RunFilter, kinds: Container[int]) -> "_Passing":
+        """Looks at each run only where the block's counts do not tell."""
+        begins = block.number * BLOCK_MS
+        is_whole = wanted.since_ms <= begins and begins + BLOCK_MS <= wanted.until_ms
+        if is_whole and not wanted.word:
+            return cls(block, wanted, kinds, None)
+        places = block.places_with(wanted.word.encode()) if wanted.word else range(len(block))
+        if not all(kind in kinds for kind in block.counts):
+            places = [place for place in places if block.kinds[place] in kinds]
+        if not is_whole:
+            times = block.at_ms
+            places = [place for place in places if wanted.since_ms <= times[place] < wanted.until_ms]
+        return cls(block, wanted, kinds, places)
 
     def count(self) -> int:
         """How many they are."""
-        if not self.is_looked_at:
-            return sum(count for kind, count in self.block.counts.items() if kind in self.kinds)
-        return sum(1 for _ in self._places())
+        if self.places is not None:
+            return len(self.places)
+        return sum(count for kind, count in self.block.counts.items() if kind in self.kinds)
 
     def rows(self, kinds: list[RunKind], after: Mark | None, most: int) -> list[RunRow]:
         """The latest of them behind a mark."""
         block = self.block
-        places = set(self._places()) if self.is_looked_at else None
+        places = None if self.places is None else frozenset(self.places)
         rows: list[RunRow] = []
+        if not self.count():
+            return rows
         for place in block.newest_first[self._first(after) :]:
             number = block.kinds[place]
             if number in self.kinds if places is None else place in places:
@@ -154,10 +166,3 @@ class _Passing:
             return Mark(self.block.at_ms[place], self.block.mark(place)) < after
 
         return bisect_left(order, True, key=behind)  # noqa: FBT003 - what is sought is the first true one
-
-    def _places(self) -> Iterator[int]:
-        block, wanted = self.block, self.wanted
-        places = block.places_with(wanted.word.encode()) if wanted.word else range(len(block))
-        for place in places:
-            if block.kinds[place] in self.kinds and wanted.since_ms <= block.at_ms[place] < wanted.until_ms:
-                yield place

@@ -214,3 +214,21 @@ async def test_the_reader_s_language_is_kept(redis_server: RedisServer) -> None:
     assert '<html lang="zh">' in accepted
     assert "概览" in accepted
     assert "搜索" in chosen
+
+
+async def test_a_fault_of_ours_is_a_page_without_its_words_and_a_line_with_its_place(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("a secret word")
+
+    monkeypatch.setattr("mix2api.console.overview.Overview.values", broken)
+    async with stored(redis_server.url) as store, shown(store) as seen:
+        answer = await seen.visitor.get("/")
+        page = await answer.get_data(as_text=True)
+    logged = capsys.readouterr().out
+    assert answer.status_code == 500
+    assert "The console failed here" in page
+    assert "secret word" not in page + logged
+    assert "console.failed" in logged
+    assert "ValueError" in logged

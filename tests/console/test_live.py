@@ -54,7 +54,7 @@ async def test_first_the_whole_page_then_what_has_changed(
     assert first.keys() == {"state", "numbers", "levels", "ended", "first_token", "total"}
     assert "0 All runs" in words_of(first["numbers"])
     assert "1 All runs" in words_of(second["numbers"])
-    assert "levels" not in second, "the service levels are reported every five seconds"
+    assert "processes" not in second
 
 
 async def test_the_parts_are_those_of_the_page(redis_server: RedisServer) -> None:
