@@ -26,7 +26,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth crashes \
-	simulate release-drill memory packs-mutations budgets bridge clients comply servers clean
+	simulate release-drill memory packs-mutations budgets bridge clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
 help:
@@ -81,7 +81,7 @@ SYSTEMS := tests/system
 PROCESSES := tests/processes tests/invariant tests/simulation tests/crashes
 # Much work over few lines, which other tests reach as well: tracing would double it.
 UNTRACED := tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py
-APART := tests/soak tests/truth tests/mutations tests/bridge
+APART := tests/soak tests/truth tests/mutations tests/bridge tests/browser
 
 tests:
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target tests-measured tests-systems tests-processes
@@ -143,6 +143,17 @@ soak damage: $(DEV_STAMP)
 # Some 15 minutes on two quiet cores: TRUTH_RUNS, TRUTH_SEED and TRUTH_CLIENTS change what is done.
 truth: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m truth tests/truth
+
+# The demo site, the adapter, load with faults, and the console over it; the first line printed has address and token.
+console-demo: $(DEV_STAMP)
+	PYTHONPATH=tests $(BIN)/python -m browser.showing
+
+# The console in a real Chromium, with axe on every page. Installs Playwright, and Debian's Chromium where there is none. Pictures
+# of every page are left in console-shots/.
+console-browser: $(DEV_STAMP)
+	$(PIP) install --quiet --editable '.[browser]'
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(BIN)/playwright install --with-deps chromium
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/browser
 
 # Real processes under faults of all kinds: MINUTES=480 for a night.
 chaos: $(DEV_STAMP)
