@@ -93,8 +93,15 @@ async def _compact(incoming: Incoming, connection: Connection, site: Site) -> No
     await _send(connection, {"id": site.mint("resp"), "object": "response.compaction", "output": [item]})
 
 
+async def _count(incoming: Incoming, connection: Connection, site: Site) -> None:
+    """A token for four bytes of the body, as the whole answers of this site count."""
+    del site
+    await _send(connection, {"object": "response.input_tokens", "input_tokens": len(incoming.body) // 4})
+
+
 KEPT_ROUTES: Final[dict[tuple[str, ...], dict[str, Handler]]] = {
     ("v1", "responses", "compact"): {"POST": _compact},
+    ("v1", "responses", "input_tokens"): {"POST": _count},
     ("v1", "responses", "*"): {"GET": _show, "DELETE": _delete},
     ("v1", "responses", "*", "cancel"): {"POST": _cancel},
     ("v1", "responses", "*", "input_items"): {"GET": _items},

@@ -26,6 +26,7 @@ from mix2api.edge.cors import Cors
 from mix2api.edge.delivery import LiveDeliveries
 from mix2api.edge.documents import served_documents
 from mix2api.edge.health import HealthEndpoints, HealthSource
+from mix2api.edge.input_tokens import INPUT_TOKENS
 from mix2api.edge.kept_responses import KEPT, route_of
 from mix2api.edge.metrics import MetricsEndpoint, MetricsText, no_metrics
 from mix2api.edge.models import ModelEndpoints
@@ -35,7 +36,7 @@ from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
 from mix2api.edge.request import EdgeRequest
 from mix2api.edge.request_head import NotHttp
 from mix2api.edge.responses import StoredResponses, responses_form
-from mix2api.edge.routes import CHAT_PATHS, COMPACT_PATHS, RESPONSE_PATHS, quart_app
+from mix2api.edge.routes import CHAT_PATHS, COMPACT_PATHS, COUNT_PATHS, RESPONSE_PATHS, quart_app
 from mix2api.edge.upstream_bases import OnlyTheConfigured, UpstreamBases
 from mix2api.errors import ClientVisibleError, InvalidRequest
 from mix2api.identity import Mint
@@ -299,6 +300,7 @@ def build_app(parts: EdgeParts) -> EdgeApp:
         (CHAT_PATHS, ChatEndpoint(chat_parts)),
         (RESPONSE_PATHS, ChatEndpoint(chat_parts, responses_form(opener(parts.seal)))),
         (COMPACT_PATHS, ChatEndpoint(chat_parts, compaction_form(parts.seal))),
+        *([(COUNT_PATHS, ChatEndpoint(chat_parts, INPUT_TOKENS))] if parts.sites.keep_responses else ()),
     )
     endpoints = {
         path: (route, parts.observed(endpoint)) for paths, endpoint in apis for path, route in paths.items()

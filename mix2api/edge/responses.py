@@ -163,8 +163,13 @@ class StoredResponses:
             NotFound: always, after the caller was recognised.
         """
         self._authenticator.caller(request.given)
-        raise NotFound(
-            "Responses are not stored here: the answer said `store: false`. Send the history as `input`, or name the "
-            "session by `previous_response_id`.",
-            code="response_not_stored",
-        )
+        raise not_stored()
+
+
+def not_stored() -> NotFound:
+    """What is said of a response that is over, where no upstream keeps any."""
+    return NotFound(
+        "Responses are not stored here: the answer said `store: false`. Send the history as `input`, or name the "
+        "session by `previous_response_id`.",
+        code="response_not_stored",
+    )

@@ -36,6 +36,9 @@ RESPONSE_PATHS: Final = {path + end: path for path in _RESPONSES for end in ("",
 _COMPACTIONS: Final = tuple(f"{path}/compact" for path in _RESPONSES)
 COMPACT_PATHS: Final = {path + end: path for path in _COMPACTIONS for end in ("", "/")}
 """The same for its summaries."""
+_COUNTS: Final = tuple(f"{path}/input_tokens" for path in _RESPONSES)
+COUNT_PATHS: Final = {path + end: path for path in _COUNTS for end in ("", "/")}
+"""The same for its counts."""
 View = Callable[..., Awaitable[Response]]
 
 

@@ -188,7 +188,24 @@ _RESPONSES: Final = (
     _not_stored(_ONE_RESPONSE, "delete", "deleteResponse", "Delete a response"),
     _not_stored(f"{_ONE_RESPONSE}/input_items", "get", "listInputItems", "List a response's input"),
     _not_stored(f"{_ONE_RESPONSE}/cancel", "post", "cancelResponse", "Cancel a response"),
-    _not_stored("/responses/input_tokens", "post", "countInputTokens", "Count a request's tokens"),
+    Operation(
+        path="/v1/responses/input_tokens",
+        method="post",
+        operation_id="countInputTokens",
+        summary="Count a request's tokens",
+        text="The body is that of `POST /v1/responses`. The upstream counts, so it has to speak the Responses API; "
+        "elsewhere the answer is 404 `response_not_stored`.",
+        needs_key=True,
+        aliases=_of_responses("/responses/input_tokens"),
+        answers={
+            200: Answer(
+                meaning="The count, as the upstream told it.",
+                media={JSON: "InputTokens"},
+                headers=RUN_HEADERS,
+            )
+        },
+        failures=(404,),
+    ),
 )
 
 OPERATIONS: Final = (

@@ -79,8 +79,15 @@ _COMPACTION: Final[Schema] = {
     },
 }
 
+_INPUT_TOKENS: Final[Schema] = {
+    "type": "object",
+    "required": ["object", "input_tokens"],
+    "properties": {"object": {"type": "string"}, "input_tokens": {"type": "integer", "minimum": 0}},
+}
+
 RESPONSES_SCHEMAS: Final[dict[str, Schema]] = {
     "Compaction": _COMPACTION,
+    "InputTokens": _INPUT_TOKENS,
     "Response": _RESPONSE,
     "ResponseEvent": _EVENT,
     "ResponsesRequest": _REQUEST,

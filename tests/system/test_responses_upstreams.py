@@ -14,6 +14,7 @@ from wire_client import Answer
 from mix2api.accounts.state import Evidence
 from mix2api.clock import SystemClock
 from mix2api.demo import DemoKind, DemoOptions, serve_demo
+from mix2api.vocabulary import EndReason
 
 DEMO = DemoOptions(kind=DemoKind.RESPONSES)
 RESPONSES = {"MIX2API_UPSTREAM": "responses"}
@@ -191,3 +192,23 @@ async def test_a_compaction_is_the_upstream_s_own(redis_server: RedisServer) -> 
         async with system.client.request("POST", "/v1/responses/compact", body) as conversation:
             answer = await conversation.answer()
         assert answer.json()["object"] == "response.compaction"
+
+
+async def count(system: WholeSystem, body: dict[str, object]) -> Answer:
+    """The answer to a request for a count."""
+    encoded = msgspec.json.encode(body)
+    async with system.client.request("POST", "/v1/responses/input_tokens", encoded) as conversation:
+        return await conversation.answer()
+
+
+async def test_the_upstream_counts_the_tokens_of_a_request(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **RESPONSES) as system:
+        few = (await count(system, {"model": "gpt-5", "input": "x"})).json()
+        many = (await count(system, {"model": "gpt-5", "input": "x" * 4001})).json()
+        assert few["object"] == many["object"] == "response.input_tokens"
+        assert many["input_tokens"] - few["input_tokens"] == 1000
+        nameless = await count(system, {"input": "x"})
+        assert nameless.status == 400
+        assert "`model`" in nameless.error()["message"]
+        assert [run.end.end_reason for run in await system.runs()] == [EndReason.STOP] * 2
+        await system.check_log(runs=2)
