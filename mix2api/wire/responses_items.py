@@ -65,7 +65,10 @@ def messages_of(items: list[Item], opened: Opened = no_summary) -> list[Message]
             case "compaction" | "compaction_summary":
                 messages.append(_summary(item, path, opened))
             case "item_reference":
-                raise _refused(path, "responses are not stored here: send the item itself, as clients do with `store: false`")
+                raise _refused(
+                    path,
+                    "responses are not stored here: send the item itself, as clients do with `store: false`",
+                )
             case _:
                 raise _refused(path, "this type of item cannot be served here")
     return messages
