@@ -30,7 +30,7 @@ class Surroundings:
 
 
 def checked_graph(said: object, surroundings: Surroundings) -> Steps[Graph | Faults]:
-    """The graph, or what is wrong with it. A step is one node's template: 13 ms for the worst that is allowed.
+    """The graph, or what is wrong with it. A step is one node's template: 10 ms for the worst that is allowed.
 
     Args:
         said: decoded JSON.

@@ -10,12 +10,15 @@ from typing import Final
 
 from attrs import field, frozen
 
-from mix2api.steps import Steps
+from mix2api.steps import Steps, at_once
 
 PATTERN_CHARS_MAX: Final = 500
 """Characters of a pattern."""
 SCORE_DEFAULT: Final = 0.5
 """The score of a definition whose publisher gave none. A catch-all (`*`) would be given less."""
+
+_SLICE: Final = 65_536
+"""Characters of one step."""
 
 
 @frozen(kw_only=True)
@@ -40,18 +43,18 @@ class Decision:
 
 
 def route(message: str, candidates: Iterable[Candidate]) -> Steps[Decision]:
-    """Routes a message. A step is one definition: 2 ms for a message of 1 MB.
+    """Routes a message. A step is one definition, or a slice of the message: 3 ms at most.
 
     Args:
         message: the user's.
         candidates: all ACTIVE definitions, in any order.
     """
-    normal = _normal(message)
+    normal = yield from normal_steps(message)
     matching: list[Candidate] = []
     scores: dict[str, float] = {}
     for candidate in candidates:
         yield
-        is_match = _matches(_normal(candidate.pattern), normal)
+        is_match = _matches(at_once(normal_steps(candidate.pattern)), normal)
         scores[candidate.definition_id] = candidate.score if is_match else 0.0
         if is_match:
             matching.append(candidate)
@@ -59,8 +62,20 @@ def route(message: str, candidates: Iterable[Candidate]) -> Steps[Decision]:
     return Decision(ranking=tuple(one.definition_id for one in matching), scores=scores)
 
 
-def _normal(text: str) -> str:
-    return " ".join(text.casefold().split())
+def normal_steps(text: str) -> Steps[str]:
+    """A text in which neither case nor the amount of white space counts, slice by slice."""
+    parts: list[str] = []
+    gap = False
+    for start in range(0, len(text), _SLICE):
+        piece = text[start : start + _SLICE].casefold()
+        words = piece.split()
+        gap = gap or piece[0].isspace()
+        if words:
+            parts += [" "] * (gap and bool(parts))
+            parts.append(" ".join(words))
+            gap = piece[-1].isspace()
+        yield
+    return "".join(parts)
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mix2api.conversations.routing import Candidate, Decision, route
+from mix2api.conversations.routing import Candidate, Decision, normal_steps, route
 from mix2api.steps import at_once
 
 
@@ -85,3 +85,12 @@ def test_matching_is_that_of_a_search_through_all_ways(pattern: str, message: st
         return text[:1] == left[0] and matches(left[1:], text[1:])
 
     assert bool(_route(message, _candidate("d", pattern)).ranking) is matches(pattern, message)
+
+
+@pytest.mark.parametrize(
+    "text", ["a b" * 50_000, " " * 200_000 + "a", "a" * 70_000 + " " * 70_000 + "Ab", "é\t\n" * 66_000]
+)
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_long_text_is_normalised_slice_by_slice_like_a_short_one(text: str, before: int) -> None:
+    text = " x"[:before] + text
+    assert at_once(normal_steps(text)) == " ".join(text.casefold().split())

@@ -11,6 +11,9 @@ from counted import calls_of, longest_step
 from linear.inputs import ANSWERS, HISTORIES, TEXTS, body, tools
 from linear.test_linear_paths import translation
 
+from mix2api.conversations.graph import EDGES_MAX, INPUT_CHARS_MAX, NODES_MAX
+from mix2api.conversations.graph_checking import Surroundings, checked_graph
+from mix2api.conversations.routing import Candidate, route
 from mix2api.errors import InvalidRequest
 from mix2api.sessions.lineage import lineage_steps
 from mix2api.tools.checks import tool_check_steps
@@ -125,3 +128,37 @@ def test_long_histories_are_checked_in_two_steps(make: Callable[[int], list[Mess
     turn = Turn(model="m", messages=make(1000))
     assert sum(1 for _ in tool_check_steps(turn)) == 1
     assert longest_step(tool_check_steps(turn)) <= LIMIT
+
+
+def _wide_graph(template: str) -> object:
+    """A graph of the largest size with as many edges as there may be; the template is that of the last node."""
+    inputs = ["x" * INPUT_CHARS_MAX] * (NODES_MAX - 1) + [template[:INPUT_CHARS_MAX]]
+    nodes = [{"id": f"n{at}", "type": "WORKER", "input": text} for at, text in enumerate(inputs)]
+    edges = [{"from": f"n{before}", "to": f"n{at}"} for at in range(NODES_MAX) for before in range(at)]
+    return {"nodes": nodes, "edges": edges[:EDGES_MAX], "summarize": True}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "x" * INPUT_CHARS_MAX,
+        "{{context.message}}" * 100 + "x" * INPUT_CHARS_MAX,
+        "{{a" + ".b" * 199 + "}}",
+        "{{a" + ".b" * 9000,
+        "{{a}}" * 4000,
+        "{{" * 10_000,
+        "{{ " + "(" * 10_000,
+        "{{a" + " " * 19_000,
+        "{{a" + "['b']" * 3000 + "}}",
+        "".join(f"{{{{nodes.x{at}.output}}}}" for at in range(66)),
+    ],
+)
+def test_the_largest_graph_is_checked_in_short_steps(template: str) -> None:
+    steps = checked_graph(_wide_graph(template), Surroundings(context={"message": "hello"}))
+    assert longest_step(steps) <= LIMIT
+
+
+def test_the_longest_message_is_routed_in_short_steps() -> None:
+    hostile = Candidate(definition_id="d", version=1, pattern="a*" * 249 + "b", score=1)
+    for message in ("a" * 1_000_000, "Aé \n" * 250_000):
+        assert longest_step(route(message, [hostile] * 3)) <= LIMIT
