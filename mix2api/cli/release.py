@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final, TextIO
@@ -251,12 +252,14 @@ def _print_history(events: list[ReleaseEvent], query: ReleaseQuery, out: TextIO)
     if query.as_json:
         print(json.dumps(msgspec.to_builtins(events)), file=out)
         return
-    columns = ("number", "when (ms)", "release", "event", "version", "guard", "who", "why")
-    rows = [
-        (str(one.number), str(one.at_ms), one.release, one.trigger, one.version, one.guard, one.who, one.why)
-        for one in events
-    ]
-    print_table(columns, rows, out)
+    columns = ("number", "when (UTC)", "release", "event", "version", "guard", "evidence", "who", "why")
+    print_table(columns, [_row(one) for one in events], out)
+
+
+def _row(event: ReleaseEvent) -> tuple[str, ...]:
+    when = datetime.fromtimestamp(event.at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    said = (event.release, event.trigger, event.version, event.guard, event.evidence, event.who, event.why)
+    return (str(event.number), when, *said)
 
 
 def _say(line: str, facts: dict[str, Any], query: ReleaseQuery, out: TextIO) -> None:

@@ -268,7 +268,8 @@ def _standing(state: ReleaseState) -> str:
     """How a release stands, and by whose word."""
     if state.stage is Stage.NONE:
         return "no release is recorded"
-    return f"release {state.release} of version {state.version} stands at {shown(state.stage)} since {state.who}: {state.why}"
+    where = f"release {state.release} of version {state.version} stands at {shown(state.stage)}"
+    return f"{where}; the last word was {state.who}'s: {state.why}"
 
 
 def shown(stage: Stage) -> str:

@@ -78,7 +78,7 @@ async def test_a_release_is_started_stepped_shown_and_rolled_back(redis_server: 
         assert (code, "already" in line) == (0, True)
         code, table = await printed(stable, "history")
         assert code == 0
-        assert [line.split()[3] for line in table.splitlines()[1:]] == [
+        assert [line.split()[4] for line in table.splitlines()[1:]] == [
             *("started", "waived", "stepped", "rolled_back"),
         ]
         assert [one["who"] for one in (await Operator(stable).say("history"))[1]] == ["ann"] * 4  # type: ignore[index]

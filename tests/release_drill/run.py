@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Final
 
 import trio
@@ -35,6 +35,9 @@ _PER_S: Final = float(os.environ.get("DRILL_RATE", "20"))
 _PERCENT: Final = int(os.environ.get("DRILL_PERCENT", "50"))
 _BROKEN_EVERY: Final = int(os.environ.get("DRILL_BROKEN_EVERY", "50"))
 _LIMIT_S: Final = float(os.environ.get("DRILL_LIMIT_S", "600"))
+_REPORT: Final = str(
+    Path(os.environ.get("DRILL_REPORT", Path(gettempdir()) / "release-drill.html")).absolute()
+)
 _ROLLED_BACK_S: Final = 60
 """From the guard's decision to the last shard of the canary (`docs/release.md`)."""
 _BY: Final = ("--who", "drill", "--why", "the release drill")
@@ -153,6 +156,8 @@ async def drill(folder: Path) -> list[str]:
                 one.broken.append(f"the drill did not end within {_LIMIT_S:.0f} s")
             scope.cancel()
             await one.mix2api("release", "status")
+            await one.mix2api("release", "report")
+            await one.mix2api("release", "report", "--html", _REPORT)
             await one.mix2api("release", "history")
         nursery.cancel_scope.cancel()
     return one.broken
