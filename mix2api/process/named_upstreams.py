@@ -30,7 +30,7 @@ from mix2api.upstreams.credentials.reference import credential_at
 from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.kept import Keeps, Kept
 from mix2api.upstreams.kinds import kind_of
-from mix2api.upstreams.listed import ListedUpstream, read_upstreams
+from mix2api.upstreams.listed import ListedKind, ListedUpstream, read_upstreams
 from mix2api.upstreams.owning import OwningUpstream
 from mix2api.upstreams.surroundings import Surroundings
 from mix2api.upstreams.waiting_line import WaitingLine
@@ -97,6 +97,7 @@ def _named(
         if secret is None:
             raise ConfigurationError(f"{where}: credential: {listed.credential} leads to no credential")
     limits: dict[str, Any] = dict(listed.limits)
+    is_runtime = listed.kind is ListedKind.OPENCODE
     own = evolve(
         settings,
         listening=evolve(settings.listening, models=_known_models(settings, listed)),
@@ -104,9 +105,12 @@ def _named(
         network=evolve(settings.network, **limits),
         upstream_auth=evolve(
             settings.upstream_auth,
-            mode=UpstreamAuthMode.NONE if secret is None else UpstreamAuthMode.STATIC,
-            bearer_token=secret,
+            mode=UpstreamAuthMode.NONE if secret is None or is_runtime else UpstreamAuthMode.STATIC,
+            bearer_token=None if is_runtime else secret,
         ),
+        opencode=evolve(settings.opencode, url=listed.base_url, password=secret)
+        if is_runtime
+        else settings.opencode,
         pool=evolve(settings.pool, file=None if listed.accounts_file is None else Path(listed.accounts_file)),
     )
     return NamedUpstream(
@@ -207,7 +211,9 @@ def _together(
     if len(upstreams) == 1 and not upstreams[0].prefix and upstreams[0].max_concurrency is None:
         return made[upstreams[0].name]
     by_prefix = {one.prefix: _prefixed(one, made[one.name]) for one in upstreams}
-    return ConfiguredUpstream(UpstreamsByPrefix(ByPrefix(by_prefix)))
+    keeps = [one.keep for one in made.values() if one.keep is not None]
+    # Only a runtime has anything to keep, and a file has one at most.
+    return ConfiguredUpstream(UpstreamsByPrefix(ByPrefix(by_prefix)), keep=keeps[0] if keeps else None)
 
 
 def _prefixed(upstream: NamedUpstream, configured: ConfiguredUpstream) -> PrefixedUpstream:

@@ -42,6 +42,7 @@ class ListedKind(StrEnum):
     MIX = "mix"
     OPENAI = "openai"
     RESPONSES = "responses"
+    OPENCODE = "opencode"
 
 
 @frozen(kw_only=True)
@@ -88,7 +89,23 @@ def read_upstreams(text: str, path: str) -> tuple[ListedUpstream, ...]:
                     f"{path}: upstream {at} ({upstream.name}): {name}: another upstream has it, too"
                 )
             seen.add(value)
+    _check_runtimes(upstreams, path)
     return upstreams
+
+
+def _check_runtimes(upstreams: tuple[ListedUpstream, ...], path: str) -> None:
+    """A runtime has no accounts, and there is one: what is left open in Redis does not say in which runtime it is.
+
+    Raises:
+        ConfigurationError: names the table.
+    """
+    runtimes = [(at, one) for at, one in enumerate(upstreams, 1) if one.kind is ListedKind.OPENCODE]
+    for at, runtime in runtimes:
+        where = f"{path}: upstream {at} ({runtime.name})"
+        if runtime.accounts_file is not None:
+            raise ConfigurationError(f"{where}: accounts_file: must be left out: a runtime has no accounts")
+        if at != runtimes[0][0]:
+            raise ConfigurationError(f"{where}: kind: only one upstream of the file can be opencode")
 
 
 def _upstream(said: object, where: str) -> ListedUpstream:

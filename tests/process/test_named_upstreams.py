@@ -70,6 +70,17 @@ def test_each_upstream_has_its_own_address_credential_and_limits(tmp_path: Path)
     assert [one.settings.network.idle_timeout_ms for one in (site, api)] == [7000, 180_000]
 
 
+def test_a_runtime_has_its_own_address_and_a_credential_for_its_password(tmp_path: Path) -> None:
+    runtime = FILE.replace('kind = "openai"', 'kind = "opencode"')
+    site, coder = named(tmp_path, runtime)
+    own = coder.settings
+    assert (own.opencode.url, own.opencode.password) == ("https://api.example/v1", "sk-api")
+    assert (own.upstream_auth.mode, own.upstream_auth.bearer_token) == (UpstreamAuthMode.NONE, None)
+    assert site.settings.opencode.url is None
+    assert sites_of((site, coder), SEAL).of("api/a").bridges
+    assert not sites_of((site, coder), SEAL).of("mix/a").bridges
+
+
 def test_models_that_no_upstream_serves_are_not_shown(tmp_path: Path) -> None:
     given = settings(tmp_path, MODEL_LIST="mix/b,gpt-5,api/x")
     assert with_models(given, named(tmp_path)).listening.models == ("mix/b", "api/x", "mix/a")

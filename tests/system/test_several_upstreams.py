@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 from redis_server import RedisServer
-from whole_system import Shape, whole_system
+from whole_system import Shape, until, whole_system
 
 from mix2api.demo import DemoKind, DemoOptions, serve_demo
 
@@ -43,6 +43,7 @@ async def test_a_site_and_an_api_are_served_side_by_side(
         settings = {
             "MIX2API_UPSTREAMS_FILE": str(file),
             "UPSTREAM_API_BASE": "",
+            "OPENCODE_URL": "",
             "UPSTREAM_AUTH_MODE": "",
             "MODEL_LIST": "mix/site",
         }
@@ -70,4 +71,53 @@ async def test_a_site_and_an_api_are_served_side_by_side(
             assert [one["id"] for one in shown.json()["data"]] == ["mix/site", "api/gpt-5"]
             report = await system.check_log(runs=4)
             assert report["coverage"] == 1.0
+        nursery.cancel_scope.cancel()
+
+
+BESIDE = """
+[[upstreams]]
+name = "site"
+prefix = ""
+kind = "mix"
+base_url = "{site}"
+
+[[upstreams]]
+name = "coder"
+prefix = "coder/"
+strip_prefix = true
+kind = "opencode"
+base_url = "{runtime}"
+credential = "env:SIDE_KEY"
+models = ["coder/build"]
+"""
+
+
+async def test_a_runtime_stands_beside_a_site(
+    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIDE_KEY", "the runtime's password")
+    async with trio.open_nursery() as nursery:
+        site = await nursery.start(serve_demo, DemoOptions())
+        runtime = await nursery.start(serve_demo, DemoOptions(kind=DemoKind.OPENCODE))
+        file = tmp_path / "upstreams.toml"
+        file.write_text(BESIDE.format(site=site.url, runtime=runtime.url))
+        unset = dict.fromkeys(("UPSTREAM_API_BASE", "UPSTREAM_AUTH_MODE", "OPENCODE_URL"), "")
+        async with whole_system(
+            Shape.SERVE, redis_server.url, MIX2API_UPSTREAMS_FILE=str(file), **unset
+        ) as system:
+            named = {"x-session-id": "tab"}
+            bridged = await system.client.ask("[[say:one]]", model="coder/build", headers=named)
+            assert bridged.text() == "one"
+            assert bridged.headers["x-mix2api-session"] == "runtime; reason=new_name"
+            assert bridged.headers["x-session-id"] == "tab"
+            other = await system.client.ask("[[say:two]]", model="mix/site")
+            assert other.text() == "two"
+            assert other.headers["x-mix2api-session"].startswith("fresh")
+            assert (runtime.runtime.made, len(site.received)) == (1, 1)
+
+            async def none_left() -> bool:
+                return not runtime.runtime.sessions
+
+            await until(none_left)
+            await system.check_log(runs=2)
         nursery.cancel_scope.cancel()

@@ -44,6 +44,7 @@ def test_what_a_table_leaves_out_has_a_default() -> None:
         ("prefix = 3", "prefix"),
         ('kind = "other"', "kind"),
         ('kind = ["mix"]', "kind"),
+        ('kind = "opencode"\naccounts_file = "a.toml"', "accounts_file"),
         ('accounts_file = "a\\u0000"', "accounts_file"),
         ('base_url = "one.example"', "base_url"),
         ("strip_prefix = 1", "strip_prefix"),
@@ -100,3 +101,11 @@ def test_two_upstreams_cannot_share_a_name_or_a_prefix(field: str) -> None:
 def test_a_file_of_another_form_is_refused(text: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         read_upstreams(text, "f.toml")
+
+
+def test_a_second_runtime_is_refused_by_its_name() -> None:
+    runtime = ONE.replace('"mix"', '"opencode"')
+    other = runtime.replace('"one"', '"two"').replace('"one/"', '"two/"')
+    assert [one.kind for one in read_upstreams(runtime, "f.toml")] == [ListedKind.OPENCODE]
+    with pytest.raises(ConfigurationError, match=r"f.toml: upstream 2 \(two\): kind: only one upstream"):
+        read_upstreams(runtime + other, "f.toml")
