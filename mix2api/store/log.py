@@ -23,6 +23,7 @@ from mix2api.store.writer import LogWriter
 from mix2api.vocabulary import (
     Channel,
     Digest,
+    Receipt,
     RunId,
     SessionId,
     Shard,
@@ -89,7 +90,10 @@ class RedisEventLog:
         if given.times is not None:
             # Fields are read by their place: the reason keeps its own, be there one or not.
             told = ("t", "" if given.told is None else given.told.value, "m", times_bytes(given.times))
-        self.writer.note(AuditNote(shard_of(given.session_id), (*fields, "w", given.receipt.value, *told)))
+        note = AuditNote(shard_of(given.session_id), (*fields, "w", given.receipt.value, *told))
+        if self.writer.note(note) and given.receipt is Receipt.RERUN:
+            # Lost with its process, it would leave the audit two runs of which each seems to answer the request.
+            self.writer.hurry(note)
 
     def refused(self, count: int) -> None:
         """Notes requests that were refused because the store was away; one entry with their number follows."""

@@ -165,8 +165,8 @@ class LogWriter:
         count, self._unreported = self._unreported, 0
         self.note(AuditNote(_REFUSED_SHARD, ("k", "refused", "n", str(count))))
 
-    def hurry(self, entry: PendingAppend) -> None:
-        """Somebody waits for that append: its shard's entries leave now, or with the next commit."""
+    def hurry(self, entry: Entry) -> None:
+        """Somebody waits for that entry, or must not lose it: its shard's entries leave now, or with the next commit."""
         self._spool.urge(entry.shard)
         self._push()
 

@@ -100,6 +100,15 @@ async def test_a_wait_for_one_shard_leaves_the_receipts_of_another_where_they_ar
         assert store.log.writer.statistics().waiting == 1
 
 
+async def test_that_another_run_answers_the_request_leaves_at_once(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        writer, session = store.log.writer, parts.new_session()
+        store.log.receipt(GivenEnding(session, parts.new_run(), RequestId("req_1"), Receipt.WRITTEN))
+        assert writer.statistics().commits == 0
+        store.log.receipt(GivenEnding(session, parts.new_run(), RequestId("req_1"), Receipt.RERUN))
+        assert writer.statistics().commits == 1
+
+
 async def test_what_nobody_waits_for_is_written_all_the_same(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
         await store.leases.acquire([parts.SHARD])
