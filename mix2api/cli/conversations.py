@@ -31,8 +31,10 @@ from mix2api.process.conversing import DAY_MS
 from mix2api.settings import Settings
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations, Looked
+from mix2api.store.forgetting import forget_drafts
 from mix2api.store.opening import Store
 from mix2api.store.stopping import stop_turns
+from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest, Shard
 
 _NOT_FOUND: Final = 3
@@ -100,6 +102,7 @@ class ConversationsCommand:
 
     _conversations: Conversations
     _index: ConversationIndex
+    _workflows: Workflows
     _shards: int
     _out: TextIO
     _clock: Clock
@@ -109,7 +112,12 @@ class ConversationsCommand:
         """The command for these settings."""
         life_ms, shards = settings.conversing.retention_days * DAY_MS, settings.storing.shards
         return cls(
-            store.conversations(shards, life_ms), store.conversation_index(life_ms), shards, out, clock
+            store.conversations(shards, life_ms),
+            store.conversation_index(life_ms),
+            store.workflows(shards, life_ms),
+            shards,
+            out,
+            clock,
         )
 
     async def show_all(self, limit: int, *, as_json: bool) -> int:
@@ -197,6 +205,7 @@ class ConversationsCommand:
             session = (await self._conversations.look(conversation)).session
             await stop_turns(self._conversations, conversation, command)
             await self._index.drop(session.user, [conversation])
+            await forget_drafts(self._conversations, self._workflows, conversation)
         except UnreadableConversation:
             print("the conversation could not be read; it is deleted all the same", file=sys.stderr)
         if not await self._conversations.delete(conversation):

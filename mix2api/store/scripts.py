@@ -12,7 +12,7 @@ from mix2api.store import account_scripts, release_scripts
 from mix2api.store.conversation_scripts import COMMIT
 from mix2api.store.lua import FIRMLY, Script
 from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
-from mix2api.store.shelf_scripts import SHELVE
+from mix2api.store.shelf_scripts import FORGET, SHELVE
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
 from mix2api.store.willingness import MARKS
 
@@ -274,6 +274,7 @@ ALL: Final = (
     *_OF_ACCOUNTS,
     COMMIT,
     *_OF_RELEASES,
+    FORGET,
     SHELVE,
 )
 

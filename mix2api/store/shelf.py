@@ -4,7 +4,7 @@ Heads are listed without their bodies. A change names the version that it was ma
 stands: so of two people who edit one document, the second is told.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import StrEnum
 
 from attrs import define, field, frozen
@@ -14,7 +14,7 @@ from mix2api.store.damage import DamageCounter
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import run_scripts
-from mix2api.store.shelf_scripts import SHELVE
+from mix2api.store.shelf_scripts import FORGET, SHELVE
 
 
 class PutOutcome(StrEnum):
@@ -169,6 +169,18 @@ class Shelf:
             self._damage.left(heads)
             return False
         return bool(told(replies)[0])
+
+    async def forget(self, owner: str, document_ids: Collection[str], version: int) -> None:
+        """Removes those of the documents that stand in this version.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        if document_ids:
+            call = FORGET.call(list(self._names(owner)), [version, *document_ids])
+            (mended,) = told(await run_scripts(self._link, [call]))
+            for key in mended:
+                self._damage.removed(key.decode())
 
     def unreadable(self, owner: str) -> None:
         """Counts a document as damage whose content was sealed by us, and is not of its form."""

@@ -1,4 +1,4 @@
-"""The Lua script that changes one document of a shelf: its head, its body and its place in the order, in one step or not at all."""
+"""The Lua scripts that change documents of a shelf: head, body and place in the order, in one step or not at all."""
 
 from typing import Final
 
@@ -55,4 +55,23 @@ ever); most documents; whether the oldest document of version 1 gives way to a n
 
 Returns `done`, `conflict` or `full`, and the keys that were of another type and were emptied. Nothing else is changed unless `done`.
 A head that is damaged gives way to any version.
+"""
+
+FORGET: Final = Script(
+    FIRMLY
+    + """
+local heads, bodies, times = unpack(KEYS)
+for place = 2, #ARGV do
+  local id = ARGV[place]
+  if string.match(firmly('HGET', heads, id) or '', '^(%d+) ') == ARGV[1] then
+    for _, key in ipairs({heads, bodies}) do firmly('HDEL', key, id) end
+    firmly('ZREM', times, id)
+  end
+end
+return mended
+"""
+)
+"""KEYS: heads, bodies, times; all of one shard. ARGV: a version, and ids of documents: those that stand in that version go.
+
+Returns the keys that were of another type and were emptied.
 """

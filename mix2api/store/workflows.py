@@ -1,6 +1,6 @@
 """Drafts and definitions of workflows in Redis, sealed, each within its owner's keys."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, TypeVar
 
 import msgspec
@@ -121,6 +121,14 @@ class Workflows:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         return await self._drafts.delete(owner, draft_id)
+
+    async def forget_untouched(self, owner: Digest, draft_ids: Collection[str]) -> None:
+        """Removes those of the drafts that nobody has edited or published.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        await self._drafts.forget(owner, draft_ids, version=1)
 
     # --- definitions
 

@@ -73,6 +73,21 @@ async def test_of_two_edits_of_one_version_the_second_is_refused(redis_server: R
         assert await workflows.draft(OWNER, draft.draft_id, 4) == (one, OTHER_GRAPH)
 
 
+async def test_drafts_are_forgotten_unless_somebody_has_touched_them(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        workflows = opened(store)
+        touched = await kept(workflows, key="mine")
+        other = await workflows.keep_draft(OWNER, OTHER_GRAPH, ROOT, 2)
+        assert other is not None
+        await workflows.forget_untouched(OWNER, [])
+        await workflows.forget_untouched(OTHER, [other.draft_id])
+        assert len(await workflows.drafts(OWNER, 0, 10, 3)) == 2
+        await workflows.forget_untouched(OWNER, [touched.draft_id, other.draft_id, "draft_absent"])
+        assert await workflows.drafts(OWNER, 0, 10, 3) == [touched]
+        (graphs,) = redis_server.command("KEYS", "*:draft:*:graphs")
+        assert redis_server.command("HLEN", graphs) == 1
+
+
 async def test_another_owner_has_other_drafts_and_definitions(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store:
         workflows = opened(store)

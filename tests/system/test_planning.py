@@ -139,6 +139,22 @@ async def test_a_drafted_graph_is_run_to_its_end_whatever_its_tasks_do(redis_ser
         assert told["assistantMessage"] == "The turn failed: no plan could be made for the message."
 
 
+async def test_a_deleted_session_takes_the_drafts_along_that_nobody_has_touched(
+    redis_server: RedisServer,
+) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, **PLANNED) as system:
+        caller = Caller(system.client)
+        session = await caller.session()
+        told = [
+            await caller.chat(session, f"hello [[drafts:{kind}]]") for kind in ("good", "single", "prose")
+        ]
+        _, single, _ = [(await plan_of(caller, each))["globalContext"]["workflowDraftId"] for each in told]
+        await caller.data("PUT", f"{DRAFTS}/{single}", {"version": 1, "draftKey": "mine"})
+        await caller.data("DELETE", f"/api/sessions/{session}")
+        (left,) = (await caller.data("GET", DRAFTS))["drafts"]
+        assert (left["draftId"], left["draftKey"]) == (single, "mine")
+
+
 async def test_nothing_of_drafts_definitions_and_their_faults_is_found_outside_the_seal(
     redis_server: RedisServer,
 ) -> None:

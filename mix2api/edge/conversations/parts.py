@@ -53,7 +53,7 @@ def conversations_api(own: ConversationParts, edge: ApiParts) -> ConversationsAp
         store=own.store, index=own.index, seal=edge.seal, clock=edge.clock, busy=own.busy, stir=own.stir
     )
     routes = routes_of(
-        SessionRoutes(desk, edge.mint).routes(),
+        SessionRoutes(desk, edge.mint, own.workflows).routes(),
         ChatRoutes(desk).routes(),
         TurnRoutes(desk).routes(),
         PlanRoutes(desk).routes(),

@@ -18,6 +18,8 @@ from mix2api.edge.conversations.routing import Answer, Asked, Route
 from mix2api.errors import Conflict, InvalidRequest
 from mix2api.identity import Mint
 from mix2api.store.conversations import Looked
+from mix2api.store.forgetting import forget_drafts
+from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 from mix2api.wire.object_fields import wrong
 
@@ -39,6 +41,7 @@ class SessionRoutes:
 
     _desk: Desk
     _mint: Mint
+    _workflows: Workflows
 
     def routes(self) -> tuple[Route, ...]:
         """The routes."""
@@ -125,7 +128,7 @@ class SessionRoutes:
         return Answer({"sessions": shown, "nextCursor": cursor})
 
     async def delete(self, asked: Asked) -> Answer:
-        """Removes a session with everything in it. Turns that run are cancelled first.
+        """Removes a session with everything in it. Turns that run are cancelled first. Drafts that were edited stay.
 
         Raises:
             NotFound: the caller has no such session.
@@ -136,6 +139,7 @@ class SessionRoutes:
             _, looked = await desk.session(asked)
             await desk.stop(conversation, Reason.DELETED)
             await desk.index.drop(looked.session.user, [conversation])
+            await forget_drafts(desk.store, self._workflows, conversation)
         await desk.store.delete(conversation)
         await desk.stir(conversation)
         return Answer({"sessionId": asked.path["sessionId"], "deleted": True})
