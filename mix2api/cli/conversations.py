@@ -21,13 +21,14 @@ from mix2api.conversations.content import (
     read_text,
     turn_field,
 )
-from mix2api.conversations.events import UnreadableConversation
+from mix2api.conversations.events import ConversationEvent, UnreadableConversation
 from mix2api.conversations.ids import TurnRef, read_ref, read_task
 from mix2api.conversations.state import Session, Turn
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import execution_views, plan_view, task_views, time_of
 from mix2api.errors import ConfigurationError
 from mix2api.process.conversing import DAY_MS
+from mix2api.projections.conversations import ConversationAudit
 from mix2api.settings import Settings
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations, Looked
@@ -46,9 +47,10 @@ _EPILOG: Final = """\
 list        all conversations, the latest change first; facts only
 show ID     one conversation: its turns, plans, tasks and executions; facts only
 export ID   the same as JSON with all of its content, for its owner
+audit       folds every log anew: each turn has one end and one message, or is open; counts by status
 delete ID   cancels what runs, and removes the conversation with its content for good
 ID: a turn's, plan's or task's id, or the conversation's 32 hex digits as `list` shows them.
-Exit codes: 0, 1 the conversation cannot be read, 2 wrong arguments or settings, 3 no such conversation.
+Exit codes: 0, 1 the conversation cannot be read or the audit found something wrong, 2 wrong arguments or settings, 3 no such conversation.
 """
 _COLUMNS: Final = ("conversation", "age", "changed", "turns", "plans", "open")
 
@@ -65,7 +67,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "action",
         nargs="?",
-        choices=("list", "show", "export", "delete"),
+        choices=("list", "show", "export", "delete", "audit"),
         default="list",
         help="list is the default",
     )
@@ -78,14 +80,16 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command."""
-    if (arguments.action != "list") != (arguments.id is not None):
-        raise ConfigurationError("show, export and delete take an ID, and list takes none")
+    if (arguments.action in {"list", "audit"}) == (arguments.id is not None):
+        raise ConfigurationError("show, export and delete take an ID, list and audit take none")
 
     async def read(store: Store) -> int:
         command = ConversationsCommand.over(store, settings, stdout(), SystemClock())
         match arguments.action:
             case "list":
                 return await command.show_all(arguments.limit, as_json=arguments.json)
+            case "audit":
+                return await command.audit()
             case "show":
                 return await command.show(arguments.id, as_json=arguments.json)
             case "export":
@@ -152,6 +156,32 @@ class ConversationsCommand:
         ]
         print_table(_COLUMNS, rows, self._out)
         return 0
+
+    async def audit(self) -> int:
+        """Folds all logs anew, and compares them with what rests beside them."""
+        audit = ConversationAudit()
+        for shard in range(self._shards):
+            for conversation in await self._index.of_shard(Shard(shard)):
+                try:
+                    found = await self._whole(conversation, with_content=True)
+                    events = await self._events(conversation)
+                except UnreadableConversation:
+                    audit.note(conversation, "its log cannot be read")
+                    continue
+                if isinstance(found, int):
+                    audit.note(conversation, "its states cannot be read")
+                    continue
+                _, looked = found
+                answered = frozenset(turn for turn in looked.turns if answer_field(turn) in looked.content)
+                audit.take(conversation, events, looked.session, looked.turns, answered)
+        self._print(audit.report())
+        return _UNREADABLE if audit.wrong_count else 0
+
+    async def _events(self, conversation: Digest) -> list[ConversationEvent]:
+        entries: list[tuple[str, ConversationEvent]] = []
+        while page := await self._conversations.events(conversation, entries[-1][0] if entries else "-"):
+            entries += page
+        return [event for _, event in entries]
 
     async def show(self, word: str, *, as_json: bool) -> int:
         """Shows what is known of one, without its content."""

@@ -81,6 +81,23 @@ async def test_an_export_has_the_content(redis_server: RedisServer) -> None:
         assert whole["turns"][0]["answer"]["text"].startswith("The turn failed")
 
 
+async def test_the_audit_folds_every_log_anew(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        await filled(store)
+        audited, out = command(store)
+        assert await audited.audit() == 0
+        report = msgspec.json.decode(out.getvalue())
+        assert (report["turns"], report["answers"], report["wrong"]) == ({"FAILED": 1}, 1, 0)
+        redis_server.command("HDEL", keys_of(store)["content"], "answer:1")
+        audited, out = command(store)
+        assert await audited.audit() == 1
+        assert CONVERSATION in msgspec.json.decode(out.getvalue())["wrongConversations"]
+        redis_server.command("XADD", keys_of(store)["log"], "*", "k", "junk")
+        audited, out = command(store)
+        assert await audited.audit() == 1
+        assert "its log cannot be read" in out.getvalue()
+
+
 async def test_a_deleted_conversation_is_gone_be_it_readable_or_not(
     redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
