@@ -21,6 +21,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.packs.recorded_logs import recorded_logs
 from mix2api.release.recorded_session import RecordedEntry, RecordedSession, encode_recorded
 from mix2api.release.stages import Stage
+from mix2api.settings import load_settings
 from mix2api.store.opening import Store
 
 
@@ -144,3 +145,11 @@ async def test_the_demo_corpus_is_asked_of_a_server_of_this_build(tmp_path: Path
     check = ReplayCheck([])
     await check.ask(tmp_path / "server.log")
     assert check.found == []
+
+
+def test_the_command_needs_a_planned_release(
+    redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = load_settings({"REDIS_URL": redis_server.url, "MIX2API_SECRET": "0123456789abcdef" * 2}, None)
+    assert release_check.run(arguments(), settings) == 1
+    assert capsys.readouterr().out == "the release stands at none: there is nothing to check\n"
