@@ -21,13 +21,13 @@ from wire_client import Answer, WireClient
 from mix2api import __version__
 from mix2api.demo import Demo, DemoOptions, serve_demo
 
-_LIMIT_S = 120
+_LIMIT_S = 180
 _CHANNELS = ("stable", "canary")
 
 
 _KILLED_AT_MOST = 4
 """A start takes a second."""
-_MOVED_AT_MOST = 10
+_MOVED_AT_MOST = 5
 """A rollback waits until the canary owns no shard."""
 _MOVES = (
     ("rollback", *BY),
