@@ -18,7 +18,8 @@ _WORD: Final = re.compile(r"[A-Za-z0-9._:-]{0,128}")
 """What a request id may have in it; run and session ids have the same characters."""
 _NAME: Final = re.compile(r"[^\x00-\x1f]{1,256}")
 _MARK: Final = re.compile(r"([0-9]{1,15})-([A-Za-z0-9._:-]{1,128})")
-_TIME: Final = re.compile(r"[0-9]{1,15}")
+_TIME: Final = re.compile(r"[0-9]{1,13}")
+"""Unix milliseconds until the year 2286."""
 _SPAN_MS: Final = 400 * 86_400_000
 """Of a chosen time: as long as the log may keep anything."""
 

@@ -4,6 +4,7 @@ What many runs have in common (`RunKind`) is kept once, by the index, and stands
 line a run, so that a word is found by one search over the block.
 """
 
+import re
 from array import array
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,6 +16,7 @@ BLOCK_MS: Final = 10_000
 """25 hours are 9,000 blocks. A block of a deployment that ends 1,000 runs a second is put in order in some 10 ms."""
 NEVER: Final = 0xFFFFFFFF
 """A time that there is none of; also what a longer time than 49 days is cut to."""
+_SPACE: Final = re.compile(r"\s")
 BINS: Final = 64
 """Of a histogram of times; see `bin_of`."""
 
@@ -116,7 +118,7 @@ class RunBlock:
         self.total_ms.append(_counted(times.total_ms, self.totals))
         self.first_ms.append(_counted(times.first_ms, self.firsts))
         self.places.append(len(self.ids))
-        self.ids += " ".join(ids).encode("utf-8", "replace") + b"\n"
+        self.ids += " ".join(map(_one_word, ids)).encode("utf-8", "replace") + b"\n"
         self.__dict__.pop("newest_first", None)
         return place
 
@@ -160,7 +162,12 @@ class RunBlock:
         if word not in self.ids:
             return ()
         # Many lines may have it: to look at each is faster than to find the lines of all places of the word.
-        return [place for place, line in enumerate(self.ids.splitlines()) if word in line]
+        return [place for place, line in enumerate(self.ids[:-1].split(b"\n")) if word in line]
+
+
+def _one_word(said: str) -> str:
+    """An id; one that no process of ours wrote may have spaces, and would break its line."""
+    return said if said.isprintable() and " " not in said else _SPACE.sub("_", said)
 
 
 def _counted(ms: int | None, histogram: "array[int]") -> int:

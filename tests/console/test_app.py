@@ -191,6 +191,7 @@ async def test_a_script_in_a_client_s_or_model_s_name_or_in_an_error_is_text(
     [
         ("range=never", "range"),
         ("since=x", "since"),
+        ("until=99999999999999", "until"),
         ("since=5&until=4", "since"),
         ("reason=x", "reason"),
         ("channel=x", "channel"),
@@ -232,3 +233,22 @@ async def test_a_fault_of_ours_is_a_page_without_its_words_and_a_line_with_its_p
     assert "secret word" not in page + logged
     assert "console.failed" in logged
     assert "ValueError" in logged
+
+
+async def test_an_overview_takes_few_round_trips_and_scans_nothing(redis_server: RedisServer) -> None:
+    async def reads() -> int:
+        (told,) = await store.links[0].execute(("INFO", "stats"))
+        found = re.search(rb"total_reads_processed:(\d+)", told)
+        assert found is not None
+        return int(found[1])
+
+    async with stored(redis_server.url) as store, shown(store) as seen:
+        await ended(store, "good")
+        await store.links[0].execute(("CONFIG", "RESETSTAT"))
+        before = await reads()
+        await seen.visitor.page("/?range=24h")
+        taken = await reads() - before - 1
+        (told,) = await store.links[0].execute(("INFO", "commandstats"))
+        commands = set(re.findall(rb"cmdstat_(\w+):", told))
+    assert 1 <= taken <= 5
+    assert commands <= {b"info", b"config", b"smembers", b"get", b"time", b"pttl", b"hmget"}

@@ -150,3 +150,15 @@ def test_a_block_finds_each_run_once_however_often_a_word_is_in_its_ids() -> Non
     assert list(block.places_with(b"_b")) == [1]
     assert list(block.places_with(b"zz")) == []
     assert len(block) == 3
+
+
+def test_ids_that_no_process_of_ours_wrote_break_nothing() -> None:
+    index = RunIndex(10)
+    asked, ended = halves("a b\nc\x1d")
+    index.add_run(NOW, ("run x", "ses\r\ny\ud800"), asked, ended)
+    index.add_receipt("run x", "written", "stop")
+    ended_run(index, "run_b")
+    rows = {row.run_id: row for row in all_of(index).rows}
+    assert rows.keys() == {"run_x", "run_b"}
+    assert rows["run_x"].request_id.startswith("a_b_c")
+    assert at_once(search(index, RunFilter(word="run_b"), None, 10)).total == 1

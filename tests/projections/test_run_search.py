@@ -52,6 +52,7 @@ def test_every_filter_takes_what_it_names_and_no_more(index: RunIndex) -> None:
     assert found(index, accounts=frozenset({"a"})) == "5"
     assert found(index, accounts=frozenset({"nobody"})) == ""
     assert found(index, word="run_5") == "5"
+    assert found(index, word="run_", reasons=frozenset({"timeout"})) == "2"
     assert found(index, word="ses_1", clients=frozenset({"opencode"})) == ""
 
 
