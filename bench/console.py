@@ -142,7 +142,7 @@ def _overview(index: RunIndex, fold: SloFold) -> None:
         )
     began = time.process_time()
     report(fold, NOW)
-    print(f"{'service levels of no traffic':30} {(time.process_time() - began) * 1000:7.1f} ms")
+    print(f"{'report of the service levels':30} {(time.process_time() - began) * 1000:7.1f} ms")
 
 
 def _result(steps: Steps[object]) -> object:

@@ -95,7 +95,6 @@ async def shown(
         "session_s": 600,
         "runs": 1000,
         "retention_s": 90_000,
-        "version": "1",
     }
     console = Console(
         options=ConsoleOptions(**(known | options)),

@@ -172,6 +172,8 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("run.account", "Account", "账号"),
     ("run.damage", "Damage", "损坏"),
     ("run.unreadable", "{count} entries of the log cannot be read", "日志中有 {count} 条记录无法读取"),
+    ("run.time_line", "When: the gaps in the course of the request", "何时：请求过程中的间隔"),
+    ("run.owners", "Whose: all of the time by its owners", "归谁：全部时间按归属"),
     ("run.ledger", "Where the time went", "时间去向"),
     ("run.at", "at", "起于"),
     ("run.ms", "ms", "毫秒"),

@@ -44,7 +44,7 @@ class _Rendering:
 
 @define(eq=False)
 class Live:
-    """The streams of all watchers.
+    """The streams of all watchers. What they share, a template's live blocks, holds nothing of one reader (a CSRF token).
 
     Args:
         following: tells when figures have changed.

@@ -20,7 +20,6 @@ class ConsoleOptions:
     """That the index holds at most."""
     retention_s: int
     """How long the log keeps entries."""
-    version: str
     profiles: Mapping[str, Profile] = field(factory=dict)
     """Model -> its limits, as `mix2api models` shows them."""
     settings: tuple[EffectiveRow, ...] = ()

@@ -120,6 +120,20 @@ def ledger_bar(ledger: Ledger, texts: Texts) -> Markup:
     return _framed(parts, texts, (), _BAR_HEIGHT)
 
 
+def time_line(ledger: Ledger, texts: Texts) -> Markup:
+    """When the long gaps were, in the course of the request: the short ones between them are left blank."""
+    if not ledger.wall_ms:
+        return _empty(texts)
+    parts = []
+    for gap in ledger.gaps:
+        left, width = (_WIDTH * ms / ledger.wall_ms for ms in (gap.from_ms, gap.ms))
+        parts.append(
+            f'<rect class="o-{gap.owner.value}" x="{left:.1f}" y="0" width="{max(1.0, width):.1f}" height="{_BAR_HEIGHT}">'
+            f"<title>+{gap.from_ms} ms, {gap.ms} ms, {gap.owner.value}: {escape(gap.what)}</title></rect>"
+        )
+    return _framed(parts, texts, (), _BAR_HEIGHT)
+
+
 def duration(ms: float) -> str:
     """A time as a person reads it: `840 ms`, `2.5 s`, `3 min`."""
     if ms < 1000:  # noqa: PLR2004 - a second

@@ -6,7 +6,7 @@ from attrs import define
 
 from mix2api.clock import Clock
 from mix2api.console.catalogue import Language, text
-from mix2api.console.plots import Texts, ledger_bar
+from mix2api.console.plots import Texts, ledger_bar, time_line
 from mix2api.projections.explanation import RunStory
 from mix2api.projections.silence import LONG_MS
 from mix2api.projections.timeline import Flag, Row, Verdict
@@ -51,7 +51,8 @@ class RunPage:
             "gaps": sorted(longest, key=lambda gap: gap.from_ms),
             "more_gaps": len(ledger.gaps) - len(longest),
             "long_ms": LONG_MS,
-            "bar": ledger_bar(ledger, Texts(title=text(language, "run.ledger"), empty="")),
+            "line": time_line(ledger, Texts(title=text(language, "run.time_line"), empty="-")),
+            "bar": ledger_bar(ledger, Texts(title=text(language, "run.ledger"), empty="-")),
             "rows": await self._rows(found),
             "cause": cause_word,
             "verdict": verdict_word,

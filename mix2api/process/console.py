@@ -5,7 +5,6 @@ import sys
 
 import trio
 
-from mix2api import __version__
 from mix2api.budget.profile import Profile
 from mix2api.clock import SystemClock
 from mix2api.console.app import build_app
@@ -45,7 +44,6 @@ def console_options(settings: Settings) -> ConsoleOptions:
         session_s=console.session_s,
         runs=console.runs,
         retention_s=settings.storing.retention_s,
-        version=__version__,
         profiles=_profiles(settings),
         settings=effective(settings),
     )

@@ -5,7 +5,16 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mix2api.console.plots import Texts, clock_word, duration, ledger_bar, lines, sparkline, stacked
+from mix2api.console.plots import (
+    Texts,
+    clock_word,
+    duration,
+    ledger_bar,
+    lines,
+    sparkline,
+    stacked,
+    time_line,
+)
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.projections.run_series import Span
 from mix2api.projections.silence import ledger
@@ -76,6 +85,15 @@ def test_a_ledger_is_one_bar_cut_by_its_owners() -> None:
     widths = [float(width) for width in re.findall(r'class="o-\w+" x="[^"]*" y="0" width="([^"]*)"', text)]
     assert sum(widths) == pytest.approx(720, abs=1)
     assert "client: 400 ms" in text
+
+
+def test_a_time_line_shows_when_the_long_gaps_were() -> None:
+    text = time_line(ledger(EdgeTimes(body=500, over=1000), ()), TEXTS)
+    assert re.findall(r'class="o-(\w+)" x="([^"]*)" y="0" width="([^"]*)"', text) == [
+        ("client", "0.0", "360.0"),
+        ("us", "360.0", "360.0"),
+    ]
+    assert "empty" in time_line(ledger(EdgeTimes(body=0, over=0), ()), TEXTS)
 
 
 def test_times_are_said_as_people_read_them() -> None:
