@@ -12,7 +12,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.settings.accounts import Pool
 from mix2api.settings.aliases import ALIASES, alias_names, alias_problems, with_aliases
 from mix2api.settings.budget import Budget
-from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode
+from mix2api.settings.choices import InboundAuthMode, StoreMode, UpstreamAuthMode, UpstreamKind
 from mix2api.settings.conflicts import conflicting_lengths, idle
 from mix2api.settings.console import Console
 from mix2api.settings.conversations import Conversing
@@ -122,10 +122,12 @@ def load_settings(
         except ValueError:
             problems.append(f"{name}: {_quoted(setting, text)} is refused; allowed: {setting.reader.allowed}")
     settings = _grouped(values)
+    # The file's tables say where upstreams are; a runtime has settings of its own for that.
+    has_place = "MIX2API_UPSTREAMS_FILE" in given or settings.site.kind is UpstreamKind.OPENCODE
     problems += (
         f"{name}: is not set; {KNOWN[name].reader.allowed} is needed"
         for name in required
-        if _lacks(name, given) and "MIX2API_UPSTREAMS_FILE" not in given
+        if _lacks(name, given) and not has_place
     )
     problems += _contradictions(settings, given)
     if problems:

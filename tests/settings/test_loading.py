@@ -346,6 +346,13 @@ def test_a_command_names_what_it_cannot_do_without() -> None:
     assert load_settings({"UPSTREAM_API_BASE": "http://x"}, None, required=["UPSTREAM_API_BASE"])
 
 
+@pytest.mark.parametrize(
+    "given", [{"MIX2API_UPSTREAM": "opencode"}, {"MIX2API_UPSTREAMS_FILE": "/etc/u.toml"}]
+)
+def test_an_upstream_whose_place_is_said_elsewhere_needs_no_base_url(given: dict[str, str]) -> None:
+    assert load_settings(given, None, required=["UPSTREAM_API_BASE"])
+
+
 DYNAMIC = {**CLOSED, "UPSTREAM_DYNAMIC_BASE_ENABLED": "true"}
 
 
