@@ -25,7 +25,7 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage truth crashes \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage conversations truth crashes \
 	simulate release-drill memory packs-mutations budgets bridge clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
@@ -154,6 +154,10 @@ console-browser: $(DEV_STAMP)
 	$(PIP) install --quiet --editable '.[browser]'
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(BIN)/playwright install --with-deps chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/browser
+
+# 1,000 plans of 10 tasks, while a process is lost again and again.
+conversations: $(DEV_STAMP)
+	CONVERSATION_PLANS=1000 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/execution/test_many_plans.py
 
 # Real processes under faults of all kinds: MINUTES=480 for a night.
 chaos: $(DEV_STAMP)

@@ -31,6 +31,8 @@ from mix2api.store.opening import Store
 from mix2api.vocabulary import Detail, Digest, EndReason, ProcessId, Receipt, Shard
 from mix2api.wire.turn import Message
 
+_LIMIT_S = 480
+"""A guard against hanging: the largest run takes minutes."""
 USAGE = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3)
 Said = str | EndReason | StoreUnavailable | None
 """An answer, why there is none, a refusal, or None for a call that never ends."""
@@ -209,7 +211,7 @@ async def deployment(
     )
     await begin(made.conversations)
     await say(made.conversations)
-    with trio.fail_after(30):
+    with trio.fail_after(_LIMIT_S):
         async with trio.open_nursery() as nursery:
             yield made, nursery
             nursery.cancel_scope.cancel()

@@ -83,6 +83,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if (arguments.action in {"list", "audit"}) == (arguments.id is not None):
         raise ConfigurationError("show, export and delete take an ID, list and audit take none")
 
+    if arguments.limit < 1:
+        raise ConfigurationError("--limit is a number above 0")
+
     async def read(store: Store) -> int:
         command = ConversationsCommand.over(store, settings, stdout(), SystemClock())
         match arguments.action:
@@ -128,14 +131,13 @@ class ConversationsCommand:
         """Lists conversations, the latest change first."""
         found: list[tuple[Digest, Session]] = []
         unreadable = 0
-        for shard in range(self._shards):
-            for conversation in await self._index.of_shard(Shard(shard)):
-                try:
-                    session = (await self._conversations.look(conversation)).session
-                except UnreadableConversation:
-                    unreadable += 1
-                else:
-                    found.append((conversation, session))
+        for conversation in await self._every():
+            try:
+                session = (await self._conversations.look(conversation)).session
+            except UnreadableConversation:
+                unreadable += 1
+            else:
+                found.append((conversation, session))
         found = sorted(found, key=lambda one: -one[1].updated_ms)[:limit]
         if unreadable:
             print(f"{unreadable} conversations cannot be read", file=sys.stderr)
@@ -160,22 +162,31 @@ class ConversationsCommand:
     async def audit(self) -> int:
         """Folds all logs anew, and compares them with what rests beside them."""
         audit = ConversationAudit()
-        for shard in range(self._shards):
-            for conversation in await self._index.of_shard(Shard(shard)):
-                try:
-                    found = await self._whole(conversation, with_content=True)
-                    events = await self._events(conversation)
-                except UnreadableConversation:
-                    audit.note(conversation, "its log cannot be read")
-                    continue
-                if isinstance(found, int):
-                    audit.note(conversation, "its states cannot be read")
-                    continue
-                _, looked = found
-                answered = frozenset(turn for turn in looked.turns if answer_field(turn) in looked.content)
-                audit.take(conversation, events, looked.session, looked.turns, answered)
+        for conversation in await self._every():
+            try:
+                found = await self._whole(conversation, with_content=True)
+                events = await self._events(conversation)
+            except UnreadableConversation:
+                audit.note(conversation, "its log cannot be read")
+                continue
+            if isinstance(found, int):
+                audit.note(conversation, "its states cannot be read")
+                continue
+            _, looked = found
+            answered = frozenset(turn for turn in looked.turns if answer_field(turn) in looked.content)
+            audit.take(conversation, events, looked.session, looked.turns, answered)
         self._print(audit.report())
         return _UNREADABLE if audit.wrong_count else 0
+
+    async def _every(self) -> list[Digest]:
+        """All conversations of the deployment."""
+        found: list[Digest] = []
+        for shard in range(self._shards):
+            seen = 0
+            while page := await self._index.of_shard(Shard(shard), seen):
+                found += page
+                seen += len(page)
+        return found
 
     async def _events(self, conversation: Digest) -> list[ConversationEvent]:
         entries: list[tuple[str, ConversationEvent]] = []
