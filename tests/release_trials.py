@@ -26,6 +26,7 @@ def trial(
         "session": f"ses_{number}",
         "turn": f"turn_{number}",
         "at_ms": 0,
+        "edge_canary": canary,
         "age_ms": 30_000 if continued else 0,
         "reason": EndReason.TIMEOUT if bad else EndReason.STOP,
         "detail": None,

@@ -14,6 +14,7 @@ from mix2api.release.evidence import ChannelFacts, Evidence
 from mix2api.release.guard import Guard, Policy
 from mix2api.release.guard_beat import Decision, GuardBeat
 from mix2api.release.judgement import Judgement, judgement
+from mix2api.release.power import outlook
 from mix2api.release.release import ReleaseState, RollBack
 from mix2api.release.settlement import Settlement
 from mix2api.release.stages import Stage
@@ -121,6 +122,8 @@ class Look:
     judgement: Judgement | None
     """None: no release has a step to be judged."""
     processes: tuple[CountedProcess, ...] = ()
+    outlook: str = ""
+    """Which regression the next step will show, and how soon; empty after a rollback, or where nothing can be said."""
 
     @property
     def decision(self) -> Decision:
@@ -130,7 +133,9 @@ class Look:
     @property
     def why(self) -> str:
         """One line for a person."""
-        return "no release is under way" if self.judgement is None else self.judgement.why
+        if self.judgement is None:
+            return "no release is under way"
+        return f"{self.judgement.why}; {self.outlook}" if self.outlook else self.judgement.why
 
 
 @define(eq=False)
@@ -166,7 +171,10 @@ class ReleaseWatch:
         if state.percent:
             lives = any(one.channel == Channel.CANARY for one in processes)
             step.guard.stops.look(now_ms, canary_lives=lives)
-        return Look(state=state, judgement=step.judgement(), processes=processes)
+        judged = step.judgement()
+        ahead = judged.decision is not Decision.ROLL_BACK
+        seen = outlook(judged, state.percent, self._policy.alpha) if ahead else ""
+        return Look(state=state, judgement=judged, processes=processes, outlook=seen)
 
     def _step_of(self, state: ReleaseState, now_ms: int) -> WatchedStep:
         """The step that stands. After each day it is judged anew: the false alarms that are allowed are those of a day."""

@@ -25,6 +25,8 @@ class Block:
     counts: dict[Place, list[int]] = field(factory=dict)
     bad: list[Trial] = field(factory=list)
     """Trials that count as bad, in order."""
+    edges: "Block | None" = None
+    """The same trials by the channel of their edge; this block has them by that of their worker."""
 
     def add(
         self, cell: Cell, metric: str, *, canary: bool, continued: bool, bad: int, count: int = 1
@@ -60,7 +62,7 @@ class Counting:
 
     def count(self, trials: list[Trial]) -> Block:
         """The block of some seconds' trials, in the order in which they were settled."""
-        block, firsts = Block(), list[Trial]()
+        block, firsts = Block(edges=Block()), list[Trial]()
         for trial in trials:
             if self.independence.admits(trial):
                 self._count_rates(block, trial)
@@ -96,3 +98,6 @@ class Counting:
 
 def _add(block: Block, trial: Trial, metric: str, *, is_bad: bool) -> None:
     block.add(trial.cell, metric, canary=trial.canary, continued=trial.continued, bad=int(is_bad))
+    if block.edges is not None:
+        edge = trial.edge_canary
+        block.edges.add(trial.cell, metric, canary=edge, continued=trial.continued, bad=int(is_bad))

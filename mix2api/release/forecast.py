@@ -7,6 +7,7 @@ from attrs import frozen
 
 from mix2api.release.day import Day
 from mix2api.release.draws import Draws
+from mix2api.release.guard import WORKERS
 from mix2api.release.simulation import NONE, Play, Played, Regression, Setup, without_outages
 
 REGRESSIONS: Final = (
@@ -68,7 +69,9 @@ def forecast(
         runs: the seeds.
         limit_s: a play ends after so many seconds.
     """
-    setup = Setup(day=without_outages(day), share=share, log_alarm=-log(alpha), regression=regression)
+    setup = Setup(
+        day=without_outages(day), share=share, log_alarm=-log(alpha * WORKERS), regression=regression
+    )
     plays = [Play(setup, Draws(seed * _SEEDS)).run(limit_s) for seed in runs]
     hits = sorted([play.hit for play in plays])
     return Forecast(
@@ -92,7 +95,9 @@ def false_alarms(day: Day, share: float, alpha: float, runs: range) -> FalseAlar
         alpha: of the guard.
         runs: the seeds; at least one.
     """
-    setup = Setup(day=day, share=share, log_alarm=-log(alpha), regression=NONE, block_s=_NULL_BLOCK_S)
+    setup = Setup(
+        day=day, share=share, log_alarm=-log(alpha * WORKERS), regression=NONE, block_s=_NULL_BLOCK_S
+    )
     plays = [Play(setup, Draws(-1 - seed * _SEEDS)).run(_DAY_S) for seed in runs]
     return FalseAlarms(days=len(plays), alarms=sum([play.seconds is not None for play in plays]))
 

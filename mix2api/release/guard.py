@@ -7,15 +7,18 @@ turns so well that a regression of the points asked for is as unlikely as `beta`
 from math import log
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from mix2api.release.acquittal import Acquittal
 from mix2api.release.block import Counting
 from mix2api.release.comparison import Comparison, Finding
 from mix2api.release.guard_beat import Decision
 from mix2api.release.hard_stops import HardStops
+from mix2api.release.sequential import log_weighted
 from mix2api.release.trials import Metric, Trial
 
+WORKERS: Final = 0.9
+"""Weight of the tests by worker, where most of a candidate's code runs."""
 _SUSPECT: Final = log(20)
 """Of the average: evidence that is no finding, and with which nobody should go on."""
 _KEPT_BAD: Final = 50
@@ -59,7 +62,9 @@ class Guard:
 
     policy: Policy
     counting: Counting = field(factory=Counting)
-    comparison: Comparison = field(factory=Comparison)
+    workers: Comparison = field(factory=Comparison)
+    edges: Comparison = field(factory=Comparison)
+    """The same tests by the channel of the edge: a load balancer sends a candidate's edge what it likes."""
     stops: HardStops = field(factory=HardStops)
     bad_runs: list[Trial] = field(factory=list)
     """The canary's last bad turns."""
@@ -73,20 +78,27 @@ class Guard:
 
     def prepare(self, trials: list[Trial]) -> None:
         """Learns stable's rate and times from what was settled before the step. Nothing is tested on it."""
-        block = self.counting.count([trial for trial in trials if not trial.canary])
+        block = self.counting.count([trial for trial in trials if not trial.touches_canary])
         if (None, Metric.SUCCESS) in block.counts:
             self._acquittal.take(block.tables((None, Metric.SUCCESS)))
 
     def take(self, trials: list[Trial]) -> None:
         """Takes the trials of the next block in (`mix2api.release.block.BLOCK_MS`)."""
         block = self.counting.count(trials)
-        self.comparison.take(block)
+        self.workers.take(block)
+        if block.edges is not None:
+            self.edges.take(block.edges)
         if (None, Metric.SUCCESS) in block.counts:
             self._acquittal.take(block.tables((None, Metric.SUCCESS)))
         self.stops.take(trials, block.bad)
-        self.bad_runs = [*self.bad_runs, *[trial for trial in block.bad if trial.canary]][-_KEPT_BAD:]
+        self.bad_runs = [*self.bad_runs, *[trial for trial in block.bad if trial.touches_canary]][-_KEPT_BAD:]
         if self.alarm is None:
             self.alarm = self._alarm()
+
+    @property
+    def log_value(self) -> float:
+        """Natural logarithm of the average of all tests."""
+        return log_weighted([(WORKERS, self.workers.log_value), (1 - WORKERS, self.edges.log_value)])
 
     def verdict(self) -> Verdict:
         """What it says now."""
@@ -94,17 +106,26 @@ class Guard:
         return Verdict(
             decision=decision,
             why=why,
-            log_e=self.comparison.log_value,
+            log_e=self.log_value,
             ruled_out=self._acquittal.log_value,
-            findings=tuple(self.comparison.findings()),
+            findings=tuple(self._findings()),
         )
+
+    def _findings(self) -> list[Finding]:
+        """All tests, those with the most weighted evidence first."""
+        found = [evolve(each, share=each.share * WORKERS) for each in self.workers.findings()]
+        found += [
+            evolve(each, scope=f"{each.scope} by edge", share=each.share * (1 - WORKERS))
+            for each in self.edges.findings()
+        ]
+        return sorted(found, key=lambda each: -log_weighted([(each.share, each.log_e)]))
 
     def _alarm(self) -> str | None:
         if self.stops.stopped is not None:
             return self.stops.stopped.why
-        if self.comparison.log_value < -log(self.policy.alpha):
+        if self.log_value < -log(self.policy.alpha):
             return None
-        worst = self.comparison.findings()[0]
+        worst = self._findings()[0]
         return (
             f"{worst.metric} of {worst.scope}: {worst.canary_bad} of {worst.canary} on the canary, "
             f"{worst.stable_bad} of {worst.stable} on stable"
@@ -116,7 +137,7 @@ class Guard:
         if self.alarm is not None:
             return Decision.ROLL_BACK, self.alarm
         points = f"{100 * self.policy.points:g} points"
-        if self.comparison.log_value > _SUSPECT:
+        if self.log_value > _SUSPECT:
             return Decision.WAIT, "the canary looks worse, and it is not certain"
         if self._acquittal.log_value < -log(self.policy.beta):
             return Decision.WAIT, f"a regression of {points} is not ruled out yet"

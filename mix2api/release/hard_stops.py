@@ -56,8 +56,8 @@ class HardStops:
             bad: those that count as bad: a turn that a client resends five times is one fault.
         """
         for trial in trials:
-            self._trials[trial.canary] += 1
-            if trial.canary and trial.reason is EndReason.UNKNOWN:
+            self._trials[trial.touches_canary] += 1
+            if trial.touches_canary and trial.reason is EndReason.UNKNOWN:
                 why = f"run {trial.run_id} of the canary ended without a known reason"
                 self._stop(HardStop.UNATTRIBUTED, why)
         for trial in bad:
@@ -75,7 +75,7 @@ class HardStops:
             self._stop(HardStop.DEAD, why)
 
     def _take_fault(self, trial: Trial, name: str) -> None:
-        if not trial.canary:
+        if not trial.touches_canary:
             self._stable_faults[name] = self._stable_faults.get(name, 0) + 1
             return
         faults = self._canary_faults.setdefault(name, deque(maxlen=_MOST_HELD))

@@ -10,11 +10,17 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.release.comparison import POOLED, WEIGHTS
+from mix2api.release.guard import WORKERS
+from mix2api.release.judgement import Judgement
 from mix2api.release.sequential import POINTS
 from mix2api.release.trials import Metric
 
 REGRESSIONS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 """Shares of turns that fail beside those that did before; 0.05 is five points."""
+_SHARES: Final = (5, 20, 50)
+"""Percent; at 100 there is nothing to compare with."""
+_PATIENCE_S: Final = 600.0
+"""An operator waits so long for a step."""
 _SURE: Final = 1.645
 """Standard deviations below which a normal variable lies in 95 of 100 cases."""
 _MIXTURE: Final = log(POINTS) / 2
@@ -54,7 +60,9 @@ def sight(traffic: Traffic, points: float, alpha: float) -> Sight:
     won, lost = log(part / traffic.share), log((1 - part) / (1 - traffic.share))
     growth = canary * won + stable * lost
     spread = canary * won * won + stable * lost * lost
-    needed = log(1 / (alpha * POOLED * (WEIGHTS[Metric.SUCCESS] + WEIGHTS[Metric.BROKEN]))) + _MIXTURE
+    needed = (
+        log(1 / (alpha * WORKERS * POOLED * (WEIGHTS[Metric.SUCCESS] + WEIGHTS[Metric.BROKEN]))) + _MIXTURE
+    )
     root = (_SURE * sqrt(spread) + sqrt(_SURE * _SURE * spread + 4 * growth * needed)) / (2 * growth)
     seconds = root * root
     return Sight(points=points, seconds=seconds, hit=seconds * traffic.rate * traffic.share * points)
@@ -67,3 +75,27 @@ def smallest(traffic: Traffic, within_s: float, alpha: float) -> Sight | None:
         if found.seconds <= within_s:
             return found
     return None
+
+
+def outlook(judged: Judgement, percent: int, alpha: float) -> str:
+    """What the next step will show, by the traffic of this one; empty where there is none, or no turn has been seen.
+
+    Args:
+        judged: this step.
+        percent: of fresh sessions, that the canary has now.
+        alpha: of the guard.
+    """
+    share = next((share for share in _SHARES if share > percent), None)
+    counts = next(
+        (test for test in judged.tests if (test.scope, test.metric) == ("all", Metric.SUCCESS)), None
+    )
+    if share is None or counts is None:
+        return ""
+    rate = (counts.stable + counts.canary) * 1000 / (judged.until_ms - judged.since_ms)
+    # A half more on each side: no bad turn yet does not mean that there is never one.
+    baseline = (counts.stable_bad + 0.5) / (counts.stable + 1)
+    found = smallest(Traffic(rate=rate, baseline=baseline, share=share / 100), _PATIENCE_S, alpha)
+    if found is None:
+        most = f"{100 * REGRESSIONS[-1]:g} points"
+        return f"at {share} % not even {most} would be seen within {_PATIENCE_S / 60:.0f} minutes"
+    return f"at {share} % {100 * found.points:g} points would be seen within {found.seconds:.0f} s"

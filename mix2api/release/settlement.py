@@ -111,6 +111,7 @@ def _trial(at_ms: int, run_id: str, run: _Waiting, ending: Judged) -> Trial:
         turn=asked.turn,
         cell=Cell(asked.client, asked.stream, asked.tools_present),
         canary=asked.channel is Channel.CANARY,
+        edge_canary=(asked.edge_channel or asked.channel) is Channel.CANARY,
         age_ms=run.age_ms,
         reason=ending.reason,
         detail=ended.detail,

@@ -156,6 +156,7 @@ class Play:
             turn=f"t{self._made}",
             cell=cell,
             canary=canary,
+            edge_canary=False,
             age_ms=int(continued),
             reason=EndReason.UPSTREAM_ERROR,
             detail=None,

@@ -31,6 +31,9 @@ class Trial(NamedTuple):
     """Equal where a client resends a failed turn; None: an older process wrote the entry."""
     cell: Cell
     canary: bool
+    """Its worker is the candidate's."""
+    edge_canary: bool
+    """Its edge is."""
     age_ms: int
     """Of its session; 0 where the run opened it."""
     reason: EndReason
@@ -52,6 +55,11 @@ class Trial(NamedTuple):
     def continued(self) -> bool:
         """Whether its session had been opened before."""
         return self.age_ms > 0
+
+    @property
+    def touches_canary(self) -> bool:
+        """Whether any part of the candidate had to do with it."""
+        return self.canary or self.edge_canary
 
     @property
     def is_bad(self) -> bool:

@@ -75,6 +75,7 @@ async def test_its_heartbeat_lets_a_step_go_forward_and_names_the_step_that_it_j
         guard, state = system.guard(), await system.state()
         look = await guard.look()
         assert look.decision is Decision.GO_ON
+        assert "; at 20 % " in look.why
         assert await guard.act(look)
         beat = await system.store.guard.read()
         now_ms = await system.store.audit.now_ms()

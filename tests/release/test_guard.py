@@ -111,7 +111,7 @@ def test_a_candidate_that_breaks_the_tool_streams_of_one_client_alone_is_found_i
     guard = Guard(Policy())
     for block in traffic(1, number, broken=STREAMS):
         guard.take(block)
-    cells = [finding for finding in guard.verdict().findings if finding.scope != "all"]
+    cells = [each for each in guard.verdict().findings if "/" in each.scope]
     assert cells[0].scope == STREAMS.word
 
 
@@ -126,6 +126,16 @@ def test_channels_that_are_alike_give_no_alarm_and_the_same_trials_the_same_verd
     assert first.decision is Decision.GO_ON
     assert (first.log_e, first.ruled_out) == (again.log_e, again.ruled_out)
     assert [evolve(each) for each in first.findings] == list(again.findings)
+
+
+def test_a_candidate_whose_edge_breaks_streams_is_found_though_stable_workers_ran_them() -> None:
+    blocks = [
+        [*trials(60, 0, 0, 0), *[trial(edge_canary=True, bad=number < 4) for number in range(20)]]
+        for _ in range(6)
+    ]
+    verdict = judged(*blocks)
+    assert verdict.decision is Decision.ROLL_BACK
+    assert verdict.why.startswith("success of all by edge: ")
 
 
 def test_ends_for_other_reasons_are_a_finding_though_all_of_them_are_good() -> None:
@@ -189,8 +199,8 @@ def test_what_it_holds_does_not_grow_with_the_day() -> None:
     guard = Guard(Policy())
     for block in traffic(4, 40):
         guard.take(block)
-    tests, bad = len(guard.comparison.tests), len(guard.bad_runs)
+    tests, bad = len(guard.workers.tests), len(guard.bad_runs)
     for block in traffic(5, 200):
         guard.take(block)
-    assert len(guard.comparison.tests) <= tests + 20
+    assert len(guard.workers.tests) <= tests + 20
     assert bad <= len(guard.bad_runs) <= 50

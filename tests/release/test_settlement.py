@@ -74,6 +74,22 @@ def test_a_run_whose_finish_was_written_is_served() -> None:
     assert (trial.session, trial.turn, trial.continued) == ("ses_1", "turn_1", False)
 
 
+def test_the_edge_is_of_the_worker_s_channel_unless_the_entry_names_another() -> None:
+    told = Told()
+    told.run(channel=Channel.CANARY)
+    told.run(channel=Channel.STABLE, edge_channel=Channel.CANARY)
+    told.run(channel=Channel.CANARY, edge_channel=Channel.STABLE)
+    told.run(channel=Channel.STABLE)
+    trials = told.trials()
+    assert [(each.canary, each.edge_canary) for each in trials] == [
+        (True, True),
+        (False, True),
+        (True, False),
+        (False, False),
+    ]
+    assert [each.touches_canary for each in trials] == [True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("end_reason", "receipt", "told_reason", "broken", "done"),
     [

@@ -4,10 +4,14 @@ from math import log
 from typing import Any
 
 import pytest
+from release_trials import trials
 
 from mix2api.release.day import Day, synthetic
 from mix2api.release.draws import Draws
-from mix2api.release.power import Traffic, sight, smallest
+from mix2api.release.guard import Guard, Policy
+from mix2api.release.judgement import judgement
+from mix2api.release.power import Traffic, outlook, sight, smallest
+from mix2api.release.settlement import Settlement
 from mix2api.release.simulation import Play, Played, Regression, Setup, without_outages
 from mix2api.release.trials import Cell
 
@@ -90,3 +94,16 @@ def test_the_smallest_regression_that_can_be_seen_shrinks_with_the_share() -> No
 
 def test_with_too_little_traffic_nothing_can_be_seen_in_time() -> None:
     assert smallest(Traffic(rate=0.01, baseline=0.005, share=0.05), 600, 0.001) is None
+
+
+def test_a_guard_says_what_the_next_step_will_show() -> None:
+    guard = Guard(Policy())
+    for _ in range(4):
+        guard.take(trials(95, 0, 5, 0))
+    judged = judgement(guard, Settlement(0), 0, 20_000)
+    assert outlook(judged, 0, 0.001).startswith("at 5 % 5 points would be seen within ")
+    assert outlook(judged, 5, 0.001).startswith("at 20 % ")
+    assert outlook(judged, 50, 0.001) == ""
+    slow = judgement(guard, Settlement(0), 0, 86_400_000)
+    assert outlook(slow, 0, 0.001) == "at 5 % not even 20 points would be seen within 10 minutes"
+    assert outlook(judgement(Guard(Policy()), Settlement(0), 0, 20_000), 0, 0.001) == ""
