@@ -124,6 +124,7 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("runs.only_failed", "failed", "失败"),
     ("runs.other_model", "not configured", "未配置"),
     ("runs.clear", "Clear", "清除"),
+    ("runs.found_more", "{count} runs or more", "至少 {count} 个运行"),
     ("runs.found", "{count} runs", "{count} 个运行"),
     ("runs.ended_at", "ended", "结束于"),
     ("runs.happened", "happened", "结果"),

@@ -18,6 +18,8 @@ FAILED: Final = "failed"
 """As a reason of a filter: all that are no success."""
 _STEP: Final = 20_000
 """Runs that are looked at in one step: 2 to 4 ms."""
+COUNTED: Final = 10_000
+"""Runs that are counted for a word: to count a word that every id has would take a second over a million runs."""
 _BLOCK_WORK: Final = 40
 """What a block costs of which no run is looked at, in runs."""
 _GOOD: Final = frozenset({"stop", "tool_calls", "length", "content_filter"})
@@ -74,6 +76,8 @@ class RunPage:
     rows: tuple[RunRow, ...]
     total: int
     """Runs that the filter lets through, on all pages."""
+    is_more: bool = False
+    """There may be more than `total`: they were not all counted."""
     next: Mark | None = field(default=None)
     """None: this is the last page."""
 
@@ -90,6 +94,7 @@ def search(index: RunIndex, wanted: RunFilter, after: Mark | None, limit: int) -
     kinds = frozenset(number for number, kind in enumerate(index.kinds) if wanted.takes(kind))
     found: list[RunRow] = []
     total = work = 0
+    is_more = False
     for number in reversed(index.between(wanted.since_ms, wanted.until_ms)):
         block = index.blocks.get(number)
         if block is None:
@@ -102,12 +107,15 @@ def search(index: RunIndex, wanted: RunFilter, after: Mark | None, limit: int) -
             if looks:
                 found += passing.rows(index.kinds, after, limit + 1 - len(found))
             work += len(block) if looks or passing.places is not None else 0
+            if wanted.word and total >= COUNTED and len(found) > limit:
+                is_more = True
+                break
         if work >= _STEP:
             work = 0
             yield
     rows = tuple(found[:limit])
     last = Mark(rows[-1].at_ms, rows[-1].mark) if len(found) > limit else None
-    return RunPage(rows=rows, total=total, next=last)
+    return RunPage(rows=rows, total=total, is_more=is_more, next=last)
 
 
 @frozen

@@ -6,7 +6,7 @@ from run_halves import NOW, ended_run
 from mix2api.projections import run_search
 from mix2api.projections.run_block import BLOCK_MS
 from mix2api.projections.run_index import RunIndex
-from mix2api.projections.run_search import FAILED, RunFilter, search
+from mix2api.projections.run_search import FAILED, Mark, RunFilter, search
 from mix2api.steps import at_once
 from mix2api.vocabulary import Channel, EndReason
 
@@ -72,6 +72,17 @@ def test_pages_hold_every_run_once(index: RunIndex) -> None:
             break
         after = page.next
     assert seen == "543210"
+
+
+def test_a_word_that_very_many_have_is_not_counted_to_the_end(
+    index: RunIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_search, "COUNTED", 2)
+    page = at_once(search(index, RunFilter(word="run_"), None, 1))
+    assert (page.rows[0].run_id, page.total, page.is_more) == ("run_5", 2, True)
+    later = at_once(search(index, RunFilter(word="run_"), Mark(NOW + BLOCK_MS, "run_2"), 1))
+    assert (later.rows[0].run_id, later.total, later.is_more) == ("run_1", 6, True)
+    assert not at_once(search(index, RunFilter(), None, 1)).is_more
 
 
 def test_runs_of_one_millisecond_are_paged_by_their_marks() -> None:
