@@ -33,8 +33,9 @@ from mix2api.sessions.sites import Sites
 from mix2api.sessions.snapshot import decode_snapshot, encode_snapshot
 from mix2api.sessions.state import VACANT
 from mix2api.sessions.worker_port import Accepted, Ended, Submission
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 from mix2api.upstreams.port import Finished, Opened, Started, Text, UpstreamCall
 from mix2api.upstreams.scripted import ScriptedStream, ScriptedUpstream
 from mix2api.vocabulary import SUCCESSES, Channel, Digest, RequestId, SessionId, Shard

@@ -9,7 +9,7 @@ from projections.test_traffic import ASKED, ENDED
 from redis_server import RedisServer
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel, EndReason, Receipt, Shard
 
 

@@ -6,7 +6,7 @@ from stored_runs import new_session, store_script
 from mix2api.clock import SystemClock
 from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt, RequestId, RunId
 
 

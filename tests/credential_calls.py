@@ -13,7 +13,7 @@ import trio
 from attrs import define
 
 from mix2api.clock import SystemClock
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.credentials.login import HttpLogin, LoginOptions
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential, ManagedOptions
 from mix2api.upstreams.credentials.renewing import RenewingUpstream

@@ -20,7 +20,7 @@ from mix2api.conversations.content import (
 from mix2api.conversations.decide import accept, create
 from mix2api.conversations.decided import Decided, decided
 from mix2api.store.conversations import Conversations, Looked
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Digest
 
 CONVERSATION = Digest("c0ffee00" * 4)

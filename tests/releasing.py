@@ -20,8 +20,9 @@ from mix2api.events.audit_entry import RequestSummary, read_request_summary
 from mix2api.process.parts import Role
 from mix2api.release.shares import divided
 from mix2api.store.audit_stream import AuditedRun
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel, RunId
 
 _DAY_MS = 86_400_000

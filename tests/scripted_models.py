@@ -27,7 +27,7 @@ from mix2api.sessions.sites import Site, Sites
 from mix2api.sessions.worker_port import Accepted, Ended, Submission, TextDelta
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Detail, Digest, EndReason, ProcessId, Receipt, Shard
 from mix2api.wire.turn import Message
 

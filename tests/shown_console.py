@@ -19,7 +19,7 @@ from mix2api.console.parts import Console
 from mix2api.console.ports import ConsolePorts
 from mix2api.console.sign_in import COOKIE
 from mix2api.console.tokens import AdminToken, Role
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 TOKENS = {Role.VIEW: "a token to look with", Role.OPERATE: "a token to operate with"}
 

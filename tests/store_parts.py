@@ -12,9 +12,10 @@ from mix2api.events.log import Append, Closing, Opening
 from mix2api.events.versions import CURRENT, Schema
 from mix2api.identity import Mint
 from mix2api.sealing import Seal
-from mix2api.store.opening import Store, build_store
+from mix2api.store.opening import build_store
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.location import RedisLocation
+from mix2api.store.store import Store
 from mix2api.vocabulary import (
     ChunkKind,
     Digest,

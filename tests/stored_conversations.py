@@ -22,7 +22,7 @@ from mix2api.sessions.resolution import Reuse
 from mix2api.sessions.sites import Site as KnownSite
 from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Accepted, Ended, Submission
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.port import Finished, Opened, Started, Text, UpstreamCall
 from mix2api.upstreams.scripted import Script, ScriptedStream, ScriptedUpstream
 from mix2api.vocabulary import Channel, Digest, EndReason, RequestId, SessionId, Shard

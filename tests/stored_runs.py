@@ -12,8 +12,9 @@ from mix2api.events.audit_entry import end_summary, request_summary
 from mix2api.events.kinds import End, Event, Request, SessionNote
 from mix2api.events.log import Append, Closing, Opening, Outcome
 from mix2api.identity import Mint, shard_of
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 from mix2api.vocabulary import SessionId, Shard
 
 _LIMIT_S = 10

@@ -25,8 +25,9 @@ from mix2api.process.running import Started, run_process
 from mix2api.sessions.attribution import Cause, attribute
 from mix2api.settings import load_settings
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 from mix2api.vocabulary import RequestId, RunId, SessionId
 
 SECRET = "the whole system's secret, 32 by"

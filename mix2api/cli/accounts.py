@@ -20,7 +20,7 @@ from mix2api.process.named_upstreams import upstream_called
 from mix2api.settings import Settings
 from mix2api.store.account_actions import AccountAction, act
 from mix2api.store.accounts import RedisAccounts
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.accounts.probing import TOLD, probe
 from mix2api.upstreams.accounts.secrets import Secrets
 from mix2api.upstreams.http.client import HttpClient

@@ -25,7 +25,7 @@ from mix2api.store.audit_stream import (
     AuditEntry,
 )
 from mix2api.store.log import OpenEntry
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _TOO_LOW: Final = 1
 _HELP: Final = "count how runs ended, and for how many that is known"

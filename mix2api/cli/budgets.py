@@ -16,7 +16,7 @@ from mix2api.projections.budgets import BudgetFigures, BudgetTally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
 from mix2api.store.finding import find
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _NOT_FOUND: Final = 3
 _HELP: Final = "how runs stood to their models' budgets, and how far counts and reported usage differ"

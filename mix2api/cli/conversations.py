@@ -33,8 +33,8 @@ from mix2api.settings import Settings
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations, Looked
 from mix2api.store.forgetting import forget_drafts
-from mix2api.store.opening import Store
 from mix2api.store.stopping import stop_turns
+from mix2api.store.store import Store
 from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest, Shard
 

@@ -14,7 +14,7 @@ from mix2api.process.checkup import look_at_processes, look_at_settings, look_at
 from mix2api.process.findings import Finding, Grade, Part
 from mix2api.process.trial_turns import try_public_url, try_upstreams
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.http.origin import split_url
 
 _FAILED: Final = 1

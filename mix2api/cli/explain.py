@@ -18,8 +18,8 @@ from mix2api.projections.explanation import (
 from mix2api.projections.silence import LONG_MS, Ledger
 from mix2api.settings import Settings
 from mix2api.store.explaining import explained
-from mix2api.store.opening import Store
 from mix2api.store.request_file import RequestFile
+from mix2api.store.store import Store
 
 _NOT_FOUND: Final = 3
 _GAPS: Final = 40

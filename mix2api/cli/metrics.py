@@ -21,7 +21,7 @@ from mix2api.store.audit_stream import (
     AuditedRun,
     AuditEntry,
 )
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _HELP: Final = "print the metrics of all processes as the event log has them"
 _EPILOG: Final = """\

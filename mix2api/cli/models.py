@@ -18,7 +18,7 @@ from mix2api.process.named_upstreams import NamedUpstream, named_upstreams, with
 from mix2api.projections.budgets import BudgetTally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _HELP: Final = "the effective profile of each model, and where each figure comes from"
 _EPILOG: Final = """\

@@ -8,7 +8,8 @@ import trio
 
 from mix2api.process.groups import store_options
 from mix2api.settings import Settings
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
+from mix2api.store.store import Store
 
 
 def read_store(settings: Settings, role: str, read: Callable[[Store], Awaitable[int]]) -> int:

@@ -32,7 +32,7 @@ from mix2api.release.release import (
 )
 from mix2api.release.stages import Stage
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _REFUSED: Final = 1
 _HELP: Final = "begin a release, step it forward, promote it or roll it back, and show how it stands"

@@ -32,7 +32,7 @@ from mix2api.release.recorded_session import RecordedSession, decode_recorded
 from mix2api.release.release import Pass, ReleaseState, StepRefused
 from mix2api.release.stages import Stage
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 _REFUSED: Final = 1

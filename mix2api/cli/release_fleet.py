@@ -8,7 +8,7 @@ from attrs import frozen
 from mix2api.release.release import StepRefused
 from mix2api.release.shares import divided
 from mix2api.store.census import Counted, CountedProcess
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 SETTLED_S: Final = 60.0

@@ -24,7 +24,8 @@ from mix2api.packs.table import CASES
 from mix2api.process.groups import store_options
 from mix2api.release.recorded_session import RecordedSession, encode_recorded, with_state
 from mix2api.settings import Settings
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 DAY_MS: Final = 86_400_000

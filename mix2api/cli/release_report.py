@@ -12,7 +12,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.release.evidence import Evidence, evidence_bytes
 from mix2api.release.report import html_page, rows_of_tests
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _NOT_FOUND: Final = 3
 _EPILOG: Final = """\

@@ -18,7 +18,7 @@ from mix2api.release.forecast import REGRESSIONS, FalseAlarms, Forecast, false_a
 from mix2api.release.recorded_day import RecordedDay
 from mix2api.release.settlement import Settlement
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000

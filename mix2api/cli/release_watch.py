@@ -18,7 +18,7 @@ from mix2api.release.guard import Policy
 from mix2api.release.guard_beat import Decision
 from mix2api.release.judgement import Judgement
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _EXIT: Final = {Decision.GO_ON: 0, Decision.ROLL_BACK: 1, Decision.WAIT: 4}
 _SHOWN: Final = 8

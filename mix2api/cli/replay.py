@@ -15,8 +15,8 @@ from mix2api.projections.timeline import Flag, Row, Verdict
 from mix2api.sessions.attribution import Cause
 from mix2api.settings import Settings
 from mix2api.store.finding import Found, find
-from mix2api.store.opening import Store
 from mix2api.store.session_rows import SessionRows
+from mix2api.store.store import Store
 from mix2api.vocabulary import RunId
 
 _DIFFERS: Final = 1

@@ -5,7 +5,7 @@ from typing import Final, TextIO
 from mix2api.clock import Clock
 from mix2api.process import retiring
 from mix2api.store.finding import find
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Retirement
 
 _NOT_FOUND: Final = 3

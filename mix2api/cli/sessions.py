@@ -20,7 +20,7 @@ from mix2api.sessions.state import VACANT, SessionState, Stage
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import AuditedRun
 from mix2api.store.finding import find
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import SessionId
 
 _NOT_FOUND: Final = 3

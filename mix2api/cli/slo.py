@@ -21,7 +21,7 @@ from mix2api.projections.slo_report import (
     report,
 )
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 _EXIT: Final = {Verdict.OK: 0, Verdict.BREACH: 1, Verdict.UNSURE: 4, Verdict.NOTHING: 4}

@@ -10,7 +10,7 @@ from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.settings import Settings
 from mix2api.store.census import Counted, CountedProcess
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _FAILED: Final = 1
 _HELP: Final = "the live processes, their shards, and what they have to do"

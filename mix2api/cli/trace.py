@@ -11,7 +11,7 @@ from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.projections.traces import Trace
 from mix2api.settings import Settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import RequestId, RunId
 
 _NOT_FOUND: Final = 3

@@ -19,7 +19,7 @@ from mix2api.console.rendering import Reader, Renderer, State
 from mix2api.console.sign_in import COOKIE, Door, SignedIn
 from mix2api.projections.run_index import RunIndex
 from mix2api.store.census import Counted
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 LANGUAGE: Final = "mix2api_language"
 """The cookie of the chosen language."""

@@ -13,8 +13,8 @@ from mix2api.projections.timeline import Flag, Row, Verdict
 from mix2api.sessions.attribution import Cause
 from mix2api.store.explaining import Explained, explained
 from mix2api.store.finding import Found
-from mix2api.store.opening import Store
 from mix2api.store.session_rows import SessionRows
+from mix2api.store.store import Store
 
 GAPS: Final = 40
 """Gaps of the ledger that a page lists: the longest."""

@@ -7,7 +7,7 @@ from attrs import define
 from mix2api.events.codec import UnreadableEvent
 from mix2api.identity import is_session_id, shard_of
 from mix2api.projections.session_turns import SessionTurns
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import SUCCESSES, Retirement, SessionId
 
 TURNS: Final = 200

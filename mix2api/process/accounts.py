@@ -11,7 +11,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.process.text_file import text_of
 from mix2api.settings import Settings, UpstreamAuthMode
 from mix2api.store.accounts import RedisAccounts
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.accounts.binding_keys import binding_key
 from mix2api.upstreams.accounts.pool import AccountsUpstream, PoolOptions
 from mix2api.upstreams.accounts.secrets import Secrets

@@ -9,8 +9,8 @@ from typing import Final
 from mix2api.process.findings import Finding, Grade, Part
 from mix2api.settings import Settings
 from mix2api.store.census import Counted, CountedProcess
-from mix2api.store.opening import Store
 from mix2api.store.refusals import told
+from mix2api.store.store import Store
 
 _SKEW_MS: Final = 1000
 """Machines that keep time by NTP differ by milliseconds. A whole second puts a session's events into a wrong order."""

@@ -24,7 +24,8 @@ from mix2api.process.retiring import retire_session
 from mix2api.process.text_file import text_of
 from mix2api.redaction import place_of
 from mix2api.settings import Settings, effective
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
+from mix2api.store.store import Store
 from mix2api.supervision import supervised
 from mix2api.vocabulary import Retirement, SessionId
 

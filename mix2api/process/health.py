@@ -8,7 +8,7 @@ from mix2api.counting.profile_files import Profiles
 from mix2api.edge.health import EVENT_LOG, FailingPart, Health
 from mix2api.errors import StoreUnavailable
 from mix2api.process.store_keeping import StoreKeeping
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 _LOOKS_PER_LEASE = 3

@@ -23,7 +23,7 @@ from mix2api.sealing import Seal
 from mix2api.sessions.prepared_turn import PreparedTurn
 from mix2api.sessions.sites import Site, Sites
 from mix2api.settings import Settings, UpstreamAuthMode, UpstreamKind
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.by_prefix import PrefixedUpstream, UpstreamsByPrefix
 from mix2api.upstreams.credentials.managed import LoginReport
 from mix2api.upstreams.credentials.reference import credential_at

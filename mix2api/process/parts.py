@@ -59,8 +59,8 @@ from mix2api.sessions.sites import Sites
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings, open_doors
 from mix2api.store.leases import LeaseChange
-from mix2api.store.opening import Store
 from mix2api.store.spread import Handed
+from mix2api.store.store import Store
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.http.connection import Dialer

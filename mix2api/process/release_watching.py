@@ -20,7 +20,7 @@ from mix2api.release.settlement import Settlement
 from mix2api.release.stages import Stage
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun, AuditEntry, AuditStream
 from mix2api.store.census import CountedProcess
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 LOOK_S: Final = 5.0

@@ -11,7 +11,7 @@ from mix2api.identity import shard_of
 from mix2api.relay.messages import Retire, Retired, decode_mail, encode_mail
 from mix2api.sessions.evolve import IllegalEvent
 from mix2api.sessions.snapshot import state_of
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import ProcessId, Retirement, SessionId
 
 ANSWER_LIMIT_S: Final = 10.0

@@ -11,9 +11,9 @@ import trio
 from attrs import define, field
 
 from mix2api.errors import StoreUnavailable
-from mix2api.store.opening import Store
 from mix2api.store.redis.checks import KEEPING, eviction_policy
 from mix2api.store.refusals import told
+from mix2api.store.store import Store
 
 _LOOKS_S: Final = 15.0
 """A look is one round trip. Evictions begin when `maxmemory` is reached, which takes longer than that."""

@@ -19,7 +19,7 @@ from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.upstream import configured_upstream
 from mix2api.redaction import redact_text
 from mix2api.settings import Settings, UpstreamAuthMode
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.upstreams.http.connection import Dialer
 from mix2api.upstreams.http.origin import split_url
 from mix2api.upstreams.kinds import kind_of

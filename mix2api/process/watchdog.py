@@ -24,7 +24,7 @@ from structlog.typing import FilteringBoundLogger
 from mix2api.clock import Clock
 from mix2api.redaction import place_of_frame
 from mix2api.store.leases import LeaseChange
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.store.surrender import surrender
 from mix2api.vocabulary import Shard
 

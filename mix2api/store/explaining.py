@@ -5,8 +5,8 @@ from attrs import frozen
 from mix2api.clock import Clock
 from mix2api.projections.explanation import Explanation, explain_refusal, explain_runs
 from mix2api.store.finding import find
-from mix2api.store.opening import Store
 from mix2api.store.request_file import RequestFile
+from mix2api.store.store import Store
 from mix2api.vocabulary import RequestId
 
 

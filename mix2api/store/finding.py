@@ -8,7 +8,7 @@ from attrs import frozen
 from mix2api.clock import Clock
 from mix2api.identity import is_session_id
 from mix2api.store.audit_stream import AuditedRun
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import RunId, SessionId
 
 _RUN_PREFIX: Final = "run_"

@@ -8,7 +8,7 @@ from attrs import define, field
 from mix2api.events.codec import UnreadableEvent
 from mix2api.projections.timeline import Cursor, Row, apply, apply_unreadable, initial
 from mix2api.store.finding import Found
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 _NOWHERE: Final = "0-0"
 """The place of what has none."""

@@ -16,8 +16,8 @@ from mix2api.clock import SystemClock
 from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint
 from mix2api.projections.audit import Dimension
-from mix2api.store.opening import Store
 from mix2api.store.refused_requests import ENTRIES_A_SECOND
+from mix2api.store.store import Store
 from mix2api.vocabulary import ChunkKind, EndReason, Receipt, RequestId, RunId, Shard
 
 DAY_MS = 86_400_000

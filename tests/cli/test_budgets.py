@@ -12,7 +12,7 @@ from stored_runs import new_session, store_script, stored
 from mix2api.cli.budgets import BudgetsQuery, add_parser, budgets
 from mix2api.clock import SystemClock
 from mix2api.sessions.commands import Command
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import RunId
 
 DAY_MS = 86_400_000

@@ -19,7 +19,7 @@ from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import ExecutionStatus
 from mix2api.errors import ConfigurationError
 from mix2api.settings import load_settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import RequestId
 
 REF = TurnRef(CONVERSATION, 1)

@@ -18,7 +18,7 @@ from mix2api.cli.main import main
 from mix2api.cli.reading import read_store, sole
 from mix2api.errors import StoreUnavailable
 from mix2api.settings import load_settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import SessionId
 
 COMMANDS = {"audit": audit, "replay": replay, "sessions": sessions}

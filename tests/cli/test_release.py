@@ -15,7 +15,7 @@ from mix2api.cli.main import read_settings
 from mix2api.cli.release import add_parser, query_of, release, run
 from mix2api.errors import ConfigurationError
 from mix2api.release.guard_beat import Decision
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 _SHARDS = 8

@@ -22,7 +22,7 @@ from mix2api.packs.recorded_logs import recorded_logs
 from mix2api.release.recorded_session import RecordedEntry, RecordedSession, encode_recorded
 from mix2api.release.stages import Stage
 from mix2api.settings import load_settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 
 def misread() -> RecordedSession:

@@ -14,7 +14,7 @@ from stored_runs import stored
 
 from mix2api.cli.release_report import ReportQuery, add_arguments, report
 from mix2api.errors import ConfigurationError
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 
 async def told(store: Store, **query: Any) -> tuple[int, str]:

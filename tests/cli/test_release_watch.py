@@ -15,7 +15,7 @@ from whole_system import until
 
 from mix2api.cli.release_watch import WatchQuery, add_arguments, watch
 from mix2api.release.release import ReleaseState
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 WINDOW_MS = 120_000
 

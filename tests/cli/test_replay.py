@@ -14,7 +14,7 @@ from mix2api.cli.replay import ReplayQuery, replay
 from mix2api.clock import SystemClock
 from mix2api.events.kinds import End
 from mix2api.identity import Mint, shard_of
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import ChunkKind, EndReason, RequestId, RunId
 
 CLOCK = SystemClock()

@@ -14,7 +14,7 @@ from mix2api.clock import SystemClock
 from mix2api.identity import Mint, shard_of
 from mix2api.sessions.evolve import fold
 from mix2api.sessions.state import Stage
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import RunId, SessionId
 
 CLOCK = SystemClock()

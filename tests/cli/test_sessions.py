@@ -15,7 +15,7 @@ from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError
 from mix2api.identity import Mint
 from mix2api.settings import load_settings
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import ChunkKind, Digest, RunId
 
 CLOCK = SystemClock()

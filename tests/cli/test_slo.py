@@ -12,7 +12,7 @@ from mix2api.cli.slo import SloQuery, slo
 from mix2api.clock import SystemClock
 from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel, ChunkKind, EndReason, Receipt, RequestId
 
 

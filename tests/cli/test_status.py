@@ -10,7 +10,7 @@ from redis_server import RedisServer
 from stored_runs import SHARDS, stored
 
 from mix2api.cli.status import StatusQuery, add_parser, status
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 
 async def shown(store: Store, *, as_json: bool = False) -> tuple[int, str]:

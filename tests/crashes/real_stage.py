@@ -21,8 +21,9 @@ from whole_system import SECRET, SHARDS, defaults, until
 from wire_client import WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 
 _LIMIT_S: Final = 300
 _REQUEST_ID: Final = "died"

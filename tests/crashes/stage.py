@@ -31,7 +31,7 @@ from mix2api.randomness import Randomness
 from mix2api.settings import load_settings
 from mix2api.store.audit_stream import AuditedRun
 from mix2api.store.keys import Keys
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Shard
 
 LEASE_S: Final = 1.0

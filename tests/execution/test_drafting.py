@@ -16,8 +16,8 @@ from mix2api.conversations.planner import FALLBACK, SourceType
 from mix2api.conversations.workflows import Definition, Settled, edited, published
 from mix2api.execution.drafting import Planning
 from mix2api.execution.planning import MadePlan, PlannerFault
-from mix2api.store.opening import Store
 from mix2api.store.shelf import PutOutcome
+from mix2api.store.store import Store
 from mix2api.vocabulary import Digest
 from mix2api.wire.turn import Message
 

@@ -6,8 +6,8 @@ from stored_runs import SHARDS, stored
 from mix2api.process.checkup import look_at_processes, look_at_settings, look_at_store
 from mix2api.process.findings import Finding, Grade, Part
 from mix2api.settings import load_settings
-from mix2api.store.opening import Store
 from mix2api.store.redis.link import Command
+from mix2api.store.store import Store
 
 _LEASE_S = 5.0
 

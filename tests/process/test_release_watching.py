@@ -16,7 +16,7 @@ from mix2api.release.guard import Policy
 from mix2api.release.guard_beat import Decision
 from mix2api.release.release import ReleaseState
 from mix2api.release.stages import Stage
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 AGO_MS = 120_000

@@ -13,8 +13,9 @@ from wire_client import WireClient
 from mix2api.cli.metrics import counted
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.metrics.exposition import exposition
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 
 _LIMIT_S = 60
 _DAY_MS = 86_400_000

@@ -28,7 +28,8 @@ from mix2api.process.groups import store_options
 from mix2api.release.stages import Stage
 from mix2api.settings import load_settings
 from mix2api.store.audit_stream import AuditedRun
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 _PER_S: Final = float(os.environ.get("DRILL_RATE", "20"))

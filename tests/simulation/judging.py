@@ -20,7 +20,7 @@ from mix2api.events.kinds import End
 from mix2api.machine import Machine
 from mix2api.randomness import Randomness
 from mix2api.store.audit_stream import AuditedRun
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import EndReason, RunId
 
 _REST_S: Final = 60.0

@@ -24,8 +24,9 @@ from mix2api.process.running import start_tasks
 from mix2api.randomness import Randomness
 from mix2api.sealing import Seal
 from mix2api.settings import Settings
-from mix2api.store.opening import Store, at_work, build_store
+from mix2api.store.opening import at_work, build_store
 from mix2api.store.redis.location import RedisLocation
+from mix2api.store.store import Store
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.http.connection import Connection, Dialer, PlainConnection
 from mix2api.upstreams.http.origin import Origin

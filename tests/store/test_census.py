@@ -6,8 +6,8 @@ from stored_runs import SHARDS, stored
 
 from mix2api.store.census import Counted, CountedProcess
 from mix2api.store.heartbeat import ProcessLoad
-from mix2api.store.opening import Store
 from mix2api.store.redis.link import Command
+from mix2api.store.store import Store
 from mix2api.vocabulary import ProcessId
 
 _FAR_MS = 60_000

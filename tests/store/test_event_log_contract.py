@@ -13,7 +13,7 @@ from mix2api.events.kinds import End, Request, SessionNote, UpstreamChunk
 from mix2api.events.log import Append, GivenEnding, Outcome, remark
 from mix2api.store.log import RedisEventLog
 from mix2api.store.memory import MemoryEventLog, MemoryWorld
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import Receipt, RequestId, SessionWord
 
 Log = RedisEventLog | MemoryEventLog

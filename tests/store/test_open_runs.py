@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from redis_server import RedisServer
 
 from mix2api.events.log import OpenRun, Outcome
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import RunId, Shard
 
 

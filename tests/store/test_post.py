@@ -9,8 +9,9 @@ from lossy_proxy import lossy_proxy
 from redis_server import RedisServer
 
 from mix2api.sealing import Seal
-from mix2api.store.opening import Store, build_store
+from mix2api.store.opening import build_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 from mix2api.vocabulary import ProcessId
 
 PLANTED = b"the planted prompt"

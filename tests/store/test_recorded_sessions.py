@@ -9,7 +9,7 @@ from mix2api.clock import SystemClock
 from mix2api.identity import Mint, shard_of
 from mix2api.release.differences import differences
 from mix2api.release.recorded_session import RecordedSession
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.vocabulary import SessionId
 
 _DAY_MS = 86_400_000

@@ -14,8 +14,8 @@ from refusal_entries import counted, refusal
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.store import refused_requests
 from mix2api.store.audit_stream import AuditedRefusal, AuditedRefusalCount
-from mix2api.store.opening import Store
 from mix2api.store.refused_requests import RefusedRequests
+from mix2api.store.store import Store
 from mix2api.vocabulary import Channel, EndReason, Shard
 
 MOST = refused_requests.ENTRIES_A_SECOND

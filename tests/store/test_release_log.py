@@ -9,7 +9,7 @@ from release.releases import ID, roll_back, start, step
 
 from mix2api.release.release import ReleaseState, StepRefused
 from mix2api.release.stages import Stage, Trigger
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 
 
 async def at_5(store: Store) -> ReleaseState:

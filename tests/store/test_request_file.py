@@ -11,9 +11,9 @@ from mix2api.clock import SystemClock
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint, shard_of
-from mix2api.store.opening import Store
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.request_file import RequestFiles
+from mix2api.store.store import Store
 from mix2api.vocabulary import EndReason, Receipt, RequestId, RunId
 
 TIMES = EdgeTimes(body=1, understood=2, found=3, submitted=4, accepted=5, ended=90, over=91)

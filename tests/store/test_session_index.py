@@ -13,10 +13,10 @@ from stored_conversations import conversations
 from mix2api.errors import StoreUnavailable
 from mix2api.events.log import Outcome
 from mix2api.sessions.resolution import UnreadableIndex
-from mix2api.store.opening import Store
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.redis.location import Timeouts
 from mix2api.store.session_index import RedisSessionIndex
+from mix2api.store.store import Store
 from mix2api.vocabulary import Digest, SessionId
 
 AT, OTHER_AT, NAME = (Digest(letter * 32) for letter in "abc")

@@ -13,8 +13,8 @@ from whole_system import until
 from mix2api.events.log import Outcome
 from mix2api.identity import shard_of
 from mix2api.store.leases import LeaseChange
-from mix2api.store.opening import Store
 from mix2api.store.spread import Handed
+from mix2api.store.store import Store
 from mix2api.vocabulary import Shard
 
 _SHARDS = 32

@@ -6,8 +6,8 @@ from redis_server import RedisServer
 
 from mix2api.store.keys import Keys
 from mix2api.store.leases import LeaseChange
-from mix2api.store.opening import Store
 from mix2api.store.redis.location import RedisLocation
+from mix2api.store.store import Store
 from mix2api.store.surrender import surrender
 from mix2api.vocabulary import Shard
 

@@ -9,7 +9,7 @@ from redis_server import RedisServer
 from stored_runs import stored
 from whole_system import until
 
-from mix2api.store.opening import Store
+from mix2api.store.store import Store
 from mix2api.store.traces import TraceBounds
 from mix2api.vocabulary import RunId
 

@@ -8,8 +8,8 @@ from stored_runs import stored
 
 from mix2api.conversations.planner import SourceType
 from mix2api.conversations.workflows import Definition, DefinitionStatus, Draft, Settled, edited, published
-from mix2api.store.opening import Store
 from mix2api.store.shelf import PutOutcome
+from mix2api.store.store import Store
 from mix2api.store.workflows import DEFINITIONS_MAX, DRAFTS_MAX, Workflows
 from mix2api.vocabulary import Digest
 

@@ -13,8 +13,8 @@ from mix2api.events.log import GivenEnding, Outcome
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun
 from mix2api.store.commit import AuditNote, IndexLife
 from mix2api.store.leases import Holder
-from mix2api.store.opening import Store
 from mix2api.store.options import SpoolLimits
+from mix2api.store.store import Store
 from mix2api.store.writer import LogWriter
 from mix2api.supervision import supervised
 from mix2api.vocabulary import EndReason, Receipt, RequestId, Shard

@@ -12,8 +12,8 @@ from redis_server import RedisServer
 from mix2api.events.kinds import SessionNote
 from mix2api.events.log import GivenEnding, Outcome
 from mix2api.store.audit_stream import AuditedRefusals, AuditedRun
-from mix2api.store.opening import Store
 from mix2api.store.options import SpoolLimits
+from mix2api.store.store import Store
 from mix2api.vocabulary import Receipt, RequestId, SessionWord
 
 

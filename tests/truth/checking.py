@@ -11,8 +11,9 @@ from truth.deployment import Deployment
 from whole_system import SECRET, SHARDS, until
 
 from mix2api.events.kinds import Request
-from mix2api.store.opening import Store, open_store
+from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
+from mix2api.store.store import Store
 
 _REST_S = 60
 

@@ -1,0 +1,178 @@
+"""The open store: its parts, as the composition root hands them down."""
+
+from contextlib import suppress
+
+from attrs import define, field, frozen
+
+from mix2api.clock import Clock
+from mix2api.errors import StoreUnavailable
+from mix2api.sealing import Seal
+from mix2api.store.accounts import RedisAccounts
+from mix2api.store.audit_stream import AuditStream
+from mix2api.store.census import Census
+from mix2api.store.conversation_index import ConversationIndex
+from mix2api.store.conversations import Conversations
+from mix2api.store.damage import DamageCounter
+from mix2api.store.guard_seat import GuardSeat
+from mix2api.store.heartbeat import Heartbeat
+from mix2api.store.kept_slo import KeptSlo
+from mix2api.store.keys import Keys
+from mix2api.store.leases import Leases
+from mix2api.store.log import RedisEventLog
+from mix2api.store.owners import RedisOwners
+from mix2api.store.post import MailReader, Post
+from mix2api.store.recorded_sessions import RecordedSessions
+from mix2api.store.redis.link import RedisLink
+from mix2api.store.redis.location import RedisLocation
+from mix2api.store.refused_requests import RefusedRequests
+from mix2api.store.release_evidence import KeptEvidence
+from mix2api.store.release_log import ReleaseLog
+from mix2api.store.request_file import RequestFiles
+from mix2api.store.runtime_sessions import RedisRuntimeSessions
+from mix2api.store.session_index import RedisSessionIndex
+from mix2api.store.spread import Spread
+from mix2api.store.traces import Traces
+from mix2api.store.vault import RedisVault
+from mix2api.store.willingness import Unwilling, Willingness
+from mix2api.store.workflows import Workflows
+from mix2api.supervision import OnFault
+from mix2api.vocabulary import ProcessId
+
+
+@define(eq=False)
+class TaskFaults:
+    """Faults of the store's own tasks, for whoever writes the log; commands have none."""
+
+    on_fault: OnFault = field(default=lambda _name, _fault: None)
+    """Set by the composition root."""
+
+    def __call__(self, name: str, fault: BaseException) -> None:
+        """A task failed, and begins again."""
+        self.on_fault(name, fault)
+
+
+@frozen(kw_only=True)
+class Store:
+    """The open store. A connection is made when it is first used; a task of its own reads its replies."""
+
+    process: ProcessId
+    seal: Seal
+    keys: Keys
+    location: RedisLocation
+    log: RedisEventLog
+    refused: RefusedRequests
+    files: RequestFiles
+    slo: KeptSlo
+    traces: Traces
+    runtime: RedisRuntimeSessions
+    leases: Leases
+    heartbeat: Heartbeat
+    spread: Spread
+    census: Census
+    post: Post
+    mail: MailReader
+    audit: AuditStream
+    sessions: RedisSessionIndex
+    vault: RedisVault
+    recorded: RecordedSessions
+    release: ReleaseLog
+    guard: GuardSeat
+    evidence: KeptEvidence
+    willingness: Willingness
+    damage: DamageCounter
+    faults: TaskFaults
+    links: tuple[RedisLink, ...]
+
+    @property
+    def beating(self) -> RedisLink:
+        """The connection of leases and heartbeats: the one that is used all the time."""
+        return self.links[2]
+
+    def accounts(self, pool: str, ttl_s: int, clock: Clock, scope: str = "apikey") -> RedisAccounts:
+        """The accounts of one kind of upstream.
+
+        Args:
+            pool: the kind.
+            ttl_s: seconds that a binding lives after its last use.
+            clock: for the times of states.
+            scope: of its bindings.
+        """
+        return RedisAccounts(
+            link=self.links[0],
+            keys=self.keys,
+            clock=clock,
+            damage=self.damage,
+            pool=pool,
+            ttl_s=ttl_s,
+            scope=scope,
+        )
+
+    def conversations(self, shards: int, life_ms: int) -> Conversations:
+        """Conversations.
+
+        Args:
+            shards: of the deployment.
+            life_ms: how long each rests after its last change; 0: until it is deleted.
+        """
+        return Conversations(
+            link=self.links[0],
+            keys=self.keys,
+            seal=self.seal,
+            damage=self.damage,
+            shards=shards,
+            life_ms=life_ms,
+        )
+
+    def conversation_index(self, life_ms: int) -> ConversationIndex:
+        """Which conversations there are."""
+        return ConversationIndex(link=self.links[0], keys=self.keys, damage=self.damage, life_ms=life_ms)
+
+    def workflows(self, shards: int, life_ms: int) -> Workflows:
+        """Drafts and definitions of workflows.
+
+        Args:
+            shards: of the deployment.
+            life_ms: how long a draft rests after its last change; 0: until it is deleted.
+        """
+        return Workflows(
+            link=self.links[0],
+            keys=self.keys,
+            seal=self.seal,
+            damage=self.damage,
+            shards=shards,
+            life_ms=life_ms,
+        )
+
+    def owners(self, ttl_s: int) -> RedisOwners:
+        """Who made which response.
+
+        Args:
+            ttl_s: seconds for which that is kept.
+        """
+        return RedisOwners(
+            link=self.links[0], keys=self.keys, seal=self.seal, damage=self.damage, ttl_s=ttl_s
+        )
+
+    @property
+    def is_down(self) -> bool:
+        """Whether appends would have to wait for Redis to come back, as far as anything has shown. Never waits."""
+        return self.log.is_down or self.beating.is_down
+
+    async def connect(self) -> None:
+        """Connects what requests wait for: in a burst at the start, a connection takes longer than the burst's first may wait.
+
+        A store that does not answer is no fault here: who uses it hears of that.
+        """
+        for link in self.links[:2]:
+            with suppress(StoreUnavailable):
+                await link.execute(("PING",))
+
+    @property
+    def unwilling(self) -> Unwilling | None:
+        """The word with which Redis refuses to work, as far as anything has shown; None if it works, or says nothing."""
+        return self.willingness.word or self.beating.why
+
+    def silence(self) -> frozenset[tuple[str, float]]:
+        """The connections for short commands that do not answer now, and since when; empty if all do. Never waits."""
+        found = ((link.name, link.silent_since_ms) for link in self.links[:3])
+        return frozenset((name, since_ms) for name, since_ms in found if since_ms is not None)
