@@ -1,19 +1,15 @@
 """The parts of one process, put together from settings. Nothing runs here: `mix2api.process.running` does that."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field
 from structlog.typing import FilteringBoundLogger
 
-from mix2api.actors.environment import Completed, Environment
 from mix2api.actors.inbox import Inbox
-from mix2api.actors.recovery import Recovery
-from mix2api.actors.request_facts import known_or_digest
-from mix2api.actors.worker import MemoryDispatch, Worker
+from mix2api.actors.worker import MemoryDispatch
 from mix2api.clock import Clock
 from mix2api.counting.profile_files import Profiles
 from mix2api.edge.continuing import Continuing
@@ -28,24 +24,20 @@ from mix2api.metrics.meters import Meters
 from mix2api.process.aborting import Aborts
 from mix2api.process.control import Supervised
 from mix2api.process.conversing import ConversingHalf
-from mix2api.process.groups import actor_options
 from mix2api.process.health import ProcessHealth
 from mix2api.process.named_upstreams import (
     NamedUpstream,
-    called_upstream,
-    keeps_of,
     named_upstreams,
     sites_of,
-    tools_in_text_of,
     with_models,
 )
 from mix2api.process.nearest import NearestDispatch, OwnShards
-from mix2api.process.profiles import start_budgets, start_profiles
+from mix2api.process.profiles import start_profiles
 from mix2api.process.reporting import Reporter
 from mix2api.process.store_keeping import StoreKeeping
 from mix2api.process.telemetry import telemetry
 from mix2api.process.tracing import Tracing, trace_bounds, trace_rule
-from mix2api.process.upstream import ConfiguredUpstream
+from mix2api.process.worker_half import WorkerHalf, surrounded_upstream, worker_half
 from mix2api.relay import endings
 from mix2api.relay.dispatch import RelayDispatch
 from mix2api.relay.fresh_shards import FreshShards
@@ -62,9 +54,7 @@ from mix2api.store.leases import LeaseChange
 from mix2api.store.spread import Handed
 from mix2api.store.store import Store
 from mix2api.store_watch import StoreWatch
-from mix2api.upstreams.credentials.managed import LoginReport, ManagedCredential
 from mix2api.upstreams.http.connection import Dialer
-from mix2api.upstreams.surroundings import Surroundings
 from mix2api.vocabulary import SessionId, Shard
 
 if TYPE_CHECKING:
@@ -82,20 +72,6 @@ class Role(StrEnum):
     def has_edge(self) -> bool:
         """Whether it serves clients."""
         return self is not Role.WORKER
-
-
-@frozen(kw_only=True)
-class WorkerHalf:
-    """What runs turns; an edge alone has none."""
-
-    environment: Environment
-    worker: Worker
-    inbox: Inbox
-    recovery: Recovery
-    credential: ManagedCredential | None
-    """None: nothing is fetched or renewed."""
-    keep_upstream: Callable[[], Awaitable[None]] | None = None
-    """What the upstream needs to have running; None: nothing."""
 
 
 @define(eq=False, kw_only=True)
@@ -331,88 +307,8 @@ async def process_parts(
         if settings.tracing.enabled:
             rule, bounds = trace_rule(settings), trace_bounds(settings)
             parts.tracing = Tracing(store.traces, rule, bounds, settings.tracing.mode, store.seal, logger)
-        with _upstream(parts, dialer) as configured:
-            parts.half = _worker_half(parts, configured)
+        with surrounded_upstream(parts, dialer) as configured:
+            parts.half = worker_half(parts, configured)
             relay.on_stop = parts.half.inbox.hang_up
             parts.conversing = ConversingHalf.of(parts)
             yield parts
-
-
-@contextmanager
-def _upstream(parts: Parts, dialer: Dialer | None) -> Iterator[ConfiguredUpstream]:
-    """What the worker calls, with what the settings put around it."""
-    settings, store, reporter = parts.settings, parts.store, parts.reporter
-
-    def on_login(report: LoginReport) -> None:
-        reporter.on_login(report)
-        parts.meters.on_login("done" if report.why is None else report.why.value)
-
-    surroundings = Surroundings(
-        clock=parts.clock,
-        process=store.process,
-        sessions=store.runtime,
-        is_gone=store.heartbeat.is_gone,
-        tell=reporter.on_remark,
-    )
-    with called_upstream(parts.upstreams, store, surroundings, on_login, dialer) as configured:
-        if settings.logging.token_info and configured.credential is not None:
-            configured.credential.on_step = reporter.on_token
-        observing = parts.observing
-        upstream = configured.upstream if observing is None else observing.upstream(configured.upstream)
-        yield evolve(configured, upstream=upstream)
-
-
-def _worker_half(parts: Parts, configured: ConfiguredUpstream) -> WorkerHalf:
-    store, settings = parts.store, parts.settings
-    models = frozenset(settings.listening.models)
-
-    def on_completed(completed: Completed) -> None:
-        parts.reporter.on_completed(completed)
-        parts.meters.on_session(completed.request.resolution, completed.request.resolution_reason)
-        if parts.tracing is not None:
-            parts.tracing.on_completed(completed)
-
-    environment = Environment(
-        process=store.process,
-        channel=settings.release.channel,
-        log=store.log,
-        upstream=configured.upstream,
-        clock=parts.clock,
-        seal=store.seal,
-        options=actor_options(settings, tools_in_text_of(parts.upstreams)),
-        model_names=models,
-        mint=parts.mint,
-        reclaim=parts.reclaim,
-        on_completed=on_completed,
-        on_audited=parts.meters.on_audited,
-        on_tools=parts.reporter.on_tools if settings.logging.tool_selection else None,
-        on_call_read=parts.reporter.on_call_read if settings.logging.tool_parse else None,
-        on_unheard=parts.reporter.on_unheard,
-        on_schema_fallback=parts.reporter.on_schema_fallback,
-        on_fault=parts.reporter.on_actor_fault,
-        budgets=start_budgets(
-            settings,
-            parts.profiles,
-            keeps_of(parts.upstreams),
-            partial(known_or_digest, known=models, seal=store.seal),
-            parts.reporter.on_model_fallback,
-        ),
-    )
-    lease_s = float(settings.storing.lease_s)
-    worker = Worker(environment, parts.mint, OwnShards(store.leases, parts.mint))
-    return WorkerHalf(
-        environment=environment,
-        worker=worker,
-        inbox=Inbox(environment, worker, store.post, parts.outbox, store.heartbeat.alive, lease_s),
-        recovery=Recovery(
-            environment,
-            store.log,
-            store.heartbeat.alive,
-            lease_s,
-            worker.running,
-            store.heartbeat.peers.is_silent,
-            parts.tell_edge,
-        ),
-        credential=configured.credential,
-        keep_upstream=configured.keep,
-    )

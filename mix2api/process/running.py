@@ -23,10 +23,11 @@ from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.process.listening import listen
 from mix2api.process.mail import read_mail
 from mix2api.process.measuring import Measuring
-from mix2api.process.parts import Parts, Role, WorkerHalf, process_parts
+from mix2api.process.parts import Parts, Role, process_parts
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.profiles import tell_of_profiles
 from mix2api.process.watchdog import Watchdog
+from mix2api.process.worker_half import WorkerHalf
 from mix2api.settings import Settings
 from mix2api.store.opening import open_store
 from mix2api.supervision import supervised
