@@ -19,7 +19,8 @@ from mix2api.conversations.content import (
 )
 from mix2api.conversations.decide import accept, create
 from mix2api.conversations.decided import Decided, decided
-from mix2api.store.conversations import Conversations, Looked
+from mix2api.store.conversations import Conversations
+from mix2api.store.looked_conversation import Looked
 from mix2api.store.store import Store
 from mix2api.vocabulary import Digest
 

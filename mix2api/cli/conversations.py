@@ -31,8 +31,9 @@ from mix2api.process.conversing import DAY_MS
 from mix2api.projections.conversations import ConversationAudit
 from mix2api.settings import Settings
 from mix2api.store.conversation_index import ConversationIndex
-from mix2api.store.conversations import Conversations, Looked
+from mix2api.store.conversations import Conversations
 from mix2api.store.forgetting import forget_drafts
+from mix2api.store.looked_conversation import Looked
 from mix2api.store.stopping import stop_turns
 from mix2api.store.store import Store
 from mix2api.store.workflows import Workflows

@@ -36,7 +36,7 @@ from mix2api.execution.planning import PlannerFault
 from mix2api.execution.task_attempt import TaskAttempt
 from mix2api.execution.turn_words import TurnReader
 from mix2api.identity import Mint
-from mix2api.store.conversations import Looked
+from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest, RequestId
 from mix2api.wire.turn import Message
 

@@ -5,12 +5,12 @@ script, which compares versions, so that two processes never change one turn fro
 anew of the log.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from mix2api.conversations.decided import Decided
 from mix2api.conversations.events import (
@@ -22,22 +22,20 @@ from mix2api.conversations.events import (
     decode,
     encode,
 )
-from mix2api.conversations.evolve import IllegalEvent, Pair, evolve
+from mix2api.conversations.evolve import IllegalEvent
 from mix2api.conversations.rebuilding import rebuilt
 from mix2api.conversations.snapshots import (
     SESSION_FIELD,
     message_field,
-    read_session,
-    read_turn,
     start_field,
     state_bytes,
     turn_state_field,
 )
-from mix2api.conversations.state import NOTHING, Session, Turn
 from mix2api.sealing import Seal, UnsealError
 from mix2api.store.conversation_scripts import COMMIT
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
+from mix2api.store.looked_conversation import Looked, Wanted, read_plans, read_states, state_after
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import run_scripts
@@ -48,27 +46,6 @@ _TRIES: Final = 64
 """For one change: each failed one means that another change was made meanwhile, and a turn has few writers."""
 _LOG_PAGE: Final = 1000
 """Events that are read in one round trip: some 200 kB."""
-
-Content = Mapping[str, bytes]
-"""Field -> plain bytes (`mix2api.conversations.content`)."""
-
-
-@frozen(kw_only=True)
-class Looked:
-    """What one look at a conversation found."""
-
-    session: Session = NOTHING
-    """`NOTHING` if there is none."""
-    turns: Mapping[int, Turn] = field(factory=dict)
-    """Those of the asked ones that exist."""
-    content: Content = field(factory=dict, repr=False)
-    """Those of the asked fields that stand. What cannot be unsealed is left out, and counted as damage."""
-    plans: tuple[int, ...] = ()
-    """The turns of the asked plans, in the order of the plans."""
-
-    def pair(self, turn: int) -> Pair:
-        """The session and one of the turns."""
-        return Pair(self.session, self.turns.get(turn))
 
 
 @define(eq=False, kw_only=True)
@@ -118,14 +95,14 @@ class Conversations:
             UnreadableConversation: neither states nor log can be read.
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
-        wanted = _Wanted(tuple(turns), tuple(fields), plans)
+        wanted = Wanted(tuple(turns), tuple(fields), plans)
         try:
             return await self._look(conversation, wanted)
         except UnreadableConversation:
             await self._mend(conversation)
             return await self._look(conversation, wanted)
 
-    async def _look(self, conversation: Digest, wanted: "_Wanted") -> Looked:
+    async def _look(self, conversation: Digest, wanted: Wanted) -> Looked:
         log, states, content, plan_list = self._names(conversation)
         fields = (SESSION_FIELD, *(turn_state_field(turn) for turn in wanted.turns))
         commands: list[Command] = [("EXISTS", log), ("HMGET", states, *fields)]
@@ -134,12 +111,12 @@ class Conversations:
         if wanted.plans is not None:
             commands.append(("LRANGE", plan_list, *wanted.plans))
         replies = await self._link.execute(*commands)
-        session, turns = _read_states(replies[1], wanted.turns, has_log=bool(told(replies[:1])[0]))
+        session, turns = read_states(replies[1], wanted.turns, has_log=bool(told(replies[:1])[0]))
         return Looked(
             session=session,
             turns=turns,
             content=self._opened(conversation, wanted.fields, replies[2]) if wanted.fields else {},
-            plans=() if wanted.plans is None else _read_plans(replies[-1], session, wanted.plans),
+            plans=() if wanted.plans is None else read_plans(replies[-1], session, wanted.plans),
         )
 
     async def turn_of_message(self, conversation: Digest, message: Digest) -> int | None:
@@ -215,7 +192,7 @@ class Conversations:
             decided = decide(looked)
             if not decided.events:
                 return looked
-            after = _after(looked, decided.events)
+            after = state_after(looked, decided.events)
             if await self._commit(conversation, looked, after, decided):
                 return after
         raise AssertionError("a conversation is changed by nobody but its few writers")
@@ -328,59 +305,6 @@ class Conversations:
     def _purpose(conversation: Digest, name: str) -> bytes:
         """Content that is moved to another place cannot be unsealed there."""
         return f"{_PURPOSE}:{conversation}:{name}".encode()
-
-
-@frozen
-class _Wanted:
-    """What a look is to find."""
-
-    turns: tuple[int, ...]
-    fields: tuple[str, ...]
-    plans: tuple[int, int] | None
-
-
-def _read_states(reply: Reply, numbers: Sequence[int], *, has_log: bool) -> tuple[Session, dict[int, Turn]]:
-    """The states in a reply.
-
-    Raises:
-        UnreadableConversation: damage. States that are missing though the log has them are damage, too.
-    """
-    if is_damage(reply):
-        raise UnreadableConversation("damaged")
-    said, *states = told([reply])[0]
-    session = NOTHING if said is None else read_session(said)
-    turns = {
-        number: read_turn(state) for number, state in zip(numbers, states, strict=True) if state is not None
-    }
-    lacks_turn = any(0 < number <= session.turns and number not in turns for number in numbers)
-    if lacks_turn or (has_log and not session.version):
-        raise UnreadableConversation("damaged")
-    return session, turns
-
-
-def _read_plans(reply: Reply, session: Session, asked: tuple[int, int]) -> tuple[int, ...]:
-    """The turns in a reply.
-
-    Raises:
-        UnreadableConversation: damage. A list that is empty though there are plans is damage, too.
-    """
-    if is_damage(reply):
-        raise UnreadableConversation("damaged")
-    words = told([reply])[0]
-    if not all(word.isdigit() for word in words) or (session.plans and not words and asked[1] == -1):
-        raise UnreadableConversation("damaged")
-    return tuple(map(int, words))
-
-
-def _after(before: Looked, events: Iterable[ConversationEvent]) -> Looked:
-    session, turns = before.session, dict(before.turns)
-    for event in events:
-        number = 0 if isinstance(event, SessionCreated) else event.turn
-        pair = evolve(Pair(session, turns.get(number)), event)
-        session = pair.session
-        if pair.turn is not None:
-            turns[number] = pair.turn
-    return Looked(session=session, turns=turns, content=before.content)
 
 
 def _look_ups(

@@ -4,7 +4,8 @@ from typing import Final
 
 from mix2api.conversations.commands import StopTurn
 from mix2api.conversations.decided import Decided, decided
-from mix2api.store.conversations import Conversations, Looked
+from mix2api.store.conversations import Conversations
+from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest
 
 _ROUNDS: Final = 8

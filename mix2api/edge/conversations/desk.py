@@ -26,7 +26,8 @@ from mix2api.edge.conversations.routing import Asked, unknown
 from mix2api.sealing import Seal
 from mix2api.settings.choices import Busy
 from mix2api.store.conversation_index import ConversationIndex
-from mix2api.store.conversations import Conversations, Looked
+from mix2api.store.conversations import Conversations
+from mix2api.store.looked_conversation import Looked
 from mix2api.store.stopping import stop_turn, stop_turns
 from mix2api.vocabulary import Digest
 

@@ -18,7 +18,7 @@ from mix2api.conversations.views import (
 )
 from mix2api.edge.conversations.desk import Desk, node_names, plan_words, session_words
 from mix2api.edge.conversations.routing import Answer, Asked, Route, unknown
-from mix2api.store.conversations import Looked
+from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest
 
 _LAST: int = 999_999_999

@@ -8,7 +8,7 @@ from mix2api.conversations.states import Reason
 from mix2api.conversations.views import TurnTexts, View, message_views, turn_view
 from mix2api.edge.conversations.desk import Desk, answer_words, turn_words
 from mix2api.edge.conversations.routing import Answer, Asked, Route
-from mix2api.store.conversations import Looked
+from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest
 
 _LAST: int = 999_999_999
