@@ -122,7 +122,7 @@ class Guard:
 
     def _alarm(self) -> str | None:
         if self.stops.stopped is not None:
-            return self.stops.stopped.why
+            return self.stops.stopped
         if self.log_value < -log(self.policy.alpha):
             return None
         worst = self._findings()[0]

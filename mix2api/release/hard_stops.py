@@ -1,11 +1,10 @@
 """What ends a step without any statistics: faults of our own code, and runs whose end nobody can explain."""
 
 from collections import deque
-from enum import StrEnum
 from math import sqrt
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from mix2api.release.trials import Trial
 from mix2api.vocabulary import EndReason
@@ -18,29 +17,12 @@ _MOST_HELD: Final = 1_000
 """Canary faults of one class that are held: the stop comes long before."""
 
 
-class HardStop(StrEnum):
-    """Why a step ends at once."""
-
-    ADAPTER_ERRORS = "adapter_errors"
-    UNATTRIBUTED = "unattributed"
-    DEAD = "canary_dead"
-
-
-@frozen
-class Stopped:
-    """A hard stop, and what showed it."""
-
-    stop: HardStop
-    why: str
-    """One line for a person."""
-
-
 @define
 class HardStops:
     """The fold over blocks. Holds ten minutes of the canary's own faults."""
 
-    stopped: Stopped | None = None
-    """The first; later ones change nothing."""
+    stopped: str | None = None
+    """Why, in one line for a person. The first stands; later ones change nothing."""
     _dead_since_ms: int | None = None
     _trials: list[int] = field(factory=lambda: [0, 0])
     """Of stable, of the canary."""
@@ -59,7 +41,7 @@ class HardStops:
             self._trials[trial.touches_canary] += 1
             if trial.touches_canary and trial.reason is EndReason.UNKNOWN:
                 why = f"run {trial.run_id} of the canary ended without a known reason"
-                self._stop(HardStop.UNATTRIBUTED, why)
+                self._stop(why)
         for trial in bad:
             if trial.reason is EndReason.ADAPTER_ERROR:
                 self._take_fault(trial, trial.detail or "")
@@ -72,7 +54,7 @@ class HardStops:
             self._dead_since_ms = at_ms
         elif at_ms - self._dead_since_ms >= DEAD_MS:
             why = f"no process of the canary channel has shown a heartbeat for {DEAD_MS // 1000} s"
-            self._stop(HardStop.DEAD, why)
+            self._stop(why)
 
     def _take_fault(self, trial: Trial, name: str) -> None:
         if not trial.touches_canary:
@@ -86,11 +68,10 @@ class HardStops:
         expected = trials * self._stable_faults.get(name, 0) / max(1, self._trials[0])
         if len(faults) >= _FEWEST + 4 * expected + 3 * sqrt(expected):
             self._stop(
-                HardStop.ADAPTER_ERRORS,
                 f"{len(faults)} turns of the canary ended in adapter_error {name} within ten minutes; "
                 f"at stable's rate there would be {expected:.1f}",
             )
 
-    def _stop(self, stop: HardStop, why: str) -> None:
+    def _stop(self, why: str) -> None:
         if self.stopped is None:
-            self.stopped = Stopped(stop, why)
+            self.stopped = why
