@@ -141,7 +141,7 @@ def _not_stored(path: str, method: str, operation_id: str, summary: str) -> Oper
         method=method,
         operation_id=operation_id,
         summary=summary,
-        text="Responses are not stored: always 404 `response_not_stored`.",
+        text="Passed to the account that made the response, where its upstream is of kind `responses`; else 404 `response_not_stored`.",
         needs_key=True,
         aliases=_of_responses(path),
         parameters=(Parameter(name="response_id", place="path", meaning="A response's id."),)
