@@ -10,7 +10,7 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from mix2api.release.acquittal import Acquittal
-from mix2api.release.block import Counting
+from mix2api.release.block import Block, Counting
 from mix2api.release.comparison import Comparison, Finding
 from mix2api.release.guard_beat import Decision
 from mix2api.release.hard_stops import HardStops
@@ -86,8 +86,7 @@ class Guard:
         """Takes the trials of the next block in (`mix2api.release.block.BLOCK_MS`)."""
         block = self.counting.count(trials)
         self.workers.take(block)
-        if block.edges is not None:
-            self.edges.take(block.edges)
+        self.edges.take(block.edges or Block())
         if (None, Metric.SUCCESS) in block.counts:
             self._acquittal.take(block.tables((None, Metric.SUCCESS)))
         self.stops.take(trials, block.bad)

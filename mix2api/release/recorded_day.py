@@ -1,5 +1,6 @@
 """The numbers of a recorded day, as a fold over its trials: what `mix2api release simulate --recorded` plays on."""
 
+from itertools import accumulate
 from typing import Final
 
 from attrs import define, field
@@ -86,12 +87,9 @@ class RecordedDay:
 
 def _quantile(times: dict[int, int], wanted: float) -> int:
     """The bucket up to which so many times lie; there are as many."""
-    passed = 0
-    for bucket in sorted(times):
-        passed += times[bucket]
-        if passed >= wanted:
-            break
-    return bucket
+    buckets = sorted(times)
+    passed = accumulate([times[bucket] for bucket in buckets])
+    return next(bucket for bucket, count in zip(buckets, passed, strict=True) if count >= wanted)
 
 
 def _kinds(cells: dict[Cell, _Counts]) -> tuple[Kind, ...]:

@@ -2,7 +2,7 @@
 
 from release_trials import STREAMS, WHOLE, trial, trials
 
-from mix2api.release.block import Counting
+from mix2api.release.block import Block, Counting
 from mix2api.release.sequential import Table
 from mix2api.release.trials import Metric
 from mix2api.vocabulary import EndReason
@@ -72,3 +72,9 @@ def test_times_are_held_against_thresholds_of_earlier_blocks_alone() -> None:
     block = counting.count([trial(first_token_ms=500, canary=True), trial(first_token_ms=90)])
     assert block.tables((None, Metric.MEDIAN))[0] == Table(1, 0, 1, 1)
     assert block.tables((None, Metric.TAIL))[0] == Table(1, 0, 1, 1)
+
+
+def test_a_block_that_has_no_edges_counts_by_worker_alone() -> None:
+    block = Block()
+    Counting._count_rates(block, trial(edge_canary=True))
+    assert block.tables((None, Metric.SUCCESS))[0] == Table(1, 0, 0, 0)

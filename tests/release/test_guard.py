@@ -204,3 +204,9 @@ def test_what_it_holds_does_not_grow_with_the_day() -> None:
         guard.take(block)
     assert len(guard.workers.tests) <= tests + 20
     assert bad <= len(guard.bad_runs) <= 50
+
+
+def test_a_block_without_trials_changes_nothing() -> None:
+    guard = Guard(Policy())
+    guard.take([])
+    assert guard.verdict() == judged()
