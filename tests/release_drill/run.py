@@ -142,14 +142,15 @@ async def drill(folder: Path) -> list[str]:
         }
         one = Drill(environ, folder)
         async with AsyncExitStack() as stack:
+            # First in and last out: the processes are killed, so none of them stops the embedded server.
+            options = store_options(load_settings(environ, None), "release")
+            store = await stack.enter_async_context(open_store(options))
             stable = await stack.enter_async_context(real_process("serve", environ))
             load = Load(await stable.wait_port(), _PER_S)
             canary = {"MIX2API_CHANNEL": "canary", "UPSTREAM_API_BASE": failing.url}
             candidate = await stack.enter_async_context(real_process("worker", {**environ, **canary}))
             await candidate.wait_line("process.started")
             await stack.enter_async_context(real_process("release", environ, "watch"))
-            options = store_options(load_settings(environ, None), "release")
-            store = await stack.enter_async_context(open_store(options))
             scope = await nursery.start(load.run)
             with trio.move_on_after(_LIMIT_S) as limit:
                 await one.through(store, load)
