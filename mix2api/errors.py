@@ -107,6 +107,11 @@ class MethodNotAllowed(InvalidRequest):
     status = 405
     code = "method_not_allowed"
 
+    def __init__(self, message: str, *, allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+        """The methods for the `allow` header; none: whoever answers knows them."""
+
 
 class RequestTimeout(InvalidRequest):
     """The client did not send its whole body within the limit."""

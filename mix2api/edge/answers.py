@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 from wsgiref.handlers import format_date_time
 
-from mix2api.errors import ClientVisibleError
+from mix2api.errors import ClientVisibleError, MethodNotAllowed
 from mix2api.sessions.client_words import LONGEST_RETRY_S
 
 Headers = list[tuple[str, str]]
@@ -39,8 +39,10 @@ def retry_after(seconds: int | None) -> Headers:
 
 
 def error_headers(error: ClientVisibleError) -> Headers:
-    """`Retry-After` and `WWW-Authenticate` where they belong."""
+    """`Retry-After`, `WWW-Authenticate` and `Allow` where they belong."""
     headers = retry_after(error.retry_after_s)
     if error.status == 401:  # noqa: PLR2004  # RFC 9110, 15.5.2: a 401 names the scheme
         headers.append(("www-authenticate", "Bearer"))
+    if isinstance(error, MethodNotAllowed) and error.allowed:
+        headers.append(("allow", ", ".join(error.allowed)))
     return headers

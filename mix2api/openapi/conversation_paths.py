@@ -88,6 +88,13 @@ _PARAMETERS: Final = {
     "async": "`true`: answer at once.",
     "wait": "`true`: answer at the end of the turn.",
 }
+_NEEDED: Final = frozenset({"userId"})
+_SCHEMAS: Final[dict[str, Json]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+    "async": {"type": "boolean"},
+    "wait": {"type": "boolean"},
+}
+"""Of parameters that are no plain texts."""
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -143,7 +150,7 @@ def _parameter(name: str, place: str) -> Json:
     return {
         "name": name,
         "in": place,
-        "required": place == "path",
+        "required": place == "path" or name in _NEEDED,
         "description": _PARAMETERS[name],
-        "schema": {"type": "string"},
+        "schema": _SCHEMAS.get(name, {"type": "string"}),
     }

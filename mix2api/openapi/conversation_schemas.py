@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from mix2api.conversations.graph import EDGES_MAX, INPUT_CHARS_MAX, NODES_MAX, REFINE_MAX, NodeType
+from mix2api.conversations.routing import PATTERN_CHARS_MAX
 from mix2api.conversations.states import ExecutionStatus, PlanStage, Reason, TaskStage, TurnStage
 from mix2api.conversations.workflows import DefinitionStatus
 
@@ -10,6 +11,9 @@ Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
+_VERSION: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": 2**53}
+_SCORE: Final[Schema] = {"type": "number", "minimum": 0.001, "maximum": 1}
+_KEY: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _OBJECT: Final[Schema] = {"type": "object"}
 
@@ -18,6 +22,11 @@ def _perhaps(schema: Schema) -> Schema:
     """The same, or null. A list of words has to have null in it."""
     words = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
     return {**schema, **words, "nullable": True}
+
+
+def _said(most: int) -> Schema:
+    """A text that a request brings: not empty, and not all blank."""
+    return {"type": "string", "minLength": 1, "maxLength": most, "pattern": "[^ \\t\\n\\r]"}
 
 
 def _one_of(words: Any) -> Schema:
@@ -196,34 +205,34 @@ _OBJECTS: Final[dict[str, Schema]] = {
 BODIES: Final[dict[str, Schema]] = {
     "createSession": _body(
         "userId",
-        userId={"type": "string", "minLength": 1, "maxLength": 256},
-        title={"type": "string", "nullable": True, "maxLength": 1000},
+        userId=_said(256),
+        title=_perhaps(_said(1000)),
         metaInfo=_perhaps(_OBJECT),
         sessionId={"type": "string", "nullable": True, "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
         ifExists=_perhaps({"type": "string", "enum": ["return", "refuse"]}),
     ),
     "chatInSession": _body(
         "message",
-        message={"type": "string", "minLength": 1, "maxLength": 1_000_000},
+        message=_said(1_000_000),
         extraContext=_perhaps(_OBJECT),
-        clientMessageId={"type": "string", "nullable": True, "maxLength": 256},
+        clientMessageId=_perhaps(_said(256)),
         wait={"type": "boolean", "nullable": True},
         **{"async": {"type": "boolean", "nullable": True}},
     ),
     "editWorkflowDraft": _body(
         "version",
-        version=_WHOLE,
+        version=_VERSION,
         graph=_ref("ConversationGraph"),
-        draftKey=_perhaps(_TEXT),
-        pattern=_perhaps(_TEXT),
-        score=_perhaps({"type": "number"}),
+        draftKey=_perhaps(_KEY),
+        pattern=_perhaps(_said(PATTERN_CHARS_MAX)),
+        score=_perhaps(_SCORE),
     ),
     "publishWorkflowDraft": _body(
         "version",
-        version=_WHOLE,
-        key=_perhaps(_TEXT),
-        pattern=_perhaps(_TEXT),
-        score=_perhaps({"type": "number"}),
+        version=_VERSION,
+        key=_perhaps(_KEY),
+        pattern=_perhaps(_said(PATTERN_CHARS_MAX)),
+        score=_perhaps(_SCORE),
     ),
     "setWorkflowStatus": _body("status", status=_one_of(DefinitionStatus)),
 }

@@ -32,7 +32,7 @@ async def test_the_server_answers_as_its_document_says(redis_server: RedisServer
         "PYTHONPATH": str(_CONFORMANCE),
         "OPENAPI_DOCUMENT": str(_DOCUMENT),
     }
-    settings = {"INBOUND_BEARER_TOKEN": _KEY, "MIX2API_LOG_LEVEL": "error"}
+    settings = {"INBOUND_BEARER_TOKEN": _KEY, "MIX2API_LOG_LEVEL": "error", "MIX2API_CONVERSATIONS": "true"}
     async with whole_system(Shape.SERVE, redis_server.url, limit_s=_LIMIT_S, **settings) as system:
         ran = await trio.run_process(
             [*asking, "--url", f"http://127.0.0.1:{system.client.port}"],

@@ -130,7 +130,10 @@ class Routes:
             if found is not None:
                 methods.append(route.method)
         if methods:
-            raise MethodNotAllowed(f"This route does not take that method, but {', '.join(methods)}.")
+            allowed = tuple(sorted(methods))
+            raise MethodNotAllowed(
+                f"This route does not take that method, but {', '.join(allowed)}.", allowed=allowed
+            )
         raise NotFound("There is no such route below /api.")
 
 
