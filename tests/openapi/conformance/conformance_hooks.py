@@ -24,7 +24,7 @@ _BEYOND_SCHEMAS = (
 
 
 _OF_CONVERSATIONS = re.compile(
-    r"^The (graph cannot be used|body must be a JSON object)|'(extraContext|cursor|pattern|async|wait)'"
+    r"^The (graph cannot be used|body must be a JSON object)|'(extraContext|cursor|pattern)'|^`async` and `wait`"
 )
 """The same for the API of conversations, whose refusals name the field in their words.
 
