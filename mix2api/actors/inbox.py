@@ -229,19 +229,28 @@ class Inbox:
         """Whether the log has this run: then recovery, or the process that runs it, has the say."""
         if RunId(relayed.run_id) in self._running:
             return True
-        session_id = SessionId(relayed.session_id)
+        kinds: set[type] = set()
         try:
-            history = await self._env.log.history(session_id)
+            for session_id in await self._sessions_of(relayed):
+                history = await self._env.log.history(session_id)
+                kinds |= {
+                    type(recorded.event)
+                    for recorded in history.recorded
+                    if isinstance(recorded.event, Request | End) and recorded.event.run_id == relayed.run_id
+                }
         except UnreadableEvent:
             return True
-        kinds = {
-            type(recorded.event)
-            for recorded in history.recorded
-            if isinstance(recorded.event, Request | End) and recorded.event.run_id == relayed.run_id
-        }
         if End in kinds:  # recovery ended it, and knew of no entry
-            await self._reader.delete_inbox(shard_of(session_id), [entry])
+            await self._reader.delete_inbox(shard_of(SessionId(relayed.session_id)), [entry])
         return bool(kinds)
+
+    async def _sessions_of(self, relayed: RelayedTurn) -> set[SessionId]:
+        """Where its run may stand: in the session that it names, or in a fresh one, if that could not be continued."""
+        digest = self._env.seal.digest(relayed.request_id, "request_id")
+        runs = await self._env.log.runs_of_request(digest)
+        return {SessionId(relayed.session_id)} | {
+            session_id for run_id, session_id in runs if run_id == relayed.run_id
+        }
 
     def _begin(self, relayed: RelayedTurn, entry: str, nursery: trio.Nursery) -> None:
         shard = shard_of(SessionId(relayed.session_id))

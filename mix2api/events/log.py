@@ -164,6 +164,14 @@ class EventLog(Protocol):
         """
         ...
 
+    async def runs_of_request(self, request_digest: Digest) -> list[tuple[RunId, SessionId]]:
+        """The runs that had this request id, oldest first, each with its session.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        ...
+
     def receipt(self, given: GivenEnding) -> None:
         """Records what the edge knows of an ending; never waits, never fails."""
         ...

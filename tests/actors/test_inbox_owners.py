@@ -1,13 +1,15 @@
 """Inboxes that another process read before, could not read, or reads as well."""
 
+import msgspec
 import trio
 import trio.testing
-from actor_parts import BEGINNING, GOOD, OTHER, PROCESS, SHARD, ended, until
+from actor_parts import BEGINNING, GOOD, OTHER, PROCESS, SHARD, ended, session_id, until
 from actors.inboxes import relayed, relaying
 from attrs import define, evolve
 
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.log import History
+from mix2api.relay.messages import decode_turn, encode_turn
 from mix2api.sessions.worker_port import Accepted
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished, Text
@@ -70,6 +72,19 @@ async def test_a_read_that_was_under_way_when_its_shard_was_lost_knows_nothing_o
         there.post.put(entry)
         there.post.waits.set()
         await until(lambda: there.post.entries() == ["1-0"])  # the second one is seen to have ended
+        assert len(there.bench.upstream.calls) == 1
+
+
+async def test_a_turn_whose_session_could_not_be_continued_is_found_where_it_ran() -> None:
+    async with relaying(GOOD) as there:
+        run_id, entry = relayed()
+        there.post.put(entry)
+        there.inbox.gained(SHARD)
+        await there.post.replies(run_id)
+        there.inbox.lost(SHARD)
+        there.post.put(encode_turn(msgspec.structs.replace(decode_turn(entry), session_id=session_id())))
+        there.inbox.gained(SHARD)
+        await until(lambda: not there.post.entries())
         assert len(there.bench.upstream.calls) == 1
 
 
