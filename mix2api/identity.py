@@ -13,7 +13,7 @@ from typing import Final
 from mix2api.clock import Clock
 from mix2api.randomness import Randomness
 from mix2api.sealing import Seal
-from mix2api.vocabulary import ProcessId, RequestId, RunId, SessionId, Shard
+from mix2api.vocabulary import Digest, ProcessId, RequestId, RunId, SessionId, Shard
 
 _SESSION_ID: Final = re.compile(r"ses_([0-9a-f]{4})[A-Za-z0-9_-]{22}_([0-9a-f]{16})")
 _MAC_LENGTH: Final = 17
@@ -76,6 +76,11 @@ class Mint:
     def process_id(self) -> ProcessId:
         """This process, from now until it ends."""
         return ProcessId(f"p_{self._randomness.take(6).hex()}")
+
+
+def caller_of(seal: Seal, credential: bytes) -> Digest:
+    """Fingerprint of a caller: a keyed digest of the credential, which is empty for a caller without one."""
+    return seal.digest(credential, "caller")
 
 
 def is_session_id(word: str) -> bool:

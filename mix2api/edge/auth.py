@@ -12,6 +12,7 @@ from attrs import frozen
 
 from mix2api.edge.options import EdgeOptions, InboundKey
 from mix2api.errors import AuthenticationFailed, ConfigurationError
+from mix2api.identity import caller_of
 from mix2api.sealing import Seal
 from mix2api.settings.choices import InboundAuthMode, SessionKeyMode
 from mix2api.vocabulary import Digest
@@ -49,7 +50,7 @@ class Authenticator:
         """
         credential = _credential(headers)
         key_id = self._check(credential)
-        return Caller(self._seal.digest(credential or b"", "caller"), key_id)
+        return Caller(caller_of(self._seal, credential or b""), key_id)
 
     def isolation(self, caller: Caller, model: str, client: str, session_key: bytes | None) -> Digest:
         """Digest of who may share sessions (FR21): inside the caller's credential in every mode.

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
 from attrs import define
 
 from mix2api.conversations.ids import TurnRef
+from mix2api.sealing import Seal
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command, RedisLink
@@ -19,6 +21,11 @@ _ENTRY: Final = re.compile(rb"([0-9a-f]{32}):([1-9][0-9]{0,8})")
 _PAGE: Final = 1000
 _TIES: Final = 64
 """Conversations of one user that may begin in the same millisecond, and are read twice by a page that begins among them."""
+
+
+def user_of(seal: Seal, caller: Digest, user_id: str) -> Digest:
+    """The key of a caller's user: another caller's user of the same id has another key."""
+    return seal.digest(msgspec.json.encode([caller, user_id]), "user")
 
 
 @define(eq=False, kw_only=True)

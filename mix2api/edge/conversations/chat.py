@@ -14,10 +14,11 @@ from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.planner import RESERVED
 from mix2api.conversations.state import Turn
 from mix2api.conversations.states import Reason
-from mix2api.edge.conversations.desk import Desk, answer_words
+from mix2api.edge.conversations.desk import Desk
 from mix2api.edge.conversations.routing import Answer, Asked, Route, unknown
 from mix2api.errors import Conflict, InvalidRequest, Overloaded
 from mix2api.settings.choices import Busy
+from mix2api.store.conversation_words import answer_words
 from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Detail, Digest
 from mix2api.wire.object_fields import wrong

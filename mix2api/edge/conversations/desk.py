@@ -1,37 +1,22 @@
 """What the handlers of the conversations API share: the store, and each look-up within the caller's own."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
 
 import msgspec
 from attrs import frozen
-from msgspec import Struct
 
 from mix2api.clock import Clock
 from mix2api.conversations.commands import StopTurn
-from mix2api.conversations.content import (
-    SESSION,
-    AnswerWords,
-    PlanWords,
-    SessionWords,
-    TurnWords,
-    answer_field,
-    plan_field,
-    turn_field,
-)
-from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef, read_ref
 from mix2api.conversations.states import Reason
 from mix2api.edge.conversations.routing import Asked, unknown
 from mix2api.sealing import Seal
 from mix2api.settings.choices import Busy
-from mix2api.store.conversation_index import ConversationIndex
+from mix2api.store.conversation_index import ConversationIndex, user_of
 from mix2api.store.conversations import Conversations
 from mix2api.store.looked_conversation import Looked
 from mix2api.store.stopping import stop_turn, stop_turns
 from mix2api.vocabulary import Digest
-
-Words = TypeVar("Words", bound=Struct)
 
 Stir = Callable[[Digest], Awaitable[None]]
 """Tells whoever runs a conversation's turns that something has changed."""
@@ -54,7 +39,7 @@ class Desk:
 
     def user(self, caller: Digest, user_id: str) -> Digest:
         """The key of a caller's user."""
-        return self.seal.digest(msgspec.json.encode([caller, user_id]), "user")
+        return user_of(self.seal, caller, user_id)
 
     async def stop(self, conversation: Digest, why: Reason, turn: int | None = None) -> None:
         """Ends a turn, or all of them, and tells whoever runs them."""
@@ -112,46 +97,3 @@ class Desk:
         if turn is None or looked.session.owner != caller or (kind != "turn" and turn.plan is None):
             raise unknown(kind, f"{kind}Id")
         return looked
-
-
-def session_words(looked: Looked) -> SessionWords:
-    """What the caller says of the session.
-
-    Raises:
-        UnreadableConversation: it is damaged.
-    """
-    words = words_of(looked, SESSION, SessionWords)
-    if words is None:
-        raise UnreadableConversation("damaged")
-    return words
-
-
-def turn_words(looked: Looked, turn: int) -> TurnWords | None:
-    """The caller's message; None where it was not asked for, or is damaged."""
-    return words_of(looked, turn_field(turn), TurnWords)
-
-
-def answer_words(looked: Looked, turn: int) -> AnswerWords | None:
-    """The assistant's message; None where there is none."""
-    return words_of(looked, answer_field(turn), AnswerWords)
-
-
-def plan_words(looked: Looked, turn: int) -> PlanWords:
-    """The graph and the context of a plan; empty ones where they are damaged."""
-    return words_of(looked, plan_field(turn), PlanWords) or PlanWords(graph={}, context={})
-
-
-def words_of(looked: Looked, name: str, kind: type[Words]) -> Words | None:
-    """A field of the content; None where it is missing, or damaged (which the store has told of)."""
-    data = looked.content.get(name)
-    if data is None:
-        return None
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.MsgspecError:
-        return None
-
-
-def node_names(words: PlanWords) -> list[str]:
-    """The ids of a graph's nodes, in the order of the tasks."""
-    return [str(node.get("id")) for node in words.graph.get("nodes", []) if isinstance(node, dict)]

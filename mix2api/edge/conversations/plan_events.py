@@ -13,9 +13,10 @@ from attrs import frozen
 from mix2api.conversations.content import plan_field
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.plan_feed import PlanFeed, Told
-from mix2api.edge.conversations.desk import Desk, node_names, plan_words
+from mix2api.edge.conversations.desk import Desk
 from mix2api.edge.conversations.routing import Asked, Route, Streamed
 from mix2api.edge.request import Line
+from mix2api.store.conversation_words import node_names, plan_words
 
 _LOOK_S: Final = 0.25
 """Between two looks while the plan runs in another process, which does not tell of its steps."""

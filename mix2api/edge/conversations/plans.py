@@ -16,8 +16,9 @@ from mix2api.conversations.views import (
     task_views,
     whole_plan_view,
 )
-from mix2api.edge.conversations.desk import Desk, node_names, plan_words, session_words
+from mix2api.edge.conversations.desk import Desk
 from mix2api.edge.conversations.routing import Answer, Asked, Route, unknown
+from mix2api.store.conversation_words import node_names, plan_words, session_words
 from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest
 

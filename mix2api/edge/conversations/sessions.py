@@ -13,10 +13,11 @@ from mix2api.conversations.decided import Decided
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import View, session_view
-from mix2api.edge.conversations.desk import Desk, session_words
+from mix2api.edge.conversations.desk import Desk
 from mix2api.edge.conversations.routing import Answer, Asked, Route
 from mix2api.errors import Conflict, InvalidRequest
 from mix2api.identity import Mint
+from mix2api.store.conversation_words import session_words
 from mix2api.store.forgetting import forget_drafts
 from mix2api.store.looked_conversation import Looked
 from mix2api.store.workflows import Workflows

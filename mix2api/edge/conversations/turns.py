@@ -6,8 +6,9 @@ from mix2api.conversations.content import answer_field, fault_field, read_text, 
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import TurnTexts, View, message_views, turn_view
-from mix2api.edge.conversations.desk import Desk, answer_words, turn_words
+from mix2api.edge.conversations.desk import Desk
 from mix2api.edge.conversations.routing import Answer, Asked, Route
+from mix2api.store.conversation_words import answer_words, turn_words
 from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest
 
