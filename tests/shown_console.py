@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from html import unescape
 from typing import Any
 
+import msgspec
 import structlog
+import trio.testing
 from attrs import define, field
 from quart import Response
 from quart_trio import QuartTrio
@@ -114,4 +116,36 @@ def words_of(page: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
-__all__ = ["COOKIE", "TOKENS", "Shown", "Visitor", "admin_tokens", "shown", "words_of"]
+@asynccontextmanager
+async def watching(visitor: Visitor, path: str) -> AsyncIterator[Any]:
+    """The stream of a live page."""
+    cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    client = visitor.app.test_client(use_cookies=False)
+    async with client.request(path, headers={"cookie": cookie}) as connection:
+        yield connection
+        await connection.disconnect()
+        await trio.testing.wait_all_tasks_blocked()
+        connection._client_send.close()  # else it waits for the end of an answer that was cancelled
+
+
+async def parts_of(connection: Any) -> dict[str, str]:
+    """The next event that has parts."""
+    while True:
+        data: bytes = await connection.receive()
+        if data.startswith(b"event: parts\n"):
+            assert data.endswith(b"\n\n")
+            parts: dict[str, str] = msgspec.json.decode(data.partition(b"data: ")[2])
+            return parts
+
+
+__all__ = [
+    "COOKIE",
+    "TOKENS",
+    "Shown",
+    "Visitor",
+    "admin_tokens",
+    "parts_of",
+    "shown",
+    "watching",
+    "words_of",
+]

@@ -34,7 +34,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--new-token", metavar="ID", help="make a token, print it with its entry for the file, and end"
     )
     parser.add_argument(
-        "--role", type=Role, choices=list(Role), default=Role.VIEW, help="of the new token (default: view)"
+        "--role",
+        type=Role,
+        choices=[Role.VIEW, Role.OPERATE],
+        default=Role.VIEW,
+        help="of the new token (default: view); a user's token is the user's API key",
     )
 
 

@@ -1,7 +1,8 @@
 """The console's Quart application: who may see what, the headers of every answer, and which page makes it.
 
 Every answer says that the page may load nothing but our own script and style sheet, and that nobody may frame it. A page needs a
-sign-in. A change needs a sign-in, the CSRF token of it, and the role `operate`.
+sign-in. A change needs a sign-in, the CSRF token of it, and the role `operate`. Conversations are for the role `user`, and that
+role sees nothing else.
 """
 
 from typing import Final
@@ -12,9 +13,11 @@ from werkzeug.exceptions import HTTPException
 
 from mix2api.console.catalogue import text
 from mix2api.console.change_views import ChangeViews
+from mix2api.console.conversation_views import LIVE, ConversationViews
 from mix2api.console.door_views import DoorViews
 from mix2api.console.page_views import PageViews
 from mix2api.console.parts import Console, Turned
+from mix2api.conversations.events import UnreadableConversation
 from mix2api.errors import StoreUnavailable
 from mix2api.redaction import place_of
 
@@ -69,6 +72,10 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
         ("/assets/<name>", "asset", views.asset),
     ):
         app.add_url_rule(path, name, view, methods=["GET"])
+    talks = ConversationViews(console)
+    app.add_url_rule("/conversations", "conversations", talks.listing, methods=["GET"])
+    app.add_url_rule("/conversation", "conversation", talks.conversation, methods=["GET"])
+    app.add_url_rule(LIVE, "conversation_live", talks.live, methods=["GET"])
     changes = ChangeViews(console)
     app.add_url_rule("/session/retire", "retire", changes.retire, methods=["POST"])
     app.add_url_rule("/accounts/act", "act", changes.act, methods=["POST"])
@@ -85,6 +92,9 @@ def _add_errors(app: QuartTrio, console: Console) -> None:
     async def away(_: StoreUnavailable) -> Response:
         return failed(503, "error.store")
 
+    async def damaged(_: UnreadableConversation) -> Response:
+        return failed(500, "conversations.damaged")
+
     async def unrouted(fault: HTTPException) -> Response:
         return failed(fault.code or 400, "error.method" if fault.code == 405 else "error.not_found")  # noqa: PLR2004 - method not allowed
 
@@ -95,5 +105,6 @@ def _add_errors(app: QuartTrio, console: Console) -> None:
 
     app.register_error_handler(Turned, turned)
     app.register_error_handler(StoreUnavailable, away)
+    app.register_error_handler(UnreadableConversation, damaged)
     app.register_error_handler(HTTPException, unrouted)
     app.register_error_handler(Exception, broken)

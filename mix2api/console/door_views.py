@@ -8,9 +8,12 @@ from quart import Response, request
 from mix2api.console.catalogue import Language, text
 from mix2api.console.parts import LANGUAGE, Console, Turned, set_cookie
 from mix2api.console.sign_in import COOKIE, SignedIn
+from mix2api.console.tokens import Role
 
 _OPEN: Final = frozenset({"/sign-in", "/language"})
 """Paths that need no sign-in; assets need none either."""
+CONVERSATIONS: Final = frozenset({"/conversations", "/conversation", "/conversation/live"})
+"""What a user may see, and nobody else: conversations are content."""
 _YEAR_S: Final = 31_536_000
 _FROM_US: Final = frozenset({"same-origin", "none"})
 """Of `Sec-Fetch-Site`: our own page, or the reader's own doing. Old browsers do not send it."""
@@ -30,7 +33,7 @@ class DoorViews:
         """Before every request. Gives the answer of one that may not pass.
 
         Raises:
-            Turned: a change does not come from a page of this sign-in, or needs another role.
+            Turned: the page needs another role, or a change does not come from a page of this sign-in.
         """
         if request.path in _OPEN or request.path.startswith("/assets/"):
             return None
@@ -39,7 +42,7 @@ class DoorViews:
             await self._check_change(signed_in)
             return None
         if signed_in is not None:
-            return None
+            return _kept_apart(signed_in)
         if request.headers.get("sec-fetch-site") == "cross-site":
             # A link on another site's page: the browser keeps the cookie back. It sends it once we lead to our own page.
             return self.console.page("onward", stateless=True)
@@ -98,6 +101,22 @@ class DoorViews:
             raise Turned(403, "error.csrf")
         if request.path != "/sign-out" and not signed_in.may_operate:
             raise Turned(403, "error.role")
+
+
+def _kept_apart(signed_in: SignedIn) -> Response | None:
+    """Keeps users to their conversations, and admins out of them.
+
+    Raises:
+        Turned: the page is not for this role.
+    """
+    is_theirs, is_user = request.path in CONVERSATIONS, signed_in.role is Role.USER
+    if is_user and request.path == "/":
+        return see_other("/conversations")
+    if is_user and not is_theirs:
+        raise Turned(404, "error.not_found")
+    if is_theirs and not is_user:
+        raise Turned(403, "error.users_only")
+    return None
 
 
 def see_other(path: str) -> Response:

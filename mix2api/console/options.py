@@ -10,6 +10,16 @@ from mix2api.settings import EffectiveRow
 
 
 @frozen(kw_only=True)
+class ConversationOptions:
+    """Of conversations, where there are any."""
+
+    shards: int
+    """Of the deployment."""
+    life_ms: int
+    """How long a conversation rests after its last change; 0: until it is deleted."""
+
+
+@frozen(kw_only=True)
 class ConsoleOptions:
     """One console's."""
 
@@ -24,3 +34,5 @@ class ConsoleOptions:
     """Model -> its limits, as `mix2api models` shows them."""
     settings: tuple[EffectiveRow, ...] = ()
     """As `mix2api settings` shows them: secrets are masked."""
+    conversations: ConversationOptions | None = None
+    """None: there are none."""

@@ -18,17 +18,19 @@ _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class Role(StrEnum):
-    """What an admin may do."""
+    """What somebody who signs in may do."""
 
     VIEW = "view"
     """See every page."""
     OPERATE = "operate"
     """And change what can be changed."""
+    USER = "user"
+    """See the conversations of one API key, and nothing else. The token is that key."""
 
 
 @frozen
 class AdminToken:
-    """One admin."""
+    """One admin, or one user."""
 
     admin: str
     """The id, for the log."""

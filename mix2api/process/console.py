@@ -8,11 +8,11 @@ import trio
 from mix2api.budget.profile import Profile
 from mix2api.clock import SystemClock
 from mix2api.console.app import build_app
-from mix2api.console.options import ConsoleOptions
+from mix2api.console.options import ConsoleOptions, ConversationOptions
 from mix2api.console.parts import Console
 from mix2api.console.ports import AccountPool, ConsolePorts
 from mix2api.console.serving import serve_console
-from mix2api.console.tokens import parse_tokens, without_tokens
+from mix2api.console.tokens import Role, parse_tokens, without_tokens
 from mix2api.counting.profile_files import ProfilesRefused, load_profiles
 from mix2api.errors import ConfigurationError
 from mix2api.logs import configure_logging
@@ -24,6 +24,7 @@ from mix2api.process.retiring import retire_session
 from mix2api.process.text_file import text_of
 from mix2api.redaction import place_of
 from mix2api.settings import Settings, effective
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.opening import open_store
 from mix2api.store.store import Store
 from mix2api.supervision import supervised
@@ -34,20 +35,35 @@ def console_options(settings: Settings) -> ConsoleOptions:
     """The console's.
 
     Raises:
-        ConfigurationError: there are no admin tokens, or their file is wrong.
+        ConfigurationError: there are no admin tokens, their file is wrong, or has a user where there are no conversations.
     """
     console = settings.console
     if console.tokens_file is None:
         raise without_tokens()
     text = text_of(console.tokens_file, "MIX2API_CONSOLE_TOKENS_FILE")
+    tokens = parse_tokens(text, str(console.tokens_file))
+    conversations = _conversations(settings)
+    if conversations is None and any(token.role is Role.USER for token in tokens):
+        raise ConfigurationError(
+            "MIX2API_CONSOLE_TOKENS_FILE: the role user sees conversations alone, and there are none: "
+            "set MIX2API_CONVERSATIONS=true, or take the entry out"
+        )
     return ConsoleOptions(
-        tokens=parse_tokens(text, str(console.tokens_file)),
+        tokens=tokens,
         session_s=console.session_s,
         runs=console.runs,
         retention_s=settings.storing.retention_s,
         profiles=_profiles(settings),
         settings=effective(settings),
+        conversations=conversations,
     )
+
+
+def _conversations(settings: Settings) -> ConversationOptions | None:
+    if not settings.conversing.enabled:
+        return None
+    life_ms = settings.conversing.retention_days * DAY_MS
+    return ConversationOptions(shards=settings.storing.shards, life_ms=life_ms)
 
 
 def console_ports(settings: Settings, store: Store) -> ConsolePorts:

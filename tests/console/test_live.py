@@ -1,42 +1,15 @@
 """Live pages: what has changed is sent, shared by those who look at the same, and to nobody who is signed out."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import msgspec
 import pytest
 import trio
 import trio.testing
 from console_runs import ended
 from redis_server import RedisServer
-from shown_console import Shown, Visitor, shown, words_of
+from shown_console import Shown, Visitor, parts_of, shown, watching, words_of
 from stored_runs import stored
 
 from mix2api.console import live
 from mix2api.console.live import Live, Watched
-
-
-@asynccontextmanager
-async def watching(visitor: Visitor, path: str) -> AsyncIterator[Any]:
-    """The stream of a live page."""
-    cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
-    client = visitor.app.test_client(use_cookies=False)
-    async with client.request(path, headers={"cookie": cookie}) as connection:
-        yield connection
-        await connection.disconnect()
-        await trio.testing.wait_all_tasks_blocked()
-        connection._client_send.close()  # else it waits for the end of an answer that was cancelled
-
-
-async def parts_of(connection: Any) -> dict[str, str]:
-    """The next event that has parts."""
-    while True:
-        data: bytes = await connection.receive()
-        if data.startswith(b"event: parts\n"):
-            assert data.endswith(b"\n\n")
-            parts: dict[str, str] = msgspec.json.decode(data.partition(b"data: ")[2])
-            return parts
 
 
 async def test_first_the_whole_page_then_what_has_changed(

@@ -6,7 +6,11 @@ from attrs import define
 
 from mix2api.console.sign_in import TRIES, TRIES_S, Door
 from mix2api.console.tokens import AdminToken, Role
+from mix2api.edge.auth import Authenticator
+from mix2api.edge.options import EdgeOptions
 from mix2api.sealing import Seal
+from mix2api.settings.choices import InboundAuthMode
+from mix2api.vocabulary import ProcessId
 
 SECRET = b"0123456789abcdef0123456789abcdef"
 ANN = AdminToken("ann", Role.OPERATE, hashlib.sha256(b"a token").digest())
@@ -100,3 +104,32 @@ def test_a_csrf_token_belongs_to_one_sign_in() -> None:
     assert ours.is_csrf(one, one.csrf)
     assert not ours.is_csrf(one, other.csrf)
     assert not ours.is_csrf(one, "\ud800")
+
+
+def test_a_user_s_cookie_names_the_owner_that_the_api_knows_by_the_same_key() -> None:
+    clock = HandClock()
+    user = AdminToken("bob", Role.USER, hashlib.sha256(b"sk-of-bob").digest())
+    signed_in = door(clock, user).try_token("sk-of-bob", "here")
+    assert signed_in is not None
+    options = EdgeOptions(process=ProcessId("p_1"), version="1", models=(), auth_mode=InboundAuthMode.BEARER)
+    caller = Authenticator(options, Seal(SECRET)).caller({b"authorization": b"Bearer sk-of-bob"})
+    assert signed_in.owner == caller.fingerprint
+    assert "sk-of-bob" not in signed_in.cookie
+    clock.at_ms += 60_000
+    renewed = door(clock, user).renewed(signed_in)
+    assert renewed is not None
+    assert door(clock, user).admin_of_cookie(renewed.cookie) == renewed
+    assert renewed.owner == caller.fingerprint
+
+
+def test_nobody_makes_a_cookie_of_another_owner() -> None:
+    clock = HandClock()
+    user = AdminToken("bob", Role.USER, hashlib.sha256(b"sk-of-bob").digest())
+    ours = door(clock, user, ANN)
+    signed_in, admin = ours.try_token("sk-of-bob", "here"), ours.try_token("a token", "here")
+    assert signed_in is not None
+    assert admin is not None
+    assert admin.owner is None
+    for owner in ("0" * 32, "-"):
+        assert ours.admin_of_cookie(signed_in.cookie.replace(f"~{signed_in.owner}~", f"~{owner}~")) is None
+    assert ours.admin_of_cookie(admin.cookie.replace("~-~", f"~{signed_in.owner}~")) is None

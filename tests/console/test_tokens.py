@@ -24,7 +24,7 @@ def test_an_entry_is_an_admin_with_a_role() -> None:
     [
         ("", "the file must hold [[tokens]]"),
         (ENTRY + ENTRY, "id: must be another one: it stands twice"),
-        (ENTRY.replace("operate", "root"), "role: must be view or operate"),
+        (ENTRY.replace("operate", "root"), "role: must be view or operate or user"),
         (ENTRY.replace(DIGEST, "a token"), "sha256: must be 64 hex digits"),
         (ENTRY.replace("sha256", "token"), "token: no such field"),
     ],

@@ -12,6 +12,7 @@ from redis_server import RedisServer
 
 from mix2api.cli.console import print_token
 from mix2api.cli.main import main
+from mix2api.console.options import ConversationOptions
 from mix2api.console.tokens import Role, admin_of, parse_tokens
 from mix2api.errors import ConfigurationError
 from mix2api.process.console import console_options, run_console
@@ -103,6 +104,16 @@ def test_without_admin_tokens_it_does_not_start(tmp_path: Path) -> None:
         console_options(load_settings({}, None))
     with pytest.raises(ConfigurationError, match="cannot be read"):
         console_options(load_settings({"MIX2API_CONSOLE_TOKENS_FILE": str(tmp_path / "none")}, None))
+
+
+def test_users_need_conversations(redis_server: RedisServer, tmp_path: Path) -> None:
+    tokens = tmp_path / "t.toml"
+    given = environment(redis_server, tokens, MIX2API_CONVERSATIONS_RETENTION_DAYS="2")
+    tokens.write_text(ENTRY.replace("view", "user"), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="the role user sees conversations alone"):
+        console_options(load_settings(given, None))
+    options = console_options(load_settings({**given, "MIX2API_CONVERSATIONS": "true"}, None))
+    assert options.conversations == ConversationOptions(shards=4, life_ms=172_800_000)
 
 
 def test_a_new_token_is_shown_once_and_its_entry_has_the_hash_alone(

@@ -1,0 +1,136 @@
+"""The views of conversations, for the role `user` alone: the door lets nobody else pass (`door_views`)."""
+
+import re
+from contextlib import suppress
+from typing import Final
+
+from attrs import define, field
+from quart import Response, request
+
+from mix2api.console.asking import BadQuery
+from mix2api.console.conversation import ConversationAsked, ConversationPage
+from mix2api.console.conversations import ConversationList, list_asked
+from mix2api.console.live import Parts, Watched
+from mix2api.console.parts import Console, Turned
+from mix2api.conversations.events import UnreadableConversation
+from mix2api.errors import StoreUnavailable
+from mix2api.vocabulary import Digest
+
+LIVE: Final = "/conversation/live"
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+@define(eq=False)
+class ConversationViews:
+    """The views.
+
+    Args:
+        console: whose they are.
+    """
+
+    _console: Console
+    _list: ConversationList | None = field(init=False)
+    _page: ConversationPage | None = field(init=False)
+    """None: there are no conversations."""
+
+    def __attrs_post_init__(self) -> None:
+        self._list = self._page = None
+        console, options = self._console, self._console.options.conversations
+        if options is not None:
+            store = console.store
+            conversations = store.conversations(options.shards, options.life_ms)
+            index = store.conversation_index(options.life_ms)
+            self._list = ConversationList(conversations, index, store.seal)
+            self._page = ConversationPage(conversations, console.clock)
+
+    async def listing(self) -> Response:
+        """The conversations of one user.
+
+        Raises:
+            Turned: a value in the address is not allowed.
+        """
+        if self._list is None:
+            raise Turned(404, "error.not_found")
+        try:
+            asked = list_asked(request.args.get("user", "").strip(), request.args.get("before"))
+        except BadQuery as fault:
+            raise Turned(400, "error.bad_query", field=str(fault)) from None
+        values = await self._list.values(self._owner(), asked)
+        return self._console.page("conversations", stateless=True, **values)
+
+    async def conversation(self) -> Response:
+        """One conversation.
+
+        Raises:
+            Turned: a value in the address is not allowed, or the reader has no such conversation.
+        """
+        if self._page is None:
+            raise Turned(404, "error.not_found")
+        asked = _asked()
+        values = await self._page.values(self._owner(), asked, self._console.reader().language)
+        if values is None:
+            raise Turned(404, "conversation.unknown")
+        live = asked.link().replace("/conversation?", f"{LIVE}?", 1)
+        return self._console.page("conversation", stateless=True, live=live, **values)
+
+    async def live(self) -> Response:
+        """The parts of a conversation's page that have changed, as they change (server-sent events).
+
+        Raises:
+            Turned: a value in the address is not allowed, the reader has no such conversation, or there are too many watchers.
+        """
+        console, reader, owner, asked = self._console, self._console.reader(), self._owner(), _asked()
+        page, signed_in = self._page, reader.signed_in
+        if page is None or signed_in is None or await page.values(owner, asked, reader.language) is None:
+            raise Turned(404, "conversation.unknown")
+        if console.live.is_full:
+            raise Turned(503, "error.watchers")
+
+        async def parts() -> Parts:
+            with suppress(StoreUnavailable, UnreadableConversation):
+                values = await page.values(owner, asked, reader.language)
+                if values is not None:
+                    return console.renderer.parts("conversation", reader, None, values)
+            return {}  # the page stays as it was
+
+        # Owner and address are the key of a shared rendering: no other owner is ever sent it.
+        watched = Watched(LIVE, ((owner, asked.link()),), reader.language, signed_in.role)
+        events = console.live.events(
+            watched, parts, lambda: console.door.admin_of_cookie(signed_in.cookie) is not None, 0
+        )
+        answer = Response(events, content_type="text/event-stream")
+        answer.timeout = None  # Quart cuts every other answer after a minute
+        return answer
+
+    def _owner(self) -> Digest:
+        signed_in = self._console.reader().signed_in
+        if signed_in is None or signed_in.owner is None:
+            raise Turned(403, "error.users_only")
+        return signed_in.owner
+
+
+def _asked() -> ConversationAsked:
+    """What the address of the request under way asks for.
+
+    Raises:
+        Turned: a value in it is not allowed.
+    """
+    conversation = request.args.get("id", "")
+    if _ID.fullmatch(conversation) is None:
+        raise Turned(404, "conversation.unknown")
+    return ConversationAsked(
+        conversation=Digest(conversation),
+        before=_number("before", least=1),
+        plan=_number("plan", least=1),
+        task=_number("task", least=0),
+    )
+
+
+def _number(name: str, least: int) -> int | None:
+    said = request.args.get(name)
+    if said is None:
+        return None
+    if _NUMBER.fullmatch(said) is None or int(said) < least:
+        raise Turned(400, "error.bad_query", field=name)
+    return int(said)
