@@ -40,7 +40,7 @@ from mix2api.vocabulary import Digest, RequestId
 
 KEYS = {"ann": "sk-of-ann", "bob": "sk-of-bob"}
 """API keys by their user of the console."""
-DRAFTED = RouteTaken(route_type="DRAFT", source_type="AUTO_MISS_ROOT", draft_id="draft_1")
+DRAFTED = RouteTaken(route_type="DRAFT", source_type="AUTO_MISS_ROOT", draft_id="draft_" + "0" * 32)
 TASKS = (worker(), critic(0), worker(0))
 NAMES = ("write", "review", "send")
 

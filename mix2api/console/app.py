@@ -75,6 +75,7 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
     talks = ConversationViews(console)
     app.add_url_rule("/conversations", "conversations", talks.listing, methods=["GET"])
     app.add_url_rule("/conversation", "conversation", talks.conversation, methods=["GET"])
+    app.add_url_rule("/draft", "draft", talks.draft, methods=["GET"])
     app.add_url_rule(LIVE, "conversation_live", talks.live, methods=["GET"])
     changes = ChangeViews(console)
     app.add_url_rule("/session/retire", "retire", changes.retire, methods=["POST"])

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from typing import Final
 
+import msgspec
 from attrs import define, field
 from quart import Response, request
 
@@ -14,10 +15,12 @@ from mix2api.console.live import Parts, Watched
 from mix2api.console.parts import Console, Turned
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.errors import StoreUnavailable
+from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 
 LIVE: Final = "/conversation/live"
 _ID: Final = re.compile(r"[0-9a-f]{32}")
+_DRAFT: Final = re.compile(r"draft_[0-9a-f]{32}(_[0-9]{1,2})?")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -32,10 +35,11 @@ class ConversationViews:
     _console: Console
     _list: ConversationList | None = field(init=False)
     _page: ConversationPage | None = field(init=False)
-    """None: there are no conversations."""
+    _workflows: Workflows | None = field(init=False)
+    """None, as the two above: there are no conversations."""
 
     def __attrs_post_init__(self) -> None:
-        self._list = self._page = None
+        self._list = self._page = self._workflows = None
         console, options = self._console, self._console.options.conversations
         if options is not None:
             store = console.store
@@ -43,6 +47,7 @@ class ConversationViews:
             index = store.conversation_index(options.life_ms)
             self._list = ConversationList(conversations, index, store.seal)
             self._page = ConversationPage(conversations, console.clock)
+            self._workflows = store.workflows(options.shards, options.life_ms)
 
     async def listing(self) -> Response:
         """The conversations of one user.
@@ -102,6 +107,22 @@ class ConversationViews:
         answer = Response(events, content_type="text/event-stream")
         answer.timeout = None  # Quart cuts every other answer after a minute
         return answer
+
+    async def draft(self) -> Response:
+        """A draft that a turn ran on, as it stands now.
+
+        Raises:
+            Turned: the reader has no such draft.
+        """
+        draft_id, now_ms = request.args.get("id", ""), self._console.clock.now_ms()
+        found = None
+        if self._workflows is not None and _DRAFT.fullmatch(draft_id) is not None:
+            found = await self._workflows.draft(self._owner(), draft_id, now_ms)
+        if found is None:
+            raise Turned(404, "draft.unknown")
+        draft, graph = found
+        shown = msgspec.json.format(msgspec.json.encode(graph.as_json()), indent=2).decode()
+        return self._console.page("draft", stateless=True, draft=draft, graph=shown)
 
     def _owner(self) -> Digest:
         signed_in = self._console.reader().signed_in

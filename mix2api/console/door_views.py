@@ -12,7 +12,7 @@ from mix2api.console.tokens import Role
 
 _OPEN: Final = frozenset({"/sign-in", "/language"})
 """Paths that need no sign-in; assets need none either."""
-CONVERSATIONS: Final = frozenset({"/conversations", "/conversation", "/conversation/live"})
+CONVERSATIONS: Final = frozenset({"/conversations", "/conversation", "/conversation/live", "/draft"})
 """What a user may see, and nobody else: conversations are content."""
 _YEAR_S: Final = 31_536_000
 _FROM_US: Final = frozenset({"same-origin", "none"})

@@ -2,17 +2,23 @@
 
 import re
 
+import pytest
 import trio
 import trio.testing
 from redis_server import RedisServer
 from shown_console import parts_of, watching, words_of
-from stored_runs import stored
+from stored_runs import SHARDS, stored
 from talked_conversations import KEYS, looking, signed_in, talk
 
+from mix2api.clock import SystemClock
 from mix2api.console.conversation import CHARS, TURNS
 from mix2api.console.tokens import Role
 from mix2api.conversations.commands import StopTurn
+from mix2api.conversations.graph import Graph, Node, NodeType
+from mix2api.conversations.planner import SourceType
 from mix2api.conversations.states import Reason
+from mix2api.conversations.workflows import Settled, edited
+from mix2api.identity import caller_of
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -153,3 +159,65 @@ async def test_task_states_and_messages_move_by_themselves(redis_server: RedisSe
     assert "write WORKER assistant running" in words_of(second["plan"])
     assert "turns" not in second
     assert "1: cancelled" in words_of(third["turns"])
+
+
+async def test_a_draft_is_shown_to_its_owner_and_its_words_are_text(redis_server: RedisServer) -> None:
+    graph = Graph((Node(id="a", type=NodeType.WORKER, input=SCRIPT),))
+    async with stored(redis_server.url) as store, looking(store) as (seen, ann):
+        talked = await talk(store, KEYS["ann"])
+        await talked.plan(await talked.say("hello"))
+        gone = re.search(r'href="(/draft[^"]*)"', await ann.page(talked.path))
+        assert gone is not None
+        workflows, owner = store.workflows(SHARDS, 0), caller_of(store.seal, KEYS["ann"].encode())
+        now_ms = SystemClock().now_ms()
+        kept = await workflows.keep_draft(owner, graph, SourceType.AUTO_MISS_ROOT, now_ms)
+        assert kept is not None
+        await workflows.change_draft(
+            owner, edited(kept, Settled(key=SCRIPT, pattern=SCRIPT), now_ms), None, now_ms
+        )
+        path = f"/draft?id={kept.draft_id}"
+        page = await ann.page(path)
+        bob = await signed_in(seen, "bob")
+        refused = [(await bob.get(path)).status_code, (await seen.visitor.get(path)).status_code]
+        missing = [(await ann.get(other)).status_code for other in (gone[1], "/draft?id=x", "/draft")]
+    assert page.count("&lt;script&gt;alert") >= 4
+    assert "<script>alert" not in page
+    assert "Version 2," in words_of(page)
+    assert refused == [404, 403]
+    assert missing == [404, 404, 404]
+
+
+async def test_a_damaged_conversation_is_told_and_hides_no_other(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, looking(store) as (_, ann):
+        damaged, _ = await talk(store, KEYS["ann"], "one"), await talk(store, KEYS["ann"], "two", "s2")
+        shard = damaged.conversations.shard(damaged.digest)
+        log, states, *_ = store.keys.conversation(shard, damaged.digest)
+        await store.links[0].execute(("DEL", log, states), ("SET", log, "x"))
+        listed = words_of(await ann.page("/conversations?user=u1"))
+        answer = await ann.get(damaged.path)
+        told = words_of(await answer.get_data(as_text=True))
+    assert "two 0 0" in listed
+    assert "This conversation cannot be read" in listed
+    assert answer.status_code == 500
+    assert "This conversation cannot be read" in told
+
+
+@pytest.mark.parametrize("turns", [1, 30])
+async def test_a_page_takes_three_round_trips_at_any_length_of_history(
+    redis_server: RedisServer, turns: int
+) -> None:
+    async def reads() -> int:
+        (told,) = await store.links[0].execute(("INFO", "stats"))
+        found = re.search(rb"total_reads_processed:(\d+)", told)
+        assert found is not None
+        return int(found[1])
+
+    async with stored(redis_server.url) as store, looking(store) as (_, ann):
+        talked = await talk(store, KEYS["ann"])
+        await talked.plan(await talked.say("hello"))
+        for _ in range(turns - 1):
+            await talked.say("hello")
+        before = await reads()
+        await ann.page(f"{talked.path}&plan=1")
+        taken = await reads() - before - 1
+    assert taken == 3
