@@ -46,6 +46,8 @@ def build_app(console: Console) -> QuartTrio:
     app.add_url_rule("/sign-out", "sign_out", door.sign_out, methods=["POST"])
     app.add_url_rule("/language", "language", door.language, methods=["GET"])
     _add_pages(app, console)
+    if console.options.conversations is not None:
+        _add_conversations(app, ConversationViews(console, console.options.conversations))
     _add_errors(app, console)
 
     @app.after_request
@@ -72,14 +74,19 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
         ("/assets/<name>", "asset", views.asset),
     ):
         app.add_url_rule(path, name, view, methods=["GET"])
-    talks = ConversationViews(console)
-    app.add_url_rule("/conversations", "conversations", talks.listing, methods=["GET"])
-    app.add_url_rule("/conversation", "conversation", talks.conversation, methods=["GET"])
-    app.add_url_rule("/draft", "draft", talks.draft, methods=["GET"])
-    app.add_url_rule(LIVE, "conversation_live", talks.live, methods=["GET"])
     changes = ChangeViews(console)
     app.add_url_rule("/session/retire", "retire", changes.retire, methods=["POST"])
     app.add_url_rule("/accounts/act", "act", changes.act, methods=["POST"])
+
+
+def _add_conversations(app: QuartTrio, views: ConversationViews) -> None:
+    for path, name, view in (
+        ("/conversations", "conversations", views.listing),
+        ("/conversation", "conversation", views.conversation),
+        (LIVE, "conversation_live", views.live),
+        ("/draft", "draft", views.draft),
+    ):
+        app.add_url_rule(path, name, view, methods=["GET"])
 
 
 def _add_errors(app: QuartTrio, console: Console) -> None:

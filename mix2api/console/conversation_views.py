@@ -12,6 +12,7 @@ from mix2api.console.asking import BadQuery
 from mix2api.console.conversation import ConversationAsked, ConversationPage
 from mix2api.console.conversations import ConversationList, list_asked
 from mix2api.console.live import Parts, Watched
+from mix2api.console.options import ConversationOptions
 from mix2api.console.parts import Console, Turned
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.errors import StoreUnavailable
@@ -30,24 +31,21 @@ class ConversationViews:
 
     Args:
         console: whose they are.
+        options: of the conversations.
     """
 
     _console: Console
-    _list: ConversationList | None = field(init=False)
-    _page: ConversationPage | None = field(init=False)
-    _workflows: Workflows | None = field(init=False)
-    """None, as the two above: there are no conversations."""
+    _options: ConversationOptions
+    _list: ConversationList = field(init=False)
+    _page: ConversationPage = field(init=False)
+    _workflows: Workflows = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._list = self._page = self._workflows = None
-        console, options = self._console, self._console.options.conversations
-        if options is not None:
-            store = console.store
-            conversations = store.conversations(options.shards, options.life_ms)
-            index = store.conversation_index(options.life_ms)
-            self._list = ConversationList(conversations, index, store.seal)
-            self._page = ConversationPage(conversations, console.clock)
-            self._workflows = store.workflows(options.shards, options.life_ms)
+        store, shards, life_ms = self._console.store, self._options.shards, self._options.life_ms
+        conversations = store.conversations(shards, life_ms)
+        self._list = ConversationList(conversations, store.conversation_index(life_ms), store.seal)
+        self._page = ConversationPage(conversations, self._console.clock)
+        self._workflows = store.workflows(shards, life_ms)
 
     async def listing(self) -> Response:
         """The conversations of one user.
@@ -55,8 +53,6 @@ class ConversationViews:
         Raises:
             Turned: a value in the address is not allowed.
         """
-        if self._list is None:
-            raise Turned(404, "error.not_found")
         try:
             asked = list_asked(request.args.get("user", "").strip(), request.args.get("before"))
         except BadQuery as fault:
@@ -70,8 +66,6 @@ class ConversationViews:
         Raises:
             Turned: a value in the address is not allowed, or the reader has no such conversation.
         """
-        if self._page is None:
-            raise Turned(404, "error.not_found")
         asked = _asked()
         values = await self._page.values(self._owner(), asked, self._console.reader().language)
         if values is None:
@@ -87,7 +81,7 @@ class ConversationViews:
         """
         console, reader, owner, asked = self._console, self._console.reader(), self._owner(), _asked()
         page, signed_in = self._page, reader.signed_in
-        if page is None or signed_in is None or await page.values(owner, asked, reader.language) is None:
+        if signed_in is None or await page.values(owner, asked, reader.language) is None:
             raise Turned(404, "conversation.unknown")
         if console.live.is_full:
             raise Turned(503, "error.watchers")
@@ -116,7 +110,7 @@ class ConversationViews:
         """
         draft_id, now_ms = request.args.get("id", ""), self._console.clock.now_ms()
         found = None
-        if self._workflows is not None and _DRAFT.fullmatch(draft_id) is not None:
+        if _DRAFT.fullmatch(draft_id) is not None:
             found = await self._workflows.draft(self._owner(), draft_id, now_ms)
         if found is None:
             raise Turned(404, "draft.unknown")
