@@ -14,24 +14,13 @@ from attrs import frozen
 
 from mix2api.cli.reading import read_store
 from mix2api.cli.release_arguments import add_check_arguments, add_record_arguments, add_words
-from mix2api.cli.release_fleet import SETTLED_S, Fleet, until_without_shards
 from mix2api.cli.tables import print_table, stdout
-from mix2api.clock import SystemClock
 from mix2api.errors import ConfigurationError, StoreUnavailable
-from mix2api.identity import Mint
-from mix2api.release.release import (
-    Lift,
-    ReleaseCommand,
-    ReleaseEvent,
-    ReleaseState,
-    RollBack,
-    Start,
-    Step,
-    StepRefused,
-    shown,
-)
+from mix2api.release.release import ReleaseEvent, ReleaseState, StepRefused, shown
 from mix2api.release.stages import Stage
 from mix2api.settings import Settings
+from mix2api.store.release_actions import Obeyed, ReleaseAction, ReleaseOrder, obey
+from mix2api.store.release_fleet import SETTLED_S, Fleet, until_without_shards
 from mix2api.store.store import Store
 
 _REFUSED: Final = 1
@@ -140,9 +129,8 @@ async def release(store: Store, query: ReleaseQuery, out: TextIO) -> int:
         return 0
     if query.action == "rollback":
         return await _roll_back(store, query, out)
-    before = await store.release.read()
     try:
-        state = await store.release.apply(await _command(store, query, before))
+        state = (await obey(store, _order(query))).state
     except StepRefused as fault:
         _say(str(fault), {"refused": str(fault)}, query, out)
         return _REFUSED
@@ -150,39 +138,15 @@ async def release(store: Store, query: ReleaseQuery, out: TextIO) -> int:
     return 0
 
 
-async def _command(store: Store, query: ReleaseQuery, state: ReleaseState) -> ReleaseCommand:
-    """The command that the words mean.
-
-    Raises:
-        StepRefused: the processes that live cannot follow it.
-    """
-    words: dict[str, Any] = {"at_ms": await store.release.now_ms(), "who": query.who, "why": query.why}
-    match query.action:
-        case "start":
-            fleet = Fleet(await store.census.take())
-            fleet.check(query.version)
-            return Start(
-                **words,
-                release=Mint(store.seal, SystemClock()).word("rel"),
-                version=query.version,
-                stable_version=fleet.stable_version,
-                without_gate=query.without_gate,
-            )
-        case "step" | "promote":
-            fleet = Fleet(await store.census.take())
-            fleet.check(state.version)
-            fleet.check_followed(state.percent)
-            return Step(
-                **words,
-                seen=state.number,
-                promote=query.action == "promote",
-                guard=await store.guard.read(),
-                without_guard=query.without_guard,
-            )
-        case "rollback":
-            return RollBack(**words, release=state.release)
-        case _:
-            return Lift(**words)
+def _order(query: ReleaseQuery) -> ReleaseOrder:
+    return ReleaseOrder(
+        action=ReleaseAction(query.action),
+        who=query.who,
+        why=query.why,
+        version=query.version,
+        without_gate=query.without_gate,
+        without_guard=query.without_guard,
+    )
 
 
 async def _roll_back(store: Store, query: ReleaseQuery, out: TextIO) -> int:
@@ -191,9 +155,7 @@ async def _roll_back(store: Store, query: ReleaseQuery, out: TextIO) -> int:
     is_told = False
     while True:
         try:
-            before = await store.release.read()
-            state = await store.release.apply(await _command(store, query, before))
-            return await _rolled_back(store, before, state, query, out)
+            return await _rolled_back(store, await obey(store, _order(query)), query, out)
         except StoreUnavailable:
             if trio.current_time() > deadline:
                 raise
@@ -203,18 +165,16 @@ async def _roll_back(store: Store, query: ReleaseQuery, out: TextIO) -> int:
             await trio.sleep(_AGAIN_S)
 
 
-async def _rolled_back(
-    store: Store, before: ReleaseState, state: ReleaseState, query: ReleaseQuery, out: TextIO
-) -> int:
+async def _rolled_back(store: Store, obeyed: Obeyed, query: ReleaseQuery, out: TextIO) -> int:
     """Says how a rollback went, once the canary owns no shard any more."""
+    state = obeyed.state
     if state.stage is Stage.NONE:
         _say("no release is recorded: nothing was rolled back", {"refused": "no release"}, query, out)
         return _REFUSED
     took_s, left = await until_without_shards(store)
-    is_repeat = before.number == state.number
     facts = {**msgspec.to_builtins(state), "took_s": took_s, "canary_shards": left.shards, "runs": left.runs}
     words = "the canary owns no shard" if not left.shards else f"the canary still owns {left.shards} shards"
-    line = f"{_standing(state)}{' already' if is_repeat else ''}; {words} after {took_s:.1f} s; {left.runs} of its streams run on"
+    line = f"{_standing(state)}{' already' if obeyed.is_repeat else ''}; {words} after {took_s:.1f} s; {left.runs} of its streams run on"
     _say(line, facts, query, out)
     return _REFUSED if left.shards else 0
 

@@ -3,17 +3,14 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-_WHO_CHARS: Final = 64
-_WHY_CHARS: Final = 500
-"""The history is read on a screen, a line an event."""
+from mix2api.release.reasons import WHO_CHARS, WHY_CHARS, line_of
 
 
 def add_words(parser: argparse.ArgumentParser) -> None:
     """Adds `--who` and `--why`, which are required."""
-    parser.add_argument("--who", type=_line(_WHO_CHARS), required=True, help="your name, for the history")
-    parser.add_argument("--why", type=_line(_WHY_CHARS), required=True, help="the reason, for the history")
+    parser.add_argument("--who", type=_line(WHO_CHARS), required=True, help="your name, for the history")
+    parser.add_argument("--why", type=_line(WHY_CHARS), required=True, help="the reason, for the history")
 
 
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +50,8 @@ def _line(most: int) -> Callable[[str], str]:
     """Reads an argument that is one line of so many characters."""
 
     def read(text: str) -> str:
-        line = text.strip()
-        if not 0 < len(line) <= most or not line.isprintable():
+        line = line_of(text, most)
+        if line is None:
             raise argparse.ArgumentTypeError(f"must be one line of 1 to {most} characters")
         return line
 

@@ -118,6 +118,9 @@ class RollBack(Command):
 class Lift(Command):
     """Ends a quarantine."""
 
+    release: str
+    """The release that is meant: the quarantine of a later one stays."""
+
 
 ReleaseCommand = Start | Pass | Step | RollBack | Lift
 
@@ -259,7 +262,7 @@ def _rolled_back(state: ReleaseState, command: RollBack) -> tuple[ReleaseEvent, 
 
 
 def _lifted(state: ReleaseState, command: Lift) -> tuple[ReleaseEvent, ...]:
-    if (state.stage, Trigger.LIFTED) not in TRANSITIONS:
+    if state.release != command.release or (state.stage, Trigger.LIFTED) not in TRANSITIONS:
         return ()
     return (_event(state, command, Trigger.LIFTED),)
 

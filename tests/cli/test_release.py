@@ -2,13 +2,11 @@
 
 import argparse
 import io
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-import store_parts as parts
 from redis_server import RedisServer
 from release.releases import beat
+from release_members import BOTH, SHARDS, VERSION, members, settle
 from releasing import BY, Operator
 
 from mix2api.cli.main import read_settings
@@ -17,32 +15,6 @@ from mix2api.errors import ConfigurationError
 from mix2api.release.guard_beat import Decision
 from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
-
-_SHARDS = 8
-VERSION = "2.0"
-
-
-@asynccontextmanager
-async def members(redis: RedisServer, *versions: tuple[Channel, str]) -> AsyncIterator[list[Store]]:
-    """Processes that take shards, each of a channel and a version."""
-    async with AsyncExitStack() as stack:
-        stores = []
-        for channel, version in versions:
-            running = parts.running_store(
-                redis.url, channel=channel, version=version, shards=_SHARDS, lease_s=60
-            )
-            stores.append(await stack.enter_async_context(running))
-        for store in stores:
-            await store.spread.enter(lambda _: None, lambda _: None)
-        yield stores
-
-
-BOTH = ((Channel.STABLE, "1.9"), (Channel.CANARY, VERSION))
-
-
-async def settle(*stores: Store) -> None:
-    for store in (*stores, *stores):
-        await store.spread.settle(lambda _: None, lambda _: None)
 
 
 async def printed(store: Store, *words: str) -> tuple[int, str]:
@@ -56,7 +28,7 @@ async def printed(store: Store, *words: str) -> tuple[int, str]:
 async def test_a_release_is_started_stepped_shown_and_rolled_back(redis_server: RedisServer) -> None:
     async with members(redis_server, *BOTH) as (stable, canary):
         await settle(stable, canary)
-        assert len(stable.leases.held) == _SHARDS
+        assert len(stable.leases.held) == SHARDS
         code, line = await printed(stable, "start", VERSION, *BY, "--without-gate")
         assert (code, "version 2.0: 0 %, 0 % of fresh sessions" in line) == (0, True)
         code, line = await printed(stable, "step", *BY, "--without-guard")
@@ -87,7 +59,7 @@ async def test_a_release_is_started_stepped_shown_and_rolled_back(redis_server: 
 async def test_a_canary_that_keeps_its_shards_after_a_rollback_is_exit_code_1(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mix2api.cli.release_fleet.SETTLED_S", 0)
+    monkeypatch.setattr("mix2api.store.release_fleet.SETTLED_S", 0)
     async with members(redis_server, *BOTH) as (stable, canary):
         operator = Operator(stable)
         await operator.say("start", VERSION, *BY, "--without-gate")

@@ -119,7 +119,8 @@ def test_a_quarantine_holds_until_a_person_lifts_it() -> None:
     assert (held.stage, held.percent) == (Stage.QUARANTINED, 0)
     assert "release lift" in refusal(held, start("rel-2"))
     assert decide(held, roll_back()) == ()
-    lift = Lift(**WORDS)
+    lift = Lift(**WORDS, release=ID)
+    assert decide(held, Lift(**WORDS, release="rel-older")) == (), "another release is meant"
     lifted = after(held, lift)
     assert lifted.stage is Stage.ROLLED_BACK
     assert decide(lifted, lift) == ()
