@@ -12,7 +12,7 @@ from attrs import define, evolve, field, frozen
 from mix2api.release.block import BLOCK_MS
 from mix2api.release.evidence import ChannelFacts, Evidence
 from mix2api.release.guard import Guard, Policy
-from mix2api.release.guard_beat import Decision, GuardBeat
+from mix2api.release.guard_beat import BEAT_TESTS, Decision, GuardBeat
 from mix2api.release.judgement import Judgement, judgement
 from mix2api.release.power import outlook
 from mix2api.release.release import ReleaseState, RollBack
@@ -194,7 +194,12 @@ class ReleaseWatch:
         """
         now_ms = await self._store.release.now_ms()
         beat = GuardBeat(
-            guard=self.name, at_ms=now_ms, number=look.state.number, decision=look.decision, why=look.why
+            guard=self.name,
+            at_ms=now_ms,
+            number=look.state.number,
+            decision=look.decision,
+            why=look.why,
+            tests=() if look.judgement is None else look.judgement.tests[:BEAT_TESTS],
         )
         if not await self._store.guard.sit(beat, BEAT_LIFE_MS):
             return False

@@ -1,8 +1,14 @@
 """What the guard of a release says of it: that it lives, and what it has concluded."""
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
+
+from mix2api.release.tested import Tested
+
+BEAT_TESTS: Final = 40
+"""Tests in a heartbeat: the strongest. Some 170 bytes each, so that a heartbeat stays below 8 KB."""
 
 
 class Decision(StrEnum):
@@ -26,3 +32,5 @@ class GuardBeat(Struct, frozen=True, kw_only=True, omit_defaults=True):
     decision: Decision
     why: str
     """One line for a person."""
+    tests: tuple[Tested, ...] = ()
+    """The strongest first, at most `BEAT_TESTS`. Empty: none has begun, or an older guard beats."""

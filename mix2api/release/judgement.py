@@ -8,26 +8,8 @@ from mix2api.release.comparison import Finding
 from mix2api.release.guard import Guard
 from mix2api.release.guard_beat import Decision
 from mix2api.release.settlement import Settlement
+from mix2api.release.tested import Tested
 from mix2api.release.trials import Trial
-
-
-class Tested(Struct, frozen=True, kw_only=True):
-    """One test."""
-
-    scope: str
-    """`all`, or `<client>/<stream or whole>/<tools or plain>`."""
-    metric: str
-    stable: int
-    """Trials, as `canary`."""
-    stable_bad: int
-    canary: int
-    canary_bad: int
-    odds: float
-    """By how much the canary's odds of a bad trial seem larger."""
-    evidence: float
-    """Powers of ten: 3 is evidence of a thousand to one."""
-    weight: float
-    """In the average of all tests."""
 
 
 class BadRun(Struct, frozen=True, kw_only=True):

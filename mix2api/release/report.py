@@ -6,13 +6,15 @@ from html import escape
 from typing import Final
 
 from mix2api.release.evidence import Evidence
-from mix2api.release.judgement import Judgement, Tested
+from mix2api.release.judgement import Judgement
+from mix2api.release.tested import Tested
 
-_STYLE: Final = (
+STYLE: Final = (
     "body{font:15px/1.5 sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
     "table{border-collapse:collapse;margin:1em 0}th,td{border:1px solid #bbb;padding:.2em .6em;text-align:left}"
     "th{background:#eee}code{white-space:nowrap}.strong{background:#fdd}"
 )
+"""The page's own. A server that shows the page allows this style by its hash."""
 _TESTS: Final = ("scope", "metric", "stable", "canary", "odds", "evidence", "weight")
 _RUNS: Final = ("when", "cell", "end reason", "detail", "commands")
 _STRONG: Final = 2.0
@@ -31,7 +33,7 @@ def html_page(evidence: Evidence) -> str:
     return "".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>",
+            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>",
             f"<p>{escape(judged.why)}</p>",
             _table(("", ""), _facts(evidence)),
             "<h2>Channels</h2>",

@@ -13,7 +13,7 @@ from stored_runs import stored
 
 from mix2api.process.release_watching import BEAT_LIFE_MS, ReleaseWatch, WatchedStep, points_at
 from mix2api.release.guard import Policy
-from mix2api.release.guard_beat import Decision
+from mix2api.release.guard_beat import BEAT_TESTS, Decision
 from mix2api.release.release import ReleaseState
 from mix2api.release.stages import Stage
 from mix2api.store.store import Store
@@ -78,6 +78,9 @@ async def test_its_heartbeat_lets_a_step_go_forward_and_names_the_step_that_it_j
         assert "; at 20 % " in look.why
         assert await guard.act(look)
         beat = await system.store.guard.read()
+        assert beat is not None
+        assert look.judgement is not None
+        assert beat.tests == look.judgement.tests[:BEAT_TESTS] != ()
         now_ms = await system.store.audit.now_ms()
         judged = step(state, at_ms=now_ms, without_guard=False, guard=beat)
         after = await system.store.release.apply(judged)
