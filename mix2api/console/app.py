@@ -17,6 +17,7 @@ from mix2api.console.conversation_views import LIVE, ConversationViews
 from mix2api.console.door_views import DoorViews
 from mix2api.console.page_views import PageViews
 from mix2api.console.parts import Console, Turned
+from mix2api.console.release_views import ReleaseViews
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.errors import StoreUnavailable
 from mix2api.redaction import place_of
@@ -77,6 +78,10 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
     changes = ChangeViews(console)
     app.add_url_rule("/session/retire", "retire", changes.retire, methods=["POST"])
     app.add_url_rule("/accounts/act", "act", changes.act, methods=["POST"])
+    release = ReleaseViews(console)
+    app.add_url_rule("/release", "release", release.show, methods=["GET"])
+    app.add_url_rule("/release/report", "report", release.report, methods=["GET"])
+    app.add_url_rule("/release", "change_release", release.change, methods=["POST"])
 
 
 def _add_conversations(app: QuartTrio, views: ConversationViews) -> None:

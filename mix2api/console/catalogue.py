@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from mix2api.console.release_texts import RELEASE_TEXTS
+
 
 class Language(StrEnum):
     """A language of the pages; its value is the `lang` of the page."""
@@ -412,6 +414,7 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("conversation.time", "Time", "用时"),
     ("conversation.tokens", "Tokens", "token 数"),
     ("conversation.request", "Request", "请求"),
+    *RELEASE_TEXTS,
 )
 
 TEXTS: Final[Mapping[str, Mapping[Language, str]]] = {

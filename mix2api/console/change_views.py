@@ -33,7 +33,7 @@ class ChangeViews:
             raise Turned(400, "error.bad_query", field="session")
         retirement = await self.console.ports.retire(SessionId(session_id))
         said = "asked" if retirement is None else retirement.value
-        self._tell("retire", session_id, said)
+        self.console.tell_change("retire", session_id, said)
         is_done = retirement in DONE
         return see_other(address("/session", {"id": session_id, "said": None if is_done else said}))
 
@@ -47,10 +47,5 @@ class ChangeViews:
         upstream, account, action = (form.get(name, "") for name in ("upstream", "account", "action"))
         if not await AccountsPage(self.console.ports.pools).act(upstream, account, action):
             raise Turned(400, "error.bad_query", field="account, action")
-        self._tell(action, account, "done")
+        self.console.tell_change(action, account, "done")
         return see_other("/accounts")
-
-    def _tell(self, action: str, what: str, outcome: str) -> None:
-        signed_in = self.console.reader().signed_in
-        admin = "nobody" if signed_in is None else signed_in.admin
-        self.console.logger.info("console.changed", admin=admin, action=action, what=what, outcome=outcome)

@@ -8,9 +8,11 @@ from quart import Response, request
 from mix2api.console.accounts import AccountsPage
 from mix2api.console.asking import address
 from mix2api.console.door_views import see_other
+from mix2api.console.freshness import SharedReading
 from mix2api.console.live import Watched
 from mix2api.console.overview import Overview
 from mix2api.console.parts import Console, Turned
+from mix2api.console.release import ReleasePage
 from mix2api.console.rendering import ASSETS
 from mix2api.console.run import RunPage
 from mix2api.console.runs import Runs
@@ -19,7 +21,9 @@ from mix2api.console.session import SessionPage
 _YEAR_S: Final = 31_536_000
 _OVERVIEW: Final = "1h"
 """The range of an overview whose address names none."""
-_LIVE: Final = frozenset({"overview", "processes"})
+_RELEASE_S: Final = 2.0
+"""For which one reading of the release serves all who watch it."""
+_LIVE: Final = frozenset({"overview", "processes", "release"})
 
 
 @define(eq=False)
@@ -34,12 +38,16 @@ class PageViews:
     _accounts: AccountsPage = field(init=False)
     _overview: Overview = field(init=False)
     _runs: Runs = field(init=False)
+    _release_page: ReleasePage = field(init=False)
+    _release: SharedReading[dict[str, Any]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         console = self._console
         self._accounts = AccountsPage(console.ports.pools)
         self._overview = Overview(console.following, console.census, self._accounts)
         self._runs = Runs(console.following)
+        self._release_page = ReleasePage(console.store)
+        self._release = SharedReading(self._release_page.standing, _RELEASE_S)
 
     async def overview(self) -> Response:
         """Service levels, ended runs, processes."""
@@ -91,6 +99,8 @@ class PageViews:
         async def parts() -> dict[str, str]:
             if name == "processes":
                 values: dict[str, Any] = {"counted": await console.census.value()}
+            elif name == "release":
+                values = await self._release.value() or await self._release_page.standing()
             else:
                 values = await self._overview.values(console.asked_by(arguments, _OVERVIEW), reader.language)
             return console.renderer.parts(name, reader, console.state, values)

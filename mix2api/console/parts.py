@@ -94,6 +94,12 @@ class Console:
             set_cookie(answer, renewed, self.door.session_s)
         return answer
 
+    def tell_change(self, action: str, what: str, outcome: str) -> None:
+        """Writes the line that says which admin changed what."""
+        signed_in = self.reader().signed_in
+        admin = "nobody" if signed_in is None else signed_in.admin
+        self.logger.info("console.changed", admin=admin, action=action, what=what, outcome=outcome)
+
     def asked(self, standing: str) -> Asked:
         """What the address of the request under way asks for.
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 
 import trio
 
@@ -26,6 +27,7 @@ from mix2api.redaction import place_of
 from mix2api.settings import Settings, effective
 from mix2api.settings.bounds import DAY_MS
 from mix2api.store.opening import open_store
+from mix2api.store.release_actions import obey
 from mix2api.store.store import Store
 from mix2api.supervision import supervised
 from mix2api.vocabulary import Retirement, SessionId
@@ -84,7 +86,7 @@ def console_ports(settings: Settings, store: Store) -> ConsolePorts:
         if listed:
             shared = shared_accounts(upstream.settings, store, SystemClock(), upstream.pool)
             pools.append(AccountPool(upstream=upstream.name, listed=listed, shared=shared))
-    return ConsolePorts(retire=retire, pools=tuple(pools))
+    return ConsolePorts(retire=retire, change_release=partial(obey, store), pools=tuple(pools))
 
 
 def _profiles(settings: Settings) -> dict[str, Profile]:

@@ -18,6 +18,7 @@ PAGES = {
     "processes": "/processes",
     "accounts": "/accounts",
     "models": "/models",
+    "release": "/release",
     "settings": "/settings",
 }
 LOOKS: dict[str, dict[str, Any]] = {

@@ -9,6 +9,7 @@ import pytest
 import mix2api.console
 from mix2api.console.asking import RANGES
 from mix2api.console.catalogue import TEXTS, Language, language_of, text
+from mix2api.console.release import ACTIONS
 from mix2api.console.tokens import Role
 from mix2api.projections.explanation import CULPRITS
 from mix2api.projections.silence import Owner
@@ -19,7 +20,7 @@ FOLDER = Path(mix2api.console.__file__).parent
 SOURCES = "\n".join(
     path.read_text(encoding="utf-8")
     for path in sorted(FOLDER.rglob("*"))
-    if path.suffix in {".py", ".html"} and path.name != "catalogue.py"
+    if path.suffix in {".py", ".html"} and not path.name.endswith(("catalogue.py", "_texts.py"))
 )
 FAMILIES = {
     "role": [role.value for role in Role],
@@ -37,6 +38,7 @@ FAMILIES = {
         *("account", "type", "status", "why", "since", "next", "weight", "priority", "models"),
         *(action.value for action in AccountAction),
     ],
+    "release": [word for action in ACTIONS for word in (action.value, f"{action.value}_sure")],
     "models": [
         *("model", "window", "input", "output", "encoding", "source"),
         *("runs", "trimmed", "rolled_over", "refused", "compacted", "tokens", "differs", "factor"),

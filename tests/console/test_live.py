@@ -30,17 +30,18 @@ async def test_first_the_whole_page_then_what_has_changed(
     assert "processes" not in second
 
 
-async def test_the_parts_are_those_of_the_page(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize(("name", "part"), [("processes", "processes"), ("release", "standing")])
+async def test_the_parts_are_those_of_the_page(redis_server: RedisServer, name: str, part: str) -> None:
     async with stored(redis_server.url) as store:
         await ended(store, "good")
         async with shown(store) as seen:
-            page = await seen.visitor.page("/processes")
+            page = await seen.visitor.page(f"/{name}")
             with trio.fail_after(10):
-                async with watching(seen.visitor, "/live/processes") as connection:
+                async with watching(seen.visitor, f"/live/{name}") as connection:
                     parts = await parts_of(connection)
-    assert 'data-live="/live/processes"' in page
-    assert parts["processes"].split("<tbody>")[0].strip() in page
-    assert f'id="{"processes"}"' in page
+    assert f'data-live="/live/{name}"' in page
+    assert parts[part].split("<tbody>")[0].strip() in page
+    assert f'id="{part}"' in page
 
 
 async def test_a_stream_ends_with_its_sign_in(redis_server: RedisServer) -> None:
