@@ -7,6 +7,7 @@ from console_runs import ended
 from redis_server import RedisServer
 from session_scripts import good_run
 from shown_console import TOKENS, Shown, Visitor, shown, words_of
+from shown_tables import number_columns
 from stored_runs import append_raw, new_session, store_script, stored
 
 from mix2api.accounts.account import read_accounts
@@ -18,7 +19,7 @@ from mix2api.console.ports import AccountPool, ConsolePorts
 from mix2api.console.tokens import Role
 from mix2api.process.console import console_ports
 from mix2api.settings import EffectiveRow, Source, load_settings
-from mix2api.vocabulary import RequestId, Retirement, SessionId
+from mix2api.vocabulary import EndReason, RequestId, Retirement, SessionId
 
 SCRIPT = "<script>alert(1)</script>"
 ACCOUNTS = '[[accounts]]\nid = "{}"\ntype = "mix"\nbase_url = "http://site.example"\ncredential = "env:KEY"\n'
@@ -170,7 +171,23 @@ async def test_settings_stand_as_the_command_masks_them(redis_server: RedisServe
     assert "MIX2API_SECRET *** env PORT 3001 default" in page
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/processes", "/accounts", "/models", "/settings"])
+async def test_a_heading_stands_where_the_numbers_below_it_stand(redis_server: RedisServer) -> None:
+    listed = read_accounts(ACCOUNTS.format("a"), "accounts.toml")
+    profiles: dict[str, Profile] = {"mix/a": ProfileTable().profile_of("mix/a")}
+    async with stored(redis_server.url) as store:
+        await ended(store, "slow", EndReason.TIMEOUT, counted_tokens=100, input_budget=900)
+        shared = store.accounts("mix", 60, SystemClock())
+        ports = ConsolePorts(pools=(AccountPool(upstream="upstream", listed=listed, shared=shared),))
+        async with shown(store, ports=ports, profiles=profiles) as seen:
+            for path in ("/runs", "/run?id=slow", "/processes", "/accounts", "/models"):
+                found = number_columns(await seen.visitor.page(path))
+                assert found, path
+                assert all(heads == cells != set() for heads, cells in found), (path, found)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/runs", "/processes", "/accounts", "/models", "/release", "/settings"]
+)
 async def test_every_page_stands_in_both_languages_over_an_empty_log(
     redis_server: RedisServer, path: str
 ) -> None:
