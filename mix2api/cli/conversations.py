@@ -22,7 +22,7 @@ from mix2api.conversations.content import (
     turn_field,
 )
 from mix2api.conversations.events import ConversationEvent, UnreadableConversation
-from mix2api.conversations.ids import TurnRef, read_ref, read_task
+from mix2api.conversations.ids import TurnRef, read_turn
 from mix2api.conversations.state import Session, Turn
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import execution_views, plan_view, task_views, time_of
@@ -291,8 +291,7 @@ def _conversation(word: str) -> Digest:
     Raises:
         ConfigurationError: the word is neither an id nor 32 hex digits.
     """
-    task = read_task(word)
-    ref = read_ref(word, "turn") or read_ref(word, "plan") or (None if task is None else task[0])
+    ref = read_turn(word)
     if ref is not None:
         return ref.conversation
     if len(word) != 32 or not set(word) <= set("0123456789abcdef"):  # noqa: PLR2004  # of a digest

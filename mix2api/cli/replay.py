@@ -10,7 +10,11 @@ from attrs import frozen
 
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import aligned, print_table, stdout
+from mix2api.cli.turn_replay import replay_turn
 from mix2api.clock import Clock, SystemClock
+from mix2api.conversations.ids import TurnRef, read_turn
+from mix2api.errors import ConfigurationError
+from mix2api.process.conversing import DAY_MS
 from mix2api.projections.timeline import Flag, Row, Verdict
 from mix2api.sessions.attribution import Cause
 from mix2api.settings import Settings
@@ -31,6 +35,8 @@ _EPILOG: Final = """\
 request: the time of day). flags: what is wrong with a row; facts: the event's fields, see mix2api/events/kinds.py.
 Every run's end_reason is computed again from its events and compared with the recorded one. Of a run or request id only
 that run's rows are shown. A request that was refused before it began has no events: see mix2api explain.
+Of a conversation's turn, plan or task the events of the turn are shown, and its state is folded anew from them. See mix2api
+conversations audit for all turns at once.
 Exit codes: 0, 1 an attribution differs or the log is damaged, 2 wrong arguments or settings, 3 nothing found.
 """
 _COLUMNS: Final = ("+ms", "event", "run", "seq", "stage", "flags", "facts")
@@ -45,7 +51,7 @@ class ReplayQuery:
     """What was asked for."""
 
     word: str
-    """A session, run or request id."""
+    """A session, run, request, turn, plan or task id."""
     follow: bool = False
     as_json: bool = False
     poll_s: float = _POLL_S
@@ -56,7 +62,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser = commands.add_parser(
         "replay", help=_HELP, description=_HELP, epilog=_EPILOG, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("word", metavar="ID", help="a session id, a run id, or the x-request-id of a request")
+    parser.add_argument(
+        "word", metavar="ID", help="a session, run, turn, plan or task id, or the x-request-id of a request"
+    )
     parser.add_argument("--follow", action="store_true", help="wait for more until ^C")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object; with --follow one object per line and event"
@@ -66,7 +74,22 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Runs the command."""
     query = ReplayQuery(word=arguments.word, follow=arguments.follow, as_json=arguments.json)
+    turn = read_turn(query.word)
+    if turn is not None:
+        return _run_turn(turn, query, settings)
     return read_store(settings, "replay", lambda store: replay(store, query, stdout(), SystemClock()))
+
+
+def _run_turn(turn: TurnRef, query: ReplayQuery, settings: Settings) -> int:
+    if query.follow:
+        raise ConfigurationError("--follow takes no turn; GET /api/plans/{planId}/events follows a plan")
+    life_ms, shards = settings.conversing.retention_days * DAY_MS, settings.storing.shards
+
+    async def read(store: Store) -> int:
+        conversations = store.conversations(shards, life_ms)
+        return await replay_turn(conversations, turn, stdout(), as_json=query.as_json)
+
+    return read_store(settings, "replay", read)
 
 
 async def replay(store: Store, query: ReplayQuery, out: TextIO, clock: Clock) -> int:

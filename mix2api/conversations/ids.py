@@ -53,3 +53,9 @@ def read_task(word: str) -> tuple[TurnRef, int] | None:
     """The turn and the task's number that a task id names; None if it is none of our form."""
     found = _TASK.fullmatch(word)
     return None if found is None else (TurnRef(Digest(found[1]), int(found[2])), int(found[3]))
+
+
+def read_turn(word: str) -> TurnRef | None:
+    """The turn that a turn's, plan's or task's id belongs to; None if the word is no such id."""
+    task = read_task(word)
+    return read_ref(word, "turn") or read_ref(word, "plan") or (None if task is None else task[0])
