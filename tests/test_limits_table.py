@@ -8,8 +8,21 @@ from attrs import frozen
 
 from mix2api import descriptors, http_body
 from mix2api.actors import environment, run_record, site_bounds, tool_calls
+from mix2api.conversations import (
+    agents,
+    critic,
+    decide,
+    draft_reading,
+    graph,
+    planner,
+    routing,
+    templates,
+)
 from mix2api.edge import bodies, options, places, request_head, server
+from mix2api.edge.conversations import api, chat, sessions
+from mix2api.edge.conversations import routing as pages
 from mix2api.endings import ENDINGS
+from mix2api.execution import model_calls, turn_words
 from mix2api.metrics import admin
 from mix2api.process import watchdog
 from mix2api.projections import traced_content, traffic
@@ -18,7 +31,7 @@ from mix2api.replies import PIECE_BYTES
 from mix2api.sessions import state
 from mix2api.sessions.attribution import Cause, http_status
 from mix2api.settings.loading import KNOWN
-from mix2api.store import refused_requests
+from mix2api.store import refused_requests, workflows
 from mix2api.store.options import SpoolLimits
 from mix2api.tools import final_input, strictness
 from mix2api.tools.text import loose_structure, offered_tools, parameter_values, recognition, tags
@@ -126,6 +139,30 @@ CONSTANTS: dict[str, int | float] = {
     "appends that wait for Redis": SpoolLimits().appends,
     "bytes of those": SpoolLimits().size_bytes,
     "tool calls that a session remembers": state.REMEMBERED_CALLS,
+    "the body of a request below `/api`": api.BODY_MAX,
+    "a message": chat.MESSAGE_CHARS,
+    "`extraContext` of a message, as JSON": chat.CONTEXT_BYTES,
+    "`metaInfo` of a session, as JSON": sessions.META_BYTES,
+    "a session's title": sessions.TITLE_CHARS,
+    "a user's id": sessions.USER_CHARS,
+    "entries of a page": pages.PAGE_MAX,
+    "turns of a session that have not ended": chat.OPEN_MAX,
+    "earlier turns that a task's model is shown": turn_words.HISTORY_TURNS,
+    "drafts that the model is asked for": planner.TRIES,
+    "a draft, as the model writes it": draft_reading.DRAFT_CHARS_MAX,
+    "nodes of a graph": graph.NODES_MAX,
+    "edges of a graph": graph.EDGES_MAX,
+    "the input of a node, as its template": graph.INPUT_CHARS_MAX,
+    "names in the placeholders of a template": templates.NAMES_MAX,
+    "the input of a node, made of its template": templates.RENDERED_CHARS_MAX,
+    "the output of a task": model_calls.ANSWER_CHARS,
+    "a CRITIC's answer": critic.VERDICT_CHARS_MAX,
+    "how often a CRITIC sends its target back": graph.REFINE_MAX,
+    "attempts at a task that this deployment could not make": decide.ATTEMPTS_MAX,
+    "agents of the file": agents._MOST,
+    "the pattern of a definition": routing.PATTERN_CHARS_MAX,
+    "definitions of a credential": workflows.DEFINITIONS_MAX,
+    "drafts of a credential": workflows.DRAFTS_MAX,
 }
 
 
