@@ -155,9 +155,13 @@ console-browser: $(DEV_STAMP)
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || $(BIN)/playwright install --with-deps chromium
 	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/browser
 
-# 1,000 plans of 10 tasks, while a process is lost again and again.
+# Conversations over an edge and two workers: kill -9 in every state, what a message and a page cost, and 1,000 plans of 10 tasks
+# while a worker is killed every 20 s. Fewer: make conversations CONVERSATIONS_PLANS=100 CONVERSATIONS_KILL_S=5. At last, as many
+# plans over executors in one process.
 conversations: $(DEV_STAMP)
-	CONVERSATION_PLANS=1000 $(BIN)/python -m pytest $(PYTEST_ARGS) tests/execution/test_many_plans.py
+	CONVERSATIONS_PLANS=$(or $(CONVERSATIONS_PLANS),1000) CONVERSATIONS_KILL_S=$(or $(CONVERSATIONS_KILL_S),20) \
+	  $(BIN)/python -m pytest $(PYTEST_ARGS) -m conversations tests/truth
+	CONVERSATIONS_PLANS=$(or $(CONVERSATIONS_PLANS),1000) $(BIN)/python -m pytest $(PYTEST_ARGS) tests/execution/test_many_plans.py
 
 # Real processes under faults of all kinds: MINUTES=480 for a night.
 chaos: $(DEV_STAMP)

@@ -26,7 +26,7 @@ from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
 from mix2api.vocabulary import Digest
 
-PLANS = int(os.environ.get("CONVERSATION_PLANS", "6"))
+PLANS = int(os.environ.get("CONVERSATIONS_PLANS", "6"))
 TASKS = 10
 KILLS = max(2, PLANS // 50)
 ENDINGS = {TurnTrigger.ANSWERED, TurnTrigger.FAILED, TurnTrigger.CANCELLED}

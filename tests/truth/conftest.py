@@ -7,6 +7,7 @@ import pytest
 from redis_server import RedisServer
 
 _HERE = Path(__file__).parent
+_FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -16,11 +17,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_FIGURES] = []
     config.addinivalue_line("markers", "truth: kills, pauses and store faults at scale; `make truth` runs it")
     config.addinivalue_line(
         "markers", "chaos: these and faults of all links for minutes; `make chaos` runs it"
     )
     config.addinivalue_line("markers", "crashes: kill -9 at every point; `make crashes` runs it")
+    config.addinivalue_line(
+        "markers", "conversations: plans whose workers are killed; `make conversations` runs it"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[_FIGURES]:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that are shown at the end of the run, behind what the processes say."""
+    return request.config.stash[_FIGURES]
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from attrs import define, field
 from real_process import RealProcess, real_process
 from redis_server import RedisServer
 
+COMMANDS = {"edge": "edge", "first": "worker", "second": "worker", "serve": "serve"}
+
 
 @define(eq=False)
 class Life:
@@ -92,9 +94,16 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(redis: RedisServer, settings: Mapping[str, str]) -> AsyncIterator[Deployment]:
-    """Runs everything; at the end all processes are killed."""
-    commands = {"edge": "edge", "first": "worker", "second": "worker", "serve": "serve"}
+async def deployed(
+    redis: RedisServer, settings: Mapping[str, str], commands: Mapping[str, str] = COMMANDS
+) -> AsyncIterator[Deployment]:
+    """Runs everything; at the end all processes are killed.
+
+    Args:
+        redis: the store.
+        settings: of all processes.
+        commands: the command of each seat.
+    """
     seats = {name: Seat(command, settings) for name, command in commands.items()}
     async with trio.open_nursery() as nursery:
         for seat in seats.values():
