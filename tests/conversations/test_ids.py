@@ -2,7 +2,7 @@
 
 import pytest
 
-from mix2api.conversations.ids import TurnRef, read_ref, read_task
+from mix2api.conversations.ids import TurnRef, read_ref, read_task, read_turn
 from mix2api.vocabulary import Digest
 
 REF = TurnRef(Digest("0123456789abcdef" * 2), 12)
@@ -25,3 +25,8 @@ def test_other_words_are_no_turn(word: str) -> None:
 @pytest.mark.parametrize("word", ["", REF.turn_id, f"task_{REF.conversation}_1_01"])
 def test_other_words_are_no_task(word: str) -> None:
     assert read_task(word) is None
+
+
+def test_ids_of_turns_plans_and_tasks_name_a_turn_and_ids_of_messages_none() -> None:
+    assert {read_turn(word) for word in (REF.turn_id, REF.plan_id, REF.task_id(3))} == {REF}
+    assert read_turn(REF.message_id("user")) is None
