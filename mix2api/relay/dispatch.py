@@ -287,6 +287,8 @@ class RelayDispatch:
         if run.submission is None or ended.end_reason is not EndReason.WORKER_LOST:
             self._end(run, ended)
             return
+        if any(waiting is run for waiting in self._again):
+            return  # it was put nowhere yet: what was lost is what came before it
         # Should its process only have slept, it must not go on.
         self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
         del self._runs[run.run_id]
