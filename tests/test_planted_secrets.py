@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from kept_logging import kept_logging
 from msgspec.structs import replace
 from projections.test_traffic import ASKED, ENDED
 
@@ -55,12 +55,8 @@ FORMS: list[Callable[[str], str]] = [
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with kept_logging():
+        yield
 
 
 def logged(log_format: LogFormat, tell: Callable[[Any], None]) -> str:

@@ -1,7 +1,6 @@
 """A whole system in one nursery: demo site, edge and worker (together or apart), Redis, and eyes on all of it."""
 
 import io
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, contextmanager, redirect_stderr
 from enum import StrEnum
@@ -9,10 +8,10 @@ from functools import partial
 from typing import Any
 
 import msgspec
-import structlog
 import trio
 from attrs import define, field, frozen
 from client_views import check_truth, view_of
+from kept_logging import kept_logging
 from wire_client import WireClient
 
 from mix2api.cli.audit import AuditQuery, audit
@@ -278,16 +277,10 @@ def _store_options(environ: dict[str, str]) -> StoreOptions:
 @contextmanager
 def own_logging() -> Any:
     """The log of all processes in one place; afterwards logging is as it was, and a failed test shows its log."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     logged = io.StringIO()
     try:
-        with redirect_stderr(logged):
+        with kept_logging(), redirect_stderr(logged):
             yield logged
     except BaseException:
         print(logged.getvalue())  # noqa: T201 - pytest shows it with the failure
         raise
-    finally:
-        structlog.reset_defaults()
-        root.handlers[:] = handlers
-        root.setLevel(level)

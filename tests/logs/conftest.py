@@ -1,17 +1,12 @@
 """Logging is the process's own: every test here leaves it as it was."""
 
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
+from kept_logging import kept_logging
 
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with kept_logging():
+        yield

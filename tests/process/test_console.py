@@ -3,11 +3,13 @@
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import h11
 import pytest
 import trio
+from kept_logging import kept_logging
 from redis_server import RedisServer
 
 from mix2api.cli.console import print_token
@@ -19,6 +21,12 @@ from mix2api.process.console import console_options, run_console
 from mix2api.settings import load_settings
 
 ENTRY = f'[[tokens]]\nid = "ann"\nrole = "view"\nsha256 = "{hashlib.sha256(b"a token").hexdigest()}"\n'
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    with kept_logging():
+        yield
 
 
 def environment(server: RedisServer, tokens: Path, **more: str) -> dict[str, str]:
