@@ -13,6 +13,7 @@ from attrs import field, frozen
 from mix2api.projections.run_block import BLOCK_MS, RunBlock, RunKind, RunRow
 from mix2api.projections.run_index import RunIndex
 from mix2api.steps import Steps
+from mix2api.vocabulary import SUCCESSES
 
 FAILED: Final = "failed"
 """As a reason of a filter: all that are no success."""
@@ -22,7 +23,6 @@ COUNTED: Final = 10_000
 """Runs that are counted for a word: to count a word that every id has would take a second over a million runs."""
 _BLOCK_WORK: Final = 40
 """What a block costs of which no run is looked at, in runs."""
-_GOOD: Final = frozenset({"stop", "tool_calls", "length", "content_filter"})
 
 
 @frozen(kw_only=True)
@@ -58,7 +58,7 @@ class RunFilter:
 
 def is_failed(kind: RunKind) -> bool:
     """Whether the client got no success: a failing ending, or a good one that nobody says it received."""
-    return kind.reason not in _GOOD or kind.seen in {"no_receipt", "finish_told"}
+    return kind.reason not in SUCCESSES or kind.seen in {"no_receipt", "finish_told"}
 
 
 class Mark(NamedTuple):
