@@ -118,6 +118,8 @@ class ConversationPage:
         looked = first
         if numbers:
             looked = await self._conversations.look(asked.conversation, numbers, _fields(numbers))
+            if not looked.session.version:
+                return None  # deleted between the two looks
         words, rows = session_words(first), [_row(asked, looked, number) for number in numbers]
         planned = asked.plan or next((row.number for row in reversed(rows) if row.plan_link), None)
         plan = None if planned is None else await self._plan(asked, planned, language)
