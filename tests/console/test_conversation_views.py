@@ -155,6 +155,7 @@ async def test_task_states_and_messages_move_by_themselves(redis_server: RedisSe
                 third = await parts_of(connection)
     assert first["plan"].strip() in page
     assert first["turns"].strip() in page
+    assert 'id="offline"' in page, "the script says there that the console does not answer"
     assert "write WORKER assistant ready" in words_of(first["plan"])
     assert "write WORKER assistant running" in words_of(second["plan"])
     assert "turns" not in second
