@@ -1,6 +1,7 @@
 """Readings that pages share: one of them asks the store, the others get what it got. While the store is away the last one stands."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import trio
@@ -23,16 +24,18 @@ class SharedReading(Generic[_Value]):
     _read: Callable[[], Awaitable[_Value]]
     _good_for_s: float
     _last: _Value | None = field(default=None, init=False)
-    _read_at: float = field(default=0.0, init=False)
+    _asked_at: float | None = field(default=None, init=False)
+    """When the store was last asked, whether it answered or not. None: it was not."""
     _lock: trio.Lock = field(factory=trio.Lock, init=False)
 
     async def value(self) -> _Value | None:
-        """The reading, at most so old; the last one while the store does not answer. None: there was never one."""
+        """The reading, at most so old; the last one while the store does not answer. None: there was never one.
+
+        A failure is shared as a reading is: who comes within `good_for_s` after it does not wait for the store again.
+        """
         async with self._lock:
-            if self._last is None or trio.current_time() - self._read_at >= self._good_for_s:
-                try:
+            if self._asked_at is None or trio.current_time() - self._asked_at >= self._good_for_s:
+                with suppress(StoreUnavailable):  # the page says that the figures are old
                     self._last = await self._read()
-                    self._read_at = trio.current_time()
-                except StoreUnavailable:
-                    pass  # the page says that the figures are old
+                self._asked_at = trio.current_time()
             return self._last
