@@ -34,11 +34,17 @@ class Watched:
     role: str
 
 
-@define
+@define(eq=False)
 class _Rendering:
-    parts: Parts
-    rendered_at: float
-    looks: int
+    """What the watchers of one page share. It goes with the last of them."""
+
+    watchers: int = 0
+    lock: trio.Lock = field(factory=trio.Lock)
+    """Of its own: a page whose reading waits for the store holds up no other page."""
+    parts: Parts | None = None
+    """None: it was not rendered yet."""
+    rendered_at: float = 0.0
+    looks: int = 0
     """`Following.looks` of its figures."""
 
 
@@ -53,7 +59,7 @@ class Live:
     _following: Following
     watchers: int = field(default=0, init=False)
     _renderings: dict[Watched, _Rendering] = field(factory=dict, init=False)
-    _lock: trio.Lock = field(factory=trio.Lock, init=False)
+    """Of the pages that are watched: no more of them than watchers."""
 
     @property
     def is_full(self) -> bool:
@@ -76,10 +82,12 @@ class Live:
             reach_ms: of the page's time; a page of a day need not move every two seconds.
         """
         sent: Parts = {}
+        rendering = self._renderings.setdefault(watched, _Rendering())
         self.watchers += 1
+        rendering.watchers += 1
         try:
             while is_welcome():
-                parts = await self._parts(watched, render, reach_ms / 1000 / _PACE)
+                parts = await self._parts(rendering, render, reach_ms / 1000 / _PACE)
                 changed = {name: html for name, html in parts.items() if sent.get(name) != html}
                 sent = parts
                 yield _event(changed) if changed else b": still here\n\n"
@@ -87,25 +95,20 @@ class Live:
                     await self._following.wait_changed()
         finally:
             self.watchers -= 1
-            if not self.watchers:
-                self._renderings.clear()
+            rendering.watchers -= 1
+            if not rendering.watchers:
+                del self._renderings[watched]
 
     async def _parts(
-        self, watched: Watched, render: Callable[[], Awaitable[Parts]], good_for_s: float
+        self, rendering: _Rendering, render: Callable[[], Awaitable[Parts]], good_for_s: float
     ) -> Parts:
-        async with self._lock:
+        async with rendering.lock:
             now, looks = trio.current_time(), self._following.looks
-            known = self._renderings.get(watched)
-            if known is None or (known.looks != looks and now - known.rendered_at >= good_for_s):
-                self._renderings = {
-                    each: one for each, one in self._renderings.items() if now - one.rendered_at < _KEPT_S
-                }
-                known = self._renderings[watched] = _Rendering(await render(), now, looks)
-            return known.parts
-
-
-_KEPT_S: Final = 60.0
-"""After which a rendering that nobody asked for again is let go; that of a day is made every 22 s."""
+            is_due = rendering.looks != looks and now - rendering.rendered_at >= good_for_s
+            if rendering.parts is None or is_due:
+                rendering.parts = await render()
+                rendering.rendered_at, rendering.looks = now, looks
+            return rendering.parts
 
 
 def _event(parts: Parts) -> bytes:

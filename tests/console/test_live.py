@@ -1,5 +1,7 @@
 """Live pages: what has changed is sent, shared by those who look at the same, and to nobody who is signed out."""
 
+from collections.abc import AsyncGenerator
+
 import pytest
 import trio
 import trio.testing
@@ -68,25 +70,53 @@ async def test_nobody_watches_what_is_not_live_or_without_a_sign_in(redis_server
     assert full.status_code == 503
 
 
-async def test_watchers_of_the_same_share_a_rendering(redis_server: RedisServer) -> None:
+async def test_watchers_of_the_same_share_a_rendering_that_goes_with_the_last_of_them(
+    redis_server: RedisServer,
+) -> None:
     rendered: list[str] = []
 
     async with stored(redis_server.url) as store, shown(store) as seen:
         shared = Live(seen.console.following)
 
-        async def first(page: str) -> None:
+        async def first(page: str) -> AsyncGenerator[bytes]:
             async def render() -> dict[str, str]:
                 rendered.append(page)
                 return {"part": page}
 
             events = shared.events(Watched(page, (), "en", "view"), render, lambda: True, 0)
             assert await anext(events) == b'event: parts\ndata: {"part":"%s"}\n\n' % page.encode()
-            await events.aclose()
+            return events
 
-        shared.watchers = 1
-        for page in ("a", "a", "b", "a"):
-            await first(page)
-    assert rendered == ["a", "b"]
+        streams = [await first(page) for page in ("a", "a", "b", "a")]
+        assert rendered == ["a", "b"]
+        for events in streams:
+            await events.aclose()
+        await (await first("a")).aclose()
+    assert rendered == ["a", "b", "a"]
+    assert shared.watchers == 0
+
+
+async def test_a_page_that_waits_for_the_store_holds_up_no_other_page(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, shown(store) as seen:
+        shared = Live(seen.console.following)
+
+        async def read() -> dict[str, str]:
+            return {"part": "read"}
+
+        async def wait() -> dict[str, str]:
+            await trio.sleep_forever()
+            return {}
+
+        waits = shared.events(Watched("waits", (), "en", "view"), wait, lambda: True, 0)
+        other = shared.events(Watched("other", (), "en", "view"), read, lambda: True, 0)
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(anext, waits)
+                await trio.testing.wait_all_tasks_blocked()
+                assert (await anext(other)).startswith(b"event: parts")
+                nursery.cancel_scope.cancel()
+        await other.aclose()
+    assert shared.watchers == 0
 
 
 async def test_a_still_page_sends_a_comment(redis_server: RedisServer) -> None:
