@@ -1,17 +1,20 @@
 """Conversations in the console: who sees which, what a page shows of one, and that its words are text."""
 
 import re
+from typing import Any, cast
 
 import pytest
 import trio
 import trio.testing
+from attrs import frozen
 from redis_server import RedisServer
 from shown_console import parts_of, watching, words_of
 from stored_runs import SHARDS, stored
 from talked_conversations import KEYS, looking, signed_in, talk
 
 from mix2api.clock import SystemClock
-from mix2api.console.conversation import CHARS, TURNS
+from mix2api.console.catalogue import Language
+from mix2api.console.conversation import CHARS, TURNS, ConversationAsked, ConversationPage
 from mix2api.console.tokens import Role
 from mix2api.conversations.commands import StopTurn
 from mix2api.conversations.graph import Graph, Node, NodeType
@@ -19,6 +22,9 @@ from mix2api.conversations.planner import SourceType
 from mix2api.conversations.states import Reason
 from mix2api.conversations.workflows import Settled, edited
 from mix2api.identity import caller_of
+from mix2api.store.conversations import Conversations
+from mix2api.store.looked_conversation import Looked
+from mix2api.vocabulary import Digest
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -201,6 +207,30 @@ async def test_a_damaged_conversation_is_told_and_hides_no_other(redis_server: R
     assert "This conversation cannot be read" in listed
     assert answer.status_code == 500
     assert "This conversation cannot be read" in told
+
+
+@frozen
+class DeletedMeanwhile:
+    """Conversations that somebody deletes behind each look at them."""
+
+    conversations: Conversations
+
+    async def look(self, conversation: Digest, *wanted: Any, **fields: Any) -> Looked:
+        looked = await self.conversations.look(conversation, *wanted, **fields)
+        await self.conversations.delete(conversation)
+        return looked
+
+
+async def test_a_conversation_that_is_deleted_between_two_looks_is_not_there(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store:
+        talked = await talk(store, KEYS["ann"])
+        await talked.say("hello")
+        owner = caller_of(store.seal, KEYS["ann"].encode())
+        page = ConversationPage(cast("Any", DeletedMeanwhile(talked.conversations)), SystemClock())
+        asked = ConversationAsked(conversation=talked.digest)
+        assert await page.values(owner, asked, Language.ENGLISH) is None
 
 
 @pytest.mark.parametrize("turns", [1, 30])
