@@ -83,8 +83,6 @@ class ConversationViews:
         page, signed_in = self._page, reader.signed_in
         if signed_in is None or await page.values(owner, asked, reader.language) is None:
             raise Turned(404, "conversation.unknown")
-        if console.live.is_full:
-            raise Turned(503, "error.watchers")
 
         async def parts() -> Parts:
             with suppress(StoreUnavailable, UnreadableConversation):
@@ -95,12 +93,7 @@ class ConversationViews:
 
         # Owner and address are the key of a shared rendering: no other owner is ever sent it.
         watched = Watched(LIVE, ((owner, asked.link()),), reader.language, signed_in.role)
-        events = console.live.events(
-            watched, parts, lambda: console.door.admin_of_cookie(signed_in.cookie) is not None, 0
-        )
-        answer = Response(events, content_type="text/event-stream")
-        answer.timeout = None  # Quart cuts every other answer after a minute
-        return answer
+        return console.stream(signed_in, watched, parts)
 
     async def draft(self) -> Response:
         """A draft that a turn ran on, as it stands now.

@@ -9,7 +9,7 @@ from mix2api.console.accounts import AccountsPage
 from mix2api.console.asking import address
 from mix2api.console.door_views import see_other
 from mix2api.console.freshness import SharedReading
-from mix2api.console.live import Watched
+from mix2api.console.live import Parts, Watched
 from mix2api.console.overview import Overview
 from mix2api.console.parts import Console, Turned
 from mix2api.console.release import ReleasePage
@@ -91,12 +91,9 @@ class PageViews:
         console, reader = self._console, self._console.reader()
         if name not in _LIVE or reader.signed_in is None:
             raise Turned(404, "error.not_found")
-        if console.live.is_full:
-            raise Turned(503, "error.watchers")
         asked, arguments = console.asked(_OVERVIEW), request.args.to_dict()
-        cookie = reader.signed_in.cookie
 
-        async def parts() -> dict[str, str]:
+        async def parts() -> Parts:
             if name == "processes":
                 values: dict[str, Any] = {"counted": await console.census.value()}
             elif name == "release":
@@ -106,15 +103,8 @@ class PageViews:
             return console.renderer.parts(name, reader, console.state, values)
 
         watched = Watched(name, tuple(sorted(asked.given.items())), reader.language, reader.signed_in.role)
-        events = console.live.events(
-            watched,
-            parts,
-            lambda: console.door.admin_of_cookie(cookie) is not None,
-            asked.wanted.until_ms - asked.wanted.since_ms if name == "overview" else 0,
-        )
-        answer = Response(events, content_type="text/event-stream")
-        answer.timeout = None  # Quart cuts every other answer after a minute
-        return answer
+        reach_ms = asked.wanted.until_ms - asked.wanted.since_ms if name == "overview" else 0
+        return console.stream(reader.signed_in, watched, parts, reach_ms)
 
     async def accounts(self) -> Response:
         """The accounts of the upstreams."""

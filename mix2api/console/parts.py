@@ -1,6 +1,6 @@
 """What the console's pages have in common: its parts, who sent a request, and what its address asks for."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -12,7 +12,7 @@ from mix2api.console.asking import Asked, BadQuery, asked_of
 from mix2api.console.catalogue import language_of
 from mix2api.console.following import Following
 from mix2api.console.freshness import SharedReading
-from mix2api.console.live import Live
+from mix2api.console.live import Live, Parts, Watched
 from mix2api.console.options import ConsoleOptions
 from mix2api.console.ports import ConsolePorts
 from mix2api.console.rendering import Reader, Renderer, State
@@ -92,6 +92,30 @@ class Console:
         renewed = None if reader.signed_in is None else self.door.renewed(reader.signed_in)
         if renewed is not None:
             set_cookie(answer, renewed, self.door.session_s)
+        return answer
+
+    def stream(
+        self, signed_in: SignedIn, watched: Watched, render: Callable[[], Awaitable[Parts]], reach_ms: int = 0
+    ) -> Response:
+        """The parts of a page that have changed, as they change (server-sent events), until the sign-in ends.
+
+        Args:
+            signed_in: the watcher.
+            watched: what it looks at.
+            render: makes the parts.
+            reach_ms: of the page's time; 0 renders at every look.
+
+        Raises:
+            Turned: there are too many watchers.
+        """
+        if self.live.is_full:
+            raise Turned(503, "error.watchers")
+        cookie = signed_in.cookie
+        events = self.live.events(
+            watched, render, lambda: self.door.admin_of_cookie(cookie) is not None, reach_ms
+        )
+        answer = Response(events, content_type="text/event-stream")
+        answer.timeout = None  # Quart cuts every other answer after a minute
         return answer
 
     def tell_change(self, action: str, what: str, outcome: str) -> None:
