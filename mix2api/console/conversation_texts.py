@@ -19,7 +19,6 @@ CONVERSATION_TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
         "您的 API 密钥下没有该用户的会话。POST /api/sessions 可新建一个。",
     ),
     ("conversations.title", "Title", "标题"),
-    ("conversations.turns", "Turns", "轮次"),
     ("conversations.open", "Open", "未结束"),
     ("conversations.began", "Began", "开始于"),
     ("conversations.changed", "Changed", "更新于"),
