@@ -4,7 +4,7 @@ So no page reads the log's past, and the figures stay while the store is away; t
 """
 
 from contextlib import aclosing
-from typing import Final
+from typing import Final, assert_never
 
 import trio
 from attrs import define, field
@@ -134,6 +134,8 @@ class Following:
                 self._fold.add_refusals(at_ms, entry.data)
             case AuditedRefusals():
                 pass  # the same requests have entries of their own
+            case _:
+                assert_never(entry)
 
     async def _settle(self, now_ms: int) -> None:
         """Gives up receipts; reports and forgets now and then, in a thread, because a day's fold takes longer than a turn of the loop may."""
