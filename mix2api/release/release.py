@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mix2api.release.guard_beat import Decision, GuardBeat
 from mix2api.release.stages import TRANSITIONS, Stage, Trigger, percent_of
+from mix2api.vocabulary import Channel
 
 
 class StepRefused(Exception):
@@ -60,6 +61,14 @@ class ReleaseState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def percent(self) -> int:
         """Of fresh sessions, for the canary channel."""
         return percent_of(self.stage)
+
+    def admits(self, channel: Channel, version: str) -> bool:
+        """Whether a process may have shards of its channel's share.
+
+        A promoted release keeps its share until the next one starts, and the next candidate's processes run before that: they
+        get nothing of it.
+        """
+        return channel is Channel.STABLE or self.stage is not Stage.PROMOTED or version == self.version
 
 
 @frozen(kw_only=True)

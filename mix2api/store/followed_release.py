@@ -16,7 +16,7 @@ from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Reply
 from mix2api.store.refusals import is_damage, told
-from mix2api.vocabulary import Channel
+from mix2api.store.rendezvous import Taker
 
 NO_RELEASE: Final = ReleaseState()
 _decode: Final = msgspec.json.Decoder(ReleaseState).decode
@@ -65,12 +65,12 @@ class FollowedRelease:
         """Where the state stands."""
         return self._keys.release_state()
 
-    def hear(self, reply: Reply, living: Iterable[Channel]) -> None:
+    def hear(self, reply: Reply, takers: Iterable[Taker]) -> None:
         """Takes note of what stands there.
 
         Args:
             reply: to `GET` of the key.
-            living: the channels of the processes that take shards, this one included.
+            takers: the processes that take shards, this one included.
 
         Raises:
             StoreUnavailable: the reply is a refusal.
@@ -79,4 +79,9 @@ class FollowedRelease:
             self.state = release_of(reply, self.key, self._damage)
             self._reply = reply
         percent = None if self.state.stage is Stage.NONE else self.state.percent
-        self.division = divided(self._shards, percent, frozenset(living))
+        living = frozenset(taker.channel for taker in self.admitted(takers))
+        self.division = divided(self._shards, percent, living)
+
+    def admitted(self, takers: Iterable[Taker]) -> list[Taker]:
+        """Those of the processes that take shards to which the release gives some, as of the last look."""
+        return [taker for taker in takers if self.state.admits(taker.channel, taker.version)]

@@ -33,7 +33,9 @@ _AT_ONCE: Final = 1000
 _BEATS_PER_LEASE: Final = 3
 LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
-_SHOWN: Final = ("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room", "channel")
+_SHOWN: Final = (
+    *("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room", "channel", "version"),
+)
 """What is read of another process's heartbeat."""
 _WITH_WORKER: Final = frozenset({b"serve", b"worker"})
 """Roles that take shards, for heartbeats of a version that does not say whether it does."""
@@ -186,14 +188,18 @@ class Heartbeat:
         # What is neither there nor a version is damage: no process that lives wrote it.
         self._schema.hear(int(fields[0]) for fields in shown.values())
         self.peers.hear((_peer(process, fields) for process, fields in shown.items()), trio.current_time())
-        self.release.hear(release, (taker.channel for taker in self.takers()))
+        self.release.hear(release, self._willing())
         await self._forget([process for process in others if process not in shown])
 
     def takers(self) -> list[Taker]:
+        """The processes that take shards and that the release admits, this one included if it is one of them."""
+        return self.release.admitted(self._willing())
+
+    def _willing(self) -> list[Taker]:
         """The processes that take shards, this one included if it does."""
-        takers = self.peers.takers()
-        if self.facts.takes:
-            takers.append(Taker(self.process, self.facts.weight, Channel(self.facts.channel)))
+        takers, facts = self.peers.takers(), self.facts
+        if facts.takes:
+            takers.append(Taker(self.process, facts.weight, Channel(facts.channel), facts.version))
         return takers
 
     async def _shown(self, others: Sequence[ProcessId]) -> dict[ProcessId, list[bytes]]:
@@ -303,7 +309,7 @@ def _is_version(reply: Reply) -> bool:
 
 def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
     """What a heartbeat's fields say. A field that another version wrote differently says nothing."""
-    _, beat, held, takes, weight, nonce, role, room, channel = fields
+    _, beat, held, takes, weight, nonce, role, room, channel, version = fields
     return Peer(
         process=process,
         mark=(beat, held) if beat else None,
@@ -312,4 +318,5 @@ def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
         holder=f"{process}:{nonce.decode()}" if _PROCESS.fullmatch(nonce) else None,
         room=int(room) if _ROOM.fullmatch(room) else None,
         channel=Channel.CANARY if channel == Channel.CANARY.encode() else Channel.STABLE,
+        version=version.decode(errors="replace"),
     )

@@ -33,6 +33,7 @@ class Peer:
     room: int | None = None
     """Turns that it would begin at once; None in a version that does not say it."""
     channel: Channel = Channel.STABLE
+    version: str = ""
 
 
 @define(eq=False)
@@ -117,7 +118,7 @@ class Peers:
     def takers(self) -> list[Taker]:
         """The processes that take shards, those left out that are silent."""
         return [
-            Taker(process, seen.peer.weight, seen.peer.channel)
+            Taker(process, seen.peer.weight, seen.peer.channel, seen.peer.version)
             for process, seen in self._seen.items()
             if seen.peer.takes and not self.is_silent(process)
         ]

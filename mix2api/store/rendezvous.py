@@ -31,6 +31,8 @@ class Taker:
     """Its part of the sum of all weights is its part of the shards. 0: none, as long as another process has a weight."""
     channel: Channel = Channel.STABLE
     """The weights of a channel's processes divide that channel's shards (`mix2api.release.shares`)."""
+    version: str = ""
+    """A promoted release gives shards to canary processes of its own version only (`ReleaseState.admits`)."""
 
 
 def distance(process: ProcessId, shard: Shard) -> float:

@@ -14,6 +14,7 @@ from mix2api.release.release import (
     evolve,
 )
 from mix2api.release.stages import Stage, Trigger
+from mix2api.vocabulary import Channel
 
 NONE = ReleaseState()
 
@@ -134,3 +135,13 @@ def test_an_event_that_cannot_follow_is_refused() -> None:
         evolve(at_0, stepping)
     with pytest.raises(ValueError, match="cannot follow"):
         evolve(NONE, ReleaseEvent(number=1, trigger=Trigger.STEPPED, release=ID, at_ms=1, who="a", why="b"))
+
+
+def test_a_promoted_release_admits_canary_processes_of_its_own_version_only() -> None:
+    at_100 = stepped(after(ReleaseState(), start()), 4)
+    assert at_100.admits(Channel.CANARY, "2.1")
+    promoted = after(at_100, step(at_100, promote=True))
+    assert promoted.admits(Channel.CANARY, "2.0")
+    assert not promoted.admits(Channel.CANARY, "2.1")
+    assert promoted.admits(Channel.STABLE, "2.1")
+    assert after(promoted, start("rel-2", version="2.1")).admits(Channel.CANARY, "2.1")

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 from redis_server import RedisServer
-from release.releases import roll_back
-from release_members import BOTH, VERSION, members, settle
+from release.releases import roll_back, start, step
+from release_members import BOTH, SHARDS, VERSION, members, settle
 
 from mix2api.release.release import StepRefused
 from mix2api.release.stages import Stage
 from mix2api.store.release_actions import Obeyed, ReleaseAction, ReleaseOrder, obey
 from mix2api.store.store import Store
+from mix2api.vocabulary import Channel
 
 
 async def said(store: Store, action: ReleaseAction, **fields: Any) -> Obeyed:
@@ -43,3 +44,23 @@ async def test_a_rollback_and_a_lift_leave_a_release_alone_that_is_not_meant(
         assert (lifted.is_repeat, lifted.state.stage) == (False, Stage.ROLLED_BACK)
         again = await said(store, ReleaseAction.ROLLBACK)
         assert (again.is_repeat, again.state) == (True, lifted.state)
+
+
+async def test_the_next_candidate_gets_nothing_of_the_release_that_was_promoted(
+    redis_server: RedisServer,
+) -> None:
+    newer = (Channel.CANARY, "2.1")
+    async with members(redis_server, *BOTH, newer) as (stable, canary, candidate):
+        state = await stable.release.apply(start(version=VERSION))
+        for _ in range(4):
+            state = await stable.release.apply(step(state))
+        await stable.release.apply(step(state, promote=True))
+        await settle(stable, canary, candidate)
+        assert [len(one.leases.held) for one in (stable, canary, candidate)] == [0, SHARDS, 0]
+        await canary.spread.leave(lambda _: None, lambda _: None)
+        await canary.heartbeat.stop()
+        await settle(stable, candidate)
+        assert [len(one.leases.held) for one in (stable, canary, candidate)] == [SHARDS, 0, 0]
+        assert candidate.heartbeat.release.division.percent == 0
+        begun = await said(stable, ReleaseAction.START, version="2.1")
+        assert (begun.state.stage, begun.state.version) == (Stage.PLANNED, "2.1")
