@@ -168,7 +168,8 @@ class ReleaseWatch:
         step = self._step_of(state, now_ms)
         await step.advance(now_ms)
         processes = (await self._store.census.take()).processes
-        if state.percent:
+        # The canary processes of a promoted release are to stop: the stable ones run its version by then.
+        if state.percent and state.stage is not Stage.PROMOTED:
             lives = any(one.channel == Channel.CANARY for one in processes)
             step.guard.stops.look(now_ms, canary_lives=lives)
         judged = step.judgement()

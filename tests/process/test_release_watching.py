@@ -11,7 +11,7 @@ from redis_server import RedisServer
 from release.releases import roll_back, start, step
 from stored_runs import stored
 
-from mix2api.process.release_watching import BEAT_LIFE_MS, ReleaseWatch, WatchedStep, points_at
+from mix2api.process.release_watching import BEAT_LIFE_MS, Look, ReleaseWatch, WatchedStep, points_at
 from mix2api.release.guard import Policy
 from mix2api.release.guard_beat import BEAT_TESTS, Decision
 from mix2api.release.release import ReleaseState
@@ -188,18 +188,30 @@ async def test_at_100_percent_stables_rate_of_before_the_step_is_what_is_left(
     assert (look.state.percent, look.decision) == (100, Decision.GO_ON)
 
 
+async def looked_for_half_a_minute(system: Watched, *, canary_lives: bool) -> Look:
+    """The last of a guard's looks. In the middle one half a minute has passed."""
+    guard = system.guard()
+    await guard.look()
+    assert guard._step is not None
+    late_ms = await system.store.audit.now_ms() + 31_000
+    guard._step.guard.stops.look(late_ms, canary_lives=canary_lives)
+    return await guard.look()
+
+
 @pytest.mark.parametrize("lives", [True, False])
 async def test_a_canary_without_a_process_is_called_dead_after_half_a_minute(
     redis_server: RedisServer, *, lives: bool
 ) -> None:
     async with watched(redis_server, canary_lives=lives) as system:
-        guard = system.guard()
-        await guard.look()
-        assert guard._step is not None
-        late_ms = await system.store.audit.now_ms() + 31_000
-        guard._step.guard.stops.look(late_ms, canary_lives=lives)
-        look = await guard.look()
+        look = await looked_for_half_a_minute(system, canary_lives=lives)
     assert (look.decision is Decision.ROLL_BACK) == (not lives)
+
+
+async def test_the_canary_processes_of_a_promoted_release_may_stop(redis_server: RedisServer) -> None:
+    async with watched(redis_server, steps=4, canary_lives=False) as system:
+        state = await system.state()
+        await system.store.release.apply(step(state, at_ms=state.since_ms, promote=True))
+        assert (await looked_for_half_a_minute(system, canary_lives=False)).decision is Decision.WAIT
 
 
 async def test_a_step_that_stands_for_days_is_judged_anew_after_each(redis_server: RedisServer) -> None:
