@@ -65,11 +65,3 @@ class Draws:
             if place > trials:
                 return found
             found += 1
-
-    def arrivals(self, expected: float) -> int:
-        """Of a Poisson process with that many expected."""
-        found, passed = 0, -log(1 - self.uniform())
-        while passed <= expected:
-            found += 1
-            passed -= log(1 - self.uniform())
-        return found

@@ -31,11 +31,10 @@ def test_normal_numbers_have_mean_0_and_deviation_1() -> None:
     assert stdev(numbers) == pytest.approx(1, abs=0.02)
 
 
-def test_hits_and_arrivals_have_the_mean_that_was_asked_for() -> None:
+def test_hits_have_the_mean_that_was_asked_for() -> None:
     draws = Draws(3)
     assert mean([draws.hits(200, 0.03) for _ in range(5_000)]) == pytest.approx(6, abs=0.15)
-    assert mean([draws.arrivals(2.5) for _ in range(5_000)]) == pytest.approx(2.5, abs=0.1)
-    assert draws.hits(100, 0.0) == draws.arrivals(0.0) == draws.hits(0, 0.5) == 0
+    assert draws.hits(100, 0.0) == draws.hits(0, 0.5) == 0
     assert draws.hits(9, 1.0) == 9
 
 
