@@ -10,7 +10,7 @@ from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.refusals import is_damage, told
-from mix2api.store.release_scripts import LEAVE, SIT
+from mix2api.store.release_scripts import SIT
 from mix2api.store.scripts import run_scripts
 
 LONGEST_MS: Final = 3_600_000
@@ -71,11 +71,3 @@ class GuardSeat:
         except (msgspec.MsgspecError, RecursionError):
             self._damage.left(key)
             return None
-
-    async def leave(self, guard: str) -> None:
-        """Gives the seat up, if that guard has it.
-
-        Raises:
-            StoreUnavailable: Redis does not answer; the heartbeat runs out by itself.
-        """
-        told(await run_scripts(self._link, [LEAVE.call([self._keys.release_guard()], [guard])]))

@@ -35,11 +35,3 @@ return {1, unpack(mended)}
 """KEYS: the guard's seat. ARGV: the guard's name, its heartbeat, ms of the heartbeat's life. Gives a list: 1 if it sits there, 0
 if another guard does; behind it the keys that gave way. A heartbeat without expiry, or with more than an hour of it, is no guard's.
 """
-
-LEAVE: Final = Script("""
-local stands = redis.pcall('GET', KEYS[1])
-local is_beat, guard = pcall(function() return assert(cjson.decode(stands)['guard']) end)
-if not is_beat or guard ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-""")
-"""KEYS: the guard's seat. ARGV: the guard's name."""

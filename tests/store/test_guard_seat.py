@@ -25,13 +25,8 @@ async def test_one_guard_sits_and_says_what_it_has_concluded(redis_server: Redis
         assert await store.guard.read() == newer
 
 
-async def test_a_guard_that_leaves_or_beats_no_more_makes_room(redis_server: RedisServer) -> None:
+async def test_a_guard_that_beats_no_more_makes_room(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
-        await store.guard.sit(BEAT, LIFE_MS)
-        await store.guard.leave(OTHER.guard)
-        assert await store.guard.read() == BEAT, "it was another one's to leave"
-        await store.guard.leave(BEAT.guard)
-        assert await store.guard.read() is None
         await store.guard.sit(BEAT, 1)
 
         async def is_gone() -> bool:
@@ -45,7 +40,6 @@ async def test_what_no_guard_wrote_keeps_no_guard_away(redis_server: RedisServer
     async with parts.running_store(redis_server.url) as store:
         damages.put(redis_server, store.keys.release_guard(), damages.WHOLE[damage])
         assert await store.guard.read() is None
-        await store.guard.leave(BEAT.guard)
         assert await store.guard.sit(BEAT, LIFE_MS)
         assert await store.guard.read() == BEAT
 
