@@ -10,6 +10,7 @@ from mix2api import descriptors, http_body
 from mix2api.actors import environment, run_record, site_bounds, tool_calls
 from mix2api.conversations import (
     agents,
+    content,
     critic,
     decide,
     draft_reading,
@@ -140,11 +141,11 @@ CONSTANTS: dict[str, int | float] = {
     "bytes of those": SpoolLimits().size_bytes,
     "tool calls that a session remembers": state.REMEMBERED_CALLS,
     "the body of a request below `/api`": api.BODY_MAX,
-    "a message": chat.MESSAGE_CHARS,
+    "a message": content.MESSAGE_CHARS,
     "`extraContext` of a message, as JSON": chat.CONTEXT_BYTES,
     "`metaInfo` of a session, as JSON": sessions.META_BYTES,
-    "a session's title": sessions.TITLE_CHARS,
-    "a user's id": sessions.USER_CHARS,
+    "a session's title": content.TITLE_CHARS,
+    "a user's id": content.USER_CHARS,
     "entries of a page": pages.PAGE_MAX,
     "turns of a session that have not ended": chat.OPEN_MAX,
     "earlier turns that a task's model is shown": turn_words.HISTORY_TURNS,

@@ -8,6 +8,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
+SESSION_ID_PATTERN: Final = "[A-Za-z0-9._:-]{1,128}"
+"""Ids of sessions that callers choose, as a regular expression."""
+USER_CHARS: Final = 256
+TITLE_CHARS: Final = 1000
+MESSAGE_CHARS: Final = 1_000_000
+"""Of one message: some 250,000 tokens, more than models take."""
+MESSAGE_ID_CHARS: Final = 256
+"""Of `clientMessageId`."""
 SESSION: Final = "session"
 """The field of `SessionWords`."""
 

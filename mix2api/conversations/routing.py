@@ -14,6 +14,8 @@ from mix2api.steps import Steps, at_once
 
 PATTERN_CHARS_MAX: Final = 500
 """Characters of a pattern."""
+SCORE_MIN: Final = 0.001
+"""The least score that a publisher may give: 0 would be no match."""
 SCORE_DEFAULT: Final = 0.5
 """The score of a definition whose publisher gave none. A catch-all (`*`) would be given less."""
 
@@ -29,7 +31,7 @@ class Candidate:
     version: int
     pattern: str = field(repr=False)
     score: float
-    """Above 0, 1 at most."""
+    """From `SCORE_MIN` to 1."""
 
 
 @frozen(kw_only=True)

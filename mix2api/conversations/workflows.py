@@ -20,10 +20,12 @@ from mix2api.conversations.routing import SCORE_DEFAULT, Candidate
 from mix2api.conversations.views import View, time_of
 from mix2api.vocabulary import Digest
 
+KEY_PATTERN: Final = "[a-z0-9][a-z0-9._-]{0,63}"
+"""Keys of drafts and definitions, as a regular expression."""
+VERSION_MAX: Final = 2**53
+"""The largest version that a caller may name: the largest integer that every JSON reader keeps."""
 _KEY_CHARS: Final = 8
 """Of the digest, in the key of a draft that nobody has named: unique enough for a person's eyes."""
-
-
 _NAMESAKES_MAX: Final = 20
 """Drafts that began as the same graph, and were edited into other ones."""
 

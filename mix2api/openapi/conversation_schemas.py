@@ -2,18 +2,25 @@
 
 from typing import Any, Final
 
+from mix2api.conversations.content import (
+    MESSAGE_CHARS,
+    MESSAGE_ID_CHARS,
+    SESSION_ID_PATTERN,
+    TITLE_CHARS,
+    USER_CHARS,
+)
 from mix2api.conversations.graph import EDGES_MAX, INPUT_CHARS_MAX, NODES_MAX, REFINE_MAX, NodeType
-from mix2api.conversations.routing import PATTERN_CHARS_MAX
+from mix2api.conversations.routing import PATTERN_CHARS_MAX, SCORE_MIN
 from mix2api.conversations.states import ExecutionStatus, PlanStage, Reason, TaskStage, TurnStage
-from mix2api.conversations.workflows import DefinitionStatus
+from mix2api.conversations.workflows import KEY_PATTERN, VERSION_MAX, DefinitionStatus
 
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
-_VERSION: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": 2**53}
-_SCORE: Final[Schema] = {"type": "number", "minimum": 0.001, "maximum": 1}
-_KEY: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"}
+_VERSION: Final[Schema] = {"type": "integer", "minimum": 1, "maximum": VERSION_MAX}
+_SCORE: Final[Schema] = {"type": "number", "minimum": SCORE_MIN, "maximum": 1}
+_KEY: Final[Schema] = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 _OBJECT: Final[Schema] = {"type": "object"}
 
@@ -205,17 +212,17 @@ _OBJECTS: Final[dict[str, Schema]] = {
 BODIES: Final[dict[str, Schema]] = {
     "createSession": _body(
         "userId",
-        userId=_said(256),
-        title=_perhaps(_said(1000)),
+        userId=_said(USER_CHARS),
+        title=_perhaps(_said(TITLE_CHARS)),
         metaInfo=_perhaps(_OBJECT),
-        sessionId={"type": "string", "nullable": True, "pattern": "^[A-Za-z0-9._:-]{1,128}$"},
+        sessionId={"type": "string", "nullable": True, "pattern": f"^{SESSION_ID_PATTERN}$"},
         ifExists=_perhaps({"type": "string", "enum": ["return", "refuse"]}),
     ),
     "chatInSession": _body(
         "message",
-        message=_said(1_000_000),
+        message=_said(MESSAGE_CHARS),
         extraContext=_perhaps(_OBJECT),
-        clientMessageId=_perhaps(_said(256)),
+        clientMessageId=_perhaps(_said(MESSAGE_ID_CHARS)),
         wait={"type": "boolean", "nullable": True},
         **{"async": {"type": "boolean", "nullable": True}},
     ),

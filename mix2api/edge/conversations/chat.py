@@ -7,7 +7,14 @@ import trio
 from attrs import frozen
 
 from mix2api.conversations.commands import AcceptTurn
-from mix2api.conversations.content import TurnWords, answer_field, turn_field, words_bytes
+from mix2api.conversations.content import (
+    MESSAGE_CHARS,
+    MESSAGE_ID_CHARS,
+    TurnWords,
+    answer_field,
+    turn_field,
+    words_bytes,
+)
 from mix2api.conversations.decide import accept
 from mix2api.conversations.decided import Decided
 from mix2api.conversations.ids import TurnRef
@@ -23,8 +30,6 @@ from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Detail, Digest
 from mix2api.wire.object_fields import wrong
 
-MESSAGE_CHARS: Final = 1_000_000
-"""Of one message: some 250,000 tokens, more than models take."""
 CONTEXT_BYTES: Final = 262_144
 """Of `extraContext` as JSON: templates may put any part of it into the input of any node."""
 OPEN_MAX: Final = 100
@@ -64,7 +69,7 @@ class ChatRoutes:
             extra_context=body.object("extraContext", CONTEXT_BYTES),
         )
         _check_context(words)
-        client_id = body.text("clientMessageId", 256)
+        client_id = body.text("clientMessageId", MESSAGE_ID_CHARS)
         at_once, to_the_end = asked.is_set("async"), asked.is_set("wait")
         if at_once and to_the_end:
             raise InvalidRequest("`async` and `wait` do not go together.", param="wait", code="invalid_value")

@@ -7,7 +7,14 @@ from typing import Final
 from attrs import frozen
 
 from mix2api.conversations.commands import CreateSession
-from mix2api.conversations.content import SESSION, SessionWords, words_bytes
+from mix2api.conversations.content import (
+    SESSION,
+    SESSION_ID_PATTERN,
+    TITLE_CHARS,
+    USER_CHARS,
+    SessionWords,
+    words_bytes,
+)
 from mix2api.conversations.decide import create
 from mix2api.conversations.decided import Decided
 from mix2api.conversations.events import UnreadableConversation
@@ -24,11 +31,8 @@ from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 from mix2api.wire.object_fields import wrong
 
-USER_CHARS: Final = 256
-TITLE_CHARS: Final = 1000
 META_BYTES: Final = 65_536
 """Of `metaInfo` as JSON: every list of sessions shows it."""
-_SESSION_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SESSION_FORM: Final = "1 to 128 characters of A-Z a-z 0-9 . _ : -"
 _CURSOR: Final = re.compile(r"([0-9]{1,15})_([0-9a-f]{32})")
 _CREATE: Final = ("userId", "title", "metaInfo", "sessionId", "ifExists")
@@ -64,7 +68,7 @@ class SessionRoutes:
         body.check_names(_CREATE)
         user_id = body.needed_text("userId", USER_CHARS)
         chosen = body.text("sessionId", 128)
-        if chosen is not None and _SESSION_ID.fullmatch(chosen) is None:
+        if chosen is not None and re.fullmatch(SESSION_ID_PATTERN, chosen) is None:
             raise wrong("sessionId", _SESSION_FORM)
         if_exists = body.choice("ifExists", _IF_EXISTS)
         words = SessionWords(

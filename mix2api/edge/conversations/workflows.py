@@ -10,8 +10,10 @@ from msgspec.structs import replace
 from mix2api.clock import Clock
 from mix2api.conversations.graph import Graph
 from mix2api.conversations.graph_checking import Surroundings, checked_graph
-from mix2api.conversations.routing import PATTERN_CHARS_MAX
+from mix2api.conversations.routing import PATTERN_CHARS_MAX, SCORE_MIN
 from mix2api.conversations.workflows import (
+    KEY_PATTERN,
+    VERSION_MAX,
     Definition,
     DefinitionStatus,
     Draft,
@@ -30,11 +32,7 @@ from mix2api.wire.object_fields import ObjectFields, wrong
 
 _DRAFTS: Final = "/api/workflows/drafts"
 _DEFINITIONS: Final = "/api/workflows/definitions"
-_KEY: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 _KEY_FORM: Final = "1 to 64 characters of a-z 0-9 _ . -, with a letter or digit first"
-_LEAST_SCORE: Final = 0.001
-_VERSION_MAX: Final = 2**53
-"""The largest integer that every JSON reader keeps."""
 _EDIT: Final = ("version", "graph", "draftKey", "pattern", "score")
 _PUBLISH: Final = ("version", "key", "pattern", "score")
 _TRIES: Final = 16
@@ -95,7 +93,7 @@ class WorkflowRoutes:
         """
         body = asked.body
         body.check_names(_EDIT)
-        version = body.whole("version", 1, _VERSION_MAX)
+        version = body.whole("version", 1, VERSION_MAX)
         if version is None:
             raise InvalidRequest(
                 "Missing required parameter 'version': it must be the version that you have read.",
@@ -132,7 +130,7 @@ class WorkflowRoutes:
         """
         body = asked.body
         body.check_names(_PUBLISH)
-        version, settled = body.whole("version", 1, _VERSION_MAX), _settled(body, "key")
+        version, settled = body.whole("version", 1, VERSION_MAX), _settled(body, "key")
         draft, graph = await self._draft(asked)
         if version is not None and draft.version != version:
             raise self._stale(draft, graph)
@@ -246,8 +244,8 @@ class WorkflowRoutes:
 
 def _settled(body: ObjectFields, key_name: str) -> Settled:
     key = body.text(key_name, 64)
-    if key is not None and _KEY.fullmatch(key) is None:
+    if key is not None and re.fullmatch(KEY_PATTERN, key) is None:
         raise wrong(key_name, _KEY_FORM)
     return Settled(
-        key=key, pattern=body.text("pattern", PATTERN_CHARS_MAX), score=body.number("score", _LEAST_SCORE, 1)
+        key=key, pattern=body.text("pattern", PATTERN_CHARS_MAX), score=body.number("score", SCORE_MIN, 1)
     )
