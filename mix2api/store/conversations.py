@@ -316,10 +316,6 @@ def _look_ups(
             yield from ("known", conversation, event.at_ms)
         elif isinstance(event, TurnCreated):
             yield from ("open", f"{conversation}:{event.turn}", event.turn)
-            for (
-                number
-            ) in before.session.open:  # should their entries have been lost, somebody runs them again
-                yield from ("again", f"{conversation}:{number}", "")
             if event.client_message is not None:
                 yield from ("message", message_field(event.client_message), event.turn)
         elif isinstance(event, PlanMade):
