@@ -1,4 +1,7 @@
-"""The Lua script that changes a conversation: events, folded states, sealed content and look-ups in one step or not at all."""
+"""The Lua scripts of conversations. Each makes its whole change or none.
+
+`COMMIT` writes events, folded states, sealed content and look-ups. `REBUILD` writes damaged states anew.
+"""
 
 from typing import Final
 
@@ -60,4 +63,27 @@ ARGV: life in ms (0: for ever); then four counted lists: states (field, version 
 events (kind, version, data), content (field, sealed), and look-ups (what, name, value).
 
 Returns `done`; `conflict` if another version of a state stands, and `damaged` if the states are no hash: nothing was changed.
+"""
+
+REBUILD: Final = Script("""
+local log, states, plans = unpack(KEYS)
+local last = redis.pcall('XREVRANGE', log, '+', '-', 'COUNT', 1)
+if (last[1] and last[1][1] or '') ~= ARGV[1] then return 'changed' end
+redis.call('DEL', states, plans)
+local fields = tonumber(ARGV[2])
+for at = 3, 2 * fields + 2, 2 do redis.call('HSET', states, ARGV[at], ARGV[at + 1]) end
+for at = 2 * fields + 3, #ARGV do redis.call('RPUSH', plans, ARGV[at]) end
+local life = redis.call('PTTL', log)
+for _, key in ipairs({states, plans}) do
+  if life > 0 then redis.call('PEXPIRE', key, life) end
+end
+return 'done'
+""")
+"""KEYS: log, states, plans; all of one shard.
+
+ARGV: the id of the log's last entry when it was read (empty: no entry); how many fields the states have; field and value of
+each; then the turns with a plan.
+
+Returns `done`; `changed` if the log has another last entry by now: nothing was changed. Otherwise the states of an older log
+would undo the versions that `COMMIT` compares. The new keys expire with the log.
 """

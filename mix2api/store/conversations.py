@@ -23,7 +23,7 @@ from mix2api.conversations.events import (
     encode,
 )
 from mix2api.conversations.evolve import IllegalEvent
-from mix2api.conversations.rebuilding import rebuilt
+from mix2api.conversations.rebuilding import Rebuilt, rebuilt
 from mix2api.conversations.snapshots import (
     SESSION_FIELD,
     message_field,
@@ -32,7 +32,7 @@ from mix2api.conversations.snapshots import (
     turn_state_field,
 )
 from mix2api.sealing import Seal, UnsealError
-from mix2api.store.conversation_scripts import COMMIT
+from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.looked_conversation import Looked, Wanted, read_plans, read_states, state_after
@@ -264,27 +264,32 @@ class Conversations:
         return self._keys.conversation(self.shard(conversation), conversation)
 
     async def _mend(self, conversation: Digest) -> None:
-        """Makes the states anew of the log.
+        """Makes the states anew of the log; once more where an event was added to the log meanwhile.
 
         Raises:
             UnreadableConversation: the log cannot be read either. It stays where it is, to be looked into or deleted.
         """
         log, states, _content, plans = self._names(conversation)
+        for _ in range(_TRIES):
+            last, made = await self._rebuilt(conversation)
+            fields = [word for pair in made.fields.items() for word in pair] if last else []
+            call = REBUILD.call([log, states, plans], [last, len(fields) // 2, *fields, *made.plans])
+            (reply,) = told(await run_scripts(self._link, [call]))
+            if reply == b"done":
+                self._damage.removed(states)
+                return
+        raise AssertionError("a conversation is changed by nobody but its few writers")
+
+    async def _rebuilt(self, conversation: Digest) -> tuple[str, Rebuilt]:
+        """What the log says, with the id of its last entry; an empty id if there is no log."""
         entries: list[tuple[str, ConversationEvent]] = []
         try:
             while page := await self.events(conversation, entries[-1][0] if entries else "-"):
                 entries += page
-            made = rebuilt(entries)
+            return (entries[-1][0] if entries else ""), rebuilt(entries)
         except (UnreadableConversation, IllegalEvent):
-            self._damage.left(log)
+            self._damage.left(self._names(conversation)[0])
             raise UnreadableConversation("damaged") from None
-        commands: list[Command] = [("DEL", states, plans)]
-        if entries:
-            commands.append(("HSET", states, *(word for pair in made.fields.items() for word in pair)))
-        if made.plans:
-            commands.append(("RPUSH", plans, *made.plans))
-        told(await self._link.execute(*commands))
-        self._damage.removed(states)
 
     def _opened(self, conversation: Digest, names: Sequence[str], reply: Reply) -> dict[str, bytes]:
         _, _, content, _ = self._names(conversation)

@@ -9,7 +9,7 @@ from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
 from mix2api.store import account_scripts, release_scripts
-from mix2api.store.conversation_scripts import COMMIT
+from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.lua import FIRMLY, Script
 from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
 from mix2api.store.shelf_scripts import FORGET, SHELVE
@@ -273,6 +273,7 @@ ALL: Final = (
     *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, PUT, CLAIM, PUBLISH, GIVE_BACK),
     *_OF_ACCOUNTS,
     COMMIT,
+    REBUILD,
     *_OF_RELEASES,
     FORGET,
     SHELVE,

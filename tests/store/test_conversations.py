@@ -15,6 +15,8 @@ from mix2api.conversations.content import SESSION, SessionWords, turn_field
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason, TurnStage
+from mix2api.store.conversation_scripts import REBUILD
+from mix2api.store.scripts import run_scripts
 from mix2api.vocabulary import Digest
 
 
@@ -150,6 +152,33 @@ async def test_a_state_that_cannot_be_read_is_made_anew_and_a_change_goes_on(
             assert (await conversations.look(CONVERSATION, [1])).turns[1].stage is TurnStage.CREATED
         after = await plan(conversations, 1)
         assert after.turns[1].stage is TurnStage.EXECUTING
+
+
+async def test_states_that_are_made_anew_expire_with_their_log(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        conversations, keys = opened(store, DAY_MS), keys_of(store)
+        await begin(conversations)
+        await say(conversations)
+        await plan(conversations, 1)
+        redis_server.command("DEL", keys["states"], keys["plans"])
+        await conversations.look(CONVERSATION)
+        for part in ("states", "plans"):
+            assert 0 < redis_server.command("PTTL", keys[part]) <= DAY_MS
+
+
+async def test_states_are_not_made_anew_of_a_log_that_has_grown_meanwhile(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        conversations, keys = opened(store), keys_of(store)
+        await begin(conversations)
+        seen, _ = (await conversations.events(CONVERSATION))[-1]
+        await say(conversations)
+        before = await conversations.look(CONVERSATION, [1])
+        places = [keys[part] for part in ("log", "states", "plans")]
+        calls = [REBUILD.call(places, [last, 1, "session", b"older", 7]) for last in (seen, "")]
+        assert await run_scripts(store.links[0], calls) == [b"changed", b"changed"]
+        after = await conversations.look(CONVERSATION, [1])
+        assert (after.session, after.turns) == (before.session, before.turns)
+        assert store.damage.total == 0
 
 
 @pytest.mark.parametrize("damage", WHOLE)
