@@ -235,8 +235,7 @@ BODIES: Final[dict[str, Schema]] = {
         score=_perhaps(_SCORE),
     ),
     "publishWorkflowDraft": _body(
-        "version",
-        version=_VERSION,
+        version=_perhaps(_VERSION),
         key=_perhaps(_KEY),
         pattern=_perhaps(_said(PATTERN_CHARS_MAX)),
         score=_perhaps(_SCORE),

@@ -1,6 +1,7 @@
 """The part of the document that tells of conversations, against the routes that the edge has."""
 
 import pytest
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import validate
 
 from mix2api.edge.conversations.envelope import CODES
@@ -20,6 +21,12 @@ def test_every_body_and_every_data_belongs_to_an_operation_and_only_a_stream_has
 def test_every_method_with_a_body_tells_it() -> None:
     with_body = {row.operation_id for row in ROWS if row.method in {"post", "put"}}
     assert with_body - set(BODIES) == {"cancelTurn"}
+
+
+def test_a_publication_need_not_name_the_version_of_the_draft() -> None:
+    body = OAS30Validator(BODIES["publishWorkflowDraft"])
+    assert all(body.is_valid(said) for said in ({}, {"version": None}, {"version": 1}))
+    assert not body.is_valid({"version": 0})
 
 
 def test_every_code_of_a_failure_is_told() -> None:
