@@ -73,7 +73,6 @@ class ModelCalls:
         mint: makes ids.
         seal: for digests.
         sites: the upstream of each model.
-        most: calls at the same time.
     """
 
     _dispatch: Dispatch
