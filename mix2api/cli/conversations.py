@@ -21,7 +21,7 @@ from mix2api.conversations.content import (
     read_text,
     turn_field,
 )
-from mix2api.conversations.events import ConversationEvent, UnreadableConversation
+from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.ids import TurnRef, read_turn
 from mix2api.conversations.state import Session, Turn
 from mix2api.conversations.states import Reason
@@ -166,7 +166,7 @@ class ConversationsCommand:
         for conversation in await self._every():
             try:
                 found = await self._whole(conversation, with_content=True)
-                events = await self._events(conversation)
+                events = [event for _, event in await self._conversations.all_events(conversation)]
             except UnreadableConversation:
                 audit.note(conversation, "its log cannot be read")
                 continue
@@ -188,12 +188,6 @@ class ConversationsCommand:
                 found += page
                 seen += len(page)
         return found
-
-    async def _events(self, conversation: Digest) -> list[ConversationEvent]:
-        entries: list[tuple[str, ConversationEvent]] = []
-        while page := await self._conversations.events(conversation, entries[-1][0] if entries else "-"):
-            entries += page
-        return [event for _, event in entries]
 
     async def show(self, word: str, *, as_json: bool) -> int:
         """Shows what is known of one, without its content."""

@@ -71,11 +71,7 @@ async def replay_turn(conversations: Conversations, ref: TurnRef, out: TextIO, *
 async def _events(conversations: Conversations, ref: TurnRef) -> list[ConversationEvent]:
     """All events from the turn's first one on, those of other turns included."""
     position = await conversations.turn_start(ref.conversation, ref.number) or "-"
-    events: list[ConversationEvent] = []
-    while page := await conversations.events(ref.conversation, position):
-        events += (event for _, event in page)
-        position = page[-1][0]
-    return events
+    return [event for _, event in await conversations.all_events(ref.conversation, position)]
 
 
 def _folded(events: Iterable[ConversationEvent], number: int, version: int) -> list[_Step]:

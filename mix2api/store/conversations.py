@@ -161,6 +161,17 @@ class Conversations:
             raise UnreadableConversation("damaged")
         return [(entry.decode(), _event(fields)) for entry, fields in told([reply])[0]]
 
+    async def all_events(self, conversation: Digest, after: str = "-") -> list[tuple[str, ConversationEvent]]:
+        """The events of `events`, to the end of the log: one round trip for each page.
+
+        Raises:
+            UnreadableConversation: an entry cannot be read.
+        """
+        found: list[tuple[str, ConversationEvent]] = []
+        while page := await self.events(conversation, found[-1][0] if found else after):
+            found += page
+        return found
+
     # --- changing
 
     async def change(
@@ -282,10 +293,8 @@ class Conversations:
 
     async def _rebuilt(self, conversation: Digest) -> tuple[str, Rebuilt]:
         """What the log says, with the id of its last entry; an empty id if there is no log."""
-        entries: list[tuple[str, ConversationEvent]] = []
         try:
-            while page := await self.events(conversation, entries[-1][0] if entries else "-"):
-                entries += page
+            entries = await self.all_events(conversation)
             return (entries[-1][0] if entries else ""), rebuilt(entries)
         except (UnreadableConversation, IllegalEvent):
             self._damage.left(self._names(conversation)[0])
