@@ -53,7 +53,8 @@ return answer('done')
 ARGV: id; the version that must stand (empty: none); the new head; the new body (empty: as it was); now in ms; life in ms (0: for
 ever); most documents; whether the oldest document of version 1 gives way to a new one (`1`), if it is one of the oldest 100.
 
-Returns `done`, `conflict` or `full`, and the keys that were of another type and were emptied. Nothing else is changed unless `done`.
+Returns `done`, `conflict` or `full`, and the keys that were of another type and were emptied. `conflict` changes no document. `done`
+and `full` also remove documents whose life is over, 100 at most.
 A head that is damaged gives way to any version.
 """
 
