@@ -34,6 +34,8 @@ from mix2api.wire.object_fields import wrong
 META_BYTES: Final = 65_536
 """Of `metaInfo` as JSON: every list of sessions shows it."""
 _SESSION_FORM: Final = "1 to 128 characters of A-Z a-z 0-9 . _ : -"
+_CREATION_MS: Final = 60_000
+"""After its note in the user's list, a session may not stand yet: its creation takes two commands, each with a shorter limit."""
 _CURSOR: Final = re.compile(r"([0-9]{1,15})_([0-9a-f]{32})")
 _CREATE: Final = ("userId", "title", "metaInfo", "sessionId", "ifExists")
 _RETURN: Final = "return"
@@ -122,11 +124,12 @@ class SessionRoutes:
         found = await desk.index.of_user(user, limit + 1, _cursor(asked.query.get("cursor")))
         shown: list[View] = []
         gone: list[Digest] = []
-        for _, conversation in found[:limit]:
+        settled_ms = desk.clock.now_ms() - _CREATION_MS
+        for noted_ms, conversation in found[:limit]:
             _, looked = await self._look(conversation)
             if looked.session.version:
                 shown.append(session_view(looked.session, session_words(looked)))
-            else:
+            elif noted_ms < settled_ms:
                 gone.append(conversation)
         await desk.index.drop(user, gone)
         cursor = f"{found[limit - 1][0]}_{found[limit - 1][1]}" if len(found) > limit else None
