@@ -3,8 +3,12 @@
     python guard.py COMMAND ...
 
 It leads a process group of its own. Its standard input is a pipe whose other end the adapter alone has, so the pipe ends with
-the adapter, also after kill -9. The guard then tells the whole group to end: the runtime, and the tools that it runs. It ends
-with the runtime's exit code, or 128 and the number of the signal that ended it. Nothing of this package is imported, so that it starts in some 20 ms and takes little memory.
+the adapter, also after kill -9. The guard then tells the whole group to end: the runtime, and the tools that it runs. Once the
+runtime has ended, the guard kills what is left of the group, and itself with it.
+
+Where the runtime ends first, the guard ends with its exit code, or 128 and the number of the signal that ended it. The adapter
+then kills what is left of the group. Nothing of this package is imported, so that the guard starts in some 20 ms and takes
+little memory.
 """
 
 import os
@@ -42,7 +46,12 @@ def main(command: list[str]) -> int:
             break
         if sys.stdin in ready:
             break
-    return _end(runtime)
+    code = _end(runtime)
+    if sys.stdin in select.select([sys.stdin], [], [], 0)[0]:
+        os.killpg(
+            os.getpgrp(), signal.SIGKILL
+        )  # a tool may not heed SIGTERM; nobody is left to hear the exit code
+    return code
 
 
 def _noted(_number: int, _frame: FrameType | None) -> None:

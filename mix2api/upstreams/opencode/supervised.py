@@ -104,9 +104,9 @@ class SupervisedRuntime:
         finally:
             with trio.CancelScope(shield=True):
                 await _ended(process)
-        if code == -signal.SIGKILL:
-            # The guard itself was killed, and has left its group behind. While that lives, its number is nobody else's.
-            _kill(process.pid)
+        # The guard may have left tools that do not heed SIGTERM, or, where it was killed itself, its whole group. While one of
+        # the group lives, its number is nobody else's.
+        _kill(process.pid)
         return code
 
 

@@ -30,6 +30,9 @@ DEMO = shlex.join(
 )
 WORKS = "exec 3>told; echo $$ $1 $WORD >&3; sleep 1000 & trap '' TERM; wait; wait"
 """A runtime with a tool under way. Both hold the pipe `told` open; the runtime itself does not heed a polite signal."""
+TOOL_STAYS = "exec 3>told; (trap '' TERM; echo $$ $1 $WORD >&3; exec sleep 1000) & wait"
+"""A runtime that heeds a polite signal, with a tool that does not."""
+STAYING = pytest.mark.parametrize("works", [WORKS, TOOL_STAYS], ids=["runtime_stays", "tool_stays"])
 
 
 class Told:
@@ -66,8 +69,9 @@ def runtime(folder: Path, *command: str) -> tuple[SupervisedRuntime, list[Remark
     return SupervisedRuntime(launch, 4096, told.append), told
 
 
-async def test_a_runtime_and_its_tools_end_with_whoever_started_it(tmp_path: Path) -> None:
-    supervised, _ = runtime(tmp_path, "sh", "-c", WORKS, "sh", "{port}")
+@STAYING
+async def test_a_runtime_and_its_tools_end_with_whoever_started_it(tmp_path: Path, works: str) -> None:
+    supervised, _ = runtime(tmp_path, "sh", "-c", works, "sh", "{port}")
     async with told_in(tmp_path) as told:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(supervised.keep, {"WORD": "given"})
@@ -76,18 +80,33 @@ async def test_a_runtime_and_its_tools_end_with_whoever_started_it(tmp_path: Pat
         await told.wait_end()
 
 
-async def test_a_runtime_and_its_tools_end_where_the_adapter_is_killed(tmp_path: Path) -> None:
+@STAYING
+async def test_a_runtime_and_its_tools_end_where_the_adapter_is_killed(tmp_path: Path, works: str) -> None:
     adapter_of = (
         "import subprocess, sys\n"
         f"guard = [sys.executable, '-I', {guard.__file__!r}, 'sh', '-c', sys.argv[1]]\n"
         "subprocess.Popen(guard, stdin=subprocess.PIPE).wait()\n"
     )
     async with told_in(tmp_path) as told:
-        adapter = await trio.lowlevel.open_process([sys.executable, "-c", adapter_of, WORKS], cwd=tmp_path)
+        adapter = await trio.lowlevel.open_process([sys.executable, "-c", adapter_of, works], cwd=tmp_path)
         await told.line()
         adapter.kill()
         await adapter.wait()
         await told.wait_end()
+
+
+async def test_a_tool_of_a_runtime_that_ended_by_itself_is_ended_before_the_next_start(
+    tmp_path: Path,
+) -> None:
+    leaves = TOOL_STAYS.removesuffix("wait")
+    supervised, _ = runtime(tmp_path, "sh", "-c", f"{leaves} cat fifo")
+    os.mkfifo(tmp_path / "fifo")
+    async with told_in(tmp_path) as told, trio.open_nursery() as nursery:
+        nursery.start_soon(supervised.keep, {})
+        await told.line()
+        (tmp_path / "fifo").write_bytes(b"")
+        await told.wait_end()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_runtime_whose_guard_was_killed_is_ended_before_the_next_start(tmp_path: Path) -> None:
