@@ -287,8 +287,6 @@ class RelayDispatch:
         if run.submission is None or ended.end_reason is not EndReason.WORKER_LOST:
             self._end(run, ended)
             return
-        if any(waiting is run for waiting in self._again):
-            return  # it was put nowhere yet: what was lost is what came before it
         # Should its process only have slept, it must not go on.
         self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
         del self._runs[run.run_id]
@@ -354,7 +352,8 @@ class RelayDispatch:
         silent_since = self._clock.monotonic_ms() - self._options.period_s * 1000
         silent = [run for run in self._runs.values() if run.heard_ms <= silent_since]
         for number, run in enumerate(silent):
-            if run.run_id not in self._runs:
+            asked = run.run_id
+            if asked not in self._runs or run.waits:
                 continue
             try:
                 verdict = await self._look_up.verdict(run)
@@ -362,7 +361,8 @@ class RelayDispatch:
                 for unheard in silent[number:]:  # silence tells nothing while Redis is away
                     unheard.heard_ms = self._clock.monotonic_ms()
                 return
-            if verdict is not None:
+            # Where the id has changed, mail was faster: the turn has begun again, and the verdict is on its first run.
+            if verdict is not None and run.run_id == asked:
                 self._lose(run, verdict)
 
     def _lives(self, run: RemoteRun) -> None:

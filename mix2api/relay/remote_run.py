@@ -42,6 +42,11 @@ class RemoteRun:
     refused: bool = False
     """It ended without having been accepted: there is nothing to write a receipt for."""
 
+    @property
+    def waits(self) -> bool:
+        """Its turn is to run once more, and was put nowhere yet: its silence tells nothing."""
+        return self.first is not None and self.submission is not None
+
     def begin_again(self, run_id: RunId, session_id: SessionId, deadline_ms: int) -> None:
         """The turn runs once more: as another run, on a session that is to be made, with the whole history."""
         if self.submission is not None:

@@ -4,13 +4,14 @@ import pytest
 import trio
 import trio.testing
 from actor_parts import BEGINNING, GOOD, OTHER, all_of, end_of, ended, submission, text_of
+from attrs import define
 from relay.edges import ACCEPTED, PERIOD_S, STOPPED, Edge, edge, run_elsewhere, silence, watching
 
 from mix2api.identity import shard_of
 from mix2api.relay import endings
 from mix2api.relay.messages import Hangup, RelayedTurn, ReplyBatch, TakenOver, WakeUp, decode_turn
 from mix2api.sessions.resolution import Reason
-from mix2api.sessions.worker_port import Accepted, Replies, Submission, TextDelta
+from mix2api.sessions.worker_port import Accepted, Ended, Replies, Submission, TextDelta
 from mix2api.upstreams.scripted import Hang
 from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
 
@@ -34,6 +35,33 @@ async def lost_turn(made: Edge) -> tuple[Submission, Replies]:
 def put_again(made: Edge) -> RelayedTurn:
     _, again = made.inboxes.put
     return decode_turn(again[1])
+
+
+@define
+class SlowLook:
+    """Looks whose verdict is that of the moment at which they begin."""
+
+    lets_go: trio.Event
+
+    async def verdict(self, _: object) -> Ended:
+        await self.lets_go.wait()
+        return _LOST
+
+
+async def test_a_look_that_mail_overtook_does_not_lose_the_turn_again() -> None:
+    async with watching(edge(rerun=True)) as made, trio.open_nursery() as nursery:
+        of, _ = await made.submit()
+        made.relay._look_up = SlowLook(lets_go := trio.Event())
+        made.relay._runs[of.run_id].heard_ms = -1e9
+        nursery.start_soon(made.relay._look_up_silent)
+        await trio.testing.wait_all_tasks_blocked()
+        taken_over(made, of.run_id)
+        await trio.testing.wait_all_tasks_blocked()
+        again = RunId(put_again(made).run_id)
+        lets_go.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(made.relay._runs) == [again]
+        assert made.receipts() == [("receipt", of.run_id, Receipt.RERUN.value)]
 
 
 async def test_a_turn_of_which_nothing_was_seen_runs_once_more_on_a_fresh_session() -> None:
