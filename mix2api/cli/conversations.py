@@ -27,9 +27,9 @@ from mix2api.conversations.state import Session, Turn
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import execution_views, plan_view, task_views, time_of
 from mix2api.errors import ConfigurationError
-from mix2api.process.conversing import DAY_MS
 from mix2api.projections.conversations import ConversationAudit
 from mix2api.settings import Settings
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
 from mix2api.store.forgetting import forget_drafts

@@ -19,7 +19,7 @@ from mix2api.cli.gate import add_parser as add_gate_parser
 from mix2api.cli.gate import judged
 from mix2api.cli.gated_server import gated_server
 from mix2api.cli.reading import read_store
-from mix2api.cli.release_record import DAY_MS, SESSIONS
+from mix2api.cli.release_record import SESSIONS
 from mix2api.cli.tables import stdout
 from mix2api.errors import ConfigurationError
 from mix2api.packs.case import ToolForm
@@ -32,6 +32,7 @@ from mix2api.release.recorded_session import RecordedSession, decode_recorded
 from mix2api.release.release import Pass, ReleaseState, StepRefused
 from mix2api.release.stages import Stage
 from mix2api.settings import Settings
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 

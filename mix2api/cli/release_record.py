@@ -24,11 +24,11 @@ from mix2api.packs.table import CASES
 from mix2api.process.groups import store_options
 from mix2api.release.recorded_session import RecordedSession, encode_recorded, with_state
 from mix2api.settings import Settings
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.opening import open_store
 from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
-DAY_MS: Final = 86_400_000
 SESSIONS: Final = 20_000
 """Read at most: a minute of one core."""
 

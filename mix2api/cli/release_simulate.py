@@ -18,9 +18,9 @@ from mix2api.release.forecast import REGRESSIONS, FalseAlarms, Forecast, false_a
 from mix2api.release.recorded_day import RecordedDay
 from mix2api.release.settlement import Settlement
 from mix2api.settings import Settings
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.store import Store
 
-_DAY_MS: Final = 86_400_000
 _MINUTE_MS: Final = 60_000
 _EPILOG: Final = """\
 The synthetic day: five cells of coding agents and a script, 0.5 % of turns go wrong (--baseline), one outage of ten minutes,
@@ -117,7 +117,7 @@ async def simulate_recorded(store: Store, query: SimulateQuery, out: TextIO) -> 
         StoreUnavailable: the store does not answer.
     """
     fold, now_ms = RecordedDay(), await store.audit.now_ms()
-    since_ms, reached = now_ms - _DAY_MS, dict[int, str]()
+    since_ms, reached = now_ms - DAY_MS, dict[int, str]()
     settlement = Settlement(0)
     for end_ms in range(since_ms + _MINUTE_MS, now_ms + 1, _MINUTE_MS):
         async with aclosing(store.audit.read_on(since_ms, reached, newest_ms=end_ms)) as batches:

@@ -14,10 +14,10 @@ from mix2api.cli.turn_replay import replay_turn
 from mix2api.clock import Clock, SystemClock
 from mix2api.conversations.ids import TurnRef, read_turn
 from mix2api.errors import ConfigurationError
-from mix2api.process.conversing import DAY_MS
 from mix2api.projections.timeline import Flag, Row, Verdict
 from mix2api.sessions.attribution import Cause
 from mix2api.settings import Settings
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.finding import Found, find
 from mix2api.store.session_rows import SessionRows
 from mix2api.store.store import Store

@@ -20,6 +20,7 @@ from mix2api.process.text_file import text_of
 from mix2api.relay.messages import WakeUp
 from mix2api.sessions.worker_port import Dispatch
 from mix2api.settings import Settings
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
 from mix2api.store.workflows import Workflows
@@ -28,7 +29,6 @@ from mix2api.vocabulary import Digest, Shard
 if TYPE_CHECKING:
     from mix2api.process.parts import Parts
 
-DAY_MS: Final = 86_400_000
 _SWEEPS_PER_LEASE: Final = 3
 """As for lost runs: a turn of a lost process goes on at most a third of a lease after the loss is certain."""
 

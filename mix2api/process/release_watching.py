@@ -18,6 +18,7 @@ from mix2api.release.power import outlook
 from mix2api.release.release import ReleaseState, RollBack
 from mix2api.release.settlement import Settlement
 from mix2api.release.stages import Stage
+from mix2api.settings.bounds import DAY_MS
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun, AuditEntry, AuditStream
 from mix2api.store.census import CountedProcess
 from mix2api.store.store import Store
@@ -33,7 +34,6 @@ _WINDOW_MS: Final = 60_000
 """Read at once when a guard catches up: some thousand entries, whatever the length of the day."""
 _BEFORE_MS: Final = 600_000
 """From so long before a step stable's rate and times are taken: at 100 % of the canary there are none any more."""
-_DAY_MS: Final = 86_400_000
 _LIVE: Final = frozenset({Stage.AT_0, Stage.AT_5, Stage.AT_20, Stage.AT_50, Stage.AT_100, Stage.PROMOTED})
 
 
@@ -179,8 +179,8 @@ class ReleaseWatch:
 
     def _step_of(self, state: ReleaseState, now_ms: int) -> WatchedStep:
         """The step that stands. After each day it is judged anew: the false alarms that are allowed are those of a day."""
-        days = max(0, now_ms - state.since_ms) // _DAY_MS
-        since_ms = state.since_ms + days * _DAY_MS
+        days = max(0, now_ms - state.since_ms) // DAY_MS
+        since_ms = state.since_ms + days * DAY_MS
         if self._step is None or (state.number, since_ms) != (self._number, self._step.since_ms):
             points = points_at(state.percent) if self._points is None else self._points
             policy = evolve(self._policy, points=points)
