@@ -26,7 +26,9 @@ class EncodingForm:
     """What makes an encoding, its vocabulary apart."""
 
     pattern: str
-    """Cuts a text into pieces; tokens never cross a piece's border."""
+    """Cuts a text into pieces; tokens never cross a piece's border. Tiktoken's own."""
+    counted: str
+    """Cuts a text with marks (`mix2api.budget.tokenizers`) into the same pieces, and looks ahead nowhere."""
     sha256: str
     """Of the unpacked vocabulary file, hexadecimal."""
     special_tokens: dict[str, int]
@@ -45,19 +47,27 @@ _O200K_PATTERN: Final = "|".join(
         r"\s+",
     )
 )
+_LOOKS_AHEAD: Final = r"\s+(?!\S)|"
 _CL100K_PATTERN: Final = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
     r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+)
+# What is possessive there cannot give anything back anyhow: what follows it never begins with what it takes.
+_CL100K_COUNTED: Final = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s+$|\s*[\r\n]|\s+"
 )
 
 FORMS: Final = {
     EncodingName.O200K_BASE: EncodingForm(
         pattern=_O200K_PATTERN,
+        counted=_O200K_PATTERN.replace(_LOOKS_AHEAD, ""),
         sha256="446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
         special_tokens={"<|endoftext|>": 199_999, "<|endofprompt|>": 200_018},
     ),
     EncodingName.CL100K_BASE: EncodingForm(
         pattern=_CL100K_PATTERN,
+        counted=_CL100K_COUNTED,
         sha256="223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
         special_tokens={
             "<|endoftext|>": 100_257,

@@ -1,8 +1,8 @@
 """A text cut so that its parts have the tokens of the whole: nothing that tiktoken is given is long. Pure.
 
-tiktoken's pattern is matched by a backtracking engine: a run of about a million spaces overflows its stack, which
-panics. A piece of a megabyte takes a second in one call. And each token becomes a Python number under the interpreter
-lock. So a text goes to tiktoken in windows. There are three kinds of cuts:
+A piece of a megabyte takes tiktoken a second in one call, and each token becomes a Python number under the interpreter lock.
+Tiktoken's own pattern overflows the stack at a run of about a million spaces, which panics. So a text goes to tiktoken in
+windows. There are three kinds of cuts:
 
 1. A *border*: a place where the pattern always ends a piece, whatever stands around it. Nearly every text has one within
    a few characters. The count does not change.

@@ -35,7 +35,7 @@ def _encoding(name: EncodingName) -> tiktoken.Encoding:
     form = FORMS[name]
     return tiktoken.Encoding(
         name.value,
-        pat_str=form.pattern,
+        pat_str=form.counted,
         mergeable_ranks=ranks_of(name, gzip.decompress(file.read_bytes())),
         special_tokens=form.special_tokens,
     )

@@ -1,22 +1,15 @@
 """The shipped vocabularies are tiktoken's own, and a damaged one is refused."""
 
-import gzip
 import hashlib
-from importlib import resources
 from pathlib import Path
 
 import pytest
 import tiktoken
-from vocabularies import exact
+from vocabularies import exact, unpacked
 
 from mix2api.budget.encodings import FORMS, EncodingName, VocabularyDamaged, ranks_of
 
 URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
-
-
-def unpacked(name: EncodingName) -> bytes:
-    file = resources.files("mix2api.counting") / "vocabularies" / f"{name}.tiktoken.gz"
-    return gzip.decompress(file.read_bytes())
 
 
 @pytest.mark.parametrize("name", EncodingName)

@@ -4,11 +4,34 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from vocabularies import exact, reference
 
-from mix2api.budget.encodings import EncodingName
-from mix2api.budget.tokenizers import EstimatingTokenizer, ExactTokenizer
+from mix2api.budget.encodings import FORMS, EncodingName
+from mix2api.budget.tokenizers import EstimatingTokenizer, ExactTokenizer, marked
 
+WORDS = [
+    "a",
+    "B",
+    "é",
+    "中",
+    "foo",
+    "Bar",
+    "LL",
+    "'s",
+    "'LL",
+    "0",
+    "12",
+    "1234",
+    "!",
+    "/",
+    "...",
+    "_",
+    "👍",
+    "\u200b",
+]
+SPACES = [" ", "  ", "   ", "\n", "\r", "\r\n", "\t", "\x0b", "\xa0", "\u2003", "\u3000", "\x1c", "\x85"]
 CAPTURES = sorted((Path(__file__).parent.parent / "data" / "captures").glob("*.json"))
 
 
@@ -94,3 +117,33 @@ def test_the_periods_that_are_remembered_are_bounded() -> None:
     assert tokenizer.count("!" * 100_000) == 100_000
     assert len(tokenizer._periods) == 1
     assert tokenizer.count("!" * 100_000) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "with_marks"),
+    [
+        ("a b", "a b"),
+        ("a  b", "a 0 b"),
+        ("a    b  ", "a   0 b  "),
+        ("a  \n  b", "a  \n 0 b"),
+        ("a\n b", "a\n b"),
+        ("é  b\t\tc", "é 0 b\t0\tc"),
+        ("a\n\t\tb", "a\n\t0\tb"),
+        ("a \x1c b", "a \x1c b"),
+    ],
+)
+def test_a_mark_stands_before_the_last_of_several_spaces(text: str, with_marks: str) -> None:
+    assert marked(text) == (with_marks, with_marks.count("0"))
+
+
+@pytest.mark.parametrize("name", EncodingName)
+def test_no_pattern_looks_ahead_or_is_possessive(name: EncodingName) -> None:
+    assert not any(sign in FORMS[name].counted for sign in ("(?!", "(?=", "(?<", "++", "?+", "*+", ",3}+"))
+
+
+@settings(max_examples=300)
+@given(parts=st.lists(st.sampled_from(WORDS + SPACES), max_size=24))
+def test_spaces_of_every_kind_between_anything_are_counted_as_tiktoken_counts_them(parts: list[str]) -> None:
+    text = "".join(parts)
+    for name in EncodingName:
+        assert exact(name).count(text) == reference(text, name)
