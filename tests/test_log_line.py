@@ -2,12 +2,15 @@
 
 import ast
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import get_args, get_type_hints
 
 import attrs
 import pytest
+from attrs import frozen
 
 from mix2api import vocabulary
 from mix2api.actors import refusals
@@ -46,9 +49,10 @@ def _type_word(kinds: set[object]) -> str:
     return "text"
 
 
-def _modules() -> list[ast.Module]:
-    paths = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "vocabulary.py")
-    return [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+def _nodes() -> Iterator[ast.AST]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name != "vocabulary.py":
+            yield from ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def _word_of(node: ast.expr, of: str) -> str | None:
@@ -68,8 +72,30 @@ def _pairs_in(call: ast.Call) -> set[tuple[EndReason, Detail]]:
     return {(EndReason[reason], Detail[detail]) for reason in reasons for detail in details}
 
 
-def _calls() -> list[ast.Call]:
-    return [node for module in _modules() for node in ast.walk(module) if isinstance(node, ast.Call)]
+@frozen
+class CodesWords:
+    """What the package's source says literally."""
+
+    filled: frozenset[str | None]
+    """The fields that somebody gives to `RequestCompleted`."""
+    pairs: frozenset[tuple[EndReason, Detail]]
+    details: frozenset[Detail]
+
+
+@cache
+def _codes_words() -> CodesWords:
+    """Read once: parsing the package takes seconds."""
+    filled: set[str | None] = set()
+    pairs: set[tuple[EndReason, Detail]] = set()
+    details: set[Detail] = set()
+    for node in _nodes():
+        if isinstance(node, ast.Call):
+            pairs |= _pairs_in(node)
+            if isinstance(node.func, ast.Name) and node.func.id == RequestCompleted.__name__:
+                filled |= {keyword.arg for keyword in node.keywords}
+        elif isinstance(node, ast.expr) and (word := _word_of(node, "Detail")) is not None:
+            details.add(Detail[word])
+    return CodesWords(frozenset(filled), frozenset(pairs), frozenset(details))
 
 
 def _documented_pairs() -> set[tuple[EndReason, Detail]]:
@@ -107,13 +133,8 @@ def test_a_field_has_its_type_and_says_when_it_is_null(name: str) -> None:
 
 
 def test_a_field_that_nothing_fills_is_said_to_be_null_always() -> None:
-    filled = {
-        keyword.arg
-        for call in _calls()
-        if isinstance(call.func, ast.Name) and call.func.id == RequestCompleted.__name__
-        for keyword in call.keywords
-    }
-    assert {name for name, row in FIELD_ROWS.items() if row[3].startswith("always")} == set(FIELDS) - filled
+    said = {name for name, row in FIELD_ROWS.items() if row[3].startswith("always")}
+    assert said == set(FIELDS) - _codes_words().filled
 
 
 def test_every_reason_and_every_detail_has_a_row_and_none_twice() -> None:
@@ -123,8 +144,9 @@ def test_every_reason_and_every_detail_has_a_row_and_none_twice() -> None:
 
 
 def test_every_reason_that_the_code_gives_with_a_detail_has_that_row() -> None:
-    found = {pair for call in _calls() for pair in _pairs_in(call)}
-    found |= {(given_up_for(cause), cause) for cause in (Detail.HUNG_UP, Detail.STALLED, Detail.DRAIN)}
+    found = _codes_words().pairs | {
+        (given_up_for(cause), cause) for cause in (Detail.HUNG_UP, Detail.STALLED, Detail.DRAIN)
+    }
     assert len(found) >= 15
     assert found - PAIRS == set()
 
@@ -136,14 +158,8 @@ def test_every_reason_that_a_word_s_docstring_names_has_that_row() -> None:
 
 
 def test_a_word_that_no_code_gives_is_said_not_to_be_given() -> None:
-    used = {
-        Detail[word]
-        for module in _modules()
-        for node in ast.walk(module)
-        if isinstance(node, ast.expr) and (word := _word_of(node, "Detail")) is not None
-    }
     said = {Detail(detail) for _, detail, meaning in DETAIL_ROWS if detail != "-" and _NOT_GIVEN in meaning}
-    assert said == set(Detail) - used
+    assert said == set(Detail) - _codes_words().details
 
 
 def test_its_prose_wraps_at_100() -> None:

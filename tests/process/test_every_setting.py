@@ -125,9 +125,14 @@ def _made_of(environ: dict[str, str]) -> list[Any] | None:
 
 
 @cache
+def _before(surroundings: frozenset[tuple[str, str]]) -> list[Any] | None:
+    return _made_of(dict(surroundings))
+
+
+@cache
 def _changes_something(name: str) -> bool:
     for surroundings in _SURROUNDINGS:
-        before = _made_of({key: value for key, value in surroundings.items() if key != name})
+        before = _before(frozenset((key, value) for key, value in surroundings.items() if key != name))
         for other in _others(KNOWN[name]):
             after = _made_of({**surroundings, name: other})
             if before is not None and after is not None and before != after:
