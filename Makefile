@@ -24,6 +24,9 @@ PYTEST_ARGS ?= -q
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 
+# Tests start some hundred processes. Without kept bytecode each of them would compile the package first, for 4 s.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage conversations truth crashes \
 	simulate release-drill memory packs-mutations budgets bridge clients comply servers console-demo console-browser clean
