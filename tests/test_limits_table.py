@@ -32,7 +32,7 @@ from mix2api.replies import PIECE_BYTES
 from mix2api.sessions import state
 from mix2api.sessions.attribution import Cause, http_status
 from mix2api.settings.loading import KNOWN
-from mix2api.store import refused_requests, workflows
+from mix2api.store import conversation_actions, refused_requests, workflows
 from mix2api.store.options import SpoolLimits
 from mix2api.tools import final_input, strictness
 from mix2api.tools.text import loose_structure, offered_tools, parameter_values, recognition, tags
@@ -147,7 +147,7 @@ CONSTANTS: dict[str, int | float] = {
     "a session's title": content.TITLE_CHARS,
     "a user's id": content.USER_CHARS,
     "entries of a page": pages.PAGE_MAX,
-    "turns of a session that have not ended": chat.OPEN_MAX,
+    "turns of a session that have not ended": conversation_actions.OPEN_MAX,
     "earlier turns that a task's model is shown": turn_words.HISTORY_TURNS,
     "drafts that the model is asked for": planner.TRIES,
     "a draft, as the model writes it": draft_reading.DRAFT_CHARS_MAX,

@@ -1,54 +1,19 @@
-"""What the handlers of the conversations API share: the store, and each look-up within the caller's own."""
+"""What the handlers of the conversations API share: what a caller may do, and each look-up within the caller's own."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 
-import msgspec
 from attrs import frozen
 
-from mix2api.clock import Clock
-from mix2api.conversations.commands import StopTurn
 from mix2api.conversations.ids import TurnRef, read_ref
-from mix2api.conversations.states import Reason
 from mix2api.edge.conversations.routing import Asked, unknown
-from mix2api.sealing import Seal
-from mix2api.settings.choices import Busy
-from mix2api.store.conversation_index import ConversationIndex, user_of
-from mix2api.store.conversations import Conversations
+from mix2api.store.conversation_actions import ConversationActions
 from mix2api.store.looked_conversation import Looked
-from mix2api.store.stopping import stop_turn, stop_turns
 from mix2api.vocabulary import Digest
-
-Stir = Callable[[Digest], Awaitable[None]]
-"""Tells whoever runs a conversation's turns that something has changed."""
 
 
 @frozen(kw_only=True)
-class Desk:
-    """The shared parts."""
-
-    store: Conversations
-    index: ConversationIndex
-    seal: Seal
-    clock: Clock
-    busy: Busy
-    stir: Stir
-
-    def conversation(self, caller: Digest, session_id: str) -> Digest:
-        """The key of a caller's session: another caller's session of the same id has another key."""
-        return self.seal.digest(msgspec.json.encode([caller, session_id]), "conversation")
-
-    def user(self, caller: Digest, user_id: str) -> Digest:
-        """The key of a caller's user."""
-        return user_of(self.seal, caller, user_id)
-
-    async def stop(self, conversation: Digest, why: Reason, turn: int | None = None) -> None:
-        """Ends a turn, or all of them, and tells whoever runs them."""
-        command = StopTurn(at_ms=self.clock.now_ms(), why=why)
-        if turn is None:
-            await stop_turns(self.store, conversation, command)
-        else:
-            await stop_turn(self.store, conversation, turn, command)
-        await self.stir(conversation)
+class Desk(ConversationActions):
+    """The shared parts: the actions, and the look-ups that a request's path names."""
 
     async def session(
         self,

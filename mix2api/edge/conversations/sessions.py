@@ -6,17 +6,13 @@ from typing import Final
 
 from attrs import frozen
 
-from mix2api.conversations.commands import CreateSession
 from mix2api.conversations.content import (
     SESSION,
     SESSION_ID_PATTERN,
     TITLE_CHARS,
     USER_CHARS,
     SessionWords,
-    words_bytes,
 )
-from mix2api.conversations.decide import create
-from mix2api.conversations.decided import Decided
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import View, session_view
@@ -79,25 +75,12 @@ class SessionRoutes:
             title=body.text("title", TITLE_CHARS),
             meta_info=body.object("metaInfo", META_BYTES),
         )
-        conversation = desk.conversation(asked.caller, words.session_id)
-        command = CreateSession(
-            at_ms=desk.clock.now_ms(), owner=asked.caller, user=desk.user(asked.caller, user_id)
-        )
-        created: list[bool] = []
-
-        def decide_now(looked: Looked) -> Decided:
-            events = create(looked.session, command)
-            created[:] = [bool(events)]
-            return Decided(events, {SESSION: words_bytes(words)})
-
-        # Noted first: a list may name a session that there is not, and never lacks one.
-        await desk.index.note(command.user, conversation, command.at_ms)
-        after = await desk.store.change(conversation, 0, decide_now)
-        if created[0]:
+        after, is_new = await desk.begin(asked.caller, words)
+        if is_new:
             return Answer(session_view(after.session, words))
         if if_exists != _RETURN:
             raise Conflict("You have a session of that id.", param="sessionId", code="session_exists")
-        _, looked = await self._look(conversation)
+        _, looked = await self._look(desk.conversation(asked.caller, words.session_id))
         return Answer(session_view(looked.session, session_words(looked)))
 
     async def read(self, asked: Asked) -> Answer:
