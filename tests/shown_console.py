@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
@@ -45,7 +46,13 @@ class Visitor:
         return await self._ask("GET", path, headers)
 
     async def post(self, path: str, form: Mapping[str, str], **headers: str) -> Response:
-        return await self._ask("POST", path, headers, form=dict(form))
+        data = urlencode(form)
+        sent = {
+            "content_type": "application/x-www-form-urlencoded",
+            "content_length": str(len(data)),
+            **headers,
+        }
+        return await self._ask("POST", path, sent, data=data)
 
     async def page(self, path: str, **headers: str) -> str:
         """The text of a page that is there."""

@@ -1,8 +1,10 @@
 """A conversation with a plan in a store, and somebody who looks at it in the console."""
 
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from attrs import frozen
 from conversation_turns import OWNER, critic, worker
@@ -10,6 +12,7 @@ from shown_console import Shown, Visitor, admin_tokens, shown
 from stored_runs import SHARDS
 
 from mix2api.console.options import ConversationOptions
+from mix2api.console.ports import ConsolePorts
 from mix2api.console.tokens import AdminToken, Role
 from mix2api.conversations.commands import (
     AcceptTurn,
@@ -33,6 +36,7 @@ from mix2api.conversations.decide import accept, create
 from mix2api.conversations.decided import Decided, decided
 from mix2api.conversations.events import PlannedTask, RouteTaken
 from mix2api.identity import caller_of
+from mix2api.settings.choices import Busy
 from mix2api.store.conversation_index import user_of
 from mix2api.store.conversations import Conversations
 from mix2api.store.store import Store
@@ -124,11 +128,22 @@ async def talk(store: Store, key: str, title: str | None = None, session_id: str
 
 
 @asynccontextmanager
-async def looking(store: Store, name: str = "ann") -> AsyncIterator[tuple[Shown, Visitor]]:
+async def looking(
+    store: Store, name: str = "ann", ports: ConsolePorts | None = None, **changed: Any
+) -> AsyncIterator[tuple[Shown, Visitor]]:
     """The console with conversations, and a user who is signed in."""
-    options = ConversationOptions(shards=SHARDS, life_ms=0)
-    async with shown(store, tokens=admin_tokens() + user_tokens(), conversations=options) as seen:
+    known: dict[str, Any] = {"busy": Busy.ENQUEUE, "agents": ("assistant",)}
+    options = ConversationOptions(shards=SHARDS, life_ms=0, **(known | changed))
+    tokens = admin_tokens() + user_tokens()
+    async with shown(store, ports=ports, tokens=tokens, conversations=options) as seen:
         yield seen, await signed_in(seen, name)
+
+
+async def csrf_of(visitor: Visitor) -> str:
+    """What a user's forms hold."""
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', await visitor.page("/conversations"))
+    assert found is not None
+    return found[1]
 
 
 async def signed_in(seen: Shown, name: str) -> Visitor:

@@ -1,8 +1,8 @@
 """The console's Quart application: who may see what, the headers of every answer, and which page makes it.
 
 Every answer says that the page may load nothing but our own script and style sheet, and that nobody may frame it. A page needs a
-sign-in. A change needs a sign-in, the CSRF token of it, and the role `operate`. Conversations are for the role `user`, and that
-role sees nothing else.
+sign-in. A change needs a sign-in, the CSRF token of it, and the role `operate`. Conversations are for the role `user`, which sees
+and changes nothing else.
 """
 
 from typing import Final
@@ -13,8 +13,10 @@ from werkzeug.exceptions import HTTPException
 
 from mix2api.console.catalogue import text
 from mix2api.console.change_views import ChangeViews
+from mix2api.console.conversation_changes import ConversationChanges
 from mix2api.console.conversation_views import LIVE, ConversationViews
-from mix2api.console.door_views import DoorViews
+from mix2api.console.door_views import LONG_FORM_BYTES, DoorViews
+from mix2api.console.options import ConversationOptions
 from mix2api.console.page_views import PageViews
 from mix2api.console.parts import Console, Turned
 from mix2api.console.release_views import ReleaseViews
@@ -34,13 +36,14 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
-_FORM_BYTES: Final = 64 * 1024
+_UNROUTED: Final = {405: "error.method", 413: "error.too_large"}
+"""What Quart refuses by itself -> the text that says so."""
 
 
 def build_app(console: Console) -> QuartTrio:
     """The application."""
     app = QuartTrio("mix2api.console", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = _FORM_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = LONG_FORM_BYTES
     door = DoorViews(console)
     app.before_request(door.check)
     app.add_url_rule("/sign-in", "sign_in", door.sign_in, methods=["POST"])
@@ -48,7 +51,7 @@ def build_app(console: Console) -> QuartTrio:
     app.add_url_rule("/language", "language", door.language, methods=["GET"])
     _add_pages(app, console)
     if console.options.conversations is not None:
-        _add_conversations(app, ConversationViews(console, console.options.conversations))
+        _add_conversations(app, console, console.options.conversations)
     _add_errors(app, console)
 
     @app.after_request
@@ -84,7 +87,8 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
     app.add_url_rule("/release", "change_release", release.change, methods=["POST"])
 
 
-def _add_conversations(app: QuartTrio, views: ConversationViews) -> None:
+def _add_conversations(app: QuartTrio, console: Console, options: ConversationOptions) -> None:
+    views = ConversationViews(console, options)
     for path, name, view in (
         ("/conversations", "conversations", views.listing),
         ("/conversation", "conversation", views.conversation),
@@ -92,6 +96,9 @@ def _add_conversations(app: QuartTrio, views: ConversationViews) -> None:
         ("/draft", "draft", views.draft),
     ):
         app.add_url_rule(path, name, view, methods=["GET"])
+    changes = ConversationChanges(console, options, views)
+    app.add_url_rule("/conversations", "begin", changes.begin, methods=["POST"])
+    app.add_url_rule("/conversation", "say", changes.say, methods=["POST"])
 
 
 def _add_errors(app: QuartTrio, console: Console) -> None:
@@ -109,7 +116,8 @@ def _add_errors(app: QuartTrio, console: Console) -> None:
         return failed(500, "conversations.damaged")
 
     async def unrouted(fault: HTTPException) -> Response:
-        return failed(fault.code or 400, "error.method" if fault.code == 405 else "error.not_found")  # noqa: PLR2004 - method not allowed
+        code = fault.code or 400
+        return failed(code, _UNROUTED.get(code, "error.not_found"), most=LONG_FORM_BYTES)
 
     async def broken(fault: Exception) -> Response:
         place = place_of(fault)

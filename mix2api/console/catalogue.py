@@ -44,6 +44,11 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
         "The form is not from this sign-in. Go back, reload the page, and try again.",
         "表单不属于本次登录。请返回、刷新页面后重试。",
     ),
+    (
+        "error.too_large",
+        "The form is too large: at most {most} bytes are taken. Go back, and shorten it.",
+        "表单过大：最多接受 {most} 字节。请返回并缩短内容。",
+    ),
     ("error.watchers", "Too many pages are live. Reload this one by hand.", "实时页面过多，请手动刷新。"),
     ("error.role", "This needs the role `operate`.", "此操作需要 `operate` 角色。"),
     (

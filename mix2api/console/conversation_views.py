@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
-from attrs import define, field
+from attrs import define, field, frozen
 from quart import Response, request
 
 from mix2api.console.asking import BadQuery
@@ -14,8 +14,10 @@ from mix2api.console.conversations import ConversationList, list_asked
 from mix2api.console.live import Parts, Watched
 from mix2api.console.options import ConversationOptions
 from mix2api.console.parts import Console, Turned
+from mix2api.conversations.content import MESSAGE_CHARS, TITLE_CHARS
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.errors import StoreUnavailable
+from mix2api.randomness import Randomness
 from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 
@@ -23,6 +25,17 @@ LIVE: Final = "/conversation/live"
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _DRAFT: Final = re.compile(r"draft_[0-9a-f]{32}(_[0-9]{1,2})?")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+@frozen
+class Typed:
+    """A message that was not taken, and why."""
+
+    message: str = field(repr=False)
+    wrong: str
+
+
+NOTHING_TYPED: Final = Typed("", "")
 
 
 @define(eq=False)
@@ -39,11 +52,12 @@ class ConversationViews:
     _list: ConversationList = field(init=False)
     _page: ConversationPage = field(init=False)
     _workflows: Workflows = field(init=False)
+    _randomness: Randomness = field(factory=Randomness, init=False)
 
     def __attrs_post_init__(self) -> None:
         store, shards, life_ms = self._console.store, self._options.shards, self._options.life_ms
-        conversations = store.conversations(shards, life_ms)
-        self._list = ConversationList(conversations, store.conversation_index(life_ms), store.seal)
+        conversations, index = store.conversations(shards, life_ms), store.conversation_index(life_ms)
+        self._list = ConversationList(conversations, index, store.seal)
         self._page = ConversationPage(conversations, self._console.clock)
         self._workflows = store.workflows(shards, life_ms)
 
@@ -57,8 +71,8 @@ class ConversationViews:
             asked = list_asked(request.args.get("user", "").strip(), request.args.get("before"))
         except BadQuery as fault:
             raise Turned(400, "error.bad_query", field=str(fault)) from None
-        values = await self._list.values(self._owner(), asked)
-        return self._console.page("conversations", stateless=True, **values)
+        values = await self._list.values(self.owner(), asked)
+        return self._console.page("conversations", stateless=True, title_most=TITLE_CHARS, **values)
 
     async def conversation(self) -> Response:
         """One conversation.
@@ -66,12 +80,7 @@ class ConversationViews:
         Raises:
             Turned: a value in the address is not allowed, or the reader has no such conversation.
         """
-        asked = _asked()
-        values = await self._page.values(self._owner(), asked, self._console.reader().language)
-        if values is None:
-            raise Turned(404, "conversation.unknown")
-        live = asked.link().replace("/conversation?", f"{LIVE}?", 1)
-        return self._console.page("conversation", stateless=True, live=live, **values)
+        return await self.shown(_asked())
 
     async def live(self) -> Response:
         """The parts of a conversation's page that have changed, as they change (server-sent events).
@@ -79,7 +88,7 @@ class ConversationViews:
         Raises:
             Turned: a value in the address is not allowed, the reader has no such conversation, or there are too many watchers.
         """
-        console, reader, owner, asked = self._console, self._console.reader(), self._owner(), _asked()
+        console, reader, owner, asked = self._console, self._console.reader(), self.owner(), _asked()
         page, signed_in = self._page, reader.signed_in
         if signed_in is None or await page.values(owner, asked, reader.language) is None:
             raise Turned(404, "conversation.unknown")
@@ -95,6 +104,33 @@ class ConversationViews:
         watched = Watched(LIVE, ((owner, asked.link()),), reader.language, signed_in.role)
         return console.stream(signed_in, watched, parts)
 
+    async def shown(
+        self, asked: ConversationAsked, status: int = 200, typed: Typed = NOTHING_TYPED
+    ) -> Response:
+        """The page of a conversation.
+
+        Args:
+            asked: what it shows.
+            status: of the answer.
+            typed: what stands in its form.
+
+        Raises:
+            Turned: the reader has no such conversation.
+        """
+        values = await self._page.values(self.owner(), asked, self._console.reader().language)
+        if values is None:
+            raise Turned(404, "conversation.unknown")
+        return self._console.page(
+            "conversation",
+            status=status,
+            stateless=True,
+            live=asked.link().replace("/conversation?", f"{LIVE}?", 1),
+            typed=typed,
+            once=f"message_{self._randomness.take(16).hex()}",
+            message_most=MESSAGE_CHARS,
+            **values,
+        )
+
     async def draft(self) -> Response:
         """A draft that a turn ran on, as it stands now.
 
@@ -104,14 +140,19 @@ class ConversationViews:
         draft_id, now_ms = request.args.get("id", ""), self._console.clock.now_ms()
         found = None
         if _DRAFT.fullmatch(draft_id) is not None:
-            found = await self._workflows.draft(self._owner(), draft_id, now_ms)
+            found = await self._workflows.draft(self.owner(), draft_id, now_ms)
         if found is None:
             raise Turned(404, "draft.unknown")
         draft, graph = found
         shown = msgspec.json.format(msgspec.json.encode(graph.as_json()), indent=2).decode()
         return self._console.page("draft", stateless=True, draft=draft, graph=shown)
 
-    def _owner(self) -> Digest:
+    def owner(self) -> Digest:
+        """Whose conversations the reader sees.
+
+        Raises:
+            Turned: the reader is no user.
+        """
         signed_in = self._console.reader().signed_in
         if signed_in is None or signed_in.owner is None:
             raise Turned(403, "error.users_only")
@@ -124,15 +165,23 @@ def _asked() -> ConversationAsked:
     Raises:
         Turned: a value in it is not allowed.
     """
-    conversation = request.args.get("id", "")
-    if _ID.fullmatch(conversation) is None:
-        raise Turned(404, "conversation.unknown")
     return ConversationAsked(
-        conversation=Digest(conversation),
+        conversation=conversation_named(request.args.get("id", "")),
         before=_number("before", least=1),
         plan=_number("plan", least=1),
         task=_number("task", least=0),
     )
+
+
+def conversation_named(said: str) -> Digest:
+    """The key that stands in an address or a form.
+
+    Raises:
+        Turned: it is none.
+    """
+    if _ID.fullmatch(said) is None:
+        raise Turned(404, "conversation.unknown")
+    return Digest(said)
 
 
 def _number(name: str, least: int) -> int | None:

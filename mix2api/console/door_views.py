@@ -14,6 +14,11 @@ _OPEN: Final = frozenset({"/sign-in", "/language"})
 """Paths that need no sign-in; assets need none either."""
 CONVERSATIONS: Final = frozenset({"/conversations", "/conversation", "/conversation/live", "/draft"})
 """What a user may see, and nobody else: conversations are content."""
+FORM_BYTES: Final = 64 * 1024
+"""Of a form."""
+LONG_FORM_BYTES: Final = 4 * 1024 * 1024
+"""Of a form that a user fills, as `multipart/form-data`: a message of the longest kind in any script. Reading it takes some 10 ms.
+The other encoding of forms takes a hundred times as long, and is not given so much room."""
 _YEAR_S: Final = 31_536_000
 _FROM_US: Final = frozenset({"same-origin", "none"})
 """Of `Sec-Fetch-Site`: our own page, or the reader's own doing. Old browsers do not send it."""
@@ -96,11 +101,28 @@ class DoorViews:
         return answer
 
     async def _check_change(self, signed_in: SignedIn | None) -> None:
-        form = await request.form
-        if signed_in is None or not self.console.door.is_csrf(signed_in, form.get("csrf", "")):
+        if signed_in is None:
             raise Turned(403, "error.csrf")
-        if request.path != "/sign-out" and not signed_in.may_operate:
+        _check_size(signed_in)
+        form = await request.form
+        if not self.console.door.is_csrf(signed_in, form.get("csrf", "")):
+            raise Turned(403, "error.csrf")
+        if request.path in CONVERSATIONS and signed_in.role is not Role.USER:
+            raise Turned(403, "error.users_only")
+        if request.path not in {"/sign-out", *CONVERSATIONS} and not signed_in.may_operate:
             raise Turned(403, "error.role")
+
+
+def _check_size(signed_in: SignedIn) -> None:
+    """Refuses a form that is too large before it is read.
+
+    Raises:
+        Turned: it is, or does not say how large it is.
+    """
+    is_long = signed_in.role is Role.USER and request.mimetype == "multipart/form-data"
+    most = LONG_FORM_BYTES if is_long else FORM_BYTES
+    if request.content_length is None or request.content_length > most:
+        raise Turned(413, "error.too_large", most=most)
 
 
 def _kept_apart(signed_in: SignedIn) -> Response | None:

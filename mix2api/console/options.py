@@ -1,12 +1,13 @@
 """What the console is told of the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from attrs import field, frozen
 
 from mix2api.budget.profile import Profile
 from mix2api.console.tokens import AdminToken
 from mix2api.settings import EffectiveRow
+from mix2api.settings.choices import Busy
 
 
 @frozen(kw_only=True)
@@ -17,6 +18,10 @@ class ConversationOptions:
     """Of the deployment."""
     life_ms: int
     """How long a conversation rests after its last change; 0: until it is deleted."""
+    busy: Busy
+    """What a message to a session does whose turn still runs."""
+    agents: Collection[str]
+    """Keys of the configured agents, which a graph may name."""
 
 
 @frozen(kw_only=True)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 
 import trio
@@ -14,23 +15,26 @@ from mix2api.console.parts import Console
 from mix2api.console.ports import AccountPool, ConsolePorts
 from mix2api.console.serving import serve_console
 from mix2api.console.tokens import Role, parse_tokens, without_tokens
+from mix2api.conversations.agents import agents_by_key
 from mix2api.counting.profile_files import ProfilesRefused, load_profiles
-from mix2api.errors import ConfigurationError
+from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.logs import configure_logging
 from mix2api.process.accounts import listed_accounts, shared_accounts
+from mix2api.process.conversing import listed_agents
 from mix2api.process.groups import profile_sources, store_options
 from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.retiring import retire_session
 from mix2api.process.text_file import text_of
 from mix2api.redaction import place_of
+from mix2api.relay.messages import WakeUp, encode_mail
 from mix2api.settings import Settings, effective
 from mix2api.settings.bounds import DAY_MS
 from mix2api.store.opening import open_store
 from mix2api.store.release_actions import obey
 from mix2api.store.store import Store
 from mix2api.supervision import supervised
-from mix2api.vocabulary import Retirement, SessionId
+from mix2api.vocabulary import Digest, Retirement, SessionId
 
 
 def console_options(settings: Settings) -> ConsoleOptions:
@@ -64,8 +68,13 @@ def console_options(settings: Settings) -> ConsoleOptions:
 def _conversations(settings: Settings) -> ConversationOptions | None:
     if not settings.conversing.enabled:
         return None
-    life_ms = settings.conversing.retention_days * DAY_MS
-    return ConversationOptions(shards=settings.storing.shards, life_ms=life_ms)
+    conversing = settings.conversing
+    return ConversationOptions(
+        shards=settings.storing.shards,
+        life_ms=conversing.retention_days * DAY_MS,
+        busy=conversing.busy,
+        agents=tuple(agents_by_key(listed_agents(settings))),
+    )
 
 
 def console_ports(settings: Settings, store: Store) -> ConsolePorts:
@@ -86,7 +95,21 @@ def console_ports(settings: Settings, store: Store) -> ConsolePorts:
         if listed:
             shared = shared_accounts(upstream.settings, store, SystemClock(), upstream.pool)
             pools.append(AccountPool(upstream=upstream.name, listed=listed, shared=shared))
-    return ConsolePorts(retire=retire, change_release=partial(obey, store), pools=tuple(pools))
+    return ConsolePorts(
+        retire=retire,
+        change_release=partial(obey, store),
+        pools=tuple(pools),
+        stir=partial(_stir, store, settings.storing.shards),
+    )
+
+
+async def _stir(store: Store, shards: int, conversation: Digest) -> None:
+    """Wakes the process that runs the conversation's turns. Without it the process looks by itself, a third of a lease later."""
+    shard = store.conversations(shards, life_ms=0).shard(conversation)
+    with suppress(StoreUnavailable):
+        owner = await store.post.lease_owner(shard)
+        if owner is not None:
+            await store.post.mail(owner, encode_mail(WakeUp(shard)))
 
 
 def _profiles(settings: Settings) -> dict[str, Profile]:

@@ -70,7 +70,7 @@ class ConversingHalf:
             parts.store.conversations(shards, life_ms),
             parts.store.conversation_index(life_ms),
             parts.store.workflows(shards, life_ms),
-            agents_by_key(_agents(parts.settings)),
+            agents_by_key(listed_agents(parts.settings)),
         )
         if parts.half is not None:
             half.executor = _executor(parts, half)
@@ -136,7 +136,7 @@ def _executor(parts: "Parts", half: ConversingHalf) -> Executor:
     )
 
 
-def _agents(settings: Settings) -> tuple[Agent, ...]:
+def listed_agents(settings: Settings) -> tuple[Agent, ...]:
     """The agents of the file; none where no file is named.
 
     Raises:

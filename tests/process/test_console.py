@@ -19,6 +19,7 @@ from mix2api.console.tokens import Role, admin_of, parse_tokens
 from mix2api.errors import ConfigurationError
 from mix2api.process.console import console_options, run_console
 from mix2api.settings import load_settings
+from mix2api.settings.choices import Busy
 
 ENTRY = f'[[tokens]]\nid = "ann"\nrole = "view"\nsha256 = "{hashlib.sha256(b"a token").hexdigest()}"\n'
 
@@ -116,12 +117,16 @@ def test_without_admin_tokens_it_does_not_start(tmp_path: Path) -> None:
 
 def test_users_need_conversations(redis_server: RedisServer, tmp_path: Path) -> None:
     tokens = tmp_path / "t.toml"
-    given = environment(redis_server, tokens, MIX2API_CONVERSATIONS_RETENTION_DAYS="2")
+    given = environment(
+        redis_server, tokens, MIX2API_CONVERSATIONS_RETENTION_DAYS="2", MIX2API_CONVERSATIONS_BUSY="reject"
+    )
     tokens.write_text(ENTRY.replace("view", "user"), encoding="utf-8")
     with pytest.raises(ConfigurationError, match="the role user sees conversations alone"):
         console_options(load_settings(given, None))
     options = console_options(load_settings({**given, "MIX2API_CONVERSATIONS": "true"}, None))
-    assert options.conversations == ConversationOptions(shards=4, life_ms=172_800_000)
+    assert options.conversations == ConversationOptions(
+        shards=4, life_ms=172_800_000, busy=Busy.REJECT, agents=("assistant",)
+    )
 
 
 def test_a_new_token_is_shown_once_and_its_entry_has_the_hash_alone(

@@ -31,7 +31,7 @@ function replaceParts(parts) {
 }
 
 function focusables(element) {
-  return [...element.querySelectorAll("a[href], button, input, select, [tabindex]")];
+  return [...element.querySelectorAll("a[href], button, input, select, textarea, [tabindex]")];
 }
 
 function placeOfFocus(element) {
@@ -163,12 +163,25 @@ function makeSure(root) {
   }
 }
 
+// In a form with a long text, Enter makes a line. Ctrl and Enter send the form.
+function makeSendKeys(root) {
+  for (const area of root.querySelectorAll("form.say textarea")) {
+    document.getElementById(area.getAttribute("aria-describedby")).hidden = false;
+    area.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      area.form.requestSubmit();
+    });
+  }
+}
+
 function prepare(root) {
   showLocalTimes(root);
   makeBarsOneStop(root);
   makeRanges(root);
   makeCopies(root);
   makeSure(root);
+  makeSendKeys(root);
 }
 
 prepare(document);
