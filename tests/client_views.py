@@ -12,10 +12,10 @@ import trio
 from attrs import field, frozen
 from wire_client import Answer
 
-from mix2api.events.audit_entry import read_end_summary, read_request_summary
+from mix2api.events.audit_entry import RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.store.audit_stream import AuditedReceipt, AuditedRun, AuditStream
-from mix2api.vocabulary import EndReason, Receipt
+from mix2api.vocabulary import EndReason, Receipt, RunId
 
 _DAY_MS: Final = 86_400_000
 _LOOKS: Final = 300
@@ -109,22 +109,34 @@ async def audit_words(audit: AuditStream) -> AuditWords:
     """Reads the audit streams."""
     entries = [entry async for batch in audit.read_audit(_DAY_MS) for entry in batch]
     receipts: dict[str, AuditedReceipt] = {}
+    passed_over = set()
     for entry in entries:
         if isinstance(entry, AuditedReceipt):
-            receipts.setdefault(entry.run_id, entry)
+            if entry.receipt == Receipt.RERUN:
+                passed_over.add(entry.run_id)
+            else:
+                receipts.setdefault(entry.run_id, entry)
+    runs = [(entry, _asked(entry)) for entry in entries if isinstance(entry, AuditedRun)]
+    passed_over |= {RunId(asked.again_of) for _, asked in runs if asked.again_of is not None}
     found: dict[str, list[AuditedWord]] = {}
-    for entry in entries:
-        if not isinstance(entry, AuditedRun):
-            continue
-        asked, ended = read_request_summary(entry.request), read_end_summary(entry.end)
-        assert asked is not None
+    for entry, asked in runs:
+        ended = read_end_summary(entry.end)
         assert ended is not None
         receipt = receipts.get(entry.run_id)
+        if receipt is None and asked.again_of is not None:
+            # An edge that never heard of this run names the one that it repeats.
+            receipt = receipts.get(RunId(asked.again_of))
         word, told = (None, None) if receipt is None else (receipt.receipt, receipt.told)
         found.setdefault(asked.request_id, []).append(
-            AuditedWord(entry.run_id, judged(ended.end_reason, word, told), word == Receipt.RERUN)
+            AuditedWord(entry.run_id, judged(ended.end_reason, word, told), entry.run_id in passed_over)
         )
     return AuditWords(found)
+
+
+def _asked(entry: AuditedRun) -> RequestSummary:
+    asked = read_request_summary(entry.request)
+    assert asked is not None
+    return asked
 
 
 def mismatches(views: Iterable[View], words: AuditWords) -> list[str]:

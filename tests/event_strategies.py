@@ -47,6 +47,7 @@ _asked: dict[str, Any] = {
     "request_id": _words.map(RequestId),
     "at_ms": _counts,
     "attempt": _counts,
+    "again_of": st.none() | _runs,
     "client": _words,
     "model": _words,
     "stream": st.booleans(),

@@ -22,6 +22,7 @@ def halves(request_id: str, **fields: Any) -> tuple[bytes, bytes]:
         "detail": None,
         "total_ms": 100,
         "first_token_ms": 40,
+        "again_of": None,
     } | fields
     asked = RequestSummary(
         SUMMARY_VERSION,
@@ -33,6 +34,7 @@ def halves(request_id: str, **fields: Any) -> tuple[bytes, bytes]:
         model=known.pop("model"),
         attempt=1,
         channel=known.pop("channel"),
+        again_of=known.pop("again_of"),
     )
     ended = EndSummary(
         version=SUMMARY_VERSION,

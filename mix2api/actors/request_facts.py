@@ -82,6 +82,7 @@ def request_event(
         worker=environment.process,
         channel=environment.channel,
         edge_channel=None if submission.edge_channel is environment.channel else submission.edge_channel,
+        again_of=submission.again_of,
         counted_tokens=None if budget is None else budget.tokens,
         withheld_by=dict(budget.withheld) if budget is not None and budget.withheld else None,
         summary=None if budget is None else budget.summary,

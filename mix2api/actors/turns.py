@@ -89,7 +89,7 @@ class PendingTurn:
         if self.session_id is not None:
             first = self.submission
             self._first = GivenEnding(self.session_id, first.run_id, first.request_id, Receipt.RERUN)
-        self.submission = evolve(self.submission, run_id=run_id)
+        self.submission = evolve(self.submission, run_id=run_id, again_of=self.submission.run_id)
         self.session_id, self.run = None, None
         self.attempt += 1
 

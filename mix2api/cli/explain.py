@@ -146,6 +146,8 @@ def _print_run(story: RunStory, out: TextIO) -> None:
     if story.detail is not None:
         ended = f"{ended}/{story.detail}"
     print(f"run {story.attempt:<8} {story.run_id}: {ended}, {story.total_ms or 0} ms", file=out)
+    if story.again_of is not None:
+        print(f"{'  repeats':<12} {story.again_of}: the client is told of this run", file=out)
     print(f"{'  session':<12} {story.session_id}: {story.resolution}, because {story.reason}", file=out)
     if not site.was_called:
         print(f"{'  site':<12} was not called", file=out)

@@ -63,6 +63,8 @@ class RequestSummary(Struct, frozen=True, array_like=True):
     """How long before this run its session was opened; 0 where the run opened it."""
     edge_channel: Channel | None = None
     """Of the edge that took the request, where it is another than `channel`."""
+    again_of: str | None = None
+    """The run that this one repeats. Its client was told of this one, with or without a receipt that says so."""
 
 
 class TokenCounts(Struct, frozen=True, array_like=True):
@@ -139,6 +141,7 @@ def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> byt
             turn=request.turn,
             session_age_ms=request.session_age_ms,
             edge_channel=request.edge_channel,
+            again_of=request.again_of,
         )
     )
 

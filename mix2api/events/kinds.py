@@ -97,6 +97,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Since the session's first request; 0 for that request. None, here and with `turn`: an older process wrote it."""
     edge_channel: Channel | None = None
     """Of the edge that took the request, where it is another than `channel`. Logs of before 2026-12 never say it."""
+    again_of: RunId | None = None
+    """The run that this one repeats: the request is answered by this one (ADR 103). Older processes write only `attempt` 2."""
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

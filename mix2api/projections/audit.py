@@ -18,7 +18,7 @@ from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.projections.budgets import Standing, standing
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.tool_loops import LoopFigures, ToolLoops
-from mix2api.vocabulary import EndReason, Fault
+from mix2api.vocabulary import EndReason, Fault, Receipt
 
 SERVER_SIDE_TOOL_EXECUTIONS: Final = 0
 """Tools that this program ran. It has no code that runs one, and so no event that could tell of it: calls leave with the
@@ -219,6 +219,8 @@ class Tally:
             self._unreadable += 1
             return
         self._runtime_tools += ended.runtime_tools or 0
+        if asked.again_of is not None:
+            self.add_receipt(asked.again_of, Receipt.RERUN)
         key = self._key_of(asked, ended)
         self._loops.add_calls(key, ended.calls)
         self._loops.add_results((call for call, _ in asked.results), ended.end_reason)

@@ -15,7 +15,7 @@ from mix2api.events.refusal_entry import RefusalEntry
 from mix2api.projections.advice import Advice, advice_for
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.silence import Ledger, Owner, TimedRun, ledger
-from mix2api.vocabulary import ChunkKind, EndReason, Fault, RunId, SessionId
+from mix2api.vocabulary import ChunkKind, EndReason, Fault, Receipt, RunId, SessionId
 
 
 @frozen(kw_only=True)
@@ -70,6 +70,8 @@ class RunStory:
     run_id: RunId
     session_id: SessionId
     attempt: int
+    again_of: RunId | None
+    """The run that it repeats, if its log says it."""
     resolution: str
     """`fresh` or `continued`."""
     reason: str
@@ -151,7 +153,8 @@ def explain_runs(runs: Sequence[RunEvidence]) -> Explanation:
     request, end = last.request, last.end
     assert request is not None  # noqa: S101 - the caller leaves runs without one out
     timed = [run for evidence in runs if (run := TimedRun.of(evidence.events)) is not None]
-    outcome, advice = _outcome(last)
+    given = _given(runs)
+    outcome, advice = _outcome(last, given)
     seen = None if outcome is None else outcome.seen
     reason = _open_word(last) if outcome is None else outcome.reason.value
     return Explanation(
@@ -167,9 +170,18 @@ def explain_runs(runs: Sequence[RunEvidence]) -> Explanation:
         runs=tuple(_story(run) for run in runs),
         refusal=None,
         cut=_cut(request),
-        ledger=ledger(last.times, timed),
+        ledger=ledger(given.times, timed),
         advice=advice,
     )
+
+
+def _given(runs: Sequence[RunEvidence]) -> RunEvidence:
+    """The run whose receipt tells what the client of the last one saw: its own, else that of a run that it repeats.
+
+    An edge that never heard of the second run names the first one in its receipt.
+    """
+    told = (run for run in reversed(runs) if run.receipt not in {None, Receipt.RERUN})
+    return next(told, runs[-1])
 
 
 def explain_refusal(entry: RefusalEntry) -> Explanation:
@@ -194,11 +206,11 @@ def explain_refusal(entry: RefusalEntry) -> Explanation:
     )
 
 
-def _outcome(last: RunEvidence) -> tuple[Judged | None, Advice]:
+def _outcome(last: RunEvidence, given: RunEvidence) -> tuple[Judged | None, Advice]:
     end = last.end
     if end is None:
         return None, _OPEN if last.is_alive else _LOST
-    outcome = judged(end.end_reason, last.receipt, last.told)
+    outcome = judged(end.end_reason, given.receipt, given.told)
     detail = end.detail if outcome.reason is end.end_reason else None
     return outcome, advice_for(outcome.reason, detail)
 
@@ -214,6 +226,7 @@ def _story(run: RunEvidence) -> RunStory:
         run_id=run.run_id,
         session_id=run.session_id,
         attempt=request.attempt,
+        again_of=request.again_of,
         resolution=request.resolution,
         reason=request.resolution_reason,
         end_reason=None if end is None else end.end_reason.value,

@@ -15,7 +15,7 @@ from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summ
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.projections.endings import Seen, judged
 from mix2api.projections.run_block import BLOCK_MS, RunBlock, RunIds, RunKind, RunTimes
-from mix2api.vocabulary import EndReason
+from mix2api.vocabulary import EndReason, Receipt
 
 REFUSED: Final = "refused"
 """`RunKind.seen` of a request that was refused before a run began."""
@@ -74,6 +74,10 @@ class RunIndex:
             self.unreadable += 1
             return
         run_id, session_id = ids
+        if (
+            asked.again_of in self._waiting
+        ):  # not yet read, or its receipt has come: nothing is to be kept for it
+            self.add_receipt(asked.again_of, Receipt.RERUN, None)
         receipt, told = self._early.pop(run_id, (None, None))
         kind = _kind(asked, ended, receipt, told)
         place = self._add(

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field, json
 
 from mix2api.endings import ENDINGS
-from mix2api.events.audit_entry import SUMMARY_VERSION, UNREADABLE, read_end_summary
+from mix2api.events.audit_entry import SUMMARY_VERSION, UNREADABLE, read_end_summary, read_request_summary
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.vocabulary import SUCCESSES, Channel, EndReason, Fault, Receipt
@@ -124,6 +124,8 @@ class SloFold(Struct, kw_only=True):
             self.add_unreadable(at_ms)
             return
         asked, end_reason = halves
+        if asked.attempt > 1:
+            self._pass_over_the_first(at_ms, request)
         key = f"{at_ms // MINUTE_MS} {asked.client} {asked.channel}"
         counts = self._cell(key).counts
         counts[_ENDED] += 1
@@ -138,6 +140,12 @@ class SloFold(Struct, kw_only=True):
                 self._bring(call[:_CALL_DIGITS], fate, at_ms // MINUTE_MS)
         if self.early and (early := self.early.pop(run_id, None)) is not None:
             self.add_receipt(at_ms, run_id, early[0], early[1])
+
+    def _pass_over_the_first(self, at_ms: int, request: bytes) -> None:
+        """Nobody waited for the run that this one repeats. Seldom: so only here is the whole half decoded."""
+        asked = read_request_summary(request)
+        if asked is not None and asked.again_of is not None:
+            self.add_receipt(at_ms, asked.again_of, Receipt.RERUN, None)
 
     def add_receipt(self, at_ms: int, run_id: str, receipt: str, told: str | None) -> None:
         """What an edge says of an ending. The first for a run counts."""

@@ -56,6 +56,8 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """As in the submission. A version that does not know it calls the site without one."""
     bridged: Bridged | None = None
     edge_channel: Channel | None = None
+    again_of: str | None = None
+    """As in the submission. A version that does not know it leaves it out of its `request`, as before."""
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             traceparent=submission.traceparent,
             bridged=submission.bridged,
             edge_channel=submission.edge_channel,
+            again_of=submission.again_of,
         )
 
     def submission(self) -> Submission:
@@ -107,6 +110,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             traceparent=self.traceparent,
             bridged=self.bridged,
             edge_channel=self.edge_channel,
+            again_of=None if self.again_of is None else RunId(self.again_of),
         )
 
 

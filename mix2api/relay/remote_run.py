@@ -54,6 +54,7 @@ class RemoteRun:
                 self.submission,
                 run_id=run_id,
                 attempt=self.submission.attempt + 1,
+                again_of=self.logged_as,
                 session_id=None,
                 claimed=False,
                 taken=None,

@@ -12,7 +12,7 @@ from mix2api.endings import ENDINGS
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.release.trials import Cell, Trial
-from mix2api.vocabulary import Channel, EndReason, Fault
+from mix2api.vocabulary import Channel, EndReason, Fault, Receipt
 
 GRACE_MS: Final = 30_000
 """After a run's `end` without a receipt the run counts as one. An edge writes the receipt with the ending; a client that stalls
@@ -62,6 +62,8 @@ class Settlement:
         if asked is None or ended is None:
             self.unreadable += 1
             return
+        if asked.again_of is not None:
+            self.add_receipt(at_ms, asked.again_of, Receipt.RERUN, None)
         if asked.turn is None or asked.session_age_ms is None:
             self.unplaced[asked.channel] = self.unplaced.get(asked.channel, 0) + 1
             return

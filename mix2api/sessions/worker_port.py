@@ -115,6 +115,8 @@ class Submission:
     """The session to continue; None draws a fresh one."""
     attempt: int = 1
     """2 where the process that ran it first died, and its client has seen nothing."""
+    again_of: RunId | None = None
+    """The run that it repeats, as the log has it. None: it is a first attempt, or an older edge sent it."""
     claimed: bool = False
     """The session is to be made under this very id: the edge claimed the caller's name for it."""
     reason: str = Reason.NO_HISTORY.value

@@ -21,7 +21,7 @@ from mix2api.store.keys import Keys
 from mix2api.store.log import RedisEventLog, run_of_session
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage
-from mix2api.vocabulary import ProcessId, RequestId, RunId, SessionId
+from mix2api.vocabulary import ProcessId, Receipt, RequestId, RunId, SessionId
 
 _ATTEMPTS: Final = 4
 """Runs that one request may have had: a turn runs twice at most, and the id may have been used before."""
@@ -158,13 +158,15 @@ def _millisecond(position: str | None) -> str:
 
 
 def _with_receipt(run: RunEvidence, entries: Reply, *, is_alive: bool) -> RunEvidence:
+    """The run with its first receipt. That another run answers is a receipt only where there is no other."""
+    found = evolve(run, is_alive=is_alive)
     for raw in _values(entries):
         entry = audit_entry(raw)
         if isinstance(entry, AuditedReceipt) and entry.run_id == run.run_id:
-            return evolve(
-                run, receipt=entry.receipt, told=entry.told, times=read_times(entry.times), is_alive=is_alive
-            )
-    return evolve(run, is_alive=is_alive)
+            found = evolve(found, receipt=entry.receipt, told=entry.told, times=read_times(entry.times))
+            if entry.receipt != Receipt.RERUN:
+                break
+    return found
 
 
 def _latest_request(runs: list[RunEvidence]) -> list[RunEvidence]:

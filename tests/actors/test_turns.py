@@ -76,6 +76,7 @@ def test_a_turn_that_runs_again_leaves_its_first_run_once_something_comes_of_the
     turn.run = Stops()
     turn.run_again(RunId("run_again"))
     assert (turn.submission.run_id, turn.attempt, turn.run, turn.session_id) == ("run_again", 2, None, None)
+    assert turn.submission.again_of == first
     assert log.world.audit == []
     if detail is None:
         turn.tell_accepted(Accepted(session_id="ses", resolution="fresh", reason="session_lost"))

@@ -96,8 +96,17 @@ def test_an_end_without_usage_has_none() -> None:
 
 
 def test_fields_that_a_later_version_added_are_skipped() -> None:
-    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,null,{"later":1}]') is not None
+    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,null,null,{"later":1}]') is not None
     assert read_end_summary(END_BYTES[:-1] + b',[],null,null,"later"]') is not None
+
+
+def test_a_run_says_which_run_it_repeats_and_an_older_entry_does_not() -> None:
+    again = request_summary(replace(REQUEST, again_of=RunId("run_0")))
+    assert again == REQUEST_BYTES[:-1] + b',[],null,null,null,null,"run_0"]'
+    read, older = read_request_summary(again), read_request_summary(REQUEST_BYTES)
+    assert read is not None
+    assert older is not None
+    assert (read.again_of, older.again_of) == ("run_0", None)
 
 
 def test_results_and_calls_stand_at_the_end_where_there_are_any() -> None:

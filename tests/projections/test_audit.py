@@ -140,6 +140,24 @@ def test_the_success_rate_leaves_out_what_the_client_itself_caused() -> None:
     assert tally.report().total.success_rate == 0.5
 
 
+@pytest.mark.parametrize("order", list(permutations(("run_1", "run_2", "receipt"))))
+def test_a_run_that_a_later_one_repeats_is_passed_over_with_and_without_a_receipt(
+    order: tuple[str, ...],
+) -> None:
+    for has_receipt in (True, False):
+        tally = Tally()
+        for entry in order:
+            if entry == "run_1":
+                tally.add_run(entry, asked(), ended(EndReason.WORKER_LOST))
+            elif entry == "run_2":
+                tally.add_run(entry, asked(attempt=2, again_of=RunId("run_1")), ended())
+            elif has_receipt:
+                tally.add_receipt("run_1", Receipt.RERUN)
+        tally.add_receipt("run_2", Receipt.WRITTEN, EndReason.STOP)
+        total = tally.report().total
+        assert (total.ended, total.success, total.success_rate, total.done_coverage) == (2, 1, 1.0, 1.0)
+
+
 def test_a_report_may_be_asked_for_while_receipts_still_come() -> None:
     tally = Tally()
     tally.add_run("run_1", asked(), ended())

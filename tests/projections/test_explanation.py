@@ -84,7 +84,8 @@ def test_two_runs_are_one_request_and_the_last_one_is_its_outcome() -> None:
     first = evidence([accept(), stop(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST), conclude()])
     second = evidence(good_run())
     events = tuple(
-        replace(event, attempt=2) if isinstance(event, Request) else event for event in second.events
+        replace(event, attempt=2, again_of=first.run_id) if isinstance(event, Request) else event
+        for event in second.events
     )
     again = RunEvidence(
         run_id=RUN,
@@ -96,8 +97,19 @@ def test_two_runs_are_one_request_and_the_last_one_is_its_outcome() -> None:
     )
     page = explain_runs([first, again])
     assert [(story.attempt, story.end_reason) for story in page.runs] == [(1, "upstream_error"), (2, "stop")]
+    assert [story.again_of for story in page.runs] == [None, first.run_id]
     assert page.end_reason == "stop"
     assert page.ledger.wall_ms == 100
+
+
+@pytest.mark.parametrize("of_second", [None, Receipt.RERUN.value])
+def test_an_edge_that_never_heard_of_the_second_run_told_its_client_what_its_word_on_the_first_says(
+    of_second: str | None,
+) -> None:
+    first = evidence(good_run(), receipt=Receipt.ERROR_WRITTEN.value, told="unavailable")
+    second = evidence(good_run(attempt=2, again_of=RUN), receipt=of_second)
+    page = explain_runs([first, second])
+    assert (page.end_reason, page.client_saw) == ("unavailable", "an error, though the log has a success")
 
 
 def test_a_refused_request_has_no_run_and_its_time_is_the_queues() -> None:

@@ -51,6 +51,19 @@ def test_a_receipt_that_comes_before_its_run_counts() -> None:
     assert all_of(index).rows[0].kind.seen == "as_recorded"
 
 
+def test_a_run_that_a_later_one_repeats_is_passed_over_without_a_receipt_that_says_so() -> None:
+    index = RunIndex(10)
+    ended_run(index, "run_a", end_reason=EndReason.WORKER_LOST)
+    ended_run(index, "run_b", again_of="run_a")
+    ended_run(index, "run_c", again_of="run_unread")
+    assert {row.run_id: row.kind.seen for row in all_of(index).rows} == {
+        "run_a": "nobody_waited",
+        "run_b": AWAITED,
+        "run_c": AWAITED,
+    }
+    assert index._early == {}
+
+
 def test_receipts_without_runs_are_kept_up_to_a_number() -> None:
     index = RunIndex(10)
     for number in range(run_index._EARLY + 1):

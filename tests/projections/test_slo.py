@@ -74,6 +74,14 @@ def test_success_counts_what_was_ours_to_serve_and_leaves_the_clients_doing_out(
     assert told.report().client_faults == 1
 
 
+def test_a_run_that_a_later_one_repeats_is_in_no_level_though_its_receipt_was_lost() -> None:
+    told = Told()
+    first = told.run(EndReason.WORKER_LOST, None)
+    told.run(attempt=2, again_of=first)
+    told.run(EndReason.UPSTREAM_ERROR, None, attempt=2)
+    assert told.counts("success") == (1, 2)
+
+
 def test_refusals_of_ours_are_failures_and_those_for_a_clients_fault_stand_apart() -> None:
     told = Told()
     told.run()

@@ -70,6 +70,7 @@ async def test_a_turn_of_which_nothing_was_seen_runs_once_more_on_a_fresh_sessio
         first, again = decode_turn(made.inboxes.put[0][1]), put_again(made)
         assert (again.attempt, again.fresh, again.reason) == (2, True, Reason.WORKER_LOST)
         assert again.run_id != of.run_id
+        assert again.submission().again_of == of.run_id
         assert again.session_id != first.session_id
         assert shard_of(SessionId(again.session_id)) == shard_of(SessionId(first.session_id))
         assert again.turn == of.turn

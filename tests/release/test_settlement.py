@@ -32,7 +32,7 @@ class Told:
         told: EndReason | None = None,
         at_ms: int = STEP_MS + 10,
         **fields: Any,
-    ) -> None:
+    ) -> str:
         """One run and its receipt; `fields` are the summaries' own."""
         self.runs += 1
         run_id = f"run_{self.runs}"
@@ -44,6 +44,7 @@ class Told:
         self.settlement.add_run(at_ms, run_id, f"ses_{self.runs}", request, end)
         if receipt is not None:
             self.settlement.add_receipt(at_ms, run_id, receipt.value, (told or end_reason).value)
+        return run_id
 
     def trials(self, until_ms: int = SOON) -> list[Trial]:
         return self.settlement.drain(until_ms)
@@ -122,6 +123,15 @@ def test_a_run_that_another_one_answers_or_whose_client_left_before_its_good_end
     told.run(EndReason.WORKER_LOST, Receipt.RERUN)
     told.run(EndReason.STOP, Receipt.CLIENT_LEFT)
     assert told.trials() == []
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_a_run_that_a_later_one_repeats_is_no_trial_though_its_receipt_was_lost(*, is_older: bool) -> None:
+    """Also where the later one is of another session, that does not count."""
+    told = Told()
+    first = told.run(EndReason.WORKER_LOST, None)
+    told.run(attempt=2, again_of=first, session_age_ms=9 if is_older else 0)
+    assert [trial.reason for trial in told.trials()] == ([] if is_older else [EndReason.STOP])
 
 
 def test_a_session_that_was_opened_before_the_step_does_not_count() -> None:
