@@ -122,6 +122,8 @@ class Detail(StrEnum):
     """`stop`, `tool_calls`: the site gave a finish reason that is not known here."""
     OWNER_GONE = "owner_gone"
     """`upstream_error`: the request refers to what one account has made, and that account cannot serve now."""
+    NO_HISTORY = "no_history"
+    """`invalid_request`, `unavailable`: the request brings no history, and that of its client session is not there."""
     BUSY = "busy"
     """`overloaded`: the process was too busy to make the request durable in time; the store answers."""
 

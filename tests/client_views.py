@@ -37,6 +37,7 @@ _REASON_OF_CODE: Final[dict[str, frozenset[EndReason]]] = {
     "adapter_error": frozenset({EndReason.ADAPTER_ERROR}),
     "client_abort": frozenset({EndReason.CLIENT_ABORT}),
     "superseded": frozenset({EndReason.SUPERSEDED}),
+    "history_required": frozenset({EndReason.INVALID_REQUEST}),
 }
 """A failing whole answer has no `end_reason`: its `code` says as much. Other codes are of requests that never were a run."""
 

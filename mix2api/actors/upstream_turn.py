@@ -54,6 +54,7 @@ def upstream_call(
         isolation=submission.isolation,
         traceparent=submission.traceparent,
         bridged=submission.bridged,
+        line=None if submission.bridged is None else submission.bind,
         prepared=submission.prepared,
     )
 

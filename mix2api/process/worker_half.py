@@ -56,6 +56,7 @@ def surrounded_upstream(parts: "Parts", dialer: Dialer | None) -> Iterator[Confi
         clock=parts.clock,
         process=store.process,
         sessions=store.runtime,
+        transcripts=store.transcripts,
         is_gone=store.heartbeat.is_gone,
         tell=reporter.on_remark,
     )

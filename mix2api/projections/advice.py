@@ -117,6 +117,10 @@ FINER: Final[dict[tuple[EndReason, Detail], Advice]] = {
         "`mix2api accounts show` with the account",
         "Bring the account back, or let the client begin again with its whole history.",
     ),
+    (EndReason.INVALID_REQUEST, Detail.NO_HISTORY): Advice(
+        "`OPENCODE_TRANSCRIPT_TTL_S` and `OPENCODE_TRANSCRIPT_BYTES`",
+        "Let the client send its history, or raise what is kept.",
+    ),
     (EndReason.UPSTREAM_ERROR, Detail.FILTERED): Advice(
         "the site's terms", "Nothing here. The site's filter refused the request."
     ),

@@ -28,6 +28,11 @@ _BY_DETAIL: Final[dict[str, Words]] = {
     Detail.OWNER_GONE.value: Words(
         "upstream_error", "owner_unavailable", "the account that alone can serve this request cannot serve it"
     ),
+    Detail.NO_HISTORY.value: Words(
+        "invalid_request_error",
+        "history_required",
+        "the request brings no history, and its client session has had turns",
+    ),
     Detail.CONNECT_FAILED.value: Words("upstream_error", "upstream_error", "the upstream cannot be reached"),
     Detail.TRUNCATED.value: Words("upstream_error", "upstream_error", "the upstream's answer was cut off"),
     Detail.ABORTED.value: Words("upstream_error", "upstream_error", "the upstream gave up"),
@@ -40,8 +45,9 @@ _BY_DETAIL: Final[dict[str, Words]] = {
     Detail.IDLE.value: Words("upstream_error", "upstream_timeout", "the upstream was silent for too long"),
     Detail.SILENT.value: Words("upstream_error", "upstream_timeout", "the upstream was silent for too long"),
 }
-"""What an `upstream_error` or a `timeout` is where its detail says more than the reason does. Source of the codes: OpenAI's
+"""What an ending of `_DETAILED` is where its detail says more than the reason does. Source of the codes: OpenAI's
 guide, "Error codes"."""
+_DETAILED: Final = frozenset({EndReason.UPSTREAM_ERROR, EndReason.TIMEOUT, EndReason.INVALID_REQUEST})
 _BY_STATUS: Final[dict[int, Words]] = {
     429: _BY_DETAIL[Detail.RATE_LIMIT.value],
     503: Words("upstream_error", "upstream_error", "the upstream is overloaded"),
@@ -54,7 +60,7 @@ in the message."""
 
 def _words_for(end: End) -> Words:
     words = ENDINGS[end.end_reason].words
-    if end.end_reason not in {EndReason.UPSTREAM_ERROR, EndReason.TIMEOUT}:
+    if end.end_reason not in _DETAILED:
         return words
     if end.detail == Detail.STATUS:
         return _BY_STATUS.get(end.upstream_status or 0, words)

@@ -97,6 +97,25 @@ class OpenCodeSite:
             "OPENCODE_CONTEXT_PORT", Whole(0, 65_535), "4098", "where it asks, on 127.0.0.1; 0: a free port"
         )
     )
+    transcript_ttl_s: int = held(
+        Setting(
+            "OPENCODE_TRANSCRIPT_TTL_S",
+            Whole(0, 2_592_000),
+            "86400",
+            "for how long a client session's words are kept, sealed, for requests that bring no history; 0: not at all, and such "
+            "requests are refused from the second on",
+            unit="s",
+        )
+    )
+    transcript_bytes: int = held(
+        Setting(
+            "OPENCODE_TRANSCRIPT_BYTES",
+            Whole(1024, 4_194_304),
+            "1048576",
+            "of one client session's words; beyond, none of them are kept, and requests have to bring their history",
+            unit="bytes",
+        )
+    )
     call_timeout_ms: int = held(
         Setting("OPENCODE_CALL_TIMEOUT_MS", Whole(100, 600_000), "30000", "one call of its API", unit="ms")
     )

@@ -162,6 +162,10 @@ class Keys:
         """Empty string with expiry: a client session of that scope has had a run."""
         return f"{self.prefix}:{{runtime}}:scope:{scope_key}"
 
+    def transcript(self, line: Digest) -> str:
+        """String with expiry: the words of a client session in a runtime, sealed (`mix2api.sessions.transcripts`)."""
+        return f"{self.prefix}:transcript:{line}"
+
     def conversation(self, shard: Shard, conversation: Digest) -> tuple[str, ...]:
         """A conversation's keys, without an expiry or with that of conversations (`mix2api.store.conversations`).
 

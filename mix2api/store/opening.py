@@ -45,6 +45,7 @@ from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.spread import Spread
 from mix2api.store.store import Store, TaskFaults
 from mix2api.store.traces import Traces
+from mix2api.store.transcripts import RedisTranscripts
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Willingness
 from mix2api.store.writer import LogWriter
@@ -179,6 +180,7 @@ def build_store(
         slo=KeptSlo(link=reading, keys=keys, seal=seal, life_ms=options.retention_s * 1000),
         traces=Traces(link=reading, keys=keys, seal=seal),
         runtime=RedisRuntimeSessions(link=reading, keys=keys, seal=seal, damage=damage),
+        transcripts=RedisTranscripts(link=reading, keys=keys, seal=seal, damage=damage),
         leases=leases,
         heartbeat=heartbeat,
         spread=Spread(

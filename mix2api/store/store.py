@@ -32,6 +32,7 @@ from mix2api.store.runtime_sessions import RedisRuntimeSessions
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.spread import Spread
 from mix2api.store.traces import Traces
+from mix2api.store.transcripts import RedisTranscripts
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
 from mix2api.store.workflows import Workflows
@@ -65,6 +66,7 @@ class Store:
     slo: KeptSlo
     traces: Traces
     runtime: RedisRuntimeSessions
+    transcripts: RedisTranscripts
     leases: Leases
     heartbeat: Heartbeat
     spread: Spread

@@ -184,8 +184,8 @@ CONTENT: Final = frozenset(
 class UpstreamFault(Exception):
     """The call failed outside the site's own frames: connection, status, time, protocol.
 
-    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`, or `overloaded` where our own limit kept us from
-    calling. `detail` is `session_lost` where a call continued a session that the site does not know. `message` is for the
+    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`. Where we did not call it is `overloaded` for a limit of
+    ours, and `invalid_request` or `unavailable` for a history that is not there. `detail` is `session_lost` where a call continued a session that the site does not know. `message` is for the
     client (may quote the site, gets redacted). `taken` is False where the site certainly did not take the turn.
     `reset` is when a limit ends, where a refusal says it.
     """
@@ -254,6 +254,8 @@ class UpstreamCall:
     """Digest of who may share sessions: the API key, and what the client says of its session."""
     bridged: Bridged | None = None
     """Whose run it is, for a runtime."""
+    line: Digest | None = None
+    """Whose transcript it goes on, for a runtime: its client session's with the same model, instructions and tools."""
     base_url: str | None = None
     """Of the account that serves the call; None: the deployment's."""
     traceparent: str | None = None

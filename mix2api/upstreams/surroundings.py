@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from mix2api.clock import Clock, SystemClock
 from mix2api.sessions.runtime_sessions import RuntimeSessions
+from mix2api.sessions.transcripts import Transcripts
 from mix2api.vocabulary import ProcessId
 
 
@@ -36,6 +37,8 @@ class Surroundings:
     process: ProcessId = field(default=ProcessId("p_alone"))
     sessions: RuntimeSessions | None = None
     """Where a runtime's open sessions are kept; None: in memory."""
+    transcripts: Transcripts | None = None
+    """Where the words of client sessions are kept; None: in memory."""
     is_gone: Callable[[ProcessId], Awaitable[bool]] = _nobody_is_gone
     """Whether that process lives no more. Raises `mix2api.errors.StoreUnavailable` where that cannot be known."""
     tell: Callable[[Remark], None] = _nobody

@@ -56,6 +56,7 @@ _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     mix._options,
     opencode._options,
     opencode._events_options,
+    opencode._memory_bounds,
     opencode.launch_of,
     lambda settings: _asked_for(opencode._context_server(settings, RunContexts(SESSIONS, SURROUNDINGS))),
 )

@@ -28,6 +28,7 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.run(Digest("ab")) == "mix2api:run:ab"
     assert keys.trace(RunId("run_1")) == "mix2api:trace:run_1"
     assert keys.owner(Digest("ab")) == "mix2api:owner:ab"
+    assert keys.transcript(Digest("ab")) == "mix2api:transcript:ab"
     assert keys.traces() == "mix2api:traces"
     assert keys.deployment() == "mix2api:deployment"
 

@@ -273,3 +273,23 @@ async def test_tools_of_the_client_s_are_not_offered_and_the_answer_says_so(
         assert prompt["system"] == "be short"
         assert "assistant: yes?" in prompt["parts"][0]["text"]
         assert "tools" not in prompt
+
+
+async def test_a_client_session_goes_on_without_a_history_and_its_words_are_only_kept_sealed(
+    redis_server: RedisServer,
+) -> None:
+    async with whole_system(Shape.APART, redis_server.url, demo=DEMO, **bridge()) as system:
+        headers = {"x-session-id": "tab"}
+        for prompt in ("a planted word [[say:first]]", "[[say:second]]"):
+            assert (await system.client.ask(prompt, headers=headers)).status == 200
+        (history, asked) = system.demo.runtime.prompts[1]["parts"]
+        assert "user: a planted word [[say:first]]\n\nassistant: first" in history["text"]
+        assert asked["text"] == "[[say:second]]"
+        for key in redis_server.command("KEYS", "*"):  # type: ignore[union-attr]
+            assert b"planted word" not in (redis_server.command("DUMP", key) or b"")  # type: ignore[operator]
+        (kept,) = redis_server.command("KEYS", "*:transcript:*")  # type: ignore[misc]
+        redis_server.command("SET", kept, "damage")
+        refused = await system.client.ask("[[say:third]]", headers=headers)
+        assert (refused.status, refused.error()["code"]) == (400, "history_required")
+        assert "cannot be read any more; send the whole history" in refused.error()["message"]
+        await system.check_log(runs=3)

@@ -22,8 +22,10 @@ from mix2api.upstreams.opencode.context_server import ContextServer
 from mix2api.upstreams.opencode.contexts import RunContexts
 from mix2api.upstreams.opencode.feed import EventFeed
 from mix2api.upstreams.opencode.memory_sessions import MemoryRuntimeSessions
+from mix2api.upstreams.opencode.memory_transcripts import MemoryTranscripts
 from mix2api.upstreams.opencode.opencode import OpenCodeUpstream
 from mix2api.upstreams.opencode.options import OpenCodeOptions, Profile
+from mix2api.upstreams.opencode.remembering import Bounds, Memory
 from mix2api.upstreams.opencode.supervised import HOST, Launch, SupervisedRuntime, free_port
 from mix2api.upstreams.opencode.sweeping import Sweeper
 from mix2api.upstreams.port import Upstream, UpstreamFault
@@ -63,10 +65,17 @@ def _upstream(settings: Settings, client: HttpClient, surroundings: Surroundings
         feed=feed,
         contexts=contexts,
         sweeper=Sweeper(api, contexts, surroundings),
+        memory=Memory(
+            surroundings.transcripts or MemoryTranscripts(), _memory_bounds(settings), surroundings.tell
+        ),
         context_server=_context_server(settings, contexts),
         supervised=supervised,
         tell=surroundings.tell,
     )
+
+
+def _memory_bounds(settings: Settings) -> Bounds:
+    return Bounds(ttl_s=settings.opencode.transcript_ttl_s, bytes=settings.opencode.transcript_bytes)
 
 
 def _context_server(settings: Settings, contexts: RunContexts) -> ContextServer | None:

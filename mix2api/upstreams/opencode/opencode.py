@@ -22,6 +22,7 @@ from mix2api.upstreams.opencode.events import RuntimeEvent, events_of_messages
 from mix2api.upstreams.opencode.feed import EventFeed, Watch
 from mix2api.upstreams.opencode.options import OpenCodeOptions
 from mix2api.upstreams.opencode.prompt import prompt_of
+from mix2api.upstreams.opencode.remembering import Listener, Memory
 from mix2api.upstreams.opencode.supervised import SupervisedRuntime
 from mix2api.upstreams.opencode.sweeping import Sweeper
 from mix2api.upstreams.opencode.transcript import RunTranscript
@@ -45,6 +46,7 @@ class OpenCodeUpstream:
         feed: its events.
         contexts: of the runs under way.
         sweeper: of what is left over.
+        memory: of client sessions between their runs.
         context_server: where tools ask for their context; None: nowhere.
         supervised: the server, where this process starts it.
         tell: told of each step of a release that failed.
@@ -55,6 +57,7 @@ class OpenCodeUpstream:
     feed: EventFeed
     contexts: RunContexts
     sweeper: Sweeper
+    memory: Memory
     context_server: ContextServer | None = None
     supervised: SupervisedRuntime | None = None
     tell: Callable[[Remark], None]
@@ -81,8 +84,10 @@ class OpenCodeUpstream:
         """Makes the run's session and puts the prompt.
 
         Raises:
-            UpstreamFault: the runtime cannot be reached, refuses, or its events are away.
+            UpstreamFault: the runtime cannot be reached, refuses, or its events are away; or the client session has a history
+                that nobody has any more.
         """
+        call = await self.memory.recalled(call)
         await self.feed.wait_connected(self.options.call_s)
         opened = await self.contexts.announce(call.run_id)
         try:
@@ -95,7 +100,7 @@ class OpenCodeUpstream:
             raise
         with self.feed.watch(session) as watch:
             opened = self.contexts.begin(opened, session, call.bridged)
-            stream = RuntimeStream(self, opened, session, watch)
+            stream = RuntimeStream(self, opened, session, watch, self.memory.listener(call))
             try:
                 await self.contexts.record(opened)
                 await self.api.prompt(session, prompt_of(call, self.options.profile(call.turn.model)))
@@ -107,11 +112,14 @@ class OpenCodeUpstream:
 class RuntimeStream:
     """One run's answer: the port `mix2api.upstreams.port.UpstreamStream`."""
 
-    def __init__(self, upstream: OpenCodeUpstream, opened: OpenSession, session: str, watch: Watch) -> None:
+    def __init__(
+        self, upstream: OpenCodeUpstream, opened: OpenSession, session: str, watch: Watch, listener: Listener
+    ) -> None:
         self._opened = opened
         self._upstream = upstream
         self._session = session
         self._watch = watch
+        self._listener = listener
         self._transcript = RunTranscript(shows_tools=upstream.options.shows_tools)
         self._answered: set[str] = set()
         """Permissions and questions: an event and a look may both tell of one."""
@@ -144,6 +152,7 @@ class RuntimeStream:
                     raise self._transcript.fault.again()
                 break
             if events := await self._next():
+                await self._listener.hear(events)
                 return events
         raise StopAsyncIteration
 

@@ -4,7 +4,7 @@ The runtime session lives for one run, so the prompt brings all: leading instruc
 before the last message, the last messages of the user as they are. Images go as files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,12 +21,7 @@ _AFTER: Final = "\n\nThe user's new message follows. Answer it."
 def prompt_of(call: UpstreamCall, profile: Profile) -> dict[str, Any]:
     """The body of `prompt_async`."""
     messages = call.messages
-    leading = 0
-    while leading < len(messages) and messages[leading].role in _INSTRUCTIONS:
-        leading += 1
-    last = len(messages)
-    while last > leading and messages[last - 1].role == "user":
-        last -= 1
+    leading, last = borders(messages)
     history = [_line(message) for message in messages[leading:last]]
     parts: list[dict[str, Any]] = []
     if history:
@@ -35,7 +30,7 @@ def prompt_of(call: UpstreamCall, profile: Profile) -> dict[str, Any]:
         parts += _parts(message)
     body: dict[str, Any] = {"parts": parts}
     if leading:
-        body["system"] = "\n\n".join(_words(message) for message in messages[:leading])
+        body["system"] = "\n\n".join(_text_of(message) for message in messages[:leading])
     if profile.model is not None:
         provider, _, model = profile.model.partition("/")
         body["model"] = {"providerID": provider, "modelID": model}
@@ -44,16 +39,31 @@ def prompt_of(call: UpstreamCall, profile: Profile) -> dict[str, Any]:
     return body
 
 
-def _line(message: Message) -> str:
-    """One message of the history."""
-    words = _words(message)
+def borders(messages: Sequence[Message]) -> tuple[int, int]:
+    """Where the history of messages begins and ends: behind leading instructions, before the user's last messages."""
+    leading = 0
+    while leading < len(messages) and messages[leading].role in _INSTRUCTIONS:
+        leading += 1
+    last = len(messages)
+    while last > leading and messages[last - 1].role == "user":
+        last -= 1
+    return leading, last
+
+
+def words_of(message: Message) -> str:
+    """One message of the history in words, its calls included. For a part that is no text the word of its type stands."""
+    words = _text_of(message)
     for call in message.tool_calls or ():
         if call.function is not None:
             words += f"\n[called {call.function.name} with {call.function.arguments}]"
-    return f"{message.role}: {words.strip()}"
+    return words.strip()
 
 
-def _words(message: Message) -> str:
+def _line(message: Message) -> str:
+    return f"{message.role}: {words_of(message)}"
+
+
+def _text_of(message: Message) -> str:
     content = message.content
     if content is None or isinstance(content, str):
         return content or ""

@@ -19,8 +19,10 @@ from mix2api.upstreams.opencode.contexts import RunContexts
 from mix2api.upstreams.opencode.feed import Watch
 from mix2api.upstreams.opencode.kind import OPENCODE
 from mix2api.upstreams.opencode.memory_sessions import MemoryRuntimeSessions
+from mix2api.upstreams.opencode.memory_transcripts import MemoryTranscripts
 from mix2api.upstreams.opencode.opencode import OpenCodeUpstream, RuntimeStream
 from mix2api.upstreams.opencode.options import OpenCodeOptions
+from mix2api.upstreams.opencode.remembering import Bounds, Memory
 from mix2api.upstreams.opencode.sweeping import Sweeper
 from mix2api.upstreams.port import Text, UpstreamCall
 from mix2api.upstreams.surroundings import Remark, Surroundings
@@ -124,10 +126,11 @@ async def test_an_abort_looks_now_and_then_though_the_stream_of_events_was_lost(
         feed=feed(),
         contexts=contexts,
         sweeper=Sweeper(cast("RuntimeApi", api), contexts, surroundings),
+        memory=(memory := Memory(MemoryTranscripts(), Bounds(), surroundings.tell)),
         tell=surroundings.tell,
     )
     opened = contexts.begin(await contexts.announce(RunId("run_1")), "ses_1", None)
     watch = Watch()
     watch.tell_lost()
-    await RuntimeStream(upstream, opened, "ses_1", watch).release()
+    await RuntimeStream(upstream, opened, "ses_1", watch, memory.listener(call(""))).release()
     assert [remark.facts for remark in told] == [{"step": "abort", "why": "timeout"}]

@@ -1,0 +1,153 @@
+"""What a client session remembers between its runs: a request that brings no history gets its transcript (ADR 106).
+
+A run that ends well leaves the history that it had, with the user's words and the answer. A run that fails leaves the
+transcript as it was. Where the words are not there, the request is refused: an answer without its history would look like one
+that forgot.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+from attrs import define, evolve, field, frozen
+
+from mix2api.errors import StoreUnavailable
+from mix2api.sessions.transcripts import Said, Transcript, Transcripts, Unkept
+from mix2api.upstreams.opencode.prompt import borders, words_of
+from mix2api.upstreams.port import Finished, Text, UpstreamCall, UpstreamEvent, UpstreamFault
+from mix2api.upstreams.surroundings import Remark
+from mix2api.vocabulary import Detail, Digest, EndReason
+from mix2api.wire.turn import Message
+
+_UNKEPT_S: Final = 86_400
+"""For how long it is known that a line has had turns whose words are not kept: as long as a client session is known."""
+_BEHIND: Final = 10_000
+"""Lines of which this process remembers that their last answer was not written: 1 MB of digests, for a long outage."""
+_WHY: Final = {
+    Unkept.OFF: "its words are not kept here (OPENCODE_TRANSCRIPT_TTL_S is 0)",
+    Unkept.FULL: "its words are more than is kept here (OPENCODE_TRANSCRIPT_BYTES)",
+    Unkept.DAMAGED: "its words cannot be read any more",
+    Unkept.BEHIND: "its last answer could not be written down",
+}
+_UNWRITTEN: Final = Transcript(unkept=Unkept.BEHIND)
+_REMEDY: Final = "; send the whole history in `messages`, or begin another client session"
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@frozen(kw_only=True)
+class Bounds:
+    """What a deployment keeps."""
+
+    ttl_s: int = 86_400
+    """`OPENCODE_TRANSCRIPT_TTL_S`; 0: no words."""
+    bytes: int = 1_048_576
+    """`OPENCODE_TRANSCRIPT_BYTES`: of one transcript."""
+
+
+@define(eq=False)
+class Memory:
+    """One process's.
+
+    Args:
+        store: where all processes look.
+        bounds: what is kept.
+        tell: told where a transcript could not be written.
+    """
+
+    _store: Transcripts
+    _bounds: Bounds
+    _tell: Callable[[Remark], None]
+    _behind: dict[Digest, None] = field(factory=dict, init=False)
+
+    async def recalled(self, call: UpstreamCall) -> UpstreamCall:
+        """The call with its history, where it brings none and its client session has one.
+
+        Raises:
+            UpstreamFault: there have been turns, and their words are not there; or the store is away.
+        """
+        leading, last = borders(call.messages)
+        if call.line is None or leading < last:
+            return call
+        try:
+            found = await self._store.find(call.line)
+        except StoreUnavailable:
+            raise _refused(EndReason.UNAVAILABLE, "the client session's words cannot be read now") from None
+        if call.line in self._behind:
+            found = _UNWRITTEN
+        if found is None:
+            return call
+        if found.unkept is not None:
+            raise _refused(EndReason.INVALID_REQUEST, _WHY[found.unkept])
+        history = [Message(role=said.role, content=said.words) for said in found.said]
+        return evolve(call, messages=[*call.messages[:leading], *history, *call.messages[leading:]])
+
+    def listener(self, call: UpstreamCall) -> "Listener":
+        """Hears the answer to a recalled call."""
+        return Listener(self, call, self._bounds.bytes)
+
+    async def keep(self, line: Digest, said: tuple[Said, ...] | None) -> None:
+        """A turn of a line went well.
+
+        Args:
+            line: whose it is.
+            said: all that was said; None: it is more than may be kept.
+        """
+        bounds = self._bounds
+        transcript = Transcript(unkept=Unkept.FULL if bounds.ttl_s else Unkept.OFF)
+        if bounds.ttl_s and said is not None:
+            transcript = Transcript(said=said)
+        kept = _encode(transcript)
+        if len(kept) > bounds.bytes:
+            transcript = Transcript(unkept=Unkept.FULL)
+            kept = _encode(transcript)
+        ttl_s = bounds.ttl_s if transcript.unkept is None else max(bounds.ttl_s, _UNKEPT_S)
+        try:
+            await self._store.keep(line, kept, ttl_s)
+        except StoreUnavailable:
+            self._behind[line] = None
+            if len(self._behind) > _BEHIND:
+                del self._behind[next(iter(self._behind))]
+            self._tell(Remark(event="runtime.unrecorded", facts={"step": "transcript"}))
+        else:
+            self._behind.pop(line, None)
+
+
+@define(eq=False)
+class Listener:
+    """Hears one answer, and has it kept before the client learns that it is whole.
+
+    Args:
+        memory: where it is kept.
+        call: what was put, with its history.
+        limit: of a transcript, in bytes.
+    """
+
+    _memory: Memory
+    _call: UpstreamCall
+    _limit: int
+    _pieces: list[str] = field(factory=list, init=False)
+    _characters: int = field(default=0, init=False)
+
+    async def hear(self, events: Iterable[UpstreamEvent]) -> None:
+        """Takes a batch. Of the batch that ends the answer it returns once the transcript is kept."""
+        for event in events:
+            if isinstance(event, Text) and self._characters <= self._limit:
+                self._characters += len(event.text)
+                self._pieces.append(event.text)
+            elif isinstance(event, Finished) and self._call.line is not None:
+                await self._memory.keep(self._call.line, self._said())
+
+    def _said(self) -> tuple[Said, ...] | None:
+        """All that was said; None where the answer alone is more than may be kept."""
+        if self._characters > self._limit:
+            return None
+        messages = self._call.messages
+        before = messages[borders(messages)[0] :]
+        return (
+            *(Said(message.role, words_of(message)) for message in before),
+            Said("assistant", "".join(self._pieces)),
+        )
+
+
+def _refused(end_reason: EndReason, why: str) -> UpstreamFault:
+    return UpstreamFault(end_reason, Detail.NO_HISTORY, why + _REMEDY, taken=False)
