@@ -76,6 +76,8 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("OPENCODE_PROFILES_JSON", '{"m": {"agent": "plan"}}', "opencode.profiles", {"m": {"agent": "plan"}}),
     ("OPENCODE_PERMISSIONS", "allow", "opencode.permissions", Permissions.ALLOW),
     ("OPENCODE_SHOW_TOOLS", "true", "opencode.shows_tools", True),
+    ("OPENCODE_TRANSCRIPT_TTL_S", "60", "opencode.transcript_ttl_s", 60),
+    ("OPENCODE_TRANSCRIPT_BYTES", "4096", "opencode.transcript_bytes", 4096),
     ("OPENCODE_CONTEXT_TOKEN", "a word", "opencode.context_token", "a word"),
     ("OPENCODE_CONTEXT_PORT", "0", "opencode.context_port", 0),
     ("OPENCODE_CALL_TIMEOUT_MS", "100", "opencode.call_timeout_ms", 100),
