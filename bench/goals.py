@@ -7,7 +7,7 @@ from statistics import median
 from loads import BURSTS, LOW, NON_STREAMING, PACED, SATURATED, Load
 from memory import COUNTS
 from results import Results, Sample, Spread
-from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT
+from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT, TWO
 
 Series = list[float]
 """One figure per round."""
@@ -131,8 +131,14 @@ def _timed(says: str, bound: float, load: Load, pick: Callable[[Sample], Spread 
     )
 
 
-def _apart_ratios(load: Load) -> Callable[[Results], Series]:
-    return lambda results: ratios(results, load, APART, PRODUCT)
+def _shape(says: str, shape: str, bound: float, load: Load) -> Goal:
+    """What another shape of the product costs over `serve` with one process."""
+    return Goal(
+        f"{load.name}: CPU of {says} over serve's",
+        bound,
+        "x",
+        lambda results: ratios(results, load, shape, PRODUCT),
+    )
 
 
 def _refusals(load: Load) -> Goal:
@@ -166,10 +172,8 @@ GOALS = (
     _timed("added time to first token", 1.8, PACED, _first),
     _timed("added delay per chunk", 0.5, LOW, _chunk),
     _timed("added delay per chunk", 0.5, PACED, _chunk),
-    *(
-        Goal(f"{load.name}: CPU of edge and worker over serve's", 1.6, "x", _apart_ratios(load))
-        for load in (NON_STREAMING, PACED)
-    ),
+    *(_shape("edge and worker", APART, 1.6, load) for load in (NON_STREAMING, PACED)),
+    *(_shape("two processes", TWO, 1.15, load) for load in (NON_STREAMING, PACED)),
     Goal(f"{COUNTS[-1]:,} held streams over idle", 80, "MB", lambda r: added_mb(r, PRODUCT, COUNTS[-1])),
     *(_refusals(load) for load in BURSTS),
     Goal(

@@ -8,9 +8,9 @@ from goals import GOALS, Goal, Series, added, added_mb, cpu_per_unit
 from loads import ALL, BURSTS, LOW, MANY, PACED, Load
 from memory import COUNTS
 from results import Machine, Results, Sample, Spread, failures_by_kind
-from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT, VLLM
+from targets import APART, DIRECT, LITELLM, NGINX, PORTKEY, PRODUCT, TWO, VLLM
 
-_TARGETS = (PRODUCT, APART, NGINX, VLLM, LITELLM, PORTKEY)
+_TARGETS = (PRODUCT, APART, TWO, NGINX, VLLM, LITELLM, PORTKEY)
 
 
 def number(value: float) -> str:

@@ -38,7 +38,7 @@ from peers.litellm import litellm
 from peers.nginx import nginx
 from peers.portkey import VERSION as PORTKEY_VERSION
 from peers.portkey import portkey
-from peers.product import COMMAND, apart, product
+from peers.product import COMMAND, apart, product, two
 from peers.vllm import VERSION as VLLM_VERSION
 from peers.vllm import vllm
 from processes import DidNotStart
@@ -55,6 +55,7 @@ from targets import (
     NGINX,
     PORTKEY,
     PRODUCT,
+    TWO,
     VLLM,
     WORK,
     Starter,
@@ -67,6 +68,7 @@ _STARTERS: dict[str, Starter] = {
     DIRECT: direct,
     PRODUCT: product,
     APART: apart,
+    TWO: two,
     NGINX: nginx,
     VLLM: vllm,
     LITELLM: litellm,

@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE / ".work"
 
 DIRECT, PRODUCT, NGINX, LITELLM, PORTKEY = "direct", "mix2api", "nginx", "litellm", "portkey"
-APART, VLLM = "edge+worker", "vllm-router"
+APART, TWO, VLLM = "edge+worker", "2 processes", "vllm-router"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from loads import MODEL, Dialect
 from measure import command_of, tree, users_of
 from processes import DidNotStart, end_pids, free_port, running
-from targets import APART, PRODUCT, Starter, Target
+from targets import APART, PRODUCT, TWO, Starter, Target
 
 from mix2api.store.redis.server_binary import find_binaries
 
@@ -68,12 +68,12 @@ def _settings(port: int, mock_port: int) -> dict[str, str]:
 
 
 @contextmanager
-def serving(build: Build, mock_port: int, work: Path) -> Iterator[Target]:
-    """Runs `serve` of a build over the mock."""
+def serving(build: Build, mock_port: int, work: Path, *arguments: str) -> Iterator[Target]:
+    """Runs `serve` of a build over the mock, with these arguments."""
     port, data = free_port(), work / "data"
     env = build.environment(data, **_settings(port, mock_port))
     try:
-        with running(build.command("serve"), work / "mix2api.log", port=port, env=env) as process:
+        with running(build.command("serve", *arguments), work / "mix2api.log", port=port, env=env) as process:
             yield Target(
                 name=build.name,
                 port=port,
@@ -96,6 +96,13 @@ def product(mock_port: int, work: Path) -> Iterator[Target]:
     if not COMMAND.exists():
         raise DidNotStart(f"{COMMAND.name} is not installed beside this Python")
     with serving(INSTALLED, mock_port, work) as target:
+        yield target
+
+
+@contextmanager
+def two(mock_port: int, work: Path) -> Iterator[Target]:
+    """Runs the installed `mix2api serve --processes 2` over the mock."""
+    with serving(Build(name=TWO), mock_port, work, "--processes", "2") as target:
         yield target
 
 
