@@ -73,6 +73,10 @@ class Mint:
         """A request id for a caller who brought none."""
         return RequestId(f"req_{secrets.token_hex(12)}")
 
+    def call_request_id(self) -> RequestId:
+        """A request id for a request of our own, drawn from the process's randomness: a simulation draws it again."""
+        return RequestId(f"req_{self._randomness.take(12).hex()}")
+
     def process_id(self) -> ProcessId:
         """This process, from now until it ends."""
         return ProcessId(f"p_{self._randomness.take(6).hex()}")

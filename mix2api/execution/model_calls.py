@@ -83,6 +83,10 @@ class ModelCalls:
     slots: trio.CapacityLimiter
     """One for each call; whoever calls takes it before the task is claimed."""
 
+    def request_id(self) -> RequestId:
+        """A request id for a call that has not been named before."""
+        return self._mint.call_request_id()
+
     async def ask(self, question: Question) -> ModelAnswer:
         """Calls a model once.
 

@@ -35,7 +35,6 @@ from mix2api.execution.parts import ExecutionParts
 from mix2api.execution.planning import PlannerFault
 from mix2api.execution.task_attempt import TaskAttempt
 from mix2api.execution.turn_words import TurnReader
-from mix2api.identity import Mint
 from mix2api.store.looked_conversation import Looked
 from mix2api.vocabulary import Digest, RequestId
 from mix2api.wire.turn import Message
@@ -165,7 +164,7 @@ class TurnRunner:
 
     async def _claim(self, task: int) -> tuple[Execution, Digest] | None:
         """Begins an attempt; gives it, and for whom the model is asked. None: the task is no more to be claimed."""
-        parts, now_ms, request_id = self._parts, self._now_ms(), Mint.request_id()
+        parts, now_ms, request_id = self._parts, self._now_ms(), self._parts.calls.request_id()
         node = (await self._reader.plan()).graph.nodes[task]
         after = await self._tell(
             ClaimTask(
