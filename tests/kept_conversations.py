@@ -1,5 +1,6 @@
 """Conversations in a store, made step by step, for the tests of whatever reads them."""
 
+from attrs import define
 from conversation_turns import OWNER, ROUTE, worker
 
 from mix2api.conversations.commands import (
@@ -21,12 +22,27 @@ from mix2api.conversations.decide import accept, create
 from mix2api.conversations.decided import Decided, decided
 from mix2api.store.conversations import Conversations
 from mix2api.store.looked_conversation import Looked
+from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.store import Store
 from mix2api.vocabulary import Digest
 
 CONVERSATION = Digest("c0ffee00" * 4)
+OWNED_BY = Digest("0badcafe" * 4)
+"""The credential whose conversation it is."""
 SHARDS = 8
 DAY_MS = 86_400_000
+
+
+@define
+class CountedLink:
+    """A link that counts its round trips."""
+
+    link: RedisLink
+    trips: int = 0
+
+    async def execute(self, *commands: Command) -> list[Reply]:
+        self.trips += 1
+        return await self.link.execute(*commands)
 
 
 def opened(store: Store, life_ms: int = 0) -> Conversations:
@@ -35,7 +51,7 @@ def opened(store: Store, life_ms: int = 0) -> Conversations:
 
 async def begin(conversations: Conversations, conversation: Digest = CONVERSATION) -> None:
     """A session."""
-    command = CreateSession(at_ms=1, owner=Digest("o"), user=Digest("u"))
+    command = CreateSession(at_ms=1, owner=OWNED_BY, user=Digest("u"))
     words = words_bytes(SessionWords(session_id="planted", user_id="planted"))
     await conversations.change(
         conversation, 0, lambda looked: Decided(create(looked.session, command), {SESSION: words})

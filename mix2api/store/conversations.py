@@ -6,6 +6,7 @@ anew of the log.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -44,6 +45,8 @@ from mix2api.vocabulary import Digest, Shard
 _PURPOSE: Final = "conversation"
 _TRIES: Final = 64
 """For one change: each failed one means that another change was made meanwhile, and a turn has few writers."""
+_TOGETHER: Final = 50
+"""Sessions that are read in one round trip: a page's default. With the largest `metaInfo` they are 3 MB."""
 _LOG_PAGE: Final = 1000
 """Events that are read in one round trip: some 200 kB."""
 
@@ -102,7 +105,36 @@ class Conversations:
             await self._mend(conversation)
             return await self._look(conversation, wanted)
 
+    async def look_at_each(self, conversations: Sequence[Digest], fields: Iterable[str]) -> list[Looked]:
+        """Reads the sessions of several conversations: one round trip for each 50 of them.
+
+        Args:
+            conversations: which ones.
+            fields: of each content.
+
+        Raises:
+            UnreadableConversation: neither states nor log of one can be read.
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        wanted = Wanted((), tuple(fields), None)
+        found: list[Looked] = []
+        for start in range(0, len(conversations), _TOGETHER):
+            together = conversations[start : start + _TOGETHER]
+            asked = [self._commands(conversation, wanted) for conversation in together]
+            replies = iter(await self._link.execute(*chain.from_iterable(asked)))
+            for conversation, commands in zip(together, asked, strict=True):
+                own = list(islice(replies, len(commands)))
+                try:
+                    found.append(self._read(conversation, wanted, own))
+                except UnreadableConversation:
+                    found.append(await self.look(conversation, fields=wanted.fields))
+        return found
+
     async def _look(self, conversation: Digest, wanted: Wanted) -> Looked:
+        replies = await self._link.execute(*self._commands(conversation, wanted))
+        return self._read(conversation, wanted, replies)
+
+    def _commands(self, conversation: Digest, wanted: Wanted) -> list[Command]:
         log, states, content, plan_list = self._names(conversation)
         fields = (SESSION_FIELD, *(turn_state_field(turn) for turn in wanted.turns))
         commands: list[Command] = [("EXISTS", log), ("HMGET", states, *fields)]
@@ -110,7 +142,9 @@ class Conversations:
             commands.append(("HMGET", content, *wanted.fields))
         if wanted.plans is not None:
             commands.append(("LRANGE", plan_list, *wanted.plans))
-        replies = await self._link.execute(*commands)
+        return commands
+
+    def _read(self, conversation: Digest, wanted: Wanted, replies: list[Reply]) -> Looked:
         session, turns = read_states(replies[1], wanted.turns, has_log=bool(told(replies[:1])[0]))
         return Looked(
             session=session,

@@ -80,7 +80,8 @@ class SessionRoutes:
             return Answer(session_view(after.session, words))
         if if_exists != _RETURN:
             raise Conflict("You have a session of that id.", param="sessionId", code="session_exists")
-        _, looked = await self._look(desk.conversation(asked.caller, words.session_id))
+        conversation = desk.conversation(asked.caller, words.session_id)
+        looked = await desk.store.look(conversation, fields=[SESSION])
         return Answer(session_view(looked.session, session_words(looked)))
 
     async def read(self, asked: Asked) -> Answer:
@@ -108,8 +109,8 @@ class SessionRoutes:
         shown: list[View] = []
         gone: list[Digest] = []
         settled_ms = desk.clock.now_ms() - _CREATION_MS
-        for noted_ms, conversation in found[:limit]:
-            _, looked = await self._look(conversation)
+        each = await desk.store.look_at_each([conversation for _, conversation in found[:limit]], [SESSION])
+        for (noted_ms, conversation), looked in zip(found, each, strict=False):
             if looked.session.version:
                 shown.append(session_view(looked.session, session_words(looked)))
             elif noted_ms < settled_ms:
@@ -134,9 +135,6 @@ class SessionRoutes:
         await desk.store.delete(conversation)
         await desk.stir(conversation)
         return Answer({"sessionId": asked.path["sessionId"], "deleted": True})
-
-    async def _look(self, conversation: Digest) -> tuple[Digest, Looked]:
-        return conversation, await self._desk.store.look(conversation, fields=[SESSION])
 
 
 def _cursor(said: str | None) -> tuple[int, Digest] | None:

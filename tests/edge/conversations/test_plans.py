@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-from attrs import define
 from conversation_turns import OWNER, ROUTE, worker
-from kept_conversations import SHARDS
+from kept_conversations import SHARDS, CountedLink
 from redis_server import RedisServer
 from stored_runs import stored
 
@@ -27,23 +26,10 @@ from mix2api.edge.conversations.plans import PlanRoutes
 from mix2api.edge.conversations.routing import Answer, Asked
 from mix2api.settings.choices import Busy
 from mix2api.store.conversations import Conversations
-from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.vocabulary import Digest
 from mix2api.wire.object_fields import ObjectFields
 
 CALLER = Digest("o")
-
-
-@define
-class CountedLink:
-    """A link that counts its round trips."""
-
-    link: RedisLink
-    trips: int = 0
-
-    async def execute(self, *commands: Command) -> list[Reply]:
-        self.trips += 1
-        return await self.link.execute(*commands)
 
 
 async def stir(_: Digest) -> None:

@@ -1,6 +1,8 @@
 """The list of a user's sessions: what there is not any more leaves it, and what is being created stays in it."""
 
-from kept_conversations import SHARDS
+from typing import Any
+
+from kept_conversations import SHARDS, CountedLink
 from redis_server import RedisServer
 from stored_runs import stored
 
@@ -10,6 +12,7 @@ from mix2api.edge.conversations.routing import Answer, Asked
 from mix2api.edge.conversations.sessions import SessionRoutes
 from mix2api.identity import Mint
 from mix2api.settings.choices import Busy
+from mix2api.store.conversations import Conversations
 from mix2api.vocabulary import Digest
 from mix2api.wire.object_fields import ObjectFields
 
@@ -19,6 +22,53 @@ FRESH, OLD = Digest("a" * 32), Digest("b" * 32)
 
 async def stir(_: Digest) -> None:
     """Nobody runs turns here."""
+
+
+def asked_for(limit: int = 50) -> Asked:
+    """The first page of a user's list."""
+    query = {"userId": "u", "limit": str(limit)}
+    return Asked(caller=CALLER, request_id="r", path={}, query=query, body=ObjectFields({}))
+
+
+async def test_a_list_takes_one_round_trip_for_each_fifty_sessions_also_where_one_is_damaged(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store:
+        clock, link = SystemClock(), CountedLink(store.links[0])
+        counted: Any = link
+        conversations = Conversations(
+            link=counted, keys=store.keys, seal=store.seal, damage=store.damage, shards=SHARDS
+        )
+        desk = Desk(
+            store=conversations,
+            index=store.conversation_index(0),
+            seal=store.seal,
+            clock=clock,
+            busy=Busy.ENQUEUE,
+            stir=stir,
+        )
+        routes = SessionRoutes(desk, Mint(store.seal, clock), store.workflows(SHARDS, 0))
+        ids = [f"s{number}" for number in range(51)]
+        for session_id in ids:
+            body = ObjectFields({"userId": "u", "sessionId": session_id})
+            await routes.create(Asked(caller=CALLER, request_id="r", path={}, query={}, body=body))
+        listed: list[list[str]] = []
+        trips: list[int] = []
+        for limit in (50, 51):
+            link.trips = 0
+            answer = await routes.listing(asked_for(limit))
+            assert isinstance(answer, Answer)
+            listed.append([session["sessionId"] for session in answer.data["sessions"]])
+            trips.append(link.trips)
+        assert trips == [1, 2]
+        assert sorted(listed[1]) == sorted(ids)
+        assert listed[0] == listed[1][:50]
+        damaged = desk.conversation(CALLER, "s7")
+        _, states, *_ = store.keys.conversation(conversations.shard(damaged), damaged)
+        redis_server.command("SET", states, "damage")
+        answer = await routes.listing(asked_for(51))
+        assert isinstance(answer, Answer)
+        assert [session["sessionId"] for session in answer.data["sessions"]] == listed[1]
 
 
 async def test_a_list_forgets_what_is_gone_and_keeps_what_is_being_created(redis_server: RedisServer) -> None:
@@ -37,8 +87,7 @@ async def test_a_list_forgets_what_is_gone_and_keeps_what_is_being_created(redis
         user = desk.user(CALLER, "u")
         await index.note(user, FRESH, now_ms)
         await index.note(user, OLD, now_ms - 3_600_000)
-        asked = Asked(caller=CALLER, request_id="r", path={}, query={"userId": "u"}, body=ObjectFields({}))
-        answer = await routes.listing(asked)
+        answer = await routes.listing(asked_for())
         assert isinstance(answer, Answer)
         assert answer.data == {"sessions": [], "nextCursor": None}
         assert await index.of_user(user, 9) == [(now_ms, FRESH)]
