@@ -67,8 +67,15 @@ class ScriptedModel:
         return ReplyReader(replies, self.aborts.append, lambda receipt, *_: self.receipts.append(receipt))
 
 
+class NoDrafts:
+    """A planner that writes no drafts."""
+
+    async def withdraw(self, owner: Digest, plan: MadePlan) -> None:
+        """There is nothing to withdraw."""
+
+
 @frozen
-class GivenPlan:
+class GivenPlan(NoDrafts):
     """A planner that always makes the same plan."""
 
     graph: Graph
@@ -81,7 +88,7 @@ class GivenPlan:
 
 
 @frozen
-class AskingPlanner:
+class AskingPlanner(NoDrafts):
     """A planner that asks the model once, and can make nothing of the answer."""
 
     async def plan(self, owner: Digest, words: TurnWords, ask: Ask) -> MadePlan:
@@ -90,7 +97,7 @@ class AskingPlanner:
 
 
 @frozen
-class BrokenPlanner:
+class BrokenPlanner(NoDrafts):
     """A planner with a fault of ours."""
 
     async def plan(self, owner: Digest, words: TurnWords, ask: Ask) -> MadePlan:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import trio
 from attrs import frozen
 
 from mix2api.clock import Clock
@@ -70,6 +71,15 @@ class Planning:
             faults[definition_id] = found
         return await self._of_draft(owner, await self._drafted(occasion, ask), occasion, decision, faults)
 
+    async def withdraw(self, owner: Digest, plan: MadePlan) -> None:
+        """Removes the draft that was written for a plan that does not stand, unless somebody has edited it already.
+
+        Raises:
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        if plan.new_draft is not None:
+            await self.workflows.forget_untouched(owner, [plan.new_draft])
+
     async def _usable(
         self, owner: Digest, definition_id: str, occasion: Occasion
     ) -> tuple[Definition, Graph] | list[str]:
@@ -97,10 +107,11 @@ class Planning:
         decision: Decision,
         faults: Mapping[str, list[str]],
     ) -> MadePlan:
-        draft = None
+        draft, now_ms = None, self.clock.now_ms()
         if drafted.route_type is RouteType.DRAFT:
-            now_ms = self.clock.now_ms()
-            draft = await self.workflows.keep_draft(owner, drafted.graph, drafted.source_type, now_ms)
+            # Also where the turn is being cancelled: only a draft that is known of can be withdrawn.
+            with trio.CancelScope(shield=True):
+                draft = await self.workflows.keep_draft(owner, drafted.graph, drafted.source_type, now_ms)
         found = {
             "routeType": drafted.route_type.value,
             "sourceType": drafted.source_type.value,
@@ -118,6 +129,7 @@ class Planning:
                 tries=drafted.tries,
             ),
             context={**occasion.context, **found, **told, **_unusable(faults)},
+            new_draft=None if draft is None or draft.created_ms != now_ms else draft.draft_id,
         )
 
 

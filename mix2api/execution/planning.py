@@ -20,6 +20,8 @@ class MadePlan:
     route: RouteTaken
     context: dict[str, Any] = field(repr=False)
     """`globalContext`."""
+    new_draft: str | None = None
+    """Id of the draft that was written for it; None where there is none, or where it stood before."""
 
     @property
     def words(self) -> PlanWords:
@@ -67,6 +69,14 @@ class Planner(Protocol):
 
         Raises:
             PlannerFault: there is none.
+            mix2api.errors.StoreUnavailable: the store does not answer.
+        """
+        ...
+
+    async def withdraw(self, owner: Digest, plan: MadePlan) -> None:
+        """Removes the draft that was written for a plan that does not stand. A draft may quote the message.
+
+        Raises:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         ...

@@ -1,6 +1,7 @@
 """Runs one turn of a conversation: looks what is pending, does it, records it, until the turn has ended or is another's."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, assert_never
 
 import trio
@@ -30,9 +31,10 @@ from mix2api.conversations.pending import Effect, MakeAnswer, MakePlan, RunTask,
 from mix2api.conversations.result import Joined, SumUp
 from mix2api.conversations.state import Execution, Turn
 from mix2api.conversations.states import ExecutionStatus, Reason
+from mix2api.errors import StoreUnavailable
 from mix2api.execution.model_calls import ModelAnswer, Question
 from mix2api.execution.parts import ExecutionParts
-from mix2api.execution.planning import PlannerFault
+from mix2api.execution.planning import MadePlan, PlannerFault
 from mix2api.execution.task_attempt import TaskAttempt
 from mix2api.execution.turn_words import TurnReader
 from mix2api.store.looked_conversation import Looked
@@ -143,14 +145,31 @@ class TurnRunner:
         except PlannerFault as fault:
             await self._stop(Reason.PLANNER_FAULT, {fault_field(self._turn.number): text_bytes(fault.why)})
             return
+        await self._record_plan(owner, plan)
+
+    async def _record_plan(self, owner: Digest, plan: MadePlan) -> None:
+        """Records a plan. Where the turn was cancelled or taken over meanwhile, the plan is withdrawn."""
         command = RecordPlan(
             at_ms=self._now_ms(),
-            owner=parts.process,
+            owner=self._parts.process,
             route=plan.route,
             tasks=plan.tasks,
             summarize=plan.graph.summarize,
         )
-        await self._tell(command, {plan_field(self._turn.number): words_bytes(plan.words)})
+        after = Pair()
+        try:
+            after = await self._tell(command, {plan_field(self._turn.number): words_bytes(plan.words)})
+        finally:
+            if plan.new_draft is not None and not _has(after, plan):
+                with trio.CancelScope(shield=True), suppress(StoreUnavailable):
+                    await self._withdraw(owner, plan)
+
+    async def _withdraw(self, owner: Digest, plan: MadePlan) -> None:
+        """Looks first: a change that was given up while it was made may stand all the same."""
+        number = self._turn.number
+        looked = await self._parts.store.look(self._turn.conversation, [number])
+        if not _has(looked.pair(number), plan):
+            await self._parts.planner.withdraw(owner, plan)
 
     async def _run_task(self, task: int) -> None:
         """Claims a task and makes one attempt at it."""
@@ -225,3 +244,8 @@ class TurnRunner:
             if answer.status is ExecutionStatus.COMPLETED or answer.is_too_long:
                 break
         return answer
+
+
+def _has(pair: Pair, plan: MadePlan) -> bool:
+    """Whether a turn has this plan."""
+    return pair.turn is not None and pair.turn.plan is not None and pair.turn.plan.route == plan.route

@@ -1,24 +1,32 @@
 """Turns over an executor: branches, critics, lost processes in every stage, and faults of ours."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import pytest
+import trio
+from attrs import frozen
 from conversation_turns import OWNER
-from kept_conversations import CONVERSATION, say, tell
+from kept_conversations import CONVERSATION, OWNED_BY, SHARDS, say, tell
 from redis_server import RedisServer
 from scripted_models import AskingPlanner, BrokenPlanner, Deployment, Said, deployment, last_message
 from stored_runs import stored
 from whole_system import until
 
+from mix2api.clock import SystemClock
+from mix2api.conversations.agents import agents_by_key
 from mix2api.conversations.commands import StopTurn, TakeTurn
-from mix2api.conversations.content import AnswerWords, answer_field, fault_field
+from mix2api.conversations.content import AnswerWords, TurnWords, answer_field, fault_field
 from mix2api.conversations.graph import Edge, Graph, Node, NodeType
+from mix2api.conversations.planner import SourceType
 from mix2api.conversations.state import Turn
 from mix2api.conversations.states import ExecutionStatus, Reason, TaskStage, TurnStage
 from mix2api.errors import StoreUnavailable
+from mix2api.execution.drafting import Planning
+from mix2api.execution.planning import Ask, MadePlan
 from mix2api.sessions.worker_port import Submission
-from mix2api.vocabulary import EndReason
+from mix2api.vocabulary import Digest, EndReason
 
 WORKER, CRITIC = NodeType.WORKER, NodeType.CRITIC
 
@@ -207,6 +215,53 @@ async def test_a_planner_fault_fails_the_turn_with_a_message_and_its_reason_is_k
             kept = await made.conversations.look(CONVERSATION, fields=[fault_field(1)])
             assert kept.content[fault_field(1)].decode() == why
             assert made.faults == []
+
+
+@frozen
+class LatePlanner:
+    """Drafts a plan, and does not give it before something has happened."""
+
+    planning: Planning
+    happens: Callable[[], Awaitable[object]]
+    stood: bool
+    """Whether the draft of its plan is there already."""
+
+    async def plan(self, owner: Digest, words: TurnWords, ask: Ask) -> MadePlan:
+        made = await self.planning.plan(owner, words, ask)
+        assert (made.new_draft is None) == self.stood
+        with trio.CancelScope(shield=True):
+            await self.happens()
+        return made
+
+    async def withdraw(self, owner: Digest, plan: MadePlan) -> None:
+        await self.planning.withdraw(owner, plan)
+
+
+@pytest.mark.parametrize("stood", [False, True])
+async def test_the_draft_of_a_turn_that_is_cancelled_meanwhile_goes_unless_it_stood_before(
+    redis_server: RedisServer, *, stood: bool
+) -> None:
+    async with stored(redis_server.url) as store, deployment(store, ONE, drafted) as (made, nursery):
+        workflows = store.workflows(SHARDS, 0)
+        planning = Planning(workflows=workflows, agents=agents_by_key(()), clock=SystemClock(), drafts=True)
+        cancel = partial(tell, made.conversations, 1, StopTurn(at_ms=9, why=Reason.CANCELLED))
+        made.planner = LatePlanner(planning, cancel, stood)
+        if stood:
+            await workflows.keep_draft(OWNED_BY, ONE, SourceType.AUTO_MISS_ROOT, 1)
+        await made.start("p_1", nursery)
+        assert (await made.ended()).plan is None
+
+        async def is_settled() -> bool:
+            return len(await workflows.drafts(OWNED_BY, 0, 9, 2)) == stood
+
+        await until(is_settled)
+        assert len(made.model.calls) == 1
+        assert made.faults == []
+
+
+def drafted(_: Submission) -> Said:
+    """The model's draft of one task."""
+    return msgspec.json.encode(ONE.as_json()).decode()
 
 
 async def test_a_fault_of_ours_fails_its_turn_and_nothing_else(redis_server: RedisServer) -> None:
