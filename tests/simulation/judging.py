@@ -61,11 +61,11 @@ class Judge:
         async with auditor.open_store(
             Machine(clock=auditor.clock, randomness=Randomness(auditor.random.randbytes))
         ) as store:
-            await self._settle(store)
-            await self._check_log(store)
+            await self.settle(store)
+            await self.check_log(store)
         _check_contexts(self.run)
 
-    async def _settle(self, store: Store) -> None:
+    async def settle(self, store: Store) -> None:
         """Waits until no run is open and all receipts are written."""
         due = trio.current_time() + _REST_S
         while True:
@@ -88,7 +88,8 @@ class Judge:
         ]
         return mismatches(views, await audit_words(store.audit))
 
-    async def _check_log(self, store: Store) -> None:
+    async def check_log(self, store: Store) -> list[AuditedRun]:
+        """Looks whether each audited run has one entry and one end; gives all of them."""
         runs = [
             entry
             async for batch in store.audit.read_audit(_DAY_MS)
@@ -108,6 +109,7 @@ class Judge:
                 raise Violation(
                     f"{entry.run_id} has {counts[entry.run_id]} audit entries, {ends[entry.run_id]} ends"
                 )
+        return runs
 
 
 def _check_clients(asked: list[Asked]) -> None:

@@ -13,11 +13,19 @@ from attrs import define, field
 from simulation.redis_lua import LuaScripts
 from simulation.redis_replies import Arguments, Refusal, Refused, Status, number_in
 from simulation.redis_stream import Stream, StreamRefusal
+from simulation.sorted_commands import SORTED_COMMANDS, SortedSet
 from simulation.stream_commands import STREAM_COMMANDS
 
 OK: Final = Status(b"OK")
 _WRONG_TYPE: Final = "WRONGTYPE Operation against a key holding the wrong kind of value"
-_TYPES: Final = {bytes: b"string", dict: b"hash", list: b"list", set: b"set", Stream: b"stream"}
+_TYPES: Final = {
+    bytes: b"string",
+    dict: b"hash",
+    list: b"list",
+    set: b"set",
+    SortedSet: b"zset",
+    Stream: b"stream",
+}
 
 
 @define(eq=False)
@@ -52,6 +60,10 @@ class RedisModel:
         self._data.clear()
         self._expiry_ms.clear()
         self._texts.clear()
+
+    def names(self) -> list[bytes]:
+        """All keys."""
+        return list(self._data)
 
     @property
     def now_ms(self) -> int:
@@ -96,6 +108,10 @@ class RedisModel:
         self._expiry_ms[key] = self.now_ms + in_ms
         if in_ms <= 0:
             self.drop(key)
+
+    def persist(self, key: bytes) -> bool:
+        """It expires no more; whether it would have."""
+        return self.get(key, object) is not None and self._expiry_ms.pop(key, None) is not None
 
     def left_ms(self, key: bytes) -> int:
         if self.get(key, object) is None:
@@ -148,6 +164,10 @@ def _pexpire(model: RedisModel, of: Arguments) -> Any:
         return 0
     model.expire(of[0], in_ms)
     return 1
+
+
+def _persist(model: RedisModel, of: Arguments) -> Any:
+    return int(model.persist(of[0]))
 
 
 def _pttl(model: RedisModel, of: Arguments) -> Any:
@@ -203,6 +223,14 @@ def _hmget(model: RedisModel, of: Arguments) -> Any:
 
 def _hgetall(model: RedisModel, of: Arguments) -> Any:
     return [part for pair in (model.get(of[0], dict) or {}).items() for part in pair]
+
+
+def _hkeys(model: RedisModel, of: Arguments) -> Any:
+    return list(model.get(of[0], dict) or ())
+
+
+def _hlen(model: RedisModel, of: Arguments) -> Any:
+    return len(model.get(of[0], dict) or ())
 
 
 def _hdel(model: RedisModel, of: Arguments) -> Any:
@@ -306,6 +334,7 @@ _COMMANDS: Final[dict[bytes, Callable[[RedisModel, Arguments], Any]]] = {
     b"DEL": _del,
     b"EXISTS": _exists,
     b"PEXPIRE": _pexpire,
+    b"PERSIST": _persist,
     b"PTTL": _pttl,
     b"GET": _get,
     b"SET": _set,
@@ -315,6 +344,8 @@ _COMMANDS: Final[dict[bytes, Callable[[RedisModel, Arguments], Any]]] = {
     b"HGET": _hget,
     b"HMGET": _hmget,
     b"HGETALL": _hgetall,
+    b"HKEYS": _hkeys,
+    b"HLEN": _hlen,
     b"HDEL": _hdel,
     b"SADD": _sadd,
     b"SREM": _srem,
@@ -324,6 +355,7 @@ _COMMANDS: Final[dict[bytes, Callable[[RedisModel, Arguments], Any]]] = {
     b"LRANGE": _lrange,
     b"LTRIM": _ltrim,
     b"LREM": _lrem,
+    **SORTED_COMMANDS,
     **STREAM_COMMANDS,
     b"SCRIPT": _script,
     b"EVALSHA": _evalsha,

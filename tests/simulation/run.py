@@ -1,9 +1,9 @@
 """One simulated run: a deployment, its site, its store and its users in one `trio.run`, all drawn from one seed."""
 
 from collections import Counter
-from functools import partial
+from collections.abc import Sequence
 from random import Random
-from typing import Final
+from typing import ClassVar, Final, Protocol
 
 import trio
 import trio.testing
@@ -18,13 +18,13 @@ from simulation.redis_model import RedisModel
 from simulation.redis_service import RedisService
 from simulation.scheduling import Scheduler, seeded
 from simulation.trace import Trace
-from simulation.users import User
+from simulation.users import Asked, User
 
 from mix2api.demo.options import DemoOptions
 from mix2api.demo.server import serve_connection
 from mix2api.demo.site import Site
 from mix2api.process.parts import Role
-from mix2api.settings import load_settings
+from mix2api.settings import Settings, load_settings
 
 _SCRIPTS = LuaScripts()
 SETTINGS = {
@@ -38,15 +38,25 @@ SETTINGS = {
 }
 
 
-_SETTINGS = load_settings(SETTINGS, None)
-_USERS: Final = 3
-_QUESTIONS: Final = 3
+_SETTINGS: Final = load_settings(SETTINGS, None)
 _EMPTIED: Final = 0.25
 """The share of runs in which the store may come back empty."""
 _START_S: Final = 0.3
 """In which the first processes start, all at once."""
 _LIMIT_S: Final = 3600
 """Virtual seconds; a run takes some 30."""
+
+
+class Talker(Protocol):
+    """Who asks in a world."""
+
+    async def converse(self, questions: int) -> None:
+        """Asks so many questions, one after the other."""
+        ...
+
+    def seen(self) -> list[str]:
+        """A word for each question, that says what came of it."""
+        ...
 
 
 @define(eq=False)
@@ -66,8 +76,13 @@ class World:
     store: RedisService = field(init=False)
     site: Site = field(init=False)
     deployment: Deployment = field(init=False)
-    users: list[User] = field(init=False)
+    users: Sequence[Talker] = field(init=False)
     faults: Faults = field(init=False)
+    settings: ClassVar[Settings] = _SETTINGS
+    crowd: ClassVar[int] = 3
+    """Users."""
+    questions: ClassVar[int] = 3
+    """Of each of them."""
 
     def __attrs_post_init__(self) -> None:
         self.random = Random(self.seed)
@@ -81,9 +96,7 @@ class World:
             for number, role in enumerate(roles)
         ]
         self.deployment = Deployment(self.network, seats)
-        self.users = [
-            User(f"u{number}", self.deployment, self._drawn(), self.trace) for number in range(_USERS)
-        ]
+        self.users = [self.user(f"u{number}", self._drawn()) for number in range(self.crowd)]
         self.faults = Faults(
             deployment=self.deployment,
             store=self.store,
@@ -94,6 +107,23 @@ class World:
             empties=self.random.random() < _EMPTIED,
         )
 
+    def user(self, name: str, random: Random) -> Talker:
+        """One of those that ask."""
+        return User(name, self.deployment, random, self.trace)
+
+    async def judge(self, auditor: Life) -> None:
+        """Judges what has become of it all, once all faults are over.
+
+        Raises:
+            Violation: what must hold does not.
+        """
+        asked = [asked for user in self.users if isinstance(user, User) for asked in user.asked]
+        await Judge(self.run_of(asked)).judge(auditor)
+
+    def run_of(self, asked: list[Asked]) -> Run:
+        """What there is to judge of requests."""
+        return Run(site=self.site, asked=asked, emptied_at=self.faults.emptied_at, calm_s=self.faults.calm_s)
+
     def _drawn(self) -> Random:
         """Randomness of its own for each part, so that what one draws does not move what the others draw."""
         return Random(self.random.getrandbits(128))
@@ -102,7 +132,7 @@ class World:
         return Life(
             name=name,
             role=role,
-            settings=_SETTINGS,
+            settings=self.settings,
             network=self.network,
             scheduler=self.scheduler,
             trace=self.trace,
@@ -125,7 +155,7 @@ class World:
                 await trio.sleep(_START_S)
                 await self._act()
                 self.faults.calm()
-                await Judge(self._run()).judge(partial(self._life, "auditor", Role.SERVE)())
+                await self.judge(self._life("auditor", Role.SERVE))
                 for life in self.deployment.lives():
                     life.kill()
                 nursery.cancel_scope.cancel()
@@ -135,7 +165,7 @@ class World:
             troubled.start_soon(self.faults.trouble)
             async with trio.open_nursery() as asking:
                 for user in self.users:
-                    asking.start_soon(user.converse, _QUESTIONS)
+                    asking.start_soon(user.converse, self.questions)
             troubled.cancel_scope.cancel()
 
     def _serve_site(self, nursery: trio.Nursery) -> None:
@@ -148,14 +178,6 @@ class World:
         stream = EndpointStream(end)
         async with stream:
             await serve_connection(self.site, stream)  # type: ignore[arg-type]
-
-    def _run(self) -> Run:
-        return Run(
-            site=self.site,
-            asked=[asked for user in self.users for asked in user.asked],
-            emptied_at=self.faults.emptied_at,
-            calm_s=self.faults.calm_s,
-        )
 
 
 def now_us() -> int:
@@ -175,13 +197,13 @@ class Simulated:
     virtual_s: float
 
 
-def simulate(seed: int, *, is_shown: bool = False) -> Simulated:
-    """Runs a seed.
+def simulate(seed: int, *, is_shown: bool = False, kind: type[World] = World) -> Simulated:
+    """Runs a seed in a world of this kind.
 
     Raises:
         Violation: what must hold does not; the message says what.
     """
-    world = World(seed, Trace(is_shown))
+    world = kind(seed, Trace(is_shown))
     ended_at = 0.0
 
     async def main() -> None:
@@ -196,11 +218,11 @@ def simulate(seed: int, *, is_shown: bool = False) -> Simulated:
             instruments=[world.scheduler],
             strict_exception_groups=True,
         )
-    asked = [asked for user in world.users for asked in user.asked]
+    seen = [sight for user in world.users for sight in user.seen()]
     return Simulated(
         digest=world.trace.digest(world.network.digest.digest()),
         faults=dict(sorted(world.faults.done.items())),
-        asked=len(asked),
-        seen=dict(Counter(each.view.sight.value for each in asked)),
+        asked=len(seen),
+        seen=dict(Counter(seen)),
         virtual_s=ended_at,
     )

@@ -1,20 +1,26 @@
 """`make simulate`: as many seeds as one likes, or one of them with its trace.
 
 `SEEDS=n` runs n of them from `FIRST_SEED` (1) on, over `JOBS` processes, and names those that fail. `SEED=n` runs one and
-prints all that happened in it, in order.
+prints all that happened in it, in order. `WORLD=plans` has the users talk in conversations.
 """
 
 import os
 import sys
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import Final
 
 from attrs import frozen
-from simulation.run import simulate
+from simulation.plan_world import PlanWorld
+from simulation.run import World, simulate
 
 _SHOWN: Final = 600
 """Characters of what a violation says: a context can be long."""
+
+
+WORLDS: Final[dict[str, type[World]]] = {"requests": World, "plans": PlanWorld}
+"""What users do in a world, by the word of `WORLD`."""
 
 
 @frozen
@@ -30,10 +36,10 @@ class Outcome:
     seen: tuple[tuple[str, int], ...] = ()
 
 
-def outcome_of(seed: int) -> Outcome:
+def outcome_of(seed: int, world: str = "requests") -> Outcome:
     """Runs a seed. Whatever it raises is a finding."""
     try:
-        simulated = simulate(seed)
+        simulated = simulate(seed, kind=WORLDS[world])
     except Exception as fault:  # noqa: BLE001 - the supervisor of seeds
         return Outcome(seed, _told(fault))
     return Outcome(
@@ -52,13 +58,13 @@ def _told(fault: BaseException) -> str:
     return f"{type(fault).__name__}: {str(fault)[:_SHOWN]}"
 
 
-def run_seeds(first: int, count: int, jobs: int) -> int:
+def run_seeds(first: int, count: int, jobs: int, world: str) -> int:
     """Runs seeds and prints what came of them; gives how many failed."""
     failed, asked, virtual_s = 0, 0, 0.0
     faults: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     with ProcessPoolExecutor(jobs) as pool:
-        for outcome in pool.map(outcome_of, range(first, first + count)):
+        for outcome in pool.map(partial(outcome_of, world=world), range(first, first + count)):
             asked += outcome.asked
             virtual_s += outcome.virtual_s
             faults.update(dict(outcome.faults))
@@ -68,7 +74,7 @@ def run_seeds(first: int, count: int, jobs: int) -> int:
                 print(f"SEED={outcome.seed} fails: {outcome.fault}", flush=True)
     print(f"{count} seeds from {first} on, {failed} failed")
     print(
-        f"{asked} requests in {virtual_s:.0f} virtual seconds; their clients saw {dict(sorted(seen.items()))}"
+        f"{asked} requests in {virtual_s:.0f} virtual seconds; their users saw {dict(sorted(seen.items()))}"
     )
     print(f"faults: {dict(sorted(faults.items()))}")
     return failed
@@ -76,11 +82,14 @@ def run_seeds(first: int, count: int, jobs: int) -> int:
 
 def main() -> None:
     """Runs what the environment names."""
+    world = os.environ.get("WORLD", "requests")
+    if world not in WORLDS:
+        sys.exit(f"there is no WORLD={world}; there are {', '.join(WORLDS)}")
     if "SEED" in os.environ:
-        print(simulate(int(os.environ["SEED"]), is_shown=True))
+        print(simulate(int(os.environ["SEED"]), is_shown=True, kind=WORLDS[world]))
         return
     first, count = int(os.environ.get("FIRST_SEED", "1")), int(os.environ.get("SEEDS", "200"))
-    sys.exit(1 if run_seeds(first, count, int(os.environ.get("JOBS", "1"))) else 0)
+    sys.exit(1 if run_seeds(first, count, int(os.environ.get("JOBS", "1")), world) else 0)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,17 @@ from redis_server import RedisServer
 from simulation.redis_model import RedisModel
 from simulation.redis_replies import Arguments, Refusal, Status
 
+from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.lua import Script
 from mix2api.store.scripts import ACQUIRE, APPEND, CLEAR, HISTORY, MEND, RELEASE, SEIZE
+from mix2api.store.shelf_scripts import FORGET, SHELVE
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
 
 _COMMANDS: Final = 600
+_LOADED: Final = (
+    *(ACQUIRE, APPEND, CLEAR, HISTORY, MEND, RELEASE, SEIZE, CLAIM, GIVE_BACK, PUBLISH),
+    *(COMMIT, REBUILD, SHELVE, FORGET),
+)
 _KEYS: Final = (b"a", b"b", b"c")
 _WORDS: Final = (b"x", b"y", b"1", b"-2", b"p_1:n:5", b"7 p_1:n 17 p_2 ses_0 asked", b"9223372036854775807")
 _NUMBERS: Final = (b"0", b"1", b"-1", b"2", b"-3", b"7")
@@ -64,6 +70,18 @@ _ORDINARY: Final[tuple[Draw, ...]] = (
     _of(b"HMGET", _KEY, _WORD, _WORD),
     _of(b"HGETALL", _KEY),
     _of(b"HDEL", _KEY, _WORD, _WORD),
+    _of(b"HKEYS", _KEY),
+    _of(b"HLEN", _KEY),
+    _of(b"PERSIST", _KEY),
+    _of(b"ZADD", _KEY, _NUMBER, _WORD, _NUMBER, _WORD),
+    _of(b"ZADD", _KEY, _NUMBER, _WORD),
+    _of(b"ZADD", _KEY, b"NX", _NUMBER, _WORD),
+    _of(b"ZREM", _KEY, _WORD, _WORD),
+    _of(b"ZSCORE", _KEY, _WORD),
+    _of(b"ZRANGE", _KEY, _NUMBER, _NUMBER),
+    _of(b"ZREVRANGE", _KEY, _NUMBER, _NUMBER, b"WITHSCORES"),
+    _of(b"ZRANGEBYSCORE", _KEY, b"-inf", _NUMBER, b"LIMIT", b"0", b"2"),
+    _of(b"ZREVRANGEBYSCORE", _KEY, b"+inf", _NUMBER, b"WITHSCORES", b"LIMIT", b"1", b"2"),
     _of(b"SADD", _KEY, _WORD, _WORD),
     _of(b"SREM", _KEY, _WORD),
     _of(b"SMEMBERS", _KEY),
@@ -133,6 +151,45 @@ def _append(random: Random) -> Arguments:
     return [b"EVALSHA", APPEND.sha.encode(), b"%d" % len(keys), *keys, *arguments]
 
 
+def _commit(random: Random) -> Arguments:
+    """A change of a conversation, on keys of its own or on those of everybody."""
+    keys = [b"c-log", b"c-states", b"c-content", b"c-plans", b"c-open", b"c-all"]
+    if random.random() < 0.4:
+        keys[random.randrange(6)] = random.choice(_KEYS)
+    number = random.choice((b"1", b"2"))
+    lists = (
+        [[b"turn:1", random.choice((b"", b"1", b"2")), random.choice((b"1 x", b"2 x"))]],
+        [[b"turn", b"1", random.choice(_WORDS)]] * random.choice((0, 1, 2)),
+        [[b"answer:1", random.choice(_WORDS)]] * random.choice((0, 1)),
+        [
+            [what, b"c:%b" % number, number]
+            for what in random.sample((b"plan", b"open", b"again", b"close", b"known", b"message"), 2)
+        ],
+    )
+    words = [word for rows in lists for word in (b"%d" % len(rows), *(word for row in rows for word in row))]
+    life = random.choice((b"0", b"60000"))
+    return [b"EVALSHA", COMMIT.sha.encode(), b"6", *keys, life, *words]
+
+
+_CONVERSING: Final[tuple[Draw, ...]] = (
+    *(_commit,) * 3,
+    _of(
+        *(b"EVALSHA", REBUILD.sha.encode(), b"3", _one(b"c-log", b"a"), b"c-states", b"c-plans"),
+        *(b"", b"1", b"turn:1", b"1 x", b"1", b"2"),
+    ),
+    _of(b"HGETALL", _one(b"c-states", b"c-content", b"c-open")),
+    _of(b"ZRANGE", b"c-all", b"0", b"-1"),
+    _of(b"LRANGE", b"c-plans", b"0", b"-1"),
+    _of(b"XRANGE", b"c-log", b"-", b"+"),
+    _script(
+        *(SHELVE, 3, _one(b"x", b"y", b"z"), _one(b"", b"1", b"2"), _one(b"1 h", b"2 h"), _one(b"", b"body")),
+        *(_one(b"1", b"7", b"100000"), _one(b"0", b"60000"), b"2", _one(b"0", b"1")),
+    ),
+    _script(FORGET, 3, b"1", b"x", b"y"),
+)
+"""What conversations and their workflows ask."""
+
+
 _LEASE: Final[tuple[Draw, ...]] = (
     _of(b"SET", b"lease", _one(b"p_1:n:5", b"p_2:m:6"), b"PX", b"60000"),
     _of(b"HGETALL", b"open"),
@@ -186,12 +243,12 @@ def test_the_model_answers_as_the_server_does(redis_server: RedisServer, seed: i
         return now_us[0]
 
     model = RedisModel(clock)
-    for script in (ACQUIRE, APPEND, CLEAR, HISTORY, MEND, RELEASE, SEIZE, CLAIM, GIVE_BACK, PUBLISH):
+    for script in _LOADED:
         load = [b"SCRIPT", b"LOAD", script.text.encode()]
         assert _ask(redis_server, load) == model.run(load)
     told: list[Arguments] = []
     for _ in range(_COMMANDS):
-        draws = (*_ORDINARY, *_SCRIPTS * 2, *(_append,) * 30, *_LEASE * 2)
+        draws = (*_ORDINARY, *_SCRIPTS * 2, *(_append,) * 30, *_LEASE * 2, *_CONVERSING * 3)
         command = random.choice(draws)(random)
         told.append(command)
         there, here = _ask(redis_server, command), model.run(command)

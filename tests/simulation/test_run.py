@@ -1,13 +1,15 @@
-"""Simulated runs: 200 seeds, each drawn anew and each the same whenever it is run."""
+"""Simulated runs: 200 seeds of requests and a few with plans, each drawn anew and each the same whenever it is run."""
 
 import os
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
+from simulation.plan_world import PlanWorld
 from simulation.run import simulate
 from simulation.simulate import outcome_of
 
@@ -17,10 +19,13 @@ _FOUND: Final = (344, 50_489, 51_193, 52_359, 52_482)
 ends; a killed process took the receipt with it that says which of two runs answers (twice: once while the store was away)."""
 _PER_TEST: Final = 100
 """So many that each kind of ending and of fault is among them."""
+_PLANS: Final = (12, 14)
+"""Few: a run with plans costs as much as thirty without. `make simulate WORLD=plans` plays any number of them."""
+_REPLAYED: Final = (5, 33)
 _TESTS: Final = Path(__file__).parents[1]
 _DIGESTS: Final = (
-    "import sys; from simulation.run import simulate; "
-    "print(*(simulate(int(seed)).digest for seed in sys.argv[1:]))"
+    "import sys; from simulation.run import simulate; from simulation.plan_world import PlanWorld; "
+    "print(*(simulate(int(seed)).digest for seed in sys.argv[1:]), simulate(14, kind=PlanWorld).digest)"
 )
 
 
@@ -34,6 +39,14 @@ def test_what_must_hold_holds_whatever_a_seed_draws(first: int) -> None:
     assert {"kill", "pause", "lose_replies", "hold_the_store", "cut_the_site"} <= faults
 
 
+def test_turns_plans_and_messages_are_counted_once_whatever_a_seed_draws() -> None:
+    outcomes = [outcome_of(seed, "plans") for seed in _PLANS]
+    assert [f"SEED={each.seed} {each.fault}" for each in outcomes if each.fault] == []
+    assert {"COMPLETED", "FAILED", "CANCELLED"} <= {status for each in outcomes for status, _ in each.seen}
+    faults = {name for each in outcomes for name, _ in each.faults}
+    assert {"kill", "pause", "lose_replies", "hold_the_store", "take_the_store_away"} <= faults
+
+
 @pytest.mark.parametrize("seed", _FOUND)
 def test_what_a_seed_once_showed_stays_mended(seed: int) -> None:
     assert outcome_of(seed).fault is None
@@ -41,11 +54,16 @@ def test_what_a_seed_once_showed_stays_mended(seed: int) -> None:
 
 @pytest.mark.parametrize("hash_seed", ["0", "77"])
 def test_a_seed_replays_to_the_byte_in_every_process(hash_seed: str) -> None:
-    seeds = [5, 33]
-    command = [sys.executable, "-c", _DIGESTS, *map(str, seeds)]
+    command = [sys.executable, "-c", _DIGESTS, *map(str, _REPLAYED)]
     environ = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(_TESTS)}
     told = subprocess.run(command, env=environ, capture_output=True, check=True, text=True).stdout
-    assert told.split() == [simulate(seed).digest for seed in seeds]
+    assert told.split() == replayed_here()
+
+
+@cache
+def replayed_here() -> list[str]:
+    """The digests of the same runs in this process."""
+    return [*(simulate(seed).digest for seed in _REPLAYED), simulate(14, kind=PlanWorld).digest]
 
 
 def test_another_seed_is_another_run() -> None:

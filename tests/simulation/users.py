@@ -92,6 +92,10 @@ class User:
                 self._line = []
             await trio.sleep(self.random.choice((0.0, 0.05, 0.3, 1.0)))
 
+    def seen(self) -> list[str]:
+        """How each request ended in its client's eyes."""
+        return [asked.view.sight.value for asked in self.asked]
+
     async def _ask_until_answered(self) -> None:
         self._questions += 1
         expected, directives = self._wanted()
