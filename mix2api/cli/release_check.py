@@ -26,7 +26,9 @@ from mix2api.packs.case import ToolForm
 from mix2api.packs.recorded_answers import compare_answers, recorded_answers
 from mix2api.packs.recorded_logs import recorded_logs
 from mix2api.packs.recorded_site import recorded_site
+from mix2api.packs.recorded_traces import can_be_played, compare_traces
 from mix2api.packs.verdict import line_of
+from mix2api.projections.traces import Trace
 from mix2api.release.differences import Difference, differences, keys_of
 from mix2api.release.recorded_session import RecordedSession, decode_recorded
 from mix2api.release.release import Pass, ReleaseState, StepRefused
@@ -37,6 +39,8 @@ from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 _REFUSED: Final = 1
+_TRACES: Final = 500
+"""The newest so many are read: a second of one core for each hundred that can be played."""
 _EXAMPLES: Final = 3
 """Differences of one key that are printed and kept."""
 
@@ -134,6 +138,7 @@ class ReplayCheck:
     state: ReleaseState = field(factory=ReleaseState, init=False)
     found: list[Difference] = field(factory=list, init=False)
     sessions: int = field(default=0, init=False)
+    _traces: list[Trace] = field(factory=list, init=False)
 
     async def read(self, store: Store, out: TextIO) -> int:
         """Reads everything; 1 if the release is not this build's to check.
@@ -161,20 +166,25 @@ class ReplayCheck:
             self.found += differences(session)
             own += 1
         self.sessions = len(recorded) + own
+        kept = [one for one in await store.traces.newest(_TRACES) if one.content is not None]
+        self._traces = [one for one in kept if can_be_played(one)]
         left = store.recorded.left_out
         print(f"{len(recorded)} recorded sessions and {own} of the last day were read anew", file=out)
         if left:
             print(f"{left} runs of other sessions were left out", file=out)
+        if kept:
+            print(f"{len(self._traces)} of {len(kept)} traces with content can be played again", file=out)
         return 0
 
     async def ask(self, log: Path) -> None:
-        """Asks the demo corpus of a server of this build, whose site says what it said to the last release."""
+        """Asks the demo corpus, and what the traces have, of a server of this build, whose site says what was recorded."""
         recorded = recorded_answers()
         async with (
             recorded_site() as site,
             gated_server(ToolForm.NATIVE, Channel.CANARY, log, site_url=site.url) as target,
         ):
             self.found += await compare_answers(target, site, recorded)
+            self.found += await compare_traces(target, site, self._traces)
 
     def unsigned(self, signed: Signed | None) -> list[str]:
         """The keys of differences that nobody has signed."""
