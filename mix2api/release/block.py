@@ -7,12 +7,12 @@ from attrs import define, field
 from mix2api.release.independence import Independence
 from mix2api.release.sequential import Table
 from mix2api.release.thresholds import Thresholds
-from mix2api.release.trials import RATES, Cell, Metric, Trial
+from mix2api.release.trials import RATES, Cell, Metric, Origin, Trial
 
 BLOCK_MS: Final = 5_000
 """Long enough for trials of both channels at 20 requests a second, and a twelfth of the minute in which a breach has to act."""
-_KIND: Final = 4
-"""Counts of one kind of trials, fresh or continued: stable's, its bad ones, the canary's, its bad ones."""
+_WIDTH: Final = 4
+"""Counts of one origin: stable's, its bad ones, the canary's, its bad ones."""
 
 Place = tuple[Cell | None, str]
 """Where a count belongs: a cell, or None for all cells together, and a metric; of the drift, `drift/<end reason>`."""
@@ -20,7 +20,7 @@ Place = tuple[Cell | None, str]
 
 @define
 class Block:
-    """The counts. Fresh and continued turns stand apart: they fail for other causes, and at other rates."""
+    """The counts. Turns of each origin stand apart: they fail for other causes, and at other rates."""
 
     counts: dict[Place, list[int]] = field(factory=dict)
     bad: list[Trial] = field(factory=list)
@@ -28,22 +28,21 @@ class Block:
     edges: "Block | None" = None
     """The same trials by the channel of their edge; this block has them by that of their worker."""
 
-    def add(
-        self, cell: Cell, metric: str, *, canary: bool, continued: bool, bad: int, count: int = 1
-    ) -> None:
+    def add(self, cell: Cell, metric: str, *, canary: bool, origin: Origin, bad: int, count: int = 1) -> None:
         """Counts trials of one cell."""
-        at = _KIND * continued + 2 * canary
+        at = _WIDTH * origin + 2 * canary
         for place in ((cell, metric), (None, metric)):
             counts = self.counts.get(place)
             if counts is None:
-                counts = self.counts[place] = [0] * (2 * _KIND)
+                counts = self.counts[place] = [0] * (_WIDTH * len(Origin))
             counts[at] += count
             counts[at + 1] += bad
 
-    def tables(self, place: Place) -> tuple[Table, Table]:
-        """The fresh and the continued trials of a place."""
+    def tables(self, place: Place) -> tuple[Table, Table, Table]:
+        """The trials of a place, by origin."""
         counts = self.counts[place]
-        return Table(*counts[:_KIND]), Table(*counts[_KIND:])
+        fresh, continued, carried = (Table(*counts[at : at + _WIDTH]) for at in range(0, len(counts), _WIDTH))
+        return fresh, continued, carried
 
 
 @define
@@ -66,7 +65,8 @@ class Counting:
         for trial in trials:
             if self.independence.admits(trial):
                 self._count_rates(block, trial)
-                if self.independence.is_first(trial):
+                # A session that changed its process is slower once, whichever version it came to.
+                if not trial.carried and self.independence.is_first(trial):
                     firsts.append(trial)
         self._count_drift(block, firsts)
         self._count_times(block, firsts)
@@ -97,7 +97,8 @@ class Counting:
 
 
 def _add(block: Block, trial: Trial, metric: str, *, is_bad: bool) -> None:
-    block.add(trial.cell, metric, canary=trial.canary, continued=trial.continued, bad=int(is_bad))
-    if block.edges is not None:
+    block.add(trial.cell, metric, canary=trial.canary, origin=trial.origin, bad=int(is_bad))
+    # Clients of older sessions stay with their edge: which edge they have is no draw between the channels.
+    if block.edges is not None and not trial.carried:
         edge = trial.edge_canary
-        block.edges.add(trial.cell, metric, canary=edge, continued=trial.continued, bad=int(is_bad))
+        block.edges.add(trial.cell, metric, canary=edge, origin=trial.origin, bad=int(is_bad))

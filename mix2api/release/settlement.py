@@ -44,7 +44,8 @@ class Settlement:
     """The fold. It holds the runs of the last half minute, whatever the length of the day.
 
     Args:
-        since_ms: when the step began, Unix milliseconds: only sessions that were opened since then count, on both channels.
+        since_ms: when the step began, Unix milliseconds: only turns that were asked since then count, on both channels. A turn
+            that was asked before ran on stable alone, and of those the long ones are left.
     """
 
     since_ms: int
@@ -67,7 +68,7 @@ class Settlement:
         if asked.turn is None or asked.session_age_ms is None:
             self.unplaced[asked.channel] = self.unplaced.get(asked.channel, 0) + 1
             return
-        if asked.at_ms - asked.session_age_ms < self.since_ms:
+        if asked.at_ms < self.since_ms:
             return
         run = _Waiting(at_ms, session, asked, asked.session_age_ms, ended)
         early = self._early.pop(run_id, None)
@@ -99,10 +100,10 @@ class Settlement:
     def _settle(self, at_ms: int, run_id: str, run: _Waiting, receipt: str | None, told: str | None) -> None:
         ending = judged(run.ended.end_reason, receipt, told)
         if ending.seen is not Seen.NOBODY_WAITED or ending.reason in _LEFT:
-            self._settled.append(_trial(at_ms, run_id, run, ending))
+            self._settled.append(_trial(at_ms, run_id, run, ending, self.since_ms))
 
 
-def _trial(at_ms: int, run_id: str, run: _Waiting, ending: Judged) -> Trial:
+def _trial(at_ms: int, run_id: str, run: _Waiting, ending: Judged, since_ms: int) -> Trial:
     asked, ended = run.asked, run.ended
     waited = ending.seen is not Seen.NOBODY_WAITED and ending.reason not in _LEFT
     stayed = asked.stream and waited and ended.end_reason is not EndReason.CLIENT_ABORT
@@ -124,4 +125,5 @@ def _trial(at_ms: int, run_id: str, run: _Waiting, ending: Judged) -> Trial:
         done=stayed and ending.seen in _GIVEN,
         brings_results=bool(asked.results),
         first_token_ms=ended.first_token_ms,
+        carried=asked.at_ms - run.age_ms < since_ms,
     )

@@ -14,7 +14,7 @@ from mix2api.release.comparison import Comparison, Finding
 from mix2api.release.day import STRETCH_S, Day, Kind
 from mix2api.release.draws import Draws
 from mix2api.release.independence import Independence
-from mix2api.release.trials import Cell, Metric, Trial
+from mix2api.release.trials import Cell, Metric, Origin, Trial
 from mix2api.vocabulary import EndReason
 
 RESENDS: Final = 5
@@ -54,6 +54,8 @@ class Setup:
     """Longer blocks play faster, and see a little later."""
     singly: bool = False
     """Count each resent turn like any other: shows what the guard's independence is good for."""
+    carried: bool = True
+    """Count sessions that are older than the step: False shows what they are good for."""
 
 
 @frozen(kw_only=True)
@@ -105,17 +107,21 @@ class Play:
         for trial in self._resent.pop(number, []):
             self._see(block, trial, number)
         for kind in kinds:
-            self._add(block, kind, number, continued=False, turns=kind.fresh)
+            self._add(block, kind, number, origin=Origin.FRESH, turns=kind.fresh)
             if kind.continued:
-                self._add(block, kind, number, continued=True, turns=kind.continued * counted)
+                self._add(block, kind, number, origin=Origin.CONTINUED, turns=kind.continued * counted)
+                if self._setup.carried:
+                    self._add(
+                        block, kind, number, origin=Origin.CARRIED, turns=kind.continued * (1 - counted)
+                    )
                 first = min(kind.continued, kind.fresh) * counted
-                self._add_times(block, kind, first, continued=True)
-            self._add_times(block, kind, kind.fresh, continued=False)
+                self._add_times(block, kind, first, origin=Origin.CONTINUED)
+            self._add_times(block, kind, kind.fresh, origin=Origin.FRESH)
         return block
 
-    def _add(self, block: Block, kind: Kind, number: int, *, continued: bool, turns: float) -> None:
+    def _add(self, block: Block, kind: Kind, number: int, *, origin: Origin, turns: float) -> None:
         """Draws the turns of a kind: how many are the canary's, and how many of each channel go wrong."""
-        baseline = kind.continued_bad if continued else kind.fresh_bad
+        baseline = kind.fresh_bad if origin is Origin.FRESH else kind.continued_bad
         for canary, count in self._divided(turns):
             worse = self._regression(kind).points if canary else 0.0
             usual = self._draws.hits(count, baseline)
@@ -123,9 +129,9 @@ class Play:
             self._hit += by_it
             good = count - usual - by_it
             for metric in _metrics(kind.cell):
-                block.add(kind.cell, metric, canary=canary, continued=continued, bad=0, count=good)
+                block.add(kind.cell, metric, canary=canary, origin=origin, bad=0, count=good)
             for _ in range(usual + by_it):
-                self._see(block, self._bad(kind.cell, number, canary=canary, continued=continued), number)
+                self._see(block, self._bad(kind.cell, number, canary=canary, origin=origin), number)
 
     def _divided(self, turns: float) -> tuple[tuple[bool, int], tuple[bool, int]]:
         """So many turns a second, in a block, by channel."""
@@ -139,15 +145,15 @@ class Play:
         """Counts a bad turn if it counts, and has its client resend it."""
         if self._setup.singly or self._independence.admits(trial):
             for metric in _metrics(trial.cell):
-                block.add(trial.cell, metric, canary=trial.canary, continued=trial.continued, bad=1)
+                block.add(trial.cell, metric, canary=trial.canary, origin=trial.origin, bad=1)
         attempt = int(trial.detail or 0)
         if attempt < RESENDS and self._draws.uniform() < _PERSISTS:
             self._made += 1
             # On the same channel, as over a connection that is kept: that is the worst case for a false alarm.
-            again = trial._replace(session=f"s{self._made}", detail=str(attempt + 1), age_ms=0)
+            again = trial._replace(session=f"s{self._made}", detail=str(attempt + 1), age_ms=0, carried=False)
             self._resent.setdefault(number + 1, []).append(again)
 
-    def _bad(self, cell: Cell, number: int, *, canary: bool, continued: bool) -> Trial:
+    def _bad(self, cell: Cell, number: int, *, canary: bool, origin: Origin) -> Trial:
         self._made += 1
         return Trial(
             at_ms=int(number * self._setup.block_s * 1000),
@@ -157,7 +163,7 @@ class Play:
             cell=cell,
             canary=canary,
             edge_canary=False,
-            age_ms=int(continued),
+            age_ms=int(origin is not Origin.FRESH),
             reason=EndReason.UPSTREAM_ERROR,
             detail=None,
             asked=True,
@@ -167,14 +173,15 @@ class Play:
             done=False,
             brings_results=False,
             first_token_ms=None,
+            carried=origin is Origin.CARRIED,
         )
 
-    def _add_times(self, block: Block, kind: Kind, turns: float, *, continued: bool) -> None:
+    def _add_times(self, block: Block, kind: Kind, turns: float, *, origin: Origin) -> None:
         for canary, count in self._divided(turns):
             above = self._setup.day.slower if canary and self._regression(kind).slower else _AS_STABLE
             for metric, share in zip((Metric.MEDIAN, Metric.TAIL), above, strict=True):
                 bad = self._draws.hits(count, share)
-                block.add(kind.cell, metric, canary=canary, continued=continued, bad=bad, count=count)
+                block.add(kind.cell, metric, canary=canary, origin=origin, bad=bad, count=count)
 
     def _regression(self, kind: Kind) -> Regression:
         regression = self._setup.regression

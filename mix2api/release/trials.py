@@ -1,7 +1,7 @@
 """What one run says in the comparison of two channels, and the metrics that are compared."""
 
 from collections.abc import Callable
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from mix2api.vocabulary import EndReason
@@ -18,6 +18,17 @@ class Cell(NamedTuple):
     def word(self) -> str:
         """`opencode/stream/tools`."""
         return f"{self.client}/{'stream' if self.stream else 'whole'}/{'tools' if self.tools else 'plain'}"
+
+
+class Origin(IntEnum):
+    """Where a turn's session comes from. Each kind fails for other causes and at another rate, and has tables of its own (ADR 101)."""
+
+    FRESH = 0
+    """The turn opened the session."""
+    CONTINUED = 1
+    """An earlier turn opened it, since the step began."""
+    CARRIED = 2
+    """It was opened before the step, and its shard decided its channel."""
 
 
 class Trial(NamedTuple):
@@ -50,11 +61,20 @@ class Trial(NamedTuple):
     brings_results: bool
     """The turn goes on with a tool loop."""
     first_token_ms: int | None
+    carried: bool = False
+    """Its session was opened before the step, and the turn was asked after it."""
 
     @property
     def continued(self) -> bool:
         """Whether its session had been opened before."""
         return self.age_ms > 0
+
+    @property
+    def origin(self) -> Origin:
+        """With which other trials it may be compared."""
+        if self.carried:
+            return Origin.CARRIED
+        return Origin.CONTINUED if self.continued else Origin.FRESH
 
     @property
     def touches_canary(self) -> bool:

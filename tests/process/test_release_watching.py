@@ -150,13 +150,18 @@ async def test_a_look_that_is_late_leaves_a_release_that_a_person_has_rolled_bac
         assert (await system.state()).stage is Stage.ROLLED_BACK
 
 
-async def test_only_sessions_that_were_opened_since_the_step_count(redis_server: RedisServer) -> None:
+async def test_turns_of_older_sessions_count_and_those_that_were_asked_before_the_step_do_not(
+    redis_server: RedisServer,
+) -> None:
     async with watched(redis_server) as system:
+        system.turns.turns(40, 20, 4, 0, at_ms=system.turns.at_ms - AGO_MS)
         for _ in range(4):
             system.turns.turns(40, 0, 4, 2, session_age_ms=AGO_MS + 60_000)
         look = await system.guard().look()
     assert look.judgement is not None
-    assert (look.decision, look.judgement.tests) == (Decision.WAIT, ())
+    success = next(test for test in look.judgement.tests if (test.scope, test.metric) == ("all", "success"))
+    assert look.decision is Decision.ROLL_BACK
+    assert (success.stable, success.stable_bad, success.canary, success.canary_bad) == (160, 0, 16, 8)
 
 
 async def test_a_guard_that_watched_a_log_grow_and_one_that_reads_it_anew_agree(

@@ -11,12 +11,22 @@ NOTHING = Table(0, 0, 0, 0)
 
 
 def test_counts_stand_by_channel_and_kind_for_the_cell_and_for_all() -> None:
-    block = Counting().count(
-        [*trials(3, 1, 2, 1), *trials(4, 0, 1, 0, continued=True), *trials(2, 2, 0, 0, cell=WHOLE)]
-    )
-    assert block.tables((STREAMS, Metric.SUCCESS)) == (Table(3, 1, 2, 1), Table(4, 0, 1, 0))
-    assert block.tables((WHOLE, Metric.SUCCESS)) == (Table(2, 2, 0, 0), NOTHING)
-    assert block.tables((None, Metric.SUCCESS)) == (Table(5, 3, 2, 1), Table(4, 0, 1, 0))
+    continued, carried = trials(4, 0, 1, 0, continued=True), trials(5, 1, 3, 0, continued=True, carried=True)
+    block = Counting().count([*trials(3, 1, 2, 1), *continued, *carried, *trials(2, 2, 0, 0, cell=WHOLE)])
+    older = (Table(4, 0, 1, 0), Table(5, 1, 3, 0))
+    assert block.tables((STREAMS, Metric.SUCCESS)) == (Table(3, 1, 2, 1), *older)
+    assert block.tables((WHOLE, Metric.SUCCESS)) == (Table(2, 2, 0, 0), NOTHING, NOTHING)
+    assert block.tables((None, Metric.SUCCESS)) == (Table(5, 3, 2, 1), *older)
+
+
+def test_a_session_that_is_older_than_the_step_counts_for_rates_by_worker_alone() -> None:
+    counting = Counting()
+    counting.count([trial(first_token_ms=100) for _ in range(40)])
+    block = counting.count([trial(carried=True, canary=True, bad=True, first_token_ms=900)])
+    assert {metric for _, metric in block.counts} == {Metric.SUCCESS, Metric.BROKEN, Metric.DONE}
+    assert block.tables((None, Metric.SUCCESS)) == (NOTHING, NOTHING, Table(0, 0, 1, 1))
+    assert block.edges is not None
+    assert block.edges.counts == {}
 
 
 def test_a_trial_counts_for_the_metrics_that_it_can_speak_of() -> None:

@@ -7,7 +7,7 @@ from release_trials import STREAMS, WHOLE, trials
 
 from mix2api.release.block import Block, Counting
 from mix2api.release.comparison import WEIGHTS, Comparison
-from mix2api.release.trials import Cell, Metric
+from mix2api.release.trials import Cell, Metric, Origin
 from mix2api.vocabulary import ClientName, EndReason
 
 
@@ -39,7 +39,7 @@ def test_no_weights_add_up_to_more_than_one_with_every_cell_and_reason() -> None
             cell = Cell(client, stream=number < 2, tools=number % 2 == 0)
             for metric in (*WEIGHTS, *(f"{Metric.DRIFT}/{reason}" for reason in EndReason)):
                 if metric != Metric.DRIFT:
-                    block.add(cell, metric, canary=True, continued=False, bad=0)
+                    block.add(cell, metric, canary=True, origin=Origin.FRESH, bad=0)
     comparison = of(block)
     assert sum(each.share for each in comparison.findings()) == pytest.approx(1)
     assert comparison.log_value == pytest.approx(0)

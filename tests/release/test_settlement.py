@@ -10,7 +10,7 @@ from projections.test_traffic import ASKED, ENDED
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary
 from mix2api.release.settlement import GRACE_MS, Settlement
-from mix2api.release.trials import Cell, Trial
+from mix2api.release.trials import Cell, Origin, Trial
 from mix2api.vocabulary import Channel, EndReason, Receipt
 
 STEP_MS = ASKED.at_ms
@@ -127,23 +127,37 @@ def test_a_run_that_another_one_answers_or_whose_client_left_before_its_good_end
 
 @pytest.mark.parametrize("is_older", [True, False])
 def test_a_run_that_a_later_one_repeats_is_no_trial_though_its_receipt_was_lost(*, is_older: bool) -> None:
-    """Also where the later one is of another session, that does not count."""
+    """Also where an older process wrote the later one, so that it cannot be compared."""
     told = Told()
     first = told.run(EndReason.WORKER_LOST, None)
-    told.run(attempt=2, again_of=first, session_age_ms=9 if is_older else 0)
+    told.run(attempt=2, again_of=first, turn=None if is_older else "turn_9")
     assert [trial.reason for trial in told.trials()] == ([] if is_older else [EndReason.STOP])
 
 
-def test_a_session_that_was_opened_before_the_step_does_not_count() -> None:
+@pytest.mark.parametrize(
+    ("since_ms", "age_ms", "origin"),
+    [
+        (STEP_MS, 0, Origin.FRESH),
+        (STEP_MS - 500, 500, Origin.CONTINUED),
+        (STEP_MS - 500, 501, Origin.CARRIED),
+        (STEP_MS, 5, Origin.CARRIED),
+    ],
+)
+def test_a_turn_comes_from_a_session_that_it_opened_or_one_since_the_step_or_an_older_one(
+    since_ms: int, age_ms: int, origin: Origin
+) -> None:
     told = Told()
-    told.run(session_age_ms=5)
-    told.run(session_age_ms=5, at_ms=STEP_MS + 10)
-    told.run(session_age_ms=500, channel=Channel.CANARY)
+    told.settlement.since_ms = since_ms
+    told.run(session_age_ms=age_ms)
+    trial = told.one()
+    assert (trial.origin, trial.carried) == (origin, origin is Origin.CARRIED)
+
+
+def test_a_turn_that_was_asked_before_the_step_does_not_count_though_it_ended_after_it() -> None:
+    told = Told()
+    told.settlement.since_ms = STEP_MS + 1
+    told.run(session_age_ms=0, at_ms=STEP_MS + 60_000)
     assert told.trials() == []
-    later = Told()
-    later.settlement.since_ms = STEP_MS - 500
-    later.run(session_age_ms=400)
-    assert later.one().continued
 
 
 def test_runs_that_an_older_process_wrote_are_counted_by_channel() -> None:
