@@ -121,14 +121,15 @@ async def damage_slo(damaged: DamagedSystem) -> None:
 async def damage_release(damaged: DamagedSystem) -> None:
     """What stands for the release is none, so nobody's share changes; the command says so, and its seat is free."""
     store = damaged.system.store
+    keys = (KEYS.release_state(), KEYS.release_history(), KEYS.release_guard(), KEYS.release_gateway())
     for damage in damaged.some_of(WHOLE).values():
-        for key in (KEYS.release_state(), KEYS.release_history(), KEYS.release_guard()):
+        for key in keys:
             put(damaged.redis, key, damage)
         await damaged.use([await damaged.talk()])
         for action in ("status", "history"):
             assert await release(store, ReleaseQuery(action=action), io.StringIO()) == 0
         assert (await store.release.read()).percent == 0
-    damaged.redis.command("DEL", KEYS.release_state(), KEYS.release_history(), KEYS.release_guard())
+    damaged.redis.command("DEL", *keys)
 
 
 async def damage_mail(damaged: DamagedSystem) -> None:

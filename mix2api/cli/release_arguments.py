@@ -7,9 +7,14 @@ from pathlib import Path
 from mix2api.release.reasons import WHO_CHARS, WHY_CHARS, line_of
 
 
+def add_who(parser: argparse.ArgumentParser) -> None:
+    """Adds `--who`, which is required."""
+    parser.add_argument("--who", type=_line(WHO_CHARS), required=True, help="your name, for the history")
+
+
 def add_words(parser: argparse.ArgumentParser) -> None:
     """Adds `--who` and `--why`, which are required."""
-    parser.add_argument("--who", type=_line(WHO_CHARS), required=True, help="your name, for the history")
+    add_who(parser)
     parser.add_argument("--why", type=_line(WHY_CHARS), required=True, help="the reason, for the history")
 
 

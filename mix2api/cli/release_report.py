@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Final, TextIO
 
+import msgspec
 from attrs import frozen
 
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.errors import ConfigurationError
-from mix2api.release.evidence import Evidence, evidence_bytes
+from mix2api.release.evidence import Evidence
 from mix2api.release.report import html_page, rows_of_tests
 from mix2api.settings import Settings
 from mix2api.store.store import Store
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the action's arguments."""
     parser.epilog, parser.formatter_class = _EPILOG, argparse.RawTextHelpFormatter
     parser.add_argument("name", nargs="?", metavar="ID", help="of the evidence, `ev-…`")
-    parser.add_argument("--json", action="store_true", help="the evidence as it is kept")
+    parser.add_argument(
+        "--json", action="store_true", help="the evidence as it is kept, and what the gateway was told"
+    )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML page")
 
 
@@ -58,13 +61,23 @@ async def report(store: Store, query: ReportQuery, out: TextIO) -> int:
         what = "no rollback by a guard is recorded" if name is None else f"no evidence {name} is kept"
         print(what, file=out)
         return _NOT_FOUND
+    told = await store.gateway.of(evidence.release)
     if query.html is not None:
-        _write(query.html, html_page(evidence))
+        _write(query.html, html_page(evidence, told))
         print(f"written: {query.html}", file=out)
     elif query.as_json:
-        print(evidence_bytes(evidence).decode(), file=out)
+        facts = {
+            **msgspec.to_builtins(evidence),
+            "settings_apart": evidence.settings_apart,
+            "gateway": msgspec.to_builtins(told),
+        }
+        print(msgspec.json.encode(facts).decode(), file=out)
     else:
         _print(evidence, out)
+        for name, (stable, canary) in evidence.settings_apart.items():
+            print(f"setting {name}: stable {' | '.join(stable)}, canary {' | '.join(canary)}", file=out)
+        for one in told:
+            print(one.line, file=out)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from functools import partial
 from typing import Final, TextIO
 
 import msgspec
@@ -13,11 +14,12 @@ from mix2api.cli.reading import read_store
 from mix2api.cli.release_numbers import number_of, percent_of
 from mix2api.cli.tables import print_table, stdout
 from mix2api.errors import StoreUnavailable
+from mix2api.process.gateway_following import GatewayFollowing, gateway_following
 from mix2api.process.release_watching import LOOK_S, ReleaseWatch, WatchedStep
 from mix2api.release.guard import Policy
 from mix2api.release.guard_beat import Decision
 from mix2api.release.judgement import Judgement
-from mix2api.settings import Settings
+from mix2api.settings import NewApiGateway, Settings
 from mix2api.store.store import Store
 
 _EXIT: Final = {Decision.GO_ON: 0, Decision.ROLL_BACK: 1, Decision.WAIT: 4}
@@ -82,16 +84,27 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if query.window_ms is not None and not query.once:
         print("mix2api: --since needs --once: a guard judges the step that stands", file=sys.stderr)
         return 2
-    return read_store(settings, "release", lambda store: watch(store, query, stdout()))
+    return read_store(settings, "release", partial(_with_gateway, settings.new_api, query))
 
 
-async def watch(store: Store, query: WatchQuery, out: TextIO) -> int:
+async def _with_gateway(group: NewApiGateway, query: WatchQuery, store: Store) -> int:
+    async with gateway_following(store, group) as gateway:
+        return await watch(store, query, stdout(), gateway)
+
+
+async def watch(store: Store, query: WatchQuery, out: TextIO, gateway: GatewayFollowing | None = None) -> int:
     """Looks once and gives the exit code, or looks until it is interrupted.
+
+    Args:
+        store: where everything rests.
+        query: what was asked for.
+        out: where to print.
+        gateway: follows the release; None: there is none.
 
     Raises:
         StoreUnavailable: the store does not answer, with `--once`. A guard that stays tries again.
     """
-    watching = ReleaseWatch(store, _name(store), Policy(alpha=query.alpha), query.points)
+    watching = ReleaseWatch(store, _name(store), Policy(alpha=query.alpha), query.points, gateway)
     if not query.once:
         await _stay(watching, query, out)
     if query.window_ms is not None:
@@ -129,6 +142,8 @@ async def _stay(watching: ReleaseWatch, query: WatchQuery, out: TextIO) -> None:
             await trio.sleep(_AGAIN_S)
             continue
         line = f"{look.decision}: {look.why}" if sits else "another guard has the seat; this one stands by"
+        if sits and watching.gateway_news is not None:
+            line = f"{line}; {watching.gateway_news.line}"
         if query.as_json:
             _print(look.judgement, look.decision, look.why, query, out)
         elif line != said:

@@ -51,7 +51,8 @@ class ReleaseViews:
         evidence = await self._page.report(name)
         if evidence is None:
             raise Turned(404, "release.no_report", id=name)
-        answer = Response(html_page(evidence), content_type="text/html; charset=utf-8")
+        told = await self._console.store.gateway.of(evidence.release)
+        answer = Response(html_page(evidence, told), content_type="text/html; charset=utf-8")
         answer.headers["content-security-policy"] = _REPORT_POLICY
         return answer
 

@@ -21,6 +21,7 @@ from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.logs import configure_logging
 from mix2api.process.accounts import listed_accounts, shared_accounts
 from mix2api.process.conversing import listed_agents
+from mix2api.process.gateway_following import GatewayFollowing, gateway_following
 from mix2api.process.groups import profile_sources, store_options
 from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.plain_faults import plain_faults
@@ -31,7 +32,7 @@ from mix2api.relay.messages import WakeUp, encode_mail
 from mix2api.settings import Settings, effective
 from mix2api.settings.bounds import DAY_MS
 from mix2api.store.opening import open_store
-from mix2api.store.release_actions import obey
+from mix2api.store.release_actions import Obeyed, ReleaseOrder, obey
 from mix2api.store.store import Store
 from mix2api.supervision import supervised
 from mix2api.vocabulary import Digest, Retirement, SessionId
@@ -77,8 +78,13 @@ def _conversations(settings: Settings) -> ConversationOptions | None:
     )
 
 
-def console_ports(settings: Settings, store: Store) -> ConsolePorts:
+def console_ports(settings: Settings, store: Store, gateway: GatewayFollowing) -> ConsolePorts:
     """What the console may change.
+
+    Args:
+        settings: the process's.
+        store: where it rests.
+        gateway: follows the release.
 
     Raises:
         ConfigurationError: a file of upstreams or accounts is wrong.
@@ -89,6 +95,11 @@ def console_ports(settings: Settings, store: Store) -> ConsolePorts:
         async with one_at_a_time:
             return await retire_session(store, session_id)
 
+    async def change_release(order: ReleaseOrder) -> Obeyed:
+        obeyed = await obey(store, order)
+        await gateway.follow(obeyed.state, order.who)
+        return obeyed
+
     pools = []
     for upstream in named_upstreams(settings):
         listed = listed_accounts(upstream.settings)
@@ -97,7 +108,7 @@ def console_ports(settings: Settings, store: Store) -> ConsolePorts:
             pools.append(AccountPool(upstream=upstream.name, listed=listed, shared=shared))
     return ConsolePorts(
         retire=retire,
-        change_release=partial(obey, store),
+        change_release=change_release,
         pools=tuple(pools),
         stir=partial(_stir, store, settings.storing.shards),
     )
@@ -142,13 +153,17 @@ async def run_console(
         logger.error("console.task_failed", task=name, error=place.error, at=place.at)
 
     with plain_faults():
-        async with open_store(store_options(settings, "console")) as store, trio.open_nursery() as nursery:
+        async with (
+            open_store(store_options(settings, "console")) as store,
+            gateway_following(store, settings.new_api) as gateway,
+            trio.open_nursery() as nursery,
+        ):
             console = Console(
                 options=options,
                 store=store,
                 clock=SystemClock(),
                 logger=logger,
-                ports=console_ports(settings, store),
+                ports=console_ports(settings, store, gateway),
             )
             nursery.start_soon(_on_signals, stopping)
             nursery.start_soon(supervised, "following", console.following.follow, on_fault)

@@ -9,8 +9,11 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
+from mix2api.process.gateway_following import GatewayFollowing
 from mix2api.release.block import BLOCK_MS
+from mix2api.release.channel_settings import settings_of
 from mix2api.release.evidence import ChannelFacts, Evidence
+from mix2api.release.gateway import GatewayNews
 from mix2api.release.guard import Guard, Policy
 from mix2api.release.guard_beat import BEAT_TESTS, Decision, GuardBeat
 from mix2api.release.judgement import Judgement, judgement
@@ -147,12 +150,16 @@ class ReleaseWatch:
         name: of this guard.
         policy: for all steps; the points that have to be ruled out follow the step unless `points` are given.
         points: share of turns; None: those of the step.
+        gateway: follows the release; None: there is none.
     """
 
     _store: Store
     name: str
     _policy: Policy = field(factory=Policy)
     _points: float | None = None
+    _gateway: GatewayFollowing | None = None
+    gateway_news: GatewayNews | None = field(default=None, init=False)
+    """How it stood with the gateway at the last look."""
     _step: WatchedStep | None = None
     _number: int = -1
 
@@ -204,11 +211,14 @@ class ReleaseWatch:
         )
         if not await self._store.guard.sit(beat, BEAT_LIFE_MS):
             return False
+        state = look.state
         if look.judgement is not None and look.decision is Decision.ROLL_BACK:
-            await self._roll_back(look, look.judgement, now_ms)
+            state = await self._roll_back(look, look.judgement, now_ms)
+        if self._gateway is not None:
+            self.gateway_news = await self._gateway.follow(state, f"guard {self.name}")
         return True
 
-    async def _roll_back(self, look: Look, judged: Judgement, now_ms: int) -> None:
+    async def _roll_back(self, look: Look, judged: Judgement, now_ms: int) -> ReleaseState:
         state = look.state
         evidence = Evidence(
             id=f"ev-{state.release.removeprefix('rel-')}-{state.number}",
@@ -219,11 +229,11 @@ class ReleaseWatch:
             stable=state.stable_version,
             percent=state.percent,
             alpha=self._policy.alpha,
-            channels={channel.value: _facts(look.processes, channel) for channel in Channel},
+            channels={channel.value: await self._facts(look.processes, channel) for channel in Channel},
             judgement=judged,
         )
         await self._store.evidence.keep(evidence)
-        await self._store.release.apply(
+        return await self._store.release.apply(
             RollBack(
                 at_ms=now_ms,
                 who=f"guard {self.name}",
@@ -234,6 +244,16 @@ class ReleaseWatch:
             )
         )
 
+    async def _facts(self, processes: tuple[CountedProcess, ...], channel: Channel) -> ChannelFacts:
+        ours = [one for one in processes if one.channel == channel]
+        told = await self._store.process_settings.of([one.process for one in ours])
+        return ChannelFacts(
+            versions=tuple(sorted({one.version for one in ours})),
+            processes=len(ours),
+            shards=sum(one.shards for one in ours),
+            settings=settings_of(told),
+        )
+
 
 def points_at(percent: int) -> float:
     """The regression that a step has to rule out: a larger share shows smaller ones in the same time."""
@@ -242,12 +262,3 @@ def points_at(percent: int) -> float:
 
 _POINTS: Final = ((5, 0.05), (20, 0.02))
 _LAST_POINTS: Final = 0.01
-
-
-def _facts(processes: tuple[CountedProcess, ...], channel: Channel) -> ChannelFacts:
-    ours = [one for one in processes if one.channel == channel]
-    return ChannelFacts(
-        versions=tuple(sorted({one.version for one in ours})),
-        processes=len(ours),
-        shards=sum(one.shards for one in ours),
-    )

@@ -26,6 +26,7 @@ from mix2api.process.measuring import Measuring
 from mix2api.process.parts import Parts, Role, process_parts
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.profiles import tell_of_profiles
+from mix2api.process.settings_telling import tell_settings
 from mix2api.process.watchdog import Watchdog
 from mix2api.process.worker_half import WorkerHalf
 from mix2api.settings import Settings
@@ -101,6 +102,7 @@ async def _run_parts(parts: Parts, stopping: trio.Event, task_status: trio.TaskS
         await _keep_profiles(parts, nursery)
         await Measuring(parts).start(nursery, _keep_up)
         _keep_up(parts, nursery, "keeping", parts.keeping.watch)
+        _keep_up(parts, nursery, "settings", partial(tell_settings, parts.store, parts.settings))
         await start_tasks(parts, nursery)
         settle_collector()
         nursery.start_soon(_keep_heap, parts)

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from mix2api.release.channel_settings import ChannelSettings, differences_of
 from mix2api.release.judgement import Judgement
 
 EVIDENCE_VERSION: Final = 1
@@ -17,6 +18,8 @@ class ChannelFacts(Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]
     processes: int
     shards: int
+    settings: ChannelSettings = {}
+    """Effective settings, secrets masked. Empty: an older guard kept the evidence, or no process of the channel told any."""
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -38,6 +41,12 @@ class Evidence(Struct, frozen=True, kw_only=True):
     alpha: float
     channels: dict[str, ChannelFacts]
     judgement: Judgement
+
+    @property
+    def settings_apart(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Name -> the values of stable and of the canary, where they differ. None, if one of both told no settings."""
+        stable, canary = (self.channels[channel].settings for channel in ("stable", "canary"))
+        return differences_of(stable, canary) if stable and canary else {}
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -6,6 +6,7 @@ from html import escape
 from typing import Final
 
 from mix2api.release.evidence import Evidence
+from mix2api.release.gateway import GatewayNews
 from mix2api.release.judgement import Judgement
 from mix2api.release.tested import Tested
 
@@ -26,8 +27,13 @@ def rows_of_tests(judged: Judgement) -> tuple[Sequence[str], list[tuple[str, ...
     return _TESTS, [_row(test) for test in judged.tests]
 
 
-def html_page(evidence: Evidence) -> str:
-    """The page."""
+def html_page(evidence: Evidence, told: Sequence[GatewayNews] = ()) -> str:
+    """The page.
+
+    Args:
+        evidence: what the guard knew.
+        told: what became of telling the gateway, if there is one.
+    """
     judged = evidence.judgement
     title = f"Release {evidence.release}: {judged.decision.value}"
     return "".join(
@@ -38,6 +44,8 @@ def html_page(evidence: Evidence) -> str:
             _table(("", ""), _facts(evidence)),
             "<h2>Channels</h2>",
             _table(("channel", "versions", "processes", "shards"), _channels(evidence)),
+            _gateway(told),
+            _settings(evidence),
             "<h2>Tests</h2><p>Bad trials of all. Evidence is in powers of ten. Their average by weight decides.</p>",
             _table(_TESTS, map(_row, judged.tests), [test.evidence >= _STRONG for test in judged.tests]),
             "<h2>Turns of the canary that went wrong</h2>",
@@ -71,6 +79,38 @@ def _channels(evidence: Evidence) -> list[tuple[str, ...]]:
         (name, ", ".join(facts.versions) or "-", str(facts.processes), str(facts.shards))
         for name, facts in evidence.channels.items()
     ]
+
+
+def _gateway(told: Sequence[GatewayNews]) -> str:
+    if not told:
+        return ""
+    rows = [(_when(one.at_ms), one.who, one.line) for one in told]
+    return f"<h2>Gateway</h2>{_table(('when', 'by', 'outcome'), rows)}"
+
+
+def _settings(evidence: Evidence) -> str:
+    """The settings in which the channels differ, and all of both, folded away."""
+    stable, canary = (evidence.channels[channel].settings for channel in ("stable", "canary"))
+    if not stable or not canary:
+        return (
+            "<h2>Settings</h2><p>A channel without a process that tells its settings cannot be compared.</p>"
+        )
+    head = ("setting", "stable", "canary")
+    apart = [
+        (name, _values(ours), _values(theirs)) for name, (ours, theirs) in evidence.settings_apart.items()
+    ]
+    every = [
+        (name, _values(stable.get(name, ())), _values(canary.get(name, ()))) for name in {**stable, **canary}
+    ]
+    return (
+        f"<h2>Settings that differ</h2>{_table(head, apart)}"
+        f"<details><summary>All settings</summary>{_table(head, every)}</details>"
+    )
+
+
+def _values(values: Sequence[str]) -> str:
+    """Of a channel's processes; a setting without a value is a dash."""
+    return " | ".join(value or "-" for value in values) or "not known"
 
 
 def _row(test: Tested) -> tuple[str, ...]:

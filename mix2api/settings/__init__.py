@@ -21,6 +21,7 @@ from mix2api.settings.choices import (
 )
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
 from mix2api.settings.loading import Settings, Source, load_settings, open_doors
+from mix2api.settings.new_api import NewApiGateway
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.showing import EffectiveRow, effective, render_docs
 from mix2api.settings.tools import Tools
@@ -42,6 +43,7 @@ __all__ = [
     "Logging",
     "MixSite",
     "Network",
+    "NewApiGateway",
     "Release",
     "SessionKeyMode",
     "SessionReuse",

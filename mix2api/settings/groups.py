@@ -12,6 +12,7 @@ from mix2api.settings.budget import Budget
 from mix2api.settings.console import Console
 from mix2api.settings.conversations import Conversing
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
+from mix2api.settings.new_api import NewApiGateway
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.telemetry import Telemetry
 from mix2api.settings.tools import Tools
@@ -40,6 +41,7 @@ GROUPS: Final[Mapping[str, type]] = {
     "storing": Storing,
     "working": Working,
     "release": Release,
+    "new_api": NewApiGateway,
     "logging": Logging,
     "watching": Watching,
     "tracing": Tracing,

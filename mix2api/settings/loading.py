@@ -20,6 +20,7 @@ from mix2api.settings.dotenv import DotEnv, parse_dotenv
 from mix2api.settings.former import FORMER, former_names
 from mix2api.settings.groups import GROUPS
 from mix2api.settings.inbound import InboundAuth, Isolation, Listening, Sessions
+from mix2api.settings.new_api import NewApiGateway
 from mix2api.settings.process import Logging, Release, Storing, Working
 from mix2api.settings.setting import Setting, settings_of
 from mix2api.settings.telemetry import Telemetry
@@ -86,6 +87,7 @@ class Settings:
     storing: Storing = field(factory=Storing)
     working: Working = field(factory=Working)
     release: Release = field(factory=Release)
+    new_api: NewApiGateway = field(factory=NewApiGateway)
     logging: Logging = field(factory=Logging)
     watching: Watching = field(factory=Watching)
     tracing: Tracing = field(factory=Tracing)
@@ -191,6 +193,7 @@ def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[
             "MIX2API_CONVERSATIONS: does not go with UPSTREAM_AUTH_MODE=pass_through, "
             "because plans run when no caller's credential is at hand"
         )
+    yield from (f"{name}: is not set; NEWAPI_URL needs it" for name in settings.new_api.lacking())
     if inbound.mode is InboundAuthMode.KEYS and "INBOUND_KEYS_FILE" not in given:
         yield "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"
 

@@ -46,7 +46,7 @@ class GuardSeat:
         Raises:
             StoreUnavailable: Redis does not answer; the guard may or may not sit here.
         """
-        arguments: list[str | bytes | int] = [beat.guard, _encode(beat), life_ms]
+        arguments: list[str | bytes | int] = [beat.guard, _encode(beat), life_ms, LONGEST_MS]
         call = SIT.call([self._keys.release_guard()], arguments)
         ((sits, *mended),) = told(await run_scripts(self._link, [call]))
         for key in mended:

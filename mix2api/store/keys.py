@@ -186,6 +186,10 @@ class Keys:
         """Sorted set, with the expiry of conversations: those of one user of one credential by the same moment."""
         return f"{self.prefix}:conversations:{user}"
 
+    def process_settings(self, process: ProcessId) -> str:
+        """String with expiry: the effective settings of one process, secrets masked, as JSON."""
+        return f"{self.prefix}:settings:{process}"
+
     def release_state(self) -> str:
         """String: the release that stands (`mix2api.release.release.ReleaseState`). Without expiry: what it says holds.
 
@@ -196,6 +200,10 @@ class Keys:
     def release_history(self) -> str:
         """Stream with expiry: the events of all releases."""
         return f"{self.prefix}:{{release}}:history"
+
+    def release_gateway(self) -> str:
+        """Stream with expiry: what became of telling the gateway its weights (`mix2api.release.gateway`)."""
+        return f"{self.prefix}:{{release}}:gateway"
 
     def release_guard(self) -> str:
         """String with expiry: the last heartbeat of the release's guard."""

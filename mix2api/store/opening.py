@@ -19,6 +19,7 @@ from mix2api.store.channel_owners import ChannelOwners
 from mix2api.store.commit import IndexLife
 from mix2api.store.damage import DamageCounter
 from mix2api.store.followed_release import FollowedRelease
+from mix2api.store.gateway_log import GatewayLog
 from mix2api.store.guard_seat import GuardSeat
 from mix2api.store.heartbeat import Heartbeat, ProcessFacts
 from mix2api.store.kept_slo import KeptSlo
@@ -28,6 +29,7 @@ from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import StoreOptions
 from mix2api.store.post import BLOCK_MS, MailReader, Post
+from mix2api.store.process_settings import ProcessSettings
 from mix2api.store.recorded_sessions import RecordedSessions
 from mix2api.store.redis.checks import Deployment, check_redis
 from mix2api.store.redis.dialing import Dial, dial
@@ -208,6 +210,8 @@ def build_store(
             link=reading, waiting=waiting, keys=keys, seal=seal, process=holder.process, damage=damage
         ),
         release=ReleaseLog(link=reading, keys=keys, damage=damage),
+        gateway=GatewayLog(link=reading, keys=keys, damage=damage),
+        process_settings=ProcessSettings(link=reading, keys=keys, damage=damage),
         guard=GuardSeat(link=reading, keys=keys, damage=damage),
         evidence=KeptEvidence(link=reading, keys=keys, damage=damage),
         damage=damage,

@@ -1,4 +1,4 @@
-"""The Lua script of the release log, and that of its guard's seat."""
+"""The Lua scripts of the release log, of what its gateway was told, and of its guard's seat."""
 
 from typing import Final
 
@@ -21,17 +21,28 @@ history's life in ms, the events. Gives a list: 1 if it was written, 0 if anothe
 way.
 """
 
+TELL: Final = Script(
+    FIRMLY
+    + """
+firmly('XADD', KEYS[1], 'MAXLEN', '~', 1000, '*', 'n', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return mended
+"""
+)
+"""KEYS: what the gateway was told. ARGV: the stream's life in ms, the outcome. Gives the keys that gave way."""
+
 SIT: Final = Script(
     FIRMLY
     + """
 local stands = firmly('GET', KEYS[1])
 local is_beat, guard = pcall(function() return assert(cjson.decode(stands)['guard']) end)
 local left = redis.call('PTTL', KEYS[1])
-if stands and is_beat and guard ~= ARGV[1] and left > 0 and left <= 3600000 then return {0, unpack(mended)} end
+if stands and is_beat and guard ~= ARGV[1] and left > 0 and left <= tonumber(ARGV[4]) then return {0, unpack(mended)} end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return {1, unpack(mended)}
 """
 )
-"""KEYS: the guard's seat. ARGV: the guard's name, its heartbeat, ms of the heartbeat's life. Gives a list: 1 if it sits there, 0
-if another guard does; behind it the keys that gave way. A heartbeat without expiry, or with more than an hour of it, is no guard's.
+"""KEYS: the guard's seat. ARGV: the guard's name, its heartbeat, ms of the heartbeat's life, the longest life that a guard
+gives. Gives a list: 1 if it sits there, 0 if another guard does; behind it the keys that gave way. A heartbeat without expiry, or
+with a longer one, is no guard's.
 """

@@ -268,7 +268,7 @@ _OF_ACCOUNTS: Final = (
     account_scripts.RELEASE,
     account_scripts.JUDGE,
 )
-_OF_RELEASES: Final = (release_scripts.RECORD, release_scripts.SIT)
+_OF_RELEASES: Final = (release_scripts.RECORD, release_scripts.TELL, release_scripts.SIT)
 ALL: Final = (
     *(APPEND, HISTORY, SEIZE, CLEAR, MEND, ACQUIRE, HAND, RELEASE, PUT, CLAIM, PUBLISH, GIVE_BACK),
     *_OF_ACCOUNTS,

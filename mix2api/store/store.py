@@ -13,6 +13,7 @@ from mix2api.store.census import Census
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
 from mix2api.store.damage import DamageCounter
+from mix2api.store.gateway_log import GatewayLog
 from mix2api.store.guard_seat import GuardSeat
 from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.kept_slo import KeptSlo
@@ -21,6 +22,7 @@ from mix2api.store.leases import Leases
 from mix2api.store.log import RedisEventLog
 from mix2api.store.owners import RedisOwners
 from mix2api.store.post import MailReader, Post
+from mix2api.store.process_settings import ProcessSettings
 from mix2api.store.recorded_sessions import RecordedSessions
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
@@ -80,6 +82,8 @@ class Store:
     release: ReleaseLog
     guard: GuardSeat
     evidence: KeptEvidence
+    gateway: GatewayLog
+    process_settings: ProcessSettings
     willingness: Willingness
     damage: DamageCounter
     faults: TaskFaults

@@ -4,6 +4,7 @@ import argparse
 import io
 
 import pytest
+from fake_new_api import fake_new_api
 from redis_server import RedisServer
 from release.releases import beat
 from release_members import BOTH, SHARDS, VERSION, members, settle
@@ -12,16 +13,17 @@ from releasing import BY, Operator
 from mix2api.cli.main import read_settings
 from mix2api.cli.release import add_parser, query_of, release, run
 from mix2api.errors import ConfigurationError
+from mix2api.process.gateway_following import GatewayFollowing, gateway_following
 from mix2api.release.guard_beat import Decision
 from mix2api.store.store import Store
 from mix2api.vocabulary import Channel
 
 
-async def printed(store: Store, *words: str) -> tuple[int, str]:
+async def printed(store: Store, *words: str, gateway: GatewayFollowing | None = None) -> tuple[int, str]:
     parser = argparse.ArgumentParser()
     add_parser(parser.add_subparsers())
     out = io.StringIO()
-    code = await release(store, query_of(parser.parse_args(["release", *words])), out)
+    code = await release(store, query_of(parser.parse_args(["release", *words])), out, gateway)
     return code, out.getvalue()
 
 
@@ -135,3 +137,37 @@ def test_two_channels_need_two_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings(())
     with pytest.raises(ConfigurationError, match="MIX2API_SHARDS"):
         run(parser.parse_args(["release", "start", VERSION, *BY]), settings)
+
+
+async def test_new_api_follows_each_word_and_what_it_does_not_follow_is_told(
+    redis_server: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with members(redis_server, *BOTH) as (stable, canary), fake_new_api() as fake:
+        assert (await printed(stable, "gateway", *BY[:2]))[0] == 1
+        async with gateway_following(stable, fake.settings) as gateway:
+            await settle(stable, canary)
+            assert (await printed(stable, "start", VERSION, *BY, "--without-gate", gateway=gateway))[0] == 0
+            assert (await printed(stable, "step", *BY, "--without-guard", gateway=gateway))[0] == 0
+            assert fake.weights == ((95, 1), (5, 1))
+            await stable.leases.release()
+            await canary.leases.release()
+            fake.keeps = False
+            code, line = await printed(stable, "rollback", *BY, gateway=gateway)
+            assert (code, "owns no shard" in line) == (3, True)
+            assert "new-api does not have weight 100 for stable" in capsys.readouterr().err
+            assert "canary channel 4: weight 5 and status 1" in (await printed(stable, "status"))[1]
+            fake.keeps = True
+            code, line = await printed(stable, "gateway", *BY[:2], gateway=gateway)
+            assert (code, line) == (0, "new-api has weight 100 for stable and 0 for the canary\n")
+            assert fake.weights == ((100, 1), (0, 2))
+        table = (await printed(stable, "history"))[1]
+        words = [line.split()[4:6] for line in table.splitlines()[1:]]
+        assert [each for each in words if each[0] == "gateway"] == [
+            ["gateway", "100:0"],
+            ["gateway", "95:5"],
+            ["gateway", "failed"],
+            ["gateway", "100:0"],
+        ]
+        assert [each[0] for each in words[-3:]] == ["rolled_back", "gateway", "gateway"]
+        facts = (await Operator(stable).say("history"))[1]
+        assert [one["canary"] for one in facts if one["trigger"] == "gateway"] == [0, 5, 0, 0]  # type: ignore[index, union-attr]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from redis_server import RedisServer
 from release.releases import roll_back, start, step
 from release.test_evidence import EVIDENCE
@@ -14,6 +15,7 @@ from stored_runs import stored
 
 from mix2api.cli.release_report import ReportQuery, add_arguments, report
 from mix2api.errors import ConfigurationError
+from mix2api.release.gateway import GatewayNews
 from mix2api.store.store import Store
 
 
@@ -58,6 +60,25 @@ async def test_json_is_the_evidence_as_it_is_kept(redis_server: RedisServer) -> 
         code, text = await told(store, as_json=True)
     document = json.loads(text)
     assert (code, document["id"], document["judgement"]["decision"]) == (0, "ev-1", "roll_back")
+
+
+async def test_what_the_gateway_was_told_of_the_release_is_in_each_form(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    fault = "canary channel 4: HTTP 401: <no>"
+    news = GatewayNews(
+        number=4, release=EVIDENCE.release, at_ms=1, who="guard 1", stable=100, canary=0, fault=fault
+    )
+    async with stored(redis_server.url) as store:
+        await rolled_back(store)
+        await store.gateway.add(replace(news, release="rel-ffffffffffff"))
+        await store.gateway.add(news)
+        page = tmp_path / "report.html"
+        await told(store, html=page)
+        assert (await told(store))[1].splitlines()[-1] == news.line
+        document = json.loads((await told(store, as_json=True))[1])
+    assert [(one["canary"], one["fault"]) for one in document["gateway"]] == [(0, fault)]
+    assert page.read_text(encoding="utf-8").count("HTTP 401: &lt;no&gt;") == 1
 
 
 async def test_the_page_is_written_into_a_file(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from mix2api.clock import SystemClock
 from mix2api.console.ports import AccountPool, ConsolePorts
 from mix2api.console.tokens import Role
 from mix2api.process.console import console_ports
+from mix2api.process.gateway_following import GatewayFollowing
 from mix2api.settings import EffectiveRow, Source, load_settings
 from mix2api.vocabulary import EndReason, RequestId, Retirement, SessionId
 
@@ -91,7 +92,7 @@ async def test_the_composition_root_hands_in_the_command_s_own_retiring(
         await store_script(store, session, good_run())
         await store.leases.release()
         await store.heartbeat.stop()
-        ports = console_ports(settings, store)
+        ports = console_ports(settings, store, GatewayFollowing(store))
         assert await ports.retire(session) is Retirement.RETIRED
         async with shown(store) as seen:
             page = words_of(await seen.visitor.page(f"/session?id={session}"))

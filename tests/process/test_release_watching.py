@@ -7,10 +7,12 @@ import pytest
 import store_parts as parts
 from attrs import define
 from audited_turns import AuditedTurns
+from fake_new_api import fake_new_api
 from redis_server import RedisServer
 from release.releases import roll_back, start, step
 from stored_runs import stored
 
+from mix2api.process.gateway_following import gateway_following
 from mix2api.process.release_watching import BEAT_LIFE_MS, Look, ReleaseWatch, WatchedStep, points_at
 from mix2api.release.guard import Policy
 from mix2api.release.guard_beat import BEAT_TESTS, Decision
@@ -97,6 +99,9 @@ async def test_a_canary_that_is_worse_is_rolled_back_with_evidence_and_quarantin
             system.turns.turns(40, 0, 4, 2)
         guard = system.guard()
         look = await guard.look()
+        for process in look.processes:
+            shown = {"MIX2API_CHANNEL": process.channel, "MIX2API_LEASE_S": "60"}
+            await system.store.process_settings.keep(process.process, shown)
         assert await guard.act(look)
         state = await system.state()
         assert (state.stage, state.percent, state.who) == (Stage.QUARANTINED, 0, "guard guard-1")
@@ -105,6 +110,7 @@ async def test_a_canary_that_is_worse_is_rolled_back_with_evidence_and_quarantin
         assert kept is not None
         assert (kept.release, kept.candidate, kept.stable, kept.percent) == (state.release, "2.0", "1.9", 5)
         assert kept.channels["canary"].versions == ("2.0",)
+        assert kept.settings_apart == {"MIX2API_CHANNEL": (("stable",), ("canary",))}
         assert kept.judgement == look.judgement
         after = await guard.look()
         assert (after.decision, after.judgement) == (Decision.WAIT, None)
@@ -239,3 +245,19 @@ def test_a_larger_share_has_to_rule_smaller_regressions_out() -> None:
 
 def test_a_heartbeat_outlasts_three_looks() -> None:
     assert BEAT_LIFE_MS > 3 * 5_000
+
+
+async def test_the_gateway_follows_a_rollback_and_the_guard_tries_again_until_it_does(
+    redis_server: RedisServer,
+) -> None:
+    async with watched(redis_server, steps=2) as system, fake_new_api(keeps=False) as fake:
+        system.turns.turns(60, 0, 40, 30)
+        async with gateway_following(system.store, fake.settings) as gateway:
+            guard = ReleaseWatch(system.store, "guard-1", gateway=gateway)
+            assert await guard.act(await guard.look())
+            assert (await system.state()).stage is Stage.QUARANTINED
+            assert guard.gateway_news is not None
+            assert "stand there" in guard.gateway_news.fault
+            fake.keeps = True
+            assert await guard.act(await guard.look())
+            assert (guard.gateway_news.fault, fake.weights) == ("", ((100, 1), (0, 2)))

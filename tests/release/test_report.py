@@ -7,6 +7,9 @@ import pytest
 from msgspec.structs import replace
 from release.test_evidence import EVIDENCE
 
+from mix2api.release.channel_settings import ChannelSettings
+from mix2api.release.evidence import Evidence
+from mix2api.release.gateway import GatewayNews
 from mix2api.release.report import html_page, rows_of_tests
 
 VOID = {"meta", "br"}
@@ -86,3 +89,37 @@ def test_the_table_has_a_row_for_each_test() -> None:
 @pytest.mark.parametrize("at_ms", [0, 1_800_000_000_000])
 def test_moments_are_told_in_utc(at_ms: int) -> None:
     assert " UTC" in html_page(replace(EVIDENCE, at_ms=at_ms))
+
+
+def with_settings(stable: ChannelSettings, canary: ChannelSettings) -> Evidence:
+    told = {"stable": stable, "canary": canary}
+    channels = {name: replace(facts, settings=told[name]) for name, facts in EVIDENCE.channels.items()}
+    return replace(EVIDENCE, channels=channels)
+
+
+def test_the_settings_in_which_the_channels_differ_stand_apart_from_all_of_them() -> None:
+    same: ChannelSettings = {"LEASE": ("5",)}
+    evidence = with_settings(same | {"A": ("<1>", "2"), "OLD": ("",)}, same | {"A": ("2",)})
+    page = html_page(evidence)
+    assert read(page).open == []
+    apart, every = page.split("<summary>All settings</summary>")
+    assert "<td>A</td><td>&lt;1&gt; | 2</td><td>2</td>" in apart
+    assert "<td>OLD</td><td>-</td><td>not known</td>" in apart
+    assert ("<td>LEASE</td>" in apart, "<td>LEASE</td>" in every) == (False, True)
+
+
+def test_a_channel_that_told_no_settings_is_not_compared() -> None:
+    evidence = with_settings({"LEASE": ("5",)}, {})
+    assert evidence.settings_apart == {}
+    assert "cannot be compared" in html_page(evidence)
+
+
+def test_the_page_shows_what_the_gateway_was_told() -> None:
+    news = GatewayNews(
+        number=4, release=EVIDENCE.release, at_ms=0, who="guard 1", stable=100, canary=0, fault="<away>"
+    )
+    page = html_page(EVIDENCE, [news])
+    assert read(page).open == []
+    assert "<h2>Gateway</h2>" in page
+    assert "&lt;away&gt;" in page
+    assert "Gateway" not in html_page(EVIDENCE)

@@ -19,7 +19,10 @@ CLOSED = {"INBOUND_BEARER_TOKEN": "t"}
 """So that the warning about the open door does not stand in every expectation."""
 
 
-NEEDED_WITH = {"REDIS_URL": {"MIX2API_SECRET": SECRET}}
+NEEDED_WITH = {
+    "REDIS_URL": {"MIX2API_SECRET": SECRET},
+    "NEWAPI_URL": {"NEWAPI_TOKEN": "t", "NEWAPI_STABLE_CHANNEL": "1", "NEWAPI_CANARY_CHANNEL": "2"},
+}
 
 
 def at(settings: Settings, path: str) -> object:
@@ -58,6 +61,15 @@ def test_a_door_that_stands_open_is_warned_of() -> None:
     assert load_settings({"INBOUND_AUTH_MODE": "none"}, None).warnings == (
         "INBOUND_AUTH_MODE is none: everybody is served",
     )
+
+
+def test_an_address_of_new_api_needs_a_token_and_both_channels() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings({"NEWAPI_URL": "http://gateway"}, None)
+    assert str(refused.value).splitlines() == [
+        f"NEWAPI_{name}: is not set; NEWAPI_URL needs it"
+        for name in ("TOKEN", "STABLE_CHANNEL", "CANARY_CHANNEL")
+    ]
 
 
 def test_names_are_known_once_and_defaults_are_good() -> None:

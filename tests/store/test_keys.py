@@ -31,6 +31,7 @@ def test_keys_of_no_shard_have_no_hash_tag() -> None:
     assert keys.transcript(Digest("ab")) == "mix2api:transcript:ab"
     assert keys.traces() == "mix2api:traces"
     assert keys.deployment() == "mix2api:deployment"
+    assert keys.process_settings(ProcessId("p_1")) == "mix2api:settings:p_1"
 
 
 def test_every_key_of_a_runtime_s_sessions_has_one_hash_tag() -> None:
@@ -47,6 +48,7 @@ def test_the_keys_of_releases_have_one_hash_tag() -> None:
         "m:{release}:history",
         "m:{release}:guard",
     ]
+    assert keys.release_gateway() == "m:{release}:gateway"
     assert keys.release_evidence("ev-1") == "m:{release}:evidence:ev-1"
 
 
