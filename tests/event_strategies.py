@@ -48,6 +48,7 @@ _asked: dict[str, Any] = {
     "at_ms": _counts,
     "attempt": _counts,
     "again_of": st.none() | _runs,
+    "caller": st.none() | _digests,
     "client": _words,
     "model": _words,
     "stream": st.booleans(),

@@ -1,7 +1,7 @@
 """One account of an upstream, and the file that lists all of them (`MIX2API_ACCOUNTS_FILE`, TOML). Pure: text comes in."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Final
@@ -13,10 +13,10 @@ from mix2api.toml_table import CREDENTIAL, named_table, tables_in
 
 _FOR_PEOPLE: Final = re.compile(r".{1,128}")
 """The name that people read."""
-_WEIGHTS: Final = range(1, 1001)
-_PRIORITIES: Final = range(101)
+WEIGHTS: Final = range(1, 1001)
+PRIORITIES: Final = range(101)
 _CONCURRENCIES: Final = range(1, 100_001)
-_MOST: Final = 1000
+MOST: Final = 1000
 """Accounts of a file. The choice looks at each of them, which costs some 2 µs of Redis each."""
 _FIELDS: Final = frozenset(
     [
@@ -69,7 +69,12 @@ class Account:
 
     def serves(self, model: str) -> bool:
         """Whether the account may serve a model."""
-        return any(fnmatchcase(model, pattern) for pattern in self.models)
+        return serves_model(self.models, model)
+
+
+def serves_model(patterns: Iterable[str], model: str) -> bool:
+    """Whether one of an account's patterns is the model's."""
+    return any(fnmatchcase(model, pattern) for pattern in patterns)
 
 
 def read_accounts(text: str, path: str) -> tuple[Account, ...]:
@@ -82,7 +87,7 @@ def read_accounts(text: str, path: str) -> tuple[Account, ...]:
     Raises:
         ConfigurationError: the file is no TOML, or a field is wrong. The error names file, account and field, no value.
     """
-    listed = tables_in(text, path, "accounts", _MOST)
+    listed = tables_in(text, path, "accounts", MOST)
     accounts = tuple(_account(said, f"{path}: account {at}") for at, said in enumerate(listed, 1))
     seen: set[str] = set()
     for at, account in enumerate(accounts, 1):
@@ -102,8 +107,8 @@ def _account(said: object, where: str) -> Account:
         type=fields.word("type", AccountType),
         base_url=fields.base_url("base_url"),
         credential=fields.text("credential", CREDENTIAL, "env:NAME or file:PATH"),
-        weight=fields.whole("weight", 1, _WEIGHTS),
-        priority=fields.whole("priority", 0, _PRIORITIES),
+        weight=fields.whole("weight", 1, WEIGHTS),
+        priority=fields.whole("priority", 0, PRIORITIES),
         enabled=fields.flag("enabled", default=True),
         models=fields.texts("models", ("*",), "a list of model names or patterns"),
         max_concurrency=fields.perhaps_whole("max_concurrency", _CONCURRENCIES),

@@ -83,6 +83,7 @@ def request_event(
         channel=environment.channel,
         edge_channel=None if submission.edge_channel is environment.channel else submission.edge_channel,
         again_of=submission.again_of,
+        caller=submission.caller,
         counted_tokens=None if budget is None else budget.tokens,
         withheld_by=dict(budget.withheld) if budget is not None and budget.withheld else None,
         summary=None if budget is None else budget.summary,

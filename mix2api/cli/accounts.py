@@ -4,12 +4,16 @@ import argparse
 import os
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Final, TextIO
 
 from attrs import frozen
 
 from mix2api.accounts.account import Account
+from mix2api.accounts.policy import Policy, read_policy
 from mix2api.accounts.state import AccountState
+from mix2api.cli.account_policies import policy_now, print_simulation, read_record
+from mix2api.cli.durations import duration_ms
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
 from mix2api.clock import Clock, SystemClock
@@ -17,6 +21,7 @@ from mix2api.errors import ConfigurationError
 from mix2api.process.accounts import listed_accounts, shared_accounts
 from mix2api.process.groups import http_options
 from mix2api.process.named_upstreams import upstream_called
+from mix2api.process.text_file import text_of
 from mix2api.settings import Settings
 from mix2api.store.account_actions import AccountAction, act
 from mix2api.store.accounts import RedisAccounts
@@ -40,8 +45,10 @@ unbind KEY           removes a binding
 changes              what has changed of the accounts, and why
 probe [ID]           asks for a list of models, and changes the state by the answer
 reset ID             forgets all that is known of the account, an operator's words included
+simulate --policy F  puts the recorded runs to another policy (TOML), and compares
 Exit codes: 0, 2 wrong arguments or settings, 3 no such account or binding.
 """
+_WINDOW: Final = "how far back: 15m, 24h (default), 7d"
 _WITH_ID: Final = ("show", "enable", "disable", "drain", "reset")
 _WEIGHTS: Final = range(1001)
 _COLUMNS: Final = ("account", "type", "status", "why", "since", "next try", "weight", "priority", "models")
@@ -76,6 +83,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     weighing.add_argument("name", metavar="ID")
     weighing.add_argument("weight", type=int, choices=_WEIGHTS, metavar="NUMBER")
     actions.add_parser("probe").add_argument("name", metavar="ID", nargs="?", default="")
+    simulating = actions.add_parser("simulate")
+    simulating.add_argument("--policy", type=Path, required=True, metavar="FILE", help="docs/accounts.md")
+    simulating.add_argument("--window", type=duration_ms, default="24h", metavar="TIME", help=_WINDOW)
     actions.add_parser("unbind").add_argument("name", metavar="KEY")
 
 
@@ -92,8 +102,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise ConfigurationError("MIX2API_ACCOUNTS_FILE is not set: there are no accounts")
     clock = SystemClock()
 
+    policy = _policy(arguments.policy) if query.action == "simulate" else None
+
     async def read(store: Store) -> int:
         shared = shared_accounts(upstream.settings, store, clock, upstream.pool)
+        if policy is not None:
+            ids = [one.id for one in listed]
+            record = await read_record(store, shared, ids, arguments.window)
+            print_simulation(record, policy_now(listed, upstream.settings), policy, stdout())
+            return 0
         if query.action != "probe":
             return await accounts(shared, listed, query, stdout(), clock)
         asked = [one for one in listed if query.name in {"", one.id}]
@@ -102,6 +119,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             return await probed(shared, asked, secrets, client, stdout())
 
     return read_store(settings, "accounts", read)
+
+
+def _policy(path: Path) -> Policy:
+    """The policy of a file.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is wrong.
+    """
+    return read_policy(text_of(path, "--policy"), str(path))
 
 
 async def probed(

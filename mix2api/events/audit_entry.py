@@ -18,6 +18,8 @@ ROLLED_OVER: Final = "rolled_over"
 """`request.resolution_reason` of a turn whose session was too full (`mix2api.sessions.resolution.Reason`)."""
 COMPACTED: Final = "compacted"
 """`request.resolution_reason` of a turn whose client has replaced its history by a summary."""
+_WHO_DIGITS: Final = 16
+"""Hex digits: callers are counted by these, and looked up nowhere. An entry has half of the bytes."""
 SUMMARY_VERSION: Final = 1
 """Raised only when a field changes its place or its meaning."""
 
@@ -65,6 +67,10 @@ class RequestSummary(Struct, frozen=True, array_like=True):
     """Of the edge that took the request, where it is another than `channel`."""
     again_of: str | None = None
     """The run that this one repeats. Its client was told of this one, with or without a receipt that says so."""
+    caller: str | None = None
+    """Whose credential it was: the first 16 digits of its digest. None, here and below: an older process wrote it."""
+    isolation: str | None = None
+    """Likewise, of who may share sessions: tells the sessions of one caller apart."""
 
 
 class TokenCounts(Struct, frozen=True, array_like=True):
@@ -142,6 +148,8 @@ def request_summary(request: Request, results: Iterable[ToolResult] = ()) -> byt
             session_age_ms=request.session_age_ms,
             edge_channel=request.edge_channel,
             again_of=request.again_of,
+            caller=None if request.caller is None else request.caller[:_WHO_DIGITS],
+            isolation=_isolation(request),
         )
     )
 
@@ -158,6 +166,13 @@ def _budget(request: Request) -> BudgetSummary | None:
         rolled_over=request.resolution_reason == ROLLED_OVER,
         compacted=request.resolution_reason == COMPACTED,
     )
+
+
+def _isolation(request: Request) -> str | None:
+    """Of requests whose caller is known only: an older process's entries stay as they were."""
+    if request.caller is None or request.isolation is None:
+        return None
+    return request.isolation[:_WHO_DIGITS]
 
 
 def end_summary(

@@ -99,6 +99,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the edge that took the request, where it is another than `channel`. Logs of before 2026-12 never say it."""
     again_of: RunId | None = None
     """The run that this one repeats: the request is answered by this one (ADR 103). Older processes write only `attempt` 2."""
+    caller: Digest | None = None
+    """Of the caller's credential. Logs of before 2026-12 lack it."""
 
 
 class ToolResult(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -96,7 +96,10 @@ def test_an_end_without_usage_has_none() -> None:
 
 
 def test_fields_that_a_later_version_added_are_skipped() -> None:
-    assert read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,null,null,{"later":1}]') is not None
+    assert (
+        read_request_summary(REQUEST_BYTES[:-1] + b',[],null,null,null,null,null,null,null,{"later":1}]')
+        is not None
+    )
     assert read_end_summary(END_BYTES[:-1] + b',[],null,null,"later"]') is not None
 
 
@@ -147,6 +150,17 @@ def test_damage_and_newer_versions_are_unreadable_and_raise_nothing(damage: byte
     # Depth alone is no damage where the reader skips the field: then the fields it knows are given.
     assert read_request_summary(damage) in {None, read_request_summary(REQUEST_BYTES)}
     assert read_end_summary(damage) in {None, read_end_summary(END_BYTES)}
+
+
+def test_a_caller_and_its_session_are_told_apart_by_a_part_of_their_digests() -> None:
+    known = replace(REQUEST, caller=Digest("c" * 32), isolation=Digest("d" * 32))
+    data = request_summary(known)
+    assert data == REQUEST_BYTES[:-1] + b',[],null,null,null,null,null,"%s","%s"]' % (b"c" * 16, b"d" * 16)
+    read = read_request_summary(data)
+    assert read is not None
+    assert (read.caller, read.isolation) == ("c" * 16, "d" * 16)
+    assert request_summary(replace(known, caller=None)) == REQUEST_BYTES
+    assert request_summary(replace(known, isolation=None)).endswith(b'"cccccccccccccccc"]')
 
 
 def test_what_a_turn_took_of_its_model_stands_last() -> None:
