@@ -22,7 +22,6 @@ from mix2api.errors import Conflict, InvalidRequest
 from mix2api.identity import Mint
 from mix2api.store.conversation_words import session_words
 from mix2api.store.forgetting import forget_drafts
-from mix2api.store.looked_conversation import Looked
 from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 from mix2api.wire.object_fields import wrong
