@@ -1,10 +1,8 @@
 """What holds for any text: cuts change nothing, ordinary text is left alone, calls survive being written."""
 
 import json
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -258,90 +256,6 @@ def test_no_chunk_and_empty_chunks_give_nothing() -> None:
     assert recogniser.feed("") == []
     assert recogniser.feed("a") == [Plain("a")]
     assert recogniser.feed("") == recogniser.end() == []
-
-
-_CALL = '{"tool_call": {"name": "write", "arguments": {"text": '
-_GROWING: dict[str, Callable[[int], str]] = {
-    "prose": lambda n: "word " * n,
-    "braces": lambda n: "{" * n,
-    "braces and spaces": lambda n: "{ } \n" * n,
-    "backticks": lambda n: "`" * n,
-    "inline code": lambda n: "`a` " * n,
-    "white space": lambda n: " \n" * n,
-    "a long fence": lambda n: "```json" + " \n" * n,
-    "heads that are none": lambda n: '{"tool_call": {"name"} ' * n,
-    "a head of white space": lambda n: '{"tool_call"' + " " * n,
-    "one string": lambda n: _CALL + '"' + "x" * n,
-    "a string of quotes": lambda n: _CALL + '"' + '"x' * n,
-    "a string of quotes and spaces": lambda n: _CALL + '"' + '" ' * n,
-    "a string of escapes": lambda n: _CALL + '"' + "\\n\\u4e2d" * n,
-    "a string in a string": lambda n: '{"tool_call": {"arguments": "{' + '\\"a\\": \\"\\\\\\"\\",' * n,
-    "a word": lambda n: _CALL + "a [b, " * n,
-    "lists in lists": lambda n: _CALL + "[" * n,
-    "lists in objects, closed wrongly": lambda n: _CALL + '[{"a":' * n + ")" * n + "}" * 2 * n,
-    "commas": lambda n: _CALL + "[1" + ",," * n,
-    "members": lambda n: _CALL + '1, "k": 2' * n,
-    "arguments before the name": lambda n: (
-        '{"tool_call": {"arguments": {"a": "' + "x\\n" * n + '"}, "name": "read"}}'
-    ),
-    "calls": lambda n: '{"tool_calls": [' + '{"name": "read"},' * n,
-    "enclosures": lambda n: '{"tool_call": {"name": "read"}} ' * n,
-    "surplus brackets": lambda n: '{"tool_call": {"name": "read"}}' + "} " * n,
-    "tags that are none": lambda n: "<tool_calling <b> [x] " * n,
-    "openers": lambda n: "<tool_call>" * n,
-    "openers that fail": lambda n: "<tool_call> and, " * n,
-    "calls in tags": lambda n: '<tool_call>{"name": "read"}</tool_call>\n' * n,
-    "calls in tags that were not offered": lambda n: '<tool_call>{"name": "fly"}</tool_call>\n' * n,
-    "calls in blocks behind prose": lambda n: "So:\n" + '```json\n{"tool_call": {"name": "read"}}\n```\n' * n,
-    "calls that were not offered": lambda n: '{"tool_call": {"name": "fly"}}\n' * n + "end",
-    "parameters": lambda n: "<function=read>" + "<parameter=a>\n1\n</parameter>\n" * n,
-    "a value of tags": lambda n: "<function=edit><parameter=path>" + "</para </p> \n" * n,
-    "a value of line ends": lambda n: "<function=edit><parameter=path>" + "\r\n" * n,
-    "words in a broken call": lambda n: "<function=edit><parameter=path>a</parameter> and" + " <b </" * n,
-    "thought": lambda n: "<think>" + "</thin <think> \n" * n,
-    "thoughts": lambda n: "<think>a</think>\n" * n,
-    "mentions of thought": lambda n: "a <think> b </thin" * n,
-    "a final answer": lambda n: '{"final": "' + "word \\n" * n,
-}
-
-
-def _steps(chunks: list[str]) -> int:
-    """Function calls, of Python's and of C's, that reading takes."""
-    count = 0
-
-    def see(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event in {"call", "c_call"}
-
-    recogniser = Recogniser(OFFERED)
-    before = sys.getprofile()
-    sys.setprofile(see)
-    try:
-        for chunk in chunks:
-            recogniser.feed(chunk)
-        recogniser.end()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
-@pytest.mark.parametrize("shape", _GROWING)
-@pytest.mark.parametrize("size", [7, None], ids=["cut small", "whole"])
-def test_steps_grow_with_the_text_and_no_faster(shape: str, size: int | None) -> None:
-    def steps(n: int) -> int:
-        text = _GROWING[shape](n)
-        width = size or len(text)
-        return _steps([text[start : start + width] for start in range(0, len(text), width)])
-
-    small, large = steps(300), steps(1_200)
-    assert large <= 4.4 * small + 400
-
-
-def test_an_argument_of_a_megabyte_passes_in_few_steps() -> None:
-    text = "x" * 1_000_000
-    written = f'{{"tool_call": {{"name": "write", "arguments": {{"text": "{text}"}}}}}}'
-    assert recognised([written]) == [["call", "write", f'{{"text": "{text}"}}']]
-    assert _steps([written]) < 1_500
 
 
 @pytest.mark.parametrize(("levels", "comes"), [(MAX_NESTING - 4, "call"), (MAX_NESTING - 3, "broken")])
