@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage conversations truth crashes \
-	simulate release-drill memory packs-mutations budgets bridge clients comply servers console-demo console-browser clean
+	properties simulate release-drill memory packs-mutations budgets bridge clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
 help:
@@ -57,12 +57,10 @@ demo-once: $(RUN_STAMP)
 test: $(DEV_STAMP)
 	$(MAKE) --no-print-directory check
 
-# One after another also under `make -j`: they share two cores and the first finding is the one to read.
+# Lint first: it answers within seconds. Types and contracts run beside the tests, and what each target says stays together (ADR 95).
 check:
 	$(MAKE) --no-print-directory lint
-	$(MAKE) --no-print-directory types
-	$(MAKE) --no-print-directory contracts
-	$(MAKE) --no-print-directory tests
+	$(MAKE) --no-print-directory --jobs=4 --output-sync=target tests-measured tests-systems tests-processes types contracts
 	$(MAKE) --no-print-directory coverage
 
 format:
@@ -82,8 +80,12 @@ contracts:
 # much, for processes and for time, so two cores are not too few. Folders that need real minutes have their own targets.
 SYSTEMS := tests/system
 PROCESSES := tests/processes tests/invariant tests/simulation tests/crashes
-# Much work over few lines, which other tests reach as well: tracing would double it.
-UNTRACED := tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py
+# Much work over few lines, which other tests reach as well: tracing would make it two to six times as dear.
+UNTRACED := tests/linear tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py \
+	tests/process/test_every_setting.py tests/process/test_watchdog.py tests/store/test_damage.py tests/store/test_open_runs.py \
+	tests/cli/test_gate.py tests/actors/test_site_bounds.py tests/actors/test_budget_conversations.py tests/release/test_simulation.py \
+	tests/release/test_guard_over_traffic.py tests/budget/test_windows_over_long_texts.py tests/test_planted_secrets.py tests/test_log_line.py \
+	tests/packs/test_running.py tests/metrics/test_exposition.py tests/clients_patterns tests/upstreams/mix/test_recordings.py
 APART := tests/soak tests/truth tests/mutations tests/bridge tests/browser
 
 tests:
@@ -181,6 +183,10 @@ crashes: $(DEV_STAMP)
 # A candidate that breaks one in fifty streams, until its guard rolls it back: some minutes. DRILL_RATE=40 has it found sooner.
 release-drill: $(DEV_STAMP)
 	PYTHONPATH=tests $(BIN)/python -m release_drill.run
+
+# Every property over 1,000 examples where `make test` tries 50: PROPERTY_EXAMPLES=10000 for more.
+properties: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m hypothesis --hypothesis-profile=many $(addprefix --ignore=,$(APART)) tests
 
 # Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace.
 simulate: $(DEV_STAMP)

@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,12 @@ from actor_parts import let_time_jump
 from hypothesis import settings
 from redis_server import RedisServer
 
-# The same examples in every run, and no clock: a busy machine is no failure.
-settings.register_profile("mix2api", deadline=None, derandomize=True)
+# The same examples in every run, and no clock: a busy machine is no failure. Half of hypothesis' own 100 examples reach every
+# line of the core; `make properties` tries many more.
+settings.register_profile("mix2api", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile(
+    "many", deadline=None, derandomize=True, max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "1000"))
+)
 settings.load_profile("mix2api")
 
 

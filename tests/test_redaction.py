@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.redaction import (
+    BODY_LIMIT,
     MASK,
     TEXT_LIMIT,
     is_secret_field,
     place_of,
     place_of_frame,
+    redact_body,
     redact_fields,
     redact_text,
     redact_url,
@@ -251,3 +253,10 @@ def test_the_place_of_a_frame_is_our_own_part_of_its_stack() -> None:
 def test_a_stack_without_a_frame_of_ours_has_no_place() -> None:
     assert place_of_frame(sys._getframe()) == "none"
     assert place_of_frame(None) == "none"
+
+
+def test_a_body_is_told_in_pieces_that_no_line_cuts() -> None:
+    told = redact_body(b"a" * 100_000)
+    assert len("".join(told)) == BODY_LIMIT
+    assert max(map(len, told)) <= 500
+    assert redact_body(b"") == []

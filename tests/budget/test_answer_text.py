@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 from counted import calls_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vocabularies import exact, reference
 
@@ -21,7 +21,6 @@ def parts_of(pieces: Iterable[str]) -> list[str]:
 SAID = "It's an answer, with `code()` and 1,234 figures.\n\n"
 
 
-@settings(max_examples=50)
 @given(
     st.lists(
         st.sampled_from([SAID, "wor", "d", " ", "'s", "é", "12", "3", "\n", "你好", "=" * 50]), max_size=2000

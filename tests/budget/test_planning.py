@@ -4,7 +4,7 @@ import histories
 import pytest
 from attrs import evolve
 from budget.conversations import conversations
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.budget.decision import Allowance, Fit
@@ -85,7 +85,6 @@ def test_a_site_that_counts_more_has_less_room() -> None:
     assert planned(SHORT, evolve(PLANNER, factor=0.5), held=1500, new=500).verdict.fit is Fit.CONTINUE
 
 
-@settings(max_examples=300)
 @given(
     conversations(),
     st.integers(50, 3000),

@@ -59,6 +59,11 @@ def test_a_blob_is_split_where_it_must_be() -> None:
     assert len(head) + len(tail) > 900
 
 
+def test_a_blob_that_begins_just_before_the_cut_is_left_out_of_the_head() -> None:
+    words = "a b " * 145
+    assert parts(words + "A" * 5000, 1200)[0] == words
+
+
 def test_where_no_mark_fits_the_head_stays_alone() -> None:
     assert head_and_tail("abc " * 100, 20) == ("abc " * 100)[:20]
 

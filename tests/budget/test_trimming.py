@@ -6,7 +6,7 @@ import histories
 import pytest
 from budget.conversations import conversations
 from counted import calls_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from vocabularies import exact
 
@@ -48,7 +48,6 @@ _options = st.builds(
 )
 
 
-@settings(max_examples=200)
 @given(conversations(), st.integers(20, 4000), _options)
 def test_what_must_stay_stays_and_calls_keep_their_results(
     messages: list[Message], available: int, options: TrimOptions
@@ -66,7 +65,6 @@ def test_what_must_stay_stays_and_calls_keep_their_results(
     assert made.fits == (must <= available)
 
 
-@settings(max_examples=100)
 @given(conversations(), st.integers(20, 4000), _options)
 def test_every_message_stays_in_its_place_or_has_a_reason(
     messages: list[Message], available: int, options: TrimOptions
@@ -90,7 +88,6 @@ def test_every_message_stays_in_its_place_or_has_a_reason(
     assert next(left, None) is None
 
 
-@settings(max_examples=60)
 @given(conversations(), st.integers(20, 4000), _options)
 def test_trimming_is_deterministic_and_leaves_the_headroom(
     messages: list[Message], available: int, options: TrimOptions

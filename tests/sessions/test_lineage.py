@@ -1,9 +1,9 @@
 """Where a history stands, and where a session waits after its answer."""
 
 import pytest
-from histories import DIGESTER, Given, answer, call, calling, lineage, messages, result, user
+from histories import DIGESTER, REALM, Given, answer, call, calling, lineage, messages, result, user
 
-from mix2api.sessions.lineage import answered_steps
+from mix2api.sessions.lineage import answered_steps, lineage_steps
 from mix2api.steps import at_once
 from mix2api.vocabulary import Digest
 
@@ -14,6 +14,15 @@ def waits_at(asked: list[Given], given: Given) -> tuple[Digest, ...]:
     """Where a session waits that answered a request so."""
     (said,) = messages(given)
     return at_once(answered_steps(lineage(*asked), said, DIGESTER))
+
+
+def test_a_long_history_is_digested_in_steps_and_stands_where_it_does_in_one() -> None:
+    told = [*[user("x" * 1_000)] * 40, answer("first"), user()]
+    steps = lineage_steps(messages(*told), REALM, DIGESTER)
+    next(steps)
+    with pytest.raises(StopIteration) as done:
+        next(steps)
+    assert done.value.value == lineage(*told)
 
 
 def test_a_request_without_history_stands_nowhere() -> None:

@@ -291,7 +291,7 @@ async def test_a_log_that_is_gone_is_a_session_that_expired(redis_server: RedisS
         assert (after.resolution, after.reason) == ("fresh", "expired")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 6), st.floats(0, 1, exclude_max=True), st.integers(0, 7))
 @example(3, 0.6, 0)
 def test_any_flipped_bit_in_a_log_is_answered(
@@ -319,7 +319,7 @@ def test_any_flipped_bit_in_a_log_is_answered(
     trio.run(chat_after_flip)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_any_bytes_in_a_snapshot_s_place_are_answered(redis_server: RedisServer, data: bytes) -> None:
     async def chat_after() -> None:

@@ -77,7 +77,7 @@ async def test_a_run_whose_entry_is_damaged_is_not_to_be_had(redis_server: Redis
 _HEADS = st.sampled_from([b"", b"1 ", b"1 p_1:n ", b"1 p_1:n 1 p_2 ", b"-1 p_1:n 1 p_2 ses_0007"])
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_HEADS, st.binary(max_size=40), st.binary(max_size=12))
 @example(b"1 p_1:n ", b"1 p_2 \n", b"run\n")
 def test_any_bytes_in_a_run_s_place_cost_no_other_run(
