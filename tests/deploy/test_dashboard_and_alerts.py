@@ -4,9 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from metrics.test_metrics_page import ROW
 
 from mix2api.vocabulary import EndReason
@@ -16,6 +21,7 @@ ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "mix2api.json"
 METRIC = re.compile(r"\bmix2api_[a-z_]+")
 REASONS = re.compile(r'end_reason(?:=|=~|!~)"([a-z_|]+)"')
+_MISSING = object()
 GROUPED = re.compile(r"by \(([a-z_, ]+)\)")
 
 
@@ -65,6 +71,36 @@ def test_panels_have_numbers_and_places_of_their_own() -> None:
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == len(panels)
+
+
+def lost(given: object, kept: object, place: str = "$") -> Iterator[str]:
+    """The places of what is not kept as it was given."""
+    if isinstance(given, dict) and isinstance(kept, dict):
+        for name, value in given.items():
+            yield from lost(value, kept.get(name, _MISSING), f"{place}.{name}")
+    elif isinstance(given, list) and isinstance(kept, list) and len(given) == len(kept):
+        for number, (value, other) in enumerate(zip(given, kept, strict=True)):
+            yield from lost(value, other, f"{place}[{number}]")
+    elif given != kept:
+        yield place
+
+
+def through_grafanas_types(dashboard: dict[str, Any]) -> object:
+    """The dashboard, read into the types of Grafana's own SDK and written again: they drop what Grafana does not know."""
+    register_default_plugins()
+    return json.loads(JSONEncoder().encode(Dashboard.from_json(dashboard)))
+
+
+def test_grafana_knows_every_field_of_the_dashboard() -> None:
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    assert list(lost(dashboard, through_grafanas_types(dashboard))) == []
+
+
+def test_a_field_that_grafana_does_not_know_would_be_found() -> None:
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    dashboard["panels"][0]["targets"][0]["legend"] = dashboard["templates"] = "misspelt"
+    found = list(lost(dashboard, through_grafanas_types(dashboard)))
+    assert found == ["$.panels[0].targets[0].legend", "$.templates"]
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="this machine has no promtool")
