@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage conversations truth crashes \
-	properties simulate release-drill memory packs-mutations budgets bridge clients comply servers console-demo console-browser clean
+	properties simulate release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
 help:
@@ -86,7 +86,7 @@ UNTRACED := tests/linear tests/tools/test_corpus_cuts.py tests/sessions/test_law
 	tests/cli/test_gate.py tests/actors/test_site_bounds.py tests/actors/test_budget_conversations.py tests/release/test_simulation.py \
 	tests/release/test_guard_over_traffic.py tests/budget/test_windows_over_long_texts.py tests/test_planted_secrets.py tests/test_log_line.py \
 	tests/packs/test_running.py tests/metrics/test_exposition.py tests/clients_patterns tests/upstreams/mix/test_recordings.py
-APART := tests/soak tests/truth tests/mutations tests/bridge tests/browser
+APART := tests/soak tests/truth tests/mutations tests/bridge tests/browser tests/scrape
 
 tests:
 	$(MAKE) --no-print-directory --jobs=3 --output-sync=target tests-measured tests-systems tests-processes
@@ -205,6 +205,12 @@ budgets: $(DEV_STAMP)
 # The packs against an endpoint with one thing wrong, some seventy times: each must be caught. Some five minutes.
 packs-mutations: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m mutations tests/mutations
+
+# A real Prometheus over a real process, with the configuration, the alerts and the dashboard of deploy/. Needs prometheus in PATH:
+# Debian's package will do.
+scrape: $(DEV_STAMP)
+	@command -v prometheus >/dev/null || { echo 'make scrape needs prometheus in PATH' >&2; exit 2; }
+	$(BIN)/python -m pytest $(PYTEST_ARGS) tests/scrape
 
 clients: $(DEV_STAMP)
 	tests/clients/run.sh
