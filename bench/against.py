@@ -17,8 +17,9 @@ def compare(commit: str, asked: Asked, work: Path, tell: Tell) -> tuple[str, boo
         NoSuchBuild: there is no such commit.
         DidNotStart: one of the builds cannot be imported.
     """
-    builds = {OLD: describe(commit), NEW: describe_work_tree()}
-    old, new = old_build(commit, work / OLD), new_build(work / NEW)
+    beside = "".join(f", {name}={value}" for name, value in asked.settings.items())
+    builds = {OLD: describe(commit), NEW: describe_work_tree() + beside}
+    old, new = old_build(commit, work / OLD), new_build(work / NEW, asked.settings)
     differing = differing_dependencies(old, new)
     for line in differing:
         tell(f"only one build asks for {line}; both run on what is installed")

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tarfile
 import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pairs import NEW, OLD, changed_dependencies
@@ -60,11 +62,11 @@ def old_build(commit: str, into: Path) -> Build:
     return _checked(OLD, into)
 
 
-def new_build(into: Path) -> Build:
-    """The package as it stands in the work tree."""
+def new_build(into: Path, settings: Mapping[str, str]) -> Build:
+    """The package as it stands in the work tree, run with these settings beside the everyday ones."""
     shutil.copytree(_ROOT / _PACKAGE, into / _PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(_ROOT / _PROJECT, into / _PROJECT)
-    return _checked(NEW, into)
+    return replace(_checked(NEW, into), settings=settings)
 
 
 def _checked(name: str, source: Path) -> Build:

@@ -59,6 +59,8 @@ class Asked:
     rounds: int
     """Pairs of a costly figure; a load is asked twice a round, in the orders A B and B A."""
     quick: bool
+    settings: Mapping[str, str]
+    """Of the new build alone, beside the everyday ones: what a setting costs is measured so."""
 
     def wants(self, part: str) -> bool:
         """Whether this part is to be measured."""

@@ -245,6 +245,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", choices=(*_PARTS, _PATHS), help="one load or part")
     parser.add_argument("--against", metavar="COMMIT", help="compare the work tree with this commit")
     parser.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="with --against: a setting of the work tree alone. With --against HEAD, it is the setting that is measured",
+    )
+    parser.add_argument(
         "--targets", default=",".join(_STARTERS), help="comma-separated (default: %(default)s)"
     )
     parser.add_argument(
@@ -265,6 +273,13 @@ def _arguments() -> argparse.Namespace:
     except NoSuchBuild as error:
         parser.error(str(error))
     return asked
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, given, value = text.partition("=")
+    if not (name and given):
+        raise argparse.ArgumentTypeError("NAME=VALUE")
+    return name, value
 
 
 def _positive(text: str) -> int:
@@ -300,7 +315,7 @@ def _bench(asked: argparse.Namespace, work: Path) -> int:
 def _against(asked: argparse.Namespace, work: Path) -> int:
     """The work tree and a commit: 0 if every row is no worse."""
     begun = time.monotonic()
-    wanted = Asked(only=asked.only, rounds=asked.rounds, quick=asked.quick)
+    wanted = Asked(only=asked.only, rounds=asked.rounds, quick=asked.quick, settings=dict(asked.setting))
     text, good = compare(asked.against, wanted, work, lambda line: _tell(begun, line))
     asked.out.mkdir(parents=True, exist_ok=True)
     _write(asked.out / "AGAINST.md", text)

@@ -7,9 +7,9 @@ Its cost is that of the process and of its store's server together. Which copy o
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from loads import MODEL, Dialect
@@ -35,6 +35,8 @@ class Build:
     """Of its target."""
     source: Path | None = None
     """The directory that holds the package, to stand before the installed one."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What it runs with beside the everyday settings."""
 
     def command(self, *arguments: str) -> list[str]:
         """`mix2api` of this build."""
@@ -46,7 +48,13 @@ class Build:
         """A whole environment with the data directory and these settings: none of the caller's shell comes in."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         own = {"PYTHONPATH": str(self.source)} if self.source else {}
-        return kept | own | {"MIX2API_DATA_DIR": str(data), "MIX2API_LOG_FORMAT": "logfmt"} | settings
+        return (
+            kept
+            | own
+            | {"MIX2API_DATA_DIR": str(data), "MIX2API_LOG_FORMAT": "logfmt"}
+            | settings
+            | dict(self.settings)
+        )
 
 
 INSTALLED = Build()
