@@ -16,6 +16,7 @@ from mix2api.console.change_views import ChangeViews
 from mix2api.console.conversation_changes import ConversationChanges
 from mix2api.console.conversation_views import LIVE, ConversationViews
 from mix2api.console.door_views import LONG_FORM_BYTES, DoorViews
+from mix2api.console.draft_views import DraftViews
 from mix2api.console.options import ConversationOptions
 from mix2api.console.page_views import PageViews
 from mix2api.console.parts import Console, Turned
@@ -89,16 +90,19 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
 
 def _add_conversations(app: QuartTrio, console: Console, options: ConversationOptions) -> None:
     views = ConversationViews(console, options)
+    drafts = DraftViews(console, options, views)
     for path, name, view in (
         ("/conversations", "conversations", views.listing),
         ("/conversation", "conversation", views.conversation),
         (LIVE, "conversation_live", views.live),
-        ("/draft", "draft", views.draft),
+        ("/draft", "draft", drafts.show),
     ):
         app.add_url_rule(path, name, view, methods=["GET"])
     changes = ConversationChanges(console, options, views)
     app.add_url_rule("/conversations", "begin", changes.begin, methods=["POST"])
     app.add_url_rule("/conversation", "say", changes.say, methods=["POST"])
+    app.add_url_rule("/draft", "edit", drafts.edit, methods=["POST"])
+    app.add_url_rule("/draft/publish", "publish", drafts.publish, methods=["POST"])
 
 
 def _add_errors(app: QuartTrio, console: Console) -> None:

@@ -4,7 +4,6 @@ import re
 from contextlib import suppress
 from typing import Final
 
-import msgspec
 from attrs import define, field, frozen
 from quart import Response, request
 
@@ -18,12 +17,10 @@ from mix2api.conversations.content import MESSAGE_CHARS, TITLE_CHARS
 from mix2api.conversations.events import UnreadableConversation
 from mix2api.errors import StoreUnavailable
 from mix2api.randomness import Randomness
-from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 
 LIVE: Final = "/conversation/live"
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_DRAFT: Final = re.compile(r"draft_[0-9a-f]{32}(_[0-9]{1,2})?")
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -51,7 +48,6 @@ class ConversationViews:
     _options: ConversationOptions
     _list: ConversationList = field(init=False)
     _page: ConversationPage = field(init=False)
-    _workflows: Workflows = field(init=False)
     _randomness: Randomness = field(factory=Randomness, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -59,7 +55,6 @@ class ConversationViews:
         conversations, index = store.conversations(shards, life_ms), store.conversation_index(life_ms)
         self._list = ConversationList(conversations, index, store.seal)
         self._page = ConversationPage(conversations, self._console.clock)
-        self._workflows = store.workflows(shards, life_ms)
 
     async def listing(self) -> Response:
         """The conversations of one user.
@@ -130,22 +125,6 @@ class ConversationViews:
             message_most=MESSAGE_CHARS,
             **values,
         )
-
-    async def draft(self) -> Response:
-        """A draft that a turn ran on, as it stands now.
-
-        Raises:
-            Turned: the reader has no such draft.
-        """
-        draft_id, now_ms = request.args.get("id", ""), self._console.clock.now_ms()
-        found = None
-        if _DRAFT.fullmatch(draft_id) is not None:
-            found = await self._workflows.draft(self.owner(), draft_id, now_ms)
-        if found is None:
-            raise Turned(404, "draft.unknown")
-        draft, graph = found
-        shown = msgspec.json.format(msgspec.json.encode(graph.as_json()), indent=2).decode()
-        return self._console.page("draft", stateless=True, draft=draft, graph=shown)
 
     def owner(self) -> Digest:
         """Whose conversations the reader sees.

@@ -12,8 +12,10 @@ from mix2api.console.tokens import Role
 
 _OPEN: Final = frozenset({"/sign-in", "/language"})
 """Paths that need no sign-in; assets need none either."""
-CONVERSATIONS: Final = frozenset({"/conversations", "/conversation", "/conversation/live", "/draft"})
-"""What a user may see, and nobody else: conversations are content."""
+CONVERSATIONS: Final = frozenset(
+    {"/conversations", "/conversation", "/conversation/live", "/draft", "/draft/publish"}
+)
+"""What a user may see and change, and nobody else: conversations are content."""
 FORM_BYTES: Final = 64 * 1024
 """Of a form."""
 LONG_FORM_BYTES: Final = 4 * 1024 * 1024

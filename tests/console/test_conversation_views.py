@@ -9,7 +9,7 @@ import trio.testing
 from attrs import frozen
 from redis_server import RedisServer
 from shown_console import parts_of, watching, words_of
-from stored_runs import SHARDS, stored
+from stored_runs import stored
 from talked_conversations import KEYS, csrf_of, looking, signed_in, talk
 
 from mix2api.clock import SystemClock
@@ -17,10 +17,7 @@ from mix2api.console.catalogue import Language
 from mix2api.console.conversation import CHARS, TURNS, ConversationAsked, ConversationPage
 from mix2api.console.tokens import Role
 from mix2api.conversations.commands import StopTurn
-from mix2api.conversations.graph import Graph, Node, NodeType
-from mix2api.conversations.planner import SourceType
 from mix2api.conversations.states import Reason
-from mix2api.conversations.workflows import Settled, edited
 from mix2api.identity import caller_of
 from mix2api.store.conversations import Conversations
 from mix2api.store.looked_conversation import Looked
@@ -164,32 +161,6 @@ async def test_task_states_and_messages_move_by_themselves(redis_server: RedisSe
     assert "write WORKER assistant running" in words_of(second["plan"])
     assert "turns" not in second
     assert "1: cancelled" in words_of(third["turns"])
-
-
-async def test_a_draft_is_shown_to_its_owner_and_its_words_are_text(redis_server: RedisServer) -> None:
-    graph = Graph((Node(id="a", type=NodeType.WORKER, input=SCRIPT),))
-    async with stored(redis_server.url) as store, looking(store) as (seen, ann):
-        talked = await talk(store, KEYS["ann"])
-        await talked.plan(await talked.say("hello"))
-        gone = re.search(r'href="(/draft[^"]*)"', await ann.page(talked.path))
-        assert gone is not None
-        workflows, owner = store.workflows(SHARDS, 0), caller_of(store.seal, KEYS["ann"].encode())
-        now_ms = SystemClock().now_ms()
-        kept = await workflows.keep_draft(owner, graph, SourceType.AUTO_MISS_ROOT, now_ms)
-        assert kept is not None
-        await workflows.change_draft(
-            owner, edited(kept, Settled(key=SCRIPT, pattern=SCRIPT), now_ms), None, now_ms
-        )
-        path = f"/draft?id={kept.draft_id}"
-        page = await ann.page(path)
-        bob = await signed_in(seen, "bob")
-        refused = [(await bob.get(path)).status_code, (await seen.visitor.get(path)).status_code]
-        missing = [(await ann.get(other)).status_code for other in (gone[1], "/draft?id=x", "/draft")]
-    assert page.count("&lt;script&gt;alert") >= 4
-    assert "<script>alert" not in page
-    assert "Version 2," in words_of(page)
-    assert refused == [404, 403]
-    assert missing == [404, 404, 404]
 
 
 async def test_a_damaged_conversation_is_told_and_hides_no_other(redis_server: RedisServer) -> None:

@@ -175,6 +175,22 @@ function makeSendKeys(root) {
   }
 }
 
+// A fault of a text leads to its line in the field.
+function makeLineLinks(root) {
+  for (const link of root.querySelectorAll("a[data-line]")) {
+    link.addEventListener("click", (event) => {
+      const area = document.querySelector(link.getAttribute("href"));
+      const lines = area.value.split("\n");
+      const number = Math.min(Number(link.dataset.line), lines.length);
+      const start = lines.slice(0, number - 1).reduce((sum, line) => sum + line.length + 1, 0);
+      event.preventDefault();
+      area.focus();
+      area.setSelectionRange(start, start + lines[number - 1].length);
+      area.scrollTop = (area.scrollHeight / lines.length) * Math.max(0, number - 4);
+    });
+  }
+}
+
 function prepare(root) {
   showLocalTimes(root);
   makeBarsOneStop(root);
@@ -182,6 +198,7 @@ function prepare(root) {
   makeCopies(root);
   makeSure(root);
   makeSendKeys(root);
+  makeLineLinks(root);
 }
 
 prepare(document);
