@@ -23,7 +23,7 @@ from mix2api.process.groups import http_options
 from mix2api.process.named_upstreams import upstream_called
 from mix2api.process.text_file import text_of
 from mix2api.settings import Settings
-from mix2api.store.account_actions import AccountAction, act
+from mix2api.store.account_actions import WEIGHT_MAX, AccountAction, act
 from mix2api.store.accounts import RedisAccounts
 from mix2api.store.store import Store
 from mix2api.upstreams.accounts.probing import TOLD, probe
@@ -50,7 +50,7 @@ Exit codes: 0, 2 wrong arguments or settings, 3 no such account or binding.
 """
 _WINDOW: Final = "how far back: 15m, 24h (default), 7d"
 _WITH_ID: Final = ("show", "enable", "disable", "drain", "reset")
-_WEIGHTS: Final = range(1001)
+_WEIGHTS: Final = range(WEIGHT_MAX + 1)
 _COLUMNS: Final = ("account", "type", "status", "why", "since", "next try", "weight", "priority", "models")
 
 

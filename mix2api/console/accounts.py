@@ -1,13 +1,22 @@
-"""The accounts of the upstreams: their states, and what an operator may say of one."""
+"""The accounts of the upstreams: their states, the API keys that are bound to them, and what an operator may say of one."""
 
-from typing import Any, NamedTuple
+import re
+from contextlib import aclosing
+from typing import Any, Final, NamedTuple
 
 from attrs import define
 
 from mix2api.accounts.account import Account
 from mix2api.accounts.state import AccountState, Status
 from mix2api.console.ports import AccountPool
-from mix2api.store.account_actions import AccountAction, act
+from mix2api.store.account_actions import WEIGHT_MAX, AccountAction, act
+from mix2api.store.accounts import Binding
+from mix2api.vocabulary import Digest
+
+BINDINGS: Final = 500
+"""Bindings that a page lists: each is a round trip of its own, behind a scan of the store."""
+_WEIGHT: Final = re.compile(r"[0-9]{1,4}")
+_KEY: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class AccountRow(NamedTuple):
@@ -42,13 +51,25 @@ class AccountsPage:
             listed[pool.upstream] = sorted(rows, key=lambda row: (row.is_well, row.account.id))
         return listed
 
-    async def values(self) -> dict[str, Any]:
+    async def values(self, bindings: str = "") -> dict[str, Any]:
         """What the template shows.
+
+        Args:
+            bindings: the upstream whose bindings are listed; empty: none.
 
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        return {"pools": await self.rows(), "actions": [action.value for action in AccountAction]}
+        pool = self._pool(bindings)
+        listed = [] if pool is None else await _bindings(pool)
+        return {
+            "pools": await self.rows(),
+            "actions": [action.value for action in AccountAction],
+            "weight_max": WEIGHT_MAX,
+            "bound_to": None if pool is None else pool.upstream,
+            "bindings": sorted(listed[:BINDINGS], key=lambda one: (one.account, one.api_key)),
+            "is_more": len(listed) > BINDINGS,
+        }
 
     async def act(self, upstream: str, account: str, action: str) -> bool:
         """Does what a button says. Gives whether there is such an account and such an action.
@@ -56,11 +77,52 @@ class AccountsPage:
         Raises:
             StoreUnavailable: the store does not answer.
         """
-        pool = next((pool for pool in self._pools if pool.upstream == upstream), None)
-        if pool is None or action not in set(AccountAction) or account not in {one.id for one in pool.listed}:
+        pool = self._pool_of(upstream, account)
+        if pool is None or action not in set(AccountAction):
             return False
         await act(pool.shared, account, AccountAction(action))
         return True
+
+    async def weigh(self, upstream: str, account: str, weight: str) -> bool:
+        """Sets an account's weight; 0: the file's again. Gives whether there is such an account, and the weight is allowed.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        pool = self._pool_of(upstream, account)
+        if pool is None or _WEIGHT.fullmatch(weight) is None or int(weight) > WEIGHT_MAX:
+            return False
+        await pool.shared.weigh(account, int(weight) or None)
+        return True
+
+    async def unbind(self, upstream: str, api_key: str) -> bool | None:
+        """Removes a binding. Gives whether there was one; None: the form names no upstream, or no key.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        pool = self._pool(upstream)
+        if pool is None or _KEY.fullmatch(api_key) is None:
+            return None
+        return await pool.shared.unbind(Digest(api_key))
+
+    def _pool(self, upstream: str) -> AccountPool | None:
+        return next((pool for pool in self._pools if pool.upstream == upstream), None)
+
+    def _pool_of(self, upstream: str, account: str) -> AccountPool | None:
+        pool = self._pool(upstream)
+        return pool if pool is not None and account in {one.id for one in pool.listed} else None
+
+
+async def _bindings(pool: AccountPool) -> list[Binding]:
+    """One more than a page lists, if there are so many."""
+    found: list[Binding] = []
+    async with aclosing(pool.shared.bindings()) as bindings:
+        async for one in bindings:
+            found.append(one)
+            if len(found) > BINDINGS:
+                break
+    return found
 
 
 def _row(account: Account, state: AccountState) -> AccountRow:

@@ -82,6 +82,8 @@ def _add_pages(app: QuartTrio, console: Console) -> None:
     changes = ChangeViews(console)
     app.add_url_rule("/session/retire", "retire", changes.retire, methods=["POST"])
     app.add_url_rule("/accounts/act", "act", changes.act, methods=["POST"])
+    app.add_url_rule("/accounts/weigh", "weigh", changes.weigh, methods=["POST"])
+    app.add_url_rule("/accounts/unbind", "unbind", changes.unbind, methods=["POST"])
     release = ReleaseViews(console)
     app.add_url_rule("/release", "release", release.show, methods=["GET"])
     app.add_url_rule("/release/report", "report", release.report, methods=["GET"])

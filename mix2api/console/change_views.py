@@ -49,3 +49,30 @@ class ChangeViews:
             raise Turned(400, "error.bad_query", field="account, action")
         self.console.tell_change(action, account, "done")
         return see_other("/accounts")
+
+    async def weigh(self) -> Response:
+        """Sets an account's weight, and leads back to the accounts.
+
+        Raises:
+            Turned: there is no such account, or the weight is not allowed.
+        """
+        form = await request.form
+        upstream, account, weight = (form.get(name, "") for name in ("upstream", "account", "weight"))
+        if not await AccountsPage(self.console.ports.pools).weigh(upstream, account, weight.strip()):
+            raise Turned(400, "error.bad_query", field="account, weight")
+        self.console.tell_change("weight", account, weight.strip())
+        return see_other("/accounts")
+
+    async def unbind(self) -> Response:
+        """Removes an API key's binding to its account, and leads back to the bindings.
+
+        Raises:
+            Turned: the form names no upstream, or no key.
+        """
+        form = await request.form
+        upstream, api_key = form.get("upstream", ""), form.get("key", "")
+        was_bound = await AccountsPage(self.console.ports.pools).unbind(upstream, api_key)
+        if was_bound is None:
+            raise Turned(400, "error.bad_query", field="upstream, key")
+        self.console.tell_change("unbind", api_key, "done" if was_bound else "repeat")
+        return see_other(address("/accounts", {"bindings": upstream}) + "#bindings")

@@ -107,8 +107,9 @@ class PageViews:
         return console.stream(reader.signed_in, watched, parts, reach_ms)
 
     async def accounts(self) -> Response:
-        """The accounts of the upstreams."""
-        return self._console.page("accounts", **await self._accounts.values())
+        """The accounts of the upstreams, and the bindings to those of one."""
+        values = await self._accounts.values(request.args.get("bindings", ""))
+        return self._console.page("accounts", **values)
 
     async def models(self) -> Response:
         """The models' limits, and how runs stood to them."""

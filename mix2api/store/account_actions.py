@@ -1,9 +1,13 @@
 """What an operator may say of an account, by its word: for the command and for the console."""
 
 from enum import StrEnum
+from typing import Final
 
 from mix2api.accounts.state import Evidence
 from mix2api.store.accounts import RedisAccounts
+
+WEIGHT_MAX: Final = 1000
+"""Of an account; 0 takes an operator's weight away, and the file's counts again."""
 
 
 class AccountAction(StrEnum):

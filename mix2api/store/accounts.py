@@ -4,7 +4,7 @@ Nothing here is sealed: the keys hold the operator's account ids, digests of API
 Credentials never come here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
 
 from attrs import define, evolve, frozen
@@ -163,7 +163,7 @@ class RedisAccounts:
             return dict.fromkeys(accounts, AccountState())
         return {one: self._state(text) for one, text in zip(accounts, told([reply])[0], strict=True)}
 
-    async def bindings(self) -> AsyncIterator[Binding]:
+    async def bindings(self) -> AsyncGenerator[Binding, None]:
         """All bindings of the pool, in no order; a scan of the whole server."""
         stem = self._keys.binding(self._pool, Digest(""), self._scope)
         cursor = b"0"

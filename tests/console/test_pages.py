@@ -11,6 +11,7 @@ from shown_tables import number_columns
 from stored_runs import append_raw, new_session, store_script, stored
 
 from mix2api.accounts.account import read_accounts
+from mix2api.accounts.port import Asking
 from mix2api.accounts.state import Evidence, Status
 from mix2api.budget.profile import Profile
 from mix2api.budget.profiles import ProfileTable
@@ -20,7 +21,7 @@ from mix2api.console.tokens import Role
 from mix2api.process.console import console_ports
 from mix2api.process.gateway_following import GatewayFollowing
 from mix2api.settings import EffectiveRow, Source, load_settings
-from mix2api.vocabulary import EndReason, RequestId, Retirement, SessionId
+from mix2api.vocabulary import Digest, EndReason, RequestId, Retirement, SessionId
 
 SCRIPT = "<script>alert(1)</script>"
 ACCOUNTS = '[[accounts]]\nid = "{}"\ntype = "mix"\nbase_url = "http://site.example"\ncredential = "env:KEY"\n'
@@ -147,6 +148,43 @@ async def test_an_operator_changes_accounts_as_the_command_does(redis_server: Re
         (Status.VALID, False),
     ]
     assert wrong == [400, 400, 400, 403]
+
+
+async def test_an_operator_weighs_accounts_and_removes_bindings(redis_server: RedisServer) -> None:
+    listed, key = read_accounts(ACCOUNTS.format("a"), "accounts.toml"), Digest("0badcafe" * 4)
+    async with stored(redis_server.url) as store:
+        shared = store.accounts("mix", 60, SystemClock())
+        await shared.confirm(Asking(api_key=key, model="qwen"), "a")
+        ports = ConsolePorts(pools=(AccountPool(upstream="upstream", listed=listed, shared=shared),))
+        async with shown(store, ports=ports) as seen:
+            viewed = await seen.visitor.page("/accounts?bindings=upstream")
+            operator = await operating(seen)
+            form = {"upstream": "upstream", "account": "a", "csrf": await operator.csrf(), "key": key}
+            weights = []
+            for weight in ("1000", "0"):
+                assert (await operator.post("/accounts/weigh", {**form, "weight": weight})).status_code == 303
+                weights.append((await shared.states(["a"]))["a"].weight)
+            removed = await operator.post("/accounts/unbind", form)
+            after = words_of(await operator.page(removed.headers["location"].partition("#")[0]))
+            again = await operator.post("/accounts/unbind", form)
+            wrong = [
+                (await operator.post(f"/accounts/{path}", {**form, **more})).status_code
+                for path, more in (
+                    ("weigh", {"weight": "1001"}),
+                    ("weigh", {"weight": "-1"}),
+                    ("weigh", {"weight": "1", "account": "z"}),
+                    ("unbind", {"key": "*"}),
+                    ("unbind", {"upstream": "z"}),
+                )
+            ]
+            refused = await seen.visitor.post("/accounts/unbind", {**form, "csrf": await seen.visitor.csrf()})
+    assert f"{key} a qwen" in words_of(viewed)
+    assert "/accounts/unbind" not in viewed
+    assert weights == [1000, None]
+    assert "No API key is bound" in after
+    assert again.status_code == 303
+    assert wrong == [400] * 5
+    assert refused.status_code == 403
 
 
 async def test_models_stand_with_their_limits_and_their_runs(redis_server: RedisServer) -> None:
