@@ -12,9 +12,12 @@ import trio
 from attrs import define, field, frozen
 
 from mix2api.console.following import Following
+from mix2api.console.tokens import Role
 
 WATCHERS: Final = 200
 """Live pages at once. Past it a page says nothing new until it is loaded again."""
+USERS: Final = 150
+"""Of them those of users: in an incident admins find a place, however many conversations are open."""
 _STILL_S: Final = 15.0
 """Silence after which a comment is sent, so that a proxy does not end the stream."""
 _PACE: Final = 4000
@@ -61,10 +64,10 @@ class Live:
     _renderings: dict[Watched, _Rendering] = field(factory=dict, init=False)
     """Of the pages that are watched: no more of them than watchers."""
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no watcher more is taken."""
-        return self.watchers >= WATCHERS
+    def is_full(self, role: Role) -> bool:
+        """Whether no watcher more of that role is taken."""
+        users = sum(one.watchers for seen, one in self._renderings.items() if seen.role == Role.USER)
+        return self.watchers >= WATCHERS or (role is Role.USER and users >= USERS)
 
     async def events(
         self,

@@ -106,9 +106,9 @@ class Console:
             reach_ms: of the page's time; 0 renders at every look.
 
         Raises:
-            Turned: there are too many watchers.
+            Turned: there are too many watchers of that role.
         """
-        if self.live.is_full:
+        if self.live.is_full(signed_in.role):
             raise Turned(503, "error.watchers")
         cookie = signed_in.cookie
         events = self.live.events(

@@ -1,6 +1,7 @@
 """Live pages: what has changed is sent, shared by those who look at the same, and to nobody who is signed out."""
 
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from stored_runs import stored
 
 from mix2api.console import live
 from mix2api.console.live import Live, Watched
+from mix2api.console.tokens import Role
 
 
 async def test_first_the_whole_page_then_what_has_changed(
@@ -116,6 +118,25 @@ async def test_a_page_that_waits_for_the_store_holds_up_no_other_page(redis_serv
                 assert (await anext(other)).startswith(b"event: parts")
                 nursery.cancel_scope.cancel()
         await other.aclose()
+    assert shared.watchers == 0
+
+
+async def test_users_leave_places_to_admins(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, shown(store) as seen:
+        shared = Live(seen.console.following)
+
+        async def render() -> dict[str, str]:
+            return {"part": "same"}
+
+        async with AsyncExitStack() as open_streams:
+            for role, count in ((Role.VIEW, live.WATCHERS - live.USERS - 1), (Role.USER, live.USERS)):
+                for _ in range(count):
+                    events = shared.events(Watched("a", (), "en", role), render, lambda: True, 0)
+                    await open_streams.enter_async_context(aclosing(events))
+                    await anext(events)
+                assert not shared.is_full(Role.OPERATE)
+                assert shared.is_full(Role.USER) == (role is Role.USER)
+        assert not shared.is_full(Role.USER)
     assert shared.watchers == 0
 
 
