@@ -29,7 +29,9 @@ KINDS: Final = 50_000
 """Kinds that are told apart. What comes after them is told apart by its reason, channel and receipt alone."""
 _NOWHERE: Final = (-1, 0, EndReason.UNKNOWN)
 _EARLY: Final = 10_000
-"""Receipts that came before their run and are kept; a run and its receipt stand in one stream, nearly always in order."""
+"""Receipts that came before their run and are kept. A run and its receipt stand in one stream, nearly always in order. So nearly all
+that are kept wait for nothing: they are the second receipt of a run, or that of a run from before the log. The oldest goes for a
+new one. It is missed only if 10,000 others came between a receipt and its run, and then the run says that it has none."""
 
 
 @define(eq=False)
@@ -95,8 +97,9 @@ class RunIndex:
         self._awaited.pop(run_id, None)
         waiting = self._waiting.pop(run_id, None)
         if waiting is None:
-            if len(self._early) < _EARLY:
-                self._early.setdefault(run_id, (receipt, told))
+            self._early.setdefault(run_id, (receipt, told))
+            if len(self._early) > _EARLY:
+                del self._early[next(iter(self._early))]
             return
         number, place, end_reason = waiting
         block = self.blocks.get(number)

@@ -64,11 +64,15 @@ def test_a_run_that_a_later_one_repeats_is_passed_over_without_a_receipt_that_sa
     assert index._early == {}
 
 
-def test_receipts_without_runs_are_kept_up_to_a_number() -> None:
+def test_of_receipts_without_runs_the_newest_are_kept_up_to_a_number() -> None:
     index = RunIndex(10)
     for number in range(run_index._EARLY + 1):
         index.add_receipt(f"run_{number}", "written", "stop")
     assert len(index._early) == run_index._EARLY
+    for number in (0, run_index._EARLY):
+        ended_run(index, f"run_{number}")
+    seen = {row.run_id: row.kind.seen for row in all_of(index).rows}
+    assert seen == {"run_0": AWAITED, f"run_{run_index._EARLY}": "as_recorded"}
 
 
 def test_a_receipt_that_does_not_come_in_time_is_given_up_and_counts_when_it_comes() -> None:
