@@ -25,6 +25,7 @@ from mix2api.store.audit_stream import (
     AuditedRun,
     AuditEntry,
     AuditStream,
+    tell_entry,
 )
 
 LOOKS_S: Final = 2.0
@@ -111,27 +112,25 @@ class Following:
 
     def _take(self, batch: list[AuditEntry], budgets: RollingBudgets) -> Steps[None]:
         for number, entry in enumerate(batch, start=1):
-            self._take_entry(entry)
+            at_ms = int(entry.position.partition("-")[0])
+            tell_entry(at_ms, entry, self._fold)
+            self._index_entry(at_ms, entry)
             if isinstance(entry, AuditedRun):
                 budgets.add_run(entry.request, entry.end)
             if number % _STEP == 0:
                 yield
 
-    def _take_entry(self, entry: AuditEntry) -> None:
-        at_ms = int(entry.position.partition("-")[0])
+    def _index_entry(self, at_ms: int, entry: AuditEntry) -> None:
+        """The index is no `AuditListener`: it also wants the session of a run, and a receipt has no time of its own there."""
         match entry:
             case AuditedRun():
                 self.index.add_run(at_ms, (entry.run_id, entry.session_id), entry.request, entry.end)
-                self._fold.add_run(at_ms, entry.run_id, entry.request, entry.end)
             case AuditedReceipt():
                 self.index.add_receipt(entry.run_id, entry.receipt, entry.told)
-                self._fold.add_receipt(at_ms, entry.run_id, entry.receipt, entry.told)
             case AuditedRefusal():
                 self.index.add_refusal(at_ms, entry.data)
-                self._fold.add_refusal(at_ms, entry.data)
             case AuditedRefusalCount():
                 self.index.add_refusals(entry.data)
-                self._fold.add_refusals(at_ms, entry.data)
             case AuditedRefusals():
                 pass  # the same requests have entries of their own
             case _:

@@ -279,11 +279,17 @@ def _tell(raw: list[Reply], listener: AuditListener) -> None:
         run_id, receipt = fields[3].decode("utf-8", "replace"), fields[9].decode("utf-8", "replace")
         listener.add_receipt(at_ms, run_id, receipt, fields[11].decode("utf-8", "replace") or None)
     else:
-        _tell_entry(at_ms, audit_entry(raw), listener)
+        tell_entry(at_ms, audit_entry(raw), listener)
 
 
-def _tell_entry(at_ms: int, entry: AuditEntry | None, listener: AuditListener) -> None:
-    """Tells a fold of an entry that is seldom, or not as a process of this version writes it."""
+def tell_entry(at_ms: int, entry: AuditEntry | None, listener: AuditListener) -> None:
+    """Tells a fold of one entry.
+
+    Args:
+        at_ms: of the entry: Unix milliseconds on the store's clock.
+        entry: None is of a newer kind.
+        listener: the fold.
+    """
     match entry:
         case AuditedRun():
             listener.add_run(at_ms, entry.run_id, entry.request, entry.end)
