@@ -1,7 +1,9 @@
 """The process of `mix2api console`: its store, the reading on, the listener; until it is told to stop."""
 
+import hashlib
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -14,7 +16,7 @@ from mix2api.console.options import ConsoleOptions, ConversationOptions
 from mix2api.console.parts import Console
 from mix2api.console.ports import AccountPool, ConsolePorts
 from mix2api.console.serving import serve_console
-from mix2api.console.tokens import Role, parse_tokens, without_tokens
+from mix2api.console.tokens import AdminToken, Role, parse_tokens, without_tokens
 from mix2api.conversations.agents import agents_by_key
 from mix2api.counting.profile_files import ProfilesRefused, load_profiles
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -22,7 +24,7 @@ from mix2api.logs import configure_logging
 from mix2api.process.accounts import listed_accounts, shared_accounts
 from mix2api.process.conversing import listed_agents
 from mix2api.process.gateway_following import GatewayFollowing, gateway_following
-from mix2api.process.groups import profile_sources, store_options
+from mix2api.process.groups import inbound_keys, profile_sources, store_options
 from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.retiring import retire_session
@@ -31,6 +33,7 @@ from mix2api.redaction import place_of
 from mix2api.relay.messages import WakeUp, encode_mail
 from mix2api.settings import Settings, effective
 from mix2api.settings.bounds import DAY_MS
+from mix2api.settings.choices import InboundAuthMode
 from mix2api.store.opening import open_store
 from mix2api.store.release_actions import Obeyed, ReleaseOrder, obey
 from mix2api.store.store import Store
@@ -55,6 +58,7 @@ def console_options(settings: Settings) -> ConsoleOptions:
             "MIX2API_CONSOLE_TOKENS_FILE: the role user sees conversations alone, and there are none: "
             "set MIX2API_CONVERSATIONS=true, or take the entry out"
         )
+    _check_users(settings, tokens)
     return ConsoleOptions(
         tokens=tokens,
         session_s=console.session_s,
@@ -64,6 +68,27 @@ def console_options(settings: Settings) -> ConsoleOptions:
         settings=effective(settings),
         conversations=conversations,
     )
+
+
+def _check_users(settings: Settings, tokens: Iterable[AdminToken]) -> None:
+    """Holds users to the keys that an edge lets in: a message costs the same calls by either door.
+
+    Raises:
+        ConfigurationError: a user's key is none of those.
+    """
+    inbound = settings.inbound_auth
+    if inbound.mode is InboundAuthMode.KEYS:
+        known = {bytes.fromhex(key.sha256) for key in inbound_keys(settings)}
+    elif inbound.mode is InboundAuthMode.BEARER and inbound.bearer_token:
+        known = {hashlib.sha256(inbound.bearer_token.encode()).digest()}
+    else:
+        return  # an edge lets every key in
+    for token in tokens:
+        if token.role is Role.USER and token.sha256 not in known:
+            raise ConfigurationError(
+                f"MIX2API_CONSOLE_TOKENS_FILE: the entry {token.admin!r} has the hash of no API key that "
+                "INBOUND_AUTH_MODE lets in: correct its sha256, or take the entry out"
+            )
 
 
 def _conversations(settings: Settings) -> ConversationOptions | None:

@@ -187,7 +187,7 @@ def edge_options(settings: Settings, process: ProcessId) -> EdgeOptions:
         auth_mode=auth.mode,
         bearer_token=auth.bearer_token or "",
         metrics_token=settings.watching.metrics_token or "",
-        keys=_keys(settings) if auth.mode is InboundAuthMode.KEYS else (),
+        keys=inbound_keys(settings) if auth.mode is InboundAuthMode.KEYS else (),
         session_key_mode=settings.isolation.key_mode,
         session_key_header=settings.isolation.key_header,
         cors_origins=listening.cors_origins or (),
@@ -220,7 +220,12 @@ def telemetry_options(settings: Settings, process: ProcessId) -> TelemetryOption
     )
 
 
-def _keys(settings: Settings) -> tuple[InboundKey, ...]:
+def inbound_keys(settings: Settings) -> tuple[InboundKey, ...]:
+    """The named keys that callers may have.
+
+    Raises:
+        ConfigurationError: their file is not named, cannot be read, or is wrong.
+    """
     path = settings.inbound_auth.keys_file
     if path is None:
         raise ConfigurationError("INBOUND_KEYS_FILE is required with INBOUND_AUTH_MODE=keys")

@@ -129,6 +129,25 @@ def test_users_need_conversations(redis_server: RedisServer, tmp_path: Path) -> 
     )
 
 
+def test_a_user_s_key_is_one_that_an_edge_lets_in(redis_server: RedisServer, tmp_path: Path) -> None:
+    tokens, keys = tmp_path / "t.toml", tmp_path / "keys.toml"
+    given = environment(redis_server, tokens, MIX2API_CONVERSATIONS="true")
+    tokens.write_text(ENTRY.replace("view", "user"), encoding="utf-8")
+    entry = '[[keys]]\nid = "k"\nname = "k"\nsha256 = "{}"\n'
+    by_keys = {**given, "INBOUND_AUTH_MODE": "keys", "INBOUND_KEYS_FILE": str(keys)}
+    keys.write_text(entry.format("0" * 64), encoding="utf-8")
+    for refused in (by_keys, {**given, "INBOUND_BEARER_TOKEN": "another token"}):
+        with pytest.raises(ConfigurationError, match="the entry 'ann' has the hash of no API key"):
+            console_options(load_settings(refused, None))
+    keys.write_text(entry.format(hashlib.sha256(b"a token").hexdigest()), encoding="utf-8")
+    for allowed in (
+        by_keys,
+        {**given, "INBOUND_BEARER_TOKEN": "a token"},
+        {**given, "INBOUND_AUTH_MODE": "none"},
+    ):
+        assert console_options(load_settings(allowed, None)).conversations is not None
+
+
 def test_a_new_token_is_shown_once_and_its_entry_has_the_hash_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
