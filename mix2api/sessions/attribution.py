@@ -89,6 +89,7 @@ _NEVER_ASKED: Final = frozenset(
         Detail.LOGIN,
         Detail.DEADLINE,
         Detail.OWNER_GONE,
+        Detail.NO_HISTORY,
     }
 )
 _STATUS_WORDS: Final = frozenset({Detail.STATUS, Detail.RATE_LIMIT, Detail.QUOTA})

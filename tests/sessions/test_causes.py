@@ -20,6 +20,7 @@ def fault(reason: EndReason, detail: Detail | None, status: int | None = None) -
 
 _TIMEOUT, _ERROR = EndReason.TIMEOUT, EndReason.UPSTREAM_ERROR
 _AUTH, _FULL = EndReason.UPSTREAM_AUTH_ERROR, EndReason.OVERLOADED
+_INVALID = EndReason.INVALID_REQUEST
 _SAME, _MORE, _LOST = Context.UNCHANGED, Context.EXTENDED, Context.UNKNOWN
 
 TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] = [
@@ -46,6 +47,7 @@ TABLE: list[tuple[Command, EndReason, Detail | str | None, int, int, Context]] =
     (fault(_ERROR, Detail.QUOTA, 429), _ERROR, Detail.QUOTA, 429, 200, _SAME),
     (fault(_ERROR, Detail.STATUS, 400), _ERROR, Detail.STATUS, 400, 200, _LOST),
     (fault(_ERROR, Detail.OWNER_GONE), _ERROR, Detail.OWNER_GONE, 503, 200, _SAME),
+    (fault(_INVALID, Detail.NO_HISTORY), _INVALID, Detail.NO_HISTORY, 400, 200, _SAME),
     (fault(_ERROR, Detail.TRUNCATED, 200), _ERROR, Detail.TRUNCATED, 502, 200, _LOST),
     (fault(_ERROR, Detail.ERROR_FRAME, 200), _ERROR, Detail.ERROR_FRAME, 502, 200, _LOST),
     (fault(_ERROR, Detail.ABORTED, 200), _ERROR, Detail.ABORTED, 502, 200, _LOST),
