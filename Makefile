@@ -83,7 +83,7 @@ PROCESSES := tests/processes tests/invariant tests/simulation tests/crashes
 # Much work over few lines, which other tests reach as well: tracing would make it two to six times as dear.
 UNTRACED := tests/linear tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py \
 	tests/process/test_every_setting.py tests/process/test_watchdog.py tests/store/test_damage.py tests/store/test_open_runs.py \
-	tests/cli/test_gate.py tests/actors/test_site_bounds.py tests/actors/test_budget_conversations.py tests/release/test_simulation.py \
+	tests/cli/test_gate.py tests/actors/test_site_bounds.py tests/actors/test_budget_conversations.py tests/release/test_simulation_over_days.py \
 	tests/release/test_guard_over_traffic.py tests/budget/test_windows_over_long_texts.py tests/test_planted_secrets.py tests/test_log_line.py \
 	tests/packs/test_running.py tests/metrics/test_exposition.py tests/clients_patterns tests/upstreams/mix/test_recordings.py
 APART := tests/soak tests/truth tests/mutations tests/bridge tests/browser tests/scrape

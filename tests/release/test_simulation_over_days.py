@@ -1,33 +1,21 @@
-"""Steps of releases played on a day's numbers."""
+"""Steps of releases played for as long as it takes."""
 
 from math import log
-from typing import Any
 
 import pytest
+from release.test_simulation import played
 from release_trials import trials
 
-from mix2api.release.day import Day, synthetic
+from mix2api.release.day import synthetic
 from mix2api.release.draws import Draws
 from mix2api.release.guard import Guard, Policy
 from mix2api.release.judgement import judgement
 from mix2api.release.power import Traffic, outlook, sight, smallest
 from mix2api.release.settlement import Settlement
-from mix2api.release.simulation import Play, Played, Regression, Setup, without_outages
+from mix2api.release.simulation import Play, Regression, Setup, without_outages
 from mix2api.release.trials import Cell
 
-STEADY = without_outages(synthetic(turns=1.0))
 TOOLS_OF_ONE = Cell("codex", stream=True, tools=True)
-
-
-def played(seed: int, limit_s: float = 3_600, day: Day = STEADY, share: float = 0.2, **setup: Any) -> Played:
-    return Play(Setup(day=day, share=share, log_alarm=log(1000), **setup), Draws(seed)).run(limit_s)
-
-
-def test_the_same_seed_plays_the_same_and_another_one_does_not() -> None:
-    worse = Regression(points=0.05)
-    first = played(1, regression=worse)
-    assert played(1, regression=worse) == first
-    assert {played(seed, regression=worse).seconds for seed in range(6)} != {first.seconds}
 
 
 def test_channels_that_are_alike_give_no_alarm_even_in_an_outage() -> None:
