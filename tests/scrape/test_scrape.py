@@ -24,6 +24,7 @@ from mix2api.demo import Demo, DemoOptions, serve_demo
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 CONFIGURATION: Final = DEPLOY / "compose" / "prometheus.yaml"
 DASHBOARD: Final = DEPLOY / "grafana" / "mix2api.json"
+_VARIABLES: Final = {"$channel": ".*", "$client": ".*", "$__rate_interval": "1m"}
 _ANSWERED: Final = 3
 _LIMIT_S: Final = 60
 
@@ -50,9 +51,11 @@ class Prometheus:
         """Whether it has scraped its one target."""
         with trio.move_on_after(1):
             try:
-                targets = (await self.get("targets"))["activeTargets"]
+                if (await self.client.get("/-/ready")).status != 200:
+                    return False
             except OSError:  # it does not listen yet
                 return False
+            targets = (await self.get("targets"))["activeTargets"]
             return [target["health"] for target in targets] == ["up"]
         return False
 
@@ -94,13 +97,12 @@ async def prometheus(admin_port: int, folder: Path) -> AsyncIterator[Prometheus]
 
 
 def dashboards_expressions() -> list[str]:
-    """What the panels ask, with Grafana's variables at `All`."""
+    """What the panels ask, with values in the places of Grafana's variables."""
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-    return [
-        target["expr"].replace("$channel", ".*").replace("$client", ".*")
-        for panel in panels
-        for target in panel["targets"]
-    ]
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    for variable, value in _VARIABLES.items():
+        asked = [expression.replace(variable, value) for expression in asked]
+    return asked
 
 
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="this machine has no prometheus")
