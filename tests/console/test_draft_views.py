@@ -103,7 +103,8 @@ async def test_faults_are_told_with_their_lines_and_the_text_stays(redis_server:
         reference = await draft.edit(graph=wrong, key="Not a name", pattern="x" * 501, score="2")
         told = await reference.get_data(as_text=True)
         broken = await (await draft.edit(graph='{\r\n"nodes": [}')).get_data(as_text=True)
-        many = await draft.edit(graph="[" + "1," * 100_001 + "1]")
+        form = await draft.form(graph="[" + "1," * 100_001 + "1]")
+        many = await draft.ann.post_long("/draft", form)
         versions = [
             (await draft.ann.post("/draft", await draft.form(version=said))).status_code
             for said in ("", "0", "x")
