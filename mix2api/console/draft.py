@@ -70,7 +70,8 @@ class DraftForm:
             yield text(language, "draft.key_form")
         if len(self.pattern) > PATTERN_CHARS_MAX:
             yield text(language, "draft.pattern_form", most=PATTERN_CHARS_MAX)
-        if not self.pattern and draft.pattern is not None:
+        # Whoever has not seen the pattern has taken nothing away: the page of the conflict shows it.
+        if not self.pattern and draft.pattern is not None and self.version == draft.version:
             yield text(language, "draft.pattern_stays")
         if _SCORE.fullmatch(self.score) is None or not SCORE_MIN <= float(self.score) <= 1:
             yield text(language, "draft.score_form", least=SCORE_MIN)
