@@ -165,7 +165,7 @@ def _print_run(story: RunStory, out: TextIO) -> None:
 def _print_ledger(ledger: Ledger, out: TextIO) -> None:
     print(file=out)
     gaps = sorted(sorted(ledger.gaps, key=lambda gap: -gap.ms)[:_GAPS], key=lambda gap: gap.from_ms)
-    rows = [(f"+{gap.from_ms}", str(gap.ms), gap.owner.value, gap.what) for gap in gaps]
+    rows = [(f"+{gap.from_ms}", str(gap.ms), gap.owner.value, gap.what.value) for gap in gaps]
     left = len(ledger.gaps) - len(gaps)
     if left:
         more = sum(gap.ms for gap in ledger.gaps) - sum(gap.ms for gap in gaps)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from mix2api.console.conversation_texts import CONVERSATION_TEXTS
+from mix2api.console.explain_texts import EXPLAIN_TEXTS
 from mix2api.console.release_texts import RELEASE_TEXTS
 
 
@@ -357,6 +358,7 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("settings.source", "from", "来源"),
     ("settings.default", "default", "默认"),
     *CONVERSATION_TEXTS,
+    *EXPLAIN_TEXTS,
     *RELEASE_TEXTS,
 )
 

@@ -35,6 +35,8 @@ class Texts:
     title: str
     """Read out in place of the picture."""
     empty: str
+    word: Callable[[str], str] = str
+    """Of a key such as `owner.site` or `waiting.slot`."""
 
 
 def fault_class(reason: str) -> str:
@@ -114,7 +116,7 @@ def ledger_bar(ledger: Ledger, texts: Texts) -> Markup:
         if ms:
             parts.append(
                 f'<rect class="o-{owner.value}" x="{left:.1f}" y="0" width="{width:.1f}" height="{_BAR_HEIGHT}">'
-                f"<title>{owner.value}: {ms} ms</title></rect>"
+                f"<title>{escape(texts.word(f'owner.{owner.value}'))}: {ms} ms</title></rect>"
             )
         left += width
     return _framed(parts, texts, (), _BAR_HEIGHT)
@@ -126,10 +128,11 @@ def time_line(ledger: Ledger, texts: Texts) -> Markup:
         return _empty(texts)
     parts = []
     for gap in ledger.gaps:
+        said = ": ".join(map(texts.word, (f"owner.{gap.owner.value}", f"waiting.{gap.what.name.lower()}")))
         left, width = (_WIDTH * ms / ledger.wall_ms for ms in (gap.from_ms, gap.ms))
         parts.append(
             f'<rect class="o-{gap.owner.value}" x="{left:.1f}" y="0" width="{max(1.0, width):.1f}" height="{_BAR_HEIGHT}">'
-            f"<title>+{gap.from_ms} ms, {gap.ms} ms, {gap.owner.value}: {escape(gap.what)}</title></rect>"
+            f"<title>+{gap.from_ms} ms, {gap.ms} ms, {escape(said)}</title></rect>"
         )
     return _framed(parts, texts, (), _BAR_HEIGHT)
 

@@ -1,5 +1,6 @@
 """One request: what `mix2api explain` says, the ledger drawn, and each event with the state after it."""
 
+from functools import partial
 from typing import Any, Final
 
 from attrs import define
@@ -43,7 +44,7 @@ class RunPage:
         found = await explained(self._store, word, self._clock)
         if found is None:
             return None
-        ledger = found.page.ledger
+        ledger, word_of = found.page.ledger, partial(text, language)
         longest = sorted(ledger.gaps, key=lambda gap: -gap.ms)[:GAPS]
         return {
             "page": found.page,
@@ -51,8 +52,8 @@ class RunPage:
             "gaps": sorted(longest, key=lambda gap: gap.from_ms),
             "more_gaps": len(ledger.gaps) - len(longest),
             "long_ms": LONG_MS,
-            "line": time_line(ledger, Texts(title=text(language, "run.time_line"), empty="-")),
-            "bar": ledger_bar(ledger, Texts(title=text(language, "run.ledger"), empty="-")),
+            "line": time_line(ledger, Texts(title=text(language, "run.time_line"), empty="-", word=word_of)),
+            "bar": ledger_bar(ledger, Texts(title=text(language, "run.ledger"), empty="-", word=word_of)),
             "rows": await self._rows(found),
             "cause": cause_word,
             "verdict": verdict_word,

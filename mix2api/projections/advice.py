@@ -156,9 +156,19 @@ FINER: Final[dict[tuple[EndReason, Detail], Advice]] = {
 }
 
 
-def advice_for(end_reason: EndReason, detail: str | None) -> Advice:
-    """The finest row that there is."""
-    for (reason, word), advice in FINER.items():
-        if reason is end_reason and word == detail:
-            return advice
-    return ADVICE[end_reason]
+ROWS: Final[dict[str, Advice]] = {
+    **{reason.value: advice for reason, advice in ADVICE.items()},
+    **{f"{reason.value}/{detail.value}": advice for (reason, detail), advice in FINER.items()},
+    "open": Advice("`mix2api replay --follow`", "Wait: the run goes on."),
+    "lost": Advice(
+        "the process's last lines",
+        "Start a worker: the new owner of the shard ends the run within two leases.",
+    ),
+}
+"""All rows by their names, those of runs without an end among them. Other languages find their words by the names."""
+
+
+def row_of(end_reason: EndReason, detail: str | None) -> str:
+    """The name of the finest row that there is."""
+    finer = f"{end_reason.value}/{detail}"
+    return finer if finer in ROWS else end_reason.value

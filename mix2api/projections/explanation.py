@@ -12,7 +12,7 @@ from mix2api.endings import ENDINGS
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.kinds import End, Event, Request, ToolCall, ToolResult, UpstreamChunk
 from mix2api.events.refusal_entry import RefusalEntry
-from mix2api.projections.advice import Advice, advice_for
+from mix2api.projections.advice import ROWS, Advice, row_of
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.projections.silence import Ledger, Owner, TimedRun, ledger
 from mix2api.vocabulary import ChunkKind, EndReason, Fault, Receipt, RunId, SessionId
@@ -115,16 +115,23 @@ class Explanation:
     fault: str
     """A `Fault`, or `unknown`."""
     http_status: int | None
+    seen: str
+    """A `Seen`, `REFUSED` or `NOTHING_YET`: names `client_saw` for other languages."""
     client_saw: str
     runs: tuple[RunStory, ...]
     refusal: RefusalEntry | None
     """Set where the request was refused before a run began."""
     cut: Cut
     ledger: Ledger
+    advice_row: str
+    """Of `mix2api.projections.advice.ROWS`: names `advice` for other languages."""
     advice: Advice
 
 
-_SEEN: Final = {
+REFUSED: Final = "refused"
+"""`Explanation.seen` of a request that was answered with an error before a run began."""
+NOTHING_YET: Final = "nothing_yet"
+SEEN: Final = {
     Seen.AS_RECORDED: "this very ending, whole",
     Seen.FAILURE_TOLD: "an error, though the log has a success",
     Seen.FINISH_TOLD: "a finish, though the log has a failure",
@@ -132,10 +139,7 @@ _SEEN: Final = {
     Seen.NO_RECEIPT: "unknown: no edge says that an ending was written",
     Seen.NOBODY_WAITED: "no ending: the client had left",
 }
-_OPEN: Final = Advice("`mix2api replay --follow`", "Wait: the run goes on.")
-_LOST: Final = Advice(
-    "the process's last lines", "Start a worker: the new owner of the shard ends the run within two leases."
-)
+"""What the client saw, in words."""
 _REFUSED_BY: Final = {
     EndReason.OVERLOADED: Owner.QUEUE,
     EndReason.UNAVAILABLE: Owner.STORE,
@@ -154,7 +158,7 @@ def explain_runs(runs: Sequence[RunEvidence]) -> Explanation:
     assert request is not None  # noqa: S101 - the caller leaves runs without one out
     timed = [run for evidence in runs if (run := TimedRun.of(evidence.events)) is not None]
     given = _given(runs)
-    outcome, advice = _outcome(last, given)
+    outcome, row = _outcome(last, given)
     seen = None if outcome is None else outcome.seen
     reason = _open_word(last) if outcome is None else outcome.reason.value
     return Explanation(
@@ -166,12 +170,14 @@ def explain_runs(runs: Sequence[RunEvidence]) -> Explanation:
         detail=end.detail if end is not None and end.end_reason.value == reason else None,
         fault="unknown" if outcome is None else ENDINGS[outcome.reason].fault.value,
         http_status=None if end is None else end.http_status,
-        client_saw="nothing final yet" if seen is None else _SEEN[seen],
+        seen=NOTHING_YET if seen is None else seen.value,
+        client_saw="nothing final yet" if seen is None else SEEN[seen],
         runs=tuple(_story(run) for run in runs),
         refusal=None,
         cut=_cut(request),
         ledger=ledger(given.times, timed),
-        advice=advice,
+        advice_row=row,
+        advice=ROWS[row],
     )
 
 
@@ -187,7 +193,7 @@ def _given(runs: Sequence[RunEvidence]) -> RunEvidence:
 def explain_refusal(entry: RefusalEntry) -> Explanation:
     """The page of a request that was refused before a run began."""
     times = entry.times or EdgeTimes(body=0, over=entry.duration_ms)
-    left = entry.end_reason is EndReason.CLIENT_ABORT
+    left, row = entry.end_reason is EndReason.CLIENT_ABORT, row_of(entry.end_reason, entry.detail)
     return Explanation(
         request_id=entry.request_id,
         client=entry.client,
@@ -197,22 +203,25 @@ def explain_refusal(entry: RefusalEntry) -> Explanation:
         detail=entry.detail,
         fault=ENDINGS[entry.end_reason].fault.value,
         http_status=entry.http_status,
-        client_saw=_SEEN[Seen.NOBODY_WAITED] if left else f"HTTP {entry.http_status} with the error",
+        seen=Seen.NOBODY_WAITED.value if left else REFUSED,
+        client_saw=SEEN[Seen.NOBODY_WAITED] if left else f"HTTP {entry.http_status} with the error",
         runs=(),
         refusal=entry,
         cut=Cut(messages=0, tools=0, why=None),
         ledger=ledger(times, (), _REFUSED_BY.get(entry.end_reason, Owner.US)),
-        advice=advice_for(entry.end_reason, entry.detail),
+        advice_row=row,
+        advice=ROWS[row],
     )
 
 
-def _outcome(last: RunEvidence, given: RunEvidence) -> tuple[Judged | None, Advice]:
+def _outcome(last: RunEvidence, given: RunEvidence) -> tuple[Judged | None, str]:
+    """What the client was told, if anything, and the row of the advice."""
     end = last.end
     if end is None:
-        return None, _OPEN if last.is_alive else _LOST
+        return None, _open_word(last)
     outcome = judged(end.end_reason, given.receipt, given.told)
     detail = end.detail if outcome.reason is end.end_reason else None
-    return outcome, advice_for(outcome.reason, detail)
+    return outcome, row_of(outcome.reason, detail)
 
 
 def _open_word(last: RunEvidence) -> str:

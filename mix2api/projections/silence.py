@@ -31,6 +31,25 @@ class Owner(StrEnum):
     US = "us"
 
 
+class Wait(StrEnum):
+    """What a span of time went into. The value is English; other languages find their words by the name."""
+
+    SENDING = "sending the request"
+    READING = "reading the request"
+    FINDING = "finding the session"
+    HANDING_OVER = "handing the turn over"
+    ACCEPTANCE = "waiting to be accepted"
+    SLOT = "waiting for a slot or for its session"
+    REQUEST_KEPT = "making the request durable"
+    FIRST_PIECE = "waiting for the first piece"
+    NEXT_PIECE = "between two pieces"
+    ENDING_KEPT = "making the ending durable"
+    TAKING = "taking the answer"
+    TAKING_END = "taking the end of the answer"
+    AGAIN = "beginning the turn again"
+    LOSS_NOTICED = "until the lost process was noticed"
+
+
 @frozen
 class Span:
     """A part of the wall time."""
@@ -38,7 +57,7 @@ class Span:
     from_ms: int
     to_ms: int
     owner: Owner
-    what: str
+    what: Wait
 
     @property
     def ms(self) -> int:
@@ -119,7 +138,7 @@ def ledger(times: EdgeTimes | None, runs: Sequence[TimedRun], refused_by: Owner 
     spans = [span for span in line.spans if span.ms]
     if times is not None:
         for began, waited in times.waits:
-            spans = list(_overlaid(spans, Span(began, began + waited, Owner.CLIENT, "taking the answer")))
+            spans = list(_overlaid(spans, Span(began, began + waited, Owner.CLIENT, Wait.TAKING)))
     gaps = tuple(span for span in spans if span.ms > LONG_MS)
     by_owner = dict.fromkeys(Owner, 0)
     for span in spans:
@@ -141,7 +160,7 @@ class _Line:
         self.at = 0
         self.spans: list[Span] = []
 
-    def until(self, border: int, owner: Owner, what: str) -> None:
+    def until(self, border: int, owner: Owner, what: Wait) -> None:
         """The time up to a border. One that lies before the last border adds nothing: clocks differ by a little."""
         border = max(self.at, border)
         self.spans.append(Span(self.at, border, owner, what))
@@ -150,10 +169,10 @@ class _Line:
 
 def _add_request(line: _Line, times: EdgeTimes, runs: Sequence[TimedRun], refused_by: Owner) -> None:
     steps = (
-        (times.body, Owner.CLIENT, "sending the request"),
-        (times.understood, Owner.US, "reading the request"),
-        (times.found, Owner.STORE, "finding the session"),
-        (times.submitted, Owner.US, "handing the turn over"),
+        (times.body, Owner.CLIENT, Wait.SENDING),
+        (times.understood, Owner.US, Wait.READING),
+        (times.found, Owner.STORE, Wait.FINDING),
+        (times.submitted, Owner.US, Wait.HANDING_OVER),
     )
     for border, owner, what in steps:
         if border is None:
@@ -161,15 +180,15 @@ def _add_request(line: _Line, times: EdgeTimes, runs: Sequence[TimedRun], refuse
             return
         line.until(border, owner, what)
     if not runs:
-        line.until(times.over, refused_by, "waiting to be accepted")
+        line.until(times.over, refused_by, Wait.ACCEPTANCE)
         return
     last = runs[-1]
     start = line.at if times.accepted is None else times.accepted - (last.call_ms or 0)
     first = start - (last.began_ms - runs[0].began_ms)
-    line.until(first, Owner.QUEUE, "waiting for a slot or for its session")
+    line.until(first, Owner.QUEUE, Wait.SLOT)
     _add_runs(line, line.at, runs)
     if times.ended is not None:
-        line.until(times.ended, Owner.STORE, "making the ending durable")
+        line.until(times.ended, Owner.STORE, Wait.ENDING_KEPT)
     # If the client gave an answer up, only the time of that is known.
     _end_at(line, times.over)
 
@@ -183,27 +202,27 @@ def _end_at(line: _Line, over: int) -> None:
         ]
         line.at = over
         return
-    line.until(over, Owner.CLIENT, "taking the end of the answer")
+    line.until(over, Owner.CLIENT, Wait.TAKING_END)
 
 
 def _add_runs(line: _Line, start: int, runs: Sequence[TimedRun]) -> None:
     for run in runs:
         begin = start + run.began_ms - runs[0].began_ms
-        line.until(begin, Owner.US, "beginning the turn again")
+        line.until(begin, Owner.US, Wait.AGAIN)
         _add_run(line, line.at, run)
 
 
 def _add_run(line: _Line, begin: int, run: TimedRun) -> None:
     if run.call_ms is None:
-        line.until(begin + run.total_ms, Owner.STORE, "making the request durable")
+        line.until(begin + run.total_ms, Owner.STORE, Wait.REQUEST_KEPT)
         return
-    line.until(begin + run.call_ms, Owner.STORE, "making the request durable")
-    what = "waiting for the first piece"
+    line.until(begin + run.call_ms, Owner.STORE, Wait.REQUEST_KEPT)
+    what = Wait.FIRST_PIECE
     for at_ms in run.pieces:
         line.until(begin + at_ms, Owner.SITE, what)
-        what = "between two pieces"
+        what = Wait.NEXT_PIECE
     if run.was_lost:
-        line.until(begin + run.total_ms, Owner.US, "until the lost process was noticed")
+        line.until(begin + run.total_ms, Owner.US, Wait.LOSS_NOTICED)
     else:
         line.until(begin + run.total_ms, Owner.SITE, what)
 

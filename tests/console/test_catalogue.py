@@ -7,12 +7,15 @@ from string import Formatter
 import pytest
 
 import mix2api.console
+from mix2api.console import explain_texts
 from mix2api.console.asking import RANGES
 from mix2api.console.catalogue import TEXTS, Language, language_of, text
 from mix2api.console.release import ACTIONS
 from mix2api.console.tokens import Role
-from mix2api.projections.explanation import CULPRITS
-from mix2api.projections.silence import Owner
+from mix2api.projections.advice import ROWS
+from mix2api.projections.endings import Seen
+from mix2api.projections.explanation import CULPRITS, NOTHING_YET, REFUSED
+from mix2api.projections.silence import Owner, Wait
 from mix2api.projections.slo_report import OBJECTIVES, Verdict
 from mix2api.store.account_actions import AccountAction
 
@@ -25,6 +28,10 @@ SOURCES = "\n".join(
 FAMILIES = {
     "role": [role.value for role in Role],
     "fault": list(CULPRITS),
+    "look_at": list(ROWS),
+    "do": list(ROWS),
+    "saw": [*(seen.value for seen in Seen), NOTHING_YET, REFUSED],
+    "waiting": [wait.name.lower() for wait in Wait],
     "owner": [owner.value for owner in Owner],
     "verdict": [verdict.value for verdict in Verdict],
     "level": [objective.name for objective in OBJECTIVES],
@@ -71,6 +78,12 @@ def test_both_languages_say_something_and_fill_the_same_places(key: str) -> None
     }
     assert all(said.strip() for said in TEXTS[key].values())
     assert places[Language.ENGLISH] == places[Language.CHINESE]
+
+
+def test_chinese_has_a_word_for_each_name_of_the_explanation_and_no_other() -> None:
+    assert explain_texts._ADVICE.keys() == ROWS.keys()
+    assert explain_texts._SAW.keys() == {seen.value for seen in Seen}
+    assert explain_texts._WAITS.keys() == set(Wait)
 
 
 def test_a_reader_s_choice_goes_before_the_browser_s() -> None:

@@ -9,7 +9,7 @@ from session_scripts import RUN, accept, chunk, conclude, events_of, good_run, s
 
 from mix2api.events.edge_times import EdgeTimes
 from mix2api.events.kinds import Request
-from mix2api.projections.advice import ADVICE, FINER, advice_for
+from mix2api.projections.advice import ADVICE, FINER, ROWS, row_of
 from mix2api.projections.explanation import RunEvidence, explain_refusal, explain_runs
 from mix2api.projections.silence import Owner
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, Receipt, SessionId
@@ -139,5 +139,5 @@ def test_a_refused_request_whose_client_left_saw_nothing_and_one_without_times_i
 def test_every_ending_has_advice_and_every_finer_row_one_of_its_own() -> None:
     assert set(ADVICE) == set(EndReason)
     for (reason, detail), advice in FINER.items():
-        assert advice_for(reason, detail.value) is advice
-    assert advice_for(EndReason.ADAPTER_ERROR, "KeyError") is ADVICE[EndReason.ADAPTER_ERROR]
+        assert ROWS[row_of(reason, detail.value)] is advice
+    assert ROWS[row_of(EndReason.ADAPTER_ERROR, "KeyError")] is ADVICE[EndReason.ADAPTER_ERROR]

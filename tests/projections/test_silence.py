@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from session_scripts import accept, chunk, conclude, events_of, good_run, stop
 
 from mix2api.events.edge_times import EdgeTimes
-from mix2api.projections.silence import LONG_MS, Ledger, Owner, Span, TimedRun, ledger
+from mix2api.projections.silence import LONG_MS, Ledger, Owner, Span, TimedRun, Wait, ledger
 from mix2api.vocabulary import ChunkKind, EndReason
 
 
@@ -168,4 +168,4 @@ def test_whatever_the_clocks_say_the_spans_are_the_wall_time_and_gaps_do_not_ove
     assert told.short_ms >= 0
     assert all(gap.ms > LONG_MS for gap in told.gaps)
     assert all(one.to_ms <= other.from_ms for one, other in zip(told.gaps, told.gaps[1:], strict=False))
-    assert Span(1, 4, Owner.US, "").ms == 3
+    assert Span(1, 4, Owner.US, Wait.READING).ms == 3
