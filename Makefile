@@ -148,7 +148,8 @@ soak damage: $(DEV_STAMP)
 truth: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m truth tests/truth
 
-# The demo site, the adapter, load with faults, and the console over it; the first line printed has address and token.
+# The demo site, the adapter, load with faults, and the console over it; the first line printed has the address, the token
+# of an operator, and the API key of a user with conversations.
 console-demo: $(DEV_STAMP)
 	PYTHONPATH=tests $(BIN)/python -m browser.showing
 

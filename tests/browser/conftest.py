@@ -23,17 +23,29 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture(scope="session")
-def console() -> Iterator[tuple[str, str]]:
-    """Address and token of a console over a system under load."""
+def showing() -> Iterator[tuple[str, str, str]]:
+    """Address, token and API key of a console over a system under load."""
     command = [sys.executable, "-m", "browser.showing", "--quick", "--port", "0"]
     environ = {**os.environ, "PYTHONPATH": str(_HERE.parent)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as process:
         assert process.stdout is not None
         try:
-            address, token = process.stdout.readline().split()
-            yield address, token
+            address, token, key = process.stdout.readline().split()
+            yield address, token, key
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def console(showing: tuple[str, str, str]) -> tuple[str, str]:
+    """The console's address, and the token of an operator."""
+    return showing[0], showing[1]
+
+
+@pytest.fixture(scope="session")
+def talking(showing: tuple[str, str, str]) -> tuple[str, str]:
+    """The console's address, and the API key of a user."""
+    return showing[0], showing[2]
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +89,8 @@ class Reader:
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
 
     def _heard(self, message: Any) -> None:
-        # The first page is the sign-in's, whose status is 401.
-        if message.type == "error" and "401" not in message.text:
+        # The first page is the sign-in's, whose status is 401. A form that is not taken is answered with 400 or 409.
+        if message.type == "error" and re.search(r"status of (401|400|409)", message.text) is None:
             self.complaints.append(message.text)
 
 

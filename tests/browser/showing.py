@@ -1,7 +1,7 @@
 """Everything that the console shows, in one process: the demo site, the adapter, load with faults, and the console.
 
 `python -m browser.showing` is `make console-demo`. With `--quick` the load pauses less, for the tests in a browser. The first line
-on stdout is the console's address and the token of an admin with the role `operate`.
+on stdout is the console's address, the token of an admin with the role `operate`, and the API key of a user with conversations.
 """
 
 import argparse
@@ -42,18 +42,16 @@ FAILING: Final = "complaint-4711"
 
 async def show(folder: Path, port: int, pause_s: float) -> None:
     """Runs all of it until it is interrupted."""
-    token = secrets.token_urlsafe(24)
+    token, key = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     tokens = folder / "tokens.toml"
-    tokens.write_text(
-        f'[[tokens]]\nid = "demo"\nrole = "operate"\nsha256 = "{hashlib.sha256(token.encode()).hexdigest()}"\n',
-        encoding="utf-8",
-    )
+    tokens.write_text(_entry("demo", "operate", token) + _entry("shop", "user", key), encoding="utf-8")
     async with trio.open_nursery() as nursery:
         demo: Demo = await nursery.start(serve_demo, DemoOptions(pace_ms=5))
         environ = {
             "MIX2API_DATA_DIR": str(folder / "data"),
             "MIX2API_CONSOLE_TOKENS_FILE": str(tokens),
             "MIX2API_CONSOLE_PORT": str(port),
+            "MIX2API_CONVERSATIONS": "true",
             "MIX2API_LOG_LEVEL": "error",
             "MIX2API_SHARDS": "16",
             "PORT": "0",
@@ -63,10 +61,19 @@ async def show(folder: Path, port: int, pause_s: float) -> None:
         settings = evolve(load_settings(environ, None), warnings=())
         started: Started = await nursery.start(partial(run_process, settings, Role.SERVE))
         url = await nursery.start(partial(_console, settings, nursery.cancel_scope))
-        print(f"{url} {token}", flush=True)
-        print(f"adapter: {started.url}; the console's token: {token}; ^C ends it", file=sys.stderr)
+        print(f"{url} {token} {key}", flush=True)
+        said = (
+            f"adapter: {started.url}; the console's token: {token}, and a user's API key: {key}; ^C ends it"
+        )
+        print(said, file=sys.stderr)
         client = WireClient(int((started.url or "").rpartition(":")[2]))
         await nursery.start(partial(_load, client, pause_s))
+
+
+def _entry(name: str, role: str, token: str) -> str:
+    """Of the file of tokens."""
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return f'[[tokens]]\nid = "{name}"\nrole = "{role}"\nsha256 = "{digest}"\n'
 
 
 async def _console(
