@@ -28,7 +28,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions soak damage conversations truth crashes \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth crashes \
 	properties simulate release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
@@ -139,6 +139,10 @@ bench-against: $(DEV_STAMP)
 
 bench-sessions: $(DEV_STAMP)
 	$(BIN)/python bench/sessions.py
+
+# Whether 50 people who watch the console slow streams down: 8 pairs, some 2 minutes on a quiet machine. WATCHERS_PAIRS=2 for fewer.
+watchers: $(DEV_STAMP)
+	$(BIN)/python bench/watchers.py --pairs $(or $(WATCHERS_PAIRS),8)
 
 # Each takes minutes; the target's name is the marker of its tests.
 soak damage: $(DEV_STAMP)
