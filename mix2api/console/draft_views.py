@@ -96,7 +96,7 @@ class DraftViews:
             made = await self._actions.publish(
                 self._views.owner(), draft.draft_id, version, DraftForm.of(draft, graph).settled
             )
-        except (Conflict, InvalidRequest) as fault:
+        except InvalidRequest as fault:
             is_stale = isinstance(fault, Conflict) and fault.current is not None
             self._console.tell_change("publish", draft.draft_id, "conflict" if is_stale else "refused")
             why = text(language, "draft.moved_on", version=draft.version) if is_stale else fault.message
