@@ -37,6 +37,8 @@ from mix2api.vocabulary import Digest
 
 TURNS: Final = 20
 """Of a page."""
+PLANS: Final = 20
+"""The newest ones, which the picker names. Older ones are reached from their turns."""
 CHARS: Final = 10_000
 """Of a message that a page shows, some four screens; how many more there are stands below it."""
 
@@ -111,7 +113,7 @@ class ConversationPage:
             UnreadableConversation: it is damaged.
             StoreUnavailable: the store does not answer.
         """
-        first = await self._conversations.look(asked.conversation, fields=[SESSION])
+        first = await self._conversations.look(asked.conversation, fields=[SESSION], plans=(-PLANS, -1))
         if not first.session.version or first.session.owner != owner:
             return None
         numbers = _page_of(first.session.turns, asked.before)
@@ -136,6 +138,10 @@ class ConversationPage:
             else None,
             "newest": None if asked.before is None else asked.link(before=None, plan=None, task=None),
             "plan": plan,
+            "picker": [
+                (number, asked.link(plan=number, task=None) + "#plan") for number in reversed(first.plans)
+            ],
+            "older_plans": first.session.plans - len(first.plans),
         }
 
     async def _plan(self, asked: ConversationAsked, number: int, language: Language) -> dict[str, Any] | None:

@@ -151,6 +151,13 @@ CONVERSATION_TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
         "定义必须说明适用于哪些消息。请填写匹配模式并保存。",
     ),
     ("conversation.show_plan", "plan of turn {number}", "轮次 {number} 的计划"),
+    ("conversation.plans", "Plans", "计划"),
+    ("conversation.turn", "turn {number}", "轮次 {number}"),
+    (
+        "conversation.older_plans",
+        "{count} older ones: from their turns",
+        "另有 {count} 个更早的计划，可从对应轮次进入",
+    ),
     ("conversation.plan", "Plan of turn {number}", "轮次 {number} 的计划"),
     (
         "conversation.counts",

@@ -14,7 +14,7 @@ from talked_conversations import KEYS, csrf_of, looking, signed_in, talk
 
 from mix2api.clock import SystemClock
 from mix2api.console.catalogue import Language
-from mix2api.console.conversation import CHARS, TURNS, ConversationAsked, ConversationPage
+from mix2api.console.conversation import CHARS, PLANS, TURNS, ConversationAsked, ConversationPage
 from mix2api.console.tokens import Role
 from mix2api.conversations.commands import StopTurn
 from mix2api.conversations.states import Reason
@@ -108,6 +108,23 @@ async def test_turns_come_in_pages_and_a_long_message_says_how_much_is_left_out(
     assert "message 1." not in newest
     assert "message 1." in oldest
     assert "10 more characters" in oldest
+
+
+async def test_an_earlier_plan_is_picked(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, looking(store) as (_, ann):
+        talked = await talk(store, KEYS["ann"])
+        for number in range(PLANS + 2):
+            await talked.plan(await talked.say("hello"))
+            if number == 0:
+                alone = words_of(await ann.page(talked.path))
+            await talked.tell(number + 1, StopTurn(at_ms=9, why=Reason.CANCELLED))
+        page = await ann.page(talked.path)
+        links = re.findall(r'<a href="([^"]*)#plan"(?: aria-current="true")?>turn (\d+)</a>', page)
+        earlier = words_of(await ann.page(links[-1][0].replace("&amp;", "&")))
+    assert "Plans turn" not in alone
+    assert [number for _, number in links] == [str(number) for number in range(PLANS + 2, 2, -1)]
+    assert "2 older ones" in words_of(page)
+    assert "Plan of turn 3" in earlier
 
 
 async def test_conversations_come_in_pages(redis_server: RedisServer) -> None:
