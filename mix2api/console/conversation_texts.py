@@ -106,7 +106,7 @@ CONVERSATION_TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
         "Published. New messages that match the pattern run on this graph.",
         "已发布。匹配的新消息将按此图运行。",
     ),
-    ("draft.not_taken", "Not saved:", "未保存："),
+    ("draft.not_taken", "Not done:", "未完成："),
     ("draft.line", "Line {line}:", "第 {line} 行："),
     (
         "draft.key_form",
