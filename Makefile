@@ -192,7 +192,7 @@ release-drill: $(DEV_STAMP)
 properties: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m hypothesis --hypothesis-profile=many $(addprefix --ignore=,$(APART)) tests
 
-# Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace.
+# Simulated deployments: SEEDS=10000 JOBS=2 many of them, SEED=7 one with its trace, WORLD=plans those with conversations.
 simulate: $(DEV_STAMP)
 	PYTHONPATH=tests $(BIN)/python -m simulation.simulate
 

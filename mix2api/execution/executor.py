@@ -18,6 +18,7 @@ from mix2api.conversations.ids import TurnRef
 from mix2api.conversations.states import Reason
 from mix2api.errors import StoreUnavailable
 from mix2api.execution.parts import ExecutionParts
+from mix2api.execution.stalling import StallWatch
 from mix2api.execution.turn_runner import TurnRunner
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.stopping import stop_turn
@@ -54,6 +55,12 @@ class Executor:
     _running: set[TurnRef] = field(factory=set, init=False)
     _stirred: set[Shard] = field(factory=set, init=False)
     _stir: trio.Event = field(factory=trio.Event, init=False)
+    _watch: StallWatch = field(init=False)
+    """Of turns that other processes run."""
+
+    @_watch.default
+    def _own_watch(self) -> StallWatch:
+        return StallWatch(self._parts.options.stall_s)
 
     def stir(self, shard: Shard) -> None:
         """Something has changed in a shard: looks there at once."""
@@ -82,11 +89,11 @@ class Executor:
     async def _look(self, shards: Iterable[Shard], nursery: trio.Nursery) -> None:
         """Begins the turns that are due, and ends those that have stalled."""
         listed = list(shards)
-        if not listed:
-            return
-        turns, damaged = await self._index.open_turns(listed)
+        turns, damaged = await self._index.open_turns(listed) if listed else ([], [])
         for shard in damaged:
             turns += await self._found_again(shard)
+        if self._leases.held.issubset(listed):
+            self._watch.keep(turns)
         for turn in turns:
             if turn not in self._running:
                 await contained("conversation", partial(self._consider, turn, nursery), self._tell_fault)
@@ -121,7 +128,7 @@ class Executor:
         elif state.owner in {None, self._parts.process} or await self._is_gone(state.owner):
             self._running.add(turn)
             nursery.start_soon(self._run, turn)
-        elif self._parts.clock.now_ms() - state.updated_ms > self._parts.options.stall_s * 1000:
+        elif self._watch.has_stalled(turn, state.version):
             await self._stop(turn, Reason.STALLED)
 
     async def _run(self, turn: TurnRef) -> None:

@@ -35,6 +35,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.execution.model_calls import ModelAnswer, Question
 from mix2api.execution.parts import ExecutionParts
 from mix2api.execution.planning import MadePlan, PlannerFault
+from mix2api.execution.stalling import StallWatch
 from mix2api.execution.task_attempt import TaskAttempt
 from mix2api.execution.turn_words import TurnReader
 from mix2api.store.looked_conversation import Looked
@@ -57,6 +58,11 @@ class TurnRunner:
     _turn: TurnRef
     _doing: set[Effect] = field(factory=set, init=False)
     _reader: TurnReader = field(init=False)
+    _watch: StallWatch = field(init=False)
+
+    @_watch.default
+    def _own_watch(self) -> StallWatch:
+        return StallWatch(self._parts.options.stall_s)
 
     @_reader.default
     def _own_reader(self) -> TurnReader:
@@ -93,8 +99,7 @@ class TurnRunner:
         return turn is not None and not turn.has_ended and turn.owner == self._parts.process
 
     async def _end_if_stalled(self, turn: Turn | None) -> None:
-        now_ms = self._now_ms()
-        if turn is not None and now_ms - turn.updated_ms > self._parts.options.stall_s * 1000:
+        if turn is not None and self._watch.has_stalled(self._turn, turn.version):
             await self._stop(Reason.STALLED)
 
     async def _do(self, effect: Effect) -> None:
