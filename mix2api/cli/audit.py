@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from mix2api.cli.durations import duration_ms, shown
 from mix2api.cli.reading import read_store
 from mix2api.cli.tables import print_table, stdout
+from mix2api.clock import SystemClock
 from mix2api.projections.audit import AuditReport, Dimension, Figures, Tally
 from mix2api.settings import Settings
 from mix2api.store.audit_stream import (
@@ -24,6 +25,7 @@ from mix2api.store.audit_stream import (
     AuditedRun,
     AuditEntry,
 )
+from mix2api.store.conversation_audit import audit_conversations
 from mix2api.store.log import OpenEntry
 from mix2api.store.store import Store
 
@@ -45,7 +47,10 @@ loop closure: runs that ended in tool_calls, whose results came back and whose c
 came back with a result. abandoned: runs that ended in tool_calls and of whose calls no result has come back.
 counted: runs whose turn was counted before it was sent. trimmed, rolled over, over budget: of these, as `mix2api budgets`
 has them. usage by site, counted, mixed: whose figures the answers' usage had.
-Exit codes: 0, 1 coverage is below --min, 2 wrong arguments or settings.
+Where MIX2API_CONVERSATIONS is on, also the conversations that have changed in the window or have an open turn: their turns,
+plans, tasks and attempts by status, and how many are wrong: a turn without exactly one end and one message, or a state that
+the log does not say (`mix2api conversations audit` looks at all of them, and names the wrong ones).
+Exit codes: 0, 1 coverage is below --min or a conversation is wrong, 2 wrong arguments or settings.
 """
 
 
@@ -86,11 +91,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     query = AuditQuery(
         window_ms=arguments.window, by=arguments.by, as_json=arguments.json, least=arguments.min
     )
-    return read_store(settings, "audit", lambda store: audit(store, query, stdout()))
+    return read_store(settings, "audit", lambda store: audit(store, query, stdout(), settings))
 
 
-async def audit(store: Store, query: AuditQuery, out: TextIO) -> int:
+async def audit(store: Store, query: AuditQuery, out: TextIO, settings: Settings | None = None) -> int:
     """Counts, prints, and gives the exit code.
+
+    Args:
+        store: of the deployment.
+        query: what is asked for.
+        out: takes the report.
+        settings: say whether there are conversations. None: runs alone are counted.
 
     Raises:
         StoreUnavailable: the store does not answer.
@@ -104,13 +115,24 @@ async def audit(store: Store, query: AuditQuery, out: TextIO) -> int:
     # After the ended ones: a run that ends between the two readings belongs to the next audit, to no group twice.
     await _count_open(store, tally)
     tally.add_damaged(store.damage.total)
-    report = tally.report()
+    report, conversing = tally.report(), await _conversing(store, query, settings)
     if query.as_json:
-        print(json.dumps(_document(report, query)), file=out)
+        print(json.dumps({**_document(report, query), **conversing}), file=out)
     else:
         _print_report(report, query, out)
+        _print_conversing(conversing, out)
     coverage = report.total.coverage
-    return _TOO_LOW if coverage is not None and coverage < query.least else 0
+    is_low = coverage is not None and coverage < query.least
+    return _TOO_LOW if is_low or conversing.get("conversations", {}).get("wrong") else 0
+
+
+async def _conversing(store: Store, query: AuditQuery, settings: Settings | None) -> dict[str, Any]:
+    """The report of conversations under its name; nothing, and no command to the store, where there are none."""
+    if settings is None or not settings.conversing.enabled:
+        return {}
+    shards, since_ms = settings.storing.shards, SystemClock().now_ms() - query.window_ms
+    conversations, index = store.conversations(shards, 0), store.conversation_index(0)
+    return {"conversations": (await audit_conversations(conversations, index, shards, since_ms)).report()}
 
 
 def _count(tally: Tally, entry: AuditEntry) -> None:
@@ -214,6 +236,18 @@ def _print_report(report: AuditReport, query: AuditQuery, out: TextIO) -> None:
         print(file=out)
         groups = [[*map(_value, group.by.values()), *_cells(group.figures)] for group in report.groups]
         print_table([*query.by, *_CELLS], groups, out)
+
+
+def _print_conversing(conversing: dict[str, Any], out: TextIO) -> None:
+    for report in conversing.values():
+        rows = [
+            (what, status, str(count))
+            for what in ("turns", "plans", "tasks", "executions")
+            for status, count in sorted(report[what].items())
+        ]
+        rows += [("conversations", "", str(report["conversations"])), ("wrong", "", str(report["wrong"]))]
+        print(file=out)
+        print_table(("conversations", "status", "count"), rows, out)
 
 
 def _budget_rows(total: Figures) -> list[tuple[str, str]]:

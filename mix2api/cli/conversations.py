@@ -27,9 +27,9 @@ from mix2api.conversations.state import Session, Turn
 from mix2api.conversations.states import Reason
 from mix2api.conversations.views import execution_views, plan_view, task_views, time_of
 from mix2api.errors import ConfigurationError
-from mix2api.projections.conversations import ConversationAudit
 from mix2api.settings import Settings
 from mix2api.settings.bounds import DAY_MS
+from mix2api.store.conversation_audit import audit_conversations
 from mix2api.store.conversation_index import ConversationIndex
 from mix2api.store.conversations import Conversations
 from mix2api.store.forgetting import forget_drafts
@@ -162,20 +162,7 @@ class ConversationsCommand:
 
     async def audit(self) -> int:
         """Folds all logs anew, and compares them with what rests beside them."""
-        audit = ConversationAudit()
-        for conversation in await self._every():
-            try:
-                found = await self._whole(conversation, with_content=True)
-                events = [event for _, event in await self._conversations.all_events(conversation)]
-            except UnreadableConversation:
-                audit.note(conversation, "its log cannot be read")
-                continue
-            if isinstance(found, int):
-                audit.note(conversation, "its states cannot be read")
-                continue
-            _, looked = found
-            answered = frozenset(turn for turn in looked.turns if answer_field(turn) in looked.content)
-            audit.take(conversation, events, looked.session, looked.turns, answered)
+        audit = await audit_conversations(self._conversations, self._index, self._shards)
         self._print(audit.report())
         return _UNREADABLE if audit.wrong_count else 0
 

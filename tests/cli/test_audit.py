@@ -3,9 +3,11 @@
 import argparse
 import io
 import json
+import re
 from typing import Any
 
 import pytest
+from kept_conversations import SHARDS, begin, keys_of, opened, say
 from redis_server import RedisServer
 from refusal_entries import refusal
 from session_scripts import accept, chunk, conclude, good_run, stop
@@ -16,6 +18,7 @@ from mix2api.clock import SystemClock
 from mix2api.events.log import GivenEnding
 from mix2api.identity import Mint
 from mix2api.projections.audit import Dimension
+from mix2api.settings import load_settings
 from mix2api.store.refused_requests import ENTRIES_A_SECOND
 from mix2api.store.store import Store
 from mix2api.vocabulary import ChunkKind, EndReason, Receipt, RequestId, RunId, Shard
@@ -228,3 +231,28 @@ async def test_refused_requests_are_counted_apart(redis_server: RedisServer) -> 
     assert (report["requests"], report["refused"]) == (0, ENTRIES_A_SECOND + 5)
     assert report["refused_by_end_reason"] == {"auth_error": ENTRIES_A_SECOND + 5}
     assert ["auth_error", str(ENTRIES_A_SECOND + 5)] in [line.split() for line in table.splitlines()]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+async def test_conversations_are_counted_where_there_are_any(
+    redis_server: RedisServer, *, as_json: bool
+) -> None:
+    query = AuditQuery(window_ms=DAY_MS, as_json=as_json)
+    settings = [
+        load_settings({"MIX2API_SHARDS": str(SHARDS), "MIX2API_CONVERSATIONS": word}, None)
+        for word in ("true", "false")
+    ]
+    async with stored(redis_server.url) as store:
+        await begin(opened(store))
+        await say(opened(store))
+        told = [io.StringIO() for _ in settings]
+        for out, each in zip(told, settings, strict=True):
+            assert await audit(store, query, out, each) == 0
+        there, absent = (out.getvalue() for out in told)
+        if as_json:
+            assert json.loads(there)["conversations"]["turns"] == {"CREATED": 1}
+        else:
+            assert re.search(r"turns +CREATED +1", there)
+        assert "CREATED" not in absent
+        redis_server.command("XADD", keys_of(store)["log"], "*", "k", "junk")
+        assert await audit(store, query, io.StringIO(), settings[0]) == 1
