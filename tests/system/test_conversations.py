@@ -1,4 +1,7 @@
-"""The conversations API over a whole system: what callers see of sessions, turns, plans and tasks."""
+"""The conversations API over a whole system: refusals, pages, busy sessions and feeds.
+
+`tests/processes/test_conversations.py` has what callers see of sessions, turns, plans and tasks, over real processes.
+"""
 
 from typing import Any
 
@@ -10,42 +13,6 @@ from whole_system import Shape, until, whole_system
 
 SLOW = "slow [[chunks:9]] [[pace:3600000]]"
 """A message that is never answered."""
-
-
-async def test_a_message_becomes_a_turn_a_plan_a_task_and_one_assistant_message(
-    redis_server: RedisServer,
-) -> None:
-    async with whole_system(Shape.SERVE, redis_server.url, **OFFER) as system:
-        caller = Caller(system.client)
-        session = await caller.session(title="First", metaInfo={"a": 1})
-        empty = await caller.data("GET", f"/api/sessions/{session}/overview")
-        assert (empty["plans"], empty["planCount"], empty["latestPlanTasks"]) == ([], 0, [])
-        assert (empty["latestPlan"], empty["latestPlanId"], empty["nextCursor"]) == (None, None, None)
-        assert set(empty["latestPlanTaskStats"].values()) == {0}
-
-        told = await caller.chat(session, "[[say:forty-two]]", extraContext={"x": 1})
-        assert (told["turnStatus"], told["assistantMessage"]) == ("COMPLETED", "forty-two")
-        (turn,) = (await caller.data("GET", f"/api/sessions/{session}/turns"))["turns"]
-        assert (turn["turnId"], turn["assistantSummary"]) == (told["turnId"], "forty-two")
-        messages = (await caller.data("GET", f"/api/sessions/{session}/messages"))["messages"]
-        assert [(message["role"], message["content"]) for message in messages] == [
-            ("user", "[[say:forty-two]]"),
-            ("assistant", "forty-two"),
-        ]
-        plan = await caller.data("GET", f"/api/plans/{told['planId']}")
-        assert (plan["status"], plan["sourceType"]) == ("COMPLETED", "AUTO_MISS_FALLBACK")
-        assert plan["globalContext"]["x"] == 1
-        (task,) = (await caller.data("GET", f"/api/plans/{told['planId']}/tasks"))["tasks"]
-        assert (task["status"], task["executionAttempt"]) == ("COMPLETED", 1)
-        (execution,) = (await caller.data("GET", f"/api/tasks/{task['taskId']}/executions"))["executions"]
-        assert (execution["status"], execution["attempt"]) == ("COMPLETED", 1)
-        assert execution["tokenUsage"]["totalTokens"] > 0
-        assert (await system.ended_run_of(execution["requestId"])).run_id == execution["runId"]
-
-        overview = await caller.data("GET", f"/api/sessions/{session}/overview")
-        assert (overview["session"]["title"], overview["session"]["metaInfo"]) == ("First", {"a": 1})
-        assert (overview["latestPlanId"], overview["latestPlanTasks"]) == (told["planId"], [task])
-        await system.check_log(runs=1)
 
 
 async def test_without_the_setting_there_is_no_such_route(redis_server: RedisServer) -> None:
@@ -60,7 +27,6 @@ async def test_bad_requests_name_the_field_and_another_s_ids_are_unknown(redis_s
         session = await caller.session(sessionId="mine")
         refused = caller.refusal
         for body, word in (
-            ({}, "userId"),
             ({"userId": 5}, "userId"),
             ({"userId": "u", "metaInfo": []}, "metaInfo"),
             ({"userId": "u", "sessionId": "a/b"}, "sessionId"),
@@ -222,23 +188,6 @@ async def test_a_deleted_session_leaves_nothing_and_its_run_ends(redis_server: R
         await until(nothing_left)
         report = await system.check_log(runs=1)
         assert report["ended"] == 1
-
-
-async def test_two_time_outs_in_a_row_fail_the_turn_with_a_message(redis_server: RedisServer) -> None:
-    more = {**OFFER, "MIX2API_CONVERSATIONS_CALL_TIMEOUT_MS": "50"}
-    async with whole_system(Shape.SERVE, redis_server.url, **more) as system:
-        caller = Caller(system.client)
-        told = await caller.chat(await caller.session(), SLOW)
-        assert told["turnStatus"] == "FAILED"
-        assert "took too long, twice in a row" in told["assistantMessage"]
-        plan = await caller.data("GET", f"/api/plans/{told['planId']}")
-        (task,) = (await caller.data("GET", f"/api/plans/{told['planId']}/tasks"))["tasks"]
-        assert (plan["status"], task["status"], task["displayName"]) == ("FAILED", "FAILED", "timed out")
-        executions = await caller.data("GET", f"/api/tasks/{task['taskId']}/executions")
-        assert [(one["attempt"], one["status"]) for one in executions["executions"]] == [
-            (1, "TIMED_OUT"),
-            (2, "TIMED_OUT"),
-        ]
 
 
 async def test_a_turn_that_makes_no_step_is_ended_by_the_guard(redis_server: RedisServer) -> None:
