@@ -67,7 +67,8 @@ class RedisServer:
     def start(self) -> None:
         """Starts the server and returns once it takes commands."""
         command = [str(self.binary), "--port", "0", "--unixsocket", self.socket_path, "--save", ""]
-        command += ["--dir", str(self.directory), "--maxmemory-policy", "noeviction", *self.arguments]
+        command += ["--dir", str(self.directory), "--maxmemory-policy", "noeviction"]
+        command += ["--rdbcompression", "no", *self.arguments]  # so that a `DUMP` shows what rests in clear
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         output = self._process.stdout
         assert output is not None
