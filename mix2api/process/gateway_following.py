@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, closing
 
 from attrs import define
 
-from mix2api.process.new_api import GatewayFault, NewApi, NewApiOptions, new_api_client
+from mix2api.process.new_api import GatewayFault, LackingNewApi, NewApi, NewApiOptions, new_api_client
 from mix2api.release.gateway import GatewayNews, weights_of
 from mix2api.release.release import ReleaseState
 from mix2api.release.stages import Stage
@@ -28,7 +28,7 @@ class GatewayFollowing:
     """
 
     _store: Store
-    _new_api: NewApi | None = None
+    _new_api: NewApi | LackingNewApi | None = None
 
     async def follow(self, state: ReleaseState, who: str) -> GatewayNews | None:
         """Gives the gateway the weights of a stage, unless it has them already.
@@ -76,13 +76,11 @@ class GatewayFollowing:
 @asynccontextmanager
 async def gateway_following(store: Store, group: NewApiGateway) -> AsyncIterator[GatewayFollowing]:
     """The following of a deployment, by its settings. Closes its connections at the end."""
-    if (
-        group.url is None
-        or group.token is None
-        or group.stable_channel is None
-        or group.canary_channel is None
-    ):
+    if group.url is None:
         yield GatewayFollowing(store)
+        return
+    if group.token is None or group.stable_channel is None or group.canary_channel is None:
+        yield GatewayFollowing(store, LackingNewApi(group.lacking()))
         return
     options = NewApiOptions(
         url=group.url,

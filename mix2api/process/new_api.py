@@ -62,6 +62,25 @@ class _Answer(Struct, frozen=True):
 
 
 @frozen
+class LackingNewApi:
+    """Stands for a new-api whose settings are not whole. Every attempt fails by name: a rollback must not stop for that.
+
+    Args:
+        names: of the settings that are not set.
+    """
+
+    _names: tuple[str, ...]
+
+    async def set_weights(self, weights: Weights) -> None:
+        """Does not.
+
+        Raises:
+            GatewayFault: always.
+        """
+        raise GatewayFault(f"{', '.join(self._names)}: not set, so weight {weights.canary} cannot be told")
+
+
+@frozen
 class NewApi:
     """Sets weights.
 

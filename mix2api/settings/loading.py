@@ -141,6 +141,10 @@ def load_settings(
         *_strangers(environ, file),
         *open_doors(settings),
         *_closed_doors(settings),
+        *(
+            f"{name} is not set: new-api is told no weights (NEWAPI_URL)"
+            for name in settings.new_api.lacking()
+        ),
         *idle(settings, given),
         *conflicting_lengths(settings, given),
     )
@@ -193,7 +197,6 @@ def _contradictions(settings: Settings, given: Mapping[str, Given]) -> Iterator[
             "MIX2API_CONVERSATIONS: does not go with UPSTREAM_AUTH_MODE=pass_through, "
             "because plans run when no caller's credential is at hand"
         )
-    yield from (f"{name}: is not set; NEWAPI_URL needs it" for name in settings.new_api.lacking())
     if inbound.mode is InboundAuthMode.KEYS and "INBOUND_KEYS_FILE" not in given:
         yield "INBOUND_KEYS_FILE: is not set; INBOUND_AUTH_MODE=keys needs it"
 

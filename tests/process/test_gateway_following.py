@@ -79,3 +79,13 @@ async def test_without_an_address_nobody_is_told(redis_server: RedisServer) -> N
     async with members(redis_server, *BOTH) as (store, _), gateway_following(store, NewApiGateway()) as none:
         assert await none.follow(await store.release.apply(start(version=VERSION)), "ann") is None
         assert await store.gateway.last() is None
+
+
+async def test_settings_that_are_not_whole_are_a_failure_by_name_and_stop_nothing(
+    redis_server: RedisServer,
+) -> None:
+    lacking = NewApiGateway(url="http://127.0.0.1:1", stable_channel=1)
+    async with members(redis_server, *BOTH) as (store, _), gateway_following(store, lacking) as gateway:
+        news = await gateway.follow(await store.release.apply(start(version=VERSION)), "ann")
+        assert news is not None
+        assert news.fault == "NEWAPI_TOKEN, NEWAPI_CANARY_CHANNEL: not set, so weight 0 cannot be told"
