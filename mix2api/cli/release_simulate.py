@@ -124,6 +124,7 @@ async def simulate_recorded(store: Store, query: SimulateQuery, out: TextIO) -> 
             async for batch in batches:
                 for entry in batch:
                     add_entry(settlement, entry)
+        settlement.drain_refused(end_ms)  # a day has turns alone
         for trial in settlement.drain(end_ms):
             fold.add(trial)
     try:

@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import define, evolve, field, frozen
 
+from mix2api.events.refusal_entry import read_refusal, read_refusal_count
 from mix2api.process.gateway_following import GatewayFollowing
 from mix2api.release.block import BLOCK_MS
 from mix2api.release.channel_settings import settings_of
@@ -22,10 +23,17 @@ from mix2api.release.release import ReleaseState, RollBack
 from mix2api.release.settlement import Settlement
 from mix2api.release.stages import Stage
 from mix2api.settings.bounds import DAY_MS
-from mix2api.store.audit_stream import AuditedReceipt, AuditedRun, AuditEntry, AuditStream
+from mix2api.store.audit_stream import (
+    AuditedReceipt,
+    AuditedRefusal,
+    AuditedRefusalCount,
+    AuditedRun,
+    AuditEntry,
+    AuditStream,
+)
 from mix2api.store.census import CountedProcess
 from mix2api.store.store import Store
-from mix2api.vocabulary import Channel
+from mix2api.vocabulary import Channel, ProcessId
 
 LOOK_S: Final = 5.0
 """Between two looks: that of a block."""
@@ -94,7 +102,8 @@ class WatchedStep:
             await self._read(end_ms, self.settlement)
             while self.until_ms < end_ms:
                 self.until_ms += BLOCK_MS
-                self.guard.take(self.settlement.drain(self.until_ms))
+                refused = self.settlement.drain_refused(self.until_ms)
+                self.guard.take(self.settlement.drain(self.until_ms), refused)
 
     def judgement(self) -> Judgement:
         """What the guard says now."""
@@ -109,12 +118,25 @@ class WatchedStep:
 
 
 def add_entry(settlement: Settlement, entry: AuditEntry) -> None:
-    """Tells a settlement of an entry. Refused requests have no turn that could be compared, and are left out."""
+    """Tells a settlement of an entry. What was refused while the store was away hit the edges of both channels, and is left out."""
     at_ms = int(entry.position.partition("-")[0])
     if isinstance(entry, AuditedRun):
         settlement.add_run(at_ms, entry.run_id, entry.session_id, entry.request, entry.end)
     elif isinstance(entry, AuditedReceipt):
         settlement.add_receipt(at_ms, entry.run_id, entry.receipt, entry.told)
+    elif isinstance(entry, AuditedRefusal):
+        refusal = read_refusal(entry.data)
+        if refusal is None:
+            settlement.unreadable += 1
+        else:
+            settlement.add_refusals(at_ms, refusal.channel, refusal.end_reason)
+    elif isinstance(entry, AuditedRefusalCount):
+        counted = read_refusal_count(entry.data)
+        if counted is None:
+            settlement.unreadable += 1
+        else:
+            count = sum(one.count for one in counted.by_client)
+            settlement.add_refusals(at_ms, counted.channel, counted.end_reason, count)
 
 
 @frozen(kw_only=True)
@@ -160,6 +182,8 @@ class ReleaseWatch:
     _gateway: GatewayFollowing | None = None
     gateway_news: GatewayNews | None = field(default=None, init=False)
     """How it stood with the gateway at the last look."""
+    _lived: dict[Channel, list[ProcessId]] = field(factory=dict, init=False)
+    """The processes of each channel when any was last seen: what they told of their settings outlasts them."""
     _step: WatchedStep | None = None
     _number: int = -1
 
@@ -175,6 +199,9 @@ class ReleaseWatch:
         step = self._step_of(state, now_ms)
         await step.advance(now_ms)
         processes = (await self._store.census.take()).processes
+        for channel in Channel:
+            ours = [one.process for one in processes if one.channel == channel]
+            self._lived[channel] = ours or self._lived.get(channel, [])
         # The canary processes of a promoted release are to stop: the stable ones run its version by then.
         if state.percent and state.stage is not Stage.PROMOTED:
             lives = any(one.channel == Channel.CANARY for one in processes)
@@ -246,7 +273,7 @@ class ReleaseWatch:
 
     async def _facts(self, processes: tuple[CountedProcess, ...], channel: Channel) -> ChannelFacts:
         ours = [one for one in processes if one.channel == channel]
-        told = await self._store.process_settings.of([one.process for one in ours])
+        told = await self._store.process_settings.of(self._lived[channel])
         return ChannelFacts(
             versions=tuple(sorted({one.version for one in ours})),
             processes=len(ours),

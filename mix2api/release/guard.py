@@ -14,6 +14,7 @@ from mix2api.release.block import Block, Counting
 from mix2api.release.comparison import Comparison, Finding
 from mix2api.release.guard_beat import Decision
 from mix2api.release.hard_stops import HardStops
+from mix2api.release.refusals import Refusals
 from mix2api.release.sequential import log_weighted
 from mix2api.release.trials import Metric, Trial
 
@@ -82,14 +83,14 @@ class Guard:
         if (None, Metric.SUCCESS) in block.counts:
             self._acquittal.take(block.tables((None, Metric.SUCCESS)))
 
-    def take(self, trials: list[Trial]) -> None:
-        """Takes the trials of the next block in (`mix2api.release.block.BLOCK_MS`)."""
+    def take(self, trials: list[Trial], refused: list[Refusals] | None = None) -> None:
+        """Takes the trials of the next block in (`mix2api.release.block.BLOCK_MS`), and what was refused meanwhile."""
         block = self.counting.count(trials)
         self.workers.take(block)
         self.edges.take(block.edges or Block())
         if (None, Metric.SUCCESS) in block.counts:
             self._acquittal.take(block.tables((None, Metric.SUCCESS)))
-        self.stops.take(trials, block.bad)
+        self.stops.take(trials, block.bad, refused or [])
         self.bad_runs = [*self.bad_runs, *[trial for trial in block.bad if trial.touches_canary]][-_KEPT_BAD:]
         if self.alarm is None:
             self.alarm = self._alarm()

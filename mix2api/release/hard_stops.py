@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import define, field
 
+from mix2api.release.refusals import Refusals, RefusalStop
 from mix2api.release.trials import Trial
 from mix2api.vocabulary import EndReason
 
@@ -23,6 +24,7 @@ class HardStops:
 
     stopped: str | None = None
     """Why, in one line for a person. The first stands; later ones change nothing."""
+    _refusals: RefusalStop = field(factory=RefusalStop)
     _dead_since_ms: int | None = None
     _trials: list[int] = field(factory=lambda: [0, 0])
     """Of stable, of the canary."""
@@ -30,13 +32,17 @@ class HardStops:
     _canary_faults: dict[str, deque[tuple[int, int]]] = field(factory=dict)
     """Class -> moments, and how many trials the canary had had by then."""
 
-    def take(self, trials: list[Trial], bad: list[Trial]) -> None:
+    def take(self, trials: list[Trial], bad: list[Trial], refused: list[Refusals]) -> None:
         """Looks at a block's trials.
 
         Args:
             trials: all of them.
             bad: those that count as bad: a turn that a client resends five times is one fault.
+            refused: requests that no run was begun for.
         """
+        refusing = self._refusals.take(trials, refused)
+        if refusing is not None:
+            self._stop(refusing)
         for trial in trials:
             self._trials[trial.touches_canary] += 1
             if trial.touches_canary and trial.reason is EndReason.UNKNOWN:

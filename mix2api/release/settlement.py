@@ -11,6 +11,7 @@ from attrs import define, field
 from mix2api.endings import ENDINGS
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
 from mix2api.projections.endings import Judged, Seen, judged
+from mix2api.release.refusals import Refusals
 from mix2api.release.trials import Cell, Trial
 from mix2api.vocabulary import Channel, EndReason, Fault, Receipt
 
@@ -18,6 +19,7 @@ GRACE_MS: Final = 30_000
 """After a run's `end` without a receipt the run counts as one. An edge writes the receipt with the ending; a client that stalls
 may hold that back for longer, on both channels alike."""
 _LEFT: Final = frozenset({EndReason.CLIENT_ABORT, EndReason.SUPERSEDED})
+_OWN_REFUSALS: Final = frozenset({EndReason.OVERLOADED, EndReason.UNAVAILABLE})
 _GIVEN: Final = frozenset({Seen.AS_RECORDED, Seen.REWORDED})
 
 
@@ -56,6 +58,7 @@ class Settlement:
     _waiting: dict[str, _Waiting] = field(factory=dict)
     _early: dict[str, _Early] = field(factory=dict)
     _settled: list[Trial] = field(factory=list)
+    _refused: list[Refusals] = field(factory=list)
 
     def add_run(self, at_ms: int, run_id: str, session: str, request: bytes, end: bytes) -> None:
         """A run that ended, by the halves of its audit entry."""
@@ -77,6 +80,11 @@ class Settlement:
         else:
             self._settle(max(at_ms, early.at_ms), run_id, run, early.receipt, early.told)
 
+    def add_refusals(self, at_ms: int, channel: Channel, end_reason: EndReason, count: int = 1) -> None:
+        """Requests that an edge refused. Those that it refused by its own fault count."""
+        if at_ms >= self.since_ms and end_reason in _OWN_REFUSALS:
+            self._refused.append(Refusals(at_ms, channel is Channel.CANARY, count))
+
     def add_receipt(self, at_ms: int, run_id: str, receipt: str, told: str | None) -> None:
         """What an edge says of an ending. The first for a run counts."""
         run = self._waiting.pop(run_id, None)
@@ -95,6 +103,12 @@ class Settlement:
         self._early = {run_id: early for run_id, early in self._early.items() if early.at_ms > oldest_ms}
         due = sorted([trial for trial in self._settled if trial.at_ms <= until_ms])
         self._settled = [trial for trial in self._settled if trial.at_ms > until_ms]
+        return due
+
+    def drain_refused(self, until_ms: int) -> list[Refusals]:
+        """What was refused up to then, in any order."""
+        due = [one for one in self._refused if one.at_ms <= until_ms]
+        self._refused = [one for one in self._refused if one.at_ms > until_ms]
         return due
 
     def _settle(self, at_ms: int, run_id: str, run: _Waiting, receipt: str | None, told: str | None) -> None:

@@ -9,9 +9,11 @@ from attrs import define
 from audited_turns import AuditedTurns
 from fake_new_api import fake_new_api
 from redis_server import RedisServer
+from refusal_entries import counted, refusal
 from release.releases import roll_back, start, step
 from stored_runs import stored
 
+from mix2api.events.refusal_entry import RefusalCount, refusal_bytes
 from mix2api.process.gateway_following import gateway_following
 from mix2api.process.release_watching import BEAT_LIFE_MS, Look, ReleaseWatch, WatchedStep, points_at
 from mix2api.release.guard import Policy
@@ -19,7 +21,7 @@ from mix2api.release.guard_beat import BEAT_TESTS, Decision
 from mix2api.release.release import ReleaseState
 from mix2api.release.stages import Stage
 from mix2api.store.store import Store
-from mix2api.vocabulary import Channel
+from mix2api.vocabulary import Channel, EndReason, Shard
 
 AGO_MS = 120_000
 
@@ -261,3 +263,33 @@ async def test_the_gateway_follows_a_rollback_and_the_guard_tries_again_until_it
             fake.keeps = True
             assert await guard.act(await guard.look())
             assert (guard.gateway_news.fault, fake.weights) == ("", ((100, 1), (0, 2)))
+
+
+async def test_edges_of_the_canary_that_refuse_by_their_own_fault_are_stopped_and_damage_is_counted(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store:
+        since_ms = await store.audit.now_ms() - 400_000
+        key, step_of = store.keys.audit(Shard(1)), WatchedStep(store.audit, since_ms, Policy())
+        for minute in range(5):
+            at_ms = since_ms + 1_000 + 60_000 * minute
+            one = refusal(channel=Channel.CANARY, end_reason=EndReason.OVERLOADED, http_status=503)
+            more = RefusalCount(
+                at_ms=at_ms,
+                end_reason=EndReason.OVERLOADED,
+                detail=None,
+                http_status=503,
+                channel=Channel.CANARY,
+                by_client=(counted(6),),
+            )
+            redis_server.command(
+                "XADD", key, f"{at_ms}-1", "k", "refusal", "i", "req-1", "a", refusal_bytes(one)
+            )
+            redis_server.command("XADD", key, f"{at_ms}-2", "k", "refusals", "a", refusal_bytes(more))
+        redis_server.command("XADD", key, f"{at_ms}-3", "k", "refusal", "i", "req-1", "a", b"[]")
+        redis_server.command("XADD", key, f"{at_ms}-4", "k", "refusals", "a", b"[]")
+        await step_of.advance(await store.audit.now_ms())
+        judged = step_of.judgement()
+    assert judged.decision is Decision.ROLL_BACK
+    assert "the canary's edges refused 28 of 28 requests by their own fault" in judged.why
+    assert judged.unreadable == 2

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from projections.test_traffic import ASKED, ENDED
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary
+from mix2api.release.refusals import Refusals
 from mix2api.release.settlement import GRACE_MS, Settlement
 from mix2api.release.trials import Cell, Origin, Trial
 from mix2api.vocabulary import Channel, EndReason, Receipt
@@ -225,3 +226,14 @@ def test_trials_of_a_later_stretch_wait_for_it() -> None:
     told.run(at_ms=STEP_MS + 5_010)
     assert [each.at_ms for each in told.trials(STEP_MS + 5_000)] == [STEP_MS + 10]
     assert [each.at_ms for each in told.trials()] == [STEP_MS + 5_010]
+
+
+def test_refusals_by_an_edge_s_own_fault_since_the_step_come_out_up_to_a_moment() -> None:
+    settlement = Settlement(STEP_MS)
+    settlement.add_refusals(STEP_MS - 1, Channel.CANARY, EndReason.OVERLOADED)
+    settlement.add_refusals(STEP_MS, Channel.CANARY, EndReason.OVERLOADED, 7)
+    settlement.add_refusals(STEP_MS + 5, Channel.STABLE, EndReason.UNAVAILABLE)
+    settlement.add_refusals(STEP_MS, Channel.CANARY, EndReason.INVALID_REQUEST)
+    assert settlement.drain_refused(STEP_MS) == [Refusals(STEP_MS, canary=True, requests=7)]
+    assert settlement.drain_refused(SOON) == [Refusals(STEP_MS + 5, canary=False, requests=1)]
+    assert settlement.drain_refused(SOON) == []
