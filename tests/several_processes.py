@@ -64,11 +64,11 @@ def _id(process: RunningProcess) -> ProcessId:
     return ProcessId(process.started.process)
 
 
-def client_of(process: RunningProcess) -> WireClient:
-    """A client of a process's edge."""
+def client_of(process: RunningProcess, caller: str = "sk-of-the-tests") -> WireClient:
+    """A client of a process's edge; each key is another caller."""
     assert process.started is not None
     assert process.started.url is not None
-    return WireClient(int(process.started.url.rpartition(":")[2]))
+    return WireClient(int(process.started.url.rpartition(":")[2]), caller)
 
 
 @asynccontextmanager

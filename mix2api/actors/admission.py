@@ -5,7 +5,8 @@ A slot is free: the turn takes it, and the queue is not touched. No slot is free
 The queue is full: one turn gives way, that of the caller with the most waiting ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from heapq import nlargest
 from typing import Generic, TypeVar
 
 from attrs import define, field
@@ -24,10 +25,12 @@ class Admission(Generic[T]):
     Args:
         slots: turns that may run at once (`MIX2API_MAX_CONCURRENCY`).
         queue_max: turns that may wait (`MIX2API_QUEUE_MAX`); 0: none.
+        elsewhere: slots that a caller holds in the other processes of the deployment, as far as they tell it (ADR 104).
     """
 
     slots: int
     queue_max: int
+    elsewhere: Callable[[Digest], int] = lambda _: 0
     running: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
     _running_of: dict[Digest, int] = field(factory=dict, init=False)
@@ -82,7 +85,8 @@ class Admission(Generic[T]):
     def next(self) -> T | None:
         """Takes the turn that a free slot is for out of the queue; None if nobody waits.
 
-        It is the oldest turn of the caller with the fewest slots. Among equals, of the caller that had a slot longest ago.
+        It is the oldest turn of the caller with the fewest slots in the deployment. Among equals, of the caller that had a
+        slot longest ago.
         """
         if not self._queues:
             return None
@@ -102,8 +106,13 @@ class Admission(Generic[T]):
         if queue:
             self._queues[caller] = queue
 
+    def heaviest(self, count: int) -> dict[Digest, int]:
+        """The slots of the callers that hold the most of them here, so many callers at most."""
+        return dict(nlargest(count, self._running_of.items(), key=lambda held: held[1]))
+
     def _slots_of(self, caller: Digest) -> int:
-        return self._running_of.get(caller, 0)
+        """In the whole deployment."""
+        return self._running_of.get(caller, 0) + self.elsewhere(caller)
 
     def _yielded_to(self, caller: Digest) -> T | None:
         """Takes the newest turn of the caller with the longest queue out of it.

@@ -21,7 +21,7 @@ from mix2api.sessions.aborting import AbortAsked, AbortOutcome
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
 from mix2api.sessions.worker_port import Replies, Submission
-from mix2api.vocabulary import Detail, Retirement, RunId, SessionId, Shard
+from mix2api.vocabulary import Detail, Digest, Retirement, RunId, SessionId, Shard
 
 Start = Callable[..., None]
 ENDING_S: Final = ACCEPT_LIMIT_S + 2 * END_LIMIT_S
@@ -50,16 +50,25 @@ class Worker:
         environment: what the actors are given.
         mint: makes session ids.
         draw_shard: a shard of this process's own for a fresh session; raises `Overloaded` where it has none.
+        elsewhere: slots that a caller holds in other processes.
     """
 
-    def __init__(self, environment: Environment, mint: Mint, draw_shard: Callable[[], Shard]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        mint: Mint,
+        draw_shard: Callable[[], Shard],
+        elsewhere: Callable[[Digest], int] = lambda _: 0,
+    ) -> None:
         self._env = environment
         self._mint = mint
         self._draw_shard = draw_shard
         self._actors: dict[SessionId, SessionActor] = {}
         self._unlogged: dict[Run, None] = {}
         options = environment.options
-        self._admission: Admission[PendingTurn] = Admission(options.max_concurrency, options.queue_max)
+        self._admission: Admission[PendingTurn] = Admission(
+            options.max_concurrency, options.queue_max, elsewhere
+        )
         self._all_ended = trio.Event()
         self._accepting = False
         self._start: Start | None = None
@@ -75,6 +84,10 @@ class Worker:
             drained=not self._accepting,
             room=self._admission.slots - self._admission.running if self._accepting else 0,
         )
+
+    def heaviest(self, count: int) -> dict[Digest, int]:
+        """The slots of the callers that hold the most of them, so many callers at most."""
+        return self._admission.heaviest(count)
 
     @property
     def is_full(self) -> bool:

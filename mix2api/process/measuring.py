@@ -11,6 +11,7 @@ from mix2api.metrics.admin import serve_admin
 from mix2api.metrics.lag import LoopLag
 from mix2api.metrics.readings import Readings
 from mix2api.process.parts import Parts
+from mix2api.store.caller_slots import CALLERS_TOLD
 from mix2api.store.heartbeat import ProcessLoad
 
 _OWNERS_S: Final = 15.0
@@ -49,6 +50,7 @@ class Measuring:
             queued=0 if worker is None else worker.waiting,
             spooled=parts.store.log.writer.statistics().waiting,
             room=None if worker is None else worker.room,
+            heaviest={} if half is None else half.worker.heaviest(CALLERS_TOLD),
         )
 
     def readings(self) -> Readings:

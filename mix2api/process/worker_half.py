@@ -106,7 +106,8 @@ def worker_half(parts: "Parts", configured: ConfiguredUpstream) -> WorkerHalf:
         ),
     )
     lease_s = float(settings.storing.lease_s)
-    worker = Worker(environment, parts.mint, OwnShards(store.leases, parts.mint))
+    draw_shard = OwnShards(store.leases, parts.mint)
+    worker = Worker(environment, parts.mint, draw_shard, store.heartbeat.peers.slots_of)
     return WorkerHalf(
         environment=environment,
         worker=worker,

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import trio
@@ -11,6 +11,7 @@ from attrs import define, evolve, field, frozen
 from mix2api.clock import Clock, SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
+from mix2api.store.caller_slots import read_slots, slots_word
 from mix2api.store.damage import DamageCounter
 from mix2api.store.followed_release import FollowedRelease
 from mix2api.store.keys import Keys
@@ -21,7 +22,7 @@ from mix2api.store.refusals import is_damage, told
 from mix2api.store.rendezvous import Taker
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.willingness import Willingness, unwilling
-from mix2api.vocabulary import Channel, ProcessId
+from mix2api.vocabulary import Channel, Digest, ProcessId
 
 _PROCESS: Final = re.compile(rb"[\w.-]{1,64}")
 _VERSION: Final = re.compile(rb"[1-9][0-9]{0,5}")
@@ -35,6 +36,7 @@ LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
 _SHOWN: Final = (
     *("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room", "channel", "version"),
+    "callers",
 )
 """What is read of another process's heartbeat."""
 _WITH_WORKER: Final = frozenset({b"serve", b"worker"})
@@ -89,6 +91,8 @@ class ProcessLoad:
     """Entries that wait to be written to Redis."""
     room: int | None = None
     """Turns that its worker would begin at once. None: it has no worker."""
+    heaviest: Mapping[Digest, int] = field(factory=dict)
+    """Slots of the callers that hold the most of them: `CALLERS_TOLD` callers at most."""
 
 
 @define(eq=False, kw_only=True)
@@ -157,7 +161,7 @@ class Heartbeat:
                 *("follows_release", 1),
                 *("beat_ms", self._clock.now_ms(), "lease_ms", int(self._lease_s * 1000)),
                 *("streams", load.streams, "runs", load.runs),
-                *("queued", load.queued, "spooled", load.spooled),
+                *("queued", load.queued, "spooled", load.spooled, "callers", slots_word(load.heaviest)),
                 *(() if load.room is None else ("room", load.room)),
             ),
             ("PEXPIRE", key, int(self._lease_s * LEASES_PER_LIFE * 1000)),
@@ -309,7 +313,7 @@ def _is_version(reply: Reply) -> bool:
 
 def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
     """What a heartbeat's fields say. A field that another version wrote differently says nothing."""
-    _, beat, held, takes, weight, nonce, role, room, channel, version = fields
+    _, beat, held, takes, weight, nonce, role, room, channel, version, callers = fields
     return Peer(
         process=process,
         mark=(beat, held) if beat else None,
@@ -319,4 +323,5 @@ def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
         room=int(room) if _ROOM.fullmatch(room) else None,
         channel=Channel.CANARY if channel == Channel.CANARY.encode() else Channel.STABLE,
         version=version.decode(errors="replace"),
+        slots=read_slots(callers),
     )

@@ -5,13 +5,15 @@ whole lease, at looks that followed each other closely and that Redis answered. 
 of Redis, or after a sleep of this process, the time begins anew: live processes get to beat first.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
 from attrs import define, field, frozen
 
+from mix2api.store.caller_slots import CallerSlots, name_of
 from mix2api.store.rendezvous import Taker
-from mix2api.vocabulary import Channel, ProcessId
+from mix2api.vocabulary import Channel, Digest, ProcessId
 
 _LONGEST_LOOK: Final = 0.5
 """Of a lease: a longer pause between two looks counts no more. Looks come three times a lease; after a longer pause this
@@ -34,6 +36,8 @@ class Peer:
     """Turns that it would begin at once; None in a version that does not say it."""
     channel: Channel = Channel.STABLE
     version: str = ""
+    slots: CallerSlots = field(factory=dict)
+    """Of its heaviest callers; empty in a version that does not say it."""
 
 
 @define(eq=False)
@@ -55,6 +59,7 @@ class Peers:
 
     _lease_s: float
     _seen: dict[ProcessId, _Seen] = field(factory=dict, init=False)
+    _slots: Counter[str] = field(factory=Counter, init=False)
 
     def hear(self, peers: Iterable[Peer], now_s: float) -> None:
         """Takes note of all heartbeats that there are.
@@ -71,6 +76,9 @@ class Peers:
                 passed_s = min(now_s - last.looked_s, self._lease_s * _LONGEST_LOOK)
                 seen.silent_s = last.silent_s + passed_s
                 seen.given = last.given
+        self._slots = Counter()
+        for process in self.living():
+            self._slots.update(self._seen[process].peer.slots)
 
     def forget_silence(self) -> None:
         """Redis was away: nobody could beat."""
@@ -114,6 +122,10 @@ class Peers:
         """How many turns this process may still give to that one: its part of the room, rounded up."""
         givers = 1 + sum(_gives(other.peer) for other in self._seen.values())
         return max(0, -(-(seen.peer.room or 0) // givers) - seen.given)
+
+    def slots_of(self, caller: Digest) -> int:
+        """The slots that a caller holds at the others, as far as they tell it. A silent process holds none."""
+        return self._slots.get(name_of(caller), 0)
 
     def takers(self) -> list[Taker]:
         """The processes that take shards, those left out that are silent."""

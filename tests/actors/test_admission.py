@@ -42,14 +42,27 @@ class Hall:
         self.admission.begin(Digest(turn[0]))
 
 
-def hall(slots: int, queue_max: int) -> Hall:
-    return Hall(Admission(slots, queue_max))
+def hall(slots: int, queue_max: int, **elsewhere: int) -> Hall:
+    return Hall(Admission(slots, queue_max, lambda caller: elsewhere.get(caller, 0)))
 
 
 def test_with_room_nobody_waits() -> None:
     made = hall(2, 5)
     made.come("a1", "a2")
     assert (made.running, made.admission.waiting, made.admission.has_room) == (["a1", "a2"], 0, False)
+
+
+def test_a_caller_that_holds_slots_in_other_processes_waits_for_those_that_hold_fewer() -> None:
+    made = hall(4, 5, a=4)
+    made.come("a1", "b1", "b2", "b3", "a2", "b4", "c1")
+    assert [made.finish("a1"), made.finish("c1"), made.finish("b1")] == ["c1", "b4", "a2"]
+
+
+def test_the_heaviest_callers_are_told_the_first_one_first() -> None:
+    made = hall(6, 0)
+    made.come("a1", "b1", "b2", "b3", "c1", "c2")
+    assert list(made.admission.heaviest(2).items()) == [(B, 3), (C, 2)]
+    assert len(made.admission.heaviest(9)) == 3
 
 
 def test_one_caller_is_served_in_the_order_of_its_turns() -> None:

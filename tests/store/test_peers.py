@@ -4,7 +4,7 @@ from attrs import evolve
 
 from mix2api.store.peers import Peer, Peers
 from mix2api.store.rendezvous import Taker
-from mix2api.vocabulary import ProcessId
+from mix2api.vocabulary import Digest, ProcessId
 
 A, B = ProcessId("p_a"), ProcessId("p_b")
 
@@ -78,6 +78,17 @@ def test_a_process_fills_its_part_of_another_one_s_room_until_that_one_s_next_be
     peers.hear(with_room(b"2", a=1, b=0), 12)
     assert peers.has_places
     assert [peers.take_place(A) for _ in range(2)] == [True, False]
+
+
+def test_the_slots_of_a_caller_are_those_that_all_living_processes_tell() -> None:
+    peers = Peers(1)
+    a, b = evolve(peer(A), slots={"0" * 16: 3, "1" * 16: 1}), peer(B)
+    for now_s, beat in ((10, b"1"), (10.5, b"2"), (11, b"3")):
+        peers.hear([a, evolve(b, mark=(beat, b""), slots={"0" * 16: 2})], now_s)
+    assert (peers.slots_of(Digest("0" * 32)), peers.slots_of(Digest("1" * 32))) == (2, 0), "one is silent"
+    peers.hear([evolve(a, mark=(b"2", b""))], 11.5)
+    assert (peers.slots_of(Digest("0" * 32)), peers.slots_of(Digest("1" * 32))) == (3, 1)
+    assert peers.slots_of(Digest("2" * 32)) == 0
 
 
 def test_a_process_whose_room_is_not_known_is_neither_full_nor_sought() -> None:

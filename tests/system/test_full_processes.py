@@ -53,16 +53,52 @@ async def test_a_full_process_hands_fresh_turns_to_one_that_has_room(redis_serve
             stats = processes.demo.stats
             await stats.wait_until(lambda stats: stats.open_streams == 2 * _SLOTS)
             nursery.start_soon(keep, client_of(asked), "hello", answers)
-            await until(partial(one_waits, redis_server, asked, other))
+            await until(partial(so_many_wait, redis_server, 1, asked, other))
             assert stats.requests == 2 * _SLOTS
             nursery.cancel_scope.cancel()
         assert answers == []
 
 
-async def one_waits(redis: RedisServer, *processes: RunningProcess) -> bool:
-    """Whether one turn waits for a slot, at whichever process."""
+async def so_many_wait(redis: RedisServer, turns: int, *processes: RunningProcess) -> bool:
+    """Whether so many turns wait for a slot, at whichever process."""
     await trio.lowlevel.checkpoint()
-    return sum(field_of(redis, process, "queued") for process in processes) == 1
+    return sum(field_of(redis, process, "queued") for process in processes) == turns
+
+
+async def test_a_free_slot_goes_to_the_caller_with_the_fewest_in_the_whole_deployment(
+    redis_server: RedisServer,
+) -> None:
+    async with several_processes(redis_server, MIX2API_MAX_CONCURRENCY=str(_SLOTS)) as processes:
+        there, here = await processes.start(), await processes.start()
+        await know_each_other(redis_server, there, here)
+        answered: list[str] = []
+        async with trio.open_nursery() as nursery:
+            stats = processes.demo.stats
+            leaving = trio.CancelScope()
+            for process, caller, turns in ((there, "greedy", _SLOTS), (here, "modest", _SLOTS - 1)):
+                for _ in range(turns):
+                    nursery.start_soon(keep, client_of(process, caller), _HANGING, [])
+            nursery.start_soon(leave_with, leaving, client_of(here, "greedy"))
+            await stats.wait_until(lambda stats: stats.open_streams == 2 * _SLOTS)
+            await know_each_other(redis_server, there, here)  # else a turn is sent to where room was
+            async with trio.open_nursery() as asking:
+                for number, caller in enumerate(("greedy", "modest"), 1):
+                    asking.start_soon(note, answered, caller, client_of(here, caller))
+                    await until(partial(so_many_wait, redis_server, number, here))
+                await know_each_other(redis_server, there, here)
+                leaving.cancel()
+            nursery.cancel_scope.cancel()
+        assert answered == ["modest", "greedy"], "it holds fewer slots, though all of those are here"
+
+
+async def leave_with(scope: trio.CancelScope, client: WireClient) -> None:
+    with scope:
+        await client.ask(_HANGING, stream=True)
+
+
+async def note(answered: list[str], caller: str, client: WireClient) -> None:
+    await client.ask("hello", stream=True)
+    answered.append(caller)
 
 
 async def test_an_edge_fills_the_slots_of_all_workers(redis_server: RedisServer) -> None:
