@@ -3,6 +3,8 @@
 Elapsed time alone is no evidence: a busy process takes long with a healthy store. The store counts as away when one and
 the same command was unanswered at three looks, after its limit (ADR 17). Between the first two the loop has seen whether
 the socket is readable, and between the last two the task that reads it has run.
+
+A look that came late proves nothing: this process was not scheduled, and perhaps Redis was not either (`LateLooks`).
 """
 
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from types import TracebackType
 from typing import Final
 
 import trio
+from attrs import define
 
 from mix2api.clock import Clock
 
@@ -21,6 +24,27 @@ _CALM_S: Final = 0.04
 """Between two looks while every connection answers."""
 _LOOK_S: Final = 0.02
 """Between two looks at silence. With the third look at most 480 ms have passed, which leaves 20 for the answer."""
+_LATE_S: Final = 0.05
+"""A look is late when it comes so much after it was due. A loop that runs is later only while one step holds it."""
+_DOUBTED: Final = 5
+"""Late looks in a row that prove nothing. A process that is always late would else wait for an away store without end."""
+
+
+@define
+class LateLooks:
+    """Which looks at the store prove something: those that came when they were due."""
+
+    _late: int = 0
+    """In a row."""
+
+    def doubts(self, due_s: float) -> bool:
+        """Whether a look that is taken now came too late to prove anything.
+
+        Args:
+            due_s: when it was due, on the clock of the event loop.
+        """
+        self._late = self._late + 1 if trio.current_time() - due_s > _LATE_S else 0
+        return 0 < self._late <= _DOUBTED
 
 
 class StoreWatch:
@@ -40,6 +64,7 @@ class StoreWatch:
         self.on_refused = on_refused
         self._waiting: set[trio.CancelScope] = set()
         self._wanted = trio.Event()
+        self._late = LateLooks()
         self._away_since_ms: float | None = None
 
     @property
@@ -85,8 +110,12 @@ class StoreWatch:
                 await trio.sleep(_FIRST_LOOK_S)
                 seen = self._silence()
             while self._waiting or seen:
-                await trio.sleep(_LOOK_S if seen else _CALM_S)
+                due_s = trio.current_time() + (_LOOK_S if seen else _CALM_S)
+                await trio.sleep_until(due_s)
                 silence = self._silence()
+                if self._late.doubts(due_s) and silence:
+                    before, seen = frozenset(), silence
+                    continue
                 self._conclude(is_away=bool(before & seen & silence))
                 before, seen = seen, silence
 

@@ -60,6 +60,13 @@ def let_time_jump(items: Iterable[pytest.Item], place: Path) -> None:
             item.add_marker(pytest.mark.trio(run=_run_jumping), append=False)
 
 
+def sleep_through(seconds: float) -> None:
+    """Time passes in which nothing of this process runs."""
+    clock = trio.lowlevel.current_clock()
+    assert isinstance(clock, trio.testing.MockClock)
+    clock.jump(seconds)
+
+
 BEGINNING: list[UpstreamEvent] = [Opened(200), Started("site-session", "site-exchange")]
 GOOD: Script = [BEGINNING, [Text("hello "), Text("world")], [Finished("stop")]]
 

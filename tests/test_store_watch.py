@@ -3,7 +3,7 @@
 import pytest
 import trio
 import trio.testing
-from actor_parts import CLOCK
+from actor_parts import CLOCK, sleep_through
 from attrs import define, field
 
 from mix2api.store_watch import StoreWatch
@@ -58,6 +58,25 @@ async def test_a_wait_is_cut_short_once_the_same_command_was_unanswered_at_three
         await trio.sleep_forever()
     assert trio.current_time() - began <= 0.07
     assert watched.watch.is_away
+
+
+async def test_looks_of_a_process_that_was_not_scheduled_prove_nothing_a_few_times_in_a_row(
+    watched: Watched,
+) -> None:
+    watched.silent.add(SENT)
+    cut = True
+    with watched.watch.patience():
+        for _ in range(5):
+            await trio.sleep(0.01)
+            sleep_through(1)
+        cut = False
+    assert not cut
+    with watched.watch.patience():
+        for _ in range(5):
+            await trio.sleep(0.01)
+            sleep_through(1)
+        cut = True
+    assert not cut
 
 
 async def test_a_store_that_answered_between_the_looks_is_not_away(watched: Watched) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import trio
 import trio.testing
-from actor_parts import BEGINNING, GOOD, PROCESS, end_of, ended, submission, until, working
+from actor_parts import BEGINNING, GOOD, PROCESS, end_of, ended, sleep_through, submission, until, working
 from actors.ends import check_one_end
 from attrs import define
 
@@ -24,6 +24,22 @@ async def test_a_request_that_cannot_be_logged_is_refused_in_half_a_second() -> 
         bench.log.away = False
         assert bench.world.logs == {}
         assert (bench.refused(), bench.upstream.calls, bench.completed) == (1, [], [])
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_process_that_was_not_scheduled_gives_the_store_time_to_answer(*, answers: bool) -> None:
+    async with working(GOOD, queue_timeout_s=60) as bench:
+        bench.log.away = True
+        replies = await bench.submit()
+        await trio.testing.wait_all_tasks_blocked()
+        sleep_through(2)
+        began = trio.current_time()
+        await trio.sleep(0.05)
+        bench.log.away = not answers
+        told = await end_of(replies)
+        assert told.end_reason is (EndReason.STOP if answers else EndReason.UNAVAILABLE)
+        assert trio.current_time() - began <= 0.2
+        bench.log.away = False
 
 
 @define(eq=False)
