@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth crashes \
-	properties simulate release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
+	properties simulate side-by-side release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
 help:
@@ -183,6 +183,11 @@ bridge: $(DEV_STAMP)
 # The crash matrix over real processes, kill -9 at each of its points: three processes for each cell.
 crashes: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m crashes tests/truth
+
+# This build and that of a commit serve one deployment, and no request may fail: some two minutes.
+side-by-side: $(DEV_STAMP)
+	@test -n '$(COMMIT)' || { echo 'beside which commit? make side-by-side COMMIT=...' >&2; exit 2; }
+	COMMIT='$(COMMIT)' PYTHONPATH=tests $(BIN)/python -m side_by_side.run
 
 # A candidate that breaks one in fifty streams, until its guard rolls it back: some minutes. DRILL_RATE=40 has it found sooner.
 release-drill: $(DEV_STAMP)
