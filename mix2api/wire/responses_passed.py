@@ -140,6 +140,8 @@ def _references(asked: _Body, items: list[_Object]) -> Iterator[Reference]:
         yield Reference(conversation, "conversation")
     for place, item in enumerate(items):
         yield from _of_item(item, f"input[{place}]")
+    for place, tool in enumerate(asked.tools or ()):
+        yield from _of_container(tool.get("container"), f"tools[{place}].container")
 
 
 def _of_item(item: _Object, path: str) -> Iterator[Reference]:
@@ -148,12 +150,30 @@ def _of_item(item: _Object, path: str) -> Iterator[Reference]:
         yield Reference(encrypted, f"{path}.encrypted_content", is_strict=False)
     if item.get("type") == "item_reference" and isinstance(item.get("id"), str):
         yield Reference(item["id"], f"{path}.id")
-    parts = [*_list(item.get("content")), *_list(item.get("output"))]
-    for number, part in enumerate(parts):
-        file = part.get("file_id") if isinstance(part, dict) else None
-        if isinstance(file, str) and file:
-            yield Reference(file, f"{path}.content[{number}].file_id")
+    container = item.get("container_id")
+    if isinstance(container, str) and container:
+        yield Reference(container, f"{path}.container_id", is_strict=False)
+    for field in ("content", "output"):
+        said = item.get(field)
+        parts = [(f"{path}.{field}", said)] if isinstance(said, dict) else _places(said, f"{path}.{field}")
+        for place, part in parts:
+            file = part.get("file_id") if isinstance(part, dict) else None
+            if isinstance(file, str) and file:
+                yield Reference(file, f"{place}.file_id")
 
 
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _of_container(container: object, path: str) -> Iterator[Reference]:
+    """A container by its id, or the files that a fresh one is given."""
+    if isinstance(container, str) and container:
+        yield Reference(container, path, is_strict=False)
+    elif isinstance(container, dict):
+        for place, file in _places(container.get("file_ids"), f"{path}.file_ids"):
+            if isinstance(file, str) and file:
+                yield Reference(file, place)
+
+
+def _places(value: object, path: str) -> Iterator[tuple[str, Any]]:
+    """The members of a list with their places; none where it is no list."""
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield f"{path}[{number}]", one

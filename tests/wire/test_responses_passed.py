@@ -57,6 +57,14 @@ def test_what_only_its_maker_can_serve_is_noted_with_its_place() -> None:
             {"type": "reasoning", "encrypted_content": "sealed"},
             {"type": "item_reference", "id": "msg_1"},
             {"role": "user", "content": [{"type": "input_file", "file_id": "file_1"}, "text"]},
+            {"type": "code_interpreter_call", "container_id": "cntr_1"},
+            {"type": "computer_call_output", "output": {"file_id": "file_2"}},
+            {"type": "function_call_output", "output": [{"type": "input_image", "file_id": "file_3"}]},
+        ],
+        tools=[
+            {"type": "code_interpreter", "container": "cntr_2"},
+            {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file_4", 1]}},
+            {"type": "web_search"},
         ],
     )
     assert turn.refers == [
@@ -65,6 +73,11 @@ def test_what_only_its_maker_can_serve_is_noted_with_its_place() -> None:
         Reference("sealed", "input[0].encrypted_content", is_strict=False),
         Reference("msg_1", "input[1].id"),
         Reference("file_1", "input[2].content[0].file_id"),
+        Reference("cntr_1", "input[3].container_id", is_strict=False),
+        Reference("file_2", "input[4].output.file_id"),
+        Reference("file_3", "input[5].output[0].file_id"),
+        Reference("cntr_2", "tools[0].container", is_strict=False),
+        Reference("file_4", "tools[1].container.file_ids[0]"),
     ]
     assert turn_of(input="x", conversation="conv_2").refers == [Reference("conv_2", "conversation")]
     assert turn_of(input="x", conversation={}).refers == []

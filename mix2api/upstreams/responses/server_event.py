@@ -97,15 +97,24 @@ def call_in(item: dict[str, Any] | None) -> ToolInputAvailable | None:
 
 
 def made_in(item: dict[str, Any] | None) -> tuple[str, ...]:
-    """What of an item only its maker can serve: what it has encrypted, and the item by its id."""
-    said = ((item or {}).get(name) for name in ("encrypted_content", "id"))
-    return tuple(one for one in said if isinstance(one, str) and one)
+    """What of an item only its maker can serve: what it has encrypted, the item by its id, its container, and its files."""
+    if item is None:
+        return ()
+    said = [item.get(name) for name in ("encrypted_content", "id", "container_id")]
+    for part in _objects(item.get("content")):
+        for annotation in _objects(part.get("annotations")):
+            said += [annotation.get("container_id"), annotation.get("file_id")]
+    return tuple(dict.fromkeys(one for one in said if isinstance(one, str) and one))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    """The objects of a list; none where it is no list."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def items_in(response: dict[str, Any]) -> list[dict[str, Any]]:
     """The items of a response's output."""
-    output = response.get("output")
-    return [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
+    return _objects(response.get("output"))
 
 
 def texts_in(item: dict[str, Any], place: str) -> str:

@@ -20,6 +20,7 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.upstreams.responses.relayed import relayed_answer, relayed_object, relayed_transcript
+from mix2api.upstreams.responses.server_event import made_in
 from mix2api.upstreams.responses.transcript import ResponseTranscript
 from mix2api.upstreams.responses.translated import translated_answer, translated_transcript
 from mix2api.upstreams.site_upstream import MalformedAnswer
@@ -84,6 +85,14 @@ def test_events_pass_as_they_came_and_their_content_is_named() -> None:
     assert transcript.closed
     assert told(transcript, delta("output_text", "late"), b"[DONE]") == []
     assert (transcript.done, transcript.fault) == (True, None)
+
+
+def test_files_and_containers_that_an_item_cites_are_made_with_it() -> None:
+    cited = {"type": "container_file_citation", "container_id": "cntr_1", "file_id": "file_1"}
+    text = {"type": "output_text", "text": "see", "annotations": [cited, cited, {"url": "x"}, 1]}
+    assert made_in({"id": "msg_1", "content": [text, 1]}) == ("msg_1", "cntr_1", "file_1")
+    assert made_in({"id": "ci_1", "container_id": "cntr_1", "content": None}) == ("ci_1", "cntr_1")
+    assert made_in(None) == ()
 
 
 def test_the_beginning_waits_for_what_follows_because_a_refusal_may() -> None:
