@@ -17,6 +17,7 @@ from mix2api.upstreams.opencode.prompt import borders, words_of
 from mix2api.upstreams.port import Finished, Text, UpstreamCall, UpstreamEvent, UpstreamFault
 from mix2api.upstreams.surroundings import Remark
 from mix2api.vocabulary import Detail, Digest, EndReason
+from mix2api.wire.stop_sequences import StopSequences, stops_of
 from mix2api.wire.turn import Message
 
 _UNKEPT_S: Final = 86_400
@@ -116,6 +117,8 @@ class Memory:
 class Listener:
     """Hears one answer, and has it kept before the client learns that it is whole.
 
+    The answer ends where the runtime says so, or before the caller's `stop`, as it does for the client.
+
     Args:
         memory: where it is kept.
         call: what was put, with its history.
@@ -127,15 +130,35 @@ class Listener:
     _limit: int
     _pieces: list[str] = field(factory=list, init=False)
     _characters: int = field(default=0, init=False)
+    _stops: StopSequences | None = field(init=False)
+    _is_over: bool = field(default=False, init=False)
+
+    @_stops.default
+    def _own_stops(self) -> StopSequences | None:
+        stops = stops_of(self._call.turn.sampling.get("stop"))
+        return StopSequences(stops) if stops else None
 
     async def hear(self, events: Iterable[UpstreamEvent]) -> None:
         """Takes a batch. Of the batch that ends the answer it returns once the transcript is kept."""
+        if self._call.line is None:
+            return
+        stops = self._stops
         for event in events:
-            if isinstance(event, Text) and self._characters <= self._limit:
-                self._characters += len(event.text)
-                self._pieces.append(event.text)
-            elif isinstance(event, Finished) and self._call.line is not None:
+            if self._is_over:
+                return
+            if isinstance(event, Text):
+                self._take(event.text if stops is None else stops.feed(event.text))
+            elif isinstance(event, Finished) and stops is not None:
+                self._take(stops.release())
+            if isinstance(event, Finished) or (stops is not None and stops.met):
+                self._is_over = True
                 await self._memory.keep(self._call.line, self._said())
+
+    def _take(self, text: str) -> None:
+        """A piece of the answer. What is more than may be kept is counted only."""
+        if self._characters <= self._limit:
+            self._pieces.append(text)
+        self._characters += len(text)
 
     def _said(self) -> tuple[Said, ...] | None:
         """All that was said; None where the answer alone is more than may be kept."""

@@ -115,6 +115,16 @@ async def test_words_that_are_not_kept_are_asked_for_from_the_second_turn_on(
     assert await kept.recalled(whole) is whole
 
 
+@pytest.mark.parametrize("pieces", [("1 EN", "D of it", "more"), ("1 E", "N"), ("1 EN",)])
+async def test_an_answer_is_kept_as_far_as_its_client_sees_it(pieces: tuple[str, ...]) -> None:
+    kept = memory()
+    asked = call(said("user", "one"))
+    asked.turn.sampling["stop"] = ["END"]
+    await answered(kept, asked, *pieces)
+    (_, answer, _) = words(await kept.recalled(call(said("user", "two"))))
+    assert answer == ("assistant", "".join(pieces).partition("END")[0])
+
+
 async def test_a_call_without_a_line_keeps_nothing() -> None:
     kept = memory()
     await answered(kept, call(said("user", "one"), line=None), "1")
