@@ -72,13 +72,15 @@ def client_of(process: RunningProcess, caller: str = "sk-of-the-tests") -> WireC
 
 
 @asynccontextmanager
-async def several_processes(redis: RedisServer, **settings: str) -> AsyncIterator[Processes]:
+async def several_processes(
+    redis: RedisServer, *, demo: DemoOptions | None = None, **settings: str
+) -> AsyncIterator[Processes]:
     """A deployment without processes yet; those that run at the end are drained."""
     with own_logging(), _own_signals():
         async with trio.open_nursery() as nursery:
             with trio.fail_after(_LIMIT_S):
-                demo: Demo = await nursery.start(serve_demo, DemoOptions())
-                processes = Processes(demo, redis, {**defaults(demo.url, redis.url), **settings}, nursery)
+                site: Demo = await nursery.start(serve_demo, demo or DemoOptions())
+                processes = Processes(site, redis, {**defaults(site.url, redis.url), **settings}, nursery)
                 yield processes
                 for process in list(reversed(processes.running)):
                     await processes.stop(process)

@@ -15,6 +15,7 @@ from mix2api.events.log import EventLog
 from mix2api.identity import Mint
 from mix2api.replies import BACKLOG_BYTES
 from mix2api.sealing import Seal
+from mix2api.sessions.aborting import AbortAsked
 from mix2api.sessions.worker_port import Ended, Submission
 from mix2api.upstreams.port import Upstream
 from mix2api.vocabulary import Channel, ProcessId, SessionId
@@ -30,6 +31,10 @@ QUEUE_LENGTH: Final = 8
 """Turns that may wait for one session: more than any client has in flight, few enough that none waits in vain."""
 SNAPSHOT_EVERY: Final = 8
 """Turns between two snapshots: a cold session folds at most about fifty events."""
+
+
+async def nobody_elsewhere(_: AbortAsked) -> None:
+    """No other process runs turns."""
 
 
 def never(_: str) -> bool:
@@ -114,6 +119,8 @@ class Environment:
     reclaim: Callable[[SessionId], Awaitable[bool]]
     """Takes the lease of a session's shard again if nobody has it; gives whether we hold it now. Never raises `StoreUnavailable`."""
     on_completed: Callable[[Completed], None]
+    supersede_elsewhere: Callable[[AbortAsked], Awaitable[None]] = nobody_elsewhere
+    """Ends a session's run at whichever other process has it, because a newer turn has come here. Waits a bounded time."""
     on_unheard: Callable[[Submission, Ended], None]
     """A turn ended without having been accepted, and its edge is gone: nobody else can report it."""
     mint: Mint

@@ -136,7 +136,10 @@ class SessionActor:
                 run = AbortedRun(
                     client_session_id=name, session_id=self.session_id, started_ms=self._taken_ms
                 )
-            turn.stop(EndReason.CLIENT_ABORT, Detail.ASKED)
+            if not asked.is_superseded:
+                turn.stop(EndReason.CLIENT_ABORT, Detail.ASKED)
+        if asked.is_superseded and ours:
+            self._supersede()
         return AbortOutcome(run=run, is_foreign=bool(wanted) and not ours)
 
     def close(self) -> list[PendingTurn]:
@@ -262,7 +265,7 @@ class SessionActor:
             Unowned: the shard is not ours; the turn has not begun.
         """
         self._stale = False
-        state = self._state if self._state is not None else await self._read()
+        state = self._state if self._state is not None else await self._read_for(turn)
         self._check(turn, state)
         budget = await self._budget(turn, state)
         if turn.over:
@@ -359,6 +362,26 @@ class SessionActor:
         asked, self._retiring = self._retiring, []
         for told in asked:
             told(retirement)
+
+    async def _read_for(self, turn: PendingTurn) -> SessionState:
+        """The session as the log has it. Of a bridged turn a run under way elsewhere is superseded: the shard was handed over.
+
+        Raises:
+            SessionMiss: see `_read`.
+        """
+        submission = turn.submission
+        try:
+            return await self._read()
+        except SessionMiss as miss:
+            if (
+                miss.why is Reason.MOVED_ON
+                and submission.bridged is not None
+                and submission.caller is not None
+            ):
+                await self._env.supersede_elsewhere(
+                    AbortAsked(caller=submission.caller, session_id=self.session_id, is_superseded=True)
+                )
+            raise
 
     async def _read(self) -> SessionState:
         try:

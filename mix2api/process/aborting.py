@@ -57,6 +57,12 @@ class Aborts:
             is_foreign=any(outcome.is_foreign for outcome in outcomes),
         )
 
+    async def supersede_elsewhere(self, asked: AbortAsked) -> None:
+        """Tells a run at another process to end, and waits until each has heard of it, 2 seconds at most."""
+        others = self._others()
+        if others:
+            await self._ask(asked, others)
+
     async def knows(self, scope_key: Digest) -> bool:
         """Whether a client session has had a run within a day."""
         return await self._sessions.knows(scope_key)

@@ -92,6 +92,7 @@ def worker_half(parts: "Parts", configured: ConfiguredUpstream) -> WorkerHalf:
         reclaim=parts.reclaim,
         on_completed=on_completed,
         on_audited=parts.meters.on_audited,
+        supersede_elsewhere=parts.aborts.supersede_elsewhere,
         on_tools=parts.reporter.on_tools if settings.logging.tool_selection else None,
         on_call_read=parts.reporter.on_call_read if settings.logging.tool_parse else None,
         on_unheard=parts.reporter.on_unheard,

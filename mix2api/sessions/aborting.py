@@ -17,6 +17,8 @@ class AbortAsked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A session of ours."""
     scope_key: Digest | None = None
     """Of a client session in a runtime, whatever its realm: it may have several runs."""
+    is_superseded: bool = False
+    """A newer turn of the same session has come, at another process. A process of the version before ends the run as asked."""
 
 
 class AbortedRun(Struct, frozen=True, kw_only=True):

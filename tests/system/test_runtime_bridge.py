@@ -6,8 +6,9 @@ import msgspec
 import pytest
 import trio
 from redis_server import RedisServer
+from several_processes import client_of, several_processes
 from upstreams.opencode.test_context_server import BRIDGED, asked
-from whole_system import Shape, WholeSystem, until, whole_system
+from whole_system import SHARDS, Shape, WholeSystem, until, whole_system
 from wire_client import Answer
 
 from mix2api.demo import DemoKind, DemoOptions, answer_text
@@ -110,6 +111,35 @@ async def test_what_a_session_asks_is_answered_by_policy_and_never_left(redis_se
         permission = await system.client.ask("[[asks]] [[say:on]]")
         question = await system.client.ask("[[asks:question]] [[say:on]]")
         assert permission.text() == question.text() == "on"
+async def test_a_newer_request_supersedes_a_run_of_the_process_that_had_the_shard_before(
+    redis_server: RedisServer,
+) -> None:
+    async with several_processes(redis_server, demo=DEMO, **bridge()) as processes:
+        before = await processes.start(MIX2API_WEIGHT="0")
+        client, headers = client_of(before), {"x-session-id": "tab"}
+        older: list[Answer] = []
+
+        async def ask_older() -> None:
+            older.append(await client.ask(SLOW, stream=True, headers=headers))
+
+        async def is_working() -> bool:
+            return bool(processes.demo.runtime.prompts)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask_older)
+            await until(is_working)
+            now = await processes.start()
+
+            async def is_handed_over() -> bool:
+                return processes.held_by(now) == set(range(SHARDS))
+
+            await until(is_handed_over)
+            newer = await client_of(now).ask("[[say:two]]", headers=headers)
+            assert newer.text() == "two"
+            assert newer.headers["x-mix2api-session"] == "runtime; reason=moved_on"
+        assert older[0].json()["error"]["code"] == "superseded"
+
+
         replied, rejected = system.demo.runtime.replies
         assert (replied["path"][-1], replied["reply"]) == ("reply", "reject")
         assert rejected["path"][-1] == "reject"
