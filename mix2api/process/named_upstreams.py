@@ -108,7 +108,7 @@ def _named(
             mode=UpstreamAuthMode.NONE if secret is None or is_runtime else UpstreamAuthMode.STATIC,
             bearer_token=None if is_runtime else secret,
         ),
-        opencode=evolve(settings.opencode, url=listed.base_url, password=secret)
+        opencode=evolve(settings.opencode, url=listed.base_url, command=listed.command, password=secret)
         if is_runtime
         else settings.opencode,
         pool=evolve(settings.pool, file=None if listed.accounts_file is None else Path(listed.accounts_file)),

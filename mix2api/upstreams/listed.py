@@ -30,9 +30,19 @@ LIMITS: Final = {
     "retry_count": _RETRIES,
 }
 """Limits of an upstream's own, by their names in `mix2api.settings.Network`; the settings give those that a table leaves out."""
-_REQUIRED: Final = ("name", "prefix", "kind", "base_url")
+_REQUIRED: Final = ("name", "prefix", "kind")
 _FIELDS: Final = frozenset(
-    {*_REQUIRED, "strip_prefix", "credential", "accounts_file", "models", "max_concurrency", *LIMITS}
+    {
+        *_REQUIRED,
+        "base_url",
+        "command",
+        "strip_prefix",
+        "credential",
+        "accounts_file",
+        "models",
+        "max_concurrency",
+        *LIMITS,
+    }
 )
 
 
@@ -53,7 +63,10 @@ class ListedUpstream:
     prefix: str
     """Of the names of its models. Empty: every model that no other upstream has."""
     kind: ListedKind
-    base_url: str
+    base_url: str | None
+    """None: `command` starts it."""
+    command: tuple[str, ...] | None = None
+    """Program and arguments that start a runtime (`OPENCODE_COMMAND`)."""
     strips_prefix: bool = False
     """The upstream knows its models without the prefix."""
     credential: str | None = field(default=None, repr=False)
@@ -116,11 +129,14 @@ def _upstream(said: object, where: str) -> ListedUpstream:
         raise fields.wrong(
             "credential", "left out where accounts_file is: accounts have credentials of their own"
         )
+    kind = fields.word("kind", ListedKind)
+    base_url, command = _place(fields, kind)
     return ListedUpstream(
         name=fields.own_name("name"),
         prefix=prefix,
-        kind=fields.word("kind", ListedKind),
-        base_url=fields.base_url("base_url"),
+        kind=kind,
+        base_url=base_url,
+        command=command,
         strips_prefix=fields.flag("strip_prefix", default=False),
         credential=_perhaps(fields, "credential", CREDENTIAL, "env:NAME or file:PATH"),
         accounts_file=_perhaps(fields, "accounts_file", _PATH, "a path"),
@@ -128,6 +144,16 @@ def _upstream(said: object, where: str) -> ListedUpstream:
         max_concurrency=fields.perhaps_whole("max_concurrency", _CONCURRENCIES),
         limits={one: fields.whole(one, 0, allowed) for one, allowed in LIMITS.items() if one in fields.said},
     )
+
+
+def _place(fields: TomlTable, kind: ListedKind) -> tuple[str | None, tuple[str, ...] | None]:
+    """Where the upstream is: its base URL, or the command that starts it."""
+    if "command" not in fields.said:
+        fields.check_names(_FIELDS, ("base_url",))
+        return fields.base_url("base_url"), None
+    if kind is not ListedKind.OPENCODE or "base_url" in fields.said:
+        raise fields.wrong("command", "left out where base_url is, and with every kind but opencode")
+    return None, fields.texts("command", (), "a list of a program and its arguments")
 
 
 def _perhaps(fields: TomlTable, name: str, form: re.Pattern[str], allowed: str) -> str | None:

@@ -77,6 +77,9 @@ def test_a_runtime_has_its_own_address_and_a_credential_for_its_password(tmp_pat
     assert (own.opencode.url, own.opencode.password) == ("https://api.example/v1", "sk-api")
     assert (own.upstream_auth.mode, own.upstream_auth.bearer_token) == (UpstreamAuthMode.NONE, None)
     assert site.settings.opencode.url is None
+    started = runtime.replace('base_url = "https://api.example/v1"', 'command = ["opencode", "serve"]')
+    own = named(tmp_path, started)[1].settings
+    assert (own.opencode.url, own.opencode.command) == (None, ("opencode", "serve"))
     assert sites_of((site, coder), SEAL).of("api/a").bridges
     assert not sites_of((site, coder), SEAL).of("mix/a").bridges
 

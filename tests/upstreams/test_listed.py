@@ -47,6 +47,8 @@ def test_what_a_table_leaves_out_has_a_default() -> None:
         ('kind = "opencode"\naccounts_file = "a.toml"', "accounts_file"),
         ('accounts_file = "a\\u0000"', "accounts_file"),
         ('base_url = "one.example"', "base_url"),
+        ('command = ["opencode"]', "command"),
+        ('kind = "opencode"\ncommand = ["opencode"]\nbase_url = "https://x.example"', "command"),
         ("strip_prefix = 1", "strip_prefix"),
         ('credential = "sk-planted"', "credential"),
         ('credential = "env:X"\naccounts_file = "a.toml"', "credential"),
@@ -101,6 +103,17 @@ def test_two_upstreams_cannot_share_a_name_or_a_prefix(field: str) -> None:
 def test_a_file_of_another_form_is_refused(text: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         read_upstreams(text, "f.toml")
+
+
+def test_a_runtime_has_an_address_or_a_command_that_starts_it() -> None:
+    address = 'base_url = "https://one.example/"'
+    assert address in ONE
+    runtime = ONE.replace('"mix"', '"opencode"')
+    (started,) = read_upstreams(runtime.replace(address, 'command = ["opencode", "serve"]'), "f.toml")
+    assert (started.base_url, started.command) == (None, ("opencode", "serve"))
+    for wrong, field in (("command = []", "command: must be"), ("", "base_url: missing")):
+        with pytest.raises(ConfigurationError, match=rf"f.toml: upstream 1 \(one\): {field}"):
+            read_upstreams(runtime.replace(address, wrong), "f.toml")
 
 
 def test_a_second_runtime_is_refused_by_its_name() -> None:

@@ -105,7 +105,9 @@ def launch_of(settings: Settings) -> Launch | None:
     program, *arguments = runtime.command
     found = shutil.which(program)
     if found is None:
-        raise ConfigurationError(f"OPENCODE_COMMAND: there is no program `{program}`")
+        raise ConfigurationError(
+            f"OPENCODE_COMMAND, or the runtime's command: there is no program `{program}`"
+        )
     if runtime.directory is not None and not Path(runtime.directory).is_dir():
         raise ConfigurationError(f"OPENCODE_DIRECTORY: `{runtime.directory}` is no directory")
     ours = {name for name in os.environ if name in KNOWN or name.startswith(OURS)}

@@ -174,7 +174,7 @@ def test_a_runtime_gets_our_environment_without_our_settings(monkeypatch: pytest
     [
         (
             {"OPENCODE_COMMAND": "no-such-program serve"},
-            "OPENCODE_COMMAND: there is no program `no-such-program`",
+            "OPENCODE_COMMAND, or the runtime's command: there is no program `no-such-program`",
         ),
         (
             {"OPENCODE_COMMAND": "env", "OPENCODE_DIRECTORY": "/no/such"},
