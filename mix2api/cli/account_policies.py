@@ -33,7 +33,8 @@ class Record:
 def policy_now(listed: Sequence[Account], settings: Settings) -> Policy | None:
     """The policy of the settings and the accounts' file; None: it binds by what the audit does not have."""
     pool = settings.pool
-    if pool.binding_scope is BindingScope.LINEAGE:
+    scope = pool.binding_scope(settings.site.kind)
+    if scope is BindingScope.LINEAGE:
         return None
     return Policy(
         accounts=tuple(
@@ -47,7 +48,7 @@ def policy_now(listed: Sequence[Account], settings: Settings) -> Policy | None:
             for one in listed
             if one.type.value == settings.site.kind.value
         ),
-        scope=Scope(pool.binding_scope.value),
+        scope=Scope(scope.value),
         ttl_s=pool.binding_ttl_s,
         tries=pool.tries,
     )

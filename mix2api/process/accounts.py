@@ -45,7 +45,8 @@ def listed_accounts(settings: Settings) -> tuple[Account, ...]:
 
 def shared_accounts(settings: Settings, store: Store, clock: Clock, pool: str) -> RedisAccounts:
     """What processes share of the accounts."""
-    return store.accounts(pool, settings.pool.binding_ttl_s, clock, settings.pool.binding_scope.value)
+    scope = settings.pool.binding_scope(settings.site.kind)
+    return store.accounts(pool, settings.pool.binding_ttl_s, clock, scope.value)
 
 
 def accounts_around(
@@ -80,7 +81,7 @@ def accounts_around(
                 tries=settings.pool.tries,
                 wait_s=settings.working.queue_timeout_ms / 1000,
                 is_named=settings.pool.exposes,
-                binding_key=binding_key(settings.pool.binding_scope, store.seal),
+                binding_key=binding_key(settings.pool.binding_scope(settings.site.kind), store.seal),
                 model_word=partial(known_or_digest, known=known, seal=store.seal),
             ),
             clock,

@@ -2,13 +2,52 @@
 
 # ruff: noqa: RUF009 - `held` is the groups' own field specifier: attrs makes the fields of what it gives
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
-from attrs import frozen
+from attrs import field, frozen
 
-from mix2api.settings.choices import BindingScope
-from mix2api.settings.readers import Choice, Flag, Place, Whole
+from mix2api.settings.choices import BindingScope, UpstreamKind
+from mix2api.settings.readers import Flag, Place, Whole
 from mix2api.settings.setting import Setting, held
+
+POOLED: Final = frozenset({UpstreamKind.MIX, UpstreamKind.OPENAI, UpstreamKind.RESPONSES})
+"""Types of accounts: a runtime has none."""
+
+
+@frozen
+class ScopeOf:
+    """A scope for each type of accounts."""
+
+    default: BindingScope = BindingScope.API_KEY
+    by_type: Mapping[UpstreamKind, BindingScope] = field(factory=dict)
+
+    def __call__(self, kind: UpstreamKind) -> BindingScope:
+        """The scope of the accounts of a type."""
+        return self.by_type.get(kind, self.default)
+
+
+@frozen
+class Scopes:
+    """One scope, or scopes by the accounts' type: `session`, `apikey,openai=lineage`."""
+
+    allowed: str = (
+        "apikey, session, lineage or none, for some types with the type before it: `apikey,openai=lineage`"
+    )
+
+    def read(self, text: str) -> ScopeOf:
+        """The scopes. Each type stands once, and so does the scope of all others."""
+        default, by_type = None, dict[UpstreamKind, BindingScope]()
+        for part in text.lower().split(","):
+            kind, is_typed, scope = part.strip().rpartition("=")
+            if not is_typed and default is None:
+                default = BindingScope(scope)
+            elif is_typed and (typed := UpstreamKind(kind.strip())) not in by_type and typed in POOLED:
+                by_type[typed] = BindingScope(scope.strip())
+            else:
+                raise ValueError(text)
+        return ScopeOf(default or BindingScope.API_KEY, by_type)
 
 
 @frozen(kw_only=True)
@@ -32,10 +71,10 @@ class Pool:
             unit="s",
         )
     )
-    binding_scope: BindingScope = held(
+    binding_scope: ScopeOf = held(
         Setting(
             "MIX2API_ACCOUNTS_BINDING_SCOPE",
-            Choice(BindingScope),
+            Scopes(),
             "apikey",
             "what stays with its account: an API key, a client's session by its headers, a conversation by its beginning, or nothing",
         )

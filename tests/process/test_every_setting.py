@@ -67,6 +67,7 @@ _TEXTS: Final = (
     *('{"a": "b"}', '{"m": {}}', "other.example", "https://page.example", "9464-9470", "other:other"),
     *("a secret of 32 characters, indeed", "mix/other", "failed,slow", "name=value"),
     "env",
+    "lineage",
 )
 """Values to try: the first that the setting takes, and that is not its default."""
 _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (

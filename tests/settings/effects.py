@@ -14,6 +14,7 @@ from mix2api.settings import (
     ToolInstructionMode,
     UpstreamAuthMode,
 )
+from mix2api.settings.accounts import ScopeOf
 from mix2api.settings.choices import (
     BindingScope,
     Busy,
@@ -135,7 +136,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_UPSTREAMS_FILE", "/etc/upstreams.toml", "site.upstreams_file", Path("/etc/upstreams.toml")),
     ("MIX2API_ACCOUNTS_FILE", "/etc/accounts.toml", "pool.file", Path("/etc/accounts.toml")),
     ("MIX2API_ACCOUNTS_BINDING_TTL_S", "60", "pool.binding_ttl_s", 60),
-    ("MIX2API_ACCOUNTS_BINDING_SCOPE", "lineage", "pool.binding_scope", BindingScope.LINEAGE),
+    ("MIX2API_ACCOUNTS_BINDING_SCOPE", "lineage", "pool.binding_scope", ScopeOf(BindingScope.LINEAGE)),
     ("MIX2API_RESPONSE_OWNER_TTL_S", "60", "pool.owner_ttl_s", 60),
     ("MIX2API_ACCOUNTS_TRIES", "5", "pool.tries", 5),
     ("MIX2API_EXPOSE_ACCOUNT", "true", "pool.exposes", True),
