@@ -2,7 +2,7 @@
 
     python -m bench.accounts [--accounts 4,200] [--bindings 100000] [--rounds 2000]
 
-Bound keys are asked one after the other, as requests come: one choice is one round trip.
+Bound keys are asked one after the other, where one choice is one round trip, and 64 at once, as a busy process asks.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from mix2api.vocabulary import Digest
 
 _SEAL = Seal(b"a secret of the bench")
 _TOGETHER = 1000
+_AT_ONCE = 64
+"""Calls of a busy process that choose at one moment."""
 
 
 def _key(number: int) -> Digest:
@@ -57,6 +59,20 @@ async def _measured(store: Any, accounts: RedisAccounts, roster: Roster, keys: S
     return f"{spent_us:.0f} us of the process, {server_us:.0f} us of the server"
 
 
+async def _measured_at_once(accounts: RedisAccounts, roster: Roster, keys: Sequence[Digest]) -> str:
+    left = iter(keys)
+
+    async def choose() -> None:
+        for key in left:
+            await accounts.choose(Asking(api_key=key, model="m"), roster)
+
+    begun_ns = time.thread_time_ns()
+    async with trio.open_nursery() as nursery:
+        for _ in range(_AT_ONCE):
+            nursery.start_soon(choose)
+    return f"{(time.thread_time_ns() - begun_ns) / 1000 / len(keys):.0f} us of the process"
+
+
 async def _run(arguments: argparse.Namespace, data_dir: Path) -> None:
     async with open_store(StoreOptions(data_dir=data_dir)) as store:
         for count in arguments.accounts:
@@ -74,6 +90,7 @@ async def _run(arguments: argparse.Namespace, data_dir: Path) -> None:
                 f"  an empty round trip: {(time.thread_time_ns() - begun_ns) / 1000 / len(fresh):.0f} us of the process"
             )
             print("  a bound key:", await _measured(store, accounts, roster, bound))
+            print(f"  a bound key, {_AT_ONCE} at once:", await _measured_at_once(accounts, roster, bound))
             print("  a first request:", await _measured(store, accounts, roster, fresh), flush=True)
 
 
