@@ -16,14 +16,14 @@ _FAILED: Final = 1
 _HELP: Final = "the live processes, their shards, and what they have to do"
 _EPILOG: Final = """\
 takes: whether a process takes shards now. shards: those that it owns.
-streams, runs, queued, spooled: answers at its edge, turns in its worker, turns that wait for a slot, and
-entries that wait to be written to Redis, at the time of its last heartbeat.
+streams, runs, in runtime, queued, spooled: answers at its edge, turns in its worker, those of them that have a session
+in a runtime, turns that wait for a slot, and entries that wait to be written to Redis, at the time of its last heartbeat.
 age: since that heartbeat. skew: how far its clock is ahead of the clock of Redis.
 Exit codes: 0; 1 a shard has no owner, a heartbeat is late by a lease or cannot be read; 2 wrong arguments or settings.
 """
 _COLUMNS: Final = (
     *("process", "version", "role", "channel", "weight", "takes", "shards"),
-    *("streams", "runs", "queued", "spooled", "age", "skew"),
+    *("streams", "runs", "in runtime", "queued", "spooled", "age", "skew"),
 )
 
 
@@ -79,7 +79,7 @@ def _facts(counted: Counted) -> dict[str, Any]:
 
 
 def _row(process: CountedProcess) -> tuple[str, ...]:
-    load = (process.streams, process.runs, process.queued, process.spooled)
+    load = (process.streams, process.runs, process.runtime_runs, process.queued, process.spooled)
     return (
         process.process,
         process.version,

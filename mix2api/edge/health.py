@@ -34,6 +34,8 @@ class Health:
     """The release gives the process's channel nothing: not ready for requests, though nothing is broken."""
     runs: int = 0
     """Turns under way: those of its own worker, and those that its clients have elsewhere."""
+    runtime_runs: int | None = None
+    """Runs of its own worker that have a session in a runtime. None: it calls none."""
     warnings: tuple[str, ...] = ()
     """What is allowed and unwise, such as a bearer mode without a token."""
 
@@ -65,6 +67,8 @@ class HealthEndpoints:
             "session_store": self._store(health),
             "active_runs": health.runs,
         }
+        if health.runtime_runs is not None:
+            body["runtime_runs"] = health.runtime_runs
         if health.draining:
             body["draining"] = True
         if health.standby:

@@ -16,6 +16,7 @@ _BOUNDS: Final = (*map(str, SECONDS), "+Inf")
 _GAUGES: Final = (
     ("streams_open", "answers under way at the edge"),
     ("runs", "turns that run in the worker"),
+    ("runtime_runs", "runs that have a session in a runtime"),
     ("queued", "turns that wait for a slot"),
     ("spooled", "entries that wait to be written to Redis"),
     ("leases_held", "shards that this process owns"),

@@ -13,6 +13,8 @@ class Readings:
     """Answers under way at the edge, streamed or not."""
     runs: int = 0
     """Turns that run in the worker."""
+    runtime_runs: int | None = None
+    """Runs that have a session in a runtime, or are about to. None: there is no runtime."""
     queued: int = 0
     """Turns that wait for a slot."""
     spooled: int = 0

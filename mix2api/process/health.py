@@ -28,7 +28,9 @@ class ProcessHealth:
         self._all = 1
         self.draining = False
         self.runs: Callable[[], int] = lambda: 0
-        """Counts the turns under way. Set by the composition root."""
+        """Counts the turns under way. Set by the composition root, as the next one is."""
+        self.runtime_runs: Callable[[], int | None] = lambda: None
+        """Counts the runs in a runtime."""
 
     def snapshot(self) -> Health:
         """The state now."""
@@ -47,6 +49,7 @@ class ProcessHealth:
             draining=self.draining,
             standby=self._stands_by,
             runs=self.runs(),
+            runtime_runs=self.runtime_runs(),
             warnings=self._warnings,
         )
 

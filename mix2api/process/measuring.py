@@ -51,6 +51,7 @@ class Measuring:
             spooled=parts.store.log.writer.statistics().waiting,
             room=None if worker is None else worker.room,
             heaviest={} if half is None else half.worker.heaviest(CALLERS_TOLD),
+            runtime_runs=parts.runtime_runs(),
         )
 
     def readings(self) -> Readings:
@@ -59,6 +60,7 @@ class Measuring:
         return Readings(
             streams_open=load.streams,
             runs=load.runs,
+            runtime_runs=load.runtime_runs,
             queued=load.queued,
             spooled=load.spooled,
             dropped=parts.store.log.writer.statistics().dropped,

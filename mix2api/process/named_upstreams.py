@@ -211,9 +211,10 @@ def _together(
     if len(upstreams) == 1 and not upstreams[0].prefix and upstreams[0].max_concurrency is None:
         return made[upstreams[0].name]
     by_prefix = {one.prefix: _prefixed(one, made[one.name]) for one in upstreams}
-    keeps = [one.keep for one in made.values() if one.keep is not None]
+    together = ConfiguredUpstream(UpstreamsByPrefix(ByPrefix(by_prefix)))
     # Only a runtime has anything to keep, and a file has one at most.
-    return ConfiguredUpstream(UpstreamsByPrefix(ByPrefix(by_prefix)), keep=keeps[0] if keeps else None)
+    kept = next((one for one in made.values() if one.keep is not None), together)
+    return evolve(together, keep=kept.keep, runtime_runs=kept.runtime_runs)
 
 
 def _prefixed(upstream: NamedUpstream, configured: ConfiguredUpstream) -> PrefixedUpstream:

@@ -114,6 +114,11 @@ class Parts:
         """Turns under way: those of its own worker, and those that its clients have elsewhere."""
         return self.relay.count + (0 if self.half is None else self.half.worker.statistics().runs)
 
+    def runtime_runs(self) -> int | None:
+        """Runs of its own worker that have a session in a runtime; None: it calls none."""
+        counts = None if self.half is None else self.half.runtime_runs
+        return None if counts is None else counts()
+
     def sites(self) -> Sites:
         """The upstream of each model, as the edge knows it."""
         return sites_of(self.upstreams, self.store.seal)
@@ -296,7 +301,7 @@ async def process_parts(
         keeping=keeping,
         aborts=Aborts(store.process, abort_here, store.heartbeat.peers.living, outbox, mint, store.runtime),
     )
-    parts.health.runs = parts.runs
+    parts.health.runs, parts.health.runtime_runs = parts.runs, parts.runtime_runs
     for warning in settings.warnings:
         logger.warning("settings.warning", why=warning)
     async with telemetry(settings, store.process, clock) as parts.observing:

@@ -33,6 +33,8 @@ class ConfiguredUpstream:
     """Its `keep` has to run."""
     keep: Callable[[], Awaitable[None]] | None = None
     """What the upstream itself needs to have running; None: nothing."""
+    runtime_runs: Callable[[], int] | None = None
+    """Counts the runs in a runtime; None: there is none."""
 
 
 @contextmanager
@@ -54,7 +56,9 @@ def configured_upstream(
         kind, bases = kind_of(settings), _base_options(settings)
         chosen = kind.upstream(settings, client, surroundings)
         if settings.upstream_auth.mode is not UpstreamAuthMode.MANAGED:
-            yield ConfiguredUpstream(CheckedUpstream(chosen, bases), keep=kind.keep(chosen))
+            yield ConfiguredUpstream(
+                CheckedUpstream(chosen, bases), keep=kind.keep(chosen), runtime_runs=kind.runtime_runs(chosen)
+            )
             return
         with closing(HttpClient(_login_http_options(settings))) as login_client:
             login = HttpLogin(_login_options(settings), login_client, clock)

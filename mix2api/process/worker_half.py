@@ -41,6 +41,8 @@ class WorkerHalf:
     """None: nothing is fetched or renewed."""
     keep_upstream: Callable[[], Awaitable[None]] | None = None
     """What the upstream needs to have running; None: nothing."""
+    runtime_runs: Callable[[], int] | None = None
+    """Counts the runs in a runtime; None: there is none."""
 
 
 @contextmanager
@@ -90,9 +92,9 @@ def worker_half(parts: "Parts", configured: ConfiguredUpstream) -> WorkerHalf:
         model_names=models,
         mint=parts.mint,
         reclaim=parts.reclaim,
+        supersede_elsewhere=parts.aborts.supersede_elsewhere,
         on_completed=on_completed,
         on_audited=parts.meters.on_audited,
-        supersede_elsewhere=parts.aborts.supersede_elsewhere,
         on_tools=parts.reporter.on_tools if settings.logging.tool_selection else None,
         on_call_read=parts.reporter.on_call_read if settings.logging.tool_parse else None,
         on_unheard=parts.reporter.on_unheard,
@@ -124,4 +126,5 @@ def worker_half(parts: "Parts", configured: ConfiguredUpstream) -> WorkerHalf:
         ),
         credential=configured.credential,
         keep_upstream=configured.keep,
+        runtime_runs=configured.runtime_runs,
     )

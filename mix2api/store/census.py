@@ -23,7 +23,7 @@ _WORD: Final = re.compile(rb"[\w.+-]{0,64}")
 _NUMBER: Final = re.compile(rb"[0-9]{1,15}")
 """Milliseconds of Unix time have 13 digits."""
 _WORDS: Final = ("version", "role", "channel")
-_NUMBERS: Final = ("weight", "beat_ms", "lease_ms", "streams", "runs", "queued", "spooled")
+_NUMBERS: Final = ("weight", "beat_ms", "lease_ms", "streams", "runs", "queued", "spooled", "runtime_runs")
 _GONE: Final = -2
 """Of `PTTL`."""
 
@@ -47,6 +47,8 @@ class CountedProcess:
     runs: int | None
     queued: int | None
     spooled: int | None
+    runtime_runs: int | None
+    """Runs that have a session in a runtime. None: it calls no runtime."""
     age_ms: int | None
     """Since the heartbeat was written. None: not known, as while its event loop stands still and a thread keeps it alive."""
     skew_ms: int | None
@@ -160,7 +162,7 @@ def _counted(
     weight, beat_ms, lease_ms, *load = (None if number is None else int(number) for number in numbers)
     if weight is None:
         return None
-    streams, runs, queued, spooled = load
+    streams, runs, queued, spooled, runtime_runs = load
     # A longer life than a beat gives: a thread has prolonged it, and nobody knows when.
     age_ms = None if lease_ms is None else lease_ms * LEASES_PER_LIFE - left_ms
     if age_ms is not None and age_ms < 0:
@@ -178,6 +180,7 @@ def _counted(
         runs=runs,
         queued=queued,
         spooled=spooled,
+        runtime_runs=runtime_runs,
         age_ms=age_ms,
         skew_ms=None if beat_ms is None or age_ms is None else beat_ms - (now_ms - age_ms),
         lease_ms=lease_ms,

@@ -93,6 +93,8 @@ class ProcessLoad:
     """Turns that its worker would begin at once. None: it has no worker."""
     heaviest: Mapping[Digest, int] = field(factory=dict)
     """Slots of the callers that hold the most of them: `CALLERS_TOLD` callers at most."""
+    runtime_runs: int | None = None
+    """Runs of its worker that have a session in a runtime. None: it calls none."""
 
 
 @define(eq=False, kw_only=True)
@@ -163,6 +165,7 @@ class Heartbeat:
                 *("streams", load.streams, "runs", load.runs),
                 *("queued", load.queued, "spooled", load.spooled, "callers", slots_word(load.heaviest)),
                 *(() if load.room is None else ("room", load.room)),
+                *(() if load.runtime_runs is None else ("runtime_runs", load.runtime_runs)),
             ),
             ("PEXPIRE", key, int(self._lease_s * LEASES_PER_LIFE * 1000)),
             ("SADD", known, self.process),

@@ -31,5 +31,7 @@ class Kind:
     session, and a newer request supersedes the run under way (resolution `runtime`)."""
     keep: Callable[[Upstream], Callable[[], Awaitable[None]] | None] = lambda _: None
     """What has to run for as long as the upstream is called; None: nothing."""
+    runtime_runs: Callable[[Upstream], Callable[[], int] | None] = lambda _: None
+    """Counts the runs that have a session in a runtime, or are about to; None: the upstream is none."""
     keeps: Callable[[Settings], Keeps] = lambda _: as_given
     """What the site keeps of a turn, for counting."""

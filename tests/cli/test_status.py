@@ -62,7 +62,7 @@ async def test_what_a_heartbeat_does_not_say_is_a_dash(redis_server: RedisServer
         await store.links[0].execute(("HDEL", store.keys.process(store.process), "runs", "lease_ms"))
         code, table = await shown(store)
         assert code == 0
-        assert table.splitlines()[1].count(" -") == 3
+        assert table.splitlines()[1].count(" -") == 4
 
 
 @pytest.mark.parametrize(("words", "as_json"), [(["status"], False), (["status", "--json"], True)])

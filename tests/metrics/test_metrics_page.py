@@ -28,7 +28,9 @@ def shown(readings: Readings | None) -> dict[str, set[str]]:
 
 
 def test_every_metric_has_its_row_with_its_labels() -> None:
-    everything = shown(Readings(shards_without_owner=0, logins={"done": 1}, sessions={("fresh", "key"): 1}))
+    everything = shown(
+        Readings(shards_without_owner=0, runtime_runs=0, logins={"done": 1}, sessions={("fresh", "key"): 1})
+    )
     rows = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels, _ in ROW.findall(PAGE)}
     assert rows == everything
 

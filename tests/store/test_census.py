@@ -27,13 +27,14 @@ def only(counted: Counted) -> CountedProcess:
 
 async def test_a_process_is_counted_with_its_shards_and_its_load(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store:
-        store.heartbeat.load = lambda: ProcessLoad(streams=4, runs=3, queued=2, spooled=1)
+        store.heartbeat.load = lambda: ProcessLoad(streams=4, runs=3, queued=2, spooled=1, runtime_runs=0)
         store.heartbeat.take_shards(takes=True)
         await store.heartbeat.beat()
         counted = await store.census.take()
         process = only(counted)
         assert process.process == store.process
         assert (process.streams, process.runs, process.queued, process.spooled) == (4, 3, 2, 1)
+        assert process.runtime_runs == 0
         assert (process.takes, process.shards, counted.unowned, counted.unreadable) == (True, SHARDS, (), 0)
         assert process.age_ms is not None
         assert process.skew_ms is not None

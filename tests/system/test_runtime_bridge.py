@@ -85,7 +85,9 @@ async def test_a_request_runs_in_a_session_of_the_runtime_which_ends_with_it(
 async def test_a_newer_request_of_a_client_session_supersedes_the_one_under_way(
     redis_server: RedisServer,
 ) -> None:
-    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **bridge()) as system:
+    settings = bridge(MIX2API_METRICS_TOKEN="a word of the metrics")
+    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **settings) as system:
+        system.client.token = "a word of the metrics"
         headers = {"x-session-id": "tab"}
         async with trio.open_nursery() as nursery:
             older: list[Answer] = []
@@ -95,6 +97,9 @@ async def test_a_newer_request_of_a_client_session_supersedes_the_one_under_way(
 
             nursery.start_soon(ask_older)
             await wait_prompts(system, 1)
+            assert (await system.client.get("/health")).json()["runtime_runs"] == 1
+            metrics = await system.client.get("/metrics")
+            assert b"\nmix2api_runtime_runs 1.0\n" in metrics.body
             newer = await system.client.ask("[[say:two]]", headers=headers)
             assert newer.text() == "two"
             assert newer.headers["x-mix2api-session"] == "runtime; reason=named"
@@ -106,11 +111,6 @@ async def test_a_newer_request_of_a_client_session_supersedes_the_one_under_way(
         await system.check_log(runs=2)
 
 
-async def test_what_a_session_asks_is_answered_by_policy_and_never_left(redis_server: RedisServer) -> None:
-    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **bridge()) as system:
-        permission = await system.client.ask("[[asks]] [[say:on]]")
-        question = await system.client.ask("[[asks:question]] [[say:on]]")
-        assert permission.text() == question.text() == "on"
 async def test_a_newer_request_supersedes_a_run_of_the_process_that_had_the_shard_before(
     redis_server: RedisServer,
 ) -> None:
@@ -140,6 +140,11 @@ async def test_a_newer_request_supersedes_a_run_of_the_process_that_had_the_shar
         assert older[0].json()["error"]["code"] == "superseded"
 
 
+async def test_what_a_session_asks_is_answered_by_policy_and_never_left(redis_server: RedisServer) -> None:
+    async with whole_system(Shape.SERVE, redis_server.url, demo=DEMO, **bridge()) as system:
+        permission = await system.client.ask("[[asks]] [[say:on]]")
+        question = await system.client.ask("[[asks:question]] [[say:on]]")
+        assert permission.text() == question.text() == "on"
         replied, rejected = system.demo.runtime.replies
         assert (replied["path"][-1], replied["reply"]) == ("reply", "reject")
         assert rejected["path"][-1] == "reject"

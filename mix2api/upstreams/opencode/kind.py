@@ -122,6 +122,10 @@ def _keep(upstream: Upstream) -> Callable[[], Awaitable[None]] | None:
     return upstream.keep if isinstance(upstream, OpenCodeUpstream) else None
 
 
+def _runtime_runs(upstream: Upstream) -> Callable[[], int] | None:
+    return upstream.count_runs if isinstance(upstream, OpenCodeUpstream) else None
+
+
 def _form(settings: Settings) -> list[object]:
     """What an answer depends on. Its order is part of every realm: it never changes."""
     runtime = settings.opencode
@@ -133,7 +137,14 @@ def _tools_in_text(_: Settings) -> bool:
     return False
 
 
-OPENCODE: Final = Kind(upstream=_upstream, form=_form, tools_in_text=_tools_in_text, keep=_keep, bridges=True)
+OPENCODE: Final = Kind(
+    upstream=_upstream,
+    form=_form,
+    tools_in_text=_tools_in_text,
+    keep=_keep,
+    runtime_runs=_runtime_runs,
+    bridges=True,
+)
 
 
 def _options(settings: Settings) -> OpenCodeOptions:

@@ -62,6 +62,10 @@ class OpenCodeUpstream:
     supervised: SupervisedRuntime | None = None
     tell: Callable[[Remark], None]
 
+    def count_runs(self) -> int:
+        """Runs of this process that have a session in the runtime, or are about to."""
+        return self.contexts.count
+
     async def keep(self) -> None:
         """What has to run for as long as the process calls this upstream."""
         async with trio.open_nursery() as nursery:
