@@ -19,6 +19,7 @@ from mix2api.actors.request_facts import unseen_of
 from mix2api.actors.retirement import retire
 from mix2api.actors.run import Run, Unowned
 from mix2api.actors.turns import PendingTurn
+from mix2api.actors.upstream_turn import check_sealed_ids
 from mix2api.errors import Overloaded, StoreUnavailable
 from mix2api.events.codec import UnreadableEvent
 from mix2api.sealing import UnsealError
@@ -369,24 +370,19 @@ class SessionActor:
         Raises:
             SessionMiss: see `_read`.
         """
-        submission = turn.submission
         try:
             return await self._read()
         except SessionMiss as miss:
-            if (
-                miss.why is Reason.MOVED_ON
-                and submission.bridged is not None
-                and submission.caller is not None
-            ):
-                await self._env.supersede_elsewhere(
-                    AbortAsked(caller=submission.caller, session_id=self.session_id, is_superseded=True)
-                )
+            caller = None if turn.submission.bridged is None else turn.submission.caller
+            if miss.why is Reason.MOVED_ON and caller is not None:
+                asked = AbortAsked(caller=caller, session_id=self.session_id, is_superseded=True)
+                await self._env.supersede_elsewhere(asked)
             raise
 
     async def _read(self) -> SessionState:
         try:
             state = state_of(await self._env.log.history(self.session_id))
-            self._check_seals(state)
+            check_sealed_ids(state, self._env.seal)
         except (UnreadableEvent, IllegalEvent, UnsealError) as fault:
             raise SessionMiss(Reason.SCHEMA_FALLBACK) from fault
         if state.stage is Stage.VACANT:
@@ -394,17 +390,3 @@ class SessionActor:
         if state.stage not in {Stage.WAITING, Stage.RETIRED}:
             raise SessionMiss(Reason.MOVED_ON)
         return state
-
-    def _check_seals(self, state: SessionState) -> None:
-        """Whether the upstream's ids can be had, before a run is accepted that needs them.
-
-        Raises:
-            UnsealError: damage, or another deployment's.
-        """
-        for sealed, purpose in (
-            (state.upstream_session, "upstream_session"),
-            (state.upstream_exchange, "upstream_exchange"),
-            *((call.upstream_call_id, "tool_call_id") for call in state.calls),
-        ):
-            if sealed is not None:
-                self._env.seal.unseal(sealed, purpose)

@@ -8,6 +8,7 @@ from mix2api.actors.told_tools import tools_chosen
 from mix2api.actors.unseen import Unseen
 from mix2api.budget.output_limit import OutputLimit
 from mix2api.events.kinds import UNNUMBERED, UpstreamChunk
+from mix2api.sealing import Seal
 from mix2api.sessions.state import SessionState
 from mix2api.sessions.worker_port import Submission
 from mix2api.upstreams.port import UpstreamCall, UpstreamFault
@@ -57,6 +58,21 @@ def upstream_call(
         line=None if submission.bridged is None else submission.bind,
         prepared=submission.prepared,
     )
+
+
+def check_sealed_ids(state: SessionState, seal: Seal) -> None:
+    """Whether the upstream's ids can be had, before a run is accepted that needs them.
+
+    Raises:
+        UnsealError: damage, or another deployment's.
+    """
+    for sealed, purpose in (
+        (state.upstream_session, "upstream_session"),
+        (state.upstream_exchange, "upstream_exchange"),
+        *((call.upstream_call_id, "tool_call_id") for call in state.calls),
+    ):
+        if sealed is not None:
+            seal.unseal(sealed, purpose)
 
 
 def fault_chunk(run_id: RunId, fault: UpstreamFault, at_ms: int, account: str | None = None) -> UpstreamChunk:
