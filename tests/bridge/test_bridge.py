@@ -17,6 +17,11 @@ from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, until, whole_system
 
 from mix2api.demo import DemoKind, DemoOptions, answer_text
+from mix2api.upstreams.opencode.options import Profile
+from mix2api.upstreams.opencode.prompt import prompt_of
+from mix2api.upstreams.port import UpstreamCall
+from mix2api.vocabulary import RequestId, RunId
+from mix2api.wire.turn import Message, Turn
 
 pytestmark = pytest.mark.bridge
 TURNS = int(os.environ.get("BRIDGE_TURNS", "200"))
@@ -71,8 +76,17 @@ async def bridge(redis_server: RedisServer, folder: Path) -> AsyncIterator[Bridg
                 yield Bridge(front, runtime, redis_server)
 
 
+def put(history: list[Message], prompt: str) -> str:
+    """What the runtime's model reads of a turn: the client session's transcript, and the prompt."""
+    messages = [*history, Message(role="user", content=prompt)]
+    turn = Turn(model="mix", messages=messages)
+    call = UpstreamCall(run_id=RunId("r"), request_id=RequestId("q"), turn=turn, messages=messages)
+    return "".join(part["text"] for part in prompt_of(call, Profile())["parts"])
+
+
 async def take_turns(bridge: Bridge, session: int, turns: int) -> None:
-    """One client session: every second turn is superseded while it is under way."""
+    """One client session: every second turn is superseded while it is under way, and none brings a history."""
+    history: list[Message] = []
     headers = {"x-session-id": f"tab {session}", "x-access-token": TOKEN}
     for turn in range(0, turns, 2):
         slow = f"turn {turn} of {session} [[chunks:2000]] [[pace:200]]"
@@ -82,9 +96,13 @@ async def take_turns(bridge: Bridge, session: int, turns: int) -> None:
             await conversation.read_until(lambda body: b'"content":"' in body)
             answer = await bridge.front.client.ask(prompt, headers=headers)
             cut = await conversation.rest(head)
-        assert answer.text() == answer_text(prompt)
+        assert answer.text() == answer_text(put(history, prompt))
         assert cut.chunks()[-1]["error"]["end_reason"] == "superseded"
-        assert answer_text(slow).startswith(cut.text())
+        assert answer_text(put(history, slow)).startswith(cut.text())
+        history += [
+            Message(role="user", content=prompt),
+            Message(role="assistant", content=answer.text()),
+        ]
 
 
 async def test_turns_that_supersede_each_other_leave_nothing_and_lose_no_character(
