@@ -93,7 +93,7 @@ CONVERSATION_TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("draft.definition", "Definition", "定义"),
     ("draft.not_published", "not published", "未发布"),
     ("draft.graph", "Graph, as JSON", "图（JSON）"),
-    ("draft.save", "Save as version {version}", "保存为版本 {version}"),
+    ("draft.save", "Save", "保存"),
     ("draft.save_over", "Save mine in place of version {version}", "用我的版本替换版本 {version}"),
     ("draft.save_keys", "Ctrl and Enter save it, too.", "也可用 Ctrl + Enter 保存。"),
     (

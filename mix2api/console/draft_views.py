@@ -109,7 +109,8 @@ class DraftViews:
     async def _conflict(self, draft_id: str, form: DraftForm, graph: Graph, stands: Any) -> Response:
         """The page of an edit that was made from another version: what differs, and what was typed, ready to be saved once more."""
         draft, _ = await self._draft(draft_id)
-        mine = draft_view(edited(draft, form.settled, draft.updated_ms), graph)
+        # Of the form alone: `edited` would take a pattern that is left empty from the version that stands.
+        mine = {**draft_view(edited(draft, form.settled, 0), graph), "pattern": form.pattern or None}
         again = DraftForm(
             version=stands["version"],
             key=form.key,

@@ -87,7 +87,7 @@ async def test_an_owner_edits_a_draft_and_its_words_are_text(redis_server: Redis
         ]
     assert after == (2, "mine", f"{SCRIPT}*", GRAPH)
     assert "Saved." in words_of(page)
-    assert "Save as version 3" in words_of(page)
+    assert "Version 2," in words_of(page)
     assert page.count("&lt;script&gt;alert") == 2
     assert "<script>alert" not in page
     assert (refused, missing) == ([404, 403], [404, 404, 404])
@@ -132,18 +132,19 @@ async def test_of_two_people_who_edit_the_second_sees_both_side_by_side(redis_se
         second = draft.seen.another()
         await second.post("/sign-in", {"token": KEYS["ann"], "target": "/"})
         theirs = await draft.form(second, key="second", graph=nodes("from the second", "a new one"))
-        await draft.edit(key="first", graph=nodes("from the first"))
+        await draft.edit(key="first", pattern="first*", graph=nodes("from the first"))
         conflict = await second.post("/draft", theirs)
         page = await conflict.get_data(as_text=True)
         untouched = await draft.stands()
         version = re.search(r'name="version" value="(\d+)"', page)
         assert version is not None
-        again = await second.post("/draft", {**theirs, "version": version[1]})
+        again = await second.post("/draft", {**theirs, "version": version[1], "pattern": "second*"})
         after = await draft.stands()
     words = words_of(page)
     assert conflict.status_code == 409
     assert "yours was made from version 1, and version 2 stands" in words
-    assert "draftKey second first" in words
+    assert "Name second first" in words
+    assert "Messages that it is for not there first*" in words
     assert re.search(
         r"nodes: n0 .*from the second.*from the first.* nodes: n1 .*a new one.* not there", words
     )
