@@ -73,21 +73,33 @@ class GatewayFollowing:
         return frozenset(one.version for one in processes if one.channel == Channel.STABLE)
 
 
-@asynccontextmanager
-async def gateway_following(store: Store, group: NewApiGateway) -> AsyncIterator[GatewayFollowing]:
-    """The following of a deployment, by its settings. Closes its connections at the end."""
-    if group.url is None:
-        yield GatewayFollowing(store)
-        return
-    if group.token is None or group.stable_channel is None or group.canary_channel is None:
-        yield GatewayFollowing(store, LackingNewApi(group.lacking()))
-        return
-    options = NewApiOptions(
+def new_api_options(group: NewApiGateway) -> NewApiOptions | None:
+    """The gateway that the settings name; None if one of its settings is missing."""
+    if (
+        group.url is None
+        or group.token is None
+        or group.stable_channel is None
+        or group.canary_channel is None
+    ):
+        return None
+    return NewApiOptions(
         url=group.url,
         token=group.token,
         user=group.user,
         stable=group.stable_channel,
         canary=group.canary_channel,
     )
+
+
+@asynccontextmanager
+async def gateway_following(store: Store, group: NewApiGateway) -> AsyncIterator[GatewayFollowing]:
+    """The following of a deployment, by its settings. Closes its connections at the end."""
+    if group.url is None:
+        yield GatewayFollowing(store)
+        return
+    options = new_api_options(group)
+    if options is None:
+        yield GatewayFollowing(store, LackingNewApi(group.lacking()))
+        return
     with closing(new_api_client()) as client:
         yield GatewayFollowing(store, NewApi(options, client))

@@ -15,6 +15,7 @@ import mix2api
 from mix2api.actors.environment import never
 from mix2api.errors import ConfigurationError
 from mix2api.process import groups, tracing, upstream
+from mix2api.process.gateway_following import new_api_options
 from mix2api.sealing import Seal
 from mix2api.settings import Settings, load_settings
 from mix2api.settings.loading import KNOWN
@@ -58,6 +59,7 @@ _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
     opencode._events_options,
     opencode._memory_bounds,
     opencode.launch_of,
+    lambda settings: new_api_options(settings.new_api),
     lambda settings: _asked_for(opencode._context_server(settings, RunContexts(SESSIONS, SURROUNDINGS))),
 )
 """What a process is made of, from its settings."""
@@ -94,6 +96,13 @@ _SURROUNDINGS: Final[tuple[dict[str, str], ...]] = (
     },
     {"UPSTREAM_API_BASE": "https://site.example", "UPSTREAM_DYNAMIC_BASE_ENABLED": "true"},
     {"OPENCODE_URL": "http://runtime.example", "OPENCODE_CONTEXT_TOKEN": "a word"},
+    {
+        "UPSTREAM_API_BASE": "https://site.example",
+        "NEWAPI_URL": "https://new-api.example",
+        "NEWAPI_TOKEN": "t",
+        "NEWAPI_STABLE_CHANNEL": "4",
+        "NEWAPI_CANARY_CHANNEL": "5",
+    },
     {"REDIS_URL": "redis://here:6379/0", "MIX2API_SECRET": "a secret of the tests, 32 bytes."},
 )
 """What stands beside it: some settings act only together with others."""
