@@ -60,10 +60,11 @@ class DoorViews:
         """Takes a token, and gives a cookie for it.
 
         Raises:
-            Turned: another site's page sent the form.
+            Turned: another site's page sent the form, or the form is too large.
         """
         if request.headers.get("sec-fetch-site", "same-origin") not in _FROM_US:
             raise Turned(403, "error.csrf")
+        _check_size(None)
         console, form, address = self.console, await request.form, request.remote_addr or ""
         target = own_path(form.get("target", ""))
         wait_s = console.door.wait_s(address)
@@ -115,14 +116,17 @@ class DoorViews:
             raise Turned(403, "error.role")
 
 
-def _check_size(signed_in: SignedIn) -> None:
+def _check_size(signed_in: SignedIn | None) -> None:
     """Refuses a form that is too large before it is read.
+
+    Args:
+        signed_in: who sends it. None: a stranger, whose forms are short.
 
     Raises:
         Turned: it is, or does not say how large it is.
     """
-    is_long = signed_in.role is Role.USER and request.mimetype == "multipart/form-data"
-    most = LONG_FORM_BYTES if is_long else FORM_BYTES
+    is_user = signed_in is not None and signed_in.role is Role.USER
+    most = LONG_FORM_BYTES if is_user and request.mimetype == "multipart/form-data" else FORM_BYTES
     if request.content_length is None or request.content_length > most:
         raise Turned(413, "error.too_large", most=most)
 

@@ -10,6 +10,7 @@ from shown_console import COOKIE, TOKENS, shown, words_of
 from stored_runs import stored
 
 from mix2api.console.app import HEADERS
+from mix2api.console.door_views import FORM_BYTES
 from mix2api.console.tokens import Role
 from mix2api.vocabulary import EndReason
 
@@ -120,6 +121,14 @@ async def test_after_five_wrong_tokens_an_address_has_to_wait(redis_server: Redi
     assert wrong == [403] * 5 + [429]
     assert right.status_code == 429
     assert 1 <= int(right.headers["retry-after"]) <= 61
+
+
+async def test_a_stranger_s_form_that_is_too_large_is_not_read(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, shown(store) as seen:
+        form = {"token": TOKENS[Role.VIEW], "target": "/", "more": "x" * FORM_BYTES}
+        refused = await seen.another().post("/sign-in", form)
+        long = await seen.another().post_long("/sign-in", form)
+    assert (refused.status_code, long.status_code) == (413, 413)
 
 
 async def test_another_site_s_page_can_neither_sign_in_nor_out(redis_server: RedisServer) -> None:
