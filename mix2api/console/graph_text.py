@@ -17,6 +17,8 @@ _SPACE: Final = " \t\n\r"
 _PARTS: Final = re.compile(r"\w+|\[\d+\]")
 _ELEMENTS: Final = 100
 """Nodes or edges that are passed in one step: a graph has 50 and 400 at most, a text that is no graph may have any number."""
+_QUOTED: Final = 200
+"""Characters of a line that are quoted, some two lines of a page. All of a graph may stand on one line, and have 20 faults."""
 _decoder: Final = json.JSONDecoder(strict=False)
 
 
@@ -29,7 +31,7 @@ class PlacedFault:
     line: int
     """From 1."""
     text: str
-    """That line, without the space at its ends."""
+    """That line, without the space at its ends. One that is longer than 200 characters ends with `…` there."""
 
 
 def graph_text(graph: dict[str, object]) -> str:
@@ -46,7 +48,7 @@ def read_json(text: str) -> Any:
     try:
         return msgspec.json.decode(text.encode("utf-8", "replace"))
     except RecursionError:
-        raise NotJson(PlacedFault("JSON is nested too deeply", 1, _line_at(text, 1))) from None
+        raise NotJson(_fault_at(text, 0, "JSON is nested too deeply")) from None
     except msgspec.DecodeError as fault:
         raise NotJson(_malformed(text, str(fault))) from None
 
@@ -76,22 +78,24 @@ def placed(text: str, faults: tuple[Fault, ...]) -> Steps[list[PlacedFault]]:
         pass  # JSON that only msgspec reads: the faults keep the lines that were found
     found = []
     for fault in faults:
-        line = text.count("\n", 0, starts[_nearest(fault.path, starts)]) + 1
-        found.append(PlacedFault(str(fault), line, _line_at(text, line)))
+        found.append(_fault_at(text, starts[_nearest(fault.path, starts)], str(fault)))
+        yield
     return found
 
 
 def _malformed(text: str, said: str) -> PlacedFault:
     found = _AT.search(said)
     data = text.encode("utf-8", "replace")
-    read = len(data) if found is None else int(found[1])
-    line = data.count(b"\n", 0, read) + 1
-    return PlacedFault(_AT.sub("", said).strip(), line, _line_at(text, line))
+    read = data if found is None else data[: int(found[1])]
+    return _fault_at(text, len(read.decode("utf-8", "ignore")), _AT.sub("", said).strip())
 
 
-def _line_at(text: str, line: int) -> str:
-    lines = text.split("\n")
-    return lines[min(line, len(lines)) - 1].strip()
+def _fault_at(text: str, place: int, why: str) -> PlacedFault:
+    """A fault with its line, which is read from its place on to both sides: lines of all the text are never made."""
+    start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
+    line = text[start : len(text) if end < 0 else end].strip()
+    quoted = line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
+    return PlacedFault(why, text.count("\n", 0, place) + 1, quoted)
 
 
 def _nearest(path: str, starts: dict[str, int]) -> str:

@@ -68,4 +68,10 @@ def test_what_is_no_json_has_the_line_at_which_it_breaks(text: str, line: int, q
 def test_json_that_is_too_deep_is_a_fault_and_no_crash() -> None:
     with pytest.raises(NotJson) as caught:
         read_json("[" * 100_000)
-    assert caught.value.fault == PlacedFault("JSON is nested too deeply", 1, "[" * 100_000)
+    assert caught.value.fault == PlacedFault("JSON is nested too deeply", 1, "[" * 200 + "…")
+
+
+def test_a_fault_of_a_long_line_quotes_where_the_line_begins() -> None:
+    text = '{"nodes": [], "more": "' + "x" * 1000 + '"}'
+    (found,) = at_once(placed(text, (Fault("more", "is wrong"),)))
+    assert found == PlacedFault("more: is wrong", 1, f"{text[:200]}…")
