@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 from quart import Response, request
 
 from mix2api.console.asking import address
@@ -15,8 +15,8 @@ from mix2api.console.draft_comparison import differences
 from mix2api.console.options import ConversationOptions
 from mix2api.console.parts import Console, Turned
 from mix2api.conversations.graph import Graph
-from mix2api.conversations.routing import PATTERN_CHARS_MAX, SCORE_MIN
-from mix2api.conversations.workflows import Draft, draft_view, edited
+from mix2api.conversations.routing import PATTERN_CHARS_MAX
+from mix2api.conversations.workflows import Draft, Settled, draft_view, edited
 from mix2api.errors import Conflict, InvalidRequest
 from mix2api.store.workflow_actions import WorkflowActions
 
@@ -63,11 +63,8 @@ class DraftViews:
         """
         sent = await request.form
         draft, _ = await self._draft(sent.get("id", ""))
-        form, language = (
-            DraftForm.sent(sent, _version(sent.get("version", ""))),
-            self._console.reader().language,
-        )
-        wrong = list(form.wrong_fields(draft, language))
+        form = DraftForm.sent(sent, _version(sent.get("version", "")))
+        wrong = list(form.wrong_fields(draft, self._console.reader().language))
         read = await read_graph_text(form.graph, self._actions)
         if wrong or not isinstance(read, Graph):
             return self._page(draft, form, 400, wrong=wrong, faults=() if isinstance(read, Graph) else read)
@@ -93,9 +90,7 @@ class DraftViews:
         draft, graph = await self._draft(sent.get("id", ""))
         version = _version(sent.get("version", ""))
         try:
-            made = await self._actions.publish(
-                self._views.owner(), draft.draft_id, version, DraftForm.of(draft, graph).settled
-            )
+            made = await self._actions.publish(self._views.owner(), draft.draft_id, version, Settled())
         except InvalidRequest as fault:
             is_stale = isinstance(fault, Conflict) and fault.current is not None
             self._console.tell_change("publish", draft.draft_id, "conflict" if is_stale else "refused")
@@ -111,13 +106,7 @@ class DraftViews:
         draft, _ = await self._draft(draft_id)
         # Of the form alone: `edited` would take a pattern that is left empty from the version that stands.
         mine = {**draft_view(edited(draft, form.settled, 0), graph), "pattern": form.pattern or None}
-        again = DraftForm(
-            version=stands["version"],
-            key=form.key,
-            pattern=form.pattern,
-            score=form.score,
-            graph=form.graph,
-        )
+        again = evolve(form, version=stands["version"])
         return self._page(
             draft, again, 409, compared=differences(mine, stands), stands=stands["version"], made=form.version
         )
@@ -145,7 +134,7 @@ class DraftViews:
             stateless=True,
             draft=draft,
             form=form,
-            bounds={"pattern": PATTERN_CHARS_MAX, "score": SCORE_MIN},
+            pattern_most=PATTERN_CHARS_MAX,
             **(known | values),
         )
 
