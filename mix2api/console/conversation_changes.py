@@ -1,6 +1,7 @@
 """The views that change conversations. The door has checked sign-in, CSRF token and role before (`door_views`).
 
-The form of a message has a word of its own. The word is the message's id, so a form that is sent twice is one message.
+The form of a message has a word of its own. Word and text are the message's id: a form that is sent twice is one message.
+Other text in a form that a browser has kept, and shows again, is another message.
 """
 
 import re
@@ -95,7 +96,9 @@ class ConversationChanges:
             return await self._views.shown(asked, 400, Typed(message, wrong))
         words = TurnWords(message=message)
         try:
-            number = await self._actions.take_message(self._views.owner(), asked.conversation, words, once)
+            number = await self._actions.take_message(
+                self._views.owner(), asked.conversation, words, f"{once} {message}"
+            )
         except Conflict as fault:
             wrong = text(language, "conversation.busy")
             return await self._views.shown(asked, fault.status, Typed(message, wrong))

@@ -64,6 +64,17 @@ async def test_a_user_begins_a_conversation_and_says_something(redis_server: Red
     assert "whales" not in str(told)
 
 
+async def test_other_text_in_a_form_that_was_sent_is_another_message(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, looking(store) as (_, ann):
+        talked = await talk(store, KEYS["ann"])
+        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "message_" + "0" * 32}
+        led = [
+            (await ann.post("/conversation", {**form, "message": message})).headers["location"]
+            for message in ("hello", "hello there", "hello")
+        ]
+    assert [place.rpartition("#")[2] for place in led] == ["turn-1", "turn-2", "turn-1"]
+
+
 async def test_nobody_says_anything_in_another_s_conversation(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store, looking(store) as (seen, ann):
         talked = await talk(store, KEYS["ann"])
