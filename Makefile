@@ -28,7 +28,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth crashes \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth chaos crashes \
 	properties simulate side-by-side release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
