@@ -76,9 +76,8 @@ class RunIndex:
             self.unreadable += 1
             return
         run_id, session_id = ids
-        if (
-            asked.again_of in self._waiting
-        ):  # not yet read, or its receipt has come: nothing is to be kept for it
+        # Else it was not read, or its receipt has come: nothing is to be kept for it.
+        if asked.again_of in self._waiting:
             self.add_receipt(asked.again_of, Receipt.RERUN, None)
         receipt, told = self._early.pop(run_id, (None, None))
         kind = _kind(asked, ended, receipt, told)
