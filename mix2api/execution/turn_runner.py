@@ -165,7 +165,7 @@ class TurnRunner:
         try:
             after = await self._tell(command, {plan_field(self._turn.number): words_bytes(plan.words)})
         finally:
-            if plan.new_draft is not None and not _has(after, plan):
+            if plan.new_draft is not None and not _names_draft(after, plan):
                 with trio.CancelScope(shield=True), suppress(StoreUnavailable):
                     await self._withdraw(owner, plan)
 
@@ -173,7 +173,7 @@ class TurnRunner:
         """Looks first: a change that was given up while it was made may stand all the same."""
         number = self._turn.number
         looked = await self._parts.store.look(self._turn.conversation, [number])
-        if not _has(looked.pair(number), plan):
+        if not _names_draft(looked.pair(number), plan):
             await self._parts.planner.withdraw(owner, plan)
 
     async def _run_task(self, task: int) -> None:
@@ -251,6 +251,7 @@ class TurnRunner:
         return answer
 
 
-def _has(pair: Pair, plan: MadePlan) -> bool:
-    """Whether a turn has this plan."""
-    return pair.turn is not None and pair.turn.plan is not None and pair.turn.plan.route == plan.route
+def _names_draft(pair: Pair, plan: MadePlan) -> bool:
+    """Whether a turn names the draft of this plan: its plan is this one, or that of a process that found the draft there."""
+    stands = None if pair.turn is None else pair.turn.plan
+    return stands is not None and stands.route.draft_id == plan.new_draft

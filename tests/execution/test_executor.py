@@ -16,8 +16,9 @@ from whole_system import until
 
 from mix2api.clock import SystemClock
 from mix2api.conversations.agents import agents_by_key
-from mix2api.conversations.commands import StopTurn, TakeTurn
+from mix2api.conversations.commands import RecordPlan, StopTurn, TakeTurn
 from mix2api.conversations.content import AnswerWords, TurnWords, answer_field, fault_field
+from mix2api.conversations.events import PlannedTask, RouteTaken
 from mix2api.conversations.graph import Edge, Graph, Node, NodeType
 from mix2api.conversations.planner import SourceType
 from mix2api.conversations.state import Turn
@@ -256,6 +257,31 @@ async def test_the_draft_of_a_turn_that_is_cancelled_meanwhile_goes_unless_it_st
 
         await until(is_settled)
         assert len(made.model.calls) == 1
+        assert made.faults == []
+
+
+async def test_a_draft_stays_that_another_process_s_plan_of_the_turn_names(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, deployment(store, ONE, drafted) as (made, _):
+        workflows = store.workflows(SHARDS, 0)
+        planning = Planning(workflows=workflows, agents=agents_by_key(()), clock=SystemClock(), drafts=True)
+
+        async def is_planned_elsewhere() -> None:
+            (draft,) = await workflows.drafts(OWNED_BY, 0, 9, 2)
+            route = RouteTaken(
+                route_type="DRAFT", source_type="AUTO_MISS_ROOT", draft_id=draft.draft_id, tries=3
+            )
+            task = PlannedTask(type=WORKER, agent_key="assistant")
+            take = TakeTurn(at_ms=9, owner=OWNER)
+            record = RecordPlan(at_ms=9, owner=OWNER, route=route, tasks=(task,))
+            await tell(made.conversations, 1, take, record, StopTurn(at_ms=9, why=Reason.CANCELLED))
+
+        made.planner = LatePlanner(planning, is_planned_elsewhere, stood=False)
+        async with trio.open_nursery() as process:
+            await made.start("p_1", process)
+            turn = await made.ended()
+            made.kill("p_1")
+        assert turn.plan is not None
+        assert len(await workflows.drafts(OWNED_BY, 0, 9, 2)) == 1
         assert made.faults == []
 
 
