@@ -80,7 +80,8 @@ contracts:
 # much, for processes and for time, so two cores are not too few. Folders that need real minutes have their own targets.
 SYSTEMS := tests/system
 PROCESSES := tests/processes tests/invariant tests/simulation tests/crashes
-# Much work over few lines, which other tests reach as well: tracing would make it two to six times as dear.
+# Much work over few lines, which other tests reach as well, but for two parts of the shell (ADR 95): tracing would make it two to
+# six times as dear.
 UNTRACED := tests/linear tests/tools/test_corpus_cuts.py tests/sessions/test_laws.py tests/upstreams/credentials/test_single_flight.py \
 	tests/process/test_every_setting.py tests/process/test_watchdog.py tests/store/test_damage.py tests/store/test_open_runs.py \
 	tests/cli/test_gate.py tests/actors/test_site_bounds.py tests/actors/test_budget_conversations.py tests/release/test_simulation_over_days.py \
