@@ -184,10 +184,10 @@ CONTENT: Final = frozenset(
 class UpstreamFault(Exception):
     """The call failed outside the site's own frames: connection, status, time, protocol.
 
-    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`. Where we did not call it is `overloaded` for a limit of
-    ours, and `invalid_request` or `unavailable` for a history that is not there. `detail` is `session_lost` where a call continued a session that the site does not know. `message` is for the
-    client (may quote the site, gets redacted). `taken` is False where the site certainly did not take the turn.
-    `reset` is when a limit ends, where a refusal says it.
+    `end_reason` is `timeout`, `upstream_error` or `upstream_auth_error`. Where we did not call, it is `overloaded` for a limit of
+    ours, and `invalid_request` or `unavailable` for a history that is not there. `detail` is `session_lost` where a call
+    continued a session that the site does not know. `message` is for the client (may quote the site, gets redacted). `taken` is
+    False where the site certainly did not take the turn. `reset` is when a limit ends, where a refusal says it.
     """
 
     def __init__(
