@@ -238,14 +238,15 @@ class ReleaseWatch:
         )
         if not await self._store.guard.sit(beat, BEAT_LIFE_MS):
             return False
-        state = look.state
         if look.judgement is not None and look.decision is Decision.ROLL_BACK:
-            state = await self._roll_back(look, look.judgement, now_ms)
+            await self._roll_back(look, look.judgement, now_ms)
         if self._gateway is not None:
+            # A look that catches up takes seconds: the canary must not get back what a person has taken from it meanwhile.
+            state = await self._store.release.read()
             self.gateway_news = await self._gateway.follow(state, f"guard {self.name}")
         return True
 
-    async def _roll_back(self, look: Look, judged: Judgement, now_ms: int) -> ReleaseState:
+    async def _roll_back(self, look: Look, judged: Judgement, now_ms: int) -> None:
         state = look.state
         evidence = Evidence(
             id=f"ev-{state.release.removeprefix('rel-')}-{state.number}",
@@ -260,7 +261,7 @@ class ReleaseWatch:
             judgement=judged,
         )
         await self._store.evidence.keep(evidence)
-        return await self._store.release.apply(
+        await self._store.release.apply(
             RollBack(
                 at_ms=now_ms,
                 who=f"guard {self.name}",

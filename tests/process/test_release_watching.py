@@ -265,6 +265,21 @@ async def test_the_gateway_follows_a_rollback_and_the_guard_tries_again_until_it
             assert (guard.gateway_news.fault, fake.weights) == ("", ((100, 1), (0, 2)))
 
 
+async def test_a_look_that_is_late_gives_the_gateway_the_weights_of_what_stands_by_then(
+    redis_server: RedisServer,
+) -> None:
+    async with (
+        watched(redis_server) as system,
+        fake_new_api() as fake,
+        gateway_following(system.store, fake.settings) as gateway,
+    ):
+        guard = ReleaseWatch(system.store, "guard-1", gateway=gateway)
+        look = await guard.look()
+        await system.store.release.apply(roll_back())
+        assert await guard.act(look)
+        assert (look.state.percent, fake.weights) == (5, ((100, 1), (0, 2)))
+
+
 async def test_edges_of_the_canary_that_refuse_by_their_own_fault_are_stopped_and_damage_is_counted(
     redis_server: RedisServer,
 ) -> None:
