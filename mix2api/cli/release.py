@@ -175,7 +175,7 @@ async def _follow(state: ReleaseState, gateway: GatewayFollowing, query: Release
 async def _tell_gateway(
     state: ReleaseState, gateway: GatewayFollowing, query: ReleaseQuery, out: TextIO
 ) -> int:
-    news = await gateway.follow(state, query.who)
+    news = await gateway.follow(state, query.who, once_more=True)
     if news is None:
         why = "no release is recorded" if state.stage is Stage.NONE else "NEWAPI_URL is not set"
         _say(f"there is nothing to tell: {why}", {"refused": why}, query, out)

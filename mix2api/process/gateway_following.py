@@ -30,12 +30,13 @@ class GatewayFollowing:
     _store: Store
     _new_api: NewApi | LackingNewApi | None = None
 
-    async def follow(self, state: ReleaseState, who: str) -> GatewayNews | None:
-        """Gives the gateway the weights of a stage, unless it has them already.
+    async def follow(self, state: ReleaseState, who: str, *, once_more: bool = False) -> GatewayNews | None:
+        """Gives the gateway the weights of a stage, unless it was told them already.
 
         Args:
             state: the release that stands.
             who: for the record.
+            once_more: tell it in any case: somebody may have changed its weights by hand.
 
         Returns:
             How it stands with the gateway; None: there is none, or no release was ever recorded.
@@ -48,7 +49,7 @@ class GatewayFollowing:
         # Only then do the weights depend on who lives: a census asks for the lease of every shard.
         stable = await self._stable_versions() if state.stage is Stage.PROMOTED else frozenset[str]()
         weights, last = weights_of(state, stable), await self._store.gateway.last()
-        if last is not None and last.tells(state, weights):
+        if not once_more and last is not None and last.tells(state, weights):
             return last
         fault = ""
         try:

@@ -4,7 +4,7 @@ import argparse
 import io
 
 import pytest
-from fake_new_api import fake_new_api
+from fake_new_api import CANARY, fake_new_api
 from redis_server import RedisServer
 from release.releases import beat
 from release_members import BOTH, SHARDS, VERSION, members, settle
@@ -159,6 +159,8 @@ async def test_new_api_follows_each_word_and_what_it_does_not_follow_is_told(
             fake.keeps = True
             code, line = await printed(stable, "gateway", *BY[:2], gateway=gateway)
             assert (code, line) == (0, "new-api has weight 100 for stable and 0 for the canary\n")
+            fake.channels[CANARY]["status"] = 1  # by hand
+            assert (await printed(stable, "gateway", *BY[:2], gateway=gateway))[0] == 0
             assert fake.weights == ((100, 1), (0, 2))
         table = (await printed(stable, "history"))[1]
         words = [line.split()[4:6] for line in table.splitlines()[1:]]
