@@ -28,8 +28,12 @@ from mix2api.vocabulary import SUCCESSES, Detail, EndReason, RunId
 
 _NOT_TOLD: Final = frozenset({EndReason.CLIENT_ABORT, EndReason.UNKNOWN})
 """No client reads the answer of the first, and the second should not exist."""
-_BY_DETAIL: Final = frozenset({EndReason.UPSTREAM_ERROR, EndReason.OVERLOADED})
-"""Reasons whose status or code depends on the detail."""
+_BY_DETAIL: Final[dict[EndReason, tuple[Detail, ...]]] = {
+    EndReason.UPSTREAM_ERROR: tuple(detail for detail in Detail if detail is not Detail.NO_HISTORY),
+    EndReason.OVERLOADED: tuple(Detail),
+    EndReason.INVALID_REQUEST: (Detail.NO_HISTORY,),
+}
+"""Reasons whose status or code depends on the detail. A call without its history is refused before the site is asked."""
 _BEFORE_A_RUN: Final[tuple[type[ClientVisibleError], ...]] = (
     InvalidRequest,
     PreviousResponseNotFound,
@@ -97,7 +101,7 @@ def _endings() -> Iterator[Failure]:
     for reason in EndReason:
         if reason in SUCCESSES | _NOT_TOLD:
             continue
-        for detail in (None, *(Detail if reason in _BY_DETAIL else ())):
+        for detail in (None, *_BY_DETAIL.get(reason, ())):
             for site in (None, *(HTTPStatus if detail is Detail.STATUS else ())):
                 status = http_status(Cause(reason, detail), site, headers_sent=False)
                 end = End(

@@ -17,7 +17,7 @@ from wire_client import payloads_of
 import mix2api
 from mix2api.edge.cors import EXPOSED
 from mix2api.openapi.document import openapi_document, openapi_json
-from mix2api.openapi.error_statuses import BEFORE_A_RUN_CODES
+from mix2api.openapi.error_statuses import BEFORE_A_RUN_CODES, chat_failures
 from mix2api.openapi.operations import EVENTS, EVERY_ANSWER, MEANINGS, OPERATIONS, RETRY_AFTER, RUN_HEADERS
 from mix2api.openapi.recorded import recorded_examples
 from mix2api.wire.request_fields import EXTENSION_FIELDS, REQUEST_FIELDS
@@ -154,3 +154,8 @@ def _codes_of(module: ast.Module) -> Iterator[str]:
             and isinstance(node.value, ast.Constant)
         ):
             yield str(node.value.value)
+
+
+def test_a_history_that_is_missing_is_the_request_s_fault_and_not_the_site_s() -> None:
+    codes = {status: {failure.code for failure in failures} for status, failures in chat_failures().items()}
+    assert [status for status, told in codes.items() if "history_required" in told] == [400]
