@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Final
 
+from mix2api.accounts.account import WEIGHTS
 from mix2api.accounts.state import Evidence
 from mix2api.store.accounts import RedisAccounts
 
-WEIGHT_MAX: Final = 1000
+WEIGHT_MAX: Final = WEIGHTS[-1]
 """Of an account; 0 takes an operator's weight away, and the file's counts again."""
 
 
