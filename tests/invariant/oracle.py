@@ -137,11 +137,18 @@ class Oracle:
             further = {
                 at + len(form)
                 for at in reached
-                for form in self._forms.get(saying, ())
+                for form in self._held_forms(saying, skipping=skipping)
                 if tuple(context[at : at + len(form)]) == form
             }
             reached = reached | further if skipping else further
         return reached
+
+    def _held_forms(self, saying: Saying, *, skipping: bool) -> set[tuple[str, ...]]:
+        """How a saying may be held; of an answer in two messages perhaps the words alone: trimming takes calls with their results."""
+        forms = self._forms.get(saying, set())
+        if skipping and saying.role == "assistant":
+            return forms | {form[:1] for form in forms}
+        return forms
 
 
 def _shown(session: SiteSession) -> str:
