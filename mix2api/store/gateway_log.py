@@ -10,11 +10,10 @@ from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
+from mix2api.store.release_log import HISTORY_MS
 from mix2api.store.release_scripts import TELL
 from mix2api.store.scripts import run_scripts
 
-LIFE_MS: Final = 400 * 86_400_000
-"""That of the release's history."""
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(GatewayNews).decode
 
@@ -39,7 +38,7 @@ class GatewayLog:
         Raises:
             StoreUnavailable: Redis does not answer; it may have been added.
         """
-        call = TELL.call([self._keys.release_gateway()], [LIFE_MS, _encode(news)])
+        call = TELL.call([self._keys.release_gateway()], [HISTORY_MS, _encode(news)])
         (mended,) = told(await run_scripts(self._link, [call]))
         for key in mended:
             self._damage.removed(key.decode())

@@ -20,7 +20,7 @@ from mix2api.store.refusals import is_damage, told
 from mix2api.store.release_scripts import RECORD
 from mix2api.store.scripts import run_scripts
 
-_HISTORY_MS: Final = 400 * 86_400_000
+HISTORY_MS: Final = 400 * 86_400_000
 """Life of the history after its last event: over a year, so that yesteryear's release can be looked up."""
 _RACES: Final = 20
 """Attempts to write; each failure means that another command was written."""
@@ -75,7 +75,7 @@ class ReleaseLog:
             for event in events:
                 state = evolve(state, event)
             keys = [self._keys.release_state(), self._keys.release_history()]
-            call = RECORD.call(keys, [text, _encode(state), _HISTORY_MS, *map(_encode, events)])
+            call = RECORD.call(keys, [text, _encode(state), HISTORY_MS, *map(_encode, events)])
             ((written, *mended),) = told(await run_scripts(self._link, [call]))
             for key in mended:
                 self._damage.removed(key.decode())

@@ -5,7 +5,7 @@ import store_parts as parts
 from redis_server import RedisServer
 
 from mix2api.release.gateway import GatewayNews
-from mix2api.store.gateway_log import LIFE_MS
+from mix2api.store.release_log import HISTORY_MS
 
 NEWS = GatewayNews(number=3, release="rel-1", at_ms=1, who="ann", stable=95, canary=5)
 
@@ -19,7 +19,7 @@ async def test_it_is_read_as_it_was_added_and_expires(redis_server: RedisServer)
         assert (await store.gateway.last(), await store.gateway.history()) == (later, [NEWS, later])
         left_ms = redis_server.command("PTTL", store.keys.release_gateway())
         assert isinstance(left_ms, int)
-        assert LIFE_MS - 60_000 < left_ms <= LIFE_MS
+        assert HISTORY_MS - 60_000 < left_ms <= HISTORY_MS
         assert store.damage.total == 0
 
 
