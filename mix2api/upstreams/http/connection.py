@@ -3,6 +3,7 @@
 import socket
 import ssl
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -15,6 +16,7 @@ from mix2api.upstreams.http.origin import Origin
 
 _READ_SIZE: Final = 65536
 """Bytes per read: a loopback socket gives that much at once, and one wake-up for it is the cheapest."""
+_IPV4: Final = 4
 _GIVES_WAY_S: Final = 2.0
 """After so long without an answer an address gives way to the next: longer than a handshake around the world."""
 
@@ -214,8 +216,29 @@ class Dialer:
 async def _connected(origin: Origin) -> trio.SocketStream:
     for address in origin.addresses[:-1]:
         with suppress(OSError), trio.move_on_after(_GIVES_WAY_S):
-            return await trio.open_tcp_stream(address, origin.port)
-    return await trio.open_tcp_stream(origin.addresses[-1] if origin.addresses else origin.host, origin.port)
+            return await _stream_to(address, origin.port)
+    return await _stream_to(origin.addresses[-1] if origin.addresses else origin.host, origin.port)
+
+
+async def _stream_to(host: str, port: int) -> trio.SocketStream:
+    """Connects to a name or an address.
+
+    trio looks a name up and races its addresses. For an address alone that takes as long as the connect itself, 300 us of CPU.
+
+    Raises:
+        OSError: it could not be connected to.
+    """
+    try:
+        family = socket.AF_INET if ip_address(host).version == _IPV4 else socket.AF_INET6
+    except ValueError:
+        return await trio.open_tcp_stream(host, port)
+    connecting = trio.socket.socket(family)
+    try:
+        await connecting.connect((host, port))
+    except BaseException:
+        connecting.close()
+        raise
+    return trio.SocketStream(connecting)
 
 
 def _plain(stream: trio.SocketStream) -> socket.socket:

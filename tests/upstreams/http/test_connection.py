@@ -131,21 +131,40 @@ async def _wait(connection: Connection) -> None:
     await connection.wait_hung_up()
 
 
+async def _greet(connection: Connection) -> None:
+    await connection.send(b"hello")
+    await connection.wait_hung_up()
+
+
+async def _greeted(origin: Origin) -> bytes:
+    dialed = await Dialer().dial(origin)
+    try:
+        return await dialed.receive()
+    finally:
+        dialed.close()
+
+
 async def test_an_origin_s_own_addresses_are_connected_to_and_its_host_is_not_looked_up() -> None:
-    async with serving([_wait]) as server:
+    async with serving([_greet]) as server:
         with resolving({"site.example": ["127.0.0.9"]}) as names:
-            dialed = await Dialer().dial(Origin("http", "site.example", server.port, ("127.0.0.1",)))
-            dialed.close()
+            assert await _greeted(Origin("http", "site.example", server.port, ("127.0.0.1",))) == b"hello"
             assert names.asked == []
-        assert server.accepted == 1
+
+
+async def test_a_host_that_is_an_address_of_either_kind_is_not_looked_up() -> None:
+    async with serving([_greet]) as server:
+        with resolving({}) as names:
+            assert await _greeted(Origin("http", "127.0.0.1", server.port)) == b"hello"
+            with pytest.raises(UpstreamFault) as caught:
+                await Dialer().dial(Origin("http", "::1", server.port))  # nothing listens there
+            assert names.asked == []
+        assert caught.value.detail is Detail.CONNECT_FAILED
 
 
 async def test_an_address_that_refuses_gives_way_to_the_next() -> None:
-    async with serving([_wait]) as server:
+    async with serving([_greet]) as server:
         # Nothing listens on 127.0.0.2 at that port.
-        dialed = await Dialer().dial(Origin("http", "x", server.port, ("127.0.0.2", "127.0.0.1")))
-        dialed.close()
-        assert server.accepted == 1
+        assert await _greeted(Origin("http", "x", server.port, ("127.0.0.2", "127.0.0.1"))) == b"hello"
 
 
 async def test_where_no_address_answers_there_is_no_connection() -> None:
