@@ -20,8 +20,9 @@ settings.load_profile("mix2api")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the files of this folder whose tests run on a clock that jumps."""
-    let_time_jump(items, Path(__file__).parent / "test_store_watch.py")
+    """Marks the files whose tests run on a clock that jumps, and whose folder does not do so as a whole."""
+    for file in ("test_store_watch.py", "execution/test_stalling.py"):
+        let_time_jump(items, Path(__file__).parent / file)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Turns that make no step, by the clock of whoever looks."""
 
-import pytest
 import trio
 
 from mix2api.conversations.ids import TurnRef
@@ -10,7 +9,6 @@ from mix2api.vocabulary import Digest
 ONE, OTHER = TurnRef(Digest("a"), 1), TurnRef(Digest("a"), 2)
 
 
-@pytest.mark.usefixtures("autojump_clock")
 async def test_a_turn_stalls_that_stays_in_one_version_for_too_long() -> None:
     watch = StallWatch(10)
     assert not watch.has_stalled(ONE, 1)
@@ -25,7 +23,6 @@ async def test_a_turn_stalls_that_stays_in_one_version_for_too_long() -> None:
     assert not watch.has_stalled(OTHER, 2)
 
 
-@pytest.mark.usefixtures("autojump_clock")
 async def test_a_turn_that_was_forgotten_is_measured_anew() -> None:
     watch = StallWatch(10)
     for turn in (ONE, OTHER):
