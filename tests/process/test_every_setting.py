@@ -6,6 +6,7 @@ Generated from the table of settings: a new one without effect fails here. What 
 import ast
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,10 +178,12 @@ _FIELDS: Final = {
 @pytest.mark.parametrize("name", KNOWN)
 def test_a_setting_changes_what_a_process_is_made_of(name: str) -> None:
     assert list(_others(KNOWN[name])), "no other value is known to this test"
-    assert _changes_something(name) or _FIELDS[name] in _READ
+    assert _FIELDS[name] in _READ or _changes_something(name)  # the second takes longer
 
 
 def test_a_setting_without_effect_would_be_found() -> None:
-    without = [name for name in KNOWN if not _changes_something(name)]
-    assert len(without) < len(KNOWN) / 3
+    quickly_found_first = sorted(KNOWN, key=lambda name: _FIELDS[name] in _READ)
+    changing = (name for name in quickly_found_first if _changes_something(name))
+    enough = len(KNOWN) * 2 // 3 + 1
+    assert len(list(islice(changing, enough))) == enough, "so many settings do not need to be in `_READ`"
     assert ("listening", "no_such_field") not in _READ
