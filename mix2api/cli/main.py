@@ -15,6 +15,7 @@ from typing import Final
 
 from mix2api import __version__
 from mix2api.errors import ConfigurationError, StoreUnavailable
+from mix2api.process.collector import uncollected
 from mix2api.settings import Settings, load_settings
 
 # Module of `mix2api.cli` = command, in the order of the help. A process loads the one that it runs: all of them
@@ -77,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _module(command: str) -> ModuleType:
-    return import_module(f"mix2api.cli.{command.replace('-', '_')}")
+    with uncollected():
+        return import_module(f"mix2api.cli.{command.replace('-', '_')}")
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
