@@ -33,6 +33,7 @@ SECRET = "the whole system's secret, 32 by"
 SHARDS = 8
 _LIMIT_S = 60
 _DAY_MS = 86_400_000
+_FIRST_PAUSE_S, _LONGER, _PAUSE_MAX_S = 0.005, 1.5, 0.05
 
 
 class Shape(StrEnum):
@@ -206,9 +207,14 @@ class WholeSystem:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Asks again and again; the test's own deadline bounds it. For what nobody can be told of, such as the store."""
-    while not await holds():  # noqa: ASYNC110 - Redis tells nobody when another process has appended
-        await trio.sleep(0.01)
+    """Asks again and again, less often with time; the test's own deadline bounds it. For what nobody can be told of.
+
+    Redis tells nobody when another process has appended. A look costs some milliseconds of CPU, most often an audit.
+    """
+    pause_s = _FIRST_PAUSE_S
+    while not await holds():
+        await trio.sleep(pause_s)
+        pause_s = min(_LONGER * pause_s, _PAUSE_MAX_S)
 
 
 @asynccontextmanager
