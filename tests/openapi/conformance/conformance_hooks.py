@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,11 @@ def streams_hold_what_is_said(_: Any, response: Any, __: Any) -> None:
     assert lines[-1] == "data: [DONE]", lines[-1]
     for line in lines[:-1]:
         event = json.loads(line.removeprefix("data: "))
-        name = "ChatCompletionChunk" if "choices" in event else "StreamErrorEvent"
-        schema = {"$ref": f"#/components/schemas/{name}", "components": _DOCUMENT["components"]}
-        OAS30Validator(schema).validate(event)
+        _validator("ChatCompletionChunk" if "choices" in event else "StreamErrorEvent").validate(event)
+
+
+@cache
+def _validator(name: str) -> Any:
+    """Of one of the document's schemas. It keeps the references that it has followed."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": _DOCUMENT["components"]}
+    return OAS30Validator(schema)
