@@ -82,20 +82,16 @@ class RealProcess:
         await self.process.wait()
 
 
-@asynccontextmanager
-async def real_process(
-    command: str, settings: Mapping[str, str], *arguments: str
-) -> AsyncIterator[RealProcess]:
-    """Starts `mix2api <command> <arguments>`; leaving the block kills it if it still runs."""
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with these settings, and no others of ours."""
     own = ("MIX2API_", "UPSTREAM_", "REDIS_", "INBOUND_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "mix2api", command, *arguments],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env={**inherited, **settings},
-        cwd="/",  # no `.env`, and the installed package
-    )
+    return {**inherited, **settings}
+
+
+@asynccontextmanager
+async def reading(process: trio.Process) -> AsyncIterator[RealProcess]:
+    """Reads the log of a process; leaving the block kills it if it still runs."""
     running = RealProcess(process)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(running.read)
@@ -110,3 +106,19 @@ async def real_process(
                     process.kill()
                 await process.wait()
             nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def real_process(
+    command: str, settings: Mapping[str, str], *arguments: str
+) -> AsyncIterator[RealProcess]:
+    """Starts `mix2api <command> <arguments>`; leaving the block kills it if it still runs."""
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "mix2api", command, *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        env=environment(settings),
+        cwd="/",  # no `.env`, and the installed package
+    )
+    async with reading(process) as running:
+        yield running

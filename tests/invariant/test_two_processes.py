@@ -10,9 +10,10 @@ from itertools import cycle
 
 import trio
 from attrs import define, field
+from forked_process import forked_process
 from invariant.crowd import Crowd
 from invariant.trials import SETTINGS, Totals, run_machine
-from real_process import RealProcess, real_process
+from real_process import RealProcess
 from redis_server import RedisServer
 from releasing import BY, Operator, operating
 from whole_system import defaults, until
@@ -79,7 +80,7 @@ async def pair(redis: RedisServer) -> AsyncIterator[Pair]:
 
                 async def start(channel: str) -> RealProcess:
                     return await stack.enter_async_context(
-                        real_process("serve", {**environ, "MIX2API_CHANNEL": channel})
+                        forked_process("serve", {**environ, "MIX2API_CHANNEL": channel})
                     )
 
                 processes = [await start(channel) for channel in _CHANNELS]

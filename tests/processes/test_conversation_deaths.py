@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 import trio
 from attrs import frozen
 from conversation_client import OFFER, Caller
-from real_process import RealProcess, real_process
+from forked_process import forked_process
+from real_process import RealProcess
 from redis_server import RedisServer
 from whole_system import SECRET, SHARDS, defaults, until
 from wire_client import WireClient
@@ -60,7 +61,7 @@ async def test_a_turn_whose_process_is_killed_in_a_task_is_ended_by_another_one(
     options = StoreOptions(url=redis_server.url, secret=SECRET.encode(), shards=SHARDS, role="tests")
     async with demo_site() as demo, open_store(options) as store:
         settings = {**defaults(demo.url, redis_server.url), **OFFER}
-        async with real_process("serve", settings) as killed:
+        async with forked_process("serve", settings) as killed:
             caller = await caller_of(killed)
             session = await caller.session()
             said = {"message": "[[hang]] [[once:killed]]", "async": True}
@@ -71,7 +72,7 @@ async def test_a_turn_whose_process_is_killed_in_a_task_is_ended_by_another_one(
             await until(watched.is_running)
             await demo.stats.wait_until(lambda stats: stats.open_streams == 1)
             await killed.kill()
-        async with real_process("serve", settings) as heir:
+        async with forked_process("serve", settings) as heir:
             caller = await caller_of(heir)
             await until(watched.has_ended)
             messages = (await caller.data("GET", f"/api/sessions/{session}/messages"))["messages"]

@@ -9,7 +9,8 @@ import pytest
 import trio
 from attrs import frozen
 from damages import TOKENS, VALUES, WHOLE, put
-from real_process import RealProcess, real_process
+from forked_process import forked_process
+from real_process import RealProcess
 from redis_server import RedisServer
 from whole_system import SECRET, SHARDS, Shape, defaults, until
 from wire_client import WireClient
@@ -56,7 +57,7 @@ async def site() -> AsyncIterator[Demo]:
 async def running(shape: Shape, demo: Demo, redis: RedisServer) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         processes = {
-            role: await stack.enter_async_context(real_process(role, defaults(demo.url, redis.url)))
+            role: await stack.enter_async_context(forked_process(role, defaults(demo.url, redis.url)))
             for role in ROLES[shape]
         }
         await next(iter(processes.values())).wait_line("process.started")
@@ -126,7 +127,7 @@ async def test_a_damaged_deployment_is_one_clear_line(redis_server: RedisServer,
     put(redis_server, KEYS.deployment(), WHOLE["a word"])
     settings = {**defaults("http://127.0.0.1:9", redis_server.url), "MIX2API_LOG_LEVEL": "error"}
     with trio.fail_after(_LIMIT_S):
-        async with real_process(role, settings) as process:
+        async with forked_process(role, settings) as process:
             assert await process.process.wait() == 2
     assert process.lines == []
     (line,) = [line for line in process.rest if line]

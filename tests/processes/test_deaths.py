@@ -10,7 +10,8 @@ from pathlib import Path
 import h11
 import pytest
 import trio
-from real_process import RealProcess, real_process
+from forked_process import forked_process
+from real_process import RealProcess
 from redis_server import RedisServer
 from whole_system import SECRET, SHARDS, WholeSystem, defaults, until
 from wire_client import Answer, Conversation, WireClient
@@ -89,8 +90,8 @@ async def apart(server: RedisServer) -> AsyncIterator[tuple[RealProcess, RealPro
     """A worker that has started, an edge in a process of its own, and the system that both are."""
     async with (
         demo_site() as demo,
-        real_process("worker", relayed(demo, server)) as worker,
-        real_process("edge", relayed(demo, server)) as edge,
+        forked_process("worker", relayed(demo, server)) as worker,
+        forked_process("edge", relayed(demo, server)) as edge,
         eyes(demo, edge, at(server)) as system,
     ):
         await worker.wait_line("process.started")
@@ -108,7 +109,7 @@ async def under_way(system: WholeSystem, asked: Conversation) -> h11.Response:
 async def test_a_killed_server_ends_its_run_when_it_is_back(data_dir: Path) -> None:
     async with demo_site() as demo:
         async with (
-            real_process("serve", embedded(demo, data_dir)) as server,
+            forked_process("serve", embedded(demo, data_dir)) as server,
             eyes(demo, server, kept_in(data_dir)) as system,
         ):
             async with system.client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
@@ -117,7 +118,7 @@ async def test_a_killed_server_ends_its_run_when_it_is_back(data_dir: Path) -> N
             assert (await system.audit())["open"] == 1
         await demo.stats.wait_until(lambda stats: stats.open_streams == 0)
         async with (
-            real_process("serve", embedded(demo, data_dir)) as again,
+            forked_process("serve", embedded(demo, data_dir)) as again,
             eyes(demo, again, kept_in(data_dir)) as system,
         ):
             end = (await system.ended_run_of("died")).end
@@ -139,7 +140,7 @@ async def test_what_the_log_does_not_know_is_not_claimed(
     async with demo_site() as demo:
         settings = {**embedded(demo, data_dir), "MIX2API_CHUNK_WINDOW_MS": "60000"}
         async with (
-            real_process("serve", settings) as server,
+            forked_process("serve", settings) as server,
             eyes(demo, server, kept_in(data_dir)) as system,
             system.client.asking(prompt, headers=_ID, stream=True) as asked,
         ):
@@ -149,7 +150,7 @@ async def test_what_the_log_does_not_know_is_not_claimed(
                 await asked.read_until(lambda body: b"-00003" in body)
             await server.kill()
         async with (
-            real_process("serve", settings) as again,
+            forked_process("serve", settings) as again,
             eyes(demo, again, kept_in(data_dir)) as system,
         ):
             end = (await system.ended_run_of("died")).end
@@ -164,7 +165,7 @@ async def test_a_living_edge_ends_the_stream_of_a_killed_worker(redis_server: Re
             await worker.kill()
             answer = await asked.rest(head)
         assert failing_ending(answer) == "worker_lost"
-        async with real_process("worker", relayed(system.demo, redis_server)):
+        async with forked_process("worker", relayed(system.demo, redis_server)):
             run = await system.ended_run_of("died")
             assert (run.end.end_reason, run.end.detail) == (EndReason.WORKER_LOST, Detail.MID_STREAM)
             await system.check_log(runs=1)
@@ -180,13 +181,13 @@ async def test_a_turn_of_a_killed_worker_runs_again_if_its_client_has_seen_nothi
         early = {"MIX2API_EARLY_HEADERS_MS": "60000"}
         settings = {**relayed(demo, redis_server), **early, "MIX2API_RERUN": str(rerun).lower()}
         async with (
-            real_process("worker", settings) as worker,
-            real_process("edge", settings) as edge,
+            forked_process("worker", settings) as worker,
+            forked_process("edge", settings) as edge,
             eyes(demo, edge, at(redis_server)) as system,
         ):
             await worker.wait_line("process.started")
             asking = system.client.asking("[[hang]] [[once:a death]] hello", headers=_ID, stream=True)
-            async with asking as asked, real_process("worker", settings) as other:
+            async with asking as asked, forked_process("worker", settings) as other:
                 await other.wait_line("process.started")
                 await until(lambda: logged(system, ChunkKind.OPEN))
                 await kill_who_runs_it(system, worker, other)
@@ -227,7 +228,7 @@ async def test_a_worker_that_slept_past_its_lease_is_fenced(redis_server: RedisS
     ):
         head = await under_way(system, asked)
         worker.signal(signal.SIGSTOP)
-        async with real_process("worker", relayed(system.demo, redis_server)):
+        async with forked_process("worker", relayed(system.demo, redis_server)):
             run = await system.ended_run_of("died")
             worker.signal(signal.SIGCONT)
             answer = await asked.rest(head)
@@ -267,7 +268,7 @@ async def test_a_worker_ends_the_runs_of_a_killed_edge(redis_server: RedisServer
 async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(data_dir: Path) -> None:
     async with demo_site() as demo:
         settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_TIMEOUT_S": "20"}
-        async with real_process("serve", settings) as server:
+        async with forked_process("serve", settings) as server:
             client = WireClient(await server.wait_port())
             async with client.asking("[[chunks:80]] [[pace:10]]", headers=_ID, stream=True) as asked:
                 head = await asked.head()
@@ -288,7 +289,7 @@ async def test_a_server_that_is_told_to_stop_lets_its_streams_finish(data_dir: P
 async def test_a_server_that_is_told_twice_stops_at_once(data_dir: Path) -> None:
     async with demo_site() as demo:
         settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_TIMEOUT_S": "600"}
-        async with real_process("serve", settings) as server:
+        async with forked_process("serve", settings) as server:
             client = WireClient(await server.wait_port())
             async with client.asking(_ENDLESS, headers=_ID, stream=True) as asked:
                 await asked.head()
@@ -305,7 +306,7 @@ async def test_a_stopping_server_says_so_and_serves_on_until_load_balancers_have
 ) -> None:
     async with demo_site() as demo:
         settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_READY_S": "600"}
-        async with real_process("serve", settings) as server:
+        async with forked_process("serve", settings) as server:
             client = WireClient(await server.wait_port())
             assert (await client.get("/health/ready")).status == 200
             server.signal(number)
@@ -321,7 +322,7 @@ async def test_a_stopping_server_says_so_and_serves_on_until_load_balancers_have
 async def test_after_that_the_listener_closes_and_the_process_drains(data_dir: Path) -> None:
     async with demo_site() as demo:
         settings = {**embedded(demo, data_dir), "MIX2API_DRAIN_READY_S": "1"}
-        async with real_process("serve", settings) as server:
+        async with forked_process("serve", settings) as server:
             port = await server.wait_port()
             server.signal(signal.SIGTERM)
             await server.wait_line("process.draining")

@@ -3,8 +3,8 @@
 import io
 
 import trio
+from forked_process import forked_process
 from metrics.test_exposition import samples
-from real_process import real_process
 from redis_server import RedisServer
 from system.test_metrics import scraped
 from whole_system import SECRET, SHARDS, WholeSystem, defaults, until
@@ -37,7 +37,7 @@ async def test_the_log_exceeds_the_scraped_sum_by_what_a_killed_process_had_not_
             demo: Demo = await nursery.start(serve_demo, DemoOptions())
             settings = {**defaults(demo.url, redis_server.url), "MIX2API_ADMIN_PORT": "0"}
             options = StoreOptions(url=redis_server.url, secret=SECRET.encode(), shards=SHARDS, role="tests")
-            async with real_process("serve", settings) as process, open_store(options) as store:
+            async with forked_process("serve", settings) as process, open_store(options) as store:
                 client = WireClient(await process.wait_port())
                 system = WholeSystem(
                     client=client, demo=demo, store=store, processes=[], logged=io.StringIO()

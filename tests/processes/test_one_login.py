@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import trio
 from attrs import frozen
-from real_process import real_process
+from forked_process import forked_process
 from redis_server import RedisServer
 from shared_shards import share_shards
 from whole_system import defaults
@@ -66,7 +66,8 @@ async def deployment(redis: RedisServer, **settings: str) -> AsyncIterator[Deplo
             environ = {**defaults(demo.url, redis.url), "UPSTREAM_AUTH_MODE": "managed", **settings}
             async with AsyncExitStack() as stack:
                 processes = [
-                    await stack.enter_async_context(real_process("serve", environ)) for _ in range(PROCESSES)
+                    await stack.enter_async_context(forked_process("serve", environ))
+                    for _ in range(PROCESSES)
                 ]
                 clients = [WireClient(await process.wait_port()) for process in processes]
                 await share_shards(redis, *processes)

@@ -1,8 +1,9 @@
 """An adapter that is killed in the middle of a run of a runtime: the next one leaves nothing of it open."""
 
 import trio
+from forked_process import forked_process
 from processes.test_deaths import at, eyes, under_way
-from real_process import RealProcess, real_process
+from real_process import RealProcess
 from redis_server import RedisServer
 from whole_system import defaults, until
 
@@ -48,10 +49,10 @@ async def test_the_next_process_leaves_no_session_no_context_and_no_token_of_a_k
             async def none_left() -> bool:
                 return not demo.runtime.sessions and not contexts(redis_server)
 
-            async with real_process("serve", settings) as first:
+            async with forked_process("serve", settings) as first:
                 await kill_in_a_run(demo, first, redis_server)
             async with (
-                real_process("serve", settings) as second,
+                forked_process("serve", settings) as second,
                 eyes(demo, second, at(redis_server)) as system,
             ):
                 await second.wait_line("runtime.swept")
