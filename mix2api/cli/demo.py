@@ -13,9 +13,9 @@ from attrs import evolve
 from mix2api.cli.replay import ReplayQuery, replay
 from mix2api.clock import SystemClock
 from mix2api.demo import Demo, DemoOptions, serve_demo
-from mix2api.process.groups import store_options
 from mix2api.process.parts import Role
 from mix2api.process.running import Started, run_process
+from mix2api.process.storing import store_options
 from mix2api.settings import LogLevel, Settings
 from mix2api.store.opening import open_store
 from mix2api.upstreams.http.client import HttpClient, HttpOptions

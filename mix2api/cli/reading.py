@@ -6,7 +6,7 @@ from functools import partial
 
 import trio
 
-from mix2api.process.groups import store_options
+from mix2api.process.storing import store_options
 from mix2api.settings import Settings
 from mix2api.store.opening import open_store
 from mix2api.store.store import Store

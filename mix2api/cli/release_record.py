@@ -21,7 +21,7 @@ from mix2api.packs.recorded_logs import of_each_way
 from mix2api.packs.recorded_site import recorded_site
 from mix2api.packs.running import Plan, run_cases
 from mix2api.packs.table import CASES
-from mix2api.process.groups import store_options
+from mix2api.process.storing import store_options
 from mix2api.release.recorded_session import RecordedSession, encode_recorded, with_state
 from mix2api.settings import Settings
 from mix2api.settings.bounds import DAY_MS

@@ -24,10 +24,11 @@ from mix2api.logs import configure_logging
 from mix2api.process.accounts import listed_accounts, shared_accounts
 from mix2api.process.conversing import listed_agents
 from mix2api.process.gateway_following import GatewayFollowing, gateway_following
-from mix2api.process.groups import inbound_keys, profile_sources, store_options
+from mix2api.process.groups import inbound_keys, profile_sources
 from mix2api.process.named_upstreams import named_upstreams, with_models
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.retiring import retire_session
+from mix2api.process.storing import store_options
 from mix2api.process.text_file import text_of
 from mix2api.redaction import place_of
 from mix2api.relay.messages import WakeUp, encode_mail

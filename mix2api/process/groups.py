@@ -1,4 +1,4 @@
-"""Settings to the option groups of the parts: the only place that knows both."""
+"""Settings to the option groups of the parts: with `storing` the only place that knows both."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,8 +15,6 @@ from mix2api.edge.options import ConnectionLimits, EdgeOptions, InboundKey
 from mix2api.errors import ConfigurationError
 from mix2api.sessions.canonical import canonical_json
 from mix2api.settings import InboundAuthMode, Settings, StoreMode, SummaryKind, Think, UpstreamAuthMode
-from mix2api.store.options import StoreOptions
-from mix2api.store.redis.location import Timeouts as StoreTimeouts
 from mix2api.telemetry.options import TelemetryOptions
 from mix2api.upstreams.http.client import HttpOptions
 from mix2api.upstreams.http.limits import KeepAlive, Retries, Timeouts
@@ -25,26 +23,6 @@ from mix2api.vocabulary import ProcessId
 
 _REFUSAL_S: Final = 1.0
 """The worker looks for turns past their deadline every quarter of a second, and mail takes some milliseconds."""
-
-
-def store_options(settings: Settings, role: str) -> StoreOptions:
-    """The store's."""
-    storing = settings.storing
-    return StoreOptions(
-        url=storing.url,
-        data_dir=storing.data_dir,
-        prefix=storing.prefix,
-        shards=storing.shards,
-        secret=storing.secret,
-        timeouts=StoreTimeouts(connect_s=storing.connect_timeout_ms / 1000),
-        retention_s=storing.retention_s,
-        waiting_s=max(1, settings.sessions.ttl_ms // 1000),
-        lease_s=float(storing.lease_s),
-        version=__version__,
-        channel=settings.release.channel,
-        weight=settings.release.weight,
-        role=role,
-    )
 
 
 def actor_options(settings: Settings, tools_in_text: Callable[[str], bool]) -> ActorOptions:

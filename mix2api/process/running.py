@@ -18,7 +18,6 @@ from mix2api.errors import StoreUnavailable
 from mix2api.logs import configure_logging
 from mix2api.process.collector import settle_collector
 from mix2api.process.control import Supervised
-from mix2api.process.groups import store_options
 from mix2api.process.heap import HeapKeeper, resident_bytes, trimmer
 from mix2api.process.listening import listen
 from mix2api.process.mail import read_mail
@@ -27,6 +26,7 @@ from mix2api.process.parts import Parts, Role, process_parts
 from mix2api.process.plain_faults import plain_faults
 from mix2api.process.profiles import tell_of_profiles
 from mix2api.process.settings_telling import tell_settings
+from mix2api.process.storing import store_options
 from mix2api.process.watchdog import Watchdog
 from mix2api.process.worker_half import WorkerHalf
 from mix2api.settings import Settings

@@ -1,6 +1,7 @@
 """The open store: its parts, as the composition root hands them down."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
@@ -37,9 +38,11 @@ from mix2api.store.traces import Traces
 from mix2api.store.transcripts import RedisTranscripts
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
-from mix2api.store.workflows import Workflows
 from mix2api.supervision import OnFault
 from mix2api.vocabulary import ProcessId
+
+if TYPE_CHECKING:
+    from mix2api.store.workflows import Workflows
 
 
 @define(eq=False)
@@ -133,13 +136,16 @@ class Store:
         """Which conversations there are."""
         return ConversationIndex(link=self.links[0], keys=self.keys, damage=self.damage, life_ms=life_ms)
 
-    def workflows(self, shards: int, life_ms: int) -> Workflows:
+    def workflows(self, shards: int, life_ms: int) -> "Workflows":
         """Drafts and definitions of workflows.
 
         Args:
             shards: of the deployment.
             life_ms: how long a draft rests after its last change; 0: until it is deleted.
         """
+        # Loaded here: templates need jinja2, which a tenth of a command's start would go to.
+        from mix2api.store.workflows import Workflows  # noqa: PLC0415
+
         return Workflows(
             link=self.links[0],
             keys=self.keys,

@@ -15,7 +15,7 @@ import pytest
 import mix2api
 from mix2api.actors.environment import never
 from mix2api.errors import ConfigurationError
-from mix2api.process import groups, tracing, upstream
+from mix2api.process import groups, storing, tracing, upstream
 from mix2api.process.gateway_following import new_api_options
 from mix2api.sealing import Seal
 from mix2api.settings import Settings, load_settings
@@ -39,7 +39,7 @@ def _asked_for(server: ContextServer | None) -> object:
 
 
 _PARTS: Final[tuple[Callable[[Settings], Any], ...]] = (
-    lambda settings: groups.store_options(settings, "serve"),
+    lambda settings: storing.store_options(settings, "serve"),
     lambda settings: groups.actor_options(settings, never),
     mix.MIX.tools_in_text,
     groups.profile_sources,

@@ -24,7 +24,7 @@ from release_drill.load import Load
 from mix2api import __version__
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.events.audit_entry import read_request_summary
-from mix2api.process.groups import store_options
+from mix2api.process.storing import store_options
 from mix2api.release.stages import Stage
 from mix2api.settings import load_settings
 from mix2api.store.audit_stream import AuditedRun

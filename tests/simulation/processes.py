@@ -17,10 +17,10 @@ from mix2api.edge.server import KEEP_ALIVE_S, Server
 from mix2api.errors import StoreUnavailable
 from mix2api.events.versions import CURRENT
 from mix2api.machine import Machine
-from mix2api.process.groups import store_options
 from mix2api.process.listening import edge_app, start_edge_tasks
 from mix2api.process.parts import Parts, Role, process_parts
 from mix2api.process.running import start_tasks
+from mix2api.process.storing import store_options
 from mix2api.randomness import Randomness
 from mix2api.sealing import Seal
 from mix2api.settings import Settings
