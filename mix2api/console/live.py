@@ -20,6 +20,8 @@ USERS: Final = 150
 """Of them those of users: in an incident admins find a place, however many conversations are open."""
 _STILL_S: Final = 15.0
 """Silence after which a comment is sent, so that a proxy does not end the stream."""
+_STILL: Final = b": still here\n\n"
+"""A comment: nothing has changed."""
 _PACE: Final = 4000
 """A page is rendered anew this often, at most, while its time passes once: a bar of a plot is 60 times as wide."""
 
@@ -44,11 +46,36 @@ class _Rendering:
     watchers: int = 0
     lock: trio.Lock = field(factory=trio.Lock)
     """Of its own: a page whose reading waits for the store holds up no other page."""
-    parts: Parts | None = None
+    rendered_at: float | None = None
     """None: it was not rendered yet."""
-    rendered_at: float = 0.0
     looks: int = 0
     """`Following.looks` of its figures."""
+    version: int = 0
+    """Counts the renderings that have changed something."""
+    _parts: Parts = field(factory=dict)
+    _changed_in: dict[str, int] = field(factory=dict)
+    """Element id -> the version in which its content has changed last."""
+    _events: dict[int, bytes] = field(factory=dict)
+    """Version that a watcher has -> the event that brings it up to date. Most watchers have the same version."""
+
+    def take(self, parts: Parts) -> None:
+        """Takes a new rendering. A part that it lacks stays as it was."""
+        changed = [name for name, html in parts.items() if self._parts.get(name) != html]
+        if changed:
+            self.version += 1
+            self._parts |= parts
+            self._changed_in |= dict.fromkeys(changed, self.version)
+            self._events.clear()
+
+    def event_after(self, version: int) -> bytes:
+        """What a watcher that has this version is sent, encoded once for all who have it."""
+        if version == self.version:
+            return _STILL
+        event = self._events.get(version)
+        if event is None:
+            changed = {name: html for name, html in self._parts.items() if self._changed_in[name] > version}
+            event = self._events[version] = _event(changed)
+        return event
 
 
 @define(eq=False)
@@ -84,16 +111,15 @@ class Live:
             is_welcome: whether its sign-in is still good.
             reach_ms: of the page's time; a page of a day need not move every two seconds.
         """
-        sent: Parts = {}
+        has = 0
         rendering = self._renderings.setdefault(watched, _Rendering())
         self.watchers += 1
         rendering.watchers += 1
         try:
             while is_welcome():
-                parts = await self._parts(rendering, render, reach_ms / 1000 / _PACE)
-                changed = {name: html for name, html in parts.items() if sent.get(name) != html}
-                sent = parts
-                yield _event(changed) if changed else b": still here\n\n"
+                await self._bring_up_to_date(rendering, render, reach_ms / 1000 / _PACE)
+                event, has = rendering.event_after(has), rendering.version
+                yield event
                 with trio.move_on_after(_STILL_S):
                     await self._following.wait_changed()
         finally:
@@ -102,16 +128,14 @@ class Live:
             if not rendering.watchers:
                 del self._renderings[watched]
 
-    async def _parts(
+    async def _bring_up_to_date(
         self, rendering: _Rendering, render: Callable[[], Awaitable[Parts]], good_for_s: float
-    ) -> Parts:
+    ) -> None:
         async with rendering.lock:
-            now, looks = trio.current_time(), self._following.looks
-            is_due = rendering.looks != looks and now - rendering.rendered_at >= good_for_s
-            if rendering.parts is None or is_due:
-                rendering.parts = await render()
+            now, looks, last = trio.current_time(), self._following.looks, rendering.rendered_at
+            if last is None or (rendering.looks != looks and now - last >= good_for_s):
+                rendering.take(await render())
                 rendering.rendered_at, rendering.looks = now, looks
-            return rendering.parts
 
 
 def _event(parts: Parts) -> bytes:
