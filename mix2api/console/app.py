@@ -103,6 +103,8 @@ def _add_conversations(app: QuartTrio, console: Console, options: ConversationOp
     changes = ConversationChanges(console, options, views)
     app.add_url_rule("/conversations", "begin", changes.begin, methods=["POST"])
     app.add_url_rule("/conversation", "say", changes.say, methods=["POST"])
+    app.add_url_rule("/conversation/cancel", "cancel", changes.cancel, methods=["POST"])
+    app.add_url_rule("/conversation/delete", "delete", changes.delete, methods=["POST"])
     app.add_url_rule("/draft", "edit", drafts.edit, methods=["POST"])
     app.add_url_rule("/draft/publish", "publish", drafts.publish, methods=["POST"])
 

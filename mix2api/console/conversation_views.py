@@ -67,7 +67,14 @@ class ConversationViews:
         except BadQuery as fault:
             raise Turned(400, "error.bad_query", field=str(fault)) from None
         values = await self._list.values(self.owner(), asked)
-        return self._console.page("conversations", stateless=True, title_most=TITLE_CHARS, **values)
+        return self._console.page(
+            "conversations",
+            stateless=True,
+            title_most=TITLE_CHARS,
+            once=self._once(),
+            is_deleted=request.args.get("said") == "deleted",
+            **values,
+        )
 
     async def conversation(self) -> Response:
         """One conversation.
@@ -121,10 +128,14 @@ class ConversationViews:
             stateless=True,
             live=asked.link().replace("/conversation?", f"{LIVE}?", 1),
             typed=typed,
-            once=f"message_{self._randomness.take(16).hex()}",
+            once=self._once(),
             message_most=MESSAGE_CHARS,
             **values,
         )
+
+    def _once(self) -> str:
+        """A word of its own for a form: sent twice, it is known by it."""
+        return self._randomness.take(16).hex()
 
     def owner(self) -> Digest:
         """Whose conversations the reader sees.

@@ -7,17 +7,17 @@ from attrs import define, field, frozen
 
 from mix2api.console.asking import BadQuery, address
 from mix2api.console.conversation import Quoted, quoted
-from mix2api.conversations.content import SESSION
-from mix2api.conversations.events import UnreadableConversation
+from mix2api.conversations.content import SESSION, SessionWords
 from mix2api.conversations.state import Session
 from mix2api.sealing import Seal
 from mix2api.store.conversation_index import ConversationIndex, user_of
-from mix2api.store.conversation_words import session_words
+from mix2api.store.conversation_words import words_of
 from mix2api.store.conversations import Conversations
+from mix2api.store.looked_conversation import Looked, Unreadable
 from mix2api.vocabulary import Digest
 
 ROWS: Final = 20
-"""Of a page. Each row is a look of its own."""
+"""Of a page."""
 _USER: Final = 256
 """Characters of a `userId`, as the API takes it."""
 _MARK: Final = re.compile(r"([0-9]{1,15})_([0-9a-f]{32})")
@@ -29,8 +29,9 @@ class ConversationRow:
 
     link: str
     title: Quoted | None = field(repr=False)
-    """None: it cannot be read."""
+    """None: what its caller says of it is damaged."""
     session: Session | None
+    """None: the conversation cannot be read."""
 
 
 @frozen(kw_only=True)
@@ -72,7 +73,7 @@ class ConversationList:
     _seal: Seal
 
     async def values(self, owner: Digest, asked: ListAsked) -> dict[str, Any]:
-        """One page, the newest conversation first.
+        """One page, the newest conversation first: two round trips. One that is damaged costs some more.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -81,7 +82,9 @@ class ConversationList:
         if asked.user_id:
             user = user_of(self._seal, owner, asked.user_id)
             found = await self._index.of_user(user, ROWS + 1, asked.before)
-        rows = [await self._row(owner, conversation) for _, conversation in found[:ROWS]]
+        keys = [conversation for _, conversation in found[:ROWS]]
+        each = await self._conversations.look_at_each(keys, [SESSION])
+        rows = [_row(owner, *pair) for pair in zip(keys, each, strict=True)]
         mark = f"{found[ROWS - 1][0]}_{found[ROWS - 1][1]}" if len(found) > ROWS else None
         parameters = {"user": asked.user_id}
         return {
@@ -91,16 +94,14 @@ class ConversationList:
             "newest": None if asked.before is None else address("/conversations", parameters),
         }
 
-    async def _row(self, owner: Digest, conversation: Digest) -> ConversationRow | None:
-        """One row; None where the conversation is gone: a list may name what there is not."""
-        link = address("/conversation", {"id": conversation})
-        try:
-            looked = await self._conversations.look(conversation, fields=[SESSION])
-            if not looked.session.version or looked.session.owner != owner:
-                return None
-            words = session_words(looked)
-        except UnreadableConversation:
-            return ConversationRow(link=link, title=None, session=None)
-        return ConversationRow(
-            link=link, title=quoted(words.title or words.session_id), session=looked.session
-        )
+
+def _row(owner: Digest, conversation: Digest, looked: Looked | Unreadable) -> ConversationRow | None:
+    """One row; None where the conversation is gone: a list may name what there is not."""
+    words = words_of(looked, SESSION, SessionWords)
+    title = None if words is None else quoted(words.title or words.session_id)
+    session = None
+    if isinstance(looked, Looked):
+        if not looked.session.version or looked.session.owner != owner:
+            return None
+        session = looked.session if words is not None else None
+    return ConversationRow(link=address("/conversation", {"id": conversation}), title=title, session=session)

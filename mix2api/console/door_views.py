@@ -13,7 +13,10 @@ from mix2api.console.tokens import Role
 _OPEN: Final = frozenset({"/sign-in", "/language"})
 """Paths that need no sign-in; assets need none either."""
 CONVERSATIONS: Final = frozenset(
-    {"/conversations", "/conversation", "/conversation/live", "/draft", "/draft/publish"}
+    {
+        *("/conversations", "/conversation", "/conversation/live", "/conversation/cancel"),
+        *("/conversation/delete", "/draft", "/draft/publish"),
+    }
 )
 """What a user may see and change, and nobody else: conversations are content."""
 FORM_BYTES: Final = 64 * 1024

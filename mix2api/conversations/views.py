@@ -36,6 +36,20 @@ def session_view(session: Session, words: SessionWords) -> View:
     }
 
 
+def unreadable_session_view(noted_ms: int, words: SessionWords | None) -> View:
+    """A session that is damaged.
+
+    Args:
+        noted_ms: when it was begun.
+        words: what its caller says of it. None: that is damaged, too.
+    """
+    return {
+        "sessionId": None if words is None else words.session_id,
+        "title": None if words is None else words.title,
+        "createdAt": time_of(noted_ms),
+    }
+
+
 @frozen
 class TurnTexts:
     """The content of a turn, as far as there is any."""

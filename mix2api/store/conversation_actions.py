@@ -18,8 +18,10 @@ from mix2api.sealing import Seal
 from mix2api.settings.choices import Busy
 from mix2api.store.conversation_index import ConversationIndex, user_of
 from mix2api.store.conversations import Conversations
+from mix2api.store.forgetting import forget_drafts
 from mix2api.store.looked_conversation import Looked
 from mix2api.store.stopping import stop_turn, stop_turns
+from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Detail, Digest
 
 OPEN_MAX: Final = 100
@@ -111,6 +113,35 @@ class ConversationActions:
             await stop_turns(self.store, conversation, command)
         else:
             await stop_turn(self.store, conversation, turn, command)
+        await self.stir(conversation)
+
+    async def delete(self, caller: Digest, conversation: Digest, workflows: Workflows) -> bool:
+        """Removes a session with everything in it. Turns that run are cancelled first. Drafts that were edited stay.
+
+        Args:
+            caller: who asks.
+            conversation: the session's key.
+            workflows: where the drafts of its plans stand.
+
+        Returns:
+            False if the caller has no such session.
+
+        Raises:
+            UnreadableConversation: it cannot be read, so nobody knows whose it is.
+            mix2api.errors.StoreUnavailable: the store does not answer; to ask again does what is left.
+        """
+        session = (await self.store.look(conversation)).session
+        if not session.version or session.owner != caller:
+            return False
+        await self.stop(conversation, Reason.DELETED)
+        await self.index.drop(session.user, [conversation])
+        await forget_drafts(self.store, workflows, conversation)
+        await self.discard(conversation)
+        return True
+
+    async def discard(self, conversation: Digest) -> None:
+        """Removes what stands under a session's key, readable or not, and tells whoever runs its turns."""
+        await self.store.delete(conversation)
         await self.stir(conversation)
 
     async def _makes_room(self, conversation: Digest, looked: Looked) -> bool:

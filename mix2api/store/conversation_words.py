@@ -16,7 +16,7 @@ from mix2api.conversations.content import (
     turn_field,
 )
 from mix2api.conversations.events import UnreadableConversation
-from mix2api.store.looked_conversation import Looked
+from mix2api.store.looked_conversation import Looked, Unreadable
 
 Words = TypeVar("Words", bound=Struct)
 
@@ -48,7 +48,7 @@ def plan_words(looked: Looked, turn: int) -> PlanWords:
     return words_of(looked, plan_field(turn), PlanWords) or PlanWords(graph={}, context={})
 
 
-def words_of(looked: Looked, name: str, kind: type[Words]) -> Words | None:
+def words_of(looked: Looked | Unreadable, name: str, kind: type[Words]) -> Words | None:
     """A field of the content; None where it is missing, or damaged (which the store has told of)."""
     data = looked.content.get(name)
     if data is None:

@@ -36,7 +36,7 @@ from mix2api.sealing import Seal, UnsealError
 from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.looked_conversation import Looked, Wanted, read_plans, read_states, state_after
+from mix2api.store.looked_conversation import Looked, Unreadable, Wanted, read_plans, read_states, state_after
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.scripts import run_scripts
@@ -105,19 +105,20 @@ class Conversations:
             await self._mend(conversation)
             return await self._look(conversation, wanted)
 
-    async def look_at_each(self, conversations: Sequence[Digest], fields: Iterable[str]) -> list[Looked]:
-        """Reads the sessions of several conversations: one round trip for each 50 of them.
+    async def look_at_each(
+        self, conversations: Sequence[Digest], fields: Iterable[str]
+    ) -> list[Looked | Unreadable]:
+        """Reads the sessions of several conversations: one round trip for each 50 of them. One that is damaged spoils no other.
 
         Args:
             conversations: which ones.
             fields: of each content.
 
         Raises:
-            UnreadableConversation: neither states nor log of one can be read.
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
         wanted = Wanted((), tuple(fields), None)
-        found: list[Looked] = []
+        found: list[Looked | Unreadable] = []
         for start in range(0, len(conversations), _TOGETHER):
             together = conversations[start : start + _TOGETHER]
             asked = [self._commands(conversation, wanted) for conversation in together]
@@ -127,8 +128,16 @@ class Conversations:
                 try:
                     found.append(self._read(conversation, wanted, own))
                 except UnreadableConversation:
-                    found.append(await self.look(conversation, fields=wanted.fields))
+                    found.append(await self._mended_or_not(conversation, wanted))
         return found
+
+    async def _mended_or_not(self, conversation: Digest, wanted: Wanted) -> Looked | Unreadable:
+        try:
+            await self._mend(conversation)
+            return await self._look(conversation, wanted)
+        except UnreadableConversation:
+            replies = await self._link.execute(*self._commands(conversation, wanted))
+            return Unreadable(content=self._opened(conversation, wanted.fields, replies[2]))
 
     async def _look(self, conversation: Digest, wanted: Wanted) -> Looked:
         replies = await self._link.execute(*self._commands(conversation, wanted))

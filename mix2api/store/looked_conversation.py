@@ -40,6 +40,14 @@ class Looked:
         return Pair(self.session, self.turns.get(turn))
 
 
+@frozen(kw_only=True)
+class Unreadable:
+    """What one look found of a conversation whose states and log are damaged."""
+
+    content: Content = field(repr=False)
+    """As of `Looked`: it stands apart from both, and may be whole."""
+
+
 @frozen
 class Wanted:
     """What a look is to find."""

@@ -36,7 +36,7 @@ async def test_a_user_begins_a_conversation_and_says_something(redis_server: Red
         stirred.append(conversation)
 
     async with stored(redis_server.url) as store, looking(store, ports=ConsolePorts(stir=stir)) as (_, ann):
-        begin = {"csrf": await csrf_of(ann), "user": "u1", "title": SCRIPT}
+        begin = {"csrf": await csrf_of(ann), "once": "1" * 32, "user": "u1", "title": SCRIPT}
         with capture_logs() as told:
             begun = (await ann.post("/conversations", begin)).headers["location"]
             page = await ann.page(begun)
@@ -67,7 +67,7 @@ async def test_a_user_begins_a_conversation_and_says_something(redis_server: Red
 async def test_other_text_in_a_form_that_was_sent_is_another_message(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store, looking(store) as (_, ann):
         talked = await talk(store, KEYS["ann"])
-        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "message_" + "0" * 32}
+        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "0" * 32}
         led = [
             (await ann.post("/conversation", {**form, "message": message})).headers["location"]
             for message in ("hello", "hello there", "hello")
@@ -78,7 +78,7 @@ async def test_other_text_in_a_form_that_was_sent_is_another_message(redis_serve
 async def test_nobody_says_anything_in_another_s_conversation(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store, looking(store) as (seen, ann):
         talked = await talk(store, KEYS["ann"])
-        form = {"id": talked.digest, "once": "message_" + "0" * 32, "message": "hello"}
+        form = {"id": talked.digest, "once": "0" * 32, "message": "hello"}
         bob, operator = await signed_in(seen, "bob"), seen.another()
         await operator.sign_in(Role.OPERATE)
         refused = [
@@ -101,7 +101,7 @@ async def test_nobody_says_anything_in_another_s_conversation(redis_server: Redi
 async def test_a_message_that_is_not_taken_stays_on_the_page(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store, looking(store, busy=Busy.REJECT) as (_, ann):
         talked = await talk(store, KEYS["ann"])
-        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "message_" + "0" * 32}
+        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "0" * 32}
         blank = await ann.post("/conversation", {**form, "message": " "})
         await talked.say("hello")
         busy = await ann.post("/conversation", {**form, "message": f"{SCRIPT} once more"})
@@ -112,12 +112,12 @@ async def test_a_message_that_is_not_taken_stays_on_the_page(redis_server: Redis
         ]
         lists = [
             (await ann.post("/conversations", {**form, **one})).status_code
-            for one in ({"user": " "}, {"user": "u1", "title": "x" * 1001})
+            for one in ({"user": " "}, {"user": "u1", "title": "x" * 1001}, {"user": "u1", "once": "x"})
         ]
     assert (blank.status_code, busy.status_code) == (400, 409)
     assert "A turn of this conversation runs" in kept
     assert "&lt;script&gt;alert(1)&lt;/script&gt; once more</textarea>" in kept
-    assert (wrong, lists) == ([400, 404], [400, 400])
+    assert (wrong, lists) == ([400, 404], [400, 400, 400])
 
 
 async def test_a_session_takes_so_many_messages_and_no_more(redis_server: RedisServer) -> None:
@@ -125,7 +125,7 @@ async def test_a_session_takes_so_many_messages_and_no_more(redis_server: RedisS
         talked = await talk(store, KEYS["ann"])
         for _ in range(OPEN_MAX):
             await talked.say("hello")
-        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "message_" + "0" * 32}
+        form = {"csrf": await csrf_of(ann), "id": talked.digest, "once": "0" * 32}
         full = await ann.post("/conversation", {**form, "message": "hello"})
         told = words_of(await full.get_data(as_text=True))
     assert full.status_code == 429
@@ -139,8 +139,95 @@ async def test_a_form_that_is_too_large_is_not_read(redis_server: RedisServer) -
         form = {"csrf": await csrf_of(ann), "id": talked.digest, "message": "x" * FORM_BYTES}
         short = await ann.post(path, form)
         told = words_of(await short.get_data(as_text=True))
-        fits = await ann.post_long(path, {**form, "once": "message_" + "0" * 32})
+        fits = await ann.post_long(path, {**form, "once": "0" * 32})
         long = {"content_type": "multipart/form-data; boundary=b", "content_length": str(LONG_FORM_BYTES + 1)}
         refused = await ann.post(path, {}, **long)
     assert (short.status_code, fits.status_code, refused.status_code) == (413, 303, 413)
     assert f"at most {FORM_BYTES} bytes" in told
+
+
+async def test_a_form_that_is_sent_twice_begins_one_conversation(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, looking(store) as (seen, ann):
+        page, bob = await ann.page("/conversations?user=u1"), await signed_in(seen, "bob")
+        form = {"csrf": await csrf_of(ann), "once": field_of(page, "once"), "user": "u1", "title": "Whales"}
+        another = field_of(await ann.page("/conversations?user=u1"), "once")
+        led = [
+            (await visitor.post("/conversations", {**form, **changed})).headers["location"]
+            for visitor, changed in (
+                (ann, {}),
+                (ann, {}),
+                (ann, {"title": "Other whales"}),
+                (ann, {"once": another}),
+                (bob, {"csrf": await csrf_of(bob)}),
+            )
+        ]
+        listed = await ann.page("/conversations?user=u1")
+    assert led[0] == led[1]
+    assert len(set(led)) == 4
+    assert listed.count('href="/conversation?id=') == 3
+
+
+async def test_a_turn_is_cancelled_by_a_button_that_works_without_script(redis_server: RedisServer) -> None:
+    stirred: list[Digest] = []
+
+    async def stir(conversation: Digest) -> None:
+        stirred.append(conversation)
+
+    async with stored(redis_server.url) as store, looking(store, ports=ConsolePorts(stir=stir)) as (_, ann):
+        talked = await talk(store, KEYS["ann"])
+        for message in ("one", "two"):
+            await talked.say(message)
+        before = await ann.page(talked.path)
+        form = {"csrf": await csrf_of(ann), "id": talked.digest, "turn": "1"}
+        with capture_logs() as told:
+            first = await ann.post("/conversation/cancel", form)
+            await ann.post("/conversation/cancel", form)
+        wrong = [
+            (await ann.post("/conversation/cancel", {**form, **one})).status_code
+            for one in ({"turn": "3"}, {"turn": "0"}, {"turn": "one"}, {"id": "0" * 32}, {"csrf": "x"})
+        ]
+        after, chinese = await ann.page(talked.path), await ann.page(talked.path, accept_language="zh")
+    buttons = '<button form="cancel" name="turn" value="1">Cancel turn 1</button>'
+    assert buttons in before
+    assert 'id="cancel"' in before
+    assert buttons not in after
+    assert "Cancel turn 2" in after
+    assert "取消轮次 2" in chinese
+    assert "1: cancelled" in words_of(after)
+    assert first.headers["location"] == f"{talked.path}#turn-1"
+    assert wrong == [404, 400, 400, 404, 403]
+    assert talked.digest in stirred
+    assert [one["outcome"] for one in told if one["event"] == "console.changed"] == ["done", "repeat"]
+
+
+async def test_a_conversation_is_deleted_with_its_turns_by_its_owner_who_has_said_so_twice(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store, looking(store) as (seen, ann):
+        talked = await talk(store, KEYS["ann"])
+        await talked.say("hello")
+        form = {"csrf": await csrf_of(ann), "id": talked.digest, "sure": "yes"}
+        bob, operator = await signed_in(seen, "bob"), seen.another()
+        await operator.sign_in(Role.OPERATE)
+        refused = [
+            (await visitor.post("/conversation/delete", {**form, **changed})).status_code
+            for visitor, changed in (
+                (bob, {"csrf": await csrf_of(bob)}),
+                (operator, {"csrf": await operator.csrf()}),
+                (ann, {"csrf": await csrf_of(bob)}),
+                (ann, {"sure": ""}),
+                (ann, {"id": "x"}),
+            )
+        ]
+        stands = (await talked.conversations.look(talked.digest)).session.turns
+        with capture_logs() as told:
+            deleted = (await ann.post("/conversation/delete", form)).headers["location"]
+            again = (await ann.post("/conversation/delete", form)).status_code
+        listed = words_of(await ann.page(deleted))
+        gone = await talked.conversations.look(talked.digest)
+    assert refused == [404, 403, 403, 400, 404]
+    assert (stands, gone.session.version, again) == (1, 0, 404)
+    assert deleted == "/conversations?user=u1&said=deleted"
+    assert "The conversation is deleted." in listed
+    assert "no conversations of this user" in listed
+    assert ("delete", "done") in [(one.get("action"), one.get("outcome")) for one in told]

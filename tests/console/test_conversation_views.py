@@ -15,12 +15,14 @@ from talked_conversations import KEYS, csrf_of, looking, signed_in, talk
 from mix2api.clock import SystemClock
 from mix2api.console.catalogue import Language
 from mix2api.console.conversation import CHARS, PLANS, TURNS, ConversationAsked, ConversationPage
+from mix2api.console.conversations import ROWS
 from mix2api.console.tokens import Role
 from mix2api.conversations.commands import StopTurn
 from mix2api.conversations.states import Reason
 from mix2api.identity import caller_of
 from mix2api.store.conversations import Conversations
 from mix2api.store.looked_conversation import Looked
+from mix2api.store.store import Store
 from mix2api.vocabulary import Digest
 
 SCRIPT = "<script>alert(1)</script>"
@@ -190,7 +192,7 @@ async def test_a_damaged_conversation_is_told_and_hides_no_other(redis_server: R
         answer = await ann.get(damaged.path)
         told = words_of(await answer.get_data(as_text=True))
     assert "two 0 0" in listed
-    assert "This conversation cannot be read" in listed
+    assert "one This conversation cannot be read" in listed
     assert answer.status_code == 500
     assert "This conversation cannot be read" in told
 
@@ -219,22 +221,35 @@ async def test_a_conversation_that_is_deleted_between_two_looks_is_not_there(
         assert await page.values(owner, asked, Language.ENGLISH) is None
 
 
+async def reads(store: Store) -> int:
+    """How often the store has read from its connections."""
+    (told,) = await store.links[0].execute(("INFO", "stats"))
+    found = re.search(rb"total_reads_processed:(\d+)", told)
+    assert found is not None
+    return int(found[1])
+
+
+async def test_a_list_takes_two_round_trips(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store, looking(store) as (_, ann):
+        for number in range(ROWS):
+            await talk(store, KEYS["ann"], session_id=f"s{number}")
+        before = await reads(store)
+        page = await ann.page("/conversations?user=u1")
+        taken = await reads(store) - before - 1
+    assert page.count('href="/conversation?id=') == ROWS
+    assert taken == 2
+
+
 @pytest.mark.parametrize("turns", [1, 30])
 async def test_a_page_takes_three_round_trips_at_any_length_of_history(
     redis_server: RedisServer, turns: int
 ) -> None:
-    async def reads() -> int:
-        (told,) = await store.links[0].execute(("INFO", "stats"))
-        found = re.search(rb"total_reads_processed:(\d+)", told)
-        assert found is not None
-        return int(found[1])
-
     async with stored(redis_server.url) as store, looking(store) as (_, ann):
         talked = await talk(store, KEYS["ann"])
         await talked.plan(await talked.say("hello"))
         for _ in range(turns - 1):
             await talked.say("hello")
-        before = await reads()
+        before = await reads(store)
         await ann.page(f"{talked.path}&plan=1")
-        taken = await reads() - before - 1
+        taken = await reads(store) - before - 1
     assert taken == 3

@@ -1,7 +1,6 @@
 """`/api/sessions`: conversations are begun, read, listed and deleted."""
 
 import re
-from contextlib import suppress
 from typing import Final
 
 from attrs import frozen
@@ -14,14 +13,13 @@ from mix2api.conversations.content import (
     SessionWords,
 )
 from mix2api.conversations.events import UnreadableConversation
-from mix2api.conversations.states import Reason
-from mix2api.conversations.views import View, session_view
+from mix2api.conversations.views import View, session_view, unreadable_session_view
 from mix2api.edge.conversations.desk import Desk
-from mix2api.edge.conversations.routing import Answer, Asked, Route
+from mix2api.edge.conversations.routing import Answer, Asked, Route, unknown
 from mix2api.errors import Conflict, InvalidRequest
 from mix2api.identity import Mint
-from mix2api.store.conversation_words import session_words
-from mix2api.store.forgetting import forget_drafts
+from mix2api.store.conversation_words import session_words, words_of
+from mix2api.store.looked_conversation import Unreadable
 from mix2api.store.workflows import Workflows
 from mix2api.vocabulary import Digest
 from mix2api.wire.object_fields import wrong
@@ -93,7 +91,7 @@ class SessionRoutes:
         return Answer(session_view(looked.session, session_words(looked)))
 
     async def listing(self, asked: Asked) -> Answer:
-        """The sessions of one user of the caller's, the newest first.
+        """The sessions of one user of the caller's, the newest first. Those that cannot be read stand in a list of their own.
 
         Raises:
             InvalidRequest: `userId` is missing, or a parameter is wrong.
@@ -106,17 +104,21 @@ class SessionRoutes:
         limit, user = asked.page_size(), desk.user(asked.caller, user_id)
         found = await desk.index.of_user(user, limit + 1, _cursor(asked.query.get("cursor")))
         shown: list[View] = []
+        unreadable: list[View] = []
         gone: list[Digest] = []
         settled_ms = desk.clock.now_ms() - _CREATION_MS
         each = await desk.store.look_at_each([conversation for _, conversation in found[:limit]], [SESSION])
         for (noted_ms, conversation), looked in zip(found, each, strict=False):
-            if looked.session.version:
-                shown.append(session_view(looked.session, session_words(looked)))
+            words = words_of(looked, SESSION, SessionWords)
+            if isinstance(looked, Unreadable) or (looked.session.version and words is None):
+                unreadable.append(unreadable_session_view(noted_ms, words))
+            elif words is not None and looked.session.version:
+                shown.append(session_view(looked.session, words))
             elif noted_ms < settled_ms:
                 gone.append(conversation)
         await desk.index.drop(user, gone)
         cursor = f"{found[limit - 1][0]}_{found[limit - 1][1]}" if len(found) > limit else None
-        return Answer({"sessions": shown, "nextCursor": cursor})
+        return Answer({"sessions": shown, "unreadable": unreadable, "nextCursor": cursor})
 
     async def delete(self, asked: Asked) -> Answer:
         """Removes a session with everything in it. Turns that run are cancelled first. Drafts that were edited stay.
@@ -126,13 +128,14 @@ class SessionRoutes:
         """
         desk = self._desk
         conversation = desk.conversation(asked.caller, asked.path["sessionId"])
-        with suppress(UnreadableConversation):  # what cannot be read any more can be deleted all the same
-            _, looked = await desk.session(asked)
-            await desk.stop(conversation, Reason.DELETED)
-            await desk.index.drop(looked.session.user, [conversation])
-            await forget_drafts(desk.store, self._workflows, conversation)
-        await desk.store.delete(conversation)
-        await desk.stir(conversation)
+        try:
+            is_deleted = await desk.delete(asked.caller, conversation, self._workflows)
+        except UnreadableConversation:
+            # What cannot be read any more can be deleted all the same: the key is made of caller and id.
+            await desk.discard(conversation)
+        else:
+            if not is_deleted:
+                raise unknown("session", "sessionId")
         return Answer({"sessionId": asked.path["sessionId"], "deleted": True})
 
 

@@ -69,6 +69,50 @@ async def test_a_list_takes_one_round_trip_for_each_fifty_sessions_also_where_on
         answer = await routes.listing(asked_for(51))
         assert isinstance(answer, Answer)
         assert [session["sessionId"] for session in answer.data["sessions"]] == listed[1]
+        assert answer.data["unreadable"] == []
+
+
+async def test_a_list_names_the_sessions_that_cannot_be_read_and_shows_the_others(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store:
+        clock = SystemClock()
+        desk = Desk(
+            store=store.conversations(SHARDS, 0),
+            index=store.conversation_index(0),
+            seal=store.seal,
+            clock=clock,
+            busy=Busy.ENQUEUE,
+            stir=stir,
+        )
+        routes = SessionRoutes(desk, Mint(store.seal, clock), store.workflows(SHARDS, 0))
+        for session_id in ("whole", "no log", "no words", "nothing"):
+            body = ObjectFields({"userId": "u", "sessionId": session_id.replace(" ", "-"), "title": "T"})
+            await routes.create(Asked(caller=CALLER, request_id="r", path={}, query={}, body=body))
+        for session_id in ("no-log", "no-words", "nothing"):
+            key = desk.conversation(CALLER, session_id)
+            log, states, content, _ = store.keys.conversation(desk.store.shard(key), key)
+            spoiled = {"no-log": (log, states), "no-words": (content,), "nothing": (log, states, content)}
+            for name in spoiled[session_id]:
+                redis_server.command("SET", name, "damage")
+        answer = await routes.listing(asked_for())
+        assert isinstance(answer, Answer)
+        assert [one["sessionId"] for one in answer.data["sessions"]] == ["whole"]
+        named = {(one["sessionId"], one["title"]) for one in answer.data["unreadable"]}
+        assert named == {("no-log", "T"), (None, None)}
+        assert len(answer.data["unreadable"]) == 3
+        await routes.delete(
+            Asked(
+                caller=CALLER,
+                request_id="r",
+                path={"sessionId": "no-log"},
+                query={},
+                body=ObjectFields({}),
+            )
+        )
+        after = await routes.listing(asked_for())
+        assert isinstance(after, Answer)
+        assert "no-log" not in {one["sessionId"] for one in after.data["unreadable"]}
 
 
 async def test_a_list_forgets_what_is_gone_and_keeps_what_is_being_created(redis_server: RedisServer) -> None:
@@ -89,5 +133,5 @@ async def test_a_list_forgets_what_is_gone_and_keeps_what_is_being_created(redis
         await index.note(user, OLD, now_ms - 3_600_000)
         answer = await routes.listing(asked_for())
         assert isinstance(answer, Answer)
-        assert answer.data == {"sessions": [], "nextCursor": None}
+        assert answer.data == {"sessions": [], "unreadable": [], "nextCursor": None}
         assert await index.of_user(user, 9) == [(now_ms, FRESH)]
