@@ -7,6 +7,7 @@ from typing import Final
 from mix2api.console.conversation_texts import CONVERSATION_TEXTS
 from mix2api.console.explain_texts import EXPLAIN_TEXTS
 from mix2api.console.release_texts import RELEASE_TEXTS
+from mix2api.conversations.fault_texts import CHINESE, ENGLISH, FaultKind
 
 
 class Language(StrEnum):
@@ -375,6 +376,13 @@ def text(language: Language, key: str, **values: object) -> str:
     """
     said = TEXTS[key][language]
     return said.format(**values) if values else said
+
+
+FAULTS: Final[Mapping[Language, Mapping[FaultKind, str]]] = {
+    Language.ENGLISH: ENGLISH,
+    Language.CHINESE: CHINESE,
+}
+"""The texts of a graph's faults, which callers of the API are told, too."""
 
 
 def language_of(chosen: str | None, accepted: str) -> Language:

@@ -8,6 +8,8 @@ from attrs import field, frozen
 
 from mix2api.console.catalogue import Language, text
 from mix2api.console.graph_text import NotJson, PlacedFault, graph_text, placed, read_json
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Fault, why
 from mix2api.conversations.graph import Graph
 from mix2api.conversations.routing import PATTERN_CHARS_MAX, SCORE_MIN
 from mix2api.conversations.workflows import KEY_PATTERN, Draft, Settled
@@ -83,7 +85,7 @@ async def read_graph_text(said: str, actions: WorkflowActions) -> Graph | list[P
         await in_turn(value_steps(said.encode("utf-8", "replace")))
         graph: Any = read_json(said)
     except InvalidRequest as fault:
-        return [PlacedFault(fault.message, 1, "")]
+        return [PlacedFault(Fault("", why(FaultKind.TOO_MUCH, said=fault.message)), 1, "")]
     except NotJson as fault:
         return [fault.fault]
     checked = await actions.checked(graph)

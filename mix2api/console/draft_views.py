@@ -7,18 +7,20 @@ from attrs import define, evolve, field
 from quart import Response, request
 
 from mix2api.console.asking import address
-from mix2api.console.catalogue import text
+from mix2api.console.catalogue import FAULTS, text
 from mix2api.console.conversation_views import ConversationViews
 from mix2api.console.door_views import see_other
 from mix2api.console.draft import DraftForm, read_graph_text
 from mix2api.console.draft_comparison import differences
+from mix2api.console.graph_text import placed
 from mix2api.console.options import ConversationOptions
 from mix2api.console.parts import Console, Turned
 from mix2api.conversations.graph import Graph
 from mix2api.conversations.routing import PATTERN_CHARS_MAX
 from mix2api.conversations.workflows import Draft, Settled, draft_view, edited
 from mix2api.errors import Conflict, InvalidRequest
-from mix2api.store.workflow_actions import WorkflowActions
+from mix2api.stepping import in_turn
+from mix2api.store.workflow_actions import UnusableGraph, WorkflowActions
 
 _DRAFT: Final = re.compile(r"draft_[0-9a-f]{32}(_[0-9]{1,2})?")
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,14}")
@@ -91,6 +93,11 @@ class DraftViews:
         version = _version(sent.get("version", ""))
         try:
             made = await self._actions.publish(self._views.owner(), draft.draft_id, version, Settled())
+        except UnusableGraph as fault:
+            form = DraftForm.of(draft, graph)
+            faults = await in_turn(placed(form.graph, fault.faults))
+            self._console.tell_change("publish", draft.draft_id, "refused")
+            return self._page(draft, form, fault.status, faults=faults)
         except InvalidRequest as fault:
             is_stale = isinstance(fault, Conflict) and fault.current is not None
             self._console.tell_change("publish", draft.draft_id, "conflict" if is_stale else "refused")
@@ -135,6 +142,7 @@ class DraftViews:
             draft=draft,
             form=form,
             pattern_most=PATTERN_CHARS_MAX,
+            fault_texts=FAULTS[self._console.reader().language],
             **(known | values),
         )
 

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Final
 
 import msgspec
 from attrs import frozen
 
-from mix2api.conversations.graph_reading import Fault
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Fault, why
 from mix2api.steps import Steps
 
 _AT: Final = re.compile(r"\(byte (\d+)\)")
@@ -19,6 +20,12 @@ _ELEMENTS: Final = 100
 """Nodes or edges that are passed in one step: a graph has 50 and 400 at most, a text that is no graph may have any number."""
 _QUOTED: Final = 200
 """Characters of a line that are quoted, some two lines of a page. All of a graph may stand on one line, and have 20 faults."""
+_MARK: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
+"""A string, or where a list or an object begins or ends."""
+_MARKS: Final = 5000
+"""That are passed in one step: 1 ms."""
+_Start = tuple[str, int]
+"""A path, and where its value stands."""
 _decoder: Final = json.JSONDecoder(strict=False)
 
 
@@ -26,8 +33,7 @@ _decoder: Final = json.JSONDecoder(strict=False)
 class PlacedFault:
     """A fault, and where in the text it stands."""
 
-    why: str
-    """Such as `nodes[2].type: must be WORKER or CRITIC`."""
+    fault: Fault
     line: int
     """From 1."""
     text: str
@@ -48,7 +54,7 @@ def read_json(text: str) -> Any:
     try:
         return msgspec.json.decode(text.encode("utf-8", "replace"))
     except RecursionError:
-        raise NotJson(_fault_at(text, 0, "JSON is nested too deeply")) from None
+        raise NotJson(_fault_at(text, 0, Fault("", why(FaultKind.JSON_DEEP)))) from None
     except msgspec.DecodeError as fault:
         raise NotJson(_malformed(text, str(fault))) from None
 
@@ -70,32 +76,34 @@ def placed(text: str, faults: tuple[Fault, ...]) -> Steps[list[PlacedFault]]:
     """
     starts: dict[str, int] = {"": len(text) - len(text.lstrip(_SPACE))}
     try:
-        for number, (path, start) in enumerate(_starts(text)):
-            starts[path] = start
-            if number % _ELEMENTS == 0:
+        for number, found in enumerate(_starts(text)):
+            if found is not None:
+                starts[found[0]] = found[1]
+            if found is None or number % _ELEMENTS == 0:
                 yield
     except (ValueError, RecursionError, IndexError):
         pass  # JSON that only msgspec reads: the faults keep the lines that were found
-    found = []
+    told = []
     for fault in faults:
-        found.append(_fault_at(text, starts[_nearest(fault.path, starts)], str(fault)))
+        told.append(_fault_at(text, starts[_nearest(fault.path, starts)], fault))
         yield
-    return found
+    return told
 
 
 def _malformed(text: str, said: str) -> PlacedFault:
     found = _AT.search(said)
     data = text.encode("utf-8", "replace")
     read = data if found is None else data[: int(found[1])]
-    return _fault_at(text, len(read.decode("utf-8", "ignore")), _AT.sub("", said).strip())
+    fault = Fault("", why(FaultKind.JSON_WRONG, said=_AT.sub("", said).strip()))
+    return _fault_at(text, len(read.decode("utf-8", "ignore")), fault)
 
 
-def _fault_at(text: str, place: int, why: str) -> PlacedFault:
+def _fault_at(text: str, place: int, fault: Fault) -> PlacedFault:
     """A fault with its line, which is read from its place on to both sides: lines of all the text are never made."""
     start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
     line = text[start : len(text) if end < 0 else end].strip()
     quoted = line if len(line) <= _QUOTED else f"{line[:_QUOTED]}…"
-    return PlacedFault(why, text.count("\n", 0, place) + 1, quoted)
+    return PlacedFault(fault, text.count("\n", 0, place) + 1, quoted)
 
 
 def _nearest(path: str, starts: dict[str, int]) -> str:
@@ -109,36 +117,61 @@ def _nearest(path: str, starts: dict[str, int]) -> str:
     return ""
 
 
-def _starts(text: str) -> Iterator[tuple[str, int]]:
-    """Where each member of the graph, of its lists, and of their elements begins."""
-    for name, start in _members(text, _after_space(text, 0)):
-        yield name, start
-        if text[start] == "[":
-            for number, element in enumerate(_elements(text, start)):
-                yield f"{name}[{number}]", element
-                if text[element] == "{":
-                    for inner, place in _members(text, element):
-                        yield f"{name}[{number}].{inner}", place
+def _starts(text: str) -> Iterator[_Start | None]:
+    """Where each member of the graph, of its lists, and of their elements begins. None: a pause within a large value."""
+    for found in _members(text, _after_space(text, 0)):
+        yield found
+        if found is not None and text[found[1]] == "[":
+            yield from _starts_in_list(text, *found)
 
 
-def _members(text: str, start: int) -> Iterator[tuple[str, int]]:
+def _starts_in_list(text: str, name: str, start: int) -> Iterator[_Start | None]:
+    number = 0
+    for element in _elements(text, start):
+        if element is None:
+            yield None
+            continue
+        yield f"{name}[{number}]", element
+        if text[element] == "{":
+            for inner in _members(text, element):
+                yield None if inner is None else (f"{name}[{number}].{inner[0]}", inner[1])
+        number += 1
+
+
+def _members(text: str, start: int) -> Iterator[_Start | None]:
     """The names of an object's members, and where each stands with its value."""
     if text[start] != "{":
         return
     place = _after_space(text, start + 1)
     while text[place] != "}":
         name, end = _decoder.raw_decode(text, place)
-        yield name, place if text[value := _value_after(text, end)] not in "[{" else value
-        _, end = _decoder.raw_decode(text, value)
-        place = _next(text, end)
+        value = _value_after(text, end)
+        yield name, place if text[value] not in "[{" else value
+        place = _next(text, (yield from _passed(text, value)))
 
 
-def _elements(text: str, start: int) -> Iterator[int]:
+def _elements(text: str, start: int) -> Iterator[int | None]:
     place = _after_space(text, start + 1)
     while text[place] != "]":
         yield place
-        _, end = _decoder.raw_decode(text, place)
-        place = _next(text, end)
+        place = _next(text, (yield from _passed(text, place)))
+
+
+def _passed(text: str, place: int) -> Generator[None, None, int]:
+    """The place behind a value. A list or an object is passed mark by mark: one of 90,000 objects would else be a step of 60 ms."""
+    if text[place] not in "[{":
+        return int(_decoder.raw_decode(text, place)[1])
+    depth = 0
+    for number, mark in enumerate(_MARK.finditer(text, place), start=1):
+        if mark[0] in "[{":
+            depth += 1
+        elif mark[0] in "]}":
+            depth -= 1
+            if not depth:
+                return mark.end()
+        if number % _MARKS == 0:
+            yield
+    raise ValueError("the text ends within a value")
 
 
 def _value_after(text: str, end: int) -> int:

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Fault, Faults, why
 from mix2api.conversations.graph import Graph
 from mix2api.conversations.graph_checking import Surroundings, checked_graph
-from mix2api.conversations.graph_reading import Fault, Faults
 from mix2api.conversations.json_in_text import object_in_text
 from mix2api.steps import Steps
 
@@ -20,10 +21,8 @@ def read_draft(text: str, surroundings: Surroundings) -> Steps[Graph | Faults]:
         surroundings: what the graph may refer to.
     """
     if len(text) > DRAFT_CHARS_MAX:
-        return (
-            Fault("", f"the answer is longer than the {DRAFT_CHARS_MAX} characters that a draft may have"),
-        )
+        return (Fault("", why(FaultKind.DRAFT_LENGTH, most=DRAFT_CHARS_MAX)),)
     said = object_in_text(text)
     if isinstance(said, str):
-        return (Fault("", said),)
+        return (Fault("", why(FaultKind.DRAFT_TEXT, said=said)),)
     return (yield from checked_graph(said, surroundings))

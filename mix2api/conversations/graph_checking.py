@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Fault, Faults, Why, why
 from mix2api.conversations.graph import NODES_MAX, Graph, Node, NodeType
-from mix2api.conversations.graph_reading import FAULTS_MAX, Fault, Faults, read_graph
+from mix2api.conversations.graph_reading import FAULTS_MAX, read_graph
 from mix2api.conversations.templates import Reference, TemplateFault, is_there, references
 from mix2api.steps import Steps
 
@@ -55,7 +57,7 @@ def template_faults(graph: Graph, context: Mapping[str, Any] | None) -> Steps[tu
         try:
             named = references(node.input)
         except TemplateFault as fault:
-            faults.append(Fault(f"nodes[{at}].input", str(fault)))
+            faults.append(Fault(f"nodes[{at}].input", fault.why))
         else:
             faults += _faults_of_names(f"nodes[{at}].input", node, sorted(named, key=str), graph, context)
         yield
@@ -70,23 +72,25 @@ def _faults_of_names(
         match reference:
             case ("nodes", name, "output"):
                 if name not in outputs:
-                    allowed = f"outputs of WORKERs that are done before the node: {_listed(outputs)}"
-                    yield Fault(path, f"names {_shown(reference)}; allowed are {allowed}")
+                    yield Fault(path, _names(FaultKind.NAMES_OUTPUT, reference, allowed=_listed(outputs)))
             case ("context", _, *_):
                 if context is not None and not is_there(reference, {"context": context}):
-                    yield Fault(
-                        path, f"names {_shown(reference)}; the context has the members {_listed(context)}"
-                    )
+                    yield Fault(path, _names(FaultKind.NAMES_CONTEXT, reference, allowed=_listed(context)))
             case _:
-                yield Fault(path, f"names {_shown(reference)}; allowed are nodes.ID.output and context.NAME")
+                yield Fault(path, _names(FaultKind.NAMES_NOTHING, reference))
 
 
-def _shown(reference: Reference) -> str:
+def _names(kind: FaultKind, reference: Reference, **values: str | Why) -> Why:
     shown = ".".join(map(str, reference))
-    return shown if len(shown) <= _SHOWN_CHARS else f"something of {len(shown)} characters"
+    name = shown if len(shown) <= _SHOWN_CHARS else why(FaultKind.LONG_NAME, chars=len(shown))
+    return why(kind, name=name, **values)
 
 
-def _listed(names: Collection[str]) -> str:
+def _listed(names: Collection[str]) -> str | Why:
     short = sorted(name for name in names if len(name) <= _SHOWN_CHARS)[:_LISTED]
     more = len(names) - len(short)
-    return ", ".join(short + [f"and {more} more"] * bool(more)) or "none"
+    if not names:
+        return why(FaultKind.NONE)
+    if not more:
+        return ", ".join(short)
+    return why(FaultKind.AND_MORE, names="".join(f"{name}, " for name in short), more=more)

@@ -1,15 +1,14 @@
 """A graph of the JSON that a model or a person wrote. Every fault has a path, and says what is allowed. Pure.
 
-Nothing is repaired: a field that a node does not have is a fault, too. Faults quote ids of nodes, so a fault is content:
-it may be told to its writer and stored sealed, and stands in no log and no exception.
+Nothing is repaired: a field that a node does not have is a fault, too.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import frozen
-
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Fault, Faults, why
 from mix2api.conversations.graph import (
     EDGES_MAX,
     FALLBACK_AGENT,
@@ -26,28 +25,10 @@ from mix2api.conversations.graph import (
 FAULTS_MAX: Final = 20
 """Faults that are told of one graph: enough to mend it, and few enough to be read."""
 _ID: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-_ID_FORM: Final = "must be a letter, then letters, digits or _, 64 characters at most"
 _GRAPH_FIELDS: Final = ("nodes", "edges", "summarize")
 _WORKER_FIELDS: Final = ("id", "type", "agentKey", "input")
 _CRITIC_FIELDS: Final = (*_WORKER_FIELDS, "target", "maxRefine")
 _EDGE_FIELDS: Final = ("from", "to")
-
-
-@frozen
-class Fault:
-    """One thing that is wrong."""
-
-    path: str
-    """Such as `nodes[2].agentKey`; empty where it is about the whole."""
-    why: str
-
-    def __str__(self) -> str:
-        """Such as `nodes[2].type: must be WORKER or CRITIC`."""
-        return f"{self.path}: {self.why}" if self.path else self.why
-
-
-Faults = tuple[Fault, ...]
-"""Never empty, and at most `FAULTS_MAX`."""
 
 
 def read_graph(said: object, agents: Collection[str] | None) -> Graph | Faults:
@@ -60,7 +41,7 @@ def read_graph(said: object, agents: Collection[str] | None) -> Graph | Faults:
         agents: keys of the configured agents; the fallback is always one. None takes any key: the graph has passed before.
     """
     if not isinstance(said, dict):
-        return (Fault("", "the graph must be an object with nodes and edges"),)
+        return (Fault("", why(FaultKind.NO_OBJECT)),)
     faults = _first(_faults_of_fields(said, agents))
     if faults:
         return faults
@@ -80,15 +61,15 @@ def _faults_of_fields(said: Mapping[str, object], agents: Collection[str] | None
     """What can be seen in each field by itself."""
     yield from _unknown("", said, _GRAPH_FIELDS)
     if not isinstance(said.get("summarize", False), bool):
-        yield Fault("summarize", "must be true or false")
+        yield Fault("summarize", why(FaultKind.NO_BOOLEAN))
     nodes, edges = said.get("nodes"), said.get("edges", [])
     if not isinstance(nodes, list) or not 0 < len(nodes) <= NODES_MAX:
-        yield Fault("nodes", f"must be a list of 1 to {NODES_MAX} nodes")
+        yield Fault("nodes", why(FaultKind.NODES, most=NODES_MAX))
     else:
         for at, node in enumerate(nodes):
             yield from _faults_of_node(f"nodes[{at}]", node, agents)
     if not isinstance(edges, list) or len(edges) > EDGES_MAX:
-        yield Fault("edges", f"must be a list of {EDGES_MAX} edges at most")
+        yield Fault("edges", why(FaultKind.EDGES, most=EDGES_MAX))
     else:
         for at, edge in enumerate(edges):
             yield from _faults_of_edge(f"edges[{at}]", edge)
@@ -96,16 +77,14 @@ def _faults_of_fields(said: Mapping[str, object], agents: Collection[str] | None
 
 def _faults_of_node(path: str, said: object, agents: Collection[str] | None) -> Iterator[Fault]:
     if not isinstance(said, dict):
-        yield Fault(path, f"must be an object with {', '.join(_WORKER_FIELDS)}")
+        yield Fault(path, why(FaultKind.NODE, fields=", ".join(_WORKER_FIELDS)))
         return
     if not _is_id(said.get("id")):
-        yield Fault(f"{path}.id", _ID_FORM)
+        yield Fault(f"{path}.id", why(FaultKind.ID))
     yield from _fault_of_agent(f"{path}.agentKey", said.get("agentKey", FALLBACK_AGENT), agents)
     text = said.get("input")
     if not isinstance(text, str) or not text.strip() or len(text) > INPUT_CHARS_MAX:
-        yield Fault(
-            f"{path}.input", f"must be a text of 1 to {INPUT_CHARS_MAX} characters, not only white space"
-        )
+        yield Fault(f"{path}.input", why(FaultKind.INPUT, most=INPUT_CHARS_MAX))
     match said.get("type"):
         case NodeType.WORKER:
             yield from _unknown(path, said, _WORKER_FIELDS)
@@ -113,37 +92,37 @@ def _faults_of_node(path: str, said: object, agents: Collection[str] | None) -> 
             yield from _unknown(path, said, _CRITIC_FIELDS)
             yield from _faults_of_critic(path, said)
         case _:
-            yield Fault(f"{path}.type", f"must be {' or '.join(NodeType)}")
+            yield Fault(f"{path}.type", why(FaultKind.TYPE))
 
 
 def _fault_of_agent(path: str, said: object, agents: Collection[str] | None) -> Iterator[Fault]:
     if not isinstance(said, str) or not (agents is None or said in agents or said == FALLBACK_AGENT):
         allowed = sorted({*(agents or ()), FALLBACK_AGENT})
-        yield Fault(path, f"must be one of the configured agents: {', '.join(allowed)}")
+        yield Fault(path, why(FaultKind.AGENT, agents=", ".join(allowed)))
 
 
 def _faults_of_critic(path: str, said: Mapping[str, object]) -> Iterator[Fault]:
     if not _is_id(said.get("target")):
-        yield Fault(f"{path}.target", "must be the id of the WORKER that the CRITIC judges")
+        yield Fault(f"{path}.target", why(FaultKind.TARGET))
     times = said.get("maxRefine", REFINE_DEFAULT)
     if type(times) is not int or not 0 <= times <= REFINE_MAX:
-        yield Fault(f"{path}.maxRefine", f"must be a whole number from 0 to {REFINE_MAX}")
+        yield Fault(f"{path}.maxRefine", why(FaultKind.MAX_REFINE, most=REFINE_MAX))
 
 
 def _faults_of_edge(path: str, said: object) -> Iterator[Fault]:
     if not isinstance(said, dict):
-        yield Fault(path, "must be an object with from and to")
+        yield Fault(path, why(FaultKind.EDGE))
         return
     yield from _unknown(path, said, _EDGE_FIELDS)
     for name in _EDGE_FIELDS:
         if not _is_id(said.get(name)):
-            yield Fault(f"{path}.{name}", "must be the id of a node")
+            yield Fault(f"{path}.{name}", why(FaultKind.EDGE_END))
 
 
 def _unknown(path: str, said: Iterable[object], allowed: tuple[str, ...]) -> Iterator[Fault]:
     """One fault for all unknown fields. Their names are not quoted: they may be of any length."""
     if not set(allowed).issuperset(said):
-        yield Fault(path, f"has a field that does not belong there; allowed are {', '.join(allowed)}")
+        yield Fault(path, why(FaultKind.UNKNOWN_FIELD, fields=", ".join(allowed)))
 
 
 def _is_id(said: object) -> bool:
@@ -176,14 +155,14 @@ def _faults_of_references(graph: Graph) -> Iterator[Fault]:
     first: dict[str, int] = {}
     for at, node in enumerate(graph.nodes):
         if node.id in first:
-            yield Fault(f"nodes[{at}].id", f"is the id of nodes[{first[node.id]}], too; ids must be unique")
+            yield Fault(f"nodes[{at}].id", why(FaultKind.ID_TWICE, first=first[node.id]))
         first.setdefault(node.id, at)
     yield from _faults_of_targets(graph)
     seen: set[Edge] = set()
     for at, edge in enumerate(graph.edges):
         yield from _faults_of_ends(f"edges[{at}]", edge, graph)
         if edge in seen:
-            yield Fault(f"edges[{at}]", "stands there twice; each edge must be given once")
+            yield Fault(f"edges[{at}]", why(FaultKind.EDGE_TWICE))
         seen.add(edge)
 
 
@@ -194,19 +173,19 @@ def _faults_of_targets(graph: Graph) -> Iterator[Fault]:
             continue
         path, target = f"nodes[{at}].target", graph.by_id.get(node.target)
         if target is None or target.type is not NodeType.WORKER:
-            yield Fault(path, "must be the id of a WORKER of this graph")
+            yield Fault(path, why(FaultKind.TARGET_NO_WORKER))
         elif node.target in judged:
-            yield Fault(path, "has a CRITIC already; a WORKER may have one")
+            yield Fault(path, why(FaultKind.TARGET_TWICE))
         judged.add(node.target)
 
 
 def _faults_of_ends(path: str, edge: Edge, graph: Graph) -> Iterator[Fault]:
     for name, node_id in zip(_EDGE_FIELDS, (edge.before, edge.after), strict=True):
         if node_id not in graph.by_id:
-            yield Fault(f"{path}.{name}", "must be the id of a node of this graph")
+            yield Fault(f"{path}.{name}", why(FaultKind.EDGE_NOWHERE))
     after = graph.by_id.get(edge.after)
     if after is not None and after.target not in {None, edge.before}:
-        yield Fault(path, "leads to a CRITIC; only the edge from its target may")
+        yield Fault(path, why(FaultKind.EDGE_TO_CRITIC))
 
 
 def _cycle(graph: Graph) -> Fault | None:
@@ -225,4 +204,4 @@ def _cycle(graph: Graph) -> Fault | None:
     cycle = path[path.index(node_id) :][::-1]
     steps = set(zip(cycle, cycle[1:] + cycle[:1], strict=True))
     at = max(at for at, edge in enumerate(graph.edges) if (edge.before, edge.after) in steps)
-    return Fault(f"edges[{at}]", f"closes a cycle: {' -> '.join([*cycle, cycle[0]])}; a graph must have none")
+    return Fault(f"edges[{at}]", why(FaultKind.CYCLE, path=" -> ".join([*cycle, cycle[0]])))

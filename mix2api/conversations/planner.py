@@ -11,6 +11,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from mix2api.conversations.draft_reading import read_draft
+from mix2api.conversations.faults import Faults
 from mix2api.conversations.graph import (
     EDGES_MAX,
     FALLBACK_AGENT,
@@ -22,7 +23,6 @@ from mix2api.conversations.graph import (
     NodeType,
 )
 from mix2api.conversations.graph_checking import Surroundings
-from mix2api.conversations.graph_reading import Faults
 from mix2api.steps import Steps
 from mix2api.wire.turn import Message
 

@@ -13,6 +13,9 @@ import msgspec
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.sandbox import SandboxedEnvironment
 
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Why, why
+
 RENDERED_CHARS_MAX: Final = 2_000_000
 """Characters of a rendered input: more than any model reads, and 5 ms of work."""
 NAMES_MAX: Final = 200
@@ -24,14 +27,18 @@ _PLACEHOLDER: Final = re.compile(
     re.VERBOSE,
 )
 """Names only, as jinja2 reads them. Nothing in it is tried twice."""
-_NAMES_ONLY: Final = "may hold placeholders such as {{nodes.a.output}} or {{context.message}}, and nothing else in {{ }}, {% %} and {# #}"
+_NAMES_ONLY: Final = why(FaultKind.PLACEHOLDERS)
 
 Reference = tuple[str | int, ...]
 """The names of a placeholder, at least one: `("nodes", "a", "output")`."""
 
 
 class TemplateFault(Exception):
-    """A template that cannot be used. The message says what is allowed, and quotes nothing."""
+    """A template that cannot be used. `why` says what is allowed, and quotes nothing."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 def references(template: str) -> frozenset[Reference]:
@@ -59,7 +66,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         text = piece if isinstance(piece, str) else _text_at(piece, values)
         chars += len(text)
         if chars > RENDERED_CHARS_MAX:
-            raise TemplateFault(f"gives more than the {RENDERED_CHARS_MAX} characters that an input may have")
+            raise TemplateFault(why(FaultKind.RENDERED, most=RENDERED_CHARS_MAX))
         rendered.append(text)
     return "".join(rendered)
 
@@ -77,7 +84,7 @@ def _text_at(reference: Reference, values: object) -> str:
     try:
         value = _value_at(reference, values)
     except LookupError:
-        raise TemplateFault("names a value that is not there") from None
+        raise TemplateFault(why(FaultKind.VALUE_MISSING)) from None
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
@@ -120,7 +127,7 @@ def _check_placeholders(template: str) -> None:
         position = placeholder.end()
         names += 1 + placeholder[0].count(".") + placeholder[0].count("[")
         if names > NAMES_MAX:
-            raise TemplateFault(f"has more than {NAMES_MAX} names in its placeholders")
+            raise TemplateFault(why(FaultKind.PLACEHOLDER_NAMES, most=NAMES_MAX))
 
 
 def _names(expression: nodes.Node) -> Reference:

@@ -7,9 +7,9 @@ from attrs import frozen
 from msgspec.structs import replace
 
 from mix2api.clock import Clock
+from mix2api.conversations.faults import Faults
 from mix2api.conversations.graph import Graph
 from mix2api.conversations.graph_checking import Surroundings, checked_graph
-from mix2api.conversations.graph_reading import Faults
 from mix2api.conversations.workflows import Definition, Draft, Settled, draft_view, edited, published
 from mix2api.errors import Conflict, InvalidRequest
 from mix2api.stepping import in_turn
@@ -100,7 +100,7 @@ class WorkflowActions:
             raise _stale(draft, graph)
         faults = await self.checked(graph.as_json())
         if not isinstance(faults, Graph):
-            raise unusable(faults)
+            raise UnusableGraph(faults)
         for _ in range(_TRIES):
             definition = await self._published(owner, draft, settled, graph)
             if definition is not None:
@@ -132,11 +132,14 @@ class WorkflowActions:
         return definition
 
 
-def unusable(faults: Faults) -> InvalidRequest:
-    """The error of a graph with faults: all of them are told."""
-    path = ".".join(filter(None, ("graph", faults[0].path)))
-    said = "; ".join(map(str, faults))
-    return InvalidRequest(f"The graph cannot be used: {said}.", param=path, code="invalid_graph")
+class UnusableGraph(InvalidRequest):
+    """A graph with faults: all of them are told."""
+
+    def __init__(self, faults: Faults) -> None:
+        path = ".".join(filter(None, ("graph", faults[0].path)))
+        said = "; ".join(map(str, faults))
+        super().__init__(f"The graph cannot be used: {said}.", param=path, code="invalid_graph")
+        self.faults = faults
 
 
 def _stale(draft: Draft, graph: Graph) -> Conflict:

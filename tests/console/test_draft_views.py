@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from html import unescape
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 from quart import Response
 from redis_server import RedisServer
 from shown_console import Shown, Visitor, words_of
@@ -17,7 +17,7 @@ from talked_conversations import KEYS, csrf_of, looking, signed_in
 from mix2api.clock import SystemClock
 from mix2api.conversations.graph import Graph, Node, NodeType
 from mix2api.conversations.planner import SourceType
-from mix2api.conversations.workflows import DefinitionStatus
+from mix2api.conversations.workflows import DefinitionStatus, Settled, edited
 from mix2api.identity import caller_of
 from mix2api.store.store import Store
 from mix2api.store.workflows import Workflows
@@ -102,6 +102,9 @@ async def test_faults_are_told_with_their_lines_and_the_text_stays(redis_server:
     async with stored(redis_server.url) as store, kept(store) as draft:
         reference = await draft.edit(graph=wrong, key="Not a name", pattern="x" * 501, score="2")
         told = await reference.get_data(as_text=True)
+        form = await draft.form(graph=wrong)
+        chinese = await draft.ann.post("/draft", form, accept_language="zh")
+        in_chinese = words_of(await chinese.get_data(as_text=True))
         broken = await (await draft.edit(graph='{\r\n"nodes": [}')).get_data(as_text=True)
         form = await draft.form(graph="[" + "1," * 100_001 + "1]")
         many = await draft.ann.post_long("/draft", form)
@@ -115,6 +118,7 @@ async def test_faults_are_told_with_their_lines_and_the_text_stays(redis_server:
     words = words_of(told)
     assert reference.status_code == 400
     assert "Line 4: nodes[0].agentKey: must be one of" in words
+    assert "nodes[0].agentKey: 必须是已配置的智能体之一" in in_chinese
     assert 'data-line="4"' in told
     for why in ("Name: 1 to 64 characters", "Pattern: at most 500", "Score: a number from 0.001 to 1"):
         assert why in words
@@ -176,3 +180,22 @@ async def test_a_version_that_was_looked_at_is_published_and_no_other(redis_serv
     (definition,) = definitions
     assert (definition.pattern, definition.status) == ("hello*", DefinitionStatus.ACTIVE)
     assert definition.definition_id in page
+
+
+async def test_a_graph_whose_agent_is_gone_is_not_published_and_the_page_says_where(
+    redis_server: RedisServer,
+) -> None:
+    async with stored(redis_server.url) as store, kept(store) as draft:
+        await draft.edit(pattern="hello*")
+        now_ms = SystemClock().now_ms()
+        found = await draft.workflows.draft(draft.owner, draft.draft_id, now_ms)
+        assert found is not None
+        gone = Graph((evolve(GRAPH.nodes[0], agent_key="gone"),))
+        after = edited(found[0], Settled(), now_ms)
+        assert await draft.workflows.change_draft(draft.owner, after, gone, now_ms)
+        refused = await draft.ann.post("/draft/publish", await draft.form())
+        told = words_of(await refused.get_data(as_text=True))
+        definitions = await draft.workflows.definitions(draft.owner, now_ms)
+    assert refused.status_code == 400
+    assert "nodes[0].agentKey: must be one of the configured agents: assistant" in told
+    assert definitions == []

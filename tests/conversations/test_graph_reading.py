@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mix2api.conversations.fault_texts import FaultKind
+from mix2api.conversations.faults import Fault, why
 from mix2api.conversations.graph import EDGES_MAX, INPUT_CHARS_MAX, NODES_MAX, Edge, Graph, NodeType
-from mix2api.conversations.graph_reading import FAULTS_MAX, Fault, read_graph
+from mix2api.conversations.graph_reading import FAULTS_MAX, read_graph
 
 _AGENTS = frozenset({"writer"})
 
@@ -178,7 +180,7 @@ def test_all_faults_of_the_fields_are_told_at_once_up_to_a_bound() -> None:
 
 
 def test_a_fault_of_the_whole_has_no_path() -> None:
-    assert str(Fault("", "why")) == "why"
+    assert str(Fault("", why(FaultKind.TYPE))) == "must be WORKER or CRITIC"
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), unique=True, max_size=20))
@@ -202,6 +204,6 @@ def test_a_graph_passes_exactly_if_a_search_finds_no_cycle(edges: list[tuple[int
     read = read_graph(said, _AGENTS)
     assert isinstance(read, Graph) is not has_cycle
     if not isinstance(read, Graph):
-        names = read[0].why.split(": ")[1].split(";")[0].split(" -> ")
+        names = str(read[0].why).split(": ")[1].split(";")[0].split(" -> ")
         assert names[0] == names[-1]
         assert {(int(one[1]), int(other[1])) for one, other in itertools.pairwise(names)} <= set(edges)

@@ -20,7 +20,7 @@ from mix2api.conversations.workflows import (
 )
 from mix2api.edge.conversations.routing import Answer, Asked, Route, unknown
 from mix2api.errors import InvalidRequest
-from mix2api.store.workflow_actions import WorkflowActions, unusable
+from mix2api.store.workflow_actions import UnusableGraph, WorkflowActions
 from mix2api.store.workflows import DRAFTS_MAX
 from mix2api.wire.object_fields import ObjectFields, wrong
 
@@ -190,7 +190,7 @@ class WorkflowRoutes:
         graph = await self.actions.checked(said)
         if isinstance(graph, Graph):
             return graph
-        raise unusable(graph)
+        raise UnusableGraph(graph)
 
 
 def _settled(body: ObjectFields, key_name: str) -> Settled:
