@@ -39,6 +39,8 @@ class ResetHint:
     """Unix time."""
     is_quota: bool
     """A limit over hours or more; else a burst limit."""
+    is_of_account: bool = False
+    """It is a limit of the account's plan, whatever the model. False: the refusal does not say whose limit it is."""
 
 
 def reset_hint(headers: Mapping[str, str], body: object, now_ms: int) -> ResetHint | None:
@@ -73,7 +75,7 @@ def _of_body(body: object, now_ms: int) -> list[ResetHint]:
     at_ms = _moment(_text(error.get("resets_at")), now_ms)
     if at_ms is None:
         at_ms = _moment(_text(error.get("resets_in_seconds")), now_ms)
-    return [] if at_ms is None else [ResetHint(at_ms, is_quota=True)]
+    return [] if at_ms is None else [ResetHint(at_ms, is_quota=True, is_of_account=True)]
 
 
 def _of_codex(headers: Mapping[str, str], now_ms: int) -> list[ResetHint]:
@@ -89,7 +91,8 @@ def _of_codex(headers: Mapping[str, str], now_ms: int) -> list[ResetHint]:
         if at_ms is None:
             at_ms = _moment(headers.get(stem + "reset-at"), now_ms)
         if at_ms is not None:
-            found.append(ResetHint(at_ms, is_quota=minutes is None or minutes > _BURST_MINUTES))
+            is_quota = minutes is None or minutes > _BURST_MINUTES
+            found.append(ResetHint(at_ms, is_quota=is_quota, is_of_account=True))
     return found
 
 

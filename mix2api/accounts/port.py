@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from attrs import field, frozen
 
 from mix2api.accounts.hints import ResetHint
+from mix2api.accounts.model_limits import Limits, Whose
 from mix2api.accounts.state import AccountState, Evidence
 from mix2api.vocabulary import Digest
 
@@ -65,6 +66,8 @@ class Why(StrEnum):
     CHOSEN = "chosen"
     MOVED = "moved"
     """The key was bound to an account that cannot be used any more."""
+    MODEL_LIMITED = "model_limited"
+    """The key was bound to an account that cannot serve this model now."""
     LENT = "lent"
     """The key stays bound to another account, which is busy or has failed this call."""
     OWNER = "owner"
@@ -80,6 +83,8 @@ class Chosen:
     is_confirmed: bool
     """The binding stands since a call on this account succeeded."""
     state: AccountState
+    limits: Limits = ()
+    """The account's models that were limited when it was chosen."""
 
 
 @frozen(kw_only=True)
@@ -88,6 +93,8 @@ class Exhausted:
 
     states: dict[str, AccountState]
     """Of every account that was offered."""
+    limits: Mapping[str, AccountState] = field(factory=dict)
+    """Accounts on which the model is limited -> the state of that limit."""
 
 
 class Accounts(Protocol):
@@ -115,4 +122,12 @@ class Accounts(Protocol):
 
     async def judge(self, account: str, seen: Evidence, hint: ResetHint | None = None) -> AccountState:
         """Changes the account's state by evidence, and gives the state after it."""
+        ...
+
+    async def limit(self, account: str, model: str, whose: Whose, hint: ResetHint | None = None) -> None:
+        """A call for the model met a limit: the model is limited on the account, or the account is."""
+        ...
+
+    async def lift(self, account: str, model: str) -> None:
+        """A call for the model succeeded, which was chosen while models of the account were limited."""
         ...

@@ -2,7 +2,8 @@
 
 Time is that of the record. A run keeps its moment, whatever the policy makes of it. What accounts would have said is taken from
 the record, too: an account that was limited then is limited now, for as long as it was. The first call that is put to such an
-account meets the limit, and goes to another account; later calls know of it. An account that is not in the record never fails.
+account meets the limit, and goes to another account; later calls know of it. A limit of one model is met by calls for that
+model only. An account that is not in the record never fails.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,23 +43,29 @@ class Outage:
     """None: it has not come back."""
     status: Status
     """What it was: `disabled` is known to everybody at once."""
+    model: str | None = None
+    """It did not serve this model. None: it did not serve any."""
 
 
-def outages_of(changes: Iterable[tuple[int, str, Status]]) -> list[Outage]:
+def outages_of(changes: Iterable[tuple[int, str, str | None, Status]]) -> list[Outage]:
     """The outages that follow from changes.
 
     Args:
-        changes: of accounts, the oldest first: Unix milliseconds, account, status from then on.
+        changes: of accounts, the oldest first: Unix milliseconds, account, model that it is about (None: all of them), status
+            from then on.
     """
-    since: dict[str, tuple[int, Status]] = {}
+    since: dict[tuple[str, str | None], tuple[int, Status]] = {}
     found = []
-    for at_ms, account, status in changes:
-        if account in since:
-            from_ms, was = since.pop(account)
-            found.append(Outage(account=account, from_ms=from_ms, to_ms=at_ms, status=was))
+    for at_ms, account, model, status in changes:
+        if (account, model) in since:
+            from_ms, was = since.pop((account, model))
+            found.append(Outage(account=account, model=model, from_ms=from_ms, to_ms=at_ms, status=was))
         if status is not Status.VALID:
-            since[account] = at_ms, status
-    left = (Outage(account=one, from_ms=at_ms, to_ms=None, status=was) for one, (at_ms, was) in since.items())
+            since[account, model] = at_ms, status
+    left = (
+        Outage(account=one, model=model, from_ms=at_ms, to_ms=None, status=was)
+        for (one, model), (at_ms, was) in since.items()
+    )
     return [*found, *left]
 
 
@@ -175,11 +182,11 @@ class _Pool:
         self._bindings: dict[str, tuple[str, int]] = {}
         """Key -> its account, and when that ends."""
         self._serving: dict[str, tuple[PolicyAccount, ...]] = {}
-        self._outages: dict[str, list[Outage]] = {}
+        self._outages: dict[tuple[str, str | None], list[Outage]] = {}
         for outage in sorted(outages, key=lambda one: one.from_ms, reverse=True):
-            self._outages.setdefault(outage.account, []).append(outage)
-        self._known: set[str] = set()
-        """Accounts whose present outage some call has met."""
+            self._outages.setdefault((outage.account, outage.model), []).append(outage)
+        self._known: set[tuple[str, str | None]] = set()
+        """Accounts, and models of theirs, whose present outage some call has met."""
 
     def put(self, demand: Demand) -> None:
         """One run."""
@@ -188,12 +195,12 @@ class _Pool:
         bound, ends_ms = self._bindings.get(key, (None, 0))
         if at_ms >= ends_ms:
             bound = None
-        fit = [one for one in self._of(demand.model) if not self._is_known_out(one.id, at_ms)]
+        fit = [one for one in self._of(demand.model) if not self._is_known_out(one.id, demand)]
         for _ in range(self._policy.tries):
             account = self._chosen(bound, fit)
             if account is None:
                 break
-            if not self._meets(account, at_ms):
+            if not self._meets(account, demand):
                 self.count.serve(key, account)
                 if self._policy.scope is not Scope.NONE:
                     self._bindings[key] = account, at_ms + self._policy.ttl_s * 1000
@@ -215,24 +222,30 @@ class _Pool:
             self._serving[model] = serving
         return serving
 
-    def _outage(self, account: str, at_ms: int) -> Outage | None:
-        """The outage that the account is in. Those that are over are forgotten: time only goes on."""
-        coming = self._outages.get(account, [])
-        while coming and coming[-1].to_ms is not None and coming[-1].to_ms <= at_ms:
-            coming.pop()
-            self._known.discard(account)
-        return coming[-1] if coming and coming[-1].from_ms <= at_ms else None
+    def _outages_now(self, account: str, demand: Demand) -> list[Outage]:
+        """The outages that keep an account from a run. Those that are over are forgotten: time only goes on."""
+        found = []
+        for of in ((account, None), (account, demand.model)):
+            coming = self._outages.get(of, [])
+            while coming and coming[-1].to_ms is not None and coming[-1].to_ms <= demand.at_ms:
+                coming.pop()
+                self._known.discard(of)
+            if coming and coming[-1].from_ms <= demand.at_ms:
+                found.append(coming[-1])
+        return found
 
-    def _is_known_out(self, account: str, at_ms: int) -> bool:
-        outage = self._outage(account, at_ms)
-        return outage is not None and (account in self._known or outage.status is Status.DISABLED)
+    def _is_known_out(self, account: str, demand: Demand) -> bool:
+        return any(
+            (account, outage.model) in self._known or outage.status is Status.DISABLED
+            for outage in self._outages_now(account, demand)
+        )
 
-    def _meets(self, account: str, at_ms: int) -> bool:
+    def _meets(self, account: str, demand: Demand) -> bool:
         """Whether a call finds the account in an outage; then everybody knows of it."""
-        outage = self._outage(account, at_ms)
+        outage = next(iter(self._outages_now(account, demand)), None)
         if outage is None:
             return False
-        self._known.add(account)
+        self._known.add((account, outage.model))
         if outage.status is Status.LIMITED:
             self.count.limits_met += 1
         else:

@@ -65,7 +65,7 @@ async def read_record(store: Store, shared: RedisAccounts, accounts: Sequence[st
         for entry in batch:
             if isinstance(entry, AuditedRun):
                 runs.add_run(entry.request, entry.end)
-    changes = [(one.at_ms, one.account, one.after.status) for one in await shared.changes()]
+    changes = [(one.at_ms, one.account, one.model, one.after.status) for one in await shared.changes()]
     return Record(demands=runs.in_order(), outages=outages_of(changes), callerless=runs.callerless)
 
 

@@ -10,6 +10,7 @@ from typing import Final, TextIO
 from attrs import frozen
 
 from mix2api.accounts.account import Account
+from mix2api.accounts.model_limits import Limits
 from mix2api.accounts.policy import Policy, read_policy
 from mix2api.accounts.state import AccountState
 from mix2api.cli.account_policies import policy_now, print_simulation, read_record
@@ -35,7 +36,7 @@ _NOT_FOUND: Final = 3
 _HELP: Final = "the upstream's accounts: their states, and the API keys that are bound to them"
 _EPILOG: Final = """\
 list                 all accounts of the file
-show ID              one account
+show ID              one account, and its models that are limited
 enable ID            takes the account back, and ends a drain
 disable ID           nobody uses the account, from the next request on
 drain ID             no further API key is bound to the account
@@ -44,7 +45,7 @@ bindings             the API keys (their digests) and their accounts
 unbind KEY           removes a binding
 changes              what has changed of the accounts, and why
 probe [ID]           asks for a list of models, and changes the state by the answer
-reset ID             forgets all that is known of the account, an operator's words included
+reset ID             forgets all that is known of the account and its models, an operator's words included
 simulate --policy F  puts the recorded runs to another policy (TOML), and compares
 Exit codes: 0, 2 wrong arguments or settings, 3 no such account or binding.
 """
@@ -52,6 +53,8 @@ _WINDOW: Final = "how far back: 15m, 24h (default), 7d"
 _WITH_ID: Final = ("show", "enable", "disable", "drain", "reset")
 _WEIGHTS: Final = range(WEIGHT_MAX + 1)
 _COLUMNS: Final = ("account", "type", "status", "why", "since", "next try", "weight", "priority", "models")
+
+_LIMIT_COLUMNS: Final = ("limited model", "why", "its own", "since", "next try", "announced end")
 
 
 @frozen(kw_only=True)
@@ -170,9 +173,12 @@ async def accounts(
         return _NOT_FOUND
     if query.action not in {"list", "show"}:
         await _change(shared, query)
-    states = await shared.states([one.id for one in found])
-    now_ms = clock.now_ms()
-    print_table(_COLUMNS, [_row(one, states[one.id], now_ms) for one in found], out)
+    ids = [one.id for one in found]
+    states, limits, now_ms = await shared.states(ids), await shared.limits(ids), clock.now_ms()
+    print_table(_COLUMNS, [_row(one, states[one.id], limits[one.id], now_ms) for one in found], out)
+    if query.action == "show" and limits[query.name]:
+        print(file=out)
+        _print_limits(limits[query.name], out, now_ms)
     return 0
 
 
@@ -184,20 +190,42 @@ async def _change(shared: RedisAccounts, query: AccountsQuery) -> None:
         await act(shared, query.name, AccountAction(query.action))
 
 
-def _row(account: Account, state: AccountState, now_ms: int) -> tuple[str, ...]:
+def _row(account: Account, state: AccountState, limits: Limits, now_ms: int) -> tuple[str, ...]:
     status = state.status.value if account.enabled else "disabled"
     why = state.reason if account.enabled else "file"
+    in_force = sum(one.state.probe_ms > now_ms for one in limits)
+    words = (
+        status,
+        "drained" if state.is_drained else "",
+        f"{in_force} models limited" if in_force > 1 else "1 model limited" if in_force else "",
+    )
     return (
         account.id,
         account.type.value,
-        f"{status}, drained" if state.is_drained else status,
+        ", ".join(filter(None, words)),
         why,
         _ago(state.since_ms, now_ms),
-        f"{max(0, state.probe_ms - now_ms) // 1000} s" if state.probe_ms else "",
+        _in(state.probe_ms, now_ms),
         str(state.weight or account.weight),
         str(account.priority),
         " ".join(account.models),
     )
+
+
+def _print_limits(limits: Limits, out: TextIO, now_ms: int) -> None:
+    """The models of one account that are limited."""
+    rows = [
+        (
+            one.model,
+            one.state.reason,
+            "yes" if one.is_own else "assumed",
+            _ago(one.state.since_ms, now_ms),
+            _in(one.state.probe_ms, now_ms),
+            _in(one.state.until_ms, now_ms),
+        )
+        for one in limits
+    ]
+    print_table(_LIMIT_COLUMNS, rows, out)
 
 
 async def _print_bindings(shared: RedisAccounts, out: TextIO, clock: Clock) -> None:
@@ -222,16 +250,27 @@ async def _print_bindings(shared: RedisAccounts, out: TextIO, clock: Clock) -> N
 async def _print_changes(shared: RedisAccounts, out: TextIO, clock: Clock) -> None:
     now_ms = clock.now_ms()
     rows = [
-        (_ago(one.at_ms, now_ms), one.account, _words(one.before), _words(one.after), one.after.reason)
+        (
+            _ago(one.at_ms, now_ms),
+            one.account,
+            one.model or "",
+            _words(one.before),
+            _words(one.after),
+            one.after.reason,
+        )
         for one in await shared.changes()
     ]
-    print_table(("when", "account", "before", "after", "why"), rows, out)
+    print_table(("when", "account", "model", "before", "after", "why"), rows, out)
 
 
 def _words(state: AccountState) -> str:
     """Status, and what an operator has said."""
     drained = ", drained" if state.is_drained else ""
     return f"{state.status.value}{drained}" + ("" if state.weight is None else f", weight {state.weight}")
+
+
+def _in(at_ms: int, now_ms: int) -> str:
+    return f"{max(0, at_ms - now_ms) // 1000} s" if at_ms else ""
 
 
 def _ago(at_ms: int, now_ms: int) -> str:

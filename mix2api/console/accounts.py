@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from attrs import define
 
 from mix2api.accounts.account import Account
+from mix2api.accounts.model_limits import Limits
 from mix2api.accounts.state import AccountState, Status
 from mix2api.console.ports import AccountPool
 from mix2api.store.account_actions import WEIGHT_MAX, AccountAction, act
@@ -24,8 +25,10 @@ class AccountRow(NamedTuple):
 
     account: Account
     state: AccountState
+    limits: Limits
+    """Its models that are limited."""
     is_well: bool
-    """Calls may go to it."""
+    """Calls may go to it, but for the models that are limited."""
 
 
 @define(eq=False)
@@ -39,15 +42,16 @@ class AccountsPage:
     _pools: tuple[AccountPool, ...]
 
     async def rows(self) -> dict[str, list[AccountRow]]:
-        """All accounts by upstream, those that are not well first: a round trip for each pool.
+        """All accounts by upstream, those that are not well first: two round trips for each pool.
 
         Raises:
             StoreUnavailable: the store does not answer.
         """
         listed = {}
         for pool in self._pools:
-            states = await pool.shared.states([one.id for one in pool.listed])
-            rows = [_row(one, states[one.id]) for one in pool.listed]
+            ids = [one.id for one in pool.listed]
+            states, limits = await pool.shared.states(ids), await pool.shared.limits(ids)
+            rows = [_row(one, states[one.id], limits[one.id]) for one in pool.listed]
             listed[pool.upstream] = sorted(rows, key=lambda row: (row.is_well, row.account.id))
         return listed
 
@@ -125,6 +129,6 @@ async def _bindings(pool: AccountPool) -> list[Binding]:
     return found
 
 
-def _row(account: Account, state: AccountState) -> AccountRow:
+def _row(account: Account, state: AccountState, limits: Limits) -> AccountRow:
     is_well = account.enabled and not state.is_drained and state.status is Status.VALID
-    return AccountRow(account, state, is_well)
+    return AccountRow(account, state, limits, is_well)

@@ -292,6 +292,7 @@ _TEXTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("accounts.models", "models", "模型"),
     ("accounts.change", "change", "操作"),
     ("accounts.drained", "drained", "排空中"),
+    ("accounts.model_limited", "limited for {model}", "{model} 受限"),
     ("accounts.off_in_file", "disabled in the file", "文件中已停用"),
     ("accounts.enable", "Enable", "启用"),
     ("accounts.disable", "Disable", "停用"),

@@ -97,7 +97,7 @@ def _resolve(chat: Chat, account: str, site: Site) -> tuple[SiteSession | None, 
     known = None if chat.session_id is None else site.session(chat.session_id)
     context = [*known.kept, *chat.messages] if known is not None else chat.messages
     asked = find_directives(read_asked(context, chat.ask.query).text)
-    words = _with_fault(site.first_sight(asked).for_account(account), site)
+    words = _with_fault(site.first_sight(asked).of(account, chat.model), site)
     return (None if known is None else site.continue_session(known.id, words)), words
 
 

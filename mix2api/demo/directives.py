@@ -76,9 +76,12 @@ class Directives:
         """The value of any other word; `default` also where it stood without one."""
         return self.values.get(word) or default
 
-    def for_account(self, account: str) -> "Directives":
-        """What they ask of an account: no faults where these are for another one only."""
-        if self.values.get(Word.ONLY, account) == account:
+    def of(self, account: str, model: str) -> "Directives":
+        """What they ask of a call: no faults where these are for another account or another model only."""
+        if (
+            self.values.get(Word.ONLY, account) == account
+            and self.values.get(Word.ONLY_MODEL, model) == model
+        ):
             return self
         kept = {word: value for word, value in self.values.items() if word not in FAULTS}
         return Directives(kept, self.groups)

@@ -60,6 +60,7 @@ class Word(StrEnum):
     ASKS = "asks"
     STUCK = "stuck"
     ONLY = "only"
+    ONLY_MODEL = "only_model"
     QUOTA = "quota"
     DRAFTS = "drafts"
     VERDICT = "verdict"
@@ -72,7 +73,7 @@ FAULTS: Final = frozenset(
         *(Word.ABORT, Word.CUT, Word.CUT_MID_FRAME, Word.BAD_JSON),
     }
 )
-"""Words by which the site refuses, fails or is slow: an account has them for itself with `only`."""
+"""Words by which the site refuses, fails or is slow: an account has them for itself with `only`, a model with `only_model`."""
 
 
 class Takes(StrEnum):
@@ -195,6 +196,7 @@ RULES: Final[dict[Word, Rule]] = {
         *("pass", "fail", "once", "prose"),
     ),
     Word.ONLY: Rule("refuse, fail and be slow for calls with the token TEXT only", Takes.TEXT),
+    Word.ONLY_MODEL: Rule("refuse, fail and be slow for calls for the model TEXT only", Takes.TEXT),
 }
 
 

@@ -4,31 +4,28 @@ Nothing here is sealed: the keys hold the operator's account ids, digests of API
 Credentials never come here.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from mix2api.accounts.hints import ResetHint
+from mix2api.accounts.model_limits import Limits, Whose, after_success, limit_of, limited, model_word
 from mix2api.accounts.port import NOBODY_APART, Asking, Chosen, Exhausted, Roster, Unfit, Why
-from mix2api.accounts.state import AccountState, Evidence, decoded, encoded, judged
+from mix2api.accounts.state import AccountState, Evidence, judged
 from mix2api.clock import Clock
-from mix2api.errors import StoreUnavailable
-from mix2api.store.account_scripts import CHOOSE, CONFIRM, JUDGE, RELEASE
+from mix2api.store.account_records import NOTHING_KNOWN, AccountChange, AccountRecords
+from mix2api.store.account_scripts import CHOOSE, CONFIRM, RELEASE
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.redis.link import Command, RedisLink, Reply
+from mix2api.store.redis.link import RedisLink
 from mix2api.store.refusals import is_damage, told
-from mix2api.store.scripts import run_scripts
 from mix2api.vocabulary import Digest
 
 _CLAIM_MS: Final = 300_000
 """How long a first call may take until it succeeds: longer than the default wait for an answer's beginning, 180 s."""
 _LEASE_MS: Final = 30_000
 """While one call tries a half-open account, others stay away. A call that tells nothing holds it back no longer than this."""
-_RACES: Final = 100
-"""Attempts to change a state that others change meanwhile; each failure means that another process's change was written."""
-_NOTHING_KNOWN: Final = AccountState()
 _WHYS: Final = {why.value.encode(): why for why in Why}
 _SCANNED: Final = 1000
 """Keys of one step of a scan: about a millisecond of the server."""
@@ -47,18 +44,6 @@ class Binding:
     is_confirmed: bool
     left_s: int
     """Seconds until it ends unless it is used."""
-
-
-@frozen
-class AccountChange:
-    """A change of an account, by evidence or by an operator."""
-
-    at_ms: int
-    """Unix time."""
-    account: str
-    before: AccountState
-    after: AccountState
-    """With the reason."""
 
 
 @define(eq=False, kw_only=True)
@@ -82,6 +67,11 @@ class RedisAccounts:
     _pool: str
     _ttl_s: int
     _scope: str = "apikey"
+    _records: AccountRecords = field(init=False)
+
+    @_records.default
+    def _own_records(self) -> AccountRecords:
+        return AccountRecords(link=self._link, keys=self._keys, damage=self._damage, pool=self._pool)
 
     async def choose(
         self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit] = NOBODY_APART
@@ -94,74 +84,98 @@ class RedisAccounts:
         unfit = "|".join(["", *(f"{one} {why.value}" for one, why in apart.items()), ""]) if apart else ""
         arguments: list[str | bytes | int] = [
             *(_mode(asking), _CLAIM_MS, self._ttl_s * 1000, _LEASE_MS, self._pool, asking.model),
-            *(roster.packed, unfit),
+            *(roster.packed, unfit, model_word(asking.model)),
         ]
-        keys = [binding, states, self._keys.account_turns(self._pool)]
-        account, why, confirmed, text, *rest = await self._run(CHOOSE.call(keys, arguments))
+        keys = [binding, states, self._keys.account_turns(self._pool), self._keys.account_limits(self._pool)]
+        account, why, confirmed, text, *rest = await self._records.run(CHOOSE.call(keys, arguments))
         if not account:
-            told_of = zip(rest[::2], rest[1::2], strict=True)
-            return Exhausted(states={one.decode(): self._state(said) for one, said in told_of})
+            return self._exhausted(asking.model, rest)
         return Chosen(
             account=account.decode(),
             why=_WHYS[why],
             is_confirmed=bool(confirmed),
-            state=self._state(text),
+            state=self._records.state(text),
+            limits=self._records.limits(rest[0]),
+        )
+
+    def _exhausted(self, model: str, told_of: Sequence[bytes]) -> Exhausted:
+        """The accounts that were offered: each account's id, state and limits in a row."""
+        ids = [one.decode() for one in told_of[::3]]
+        states = map(self._records.state, told_of[1::3])
+        limits = (limit_of(self._records.limits(text), model) for text in told_of[2::3])
+        limited = zip(ids, limits, strict=True)
+        return Exhausted(
+            states=dict(zip(ids, states, strict=True)),
+            limits={one: limit.state for one, limit in limited if limit is not None},
         )
 
     async def confirm(self, asking: Asking, account: str) -> None:
         """The key is bound to the account."""
         if asking.api_key is not None:
             binding = self._keys.binding(self._pool, asking.api_key, self._scope)
-            await self._run(CONFIRM.call([binding], [self._ttl_s * 1000, account, self._pool, asking.model]))
+            await self._records.run(
+                CONFIRM.call([binding], [self._ttl_s * 1000, account, self._pool, asking.model])
+            )
 
     async def release(self, asking: Asking, account: str) -> None:
         """A claim on the account goes."""
         if asking.api_key is not None:
-            await self._run(
+            await self._records.run(
                 RELEASE.call([self._keys.binding(self._pool, asking.api_key, self._scope)], [account])
             )
 
     async def judge(self, account: str, seen: Evidence, hint: ResetHint | None = None) -> AccountState:
         """Changes the account's state by evidence."""
-        return await self._change(account, lambda state: judged(state, seen, self._clock.now_ms(), hint))
+        return await self._records.change_state(
+            account, lambda state: judged(state, seen, self._clock.now_ms(), hint)
+        )
+
+    async def limit(self, account: str, model: str, whose: Whose, hint: ResetHint | None = None) -> None:
+        """A call for the model met a limit: the model is limited on the account, or the account is."""
+        is_of_account = False
+
+        def change(limits: Limits) -> Limits:
+            nonlocal is_of_account
+            found = limited(limits, model, whose, self._clock.now_ms(), hint)
+            is_of_account = found.is_of_account
+            return found.limits
+
+        await self._records.change_limits(account, change)
+        if is_of_account:
+            await self.judge(account, Evidence.LIMITED, hint)
+
+    async def lift(self, account: str, model: str) -> None:
+        """A call for the model succeeded, which was chosen while models of the account were limited."""
+        await self._records.change_limits(
+            account, lambda limits: after_success(limits, model, self._clock.now_ms())
+        )
 
     async def drain(self, account: str, *, is_drained: bool = True) -> AccountState:
         """No key is bound to the account any more, and bound keys stay; or the contrary."""
-        return await self._change(account, lambda state: evolve(state, is_drained=is_drained))
+        return await self._records.change_state(account, lambda state: evolve(state, is_drained=is_drained))
 
     async def weigh(self, account: str, weight: int | None) -> AccountState:
         """Sets the account's weight, instead of the file's; None: the file's again."""
-        return await self._change(account, lambda state: evolve(state, weight=weight))
+        return await self._records.change_state(account, lambda state: evolve(state, weight=weight))
 
     async def reset(self, account: str) -> None:
         """Forgets all that is known of the account, an operator's words included."""
-        await self._change(account, lambda state: None if state == _NOTHING_KNOWN else _NOTHING_KNOWN)
+        await self._records.change_state(
+            account, lambda state: None if state == NOTHING_KNOWN else NOTHING_KNOWN
+        )
+        await self._records.change_limits(account, lambda _: ())
 
     async def changes(self) -> list[AccountChange]:
         """What has changed of the pool's accounts, the oldest first: as far as it is kept, some thousands at most."""
-        key = self._keys.account_changes(self._pool)
-        (reply,) = await self._link.execute(("XRANGE", key, "-", "+"))
-        if is_damage(reply):
-            self._damage.left(key)
-            return []
-        found = []
-        for entry, fields in told([reply])[0]:
-            said = dict(zip(fields[::2], fields[1::2], strict=True))
-            before, after = self._state(said.get(b"before")), self._state(said.get(b"after"))
-            at_ms = int(entry.partition(b"-")[0])
-            found.append(
-                AccountChange(at_ms, said.get(b"account", b"").decode("ascii", "replace"), before, after)
-            )
-        return found
+        return await self._records.changes()
 
     async def states(self, accounts: Sequence[str]) -> dict[str, AccountState]:
         """The states of these accounts."""
-        if not accounts:
-            return {}
-        (reply,) = await self._link.execute(("HMGET", self._keys.account_states(self._pool), *accounts))
-        if is_damage(reply):
-            return dict.fromkeys(accounts, AccountState())
-        return {one: self._state(text) for one, text in zip(accounts, told([reply])[0], strict=True)}
+        return await self._records.states_of(accounts)
+
+    async def limits(self, accounts: Sequence[str]) -> dict[str, Limits]:
+        """The limits of these accounts' models."""
+        return await self._records.limits_of(accounts)
 
     async def bindings(self) -> AsyncGenerator[Binding, None]:
         """All bindings of the pool, in no order; a scan of the whole server."""
@@ -186,28 +200,6 @@ class RedisAccounts:
         )
         return bool(removed)
 
-    async def _change(
-        self, account: str, change: Callable[[AccountState], AccountState | None]
-    ) -> AccountState:
-        """Writes what a change makes of the state, unless another process was faster; then of that one's."""
-        states = self._keys.account_states(self._pool)
-        (text,) = await self._link.execute(("HGET", states, account))
-        text = b"" if is_damage(text) else told([text])[0] or b""
-        for _ in range(_RACES):
-            before = self._state(text)
-            after = change(before)
-            if after is None or after is before:
-                return before
-            written = b"" if after is _NOTHING_KNOWN else encoded(after).encode()
-            keys = [states, self._keys.account_changes(self._pool)]
-            stands, *_ = await self._run(
-                JUDGE.call(keys, [account, text, written, int(_is_told(before, after))])
-            )
-            if stands == written:
-                return after
-            text = stands
-        raise StoreUnavailable
-
     async def _binding(self, name: str, stem: str) -> Binding | None:
         fields = ("account", "platform", "model", "created", "used", "confirmed")
         said, left = await self._link.execute(("HMGET", name, *fields), ("TTL", name))
@@ -227,27 +219,6 @@ class RedisAccounts:
             is_confirmed=confirmed == b"1",
             left_s=max(0, told([left])[0]),
         )
-
-    def _state(self, text: bytes | None) -> AccountState:
-        """The state that a text is; a damaged one counts as none."""
-        if not text:
-            return _NOTHING_KNOWN
-        state = decoded(text.decode("ascii", "replace"))
-        if state is None:
-            self._damage.left(self._keys.account_states(self._pool))
-        return state or AccountState()
-
-    async def _run(self, call: Command) -> list[Reply]:
-        """A script's reply; the keys that gave way stand behind it."""
-        ((reply, *mended),) = told(await run_scripts(self._link, [call]))
-        for key in mended:
-            self._damage.removed(key.decode())
-        return reply if isinstance(reply, list) else [reply]
-
-
-def _is_told(before: AccountState, after: AccountState) -> bool:
-    """Whether a change is more than one of times: of the status, or of an operator's words."""
-    return (before.status, before.is_drained, before.weight) != (after.status, after.is_drained, after.weight)
 
 
 def _mode(asking: Asking) -> int:

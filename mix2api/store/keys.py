@@ -123,6 +123,10 @@ class Keys:
         """
         return f"{self._pool(pool)}states"
 
+    def account_limits(self, pool: str) -> str:
+        """Hash with expiry: account id -> its models that are limited (`mix2api.accounts.model_limits`)."""
+        return f"{self._pool(pool)}limits"
+
     def account_turns(self, pool: str) -> str:
         """Hash with expiry: account id -> its current weight in the smooth weighted choice."""
         return f"{self._pool(pool)}turns"

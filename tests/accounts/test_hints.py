@@ -69,7 +69,9 @@ YEAR: Final = 366 * DAY
     ],
 )
 def test_each_form_is_read(headers: dict[str, str], after_ms: int, *, is_quota: bool) -> None:
-    assert reset_hint(headers, None, NOW) == ResetHint(NOW + after_ms, is_quota)
+    of_account = any(name.startswith("x-codex-") for name in headers)
+    expected = ResetHint(NOW + after_ms, is_quota=is_quota, is_of_account=of_account)
+    assert reset_hint(headers, None, NOW) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +84,7 @@ def test_each_form_is_read(headers: dict[str, str], after_ms: int, *, is_quota: 
     ],
 )
 def test_the_body_of_a_used_up_quota_goes_before_the_headers(said: dict[str, object]) -> None:
-    expected = ResetHint(NOW + DAY, is_quota=True)
+    expected = ResetHint(NOW + DAY, is_quota=True, is_of_account=True)
     assert reset_hint({"retry-after": "5"}, {"error": said}, NOW) == expected
     assert reset_hint({}, said, NOW) == expected
 

@@ -14,9 +14,15 @@ def policy(*weights: tuple[str, int], scope: Scope = Scope.API_KEY, ttl_s: int =
     return Policy(accounts=accounts, scope=scope, ttl_s=ttl_s)
 
 
-def out(account: str, from_s: int, to_s: int | None, status: Status = Status.LIMITED) -> Outage:
+def out(
+    account: str,
+    from_s: int,
+    to_s: int | None,
+    status: Status = Status.LIMITED,
+    model: str | None = None,
+) -> Outage:
     ends_ms = None if to_s is None else to_s * 1000
-    return Outage(account=account, from_ms=from_s * 1000, to_ms=ends_ms, status=status)
+    return Outage(account=account, model=model, from_ms=from_s * 1000, to_ms=ends_ms, status=status)
 
 
 def test_a_record_tells_hits_moves_and_refusals() -> None:
@@ -61,6 +67,15 @@ def test_the_first_call_meets_a_limit_and_moves_and_later_calls_know_of_it() -> 
     assert found.by_account["a"] >= 2
 
 
+def test_a_model_s_limit_is_met_by_its_own_calls_only() -> None:
+    runs = [run(1), run(2)._replace(model="other"), run(3), run(20), run(21)]
+    found = simulated(policy(("a", 1), ("b", 1)), runs, [out("a", 0, 10, model="m")])
+    assert (found.limits_met, found.refused) == (1, 0)
+    assert found.by_account == {"b": 5}, "the key that met the limit was bound to the other account"
+    alone = simulated(policy(("a", 1)), runs, [out("a", 0, 10, model="m")])
+    assert (alone.by_account, alone.refused, alone.limits_met) == ({"a": 3}, 2, 1)
+
+
 def test_an_account_that_an_operator_took_out_is_met_by_nobody() -> None:
     found = simulated(policy(("a", 1), ("b", 1)), [run(1), run(2)], [out("a", 0, None, Status.DISABLED)])
     assert (found.by_account, found.limits_met, found.faults_met) == ({"b": 2}, 0, 0)
@@ -81,14 +96,19 @@ def test_models_from_clients_are_remembered_up_to_a_bound() -> None:
 
 def test_outages_follow_from_the_changes_of_accounts() -> None:
     changes = [
-        (1, "a", Status.LIMITED),
-        (2, "b", Status.VALID),
-        (3, "a", Status.ERROR),
-        (4, "a", Status.VALID),
-        (5, "b", Status.INVALID),
+        (1, "a", None, Status.LIMITED),
+        (2, "b", None, Status.VALID),
+        (3, "a", None, Status.ERROR),
+        (4, "a", None, Status.VALID),
+        (5, "b", None, Status.INVALID),
+        (6, "c", "m", Status.LIMITED),
+        (7, "c", None, Status.LIMITED),
+        (8, "c", "m", Status.VALID),
     ]
     assert outages_of(changes) == [
         Outage(account="a", from_ms=1, to_ms=3, status=Status.LIMITED),
         Outage(account="a", from_ms=3, to_ms=4, status=Status.ERROR),
+        Outage(account="c", model="m", from_ms=6, to_ms=8, status=Status.LIMITED),
         Outage(account="b", from_ms=5, to_ms=None, status=Status.INVALID),
+        Outage(account="c", from_ms=7, to_ms=None, status=Status.LIMITED),
     ]

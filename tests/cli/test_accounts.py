@@ -1,5 +1,6 @@
 """`mix2api accounts`: what operators see and do, by real states in Redis."""
 
+import re
 from io import StringIO
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from redis_server import RedisServer
 from upstreams.loopback import Connection, serving
 
 from mix2api.accounts.account import Account, AccountType
+from mix2api.accounts.model_limits import Whose
 from mix2api.accounts.port import Asking, Chosen, Offered, Roster
 from mix2api.accounts.state import Evidence
 from mix2api.cli.accounts import AccountsQuery, accounts, probed
@@ -50,6 +52,28 @@ async def test_the_list_shows_every_account_with_its_state(redis_server: RedisSe
     assert first.split() == ["a", "openai", "valid", "-", "1", "0", "*"]
     assert second.split()[:4] == ["b", "openai", "limited", "limited"]
     assert third.split()[:4] == ["off", "mix", "disabled", "file"]
+
+
+async def test_limited_models_are_counted_listed_and_told_as_changes(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        shared = store.accounts("openai", 3600, SystemClock())
+        for model in ("gpt-5", "gpt-5-mini"):
+            await shared.limit("a", model, Whose.MODEL)
+        await shared.limit("b", "gpt-5", Whose.UNTOLD)
+    _, page = await asked(redis_server, "list")
+    assert [re.split(" {2,}", line)[2] for line in page.splitlines()[1:]] == [
+        "valid, 2 models limited",
+        "valid, 1 model limited",
+        "disabled",
+    ]
+    _, page = await asked(redis_server, "show", "b")
+    assert page.splitlines()[3].startswith("limited model")
+    assert page.splitlines()[4].split()[:3] == ["gpt-5", "limited", "assumed"]
+    assert (await asked(redis_server, "show", "off"))[1].count("\n") == 2, "no table of nothing"
+    _, page = await asked(redis_server, "changes")
+    assert page.splitlines()[1].split()[3:] == ["a", "gpt-5", "valid", "limited", "limited"]
+    _, page = await asked(redis_server, "reset", "a")
+    assert "limited" not in page
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from shown_tables import number_columns
 from stored_runs import append_raw, new_session, store_script, stored
 
 from mix2api.accounts.account import read_accounts
+from mix2api.accounts.model_limits import Whose
 from mix2api.accounts.port import Asking
 from mix2api.accounts.state import Evidence, Status
 from mix2api.budget.profile import Profile
@@ -122,6 +123,7 @@ async def test_an_operator_changes_accounts_as_the_command_does(redis_server: Re
     async with stored(redis_server.url) as store:
         shared = store.accounts("mix", 60, SystemClock())
         await shared.judge("b", Evidence.REFUSED)
+        await shared.limit("a", "gpt-5", Whose.MODEL)
         ports = ConsolePorts(pools=(AccountPool(upstream="upstream", listed=listed, shared=shared),))
         async with shown(store, ports=ports) as seen:
             overview = words_of(await seen.visitor.page("/"))
@@ -139,7 +141,7 @@ async def test_an_operator_changes_accounts_as_the_command_does(redis_server: Re
                 for more in ({"action": "weigh"}, {"account": "z"}, {"upstream": "z"}, {"csrf": "z"})
             ]
     assert "1/2 Accounts not well" in overview
-    assert viewed.index("b mix invalid") < viewed.index("a mix valid")
+    assert viewed.index("b mix invalid") < viewed.index("a mix valid limited for gpt-5")
     assert "Enable" not in viewed
     assert states == [
         (Status.DISABLED, False),

@@ -137,6 +137,7 @@ ANSWERED: dict[Word, tuple[str, Check]] = {
     Word.FORGET: ("[[forget]]", lambda got: got.done),
     Word.SWAP: ("[[swap]]", lambda got: got.done),
     Word.ONLY: ("[[only:another]] [[status:500]] [[say:well]]", lambda got: got.text == "well"),
+    Word.ONLY_MODEL: ("[[only_model:another]] [[429:9]] [[say:well]]", lambda got: got.text == "well"),
     Word.ONCE: ("[[once:k]] [[say:first]]", lambda got: got.text == "first"),
 }
 UNANSWERED = {Word.HANG, Word.SILENT}

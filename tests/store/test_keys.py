@@ -56,6 +56,7 @@ def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
     keys = Keys("m")
     names = [
         keys.account_states("openai"),
+        keys.account_limits("openai"),
         keys.account_turns("openai"),
         keys.account_changes("openai"),
         keys.binding("openai", Digest("ab")),
@@ -63,6 +64,7 @@ def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
     ]
     assert names == [
         "m:{accounts:openai}:states",
+        "m:{accounts:openai}:limits",
         "m:{accounts:openai}:turns",
         "m:{accounts:openai}:changes",
         "m:{accounts:openai}:session:binding:apikey:ab",

@@ -160,3 +160,36 @@ async def test_an_account_that_is_killed_mid_run_shows_no_client_an_error(
             assert [one.text() for one in after] == ["well"] * 5
             assert {one.headers["x-mix2api-account"] for one in after} == {"b"}
         nursery.cancel_scope.cancel()
+
+
+async def test_an_account_that_limits_one_model_serves_the_others(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    async with trio.open_nursery() as nursery:
+        demo = await nursery.start(serve_demo, DemoOptions(kind=DemoKind.OPENAI))
+        url = base(demo, DemoKind.OPENAI)
+        settings: dict[str, Any] = {
+            "MIX2API_UPSTREAM": "openai",
+            "MIX2API_ACCOUNTS_FILE": written(tmp_path, DemoKind.OPENAI, url, url),
+            "MIX2API_ACCOUNTS_BINDING_SCOPE": "none",
+            "MIX2API_EXPOSE_ACCOUNT": "true",
+            "MODEL_LIST": "gpt-5,gpt-5-mini",
+        }
+        options = DemoOptions(kind=DemoKind.OPENAI)
+        async with whole_system(Shape.SERVE, redis_server.url, demo=options, **settings) as system:
+            limited = "[[only:sk-pool-a]] [[only_model:gpt-5]] [[429:30]] [[say:well]]"
+            served = {
+                model: [await system.client.ask(limited, model=model) for _ in range(4)]
+                for model in ("gpt-5", "gpt-5-mini")
+            }
+            assert {one.text() for answers in served.values() for one in answers} == {"well"}
+            by_model = {
+                model: {one.headers["x-mix2api-account"] for one in answers}
+                for model, answers in served.items()
+            }
+            assert by_model == {"gpt-5": {"b"}, "gpt-5-mini": {"a", "b"}}
+            refused = [one for one in demo.received if one.headers["authorization"] == "Bearer sk-pool-a"]
+            assert len(refused) == 3, "one met the limit, two were served"
+            (limit,) = (await system.store.accounts("openai", 3600, SystemClock()).limits(["a"]))["a"]
+            assert (limit.model, limit.state.reason, limit.is_own) == ("gpt-5", "burst", True)
+        nursery.cancel_scope.cancel()

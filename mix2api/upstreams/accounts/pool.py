@@ -19,7 +19,6 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from mix2api.accounts.account import Account, AccountType
-from mix2api.accounts.breaker import Breaker
 from mix2api.accounts.choice import Candidate, SmoothChoice
 from mix2api.accounts.port import (
     NOBODY_APART,
@@ -38,12 +37,14 @@ from mix2api.errors import StoreUnavailable
 from mix2api.upstreams.accounts.binding_keys import BindingKey
 from mix2api.upstreams.accounts.evidence import AGAINST, of_event, of_fault, of_opening
 from mix2api.upstreams.accounts.exhausted import exhausted
+from mix2api.upstreams.accounts.learning import Heard, Learning, heard_in
 from mix2api.upstreams.accounts.secrets import Secrets
 from mix2api.upstreams.accounts.sessions import owned, owner_of
 from mix2api.upstreams.model_names import renamed
 from mix2api.upstreams.opening import HeldStream, Opening, opening_of
 from mix2api.upstreams.port import (
     CONTENT,
+    Failed,
     Served,
     Upstream,
     UpstreamCall,
@@ -83,6 +84,8 @@ class _Trying:
     """What one call has met so far."""
 
     asking: Asking
+    model: str
+    """As the client names it."""
     owner: str | None
     left: int
     is_hard: bool
@@ -127,7 +130,7 @@ class AccountsUpstream:
         self._shared = shared
         self._options = options
         self._clock = clock
-        self._breakers = {account: Breaker() for account in self._accounts}
+        self._learning = Learning(shared, clock, self._accounts)
         self._lines = {
             one.id: WaitingLine(one.max_concurrency, options.wait_s, "the account")
             for one in self._accounts.values()
@@ -154,32 +157,31 @@ class AccountsUpstream:
             raise _owner_gone() if is_hard else _session_lost()
         word = self._options.model_word(call.turn.model)
         asking = Asking(api_key=self._options.binding_key(call), model=word, is_owned=owner is not None)
-        trying = _Trying(asking, owner, self._options.tries, is_hard=is_hard)
+        trying = _Trying(asking, call.turn.model, owner, self._options.tries, is_hard=is_hard)
         while True:
             chosen = await self._choose(call, trying)
             account = self._accounts[chosen.account]
             trying.secret = self._secrets.of(account.id)
             authorization = f"Bearer {trying.secret}"
             there = evolve(call, session=session, base_url=account.base_url, authorization=authorization)
-            model = call.turn.model
-            there = renamed(there, account.model_names.get(model, model))
+            there = renamed(there, account.model_names.get(trying.model, trying.model))
             async with self._place(account.id):
                 watched: _WatchedStream | None = None
                 try:
                     async with AsyncExitStack() as stack:
                         opening, stream = await _begun(self._inner, there, stack)
-                        seen = of_opening(opening)
-                        if seen is Evidence.SUCCESS and stream is not None:
+                        if of_opening(opening) is Evidence.SUCCESS and stream is not None:
                             stream.pause()
-                            await self._succeeded(trying.asking, chosen)
+                            await self._learning.began(trying.asking, chosen)
                             watched = _WatchedStream(opening, stream, chosen)
                             yield watched
                             return
                 finally:
                     if watched is not None:
                         with trio.move_on_after(_FAREWELL_S, shield=True):
-                            await self._learn(account.id, watched.seen, watched.fault)
-            if await self._goes_on(trying, chosen, opening, seen):
+                            models = {trying.model, there.turn.model}
+                            await self._learning.ended(account.id, trying.asking, watched.heard, models)
+            if await self._goes_on(trying, there, chosen, opening):
                 continue
             yield HeldStream(_told(opening, chosen))
             return
@@ -206,7 +208,7 @@ class AccountsUpstream:
             raise trying.fault.again()
         if trying.owner is not None and not _comes_back(choice):
             raise _owner_gone()
-        raise exhausted(choice.states, self._clock.now_ms(), named=self._options.is_named)
+        raise exhausted(choice, self._clock.now_ms(), named=self._options.is_named)
 
     def _roster(self, model: str, trying: _Trying) -> Roster:
         """The accounts that may serve the model; of a call with an owner that one."""
@@ -256,29 +258,21 @@ class AccountsUpstream:
 
     # --- learning
 
-    async def _succeeded(self, asking: Asking, chosen: Chosen) -> None:
-        """The account has begun an answer: its key is bound to it, and a half-open account is valid again."""
-        with suppress(StoreUnavailable):
-            if not chosen.is_confirmed and not asking.is_owned:
-                await self._shared.confirm(asking, chosen.account)
-            if chosen.state.status is not Status.VALID:
-                await self._shared.judge(chosen.account, Evidence.SUCCESS)
-
-    async def _goes_on(self, trying: _Trying, chosen: Chosen, opening: Opening, seen: Evidence) -> bool:
+    async def _goes_on(self, trying: _Trying, put: UpstreamCall, chosen: Chosen, opening: Opening) -> bool:
         """Learns from an attempt that failed before any output; gives whether the call is put once more.
 
         Raises:
             UpstreamFault: the call continued a session that is to be given up.
         """
-        account = chosen.account
-        if seen is Evidence.REFUSED and account not in trying.renewed:
+        account, heard = chosen.account, heard_in(opening)
+        if heard.seen is Evidence.REFUSED and account not in trying.renewed:
             trying.renewed.add(account)
             if await self._secrets.renewed(account, trying.secret):
                 if trying.has_session and opening.refusal is not None and opening.refusal.taken:
                     raise _session_lost()  # sent again, the session might hold the turn twice
                 return True
-        await self._learn(account, seen, opening.fault)
-        if seen not in AGAINST:
+        await self._learning.ended(account, trying.asking, heard, {trying.model, put.turn.model})
+        if heard.seen not in AGAINST:
             return False
         if trying.has_session:
             raise _session_lost()
@@ -294,18 +288,6 @@ class AccountsUpstream:
     def _has_other(self, trying: _Trying) -> bool:
         return bool(self._accounts.keys() - trying.tried)
 
-    async def _learn(self, account: str, seen: Evidence, fault: UpstreamFault | None) -> None:
-        """Takes what was seen of an account into its state."""
-        breaker = self._breakers[account]
-        if seen is Evidence.SUCCESS:
-            breaker.succeeded()
-            return
-        if seen is Evidence.FAULT and breaker.failed():
-            seen = Evidence.FAILING
-        if seen in AGAINST or seen is Evidence.FAILING:
-            with suppress(StoreUnavailable):
-                await self._shared.judge(account, seen, None if fault is None else fault.reset)
-
 
 class _WatchedStream(HeldStream):
     """An answer that is looked at to its end, for what it tells of its account.
@@ -320,8 +302,7 @@ class _WatchedStream(HeldStream):
         super().__init__(_told(opening, chosen), aiter(stream), stream)
         self._account = chosen.account
         self._status = opening.status
-        self.seen = Evidence.SUCCESS
-        self.fault: UpstreamFault | None = None
+        self.heard = Heard(Evidence.SUCCESS)
 
     async def __anext__(self) -> list[UpstreamEvent]:
         """The next batch; what it tells of the account is kept.
@@ -332,11 +313,11 @@ class _WatchedStream(HeldStream):
         try:
             batch = await super().__anext__()
         except UpstreamFault as fault:
-            self.seen, self.fault = of_fault(fault), fault.again()
+            self.heard = Heard(of_fault(fault), fault.again())
             raise
         for event in batch:
             if type(event) not in CONTENT and (seen := of_event(event, self._status)) is not Evidence.SUCCESS:
-                self.seen = seen
+                self.heard = Heard(seen, event if isinstance(event, Failed) else None)
         return owned(batch, self._account)
 
 

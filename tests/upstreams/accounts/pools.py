@@ -50,9 +50,9 @@ def account(name: str, **known: Any) -> Account:
     return Account(**fields | known)
 
 
-def call(key: str = "k1", session: str | None = None) -> UpstreamCall:
+def call(key: str = "k1", session: str | None = None, model: str = "m") -> UpstreamCall:
     messages = [Message(role="user", content="hello")]
-    turn = Turn(model="m", messages=messages)
+    turn = Turn(model=model, messages=messages)
     return UpstreamCall(
         run_id=RunId("r"),
         request_id=RequestId("q"),
@@ -64,7 +64,7 @@ def call(key: str = "k1", session: str | None = None) -> UpstreamCall:
 
 
 class Sites:
-    """One scripted answer an account, or a credential, for as long as it stands."""
+    """One scripted answer an account, a credential, or an account and a model (`a m`), for as long as it stands."""
 
     def __init__(self) -> None:
         self.scripts: dict[str, Script] = {}
@@ -74,7 +74,8 @@ class Sites:
         self.calls.append(call)
         assert call.base_url is not None
         name = call.base_url.removeprefix("https://").partition(".")[0]
-        script = self.scripts.get(call.authorization or "") or self.scripts.get(name, GOOD)
+        of_model = self.scripts.get(f"{name} {call.turn.model}") or self.scripts.get(call.authorization or "")
+        script = of_model or self.scripts.get(name, GOOD)
         return ScriptedUpstream([script]).open(call)
 
     @property
@@ -97,8 +98,8 @@ class Pool:
             await stream.aclose()
         return events
 
-    async def served(self, key: str = "k1") -> str:
-        events = await self.put(call(key))
+    async def served(self, key: str = "k1", model: str = "m") -> str:
+        events = await self.put(call(key, model=model))
         (served,) = [event for event in events if isinstance(event, Served)]
         assert Text("hi") in events
         return served.account

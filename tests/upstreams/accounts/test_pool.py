@@ -123,19 +123,20 @@ async def test_a_failure_after_output_is_told_and_learned_from(redis_server: Red
         [[Text("half"), Failed("slow down", Detail.RATE_LIMIT)]],
     ],
 )
-async def test_an_error_frame_after_output_limits_the_account(
+async def test_an_error_frame_after_output_limits_the_model(
     redis_server: RedisServer, batches: Script
 ) -> None:
     async with running_pool(redis_server, [account("a")]) as pool:
         pool.sites.scripts["a"] = [[Opened(200)], *batches]
         await pool.put(call())
-        assert (await pool.shared.states(["a"]))["a"].status is Status.LIMITED
+        assert [one.model for one in (await pool.shared.limits(["a"]))["a"]] == ["m"]
 
 
 async def test_a_hint_of_a_refusal_is_kept_and_evidence_goes_before_it(redis_server: RedisServer) -> None:
     async with running_pool(redis_server, [account("a")]) as pool:
         limited = fault(Detail.STATUS, 429)
-        limited.reset = ResetHint(SystemClock().now_ms() + 18 * 86_400_000, is_quota=True)
+        announced_ms = SystemClock().now_ms() + 18 * 86_400_000
+        limited.reset = ResetHint(announced_ms, is_quota=True, is_of_account=True)
         pool.sites.scripts["a"] = [Raise(limited)]
         with pytest.raises(UpstreamFault):
             await pool.put(call())
