@@ -42,6 +42,8 @@ class Transcript(Struct, frozen=True, omit_defaults=True):
     said: tuple[Said, ...] = ()
     unkept: Unkept | None = None
     """None: `said` is whole."""
+    at_ms: int = 0
+    """Unix time at which it was written. 0: by a process of before this field."""
 
 
 class Transcripts(Protocol):

@@ -66,7 +66,10 @@ def _upstream(settings: Settings, client: HttpClient, surroundings: Surroundings
         contexts=contexts,
         sweeper=Sweeper(api, contexts, surroundings),
         memory=Memory(
-            surroundings.transcripts or MemoryTranscripts(), _memory_bounds(settings), surroundings.tell
+            surroundings.transcripts or MemoryTranscripts(),
+            _memory_bounds(settings),
+            surroundings.tell,
+            surroundings.clock,
         ),
         context_server=_context_server(settings, contexts),
         supervised=supervised,

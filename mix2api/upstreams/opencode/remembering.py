@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from attrs import define, evolve, field, frozen
 
+from mix2api.clock import Clock, SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sessions.transcripts import Said, Transcript, Transcripts, Unkept
 from mix2api.upstreams.opencode.prompt import borders, words_of
@@ -53,12 +54,15 @@ class Memory:
         store: where all processes look.
         bounds: what is kept.
         tell: told where a transcript could not be written.
+        clock: tells which transcripts are newer than an answer that could not be written.
     """
 
     _store: Transcripts
     _bounds: Bounds
     _tell: Callable[[Remark], None]
-    _behind: dict[Digest, None] = field(factory=dict, init=False)
+    _clock: Clock = field(factory=SystemClock)
+    _behind: dict[Digest, int] = field(factory=dict, init=False)
+    """Lines whose last answer of this process was not written -> Unix time of that answer, in ms."""
 
     async def recalled(self, call: UpstreamCall) -> UpstreamCall:
         """The call with its history, where it brings none and its client session has one.
@@ -73,7 +77,7 @@ class Memory:
             found = await self._store.find(call.line)
         except StoreUnavailable:
             raise _refused(EndReason.UNAVAILABLE, "the client session's words cannot be read now") from None
-        if call.line in self._behind:
+        if self._is_behind(call.line, found):
             found = _UNWRITTEN
         if found is None:
             return call
@@ -93,24 +97,30 @@ class Memory:
             line: whose it is.
             said: all that was said; None: it is more than may be kept.
         """
-        bounds = self._bounds
-        transcript = Transcript(unkept=Unkept.FULL if bounds.ttl_s else Unkept.OFF)
-        if bounds.ttl_s and said is not None:
-            transcript = Transcript(said=said)
-        kept = _encode(transcript)
-        if len(kept) > bounds.bytes:
-            transcript = Transcript(unkept=Unkept.FULL)
-            kept = _encode(transcript)
-        ttl_s = bounds.ttl_s if transcript.unkept is None else max(bounds.ttl_s, _UNKEPT_S)
+        bounds, now_ms = self._bounds, self._clock.now_ms()
+        kept = _kept(said, bounds, now_ms)
+        unkept = Transcript(unkept=Unkept.FULL if bounds.ttl_s else Unkept.OFF, at_ms=now_ms)
+        ttl_s = bounds.ttl_s if kept is not None else max(bounds.ttl_s, _UNKEPT_S)
         try:
-            await self._store.keep(line, kept, ttl_s)
+            await self._store.keep(line, _encode(unkept) if kept is None else kept, ttl_s)
         except StoreUnavailable:
-            self._behind[line] = None
+            self._behind.pop(line, None)
+            self._behind[line] = now_ms
             if len(self._behind) > _BEHIND:
                 del self._behind[next(iter(self._behind))]
             self._tell(Remark(event="runtime.unrecorded", facts={"step": "transcript"}))
         else:
             self._behind.pop(line, None)
+
+    def _is_behind(self, line: Digest, found: Transcript | None) -> bool:
+        """Whether the line's last answer is not in the transcript. One that another process wrote since is of a later turn."""
+        unwritten_ms = self._behind.get(line)
+        if unwritten_ms is None:
+            return False
+        if found is None or found.at_ms <= unwritten_ms:
+            return True
+        del self._behind[line]
+        return False
 
 
 @define(eq=False)
@@ -170,6 +180,17 @@ class Listener:
             *(Said(message.role, words_of(message)) for message in before),
             Said("assistant", "".join(self._pieces)),
         )
+
+
+def _kept(said: tuple[Said, ...] | None, bounds: Bounds, now_ms: int) -> bytes | None:
+    """What was said as it is kept; None where it is not to be kept, or is more than may be.
+
+    A character takes a byte at least, so far too long a history is not even encoded.
+    """
+    if not bounds.ttl_s or said is None or sum(len(one.words) for one in said) > bounds.bytes:
+        return None
+    kept = _encode(Transcript(said=said, at_ms=now_ms))
+    return kept if len(kept) <= bounds.bytes else None
 
 
 def _refused(end_reason: EndReason, why: str) -> UpstreamFault:

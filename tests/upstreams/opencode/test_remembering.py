@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from attrs import define
 
+from mix2api.clock import SystemClock
 from mix2api.errors import StoreUnavailable
 from mix2api.sessions.transcripts import Transcript
 from mix2api.upstreams.opencode.memory_transcripts import MemoryTranscripts
@@ -168,3 +170,41 @@ async def test_no_turn_goes_on_without_the_words_that_a_store_did_not_give_or_ta
     for line in (LINE, Digest("cd")):
         await answered(kept, call(*whole.messages, line=line), "2")
     assert list(kept._behind) == [Digest("cd")]
+
+
+@define(eq=False)
+class SteppingClock(SystemClock):
+    """Each look is a millisecond later."""
+
+    at_ms: int = 0
+
+    def now_ms(self) -> int:
+        self.at_ms += 1
+        return self.at_ms
+
+
+async def test_an_answer_of_another_process_takes_the_place_of_one_that_was_not_written() -> None:
+    store, clock = AwayNowAndThen(), SteppingClock()
+    one, two = (Memory(store, Bounds(), lambda _: None, clock) for _ in range(2))
+    whole = call(said("user", "one"), said("assistant", "1"), said("user", "two"))
+    await answered(two, whole, "2")
+    store.away = True
+    await answered(one, whole, "2")
+    store.away = False
+    assert "could not be written" in (await refusal(one, call(said("user", "three")))).message
+    await answered(two, whole, "2")
+    assert len((await one.recalled(call(said("user", "three")))).messages) == 5
+
+
+async def test_a_history_that_is_far_too_long_is_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = memory(bytes=1024)
+    encoded: list[Transcript] = []
+
+    def encode(transcript: Transcript) -> bytes:
+        encoded.append(transcript)
+        return msgspec.json.encode(transcript)
+
+    monkeypatch.setattr("mix2api.upstreams.opencode.remembering._encode", encode)
+    await answered(kept, call(said("user", "1" * 1025)), "1")
+    assert [transcript.said for transcript in encoded] == [()]
+    assert "OPENCODE_TRANSCRIPT_BYTES" in (await refusal(kept, call(said("user", "two")))).message
