@@ -73,6 +73,9 @@ _FIRST_PROBE_MS: Final = {Status.LIMITED: 60_000, Status.ERROR: 30_000, Status.I
 """Rate limits are mostly a minute long; a server restarts in half a minute; a credential is renewed by people."""
 _LONGEST_PROBE_MS: Final = 900_000
 """A stale hint of days costs a quarter of an hour at most, and a dead account four failed calls an hour."""
+_DOUBT_MS: Final = 1000
+"""The least wait after an announced end that proved too early, doubled with each further one. Some upstreams announce 0 s for
+as long as a limit lasts; each call would then be put to them first."""
 _DOUBLINGS: Final = 10
 
 
@@ -116,11 +119,14 @@ def judged(state: AccountState, seen: Evidence, now_ms: int, hint: ResetHint | N
     failures = state.failures + 1 if becomes is state.status else 1
     pause_ms = min(_LONGEST_PROBE_MS, _FIRST_PROBE_MS[becomes] << min(failures - 1, _DOUBLINGS))
     until_ms = hint.at_ms if hint is not None and becomes is Status.LIMITED else 0
+    if until_ms:
+        doubt_ms = 0 if failures == 1 else _DOUBT_MS << min(failures - 2, _DOUBLINGS)
+        pause_ms = min(pause_ms, max(until_ms - now_ms, doubt_ms))
     return evolve(
         state,
         status=becomes,
         reason=_reason(seen, hint),
-        probe_ms=min(now_ms + pause_ms, until_ms) if until_ms else now_ms + pause_ms,
+        probe_ms=now_ms + pause_ms,
         until_ms=until_ms,
         failures=failures,
         since_ms=since_ms,

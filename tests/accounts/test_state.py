@@ -49,6 +49,17 @@ def test_a_near_hint_is_the_time_of_the_probe() -> None:
     assert judged(AccountState(), Evidence.LIMITED, NOW).reason == "limited"
 
 
+def test_an_announced_end_that_proves_too_early_is_believed_less_each_time() -> None:
+    state, waits = AccountState(), []
+    for _ in range(5):
+        state = judged(state, Evidence.LIMITED, NOW, ResetHint(NOW, is_quota=False))
+        waits.append(state.probe_ms - NOW)
+    assert waits == [0, 1000, 2000, 4000, 8000]
+    assert state.until_ms == NOW
+    honest = judged(state, Evidence.LIMITED, NOW, ResetHint(NOW + 20_000, is_quota=False))
+    assert honest.probe_ms == NOW + 20_000
+
+
 def test_a_half_open_account_waits_longer_after_each_failure() -> None:
     state = judged(AccountState(), Evidence.FAILING, NOW)
     again = judged(state, Evidence.FAULT, NOW)
