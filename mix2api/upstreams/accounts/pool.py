@@ -179,8 +179,7 @@ class AccountsUpstream:
                 finally:
                     if watched is not None:
                         with trio.move_on_after(_FAREWELL_S, shield=True):
-                            models = {trying.model, there.turn.model}
-                            await self._learning.ended(account.id, trying.asking, watched.heard, models)
+                            await self._ended(trying, there, account.id, watched.heard)
             if await self._goes_on(trying, there, chosen, opening):
                 continue
             yield HeldStream(_told(opening, chosen))
@@ -257,6 +256,12 @@ class AccountsUpstream:
                 self._full.discard(account)
 
     # --- learning
+
+    async def _ended(self, trying: _Trying, put: UpstreamCall, account: str, heard: Heard) -> None:
+        """Learns from an answer that had begun. A credential that was revoked meanwhile is read again for the next call."""
+        if heard.seen is Evidence.REFUSED and await self._secrets.renewed(account, trying.secret):
+            return
+        await self._learning.ended(account, trying.asking, heard, {trying.model, put.turn.model})
 
     async def _goes_on(self, trying: _Trying, put: UpstreamCall, chosen: Chosen, opening: Opening) -> bool:
         """Learns from an attempt that failed before any output; gives whether the call is put once more.

@@ -176,6 +176,22 @@ async def test_a_renewed_credential_is_tried_before_the_account_is_invalid(
         assert (await pool.shared.states(["a"]))["a"].status is Status.INVALID
 
 
+async def test_a_credential_that_is_revoked_in_an_answer_s_middle_is_read_again_for_the_next_call(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("sk-old\n")
+    async with running_pool(redis_server, [account("a", credential=f"file:{secret}")]) as pool:
+        revoked: Script = [[Opened(200)], [Text("half")], [Failed("token expired")]]
+        pool.sites.scripts["Bearer sk-old"] = pool.sites.scripts["Bearer sk-new"] = revoked
+        secret.write_text("sk-new\n")
+        await pool.put(call())
+        assert (await pool.shared.states(["a"]))["a"].status is Status.VALID
+        await pool.put(call())
+        assert [put.authorization for put in pool.sites.calls] == ["Bearer sk-old", "Bearer sk-new"]
+        assert (await pool.shared.states(["a"]))["a"].status is Status.INVALID
+
+
 async def test_calls_that_are_refused_side_by_side_all_take_the_renewed_credential(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
