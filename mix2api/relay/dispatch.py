@@ -373,7 +373,6 @@ class RelayDispatch:
 
     def _end(self, run: RemoteRun, ended: Ended) -> None:
         if self._runs.pop(run.run_id, None) is not None:
-            run.refused = ended.detail == Detail.EXPIRED
             # Whoever runs it must not go on with what its client was told is over. The client did not go away.
             self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
             run.replies.put([ended])

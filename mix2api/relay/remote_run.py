@@ -40,7 +40,7 @@ class RemoteRun:
     first: tuple[RunId, SessionId] | None = None
     """Run and session of the first attempt, as the log has them, where the turn runs once more."""
     refused: bool = False
-    """It ended without having been accepted: there is nothing to write a receipt for."""
+    """Its process refused it: there is nothing to write a receipt for. Where this one gave up, that process may still begin it."""
 
     @property
     def waits(self) -> bool:
