@@ -14,6 +14,7 @@ import trio
 from redis.exceptions import RedisError, ResponseError
 
 from mix2api.store.redis.location import BlockingConnection
+from mix2api.store_watch import LateLooks
 
 Reply = Any
 """What Redis said: bytes, int, None, a list of these, or a `ResponseError`."""
@@ -115,8 +116,13 @@ class SocketWire:
         return True
 
     async def receive(self) -> list[Reply]:
-        """Waits for the replies to what is begun, or for the end."""
+        """Waits for the replies to what is begun, or for the end.
+
+        A limit that this process notices late proves nothing: its loop was held, and perhaps the whole machine. The server
+        then gets the limit once more.
+        """
         replies: list[Reply] = []
+        late = LateLooks()
         while True:
             if self._rest:
                 await self._send_rest()
@@ -124,7 +130,7 @@ class SocketWire:
                 if self._due:
                     self._waiting.deadline = trio.current_time() + self._reply_s
                 await trio.lowlevel.wait_readable(self._socket)
-            if self._rest:
+            if self._rest or (self._waiting.cancelled_caught and late.doubts(self._waiting.deadline)):
                 continue
             self._reader.feed(self._read())
             while self._due and (reply := self._reader.gets()) is not False:

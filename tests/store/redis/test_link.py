@@ -183,6 +183,29 @@ async def test_a_paused_server_ends_the_wait_by_the_reply_timeout(own_server: Re
     await link.aclose()
 
 
+async def test_a_reply_that_is_late_because_the_loop_was_held_is_waited_for_again(
+    own_server: RedisServer,
+) -> None:
+    reply_s = 0.4
+    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=reply_s), "test-held")
+    await link.execute(("PING",))
+    own_server.pause()
+    replies: list[object] = []
+
+    async def ask() -> None:
+        replies.extend(await link.execute(("ECHO", "x")))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        # This loop does not turn until the limit is over, and does then, before the server answers.
+        assert not select.select([link._wire._socket], [], [], 2 * reply_s)[0]  # type: ignore[union-attr]
+        await trio.testing.wait_all_tasks_blocked()
+        own_server.resume()
+    assert replies == [b"x"]
+    await link.aclose()
+
+
 async def test_closing_interrupts_a_blocking_read(redis_server: RedisServer) -> None:
     link = RedisLink(RedisLocation.parse(redis_server.url), Timeouts(reply_s=60), "test-close")
     await link.execute(("PING",))
