@@ -2,18 +2,44 @@
 
 Pure: no clock, no task, no I/O. The worker asks for each turn and does what the answer says. There are three cases.
 A slot is free: the turn takes it, and the queue is not touched. No slot is free and the queue has room: the turn waits.
-The queue is full: one turn gives way, that of the caller with the most waiting ones.
+The queue is full: one turn gives way, that of the caller with the most waiting ones in the deployment.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from heapq import nlargest
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from attrs import define, field
+from attrs import define, field, frozen
 
+from mix2api.store.newcomer import Newcomer
 from mix2api.vocabulary import Digest
 
 T = TypeVar("T")
+
+
+class Others(Protocol):
+    """The other processes of the deployment, as far as they tell what callers have there (ADR 104, ADR 118)."""
+
+    def slots_of(self, caller: Digest) -> int:
+        """Slots that a caller holds there."""
+        ...
+
+    def waiting_of(self, caller: Digest) -> int:
+        """Turns of a caller that wait there."""
+        ...
+
+
+@frozen
+class Nobody:
+    """`Others` of a process that is alone."""
+
+    def slots_of(self, _: Digest) -> int:
+        """None."""
+        return 0
+
+    def waiting_of(self, _: Digest) -> int:
+        """None."""
+        return 0
 
 
 @define(eq=False)
@@ -25,12 +51,12 @@ class Admission(Generic[T]):
     Args:
         slots: turns that may run at once (`MIX2API_MAX_CONCURRENCY`).
         queue_max: turns that may wait (`MIX2API_QUEUE_MAX`); 0: none.
-        elsewhere: slots that a caller holds in the other processes of the deployment, as far as they tell it (ADR 104).
+        others: what callers have in the other processes.
     """
 
     slots: int
     queue_max: int
-    elsewhere: Callable[[Digest], int] = lambda _: 0
+    others: Others = Nobody()
     running: int = field(default=0, init=False)
     waiting: int = field(default=0, init=False)
     _running_of: dict[Digest, int] = field(factory=dict, init=False)
@@ -90,7 +116,7 @@ class Admission(Generic[T]):
         """
         if not self._queues:
             return None
-        caller = min(self._queues, key=self._slots_of)
+        caller = min(self._queues, key=self.slots_of)
         queue = self._queues[caller]
         turn = next(iter(queue))
         self._remove(caller, queue, turn)
@@ -110,22 +136,52 @@ class Admission(Generic[T]):
         """The slots of the callers that hold the most of them here, so many callers at most."""
         return dict(nlargest(count, self._running_of.items(), key=lambda held: held[1]))
 
-    def _slots_of(self, caller: Digest) -> int:
+    def longest(self, count: int) -> dict[Digest, int]:
+        """The waiting turns of the callers with the most of them here, so many callers at most."""
+        waiting = ((caller, len(queue)) for caller, queue in self._queues.items())
+        return dict(nlargest(count, waiting, key=lambda waits: waits[1]))
+
+    @property
+    def level(self) -> int:
+        """Slots in the deployment of the caller that the next free slot is for.
+
+        Where nobody waits, of the caller with the most: a turn that came would take the slot from it.
+        """
+        if self._queues:
+            return min(map(self.slots_of, self._queues))
+        return max(map(self.slots_of, self._running_of), default=0)
+
+    @property
+    def queue_room(self) -> int:
+        """Turns that the queue takes before one has to give way."""
+        return max(0, self.queue_max - self.waiting)
+
+    def slots_of(self, caller: Digest) -> int:
         """In the whole deployment."""
-        return self._running_of.get(caller, 0) + self.elsewhere(caller)
+        return self._running_of.get(caller, 0) + self.others.slots_of(caller)
+
+    def newcomer(self, caller: Digest) -> Newcomer:
+        """A turn of that caller which comes now, where no slot is free."""
+        slots = self.slots_of(caller)
+        is_next = slots < self.level
+        return Newcomer(caller=caller, slots=slots, is_next=is_next, queue_is_full=not self.queue_room)
+
+    def _waiting_of(self, caller: Digest) -> int:
+        """In the whole deployment."""
+        return len(self._queues.get(caller, ())) + self.others.waiting_of(caller)
 
     def _yielded_to(self, caller: Digest) -> T | None:
-        """Takes the newest turn of the caller with the longest queue out of it.
+        """Takes the newest turn out of the queue of the caller with the most waiting turns in the deployment.
 
-        None: that queue would be no longer than the newcomer's own is then. Two callers with equally long queues would
+        None: it would have no more of them than the newcomer's own caller has then. Two callers with equally many would
         else drive out each other's turns for ever.
         """
         if not self._queues:
             return None
-        longest = max(self._queues, key=lambda other: len(self._queues[other]))
-        queue = self._queues[longest]
-        if len(queue) <= len(self._queues.get(caller, ())) + 1:
+        longest = max(self._queues, key=self._waiting_of)
+        if self._waiting_of(longest) <= self._waiting_of(caller) + 1:
             return None
+        queue = self._queues[longest]
         turn = next(reversed(queue))
         self._remove(longest, queue, turn)
         return turn

@@ -10,7 +10,7 @@ import trio
 from attrs import frozen
 
 from mix2api.actors import refusals
-from mix2api.actors.admission import Admission
+from mix2api.actors.admission import Admission, Nobody, Others
 from mix2api.actors.environment import ACCEPT_LIMIT_S, END_LIMIT_S, Environment
 from mix2api.actors.run import Run, Unowned
 from mix2api.actors.session import RefusedTurn, SessionActor, SessionMiss
@@ -21,6 +21,7 @@ from mix2api.sessions.aborting import AbortAsked, AbortOutcome
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.state import VACANT, SessionState
 from mix2api.sessions.worker_port import Replies, Submission
+from mix2api.store.newcomer import Newcomer
 from mix2api.vocabulary import Detail, Digest, Retirement, RunId, SessionId, Shard
 
 Start = Callable[..., None]
@@ -41,6 +42,8 @@ class WorkerStatistics:
     drained: bool
     room: int
     """Turns that would begin at once."""
+    queue_room: int
+    """Turns that would wait without another one giving way."""
 
 
 class Worker:
@@ -50,7 +53,7 @@ class Worker:
         environment: what the actors are given.
         mint: makes session ids.
         draw_shard: a shard of this process's own for a fresh session; raises `Overloaded` where it has none.
-        elsewhere: slots that a caller holds in other processes.
+        others: what callers have in other processes.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Worker:
         environment: Environment,
         mint: Mint,
         draw_shard: Callable[[], Shard],
-        elsewhere: Callable[[Digest], int] = lambda _: 0,
+        others: Others = Nobody(),  # noqa: B008 - frozen
     ) -> None:
         self._env = environment
         self._mint = mint
@@ -67,7 +70,7 @@ class Worker:
         self._unlogged: dict[Run, None] = {}
         options = environment.options
         self._admission: Admission[PendingTurn] = Admission(
-            options.max_concurrency, options.queue_max, elsewhere
+            options.max_concurrency, options.queue_max, others
         )
         self._all_ended = trio.Event()
         self._accepting = False
@@ -83,11 +86,24 @@ class Worker:
             idle=idle,
             drained=not self._accepting,
             room=self._admission.slots - self._admission.running if self._accepting else 0,
+            queue_room=self._admission.queue_room if self._accepting else 0,
         )
 
     def heaviest(self, count: int) -> dict[Digest, int]:
         """The slots of the callers that hold the most of them, so many callers at most."""
         return self._admission.heaviest(count)
+
+    def longest(self, count: int) -> dict[Digest, int]:
+        """The waiting turns of the callers with the most of them, so many callers at most."""
+        return self._admission.longest(count)
+
+    def level(self) -> int | None:
+        """Slots in the deployment of the caller that the next free slot is for; None: no turn is taken any more."""
+        return self._admission.level if self._accepting else None
+
+    def newcomer(self, caller: Digest) -> Newcomer:
+        """A turn of that caller for which no slot is free."""
+        return self._admission.newcomer(caller)
 
     @property
     def is_full(self) -> bool:
@@ -329,6 +345,10 @@ class MemoryDispatch:
     def is_full(self) -> bool:
         """Whether a turn would have to wait for a slot here."""
         return self._worker.is_full
+
+    def newcomer(self, submission: Submission) -> Newcomer:
+        """A turn that would have to wait here."""
+        return self._worker.newcomer(submission.caller or submission.isolation)
 
     async def submit(self, submission: Submission) -> Replies:
         """Hands a turn over; does not wait.

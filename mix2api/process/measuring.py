@@ -51,6 +51,9 @@ class Measuring:
             spooled=parts.store.log.writer.statistics().waiting,
             room=None if worker is None else worker.room,
             heaviest={} if half is None else half.worker.heaviest(CALLERS_TOLD),
+            longest={} if half is None else half.worker.longest(CALLERS_TOLD),
+            level=None if half is None else half.worker.level(),
+            queue_room=0 if worker is None else worker.queue_room,
             runtime_runs=parts.runtime_runs(),
         )
 

@@ -53,7 +53,7 @@ class NearestDispatch:
     """Memory where this process owns the session's shard, or any for a fresh one; else through Redis to whoever does.
 
     A fresh turn that the release's share gives to the other channel goes there. One for which no slot is free here goes to a
-    process of this channel that has room.
+    process of this channel that has room, or where its caller gets a slot sooner.
 
     A turn that this process cannot begin, since its shard is handed over or the process drains, is dispatched once more: to the
     new owner, which may be this process again.
@@ -76,9 +76,10 @@ class NearestDispatch:
             channel = self._fresh.channel()
             if channel is not self._channel:
                 return await self._relay.submit(submission, channel=channel)
-            session_id = await self._elsewhere.session(channel) if self._memory.is_full else None
-            if session_id is not None:
-                return await self._relay.submit(submission, session_id)
+            if self._memory.is_full:
+                placed = await self._elsewhere.place(channel, self._memory.newcomer(submission))
+                if placed is not None:
+                    return await self._relay.submit(submission, placed)
         try:
             here = await self._memory.submit(submission)
         except Overloaded as fault:

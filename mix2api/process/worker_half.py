@@ -110,7 +110,7 @@ def worker_half(parts: "Parts", configured: ConfiguredUpstream) -> WorkerHalf:
     )
     lease_s = float(settings.storing.lease_s)
     draw_shard = OwnShards(store.leases, parts.mint)
-    worker = Worker(environment, parts.mint, draw_shard, store.heartbeat.peers.slots_of)
+    worker = Worker(environment, parts.mint, draw_shard, store.heartbeat.peers)
     return WorkerHalf(
         environment=environment,
         worker=worker,

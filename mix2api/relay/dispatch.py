@@ -33,7 +33,7 @@ from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
 from mix2api.relay.ports import Inboxes, RunLog
 from mix2api.relay.remote_run import RemoteRun
-from mix2api.relay.room import Elsewhere
+from mix2api.relay.room import Elsewhere, Placed
 from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
 from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
 from mix2api.store_watch import StoreWatch
@@ -123,32 +123,32 @@ class RelayDispatch:
         return len(self._runs)
 
     async def submit(
-        self, submission: Submission, fresh: SessionId | None = None, channel: Channel | None = None
+        self, submission: Submission, placed: Placed | None = None, channel: Channel | None = None
     ) -> Replies:
         """Puts a turn into the inbox of its session's shard and wakes the owner.
 
         Args:
             submission: the turn.
-            fresh: the id of its session, if that is to be a fresh one; None draws it.
+            placed: the place that was taken for a fresh session; None draws a shard.
             channel: whose shard is drawn for a fresh session; None draws it by the release's share.
 
         Raises:
             Overloaded: the shard has no owner.
             StoreUnavailable: Redis is away; as far as is known, nothing was accepted.
         """
-        session_id = submission.session_id or fresh
+        session_id = submission.session_id if placed is None else placed.session_id
         if session_id is None:
             channel = channel or self._fresh.channel()
             session_id = self._mint.session_id(self._fresh.of(channel))
-        owner = self._owners.get(shard_of(session_id))
+        owner = placed.process if placed is not None else self._owners.get(shard_of(session_id))
         try:
             with self._store.patience():
                 owner = owner or await self._owner(shard_of(session_id))
-                if channel and self._elsewhere is not None and not self._elsewhere.room.take_place(owner):
-                    elsewhere = await self._elsewhere.session(channel)
-                    if elsewhere is not None:
-                        session_id, owner = elsewhere, await self._owner(shard_of(elsewhere))
-                return await self._submit_to(owner, submission, session_id)
+                if channel and self._elsewhere is not None:
+                    placed = await self._place(self._elsewhere, session_id, owner, channel)
+                    if placed is not None:
+                        session_id, owner = placed.session_id, placed.process
+                return await self._submit_to(owner, submission, session_id, placed)
             raise StoreUnavailable  # the wait was cut short
         except StoreUnavailable as fault:
             if not isinstance(fault, NoDescriptor):
@@ -160,12 +160,24 @@ class RelayDispatch:
                 self._log.receipt(given)
             raise
 
-    async def _submit_to(self, owner: ProcessId, submission: Submission, session_id: SessionId) -> Replies:
+    @staticmethod
+    async def _place(
+        elsewhere: Elsewhere, session_id: SessionId, owner: ProcessId, channel: Channel
+    ) -> Placed | None:
+        """A place at the owner of the shard that was drawn, or at another process. None: no slot is free anywhere."""
+        if elsewhere.room.take_place(owner):
+            return Placed(session_id, owner, None)
+        return await elsewhere.place(channel)
+
+    async def _submit_to(
+        self, owner: ProcessId, submission: Submission, session_id: SessionId, placed: Placed | None
+    ) -> Replies:
         run = self._enter(submission, session_id, owner)
+        run.placed = placed
         try:
             await self._put(run, submission)
         except Overloaded:
-            self._runs.pop(run.run_id, None)  # it is nowhere
+            self._forget(run.run_id)  # it is nowhere
             raise
         except BaseException:
             # It may be there all the same, and nobody is left to take its replies.
@@ -241,7 +253,7 @@ class RelayDispatch:
         run.replies.put(list(batch.replies), bytes_of(batch.replies))
         if batch.replies and isinstance(batch.replies[-1], Ended):
             run.refused = not (run.accepted or endings.is_in_doubt(batch.replies[-1]))
-            self._runs.pop(run.run_id)
+            self._forget(run.run_id)
 
     def _headers_left(self, run: RemoteRun) -> None:
         """Tells the worker that status 200 has left, unless it knows: a stream's headers leave with its first content."""
@@ -372,15 +384,22 @@ class RelayDispatch:
             self._tell_taken(run)  # should that mail have been lost, the worker waits for it
 
     def _end(self, run: RemoteRun, ended: Ended) -> None:
-        if self._runs.pop(run.run_id, None) is not None:
+        if self._forget(run.run_id) is not None:
             # Whoever runs it must not go on with what its client was told is over. The client did not go away.
             self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
             run.replies.put([ended])
 
     def _hang_up(self, run_id: RunId, detail: Detail) -> None:
-        run = self._runs.pop(run_id, None)
+        run = self._forget(run_id)
         if run is not None:
             self._stop(run.owner, run_id, detail)
+
+    def _forget(self, run_id: RunId) -> RemoteRun | None:
+        """A run has ended, as far as this process is concerned. None: it had before."""
+        run = self._runs.pop(run_id, None)
+        if run is not None and run.placed is not None and self._elsewhere is not None:
+            self._elsewhere.room.give_back(run.placed.process, run.placed.caller)
+        return run
 
     def _stop(self, owner: ProcessId, run_id: RunId, detail: Detail) -> None:
         """Tells a run's process that nobody waits for it. This one may have become it, and reads the turn before the mail."""

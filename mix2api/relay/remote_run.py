@@ -2,6 +2,7 @@
 
 from attrs import define, evolve
 
+from mix2api.relay.room import Placed
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.resolution import Reason
 from mix2api.sessions.worker_port import Submission
@@ -25,6 +26,8 @@ class RemoteRun:
     streams: bool
     submission: Submission | None
     """The turn, as long as it may run once more; then it is let go, with all its content."""
+    placed: Placed | None = None
+    """The place that it took at its process, until it gives that back."""
     due: int = 1
     has_content: bool = False
     """Something of the answer came."""

@@ -36,7 +36,7 @@ LEASES_PER_LIFE: Final = 2
 """The heartbeat outlasts the lease, so that a run is never seized from a process whose lease still stands."""
 _SHOWN: Final = (
     *("schema_read", "beat", "held", "takes", "weight", "nonce", "role", "room", "channel", "version"),
-    "callers",
+    *("callers", "waits", "level", "queue_room"),
 )
 """What is read of another process's heartbeat."""
 _WITH_WORKER: Final = frozenset({b"serve", b"worker"})
@@ -93,6 +93,12 @@ class ProcessLoad:
     """Turns that its worker would begin at once. None: it has no worker."""
     heaviest: Mapping[Digest, int] = field(factory=dict)
     """Slots of the callers that hold the most of them: `CALLERS_TOLD` callers at most."""
+    longest: Mapping[Digest, int] = field(factory=dict)
+    """Waiting turns of the callers with the most of them: `CALLERS_TOLD` callers at most."""
+    level: int | None = None
+    """Slots in the deployment of the caller that its next free slot is for. None: it takes no turns."""
+    queue_room: int = 0
+    """Turns that its queue takes before one has to give way."""
     runtime_runs: int | None = None
     """Runs of its worker that have a session in a runtime. None: it calls none."""
 
@@ -164,6 +170,8 @@ class Heartbeat:
                 *("beat_ms", self._clock.now_ms(), "lease_ms", int(self._lease_s * 1000)),
                 *("streams", load.streams, "runs", load.runs),
                 *("queued", load.queued, "spooled", load.spooled, "callers", slots_word(load.heaviest)),
+                *("waits", slots_word(load.longest), "queue_room", load.queue_room),
+                *("level", "" if load.level is None else load.level),
                 *(() if load.room is None else ("room", load.room)),
                 *(() if load.runtime_runs is None else ("runtime_runs", load.runtime_runs)),
             ),
@@ -316,7 +324,8 @@ def _is_version(reply: Reply) -> bool:
 
 def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
     """What a heartbeat's fields say. A field that another version wrote differently says nothing."""
-    _, beat, held, takes, weight, nonce, role, room, channel, version, callers = fields
+    _, beat, held, takes, weight, nonce, role, room, channel, version, *shares = fields
+    callers, waits, level, queue_room = shares
     return Peer(
         process=process,
         mark=(beat, held) if beat else None,
@@ -327,4 +336,7 @@ def _peer(process: ProcessId, fields: Sequence[bytes]) -> Peer:
         channel=Channel.CANARY if channel == Channel.CANARY.encode() else Channel.STABLE,
         version=version.decode(errors="replace"),
         slots=read_slots(callers),
+        waits=read_slots(waits),
+        level=int(level) if _ROOM.fullmatch(level) else None,
+        queue_room=int(queue_room) if _ROOM.fullmatch(queue_room) else 0,
     )

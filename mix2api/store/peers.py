@@ -12,12 +12,17 @@ from typing import Final
 from attrs import define, field, frozen
 
 from mix2api.store.caller_slots import CallerSlots, name_of
+from mix2api.store.newcomer import Newcomer
 from mix2api.store.rendezvous import Taker
 from mix2api.vocabulary import Channel, Digest, ProcessId
 
 _LONGEST_LOOK: Final = 0.5
 """Of a lease: a longer pause between two looks counts no more. Looks come three times a lease; after a longer pause this
 process slept, and the others may have slept as well."""
+_GAP: Final = 2
+"""Slots by which a caller must be poorer than the one that is served next elsewhere: its turn closes the gap from both sides."""
+_NOBODY: Final = ""
+"""Stands for the callers of an edge that has no slots to share."""
 
 
 @frozen(kw_only=True)
@@ -38,6 +43,12 @@ class Peer:
     version: str = ""
     slots: CallerSlots = field(factory=dict)
     """Of its heaviest callers; empty in a version that does not say it."""
+    waits: CallerSlots = field(factory=dict)
+    """Waiting turns of the callers with the most; empty in a version that does not say it."""
+    level: int | None = None
+    """Slots in the deployment of the caller that its next free slot is for; None in a version that does not say it."""
+    queue_room: int = 0
+    """Turns that its queue takes before one has to give way; 0 in a version that does not say it."""
 
 
 @define(eq=False)
@@ -45,8 +56,9 @@ class _Seen:
     peer: Peer
     looked_s: float
     silent_s: float = 0.0
-    given: int = 0
-    """Turns that this process gave to it since its last beat."""
+    given: Counter[str] = field(factory=Counter)
+    """By caller: turns that this process gave to it since its last beat, less those that ended since. They may be fewer than
+    none: of the slots that the beat told to be taken, some are free."""
 
 
 @define(eq=False)
@@ -60,6 +72,10 @@ class Peers:
     _lease_s: float
     _seen: dict[ProcessId, _Seen] = field(factory=dict, init=False)
     _slots: Counter[str] = field(factory=Counter, init=False)
+    """Told by the living, and what this process gave to them since and took back."""
+    _waits: Counter[str] = field(factory=Counter, init=False)
+    _givers: int = field(default=1, init=False)
+    """Processes that have turns to give away, this one among them."""
 
     def hear(self, peers: Iterable[Peer], now_s: float) -> None:
         """Takes note of all heartbeats that there are.
@@ -76,9 +92,13 @@ class Peers:
                 passed_s = min(now_s - last.looked_s, self._lease_s * _LONGEST_LOOK)
                 seen.silent_s = last.silent_s + passed_s
                 seen.given = last.given
-        self._slots = Counter()
+        self._slots, self._waits = Counter(), Counter()
         for process in self.living():
-            self._slots.update(self._seen[process].peer.slots)
+            seen = self._seen[process]
+            self._slots.update(seen.peer.slots)
+            self._slots.update(seen.given)
+            self._waits.update(seen.peer.waits)
+        self._givers = 1 + sum(_gives(seen.peer) for seen in self._seen.values())
 
     def forget_silence(self) -> None:
         """Redis was away: nobody could beat."""
@@ -94,10 +114,14 @@ class Peers:
         """The mark under which a process is silent; None if it is not."""
         return self._seen[process].peer.mark if self.is_silent(process) else None
 
-    def take_place(self, process: ProcessId) -> bool:
+    def take_place(self, process: ProcessId, newcomer: Newcomer | None = None) -> bool:
         """Takes one of the places that this process may fill at another one until that one's next beat.
 
-        The processes that have turns to give away share another one's room equally, so that they do not fill it twice.
+        The processes that have turns to give away share another one's places equally, so that they do not fill them twice.
+
+        Args:
+            process: the other one.
+            newcomer: the turn; None: one that may go to a free slot only.
 
         Returns:
             False: no place is left. True also where nothing is known of that process's room.
@@ -105,27 +129,50 @@ class Peers:
         seen = self._seen.get(process)
         if seen is None or seen.peer.room is None:
             return True
-        if not self._places_at(seen):
+        if not self._has_place(seen, newcomer):
             return False
-        seen.given += 1
+        self._count(seen, None if newcomer is None else newcomer.caller, 1)
         return True
 
-    @property
-    def has_places(self) -> bool:
-        """Whether any other process that takes shards has a place left for this one's turns."""
+    def give_back(self, process: ProcessId, caller: Digest | None) -> None:
+        """A turn that took a place has ended. Its slot is free again, whatever that process told before."""
+        seen = self._seen.get(process)
+        if seen is not None:
+            self._count(seen, caller, -1)
+
+    def has_places(self, newcomer: Newcomer | None = None) -> bool:
+        """Whether any other process that takes shards has a place left for this turn."""
         return any(
-            seen.peer.takes and not self.is_silent(process) and self._places_at(seen) > 0
+            seen.peer.takes and not self.is_silent(process) and self._has_place(seen, newcomer)
             for process, seen in self._seen.items()
         )
 
-    def _places_at(self, seen: _Seen) -> int:
-        """How many turns this process may still give to that one: its part of the room, rounded up."""
-        givers = 1 + sum(_gives(other.peer) for other in self._seen.values())
-        return max(0, -(-(seen.peer.room or 0) // givers) - seen.given)
+    def _has_place(self, seen: _Seen, newcomer: Newcomer | None) -> bool:
+        """There are three: a free slot, a slot that the turn gets sooner than here, and a queue where ours is full."""
+        given, room = seen.given.total(), seen.peer.room or 0
+        if given < self._part(room):
+            return True
+        if newcomer is None:
+            return False
+        has_queue = newcomer.queue_is_full and given < self._part(room + seen.peer.queue_room)
+        return has_queue or _is_sooner(seen.peer, max(0, given), newcomer)
+
+    def _part(self, places: int) -> int:
+        """This process's part of another one's places, rounded up."""
+        return -(-places // self._givers)
+
+    def _count(self, seen: _Seen, caller: Digest | None, turns: int) -> None:
+        name = _NOBODY if caller is None else name_of(caller)
+        seen.given[name] += turns
+        self._slots[name] += turns
 
     def slots_of(self, caller: Digest) -> int:
         """The slots that a caller holds at the others, as far as they tell it. A silent process holds none."""
-        return self._slots.get(name_of(caller), 0)
+        return max(0, self._slots.get(name_of(caller), 0))
+
+    def waiting_of(self, caller: Digest) -> int:
+        """Turns of a caller that wait at the others, as far as they tell it."""
+        return self._waits.get(name_of(caller), 0)
 
     def takers(self) -> list[Taker]:
         """The processes that take shards, those left out that are silent."""
@@ -148,3 +195,10 @@ class Peers:
 def _gives(peer: Peer) -> bool:
     """Whether a process has turns to give away: its own slots are taken, or it is an edge without any."""
     return peer.room == 0 or (peer.room is None and not peer.takes)
+
+
+def _is_sooner(peer: Peer, given: int, newcomer: Newcomer) -> bool:
+    """Whether a process serves a turn sooner than the one where it came. Each turn given since its beat took one of its level."""
+    if newcomer.is_next or peer.level is None:
+        return False
+    return peer.level - given - newcomer.slots >= _GAP

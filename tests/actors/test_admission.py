@@ -1,12 +1,14 @@
 """The fair queue by itself: who takes a free slot, who waits, who gives way, and in what order they are served."""
 
 from collections import Counter
+from collections.abc import Mapping
 
-from attrs import define, field
+from attrs import define, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mix2api.actors.admission import Admission
+from mix2api.store.newcomer import Newcomer
 from mix2api.vocabulary import Digest
 
 A, B, C = Digest("a"), Digest("b"), Digest("c")
@@ -42,8 +44,22 @@ class Hall:
         self.admission.begin(Digest(turn[0]))
 
 
-def hall(slots: int, queue_max: int, **elsewhere: int) -> Hall:
-    return Hall(Admission(slots, queue_max, lambda caller: elsewhere.get(caller, 0)))
+@frozen
+class Told:
+    """What the other processes tell."""
+
+    slots: Mapping[str, int]
+    waiting: Mapping[str, int]
+
+    def slots_of(self, caller: Digest) -> int:
+        return self.slots.get(caller, 0)
+
+    def waiting_of(self, caller: Digest) -> int:
+        return self.waiting.get(caller, 0)
+
+
+def hall(slots: int, queue_max: int, waiting: Mapping[str, int] | None = None, **elsewhere: int) -> Hall:
+    return Hall(Admission(slots, queue_max, Told(elsewhere, waiting or {})))
 
 
 def test_with_room_nobody_waits() -> None:
@@ -63,6 +79,42 @@ def test_the_heaviest_callers_are_told_the_first_one_first() -> None:
     made.come("a1", "b1", "b2", "b3", "c1", "c2")
     assert list(made.admission.heaviest(2).items()) == [(B, 3), (C, 2)]
     assert len(made.admission.heaviest(9)) == 3
+
+
+def test_the_callers_with_the_most_waiting_turns_are_told_the_first_one_first() -> None:
+    made = hall(1, 9)
+    made.come("a1", "a2", "b1", "b2", "b3", "c1", "c2")
+    assert list(made.admission.longest(2).items()) == [(B, 3), (C, 2)]
+    assert (len(made.admission.longest(9)), made.admission.queue_room) == (3, 3)
+
+
+def test_the_level_is_that_of_the_next_caller_and_without_one_that_of_the_heaviest() -> None:
+    made = hall(3, 5, a=4, b=2)
+    levels = [made.admission.level]
+    for turn in ("a1", "b1", "c1", "a2", "b2"):
+        made.come(turn)
+        levels.append(made.admission.level)
+    assert levels == [0, 5, 5, 5, 5, 3], "a waits with five slots, then b with three"
+
+
+def test_a_newcomer_is_next_where_nobody_waits_who_holds_as_few_slots() -> None:
+    made = hall(2, 3, c=1)
+    made.come("a1", "a2")
+    found = []
+    for turn in ("b1", "b2", "c1"):
+        newcomer = made.admission.newcomer(Digest(turn[0]))
+        found.append((newcomer.slots, newcomer.is_next, newcomer.queue_is_full))
+        made.come(turn)
+    assert found == [(0, True, False), (0, False, False), (1, False, False)]
+    assert made.admission.newcomer(A) == Newcomer(caller=A, slots=2, is_next=False, queue_is_full=True)
+
+
+def test_a_full_queue_refuses_the_caller_with_the_most_waiting_turns_in_the_deployment() -> None:
+    made = hall(1, 5, waiting={"a": 6})
+    made.come("c1", "a1", "a2", "b1", "b2", "b3", "b4")
+    assert made.refused == ["a2"], "b has the longest queue here"
+    made.come("a3")
+    assert made.refused == ["a2", "a3"]
 
 
 def test_one_caller_is_served_in_the_order_of_its_turns() -> None:

@@ -1,5 +1,6 @@
 """A process whose slots are taken: the slots of the whole deployment serve its clients, whichever process they ask."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import trio
@@ -89,6 +90,44 @@ async def test_a_free_slot_goes_to_the_caller_with_the_fewest_in_the_whole_deplo
                 leaving.cancel()
             nursery.cancel_scope.cancel()
         assert answered == ["modest", "greedy"], "it holds fewer slots, though all of those are here"
+
+
+async def test_a_turn_waits_where_its_caller_gets_a_slot_sooner_and_where_a_queue_has_room(
+    redis_server: RedisServer,
+) -> None:
+    settings = {"MIX2API_MAX_CONCURRENCY": str(_SLOTS), "MIX2API_QUEUE_MAX": "2"}
+    async with several_processes(redis_server, **settings) as processes:
+        there, here = await processes.start(), await processes.start()
+        await know_each_other(redis_server, there, here)
+        async with trio.open_nursery() as nursery:
+            stats, leaving = processes.demo.stats, trio.CancelScope()
+            for process, turns in ((there, _SLOTS - 1), (here, _SLOTS)):
+                for _ in range(turns):
+                    nursery.start_soon(keep, client_of(process, "greedy"), _HANGING, [])
+            nursery.start_soon(leave_with, leaving, client_of(there, "greedy"))
+            await stats.wait_until(lambda stats: stats.open_streams == 2 * _SLOTS)
+            await know_each_other(redis_server, there, here)
+            refused: list[Answer] = []
+            for number, waits_at in ((1, here), (2, here), (1, there)):  # the third one finds the queue full
+                nursery.start_soon(keep, client_of(here, "greedy"), _HANGING, refused)
+                await until(partial(so_many_wait, redis_server, number, waits_at))
+            await know_each_other(redis_server, there, here)
+            answered: list[str] = []
+            nursery.start_soon(note, answered, "modest", client_of(here, "modest"))
+            await until(partial(so_many_came, refused, 1))
+            assert [answer.error()["code"] for answer in refused] == ["overloaded"], (
+                "greedy has waited with three"
+            )
+            nursery.start_soon(note, answered, "modest", client_of(here, "modest"))
+            await until(partial(so_many_wait, redis_server, 2, there))
+            leaving.cancel()
+            await until(partial(so_many_came, answered, 1))
+            nursery.cancel_scope.cancel()
+
+
+async def so_many_came(answers: Sequence[object], count: int) -> bool:
+    await trio.lowlevel.checkpoint()
+    return len(answers) == count
 
 
 async def leave_with(scope: trio.CancelScope, client: WireClient) -> None:
