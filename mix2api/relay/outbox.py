@@ -49,6 +49,8 @@ class Outbox:
         self._spacing_s = spacing_s
         self._queued: dict[ProcessId, list[Mail]] = {}
         self._waiting = 0
+        self._again_at: dict[ProcessId, float] = {}
+        """When mail is tried again that could not be posted. In a Redis Cluster the mail of some processes can, of others not."""
         self._ready = trio.Event()
         self._urgent = trio.Event()
         self._posted = trio.Event()
@@ -94,20 +96,28 @@ class Outbox:
                 free_at = trio.current_time() + self._spacing_s
             self._ready, self._urgent = trio.Event(), trio.Event()
             for process in list(self._queued):
-                if not await self._post_to(process):
-                    await trio.sleep(_PAUSE_S)
-                    self._ready.set()
-                    self._urgent.set()
-                    break
+                await self._post_to(process)
             if not self._waiting:
                 self._posted.set()
+            elif self._again_at:
+                await self._pause()
 
-    async def _post_to(self, process: ProcessId) -> bool:
+    async def _pause(self) -> None:
+        """Waits until what could not be posted may be tried again, or there is something else."""
+        with trio.move_on_at(min(self._again_at.get(process, 0.0) for process in self._queued)):
+            await self._ready.wait()
+        self._ready.set()
+        self._urgent.set()
+
+    async def _post_to(self, process: ProcessId) -> None:
+        if self._again_at and trio.current_time() < self._again_at.get(process, 0.0):
+            return
         messages = self._queued.pop(process)
         try:
             await self._post.mail(process, *(encode_mail(message) for message in messages))
         except StoreUnavailable:
             self._queued[process] = messages + self._queued.get(process, [])
-            return False
+            self._again_at[process] = trio.current_time() + _PAUSE_S
+            return
+        self._again_at.pop(process, None)
         self._waiting -= len(messages)
-        return True
