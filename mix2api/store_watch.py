@@ -9,7 +9,7 @@ A look that came late proves nothing: this process was not scheduled, and perhap
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final
+from typing import Final, Protocol
 
 import trio
 from attrs import define
@@ -47,6 +47,14 @@ class LateLooks:
         return 0 < self._late <= _DOUBTED
 
 
+class Waiting(Protocol):
+    """What somebody waits in: a `trio.CancelScope`, or a part of a round trip to a cluster."""
+
+    def cancel(self) -> None:
+        """The store is away: the wait is in vain."""
+        ...
+
+
 class StoreWatch:
     """Looks at the store's connections while somebody waits for it, and cuts short what waits in vain.
 
@@ -62,7 +70,7 @@ class StoreWatch:
         self._silence = silence
         self._clock = clock
         self.on_refused = on_refused
-        self._waiting: set[trio.CancelScope] = set()
+        self._waiting: set[Waiting] = set()
         self._wanted = trio.Event()
         self._late = LateLooks()
         self._away_since_ms: float | None = None
@@ -89,14 +97,14 @@ class StoreWatch:
         """
         return Patience(self)
 
-    def enter(self, scope: trio.CancelScope) -> None:
+    def enter(self, scope: Waiting) -> None:
         """Somebody waits in that scope from now on."""
         if self._away_since_ms is not None:
             scope.cancel()
         self._waiting.add(scope)
         self._wanted.set()
 
-    def leave(self, scope: trio.CancelScope) -> None:
+    def leave(self, scope: Waiting) -> None:
         """Nobody waits in that scope any more."""
         self._waiting.discard(scope)
 
@@ -125,7 +133,7 @@ class StoreWatch:
             return
         if self._away_since_ms is None:
             self._away_since_ms = self._clock.monotonic_ms()
-        for scope in self._waiting:
+        for scope in list(self._waiting):  # whoever is cancelled may leave at once
             scope.cancel()
 
 

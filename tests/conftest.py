@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from actor_parts import let_time_jump
+from cluster_servers import RedisCluster, cluster
 from hypothesis import settings
 from redis_server import RedisServer
 
@@ -39,6 +40,22 @@ def redis_server(redis_process: RedisServer) -> RedisServer:
     """The run's redis-server, emptied. A test that pauses or kills servers starts its own."""
     redis_process.command("FLUSHALL")
     return redis_process
+
+
+@pytest.fixture(scope="session")
+def cluster_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """One Redis Cluster of three masters for the whole run, started when the first test asks for it."""
+    with cluster(_short_directory(tmp_path_factory)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def redis_cluster(cluster_process: RedisCluster) -> Iterator[RedisCluster]:
+    """The run's Redis Cluster, emptied. Afterwards every master goes on, should a test have paused it."""
+    cluster_process.flush()
+    yield cluster_process
+    for node in cluster_process.nodes:
+        node.server.resume()
 
 
 def _short_directory(factory: pytest.TempPathFactory) -> Path:

@@ -78,6 +78,12 @@ class RedisServer:
             self._reap()
             raise
 
+    def wait_for_line(self, wanted: bytes) -> None:
+        """Returns once the server has logged a line with this."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        _wait_for_line(self._process.stdout, wanted)
+
     def stop(self) -> None:
         """Ends the server, paused or not, and waits for its end. Safe to call twice."""
         if self._process is None:

@@ -14,7 +14,8 @@ from mix2api.identity import Mint
 from mix2api.sealing import Seal
 from mix2api.store.opening import build_store
 from mix2api.store.options import StoreOptions
-from mix2api.store.redis.location import RedisLocation
+from mix2api.store.redis.cluster import found_table
+from mix2api.store.redis.location import RedisLocation, Timeouts
 from mix2api.store.store import Store
 from mix2api.vocabulary import (
     ChunkKind,
@@ -110,6 +111,9 @@ async def running_store(url: str, schema: Schema = CURRENT, **options: Any) -> A
         RedisLocation.parse(url), StoreOptions(url=url, secret=SECRET, **options), SEAL, schema
     )
     async with trio.open_nursery() as nursery:
+        if store.cluster is not None:
+            found_table(store.location, Timeouts(), store.cluster.table)
+            nursery.start_soon(store.cluster.run)
         nursery.start_soon(store.log.writer.run)
         try:
             yield store

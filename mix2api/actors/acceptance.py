@@ -10,7 +10,7 @@ from mix2api.actors.run_record import DURABLE, PATIENCE_S, RunRecord, wait_durab
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.audit_entry import request_summary
 from mix2api.events.kinds import Request
-from mix2api.events.log import EventLog, Opening, Outcome
+from mix2api.events.log import Opening, Outcome
 from mix2api.sessions.commands import AcceptTurn
 from mix2api.sessions.worker_port import Ended
 from mix2api.stepping import in_turn
@@ -59,10 +59,10 @@ async def accept(
     events, state = record.decided([AcceptTurn(request=request, results=results)])
     ticket = record.submit(events, state, opening=opening)
     left_s = (turn.deadline_ms - environment.clock.monotonic_ms()) / 1000
-    outcome = await wait_durable(environment.log, ticket, max(PATIENCE_S, left_s))
+    outcome = await wait_durable(ticket, max(PATIENCE_S, left_s))
     refusal = None
     if outcome is None:
-        refusal = _refusal(environment.log)
+        refusal = refusals.not_logged(away=ticket.is_down, starved=environment.log.is_starved)
         ticket.withdraw()
         if ticket.outcome is None:
             on_late(refusal)
@@ -77,7 +77,3 @@ async def accept(
     if refusal is not None and refusal.end_reason is EndReason.UNAVAILABLE:
         environment.log.refused(1)
     return Acceptance.FENCED if fenced else Acceptance.REFUSED
-
-
-def _refusal(log: EventLog) -> Ended:
-    return refusals.not_logged(away=log.is_down, starved=log.is_starved)

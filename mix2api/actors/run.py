@@ -276,7 +276,7 @@ class Run:
                 stop = self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
             end, ticket = self._write_end([stop], used, waits_at)
         self._phase = RunPhase.ENDED
-        outcome = await wait_durable(self._env.log, ticket, END_BUSY_LIMIT_S, shield=True)
+        outcome = await wait_durable(ticket, END_BUSY_LIMIT_S, shield=True)
         if outcome is Outcome.FENCED:
             await self._lose(end)
         else:

@@ -138,19 +138,16 @@ class RunRecord:
         return ticket
 
 
-async def wait_durable(
-    log: EventLog, ticket: Ticket, limit_s: float, *, shield: bool = False
-) -> Outcome | None:
+async def wait_durable(ticket: Ticket, limit_s: float, *, shield: bool = False) -> Outcome | None:
     """Waits for what becomes of an append.
 
     Args:
-        log: whose append it is.
         ticket: of the append.
         limit_s: the longest wait while the store answers, in seconds.
         shield: whether nothing else may interrupt the wait.
 
     Returns:
-        The outcome. None if the store is away (`log.is_down`) or the limit has passed.
+        The outcome. None if the store is away (`Ticket.is_down`) or the limit has passed.
     """
     ends = trio.current_time() + limit_s
     pauses, late = chain(_FIRST_LOOKS_S, repeat(_LATER_LOOKS_S)), LateLooks()
@@ -161,7 +158,7 @@ async def wait_durable(
             return await ticket.wait()
         if ticket.outcome is not None:
             return ticket.outcome
-        is_down, is_doubtful = log.is_down, late.doubts(due)
+        is_down, is_doubtful = ticket.is_down, late.doubts(due)
         if is_down and is_doubtful:
             pause_s = _AFTER_LATE_S
             ends = max(ends, trio.current_time() + pause_s)

@@ -82,6 +82,11 @@ class Ticket(Protocol):
         """None while it is under way."""
         ...
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the part of the store that it needs does not answer. Never waits."""
+        ...
+
     async def wait(self) -> Outcome:
         """Waits until the store has said what became of it. Has no deadline: the caller has."""
         ...

@@ -74,6 +74,8 @@ def start_edge_tasks(parts: Parts, nursery: trio.Nursery) -> None:
     nursery.start_soon(supervised, "health", watch, parts.reporter.on_task_fault)
     nursery.start_soon(supervised, "relay", parts.relay.watch, parts.reporter.on_task_fault)
     nursery.start_soon(supervised, "store_watch", parts.watch.watch, parts.reporter.on_task_fault)
+    if parts.mail_watch is not parts.watch:
+        nursery.start_soon(supervised, "mail_watch", parts.mail_watch.watch, parts.reporter.on_task_fault)
 
 
 async def _tell_not_ready(parts: Parts) -> None:

@@ -40,7 +40,7 @@ class OwnShards:
         Raises:
             Overloaded: it holds none.
         """
-        held = self._leases.held
+        held = self._leases.reached or self._leases.held
         if held is not self._of:
             self._of, self._held = held, tuple(held)
         if not self._held:

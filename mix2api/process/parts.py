@@ -91,6 +91,8 @@ class Parts:
     fresh: FreshShards
     elsewhere: Elsewhere
     watch: StoreWatch
+    mail_watch: StoreWatch
+    """Whether the mail of this process can be read: in a Redis Cluster it lies on one of the masters."""
     profiles: Profiles
     health: ProcessHealth
     keeping: StoreKeeping
@@ -247,7 +249,8 @@ async def process_parts(
     reporter = Reporter(logger, settings.release.channel, chosen_word, clock, on_refusal, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
-    fresh = FreshShards(mint, lambda: store.heartbeat.release.division)
+    mail_watch = watch if store.cluster is None else StoreWatch(store.mail_silence, clock)
+    fresh = FreshShards(mint, lambda: store.heartbeat.release.division, store.is_away)
     elsewhere = Elsewhere(
         room=store.heartbeat.peers,
         inboxes=store.post,
@@ -271,7 +274,7 @@ async def process_parts(
         mint,
         clock,
         fresh,
-        watch,
+        mail_watch,
         store.heartbeat.peers.is_silent,
         elsewhere,
     )
@@ -295,6 +298,7 @@ async def process_parts(
         fresh=fresh,
         elsewhere=elsewhere,
         watch=watch,
+        mail_watch=mail_watch,
         profiles=profiles,
         meters=meters,
         health=ProcessHealth(store, tuple(open_doors(settings)), profiles, keeping),

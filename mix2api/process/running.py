@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Final, Never
 
 import trio
 from attrs import frozen
@@ -31,10 +31,14 @@ from mix2api.process.watchdog import Watchdog
 from mix2api.process.worker_half import WorkerHalf
 from mix2api.settings import Settings
 from mix2api.store.opening import open_store
+from mix2api.store.redis.cluster import Cluster
 from mix2api.supervision import supervised
 
 _SWEEPS_PER_LEASE: Final = 3
 """So that a lost process's runs are ended at most a third of a lease after it is certain."""
+
+_MASTERS_S: Final = 0.5
+"""Between two looks at which masters of a Redis Cluster are away: for the log, which nobody waits for."""
 
 
 @frozen
@@ -157,7 +161,7 @@ async def _recover(parts: Parts, half: WorkerHalf) -> None:
     looks = True
     while True:
         try:
-            ended = await half.recovery.sweep(parts.store.leases.held)
+            ended = await half.recovery.sweep(parts.store.reachable(parts.store.leases.held))
         except StoreUnavailable:
             half.recovery.forget_absences()
             if looks:
@@ -174,6 +178,8 @@ async def _recover(parts: Parts, half: WorkerHalf) -> None:
 
 async def _tell_of_store(parts: Parts) -> None:
     """Logs that Redis went away and came back, also while nobody asks anything: hearts beat all the time."""
+    if parts.store.cluster is not None:
+        await _tell_of_masters(parts, parts.store.cluster)
     beating = parts.store.beating
     while True:
         await beating.wait_down()
@@ -181,6 +187,19 @@ async def _tell_of_store(parts: Parts) -> None:
         parts.logger.warning("store.away", why=None if why is None else why.value)
         await beating.wait_up()
         parts.logger.warning("store.back")
+
+
+async def _tell_of_masters(parts: Parts, cluster: Cluster) -> Never:
+    """Logs which masters of a cluster went away and came back; for ever."""
+    known = frozenset[str]()
+    while True:
+        away = frozenset(f"{host}:{port}" for host, port in cluster.away())
+        for master in sorted(away - known):
+            parts.logger.warning("store.away", why=None, master=master)
+        for master in sorted(known - away):
+            parts.logger.warning("store.back", master=master)
+        known = away
+        await trio.sleep(_MASTERS_S)
 
 
 async def _tell_of_refusals(parts: Parts) -> None:

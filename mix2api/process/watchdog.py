@@ -116,4 +116,5 @@ class Watchdog:
         # Before they are gone: the loop may turn meanwhile, and must not believe in them.
         self._given_up = tokens
         life_ms = int(self._lease_ms * _LIFE_LEASES)
-        surrender(store.location, store.keys, tokens, store.process, life_ms)
+        table = None if store.cluster is None else store.cluster.table
+        surrender(store.location, store.keys, tokens, store.process, life_ms, table)

@@ -5,12 +5,16 @@ request before each conversation, have the same share of the canary in all parts
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from attrs import define
 
 from mix2api.identity import Mint
 from mix2api.release.shares import ALL, Division
 from mix2api.vocabulary import Channel, Shard
+
+_DRAWS: Final = 16
+"""Where half of the shards are away, one session of 65,000 finds none that is served."""
 
 
 @define(eq=False)
@@ -20,10 +24,12 @@ class FreshShards:
     Args:
         mint: draws.
         division: of the shards between the channels, as this process last heard.
+        is_away: whether a shard's server does not answer. In a Redis Cluster the others begin fresh sessions meanwhile.
     """
 
     _mint: Mint
     _division: Callable[[], Division]
+    _is_away: Callable[[Shard], bool] = lambda _: False
 
     def channel(self) -> Channel:
         """A channel for one session."""
@@ -33,4 +39,10 @@ class FreshShards:
 
     def of(self, channel: Channel) -> Shard:
         """A shard of a channel, each as likely as the others."""
-        return self._mint.draw_one(self._division().of(channel))
+        shards = self._division().of(channel)
+        shard = self._mint.draw_one(shards)
+        for _ in range(_DRAWS):
+            if not self._is_away(shard):
+                break
+            shard = self._mint.draw_one(shards)
+        return shard

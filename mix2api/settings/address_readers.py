@@ -40,7 +40,10 @@ class HttpUrl:
 class RedisUrl:
     """A URL with one of Redis's schemes; its parts are read, and told apart, by the store."""
 
-    allowed: str = "a redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel:// URL"
+    allowed: str = (
+        "a redis://, rediss://, unix://, redis+sentinel://, rediss+sentinel://, redis+cluster:// or "
+        "rediss+cluster:// URL"
+    )
 
     def read(self, text: str) -> str:
         """The URL."""

@@ -32,6 +32,11 @@ _REFUSALS_PER_REQUEST_ID: Final = 8
 class Carrier(Protocol):
     """Who brings appends into the log."""
 
+    @property
+    def is_down(self) -> bool:
+        """Whether an append would have to wait for the store to come back. Never waits."""
+        ...
+
     def hurry(self, entry: "PendingAppend") -> None:
         """Somebody waits for that append: it does not wait for company any longer."""
         ...
@@ -87,6 +92,11 @@ class PendingAppend:
     def outcome(self) -> Outcome | None:
         """None while it is under way."""
         return self._outcome
+
+    @property
+    def is_down(self) -> bool:
+        """Whether its carrier would have to wait for the store to come back. Never waits."""
+        return self._carrier.is_down
 
     async def wait(self) -> Outcome:
         """Waits until the store has said what became of it."""

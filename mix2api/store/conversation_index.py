@@ -8,6 +8,7 @@ import msgspec
 from attrs import define
 
 from mix2api.conversations.ids import TurnRef
+from mix2api.errors import StoreUnavailable
 from mix2api.sealing import Seal
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
@@ -47,13 +48,17 @@ class ConversationIndex:
     async def open_turns(self, shards: Sequence[Shard]) -> tuple[list[TurnRef], list[Shard]]:
         """The turns of these shards that have no end, and the shards in which that list was damaged, and is begun anew.
 
+        In a Redis Cluster the shards are left out whose master is away.
+
         Raises:
             mix2api.errors.StoreUnavailable: the store does not answer.
         """
-        replies = await self._link.execute(*(("HKEYS", self._keys.conversing(shard)) for shard in shards))
+        replies = await self._link.partly(*(("HKEYS", self._keys.conversing(shard)) for shard in shards))
         found: list[TurnRef] = []
         damaged: list[Shard] = []
         for shard, reply in zip(shards, replies, strict=True):
+            if isinstance(reply, StoreUnavailable):
+                continue
             if is_damage(reply):
                 damaged.append(shard)
                 continue

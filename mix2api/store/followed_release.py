@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from attrs import define, field
 
+from mix2api.errors import StoreUnavailable
 from mix2api.release.release import ReleaseState
 from mix2api.release.shares import Division, divided
 from mix2api.release.stages import Stage
@@ -69,12 +70,14 @@ class FollowedRelease:
         """Takes note of what stands there.
 
         Args:
-            reply: to `GET` of the key.
+            reply: to `GET` of the key. `StoreUnavailable`: its master is away, and what was known stays.
             takers: the processes that take shards, this one included.
 
         Raises:
             StoreUnavailable: the reply is a refusal.
         """
+        if isinstance(reply, StoreUnavailable):
+            reply = self._reply
         if reply is None or reply != self._reply:
             self.state = release_of(reply, self.key, self._damage)
             self._reply = reply

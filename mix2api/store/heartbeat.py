@@ -237,7 +237,7 @@ class Heartbeat:
         A set that is none is deleted: the next beats make it anew.
         """
         known = self._keys.processes()
-        members, release = await self._link.execute(("SMEMBERS", known), ("GET", self.release.key))
+        members, release = await self._link.partly(("SMEMBERS", known), ("GET", self.release.key))
         if is_damage(members):
             told(await self._link.execute(("DEL", known)))
             self._damage.removed(known)

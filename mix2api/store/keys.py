@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from mix2api.vocabulary import Digest, ProcessId, RunId, SessionId, Shard
 
-_NAME: Final = re.compile(r"[^:]*:(?:\{(s[0-9a-f]+)\}:)?\{?([a-z]+)")
+_NAME: Final = re.compile(r"[^:]*:(?:\{(s[0-9a-f]+)\}:|\{processes\}:)?\{?([a-z]+)")
 
 
 def kind_of(key: str) -> tuple[str, str | None]:
@@ -24,6 +24,8 @@ class Keys:
     """Key names under one prefix."""
 
     prefix: str = "mix2api"
+    is_clustered: bool = False
+    """In a Redis Cluster the heartbeats share a hash tag with the set of processes: one transaction writes both."""
     _tags: dict[Shard, str] = field(factory=dict, init=False, repr=False, eq=False)
     _commits: dict[tuple[Shard, str], tuple[str, ...]] = field(factory=dict, init=False, repr=False, eq=False)
 
@@ -79,13 +81,17 @@ class Keys:
             self._commits[shard, holder] = names
         return names
 
+    @property
+    def _fleet(self) -> str:
+        return f"{self.prefix}:{{processes}}:" if self.is_clustered else f"{self.prefix}:"
+
     def process(self, process: ProcessId) -> str:
         """Hash with expiry: the heartbeat."""
-        return f"{self.prefix}:process:{process}"
+        return f"{self._fleet}process:{process}"
 
     def processes(self) -> str:
         """Set: the processes that have shown a heartbeat; of those that are gone, some may still stand there."""
-        return f"{self.prefix}:processes"
+        return f"{self._fleet}processes"
 
     def mail(self, process: ProcessId) -> str:
         """Stream: what other processes have for this one, sealed."""

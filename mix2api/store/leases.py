@@ -10,11 +10,12 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from mix2api.errors import StoreUnavailable
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command, RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
-from mix2api.store.scripts import ACQUIRE, HAND, RELEASE, run_scripts
+from mix2api.store.scripts import ACQUIRE, HAND, RELEASE, run_scripts_partly
 from mix2api.vocabulary import ProcessId, Shard
 
 _LEASE: Final = 1
@@ -73,6 +74,10 @@ class Leases:
     _damage: DamageCounter = field(factory=DamageCounter)
     held: frozenset[Shard] = field(default=frozenset(), init=False)
     """The shards held when we last heard."""
+    reached: frozenset[Shard] = field(default=frozenset(), init=False)
+    """Those of them whose server answered then. In a Redis Cluster the others' master is away."""
+    _silent: set[Shard] = field(factory=set, init=False)
+    """Those whose server did not answer when it was asked last."""
     _tokens: dict[Shard, str] = field(factory=dict, init=False)
     _surrendered: frozenset[str] = field(default=frozenset(), init=False)
     """Tokens that were given up outside the loop, the last time that happened."""
@@ -85,7 +90,7 @@ class Leases:
         """Takes what is free among these shards (all, if none are named) and extends what is ours.
 
         A lease of ours that ran out unnoticed is taken again, if nobody else was faster; nothing has changed if nobody
-        had it in between.
+        had it in between. Where the master of some shards is away, nothing is known to have changed with those.
 
         Raises:
             StoreUnavailable: Redis does not answer; nothing is known to have changed.
@@ -97,17 +102,22 @@ class Leases:
             for shard in asked
         ]
         surrendered = self._surrendered
-        replies = await run_scripts(self._link, calls)
+        replies = _told_partly(await run_scripts_partly(self._link, calls))
         # What was given up while the replies were on their way is not ours any more, whatever they say.
         stale = self._surrendered if self._surrendered is not surrendered else frozenset()
         before = dict(self._tokens)
-        for shard, reply in zip(asked, told(replies), strict=True):
+        self._silent -= set(asked)
+        for shard, reply in zip(asked, replies, strict=True):
+            if isinstance(reply, Exception):
+                self._silent.add(shard)
+                continue
             token = self._told_damage(shard, reply)
             if token is None or token.decode() in stale:
                 self._tokens.pop(shard, None)
             else:
                 self._tokens[shard] = token.decode()
         self.held = frozenset(self._tokens)
+        self.reached = self.held - self._silent if self._silent else self.held
         return _change(before, self._tokens)
 
     def _told_damage(self, shard: Shard, reply: Reply) -> bytes | None:
@@ -128,10 +138,10 @@ class Leases:
         Raises:
             StoreUnavailable: Redis does not answer; they run out by themselves.
         """
-        tokens, self._tokens, self.held = self._tokens, {}, frozenset()
+        tokens, self._tokens, self.held, self.reached = self._tokens, {}, frozenset(), frozenset()
         if tokens:
             calls = [RELEASE.call([self._keys.lease(shard)], [token]) for shard, token in tokens.items()]
-            await run_scripts(self._link, calls)
+            await run_scripts_partly(self._link, calls)
 
     async def hand(self, shards: Mapping[Shard, str | None]) -> LeaseChange:
         """Gives leases to other processes, each in one step, so that the shard is never without an owner.
@@ -140,7 +150,8 @@ class Leases:
             shards: of this process, with the holder word of who gets each; None leaves the shard to whoever is first.
 
         Raises:
-            StoreUnavailable: Redis does not answer. What was handed over is not ours at the next renewal.
+            StoreUnavailable: Redis does not answer. What was handed over is not ours at the next renewal. Where the master
+                of some shards is away, their leases run out instead.
         """
         tokens = {shard: token for shard in shards if (token := self._tokens.get(shard)) is not None}
         lease_ms = int(self._lease_s * 1000)
@@ -153,7 +164,7 @@ class Leases:
         # Ours no more from here on: a run that begins now is refused, and goes to the new owner.
         change = self.given_up(tokens)
         if calls:
-            told(await run_scripts(self._link, calls))
+            _told_partly(await run_scripts_partly(self._link, calls))
         return change
 
     def tokens(self) -> dict[Shard, str]:
@@ -168,19 +179,23 @@ class Leases:
             if self._tokens.get(shard) == token:
                 del self._tokens[shard]
         self.held = frozenset(self._tokens)
+        self.reached = self.held - self._silent
         return _change(before, self._tokens)
 
     async def owners(self) -> dict[Shard, str | None]:
         """Every shard's lease token, None where nobody holds it, as where something else stands.
 
+        In a Redis Cluster the shards are left out whose master is away.
+
         Raises:
             StoreUnavailable: Redis does not answer.
         """
         shards = [Shard(number) for number in range(self._shards)]
-        replies = await self._link.execute(*(("GET", self._keys.lease(shard)) for shard in shards))
+        replies = await self._link.partly(*(("GET", self._keys.lease(shard)) for shard in shards))
         return {
             shard: None if owner_of(reply) is None else reply.decode()
             for shard, reply in zip(shards, replies, strict=True)
+            if not isinstance(reply, StoreUnavailable)
         }
 
 
@@ -194,6 +209,17 @@ def owner_of(reply: Reply) -> ProcessId | None:
         return None
     found = _TOKEN.fullmatch(told([reply])[0])
     return None if found is None else ProcessId(found[1].decode())
+
+
+def _told_partly(replies: list[Reply]) -> list[Reply]:
+    """The replies, one of them at least no error.
+
+    Raises:
+        StoreUnavailable: every command was refused.
+    """
+    if replies and all(isinstance(reply, Exception) for reply in replies):
+        told(replies)
+    return replies
 
 
 def _change(before: Mapping[Shard, str], after: Mapping[Shard, str]) -> LeaseChange:

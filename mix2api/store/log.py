@@ -19,7 +19,7 @@ from mix2api.store.redis.link import RedisLink, Reply
 from mix2api.store.refusals import is_damage, told
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import HISTORY, run_scripts
-from mix2api.store.writer import LogWriter
+from mix2api.store.writer_port import EventWriter
 from mix2api.vocabulary import (
     Channel,
     Digest,
@@ -55,7 +55,7 @@ class RedisEventLog:
     """
 
     _link: RedisLink
-    writer: LogWriter
+    writer: EventWriter
     _keys: Keys
     _open_runs: OpenRuns
     _damage: DamageCounter

@@ -2,11 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from functools import partial
 from typing import Final
 
 import trio
-from attrs import evolve
 
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.events.versions import CURRENT, Schema
@@ -27,14 +25,15 @@ from mix2api.store.keys import Keys
 from mix2api.store.leases import Holder, Leases
 from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
-from mix2api.store.options import StoreOptions
-from mix2api.store.post import BLOCK_MS, MailReader, Post
+from mix2api.store.options import SpoolLimits, StoreOptions
+from mix2api.store.post import MailReader, Post
 from mix2api.store.process_settings import ProcessSettings
 from mix2api.store.recorded_sessions import RecordedSessions
 from mix2api.store.redis.checks import Deployment, check_redis
+from mix2api.store.redis.cluster import found_table
 from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.embedded import EmbeddedServer
-from mix2api.store.redis.link import RedisLink
+from mix2api.store.redis.link import CommitLink, RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
 from mix2api.store.release_evidence import KeptEvidence
@@ -44,11 +43,13 @@ from mix2api.store.runtime_sessions import RedisRuntimeSessions
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
+from mix2api.store.spool import SpoolUse
 from mix2api.store.spread import Spread
 from mix2api.store.store import Store, TaskFaults
 from mix2api.store.traces import Traces
 from mix2api.store.transcripts import RedisTranscripts
 from mix2api.store.vault import RedisVault
+from mix2api.store.ways import Ways
 from mix2api.store.willingness import Willingness
 from mix2api.store.writer import LogWriter
 from mix2api.supervision import supervised
@@ -74,11 +75,14 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
     async with AsyncExitStack() as stack:
         location, secret, server = await _place(options, stack)
         seal = Seal(secret)
-        keys = Keys(options.prefix)
-        lease_ms = int(options.lease_s * 1000) if options.role in _LIVING_ROLES else None
-        deployment = Deployment(keys=keys, seal=seal, shards=options.shards, lease_ms=lease_ms)
-        await trio.to_thread.run_sync(check_redis, location, options.timeouts, deployment)
         store = build_store(location, options, seal)
+        lease_ms = int(options.lease_s * 1000) if options.role in _LIVING_ROLES else None
+        deployment = Deployment(keys=store.keys, seal=seal, shards=options.shards, lease_ms=lease_ms)
+        table = None
+        if store.cluster is not None:
+            table = store.cluster.table
+            await trio.to_thread.run_sync(found_table, location, options.timeouts, table)
+        await trio.to_thread.run_sync(check_redis, location, options.timeouts, deployment, table)
         async with at_work(store, server):
             yield store
 
@@ -113,16 +117,13 @@ def build_store(
     """Puts the parts together; nothing is connected and nothing runs yet."""
     machine = Machine() if machine is None else machine
     written, willingness = WrittenSchema(schema), Willingness()
-    keys = Keys(options.prefix)
+    keys = Keys(options.prefix, is_clustered=bool(location.nodes))
     damage = DamageCounter()
     mint = Mint(seal, machine.clock, machine.randomness)
     holder = Holder(process=mint.process_id(), nonce=machine.randomness.take(4).hex())
-    link = partial(RedisLink, location, options.timeouts, machine=machine, dial=dial)
-    reading, appending, leasing = (link(f"{options.prefix}-{what}") for what in ("read", "append", "lease"))
-    blocking_s = options.timeouts.reply_s + BLOCK_MS / 1000
-    patient = evolve(options.timeouts, reply_s=blocking_s)
-    blocking = partial(RedisLink, location, patient, machine=machine, dial=dial)
-    mailing, waiting = (blocking(f"{options.prefix}-{what}") for what in ("mail", "wait"))
+    ways, faults = Ways(location=location, options=options, machine=machine, dial=dial), TaskFaults()
+    reading, appending, leasing = (ways.quick(what) for what in ("read", "append", "lease"))
+    mailing, waiting = (ways.blocking(what) for what in ("mail", "wait"))
     leases = Leases(
         link=leasing,
         keys=keys,
@@ -144,9 +145,11 @@ def build_store(
         release=FollowedRelease(keys=keys, damage=damage, shards=options.shards),
     )
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
-    writer = LogWriter(
-        appending, keys, holder, leases.token, life, options.spool, written, willingness, damage
-    )
+
+    def log_writer(link: CommitLink, limits: SpoolLimits, use: SpoolUse) -> LogWriter:
+        return LogWriter(link, keys, holder, leases.token, life, limits, written, willingness, damage, use)
+
+    writer = ways.writer(appending, log_writer, keys, damage, faults)
     log = RedisEventLog(
         link=reading,
         writer=writer,
@@ -193,7 +196,13 @@ def build_store(
             lease_s=options.lease_s,
         ),
         census=Census(link=reading, keys=keys, shards=options.shards, damage=damage),
-        post=Post(link=reading, keys=keys, seal=seal, damage=damage),
+        post=Post(
+            link=reading,
+            keys=keys,
+            seal=seal,
+            damage=damage,
+            mailbox=None if ways.cluster is None else holder.process,
+        ),
         mail=MailReader(
             link=mailing, keys=keys, seal=seal, process=holder.process, damage=damage, clock=machine.clock
         ),
@@ -215,7 +224,8 @@ def build_store(
         guard=GuardSeat(link=reading, keys=keys, damage=damage),
         evidence=KeptEvidence(link=reading, keys=keys, damage=damage),
         damage=damage,
-        faults=TaskFaults(),
+        faults=faults,
+        cluster=ways.cluster,
         willingness=willingness,
         links=(reading, appending, leasing, mailing, waiting),
     )
@@ -250,6 +260,8 @@ async def _work(store: Store, server: EmbeddedServer | None, scope: trio.CancelS
     with scope:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(supervised, "log.writer", store.log.writer.run, store.faults)
+            if store.cluster is not None:
+                nursery.start_soon(supervised, "cluster", store.cluster.run, store.faults)
             if server is not None:
                 for link in store.links:
                     nursery.start_soon(_watch, link, server)

@@ -56,12 +56,14 @@ class Post:
         keys: key names.
         seal: the deployment's.
         damage: told of entries that are none.
+        mailbox: whose mail has to be readable before a turn is put; None in all but a Redis Cluster.
     """
 
     _link: RedisLink
     _keys: Keys
     _seal: Seal
     _damage: DamageCounter
+    _mailbox: ProcessId | None = None
 
     async def put_inbox(
         self, owner: ProcessId, shard: Shard, payload: bytes, deadline_ms: int, wake: bytes
@@ -85,6 +87,9 @@ class Post:
         sealed = self._seal.seal_bytes(payload, key.encode())
         call = PUT.call([self._keys.lease(shard), key], [f"{owner}:", sealed, deadline_ms, _INBOX_LIFE_MS])
         commands = [call, *self._mailed(owner, wake)]
+        if self._mailbox is not None:
+            # The replies come there: a master that is away would leave the client without them.
+            commands.append(("EXISTS", self._keys.mail(self._mailbox)))
         replies = await self._link.execute(*commands)
         # Woken before the script was there, the owner has found nothing. Damage in its mail gives way to a second attempt.
         again = isinstance(replies[0], NoScriptError) or is_damage(replies[1])
@@ -172,13 +177,13 @@ class Post:
         return owner
 
     async def lease_owners(self, shards: Sequence[Shard]) -> list[ProcessId | None]:
-        """Who holds each of these shards, in one round trip.
+        """Who holds each of these shards, in one round trip. None also where the shard's master alone is away.
 
         Raises:
             StoreUnavailable: Redis does not answer.
         """
-        tokens = await self._link.execute(*(("GET", self._keys.lease(shard)) for shard in shards))
-        return [owner_of(token) for token in tokens]
+        tokens = await self._link.partly(*(("GET", self._keys.lease(shard)) for shard in shards))
+        return [None if isinstance(token, StoreUnavailable) else owner_of(token) for token in tokens]
 
 
 @define(eq=False, kw_only=True)
@@ -208,14 +213,14 @@ class MailReader:
 
     async def take(self) -> list[bytes]:
         """Waits for mail and gives all that is there (at most a thousand), in order. Outlasts outages."""
+        key = self._keys.mail(self._process)
         while True:
-            await self._link.wait_up()
-            payloads = await self._once()
+            await self._link.wait_up(key)
+            payloads = await self._once(key)
             if payloads:
                 return payloads
 
-    async def _once(self) -> list[bytes]:
-        key = self._keys.mail(self._process)
+    async def _once(self, key: str) -> list[bytes]:
         delete: list[Command] = [("XDEL", key, *self._read)] if self._read else []
         read: Command = ("XREAD", "COUNT", _PAGE, "BLOCK", BLOCK_MS, "STREAMS", key, self._last)
         try:

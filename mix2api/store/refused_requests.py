@@ -16,7 +16,7 @@ from mix2api.events.refusal_entry import CountedRefusals, RefusalCount, RefusalE
 from mix2api.sealing import Seal
 from mix2api.store.commit import AuditNote
 from mix2api.store.keys import Keys
-from mix2api.store.writer import LogWriter
+from mix2api.store.writer_port import EventWriter
 from mix2api.vocabulary import Channel, EndReason, Shard
 
 ENTRIES_A_SECOND: Final = 100
@@ -43,7 +43,7 @@ class RefusedRequests:
         channel: of this process.
     """
 
-    _writer: LogWriter
+    _writer: EventWriter
     _keys: Keys
     _seal: Seal
     _clock: Clock

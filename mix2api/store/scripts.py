@@ -3,6 +3,7 @@
 All keys of a call are of one shard and stand in KEYS. Written for Redis 6.2: no functions, no read-only calls.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from redis.exceptions import NoScriptError
@@ -11,7 +12,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.store import account_scripts, release_scripts
 from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.lua import FIRMLY, Script
-from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply
+from mix2api.store.redis.link import Command, CommitLink, NotSent, RedisLink, Reply
 from mix2api.store.shelf_scripts import FORGET, SHELVE
 from mix2api.store.vault_scripts import CLAIM, GIVE_BACK, PUBLISH
 from mix2api.store.willingness import MARKS
@@ -280,7 +281,7 @@ ALL: Final = (
 )
 
 
-async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:
+async def run_scripts(link: CommitLink, commands: list[Command]) -> list[Reply]:
     """Runs commands in one round trip; those whose script the server did not know are loaded and run once more.
 
     Such a command had no effect, so the second run is the first. Other commands may stand among them.
@@ -289,20 +290,36 @@ async def run_scripts(link: RedisLink, commands: list[Command]) -> list[Reply]:
         NotSent: there is no connection; no command has been run.
         StoreUnavailable: the connection broke; the commands may or may not have been run.
     """
-    return await with_scripts(link, commands, await link.execute(*commands))
+    return await _with_scripts(link.execute, commands, await link.execute(*commands))
 
 
-async def with_scripts(link: RedisLink, commands: list[Command], replies: list[Reply]) -> list[Reply]:
+async def run_scripts_partly(link: RedisLink, commands: list[Command]) -> list[Reply]:
+    """As `run_scripts`. Where some servers are away, `StoreUnavailable` stands in the place of their replies.
+
+    Raises:
+        NotSent: no server is connected.
+        StoreUnavailable: no command was answered.
+    """
+    return await _with_scripts(link.partly, commands, await link.partly(*commands))
+
+
+async def with_scripts(link: CommitLink, commands: list[Command], replies: list[Reply]) -> list[Reply]:
     """The replies to commands, those that were refused for want of a script run once more after all scripts were loaded.
 
     Raises:
         StoreUnavailable: the connection broke; the commands may or may not have been run.
     """
+    return await _with_scripts(link.execute, commands, replies)
+
+
+async def _with_scripts(
+    send: Callable[..., Awaitable[list[Reply]]], commands: list[Command], replies: list[Reply]
+) -> list[Reply]:
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
         loads: list[Command] = [("SCRIPT", "LOAD", script.text) for script in ALL]
         try:
-            again = await link.execute(*loads, *(commands[place] for place in unknown))
+            again = await send(*loads, *(commands[place] for place in unknown))
         except NotSent:
             raise StoreUnavailable from None  # the other commands have been run
         for place, reply in zip(unknown, again[len(loads) :], strict=True):

@@ -12,14 +12,24 @@ from mix2api.vocabulary import RunId, Shard
 
 
 @define(eq=False)
+class SpoolUse:
+    """How much waits in all spools that share one bound."""
+
+    count: int = 0
+    size_bytes: int = 0
+
+
+@define(eq=False)
 class Spool:
     """The entries of a process that are not written yet.
 
     Args:
         limits: how much may wait, what is under way included.
+        use: how much waits here, and in the spools that share the bound.
     """
 
     _limits: SpoolLimits
+    _use: SpoolUse = field(factory=SpoolUse)
     _by_shard: dict[Shard, list[Entry]] = field(factory=dict, init=False)
     """What was not sent yet, in the order of its submission."""
     urgent: dict[Shard, None] = field(factory=dict, init=False)
@@ -50,8 +60,9 @@ class Spool:
         limits, share = self._limits, 1.0
         if isinstance(entry, PendingAppend) and entry.append.droppable:
             share = limits.droppable_share
-        size_bytes = self._size_bytes + entry.size_bytes
-        if self.count >= limits.appends * share or size_bytes > limits.size_bytes * share:
+        use = self._use
+        size_bytes = use.size_bytes + entry.size_bytes
+        if use.count >= limits.appends * share or size_bytes > limits.size_bytes * share:
             return False
         if self._skipped and isinstance(entry, PendingAppend):
             entry.skipped = self._skipped.pop(entry.append.run_id, 0)
@@ -62,7 +73,9 @@ class Spool:
         else:
             waiting.append(entry)
         self.count += 1
-        self._size_bytes = size_bytes
+        self._size_bytes += entry.size_bytes
+        use.count += 1
+        use.size_bytes = size_bytes
         if urgent:
             self.urgent[shard] = None
         if self._due.get(shard, due) >= due:
@@ -134,12 +147,17 @@ class Spool:
     def forget(self, entries: list[Entry]) -> None:
         """Entries that were taken do not wait any more: they were written, or given up."""
         self.count -= len(entries)
+        self._use.count -= len(entries)
         for entry in entries:
             self._size_bytes -= entry.size_bytes
+            self._use.size_bytes -= entry.size_bytes
             if self._skipped and isinstance(entry, PendingAppend) and entry.append.closing is not None:
                 self._skipped.pop(entry.append.run_id, None)
 
     def recount(self) -> None:
         """Nothing that was taken waits any more, whatever was forgotten of it."""
         waiting = [entry for entries in self._by_shard.values() for entry in entries]
-        self.count, self._size_bytes = len(waiting), sum([entry.size_bytes for entry in waiting])
+        count, size_bytes = len(waiting), sum([entry.size_bytes for entry in waiting])
+        self._use.count += count - self.count
+        self._use.size_bytes += size_bytes - self._size_bytes
+        self.count, self._size_bytes = count, size_bytes

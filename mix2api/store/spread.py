@@ -86,7 +86,13 @@ class Spread:
         Raises:
             StoreUnavailable: Redis does not answer; what was told until then holds.
         """
-        await self._heartbeat.hear()
+        try:
+            await self._heartbeat.hear()
+        except StoreUnavailable:
+            if not self._link.is_down:
+                # In a Redis Cluster the heartbeats' master alone may be away: what is held is kept, and nothing changes hands.
+                _tell(await self._leases.acquire(self._leases.held), on_change)
+            raise
         process, division = self._heartbeat.process, self._heartbeat.release.division
         owners = await in_turn(self._owners.owners(self._heartbeat.takers(), division))
         mine = [Shard(number) for number, owner in enumerate(owners) if owner == process]

@@ -1,5 +1,6 @@
 """The open store: its parts, as the composition root hands them down."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from mix2api.store.owners import RedisOwners
 from mix2api.store.post import MailReader, Post
 from mix2api.store.process_settings import ProcessSettings
 from mix2api.store.recorded_sessions import RecordedSessions
+from mix2api.store.redis.cluster import Cluster
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import RedisLocation
 from mix2api.store.refused_requests import RefusedRequests
@@ -38,8 +40,9 @@ from mix2api.store.traces import Traces
 from mix2api.store.transcripts import RedisTranscripts
 from mix2api.store.vault import RedisVault
 from mix2api.store.willingness import Unwilling, Willingness
+from mix2api.store_watch import Silence
 from mix2api.supervision import OnFault
-from mix2api.vocabulary import ProcessId
+from mix2api.vocabulary import ProcessId, Shard
 
 if TYPE_CHECKING:
     from mix2api.store.workflows import Workflows
@@ -91,6 +94,8 @@ class Store:
     damage: DamageCounter
     faults: TaskFaults
     links: tuple[RedisLink, ...]
+    cluster: Cluster | None = None
+    """None: there is one server."""
 
     @property
     def beating(self) -> RedisLink:
@@ -170,21 +175,44 @@ class Store:
         """Whether appends would have to wait for Redis to come back, as far as anything has shown. Never waits."""
         return self.log.is_down or self.beating.is_down
 
+    def reachable(self, shards: Iterable[Shard]) -> list[Shard]:
+        """Those of the shards whose server answers: all of them, unless some masters of a cluster are away. Never waits."""
+        return [shard for shard in shards if not self.is_away(shard)]
+
+    def is_away(self, shard: Shard) -> bool:
+        """Whether the master of a shard is known to be away, in a Redis Cluster. Never waits."""
+        return self.cluster is not None and self.cluster.is_away(self.keys.lease(shard))
+
+    def mail_silence(self) -> Silence:
+        """As `silence`, for what waits for mail to this process. Never waits."""
+        if self.cluster is not None:
+            return self.cluster.silence_at(self.keys.mail(self.process))
+        return self.silence()
+
     async def connect(self) -> None:
         """Connects what requests wait for: in a burst at the start, a connection takes longer than the burst's first may wait.
 
         A store that does not answer is no fault here: who uses it hears of that.
         """
         for link in self.links[:2]:
-            with suppress(StoreUnavailable):
-                await link.execute(("PING",))
+            for server in link.servers():
+                with suppress(StoreUnavailable):
+                    await server.execute(("PING",))
 
     @property
     def unwilling(self) -> Unwilling | None:
         """The word with which Redis refuses to work, as far as anything has shown; None if it works, or says nothing."""
-        return self.willingness.word or self.beating.why
+        word = self.willingness.word or self.beating.why
+        return (
+            word if self.cluster is None or self.is_down else None
+        )  # one master's refusal stops its own shards
 
-    def silence(self) -> frozenset[tuple[str, float]]:
-        """The connections for short commands that do not answer now, and since when; empty if all do. Never waits."""
+    def silence(self) -> Silence:
+        """The connections for short commands that do not answer now, and since when; empty if all do. Never waits.
+
+        In a cluster it is empty as long as any master answers: those who wait for another one are told by its own watch.
+        """
+        if self.cluster is not None:
+            return self.cluster.silence()
         found = ((link.name, link.silent_since_ms) for link in self.links[:3])
         return frozenset((name, since_ms) for name, since_ms in found if since_ms is not None)

@@ -69,7 +69,7 @@ class Traces:
         (popped,) = told(await self._link.execute(("ZPOPMIN", index, count)))
         names = [self._keys.trace(RunId(run_id.decode(errors="replace"))) for run_id in popped[::2]]
         if names:
-            told(await self._link.execute(("DEL", *names)))
+            told(await self._link.execute(*(("DEL", name) for name in names)))
 
     async def newest(self, count: int) -> list[Trace]:
         """The newest so many that still rest, the newest first. What is damaged is left out.

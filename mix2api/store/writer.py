@@ -17,7 +17,7 @@ from math import inf
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 from redis.exceptions import ResponseError
 
 from mix2api.errors import StoreUnavailable
@@ -27,12 +27,13 @@ from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Holder
 from mix2api.store.options import SpoolLimits
-from mix2api.store.redis.link import Command, NotSent, RedisLink, Reply, Told
+from mix2api.store.redis.link import Command, CommitLink, NotSent, Reply, Told
 from mix2api.store.refusals import is_damage
 from mix2api.store.schema import WrittenSchema
 from mix2api.store.scripts import with_scripts
-from mix2api.store.spool import Spool
+from mix2api.store.spool import Spool, SpoolUse
 from mix2api.store.willingness import Willingness, unwilling
+from mix2api.store.writer_port import WriterStatistics
 from mix2api.vocabulary import Shard
 
 _TICK_S: Final = 0.05
@@ -50,22 +51,6 @@ _REFUSED_SHARD: Final = Shard(0)
 """Requests refused while Redis was away belong to no session; their number stands in one known place."""
 
 
-@frozen(kw_only=True)
-class WriterStatistics:
-    """Counts since the start."""
-
-    commits: int
-    appended: int
-    already: int
-    fenced: int
-    dropped: int
-    out_of_order: int
-    """Appends that would have left a hole: the store has lost what it had confirmed, or a fault of ours. Counted as fenced too."""
-    repeats: int
-    """Commits sent again because their reply was lost."""
-    waiting: int
-
-
 @define(eq=False)
 class LogWriter:
     """The one writer of a process. `run` has to be running for anything to be written.
@@ -80,9 +65,10 @@ class LogWriter:
         schema: in which version events are written.
         willingness: told whether the server takes what is written.
         damage: told of what gave way to what is written.
+        use: of the spool: shared with other writers of the process, where there are any.
     """
 
-    _link: RedisLink
+    _link: CommitLink
     _keys: Keys
     _holder: Holder
     _lease_token: Callable[[Shard], str | None]
@@ -91,6 +77,7 @@ class LogWriter:
     _schema: WrittenSchema = field(factory=WrittenSchema)
     _willingness: Willingness = field(factory=Willingness)
     _damage: DamageCounter = field(factory=DamageCounter)
+    _use: SpoolUse = field(factory=SpoolUse)
     _spool: Spool = field(init=False)
     _under_way: list[ShardCommit] = field(factory=list, init=False)
     _commands: list[Command] = field(factory=list, init=False)
@@ -111,7 +98,7 @@ class LogWriter:
 
     @_spool.default
     def _within_limits(self) -> Spool:
-        return Spool(self._limits)
+        return Spool(self._limits, self._use)
 
     @property
     def is_down(self) -> bool:

@@ -13,8 +13,9 @@ from stored_conversations import conversations
 from mix2api.errors import StoreUnavailable
 from mix2api.events.log import Outcome
 from mix2api.sessions.resolution import UnreadableIndex
-from mix2api.store.redis.link import Command, RedisLink, Reply
+from mix2api.store.redis.link import Command, Reply
 from mix2api.store.redis.location import Timeouts
+from mix2api.store.redis.server_link import ServerLink
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.store import Store
 from mix2api.vocabulary import Digest, SessionId
@@ -163,7 +164,7 @@ async def test_the_index_says_when_redis_is_away() -> None:
                 await call()
 
 
-class CountedLink(RedisLink):
+class CountedLink(ServerLink):
     """Counts its round trips, and the commands in them."""
 
     trips = 0

@@ -2,6 +2,7 @@
 
 import store_parts as parts
 import trio
+from cluster_servers import RedisCluster
 from redis_server import RedisServer
 
 from mix2api.store.keys import Keys
@@ -81,3 +82,15 @@ async def test_leases_that_could_not_be_given_up_are_ours_again(redis_server: Re
         await store.leases.acquire([Shard(1)])
         store.leases.given_up(store.leases.tokens())  # and Redis never heard of it
         assert await store.leases.acquire([Shard(1)]) == LeaseChange(gained=frozenset({1}))
+
+
+async def test_leases_on_all_masters_of_a_cluster_go(redis_cluster: RedisCluster) -> None:
+    async with parts.running_store(redis_cluster.url()) as store:
+        assert store.cluster is not None
+        await store.heartbeat.beat()
+        await store.leases.acquire([Shard(number) for number in range(9)])
+        tokens, table = store.leases.tokens(), store.cluster.table
+        assert surrender(store.location, store.keys, tokens, store.process, 60_000, table)
+        assert set((await store.leases.owners()).values()) == {None}
+        heartbeats = redis_cluster.master_of(store.keys.processes())
+        assert 50_000 < heartbeats.command("PTTL", store.keys.process(store.process)) <= 60_000

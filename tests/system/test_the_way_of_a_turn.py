@@ -31,7 +31,7 @@ _DEMO = f"{_ROOT}/demo/"
 _SUSPENDABLE = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
 _FIRST_INSTRUCTIONS = 4
 """Up to this instruction a frame that can be suspended has just been entered; later it is gone on with."""
-_CARRIERS = frozenset({"Acceptor.run", "Acceptor._handle", "Worker._serve", "RedisLink._serve"})
+_CARRIERS = frozenset({"Acceptor.run", "Acceptor._handle", "Worker._serve", "ServerLink._serve"})
 """The tasks of the connection and of the session, and those that make the first and bring Redis's replies to both."""
 _TURNS = 24
 _NOT_COUNTED = 2

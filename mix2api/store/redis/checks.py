@@ -1,19 +1,26 @@
 """What must hold before anything is written: a Redis that can keep a log, and a deployment that agrees with itself.
 
-Runs once at start, on a connection of its own, in a thread. Each finding is one line that says what to do.
+Runs once at start, on connections of its own, in a thread. Each finding is one line that says what to do.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from attrs import frozen
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NotReached
+from redis.exceptions import TimeoutError as TimedOut
 
 from mix2api.errors import ConfigurationError
 from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
+from mix2api.store.redis import cluster_nodes
 from mix2api.store.redis.link import Reply
-from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
+from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.routing import SlotTable
+from mix2api.store.redis.servers import Servers
 from mix2api.vocabulary import ProcessId
 
 OLDEST_VERSION: Final = (6, 2)
@@ -37,18 +44,42 @@ class Deployment:
     """None: a command, which takes no lease and agrees to any."""
 
 
-def check_redis(location: RedisLocation, timeouts: Timeouts, deployment: Deployment) -> None:
-    """Checks the server and the deployment; the first process of a deployment writes down what it is.
+def check_redis(
+    location: RedisLocation, timeouts: Timeouts, deployment: Deployment, table: SlotTable | None = None
+) -> None:
+    """Checks the servers and the deployment; the first process of a deployment writes down what it is.
+
+    Args:
+        location: of Redis.
+        timeouts: of the check's connections.
+        deployment: what this process wants.
+        table: of a cluster, whose masters are all asked.
 
     Raises:
         ConfigurationError: one line that says what to do.
     """
-    connection = None
+    with Servers(location, timeouts, f"{deployment.keys.prefix}-check", table) as servers:
+        locations, answered = servers.locations, 0
+        for place, server in enumerate(locations, 1):
+            with _told_of(server):
+                try:
+                    info = servers.reply(("INFO",), server)
+                except (NotReached, TimedOut, OSError) as fault:
+                    if isinstance(fault, AuthenticationError) or (place == len(locations) and not answered):
+                        raise
+                    continue  # a master of a cluster: the shards of the others are served
+                answered += 1
+                _check_server(_info(_text(info)), server, is_cluster=table is not None)
+        with _told_of(location):
+            _check_deployment(servers, deployment)
+            _check_lease(servers, deployment)
+
+
+@contextmanager
+def _told_of(location: RedisLocation) -> Iterator[None]:
+    """Makes one line of what a server refuses, or of its absence."""
     try:
-        connection = location.connected(timeouts, f"{deployment.keys.prefix}-check")
-        _check_server(_info(_ask(connection, "INFO")), location)
-        _check_deployment(connection, deployment)
-        _check_lease(connection, deployment)
+        yield
     except (AuthenticationError, NoPermissionError) as refusal:
         raise ConfigurationError(_refused(location, refusal)) from None
     except ResponseError as refusal:
@@ -62,24 +93,14 @@ def check_redis(location: RedisLocation, timeouts: Timeouts, deployment: Deploym
             f"Redis at {location.redacted()} cannot be reached ({_first_line(fault)}): "
             "start it, or correct REDIS_URL"
         ) from None
-    finally:
-        if connection is not None:
-            connection.disconnect()
 
 
-def _reply(connection: BlockingConnection, *command: str) -> Reply:
-    connection.send_packed_command([_pack(command)], check_health=False)
-    return connection.read_response(disable_decoding=True)
+def _ask(servers: Servers, *command: str) -> str:
+    return _text(servers.reply(command))
 
 
-def _ask(connection: BlockingConnection, *command: str) -> str:
-    reply = _reply(connection, *command)
+def _text(reply: Reply) -> str:
     return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply)
-
-
-def _pack(command: tuple[str, ...]) -> bytes:
-    parts = [part.encode() for part in command]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
 def _info(text: str) -> dict[str, str]:
@@ -91,7 +112,7 @@ def eviction_policy(info: str) -> str:
     return _info(info).get("maxmemory_policy", KEEPING).strip()
 
 
-def _check_server(info: dict[str, str], location: RedisLocation) -> None:
+def _check_server(info: dict[str, str], location: RedisLocation, *, is_cluster: bool) -> None:
     version = info.get("redis_version", "0.0.0")
     found = re.match(r"(\d+)\.(\d+)", version)
     if found is None or (int(found[1]), int(found[2])) < OLDEST_VERSION:
@@ -104,63 +125,60 @@ def _check_server(info: dict[str, str], location: RedisLocation) -> None:
             f"Redis at {location.redacted()} has maxmemory-policy {policy} and would evict the event log: "
             "set maxmemory-policy noeviction"
         )
-    if info.get("cluster_enabled") == "1":
+    if info.get("cluster_enabled") == "1" and not is_cluster:
         raise ConfigurationError(
-            f"Redis at {location.redacted()} is a cluster, which this version cannot use: "
-            "give a single server, or one behind Sentinels"
+            f"Redis at {location.redacted()} is a node of a Redis Cluster: name it as {cluster_nodes.FORM}"
         )
 
 
-def _check_deployment(connection: BlockingConnection, deployment: Deployment) -> None:
+def _check_deployment(servers: Servers, deployment: Deployment) -> None:
     shards = deployment.shards
     key = deployment.keys.deployment()
     mac = deployment.seal.mac(_MAC_PURPOSE, size=16)
-    if _ask(connection, "TYPE", key) not in {"hash", "none"}:
+    if _ask(servers, "TYPE", key) not in {"hash", "none"}:
         raise ConfigurationError(_damaged(key))
     for name, value in (("shards", str(shards)), ("secret_mac", mac)):
-        _ask(connection, "HSETNX", key, name, value)
-    made_with = _ask(connection, "HGET", key, "shards")
+        _ask(servers, "HSETNX", key, name, value)
+    made_with = _ask(servers, "HGET", key, "shards")
     if _SHARDS.fullmatch(made_with) is None:
         raise ConfigurationError(_damaged(key))
     if made_with != str(shards):
         raise ConfigurationError(
             f"MIX2API_SHARDS is {shards}, but this deployment was made with {made_with}: set it to {made_with}"
         )
-    if _ask(connection, "HGET", key, "secret_mac") != mac:
+    if _ask(servers, "HGET", key, "secret_mac") != mac:
         raise ConfigurationError(
             "MIX2API_SECRET is not the one that this deployment was made with: "
             "set the same secret in all its processes"
         )
 
 
-def _check_lease(connection: BlockingConnection, deployment: Deployment) -> None:
+def _check_lease(servers: Servers, deployment: Deployment) -> None:
     """The lease's length may change, but not while a process lives that counts in the other one."""
     if deployment.lease_ms is None:
         return
     key, ours = deployment.keys.deployment(), str(deployment.lease_ms)
-    theirs = _ask(connection, "HGET", key, _LEASE)
-    if theirs != ours and _LEASE_MS.fullmatch(theirs) and _somebody_lives(connection, deployment.keys):
+    theirs = _ask(servers, "HGET", key, _LEASE)
+    if theirs != ours and _LEASE_MS.fullmatch(theirs) and _somebody_lives(servers, deployment.keys):
         raise ConfigurationError(
             f"MIX2API_LEASE_S is {_seconds(ours)}, but the running processes of this deployment have {_seconds(theirs)}: "
             f"set it to {_seconds(theirs)}, or stop all of them first"
         )
-    _ask(connection, "HSET", key, _LEASE, ours)
+    _ask(servers, "HSET", key, _LEASE, ours)
 
 
 def _seconds(milliseconds: str) -> str:
     return f"{int(milliseconds) / 1000:g}"
 
 
-def _somebody_lives(connection: BlockingConnection, keys: Keys) -> bool:
-    members = (
-        _reply(connection, "SMEMBERS", keys.processes()) if _is_set(connection, keys.processes()) else ()
-    )
+def _somebody_lives(servers: Servers, keys: Keys) -> bool:
+    members = servers.reply(("SMEMBERS", keys.processes())) if _is_set(servers, keys.processes()) else ()
     names = (ProcessId(member.decode("utf-8", "replace")) for member in members)
-    return any(_reply(connection, "EXISTS", keys.process(name)) for name in names)
+    return any(servers.reply(("EXISTS", keys.process(name))) for name in names)
 
 
-def _is_set(connection: BlockingConnection, key: str) -> bool:
-    return _ask(connection, "TYPE", key) == "set"
+def _is_set(servers: Servers, key: str) -> bool:
+    return _ask(servers, "TYPE", key) == "set"
 
 
 def _damaged(key: str) -> str:

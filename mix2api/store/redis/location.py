@@ -9,14 +9,22 @@ from redis.connection import Connection, SSLConnection, UnixDomainSocketConnecti
 from redis.exceptions import ConnectionError as NotReached
 
 from mix2api.errors import ConfigurationError
-from mix2api.store.redis import sentinel
-from mix2api.store.redis.sentinel import Sentinels
+from mix2api.store.redis import cluster_nodes, sentinel
+from mix2api.store.redis.sentinel import Address, Sentinels
 
 _FORMS: Final = (
-    "redis://[user:password@]host[:port][/db], rediss://… (TLS), unix://[user:password@]/path[?db=N] or "
-    + sentinel.FORM
+    "redis://[user:password@]host[:port][/db], rediss://… (TLS), unix://[user:password@]/path[?db=N], "
+    f"{sentinel.FORM} or {cluster_nodes.FORM}"
 )
-_SCHEMES: Final = frozenset({"redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel"})
+_CLUSTER: Final = "+cluster"
+_SENTINEL: Final = "+sentinel"
+_SEVERAL_HOSTS: Final = (_SENTINEL, _CLUSTER)
+_SCHEMES: Final = frozenset(
+    {
+        *("redis", "rediss", "unix"),
+        *(scheme + of for scheme in ("redis", "rediss") for of in _SEVERAL_HOSTS),
+    }
+)
 _CERT_REQS: Final = ("none", "optional", "required")
 _TLS_OPTIONS: Final = frozenset(
     {"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
@@ -83,17 +91,21 @@ class RedisLocation:
     """redis-py's `ssl_…` options, checked."""
     sentinels: Sentinels | None = None
     """Who knows host and port; what stands there then means nothing."""
+    nodes: tuple[Address, ...] = ()
+    """Of a Redis Cluster: the nodes that are asked for the others. Host and port then mean nothing."""
 
     @classmethod
     def parse(cls, url: str) -> "RedisLocation":
-        """Reads a URL of one of the four forms.
+        """Reads a URL of one of the five forms.
 
         Raises:
             ConfigurationError: one line that says what is wrong and never what the password is.
         """
         parts = _split(url)
-        if parts.scheme.endswith("+sentinel"):
+        if parts.scheme.endswith(_SENTINEL):
             return cls._behind_sentinels(parts)
+        if parts.scheme.endswith(_CLUSTER):
+            return cls._of_cluster(parts)
         if parts.scheme == "unix" and not parts.path.strip("/"):
             raise ConfigurationError(f"REDIS_URL lacks the socket's path; it must be {_FORMS}")
         options = _options(parts)
@@ -121,6 +133,22 @@ class RedisLocation:
             sentinels=sentinels,
         )
 
+    @classmethod
+    def _of_cluster(cls, parts: SplitResult) -> "RedisLocation":
+        nodes, options = cluster_nodes.nodes_of(parts), _options(parts)
+        return cls(
+            tls=parts.scheme == "rediss" + _CLUSTER,
+            username=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password) if parts.password else None,
+            tls_options=tuple(sorted(options.items())),
+            nodes=nodes,
+        )
+
+    def at(self, address: Address) -> "RedisLocation":
+        """One node of the cluster, with the credential and the TLS options of all."""
+        host, port = address
+        return evolve(self, host=host, port=port, nodes=())
+
     def redacted(self) -> str:
         """The location as it may stand in logs and error lines: without user and password."""
         if self.path is not None:
@@ -128,6 +156,8 @@ class RedisLocation:
         scheme = "rediss" if self.tls else "redis"
         if self.sentinels is not None:
             return f"{scheme}+sentinel://{self.sentinels.redacted()}/{self.database}"
+        if self.nodes:
+            return f"{scheme}+cluster://" + ",".join(map(sentinel.shown, self.nodes))
         return f"{scheme}://{self.host}:{self.port}/{self.database}"
 
     def connected(self, timeouts: Timeouts, name: str) -> BlockingConnection:
@@ -195,18 +225,13 @@ def _split(url: str) -> SplitResult:
     scheme, _, behind = url.partition("://")
     authority = _AUTHORITY_END.split(behind, maxsplit=1)[0]
     try:
-        if scheme.lower().endswith("+sentinel"):
+        if scheme.lower().endswith(_SEVERAL_HOSTS):
             # Several hosts are none to the standard library, whose later versions refuse what looks like an address.
             parts = urlsplit(f"{scheme}://{behind[len(authority) :]}")._replace(netloc=authority)
         else:
             parts = urlsplit(url)
     except ValueError:
         raise ConfigurationError(f"REDIS_URL is no URL; it must be {_FORMS}") from None
-    if parts.scheme in {"redis+cluster", "rediss+cluster"}:
-        raise ConfigurationError(
-            "REDIS_URL names a Redis Cluster (redis+cluster://), which this version cannot use: give a single server, or "
-            + sentinel.FORM
-        )
     if parts.scheme not in _SCHEMES:
         raise ConfigurationError(f"REDIS_URL must be {_FORMS}")
     return parts
@@ -221,8 +246,9 @@ def _port(parts: SplitResult) -> int | None:
 
 def _options(parts: SplitResult) -> dict[str, str]:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    known = {"db"} | (_TLS_OPTIONS if parts.scheme.startswith("rediss") else set())
-    known |= sentinel.OPTIONS if parts.scheme.endswith("+sentinel") else set()
+    known = set() if parts.scheme.endswith(_CLUSTER) else {"db"}
+    known |= _TLS_OPTIONS if parts.scheme.startswith("rediss") else set()
+    known |= sentinel.OPTIONS if parts.scheme.endswith(_SENTINEL) else set()
     for name in options:
         if name not in known:
             raise ConfigurationError(

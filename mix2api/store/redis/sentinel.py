@@ -50,7 +50,7 @@ class Sentinels:
         """
         hosts = parts.netloc.rpartition("@")[2]
         try:
-            addresses = tuple(_address(host) for host in hosts.split(","))
+            addresses = tuple(address_of(host, _PORT) for host in hosts.split(","))
         except ValueError:
             raise ConfigurationError(
                 f"REDIS_URL names no Sentinel, or a wrong port; it must be {FORM}"
@@ -68,7 +68,7 @@ class Sentinels:
 
     def redacted(self) -> str:
         """Hosts and service, as they may stand in logs."""
-        return ",".join(_shown(address) for address in self.addresses) + f"/{self.service}"
+        return ",".join(shown(address) for address in self.addresses) + f"/{self.service}"
 
     def master(self, tls: dict[str, object] | None) -> Address:
         """Asks for the master's address. Blocks its thread for half a second for each Sentinel at most.
@@ -115,13 +115,23 @@ class Sentinels:
             connection.disconnect()
 
 
-def _address(text: str) -> Address:
+def address_of(text: str, port: int) -> Address:
+    """Reads `host` or `host:port`.
+
+    Args:
+        text: of a URL.
+        port: where none is named.
+
+    Raises:
+        ValueError: it is none.
+    """
     parts = urlsplit(f"//{text}")
     if not parts.hostname:
         raise ValueError("no host")
-    return parts.hostname, parts.port or _PORT
+    return parts.hostname, parts.port or port
 
 
-def _shown(address: Address) -> str:
+def shown(address: Address) -> str:
+    """`host:port`."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

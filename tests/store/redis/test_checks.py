@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from cluster_servers import RedisCluster, port_for_a_node
 from damages import WHOLE, put
 from redis_server import RedisServer, binaries
 
@@ -12,7 +13,9 @@ from mix2api.store.keys import Keys
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.checks import Deployment, check_redis
+from mix2api.store.redis.cluster import found_table
 from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.routing import SlotTable
 
 SEAL = Seal(b"the deployment's secret")
 
@@ -78,13 +81,6 @@ def test_a_server_that_is_too_old(redis_server: RedisServer, monkeypatch: pytest
     assert "6.2 or newer is needed" in finding(redis_server.url)
 
 
-def test_a_cluster(tmp_path: Path) -> None:
-    server = RedisServer(tmp_path, arguments=("--cluster-enabled", "yes", "--port", "0"))
-    server.start()
-    assert "is a cluster" in finding(server.url)
-    server.stop()
-
-
 def test_another_number_of_shards(redis_server: RedisServer) -> None:
     assert finding(redis_server.url, shards=64) == ""
     assert "made with 64: set it to 64" in finding(redis_server.url, shards=256)
@@ -139,3 +135,55 @@ def test_a_damaged_deployment_names_its_key_and_what_to_do(redis_server: RedisSe
 def test_a_number_of_shards_that_is_none_is_damage(redis_server: RedisServer, shards: str | bytes) -> None:
     redis_server.command("HSET", Keys().deployment(), "shards", shards)
     assert "is damaged" in finding(redis_server.url)
+
+
+def of_cluster(servers: RedisCluster) -> str:
+    """The line that the start over a cluster ends with; empty if all is well."""
+    location, table = RedisLocation.parse(servers.url()), SlotTable()
+    deployment = Deployment(keys=Keys(is_clustered=True), seal=SEAL, shards=8, lease_ms=1000)
+    try:
+        found_table(location, Timeouts(reply_s=0.5), table)
+        check_redis(location, Timeouts(reply_s=0.5), deployment, table)
+    except ConfigurationError as found:
+        return str(found)
+    return ""
+
+
+def test_every_master_of_a_cluster_is_asked(redis_cluster: RedisCluster) -> None:
+    assert of_cluster(redis_cluster) == of_cluster(redis_cluster) == ""
+    last = redis_cluster.nodes[-1]
+    last.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    evicts = of_cluster(redis_cluster)
+    last.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert f"redis://127.0.0.1:{last.port}/0 has maxmemory-policy allkeys-lru" in evicts
+
+
+def test_a_master_that_is_away_stops_no_start_unless_it_has_what_the_deployment_agrees_on(
+    redis_cluster: RedisCluster,
+) -> None:
+    needed = redis_cluster.master_of(Keys().deployment())
+    others = [node for node in redis_cluster.nodes if node is not needed]
+    others[0].server.pause()
+    assert of_cluster(redis_cluster) == ""
+    others[0].server.resume()
+    needed.server.pause()
+    assert "cannot be reached" in of_cluster(redis_cluster)
+
+
+def test_what_is_no_cluster_is_one_line(redis_cluster: RedisCluster, tmp_path: Path) -> None:
+    """Nobody listens at the first node of the URL; the second is a server by itself."""
+    port = port_for_a_node()
+    server = RedisServer(tmp_path, arguments=("--port", str(port), "--bind", "127.0.0.1"))
+    server.start()
+    location = RedisLocation.parse(f"redis+cluster://127.0.0.1:1,127.0.0.1:{port}")
+    with pytest.raises(
+        ConfigurationError, match=r"cannot be used, a node refuses .*cluster support disabled"
+    ):
+        found_table(location, Timeouts(), SlotTable())
+    server.stop()
+    nobody = RedisLocation.parse("redis+cluster://127.0.0.1:1")
+    with pytest.raises(
+        ConfigurationError, match=r"redis\+cluster://127.0.0.1:1 cannot be used, no node answers"
+    ):
+        found_table(nobody, Timeouts(), SlotTable())
+    assert "is a node of a Redis Cluster" in finding(f"redis://127.0.0.1:{redis_cluster.nodes[0].port}")

@@ -19,10 +19,10 @@ from mix2api.events.log import Outcome
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
 from mix2api.store.redis.embedded import EmbeddedServer
-from mix2api.store.redis.link import RedisLink
 from mix2api.store.redis.location import Timeouts
 from mix2api.store.redis.origin import Origin, origin_of
 from mix2api.store.redis.server_binary import ServerBinary, find_binaries, find_binary
+from mix2api.store.redis.server_link import ServerLink
 
 USER = """
 import sys, trio
@@ -50,7 +50,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddedServer:
 
 
 async def ask(server: EmbeddedServer, *commands: tuple[str | int, ...]) -> list[Any]:
-    link = RedisLink(server.location, Timeouts(), "test-embedded")
+    link = ServerLink(server.location, Timeouts(), "test-embedded")
     try:
         return await link.execute(*commands)
     finally:

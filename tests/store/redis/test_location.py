@@ -17,8 +17,9 @@ from cryptography.x509.oid import NameOID
 from redis_server import RedisServer
 
 from mix2api.errors import ConfigurationError, StoreUnavailable
-from mix2api.store.redis.link import RedisLink, Reply
+from mix2api.store.redis.link import Reply
 from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.server_link import ServerLink
 
 
 def free_port() -> int:
@@ -29,7 +30,7 @@ def free_port() -> int:
 
 
 async def answer(url: str, *command: str) -> Reply:
-    link = RedisLink(RedisLocation.parse(url), Timeouts(), "test-location")
+    link = ServerLink(RedisLocation.parse(url), Timeouts(), "test-location")
     try:
         return (await link.execute(command))[0]
     finally:

@@ -12,8 +12,9 @@ from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
 from mix2api.store.redis.checks import Deployment, check_redis
-from mix2api.store.redis.link import RedisLink, Reply
+from mix2api.store.redis.link import Reply
 from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.server_link import ServerLink
 
 _LIMIT_S = 30
 DEPLOYMENT = Deployment(keys=Keys("sentinel-test"), seal=Seal(b"s" * 32), shards=4, lease_ms=None)
@@ -37,7 +38,7 @@ def servers(pair: Replicated) -> Iterator[Replicated]:
 
 
 async def answer(url: str, *command: str) -> Reply:
-    link = RedisLink(RedisLocation.parse(url), Timeouts(), "test-sentinel")
+    link = ServerLink(RedisLocation.parse(url), Timeouts(), "test-sentinel")
     try:
         return (await link.execute(command))[0]
     finally:
@@ -56,7 +57,7 @@ async def test_the_master_is_found_through_the_first_sentinel_that_answers(serve
 async def test_a_link_leaves_a_server_that_has_become_a_replica(servers: Replicated) -> None:
     """A failover makes a replica of a master that was away; who still talks to it is told READONLY."""
     (sentinel,) = servers.sentinels
-    link = RedisLink(RedisLocation.parse(servers.url()), Timeouts(), "test-sentinel")
+    link = ServerLink(RedisLocation.parse(servers.url()), Timeouts(), "test-sentinel")
     with trio.fail_after(_LIMIT_S):
         assert await link.execute(("SET", "k", "1")) == [b"OK"]
         servers.replica.command("REPLICAOF", "NO", "ONE")
@@ -70,7 +71,7 @@ async def test_a_link_leaves_a_server_that_has_become_a_replica(servers: Replica
 
 
 async def test_a_link_to_one_server_stays_where_it_is_told_readonly(servers: Replicated) -> None:
-    link = RedisLink(RedisLocation.parse(servers.replica.url), Timeouts(), "test-sentinel")
+    link = ServerLink(RedisLocation.parse(servers.replica.url), Timeouts(), "test-sentinel")
     (identity,) = await link.execute(("CLIENT", "ID"))
     (refused,) = await link.execute(("SET", "k", "1"))
     assert isinstance(refused, ReadOnlyError)
@@ -135,7 +136,10 @@ def test_sentinels_have_a_credential_of_their_own(tmp_path: Path) -> None:
         ("redis+sentinel://a/service/main", "database must be a number"),
         ("redis+sentinel://a/service?ssl_cert_reqs=none", "'ssl_cert_reqs'"),
         ("redis://a?sentinel_password=planted", "'sentinel_password'"),
-        ("redis+cluster://a:1,b:2", "names a Redis Cluster"),
+        ("redis+cluster:///", "names no node"),
+        ("redis+cluster://a:port", "a wrong port"),
+        ("redis+cluster://a:1,b:2/1", "names a database"),
+        ("redis+cluster://a?db=1", "'db'"),
     ],
 )
 def test_a_bad_url_is_one_line_that_says_what_is_wrong(url: str, said: str) -> None:

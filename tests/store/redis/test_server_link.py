@@ -13,13 +13,14 @@ from redis_server import RedisServer
 from scarcity import no_descriptor_left
 
 from mix2api.errors import NoDescriptor, StoreUnavailable
-from mix2api.store.redis.link import NotSent, RedisLink, Told
+from mix2api.store.redis.link import NotSent, Told
 from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.server_link import ServerLink
 
 
 @pytest.fixture
-async def link(redis_server: RedisServer) -> AsyncIterator[RedisLink]:
-    made = RedisLink(RedisLocation.parse(redis_server.url), Timeouts(), "test-link")
+async def link(redis_server: RedisServer) -> AsyncIterator[ServerLink]:
+    made = ServerLink(RedisLocation.parse(redis_server.url), Timeouts(), "test-link")
     yield made
     await made.aclose()
 
@@ -32,11 +33,11 @@ def own_server(tmp_path: Path) -> AsyncIterator[RedisServer]:
     server.stop()
 
 
-async def test_replies_come_in_the_order_of_the_commands(link: RedisLink) -> None:
+async def test_replies_come_in_the_order_of_the_commands(link: ServerLink) -> None:
     assert await link.execute(("SET", "a", 1), ("GET", "a"), ("GET", "none")) == [b"OK", b"1", None]
 
 
-async def test_no_commands_have_no_replies(link: RedisLink) -> None:
+async def test_no_commands_have_no_replies(link: ServerLink) -> None:
     assert await link.execute() == []
     assert await link.execute(("ECHO", "x")) == [b"x"]
 
@@ -45,7 +46,7 @@ async def test_what_is_handed_in_during_a_round_trip_leaves_together_behind_it(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
     async with lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy:
-        link = RedisLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-together")
+        link = ServerLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-together")
         await link.execute(("PING",))
         passed = proxy.passed
         told: list[Told] = []
@@ -58,7 +59,7 @@ async def test_what_is_handed_in_during_a_round_trip_leaves_together_behind_it(
         await link.aclose()
 
 
-async def test_more_than_the_socket_takes_is_sent_behind(link: RedisLink) -> None:
+async def test_more_than_the_socket_takes_is_sent_behind(link: ServerLink) -> None:
     await link.execute(("PING",))
     large = b"x" * 20_000_000
     with trio.fail_after(30):
@@ -66,7 +67,7 @@ async def test_more_than_the_socket_takes_is_sent_behind(link: RedisLink) -> Non
         assert await link.execute(("DEL", "large")) == [1]
 
 
-async def test_a_link_that_is_closed_takes_nothing(link: RedisLink) -> None:
+async def test_a_link_that_is_closed_takes_nothing(link: ServerLink) -> None:
     await link.execute(("PING",))
     told: list[Told] = []
     link.hand_in([("ECHO", "cut")], told.append)
@@ -77,19 +78,19 @@ async def test_a_link_that_is_closed_takes_nothing(link: RedisLink) -> None:
         link.hand_in([("ECHO", "late")], told.append)
 
 
-async def test_an_error_reply_is_one_of_the_replies(link: RedisLink) -> None:
+async def test_an_error_reply_is_one_of_the_replies(link: ServerLink) -> None:
     wrong, right = await link.execute(("NOSUCH",), ("ECHO", b"\xff\x00"))
     assert isinstance(wrong, ResponseError)
     assert right == b"\xff\x00"
 
 
-async def test_what_cannot_be_sent_is_told_to_the_caller_and_harms_nobody(link: RedisLink) -> None:
+async def test_what_cannot_be_sent_is_told_to_the_caller_and_harms_nobody(link: ServerLink) -> None:
     with pytest.raises(TypeError):
         await link.execute(("SET", "a", {}))  # type: ignore[arg-type]
     assert await link.execute(("ECHO", "x")) == [b"x"]
 
 
-async def test_many_tasks_each_get_their_own_reply(link: RedisLink) -> None:
+async def test_many_tasks_each_get_their_own_reply(link: ServerLink) -> None:
     replies = {}
 
     async def ask(number: int) -> None:
@@ -105,7 +106,7 @@ async def test_after_a_cancel_before_the_reply_the_next_reply_is_the_right_one(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
     async with lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy:
-        link = RedisLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-cancel")
+        link = ServerLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-cancel")
         await link.execute(("PING",))
         for number in range(20):
             proxy.held, proxy.requests = trio.Event(), trio.Event()
@@ -118,7 +119,7 @@ async def test_after_a_cancel_before_the_reply_the_next_reply_is_the_right_one(
         await link.aclose()
 
 
-async def test_a_call_in_a_scope_that_is_already_cancelled_leaves_the_link_in_step(link: RedisLink) -> None:
+async def test_a_call_in_a_scope_that_is_already_cancelled_leaves_the_link_in_step(link: ServerLink) -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
         await link.execute(("ECHO", "cancelled"))
@@ -130,7 +131,7 @@ async def test_a_lost_reply_is_unavailable_and_the_link_recovers(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
     async with lossy_proxy(tmp_path / "p.sock", redis_server.socket_path) as proxy:
-        link = RedisLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-lost")
+        link = ServerLink(RedisLocation(path=str(proxy.path)), Timeouts(), "test-lost")
         await link.execute(("PING",))
         proxy.lose = 0
         with pytest.raises(StoreUnavailable):
@@ -142,7 +143,7 @@ async def test_a_lost_reply_is_unavailable_and_the_link_recovers(
 
 
 async def test_a_server_that_restarts_while_the_link_idles_is_not_noticed(own_server: RedisServer) -> None:
-    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(), "test-idle")
+    link = ServerLink(RedisLocation.parse(own_server.url), Timeouts(), "test-idle")
     await link.execute(("PING",))
     own_server.kill()
     own_server.start()
@@ -152,7 +153,7 @@ async def test_a_server_that_restarts_while_the_link_idles_is_not_noticed(own_se
 
 
 async def test_a_killed_server_is_down_until_it_is_started_again(own_server: RedisServer) -> None:
-    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(), "test-kill")
+    link = ServerLink(RedisLocation.parse(own_server.url), Timeouts(), "test-kill")
     await link.execute(("PING",))
     own_server.kill()
     with pytest.raises(NotSent):
@@ -171,7 +172,7 @@ async def test_a_killed_server_is_down_until_it_is_started_again(own_server: Red
 
 
 async def test_a_paused_server_ends_the_wait_by_the_reply_timeout(own_server: RedisServer) -> None:
-    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=0.05), "test-pause")
+    link = ServerLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=0.05), "test-pause")
     await link.execute(("PING",))
     own_server.pause()
     with pytest.raises(StoreUnavailable):
@@ -187,7 +188,7 @@ async def test_a_reply_that_is_late_because_the_loop_was_held_is_waited_for_agai
     own_server: RedisServer,
 ) -> None:
     reply_s = 0.4
-    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=reply_s), "test-held")
+    link = ServerLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=reply_s), "test-held")
     await link.execute(("PING",))
     own_server.pause()
     replies: list[object] = []
@@ -207,7 +208,7 @@ async def test_a_reply_that_is_late_because_the_loop_was_held_is_waited_for_agai
 
 
 async def test_closing_interrupts_a_blocking_read(redis_server: RedisServer) -> None:
-    link = RedisLink(RedisLocation.parse(redis_server.url), Timeouts(reply_s=60), "test-close")
+    link = ServerLink(RedisLocation.parse(redis_server.url), Timeouts(reply_s=60), "test-close")
     await link.execute(("PING",))
 
     async def read() -> None:
@@ -224,13 +225,13 @@ async def test_closing_interrupts_a_blocking_read(redis_server: RedisServer) -> 
 
 
 async def test_a_link_that_was_never_used_closes_at_once() -> None:
-    link = RedisLink(RedisLocation(path="/nowhere"), Timeouts(), "test-unused")
+    link = ServerLink(RedisLocation(path="/nowhere"), Timeouts(), "test-unused")
     await link.aclose()
     await link.aclose()
 
 
 async def test_a_process_without_descriptors_does_not_blame_the_server(redis_server: RedisServer) -> None:
-    link = RedisLink(RedisLocation.parse(redis_server.url), Timeouts(), "test-starved")
+    link = ServerLink(RedisLocation.parse(redis_server.url), Timeouts(), "test-starved")
     with no_descriptor_left():
         with pytest.raises(NoDescriptor):
             await link.execute(("PING",))
@@ -241,7 +242,7 @@ async def test_a_process_without_descriptors_does_not_blame_the_server(redis_ser
 
 
 async def test_a_dead_server_is_no_want_of_descriptors(tmp_path: Path) -> None:
-    link = RedisLink(RedisLocation(path=str(tmp_path / "nobody.sock")), Timeouts(), "test-dead")
+    link = ServerLink(RedisLocation(path=str(tmp_path / "nobody.sock")), Timeouts(), "test-dead")
     with pytest.raises(NotSent) as caught:
         await link.execute(("PING",))
     assert not isinstance(caught.value, NoDescriptor)
@@ -253,9 +254,9 @@ async def test_a_reply_that_nobody_has_read_yet_is_an_answer(
     own_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that was paused, or has too much to do, finds the reply waiting: the server was there all the time."""
-    link = RedisLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=30), "test-busy")
+    link = ServerLink(RedisLocation.parse(own_server.url), Timeouts(reply_s=30), "test-busy")
     await link.execute(("PING",))
-    monkeypatch.setattr("mix2api.store.redis.link._STALL_MS", 0)
+    monkeypatch.setattr("mix2api.store.redis.server_link._STALL_MS", 0)
     own_server.pause()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(link.execute, ("PING",))
