@@ -66,7 +66,7 @@ async def status(store: Store, query: StatusQuery, out: TextIO) -> int:
         for line in _lines(counted):
             print(line, file=out)
     late = any(process.is_late for process in counted.processes)
-    return _FAILED if counted.unowned or counted.unreadable or late else 0
+    return _FAILED if counted.unowned or counted.silent or counted.unreadable or late else 0
 
 
 def _facts(counted: Counted) -> dict[str, Any]:
@@ -74,6 +74,7 @@ def _facts(counted: Counted) -> dict[str, Any]:
         "processes": [{**asdict(process), "late": process.is_late} for process in counted.processes],
         "shards": counted.shards,
         "shards_without_owner": list(counted.unowned),
+        "shards_on_silent_masters": counted.silent,
         "unreadable": counted.unreadable,
     }
 
@@ -95,10 +96,12 @@ def _row(process: CountedProcess) -> tuple[str, ...]:
 
 
 def _lines(counted: Counted) -> list[str]:
-    owned = counted.shards - len(counted.unowned)
+    owned = counted.shards - counted.silent - len(counted.unowned)
     lines = [f"{owned} of {counted.shards} shards have an owner"]
     if counted.unowned:
         lines.append("without an owner: " + " ".join(f"s{shard:02x}" for shard in counted.unowned))
+    if counted.silent:
+        lines.append(f"{counted.silent} shards lie on Redis masters that do not answer")
     if counted.unreadable:
         lines.append(f"{counted.unreadable} heartbeats cannot be read")
     return lines

@@ -6,12 +6,17 @@ Looking changes nothing in the store but what every command's start does.
 from collections.abc import Iterator
 from typing import Final
 
+from attrs import evolve
+
+from mix2api.errors import StoreUnavailable
 from mix2api.process.findings import Finding, Grade, Part
 from mix2api.settings import Settings
 from mix2api.store.census import Counted, CountedProcess
+from mix2api.store.redis.link import RedisLink
 from mix2api.store.refusals import told
 from mix2api.store.store import Store
 
+_COVERAGE: Final = "cluster-require-full-coverage"
 _SKEW_MS: Final = 1000
 """Machines that keep time by NTP differ by milliseconds. A whole second puts a session's events into a wrong order."""
 _NEARLY_FULL: Final = 0.9
@@ -32,11 +37,38 @@ async def look_at_store(store: Store) -> list[Finding]:
     Raises:
         StoreUnavailable: Redis does not answer.
     """
-    (reply,) = told(await store.links[0].execute(("INFO",)))
+    servers = store.links[0].servers()
+    if store.cluster is None:
+        return await _of_server(servers[0])
+    found = []
+    for server in servers:
+        try:
+            of_server = [*await _of_server(server), await _coverage(server)]
+        except StoreUnavailable:
+            of_server = [Finding(Grade.PROBLEM, Part.STORE, "does not answer: start it, or look at its log")]
+        where = f"{server.location.host}:{server.location.port}"
+        found += [evolve(each, says=f"{where}: {each.says}") for each in of_server]
+    return found
+
+
+async def _of_server(server: RedisLink) -> list[Finding]:
+    (reply,) = told(await server.execute(("INFO",)))
     lines = (line.split(":", 1) for line in reply.decode("utf-8", "replace").splitlines() if ":" in line)
     info = {name: value.strip() for name, value in lines}
-    server = Finding(Grade.OK, Part.STORE, f"Redis {info['redis_version']} answers and evicts nothing")
-    return [server, _persistence(info), _memory(info)]
+    says = f"Redis {info['redis_version']} answers and evicts nothing"
+    return [Finding(Grade.OK, Part.STORE, says), _persistence(info), _memory(info)]
+
+
+async def _coverage(server: RedisLink) -> Finding:
+    """Whether a master of a cluster goes on when another one is away."""
+    (reply,) = await server.execute(("CONFIG", "GET", _COVERAGE))
+    if isinstance(reply, Exception):
+        says = f"the user of REDIS_URL may not read {_COVERAGE}: make sure that it is no"
+        return Finding(Grade.WARNING, Part.STORE, says)
+    if reply[1:] != [b"no"]:
+        says = f"it stops when any other master is away: set {_COVERAGE} no"
+        return Finding(Grade.PROBLEM, Part.STORE, says)
+    return Finding(Grade.OK, Part.STORE, "goes on when another master is away")
 
 
 def _persistence(info: dict[str, str]) -> Finding:
@@ -95,6 +127,9 @@ def _shards_and_beats(counted: Counted, prefix: str) -> Iterator[Finding]:
             f"{len(counted.unowned)} of {counted.shards} shards have no owner: "
             "start a worker, if that lasts longer than two leases"
         )
+        yield Finding(Grade.PROBLEM, Part.LEASES, says)
+    if counted.silent:
+        says = f"{counted.silent} of {counted.shards} shards lie on Redis masters that do not answer: bring those back"
         yield Finding(Grade.PROBLEM, Part.LEASES, says)
     if counted.unreadable:
         says = f"{counted.unreadable} heartbeats cannot be read: find out who else writes under the prefix {prefix!r}"

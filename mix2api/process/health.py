@@ -1,6 +1,6 @@
 """What `/health` tells: read from memory, kept current by a look at the store every third of a lease."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import trio
 
@@ -62,13 +62,23 @@ class ProcessHealth:
     @property
     def _warnings(self) -> tuple[str, ...]:
         refused = self._profiles.refused
-        always = (*self._always, *self._keeping.warnings)
+        always = (*self._always, *self._keeping.warnings, *self._silent_masters())
         if refused is None:
             return always
         return (*always, f"new profiles are refused, those from before count: {refused}")
 
+    def _silent_masters(self) -> Iterator[str]:
+        """The masters of a cluster that are away. The process is ready all the same: it serves the shards of the others."""
+        cluster, refused = self._store.cluster, self._store.willingness.word
+        if cluster is None:
+            return
+        for host, port in sorted(cluster.away()):
+            yield f"the Redis master {host}:{port} does not answer: its shards wait for it"
+        if refused is not None:
+            yield f"a Redis master refuses to write: {refused.value}"
+
     async def look(self) -> None:
-        """Counts the shards without an owner, once."""
+        """Counts the shards without an owner, once. Those whose master is away are not counted."""
         owners = await self._store.leases.owners()
         self._all = len(owners)
         self._unowned = sum(1 for owner in owners.values() if owner is None)

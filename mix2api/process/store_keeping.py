@@ -61,8 +61,13 @@ class StoreKeeping:
         if forgotten > self._forgotten:
             self._logger.warning("store.forgot", appends=forgotten - self._forgotten)
         self._forgotten = forgotten
-        (reply,) = told(await self._store.links[0].execute(("INFO", "memory")))
-        policy = eviction_policy(reply.decode("utf-8", "replace"))
+        policy = KEEPING
+        servers = self._store.links[0].servers()
+        for server in [server for server in servers if not server.is_lost] or servers:
+            (reply,) = told(await server.execute(("INFO", "memory")))
+            policy = max(
+                policy, eviction_policy(reply.decode("utf-8", "replace")), key=lambda one: one != KEEPING
+            )
         if policy != self._policy:
             self._logger.warning("store.keeps" if policy == KEEPING else "store.evicts", policy=policy)
         self._policy = policy

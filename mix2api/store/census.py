@@ -10,6 +10,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from mix2api.errors import StoreUnavailable
 from mix2api.store.damage import DamageCounter
 from mix2api.store.heartbeat import LEASES_PER_LIFE
 from mix2api.store.keys import Keys
@@ -70,6 +71,8 @@ class Counted:
     shards: int
     unowned: tuple[Shard, ...]
     """The shards without an owner."""
+    silent: int = 0
+    """Shards whose master in a Redis Cluster does not answer: nobody knows whether they have an owner."""
     unreadable: int
     """Heartbeats that no process of ours wrote, or that are broken; also members of the set of processes."""
 
@@ -100,13 +103,17 @@ class Census:
         self._unreadable = 0
         shards = [Shard(number) for number in range(self._shards)]
         leases: list[Command] = [("GET", self._keys.lease(shard)) for shard in shards]
-        members, *replies = await self._link.execute(("SMEMBERS", self._keys.processes()), *leases)
-        owners = dict(zip(shards, map(owner_of, replies), strict=True))
+        members, *replies = await self._link.partly(("SMEMBERS", self._keys.processes()), *leases)
+        answered = [
+            pair for pair in zip(shards, replies, strict=True) if not isinstance(pair[1], StoreUnavailable)
+        ]
+        owners = {shard: owner_of(reply) for shard, reply in answered}
         held = Counter(owner for owner in owners.values() if owner is not None)
         return Counted(
             processes=tuple(await self._processes(self._members(members), held)),
             shards=self._shards,
             unowned=tuple(shard for shard, owner in owners.items() if owner is None),
+            silent=self._shards - len(owners),
             unreadable=self._unreadable,
         )
 

@@ -1,13 +1,16 @@
 """Each thing that can be wrong is put wrong, and found with what to fix."""
 
+from cluster_servers import RedisCluster
 from redis_server import RedisServer
 from stored_runs import SHARDS, stored
 
 from mix2api.process.checkup import look_at_processes, look_at_settings, look_at_store
 from mix2api.process.findings import Finding, Grade, Part
 from mix2api.settings import load_settings
+from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command
 from mix2api.store.store import Store
+from mix2api.vocabulary import Shard
 
 _LEASE_S = 5.0
 
@@ -87,3 +90,35 @@ async def test_lost_shards_late_beats_wrong_clocks_and_damage_are_problems(redis
         assert len(found) == len(words)
         for word, finding in zip(words, found, strict=True):
             assert word in finding.says
+
+
+async def test_every_master_of_a_cluster_is_looked_at(redis_cluster: RedisCluster) -> None:
+    """One stops when another is away, as Redis does by default, and one is away itself."""
+    stopping, silent = (
+        redis_cluster.nodes[0],
+        redis_cluster.master_of(Keys(is_clustered=True).lease(Shard(0))),
+    )
+    if stopping is silent:
+        stopping = redis_cluster.nodes[1]
+    async with stored(redis_cluster.url()) as store:
+        found = await look_at_store(store)
+        assert {finding.says.split(": ")[0] for finding in found} == {
+            f"127.0.0.1:{node.port}" for node in redis_cluster.nodes
+        }
+        assert {finding.grade for finding in found if finding.part is Part.STORE} == {Grade.OK}
+        stopping.command("CONFIG", "SET", "cluster-require-full-coverage", "yes")
+        coverage = problems(await look_at_store(store))
+        stopping.command("CONFIG", "SET", "cluster-require-full-coverage", "no")
+        where = f"127.0.0.1:{stopping.port}"
+        says = f"{where}: it stops when any other master is away: set cluster-require-full-coverage no"
+        assert coverage == [says]
+        silent.server.pause()
+        assert f"127.0.0.1:{silent.port}: does not answer: start it, or look at its log" in problems(
+            await look_at_store(store)
+        )
+        silent.server.resume()
+
+
+def problems(found: list[Finding]) -> list[str]:
+    """Of the store itself: a server of the tests has no append-only file."""
+    return [one.says for one in found if one.grade is Grade.PROBLEM and one.part is Part.STORE]
