@@ -163,7 +163,7 @@ class Admission(Generic[T]):
     def newcomer(self, caller: Digest) -> Newcomer:
         """A turn of that caller which comes now, where no slot is free."""
         slots = self.slots_of(caller)
-        is_next = slots < self.level
+        is_next = not self._queues or slots < self.level
         return Newcomer(caller=caller, slots=slots, is_next=is_next, queue_is_full=not self.queue_room)
 
     def _waiting_of(self, caller: Digest) -> int:
