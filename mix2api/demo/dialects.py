@@ -17,7 +17,7 @@ from mix2api.demo.openai_bodies import decode_openai_chat
 from mix2api.demo.openai_script import ChatScript
 from mix2api.demo.openai_whole import completion_body
 from mix2api.demo.options import DemoKind
-from mix2api.demo.responses_bodies import decode_responses
+from mix2api.demo.responses_bodies import decode_responses, messages_of
 from mix2api.demo.responses_objects import KeptResponse, ResponseHead, finished
 from mix2api.demo.responses_script import ResponseScript
 from mix2api.demo.script import Ending, Frame, Script, Step, error_text
@@ -97,9 +97,8 @@ def _kept(spoken: Spoken) -> ResponseHead:
     head = _head(spoken)
     if spoken.chat.stores:
         response = finished(spoken.answer, head, spoken.usage)
-        said = {"role": "assistant", "content": "".join(spoken.answer.pieces)}
-        history = (*spoken.chat.messages, Kept.of(msgspec.json.encode(said)))
-        spoken.keep(KeptResponse(spoken.account, response, history))
+        said = tuple(Kept.of(msgspec.json.encode(one)) for one in messages_of(response["output"]))
+        spoken.keep(KeptResponse(spoken.account, response, spoken.chat.messages, said))
     return head
 
 

@@ -40,7 +40,7 @@ def continued(chat: Chat, account: str, site: Site) -> Chat:
     kept = site.responses.get(chat.previous)
     if kept is None or kept.account != account:
         raise RefusedChat("previous_response_not_found")
-    return evolve(chat, messages=(*kept.messages, *chat.messages))
+    return evolve(chat, messages=(*kept.asked, *kept.said, *chat.messages))
 
 
 def _found(incoming: Incoming, site: Site, place: int) -> KeptResponse | None:
@@ -80,7 +80,7 @@ async def _items(incoming: Incoming, connection: Connection, site: Site) -> None
     kept = _found(incoming, site, -2)
     listed = None
     if kept is not None:
-        listed = {"object": "list", "data": [msgspec.Raw(one.raw) for one in kept.messages[:-1]]}
+        listed = {"object": "list", "data": [msgspec.Raw(one.raw) for one in kept.asked]}
     await _send(connection, listed)
 
 

@@ -43,7 +43,7 @@ def decode_responses(body: bytes) -> Chat:
     if isinstance(items, str):
         items = [{"role": "user", "content": items}] if items else []
     leading = [{"role": "system", "content": decoded.instructions}] if decoded.instructions else []
-    said = [*leading, *_messages(items)]
+    said = [*leading, *messages_of(items)]
     effort = None if decoded.reasoning is None else decoded.reasoning.effort
     return Chat(
         ask=Ask(agent_slug="", model_slug=decoded.model, query=""),
@@ -60,7 +60,7 @@ def decode_responses(body: bytes) -> Chat:
     )
 
 
-def _messages(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def messages_of(items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """The items as messages of Chat Completions, which the site's memory is made of."""
     for item in items:
         match item.get("type", "message"):

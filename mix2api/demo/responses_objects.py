@@ -29,8 +29,10 @@ class KeptResponse:
 
     account: str
     response: dict[str, Any]
-    messages: tuple[Kept, ...]
-    """All that it was asked with, and its answer."""
+    asked: tuple[Kept, ...]
+    """All that it was asked with."""
+    said: tuple[Kept, ...]
+    """Its answer, with its calls."""
 
 
 @frozen

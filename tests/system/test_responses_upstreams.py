@@ -7,7 +7,7 @@ import msgspec
 import pytest
 import trio
 from redis_server import RedisServer
-from responses_client import READ, respond
+from responses_client import READ, output_of, respond
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import Answer
 
@@ -157,6 +157,10 @@ async def test_a_kept_response_is_its_account_s_and_its_caller_s(
             assert (foreign.status, foreign.json()["error"]["code"]) == (404, "response_not_found")
             shared = system.store.accounts("responses", 3600, SystemClock())
             other = "b" if owner == "a" else "a"
+            called = (await respond(system, '[[tools:read{"path":"a"}]]', tools=[READ])).response
+            result = output_of(called["output"][0], "7")
+            closed = await respond(system, [result], previous_response_id=called["id"])
+            assert closed.text.endswith("The tool read answered: 7")
             further = await respond(system, "[[say:two]]", previous_response_id=response_id)
             assert further.text == "two"
             assert further.answer.headers["x-mix2api-account"] == owner
