@@ -18,7 +18,7 @@ from agent_commands import AGENTS, MODEL, NOTES, WRONG_KEY, Agent, AgentSeen
 from attrs import define, frozen
 from installing import missing, node
 from report import Report, finish
-from systems import KEY, Line, Shape, System, running_system
+from systems import KEY, Kind, Line, Shape, System, running_system
 
 _TURN_LIMIT_S: Final = 300
 """For one turn: an agent starts for half a minute on a busy machine."""
@@ -52,30 +52,36 @@ def main() -> int:
     )
     names = [agent.name for agent in AGENTS]
     parser.add_argument("--client", action="append", choices=names, help="only this one")
+    parser.add_argument("--upstream", action="append", choices=list(Kind), type=Kind, help="only this kind")
     parser.add_argument("--case", help="only rows whose name contains this")
     chosen = parser.parse_args()
     agents = [agent for agent in AGENTS if chosen.client is None or agent.name in chosen.client]
     rows = [row for row in ROWS if chosen.case is None or chosen.case in row.name]
     report = Report()
     directory = Path(tempfile.mkdtemp(prefix="mix2api-agents-"))
-    trio.run(_try_all, agents, rows, report, directory)
+    for kind in chosen.upstream or Kind:
+        trio.run(_try_all, kind, agents, rows, report, directory)
     return finish(report, directory)
 
 
-async def _try_all(agents: list[Agent], rows: list[Row], report: Report, directory: Path) -> None:
+async def _try_all(kind: Kind, agents: list[Agent], rows: list[Row], report: Report, directory: Path) -> None:
     gaps = missing()
-    own = directory / "serve"
+    own = directory / f"serve-{kind.value}"
     own.mkdir()
-    async with running_system(Shape.SERVE, own) as system:
+    where = f"{_SHAPE}, {kind.value}"
+    async with running_system(Shape.SERVE, own, kind=kind) as system:
         for agent in agents:
             if agent.needs in gaps:
                 report.add_gap(agent.name, gaps[agent.needs])
                 continue
             for place, row in enumerate(rows):
-                home = directory / f"{agent.name.replace(', ', '-')}-{place}"
-                report.add(_SHAPE, agent.name, row.name, await _Walk(system, agent, row, home).walk())
+                if kind is Kind.RESPONSES and row.usage_source != "site":
+                    continue  # answers of its own form are passed through as they are, without a usage of ours
+                home = own / f"{agent.name.replace(', ', '-')}-{place}"
+                walk = _Walk(system, agent, row, home, keeps_sessions=kind.keeps_sessions)
+                report.add(where, agent.name, row.name, await walk.walk())
         wrong = system.ended() + await system.stop()
-        report.add_system(_SHAPE, wrong + [f"log: {error}" for error in system.log.errors()])
+        report.add_system(where, wrong + [f"log: {error}" for error in system.log.errors()])
 
 
 @define(eq=False)
@@ -86,6 +92,7 @@ class _Walk:
     agent: Agent
     row: Row
     home: Path
+    keeps_sessions: bool
 
     async def walk(self) -> list[str]:
         """What was wrong."""
@@ -173,7 +180,7 @@ class _Walk:
         if self.row.usage_source not in sources or sources - {self.row.usage_source, "site"}:
             yield f"log: usage comes from {sources}"
         main = {line["session"] for line in lines if line["tools_present"]}
-        if self.agent.sessions is not None and len(main) > self.agent.sessions:
+        if self.keeps_sessions and self.agent.sessions is not None and len(main) > self.agent.sessions:
             yield f"log: the conversation is in {len(main)} sessions"
 
     def _known(self, lines: list[Line]) -> Iterator[str]:

@@ -39,6 +39,23 @@ class Shape(StrEnum):
     APART = "edge + worker"
 
 
+class Kind(StrEnum):
+    """What the site speaks (`MIX2API_UPSTREAM`)."""
+
+    MIX = "mix"
+    OPENAI = "openai"
+    RESPONSES = "responses"
+
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether the turns of a conversation stand in one session of the site."""
+        return self is Kind.MIX
+
+    def base(self, site: str) -> str:
+        """Where its endpoints are."""
+        return site if self is Kind.MIX else f"{site}/v1"
+
+
 Line = Mapping[str, Any]
 
 
@@ -142,7 +159,7 @@ def _counts(site: str, query: str) -> dict[str, int]:
 
 @asynccontextmanager
 async def running_system(
-    shape: Shape, directory: Path, settings: Mapping[str, str] | None = None
+    shape: Shape, directory: Path, settings: Mapping[str, str] | None = None, kind: Kind = Kind.MIX
 ) -> AsyncIterator[System]:
     """The processes of one shape.
 
@@ -150,14 +167,20 @@ async def running_system(
         shape: which.
         directory: empty; their home, data and log. Its path is short: it holds sockets.
         settings: of the product, beside those that every trial has.
+        kind: of the site.
     """
     async with AsyncExitStack() as stack, trio.open_nursery() as nursery:
         environ = _environ(directory) | (settings or {})
         site_process = await stack.enter_async_context(
-            _process(environ, "demo-upstream", "--port", "0", "--pace-ms", "0", pipe="stdout")
+            _process(
+                environ,
+                *("demo-upstream", "--kind", kind.value, "--port", "0", "--pace-ms", "0"),
+                pipe="stdout",
+            )
         )
         site = await _site_url(site_process)
-        environ |= {"UPSTREAM_API_BASE": site, **_store(shape, directory, stack)}
+        environ |= {"MIX2API_UPSTREAM": kind.value, "UPSTREAM_API_BASE": kind.base(site)}
+        environ |= _store(shape, directory, stack)
         log, processes = Log(), []
         for role in ("worker", "edge") if shape is Shape.APART else ("serve",):
             process = await stack.enter_async_context(_process(environ, role, pipe="stderr"))
