@@ -3,6 +3,7 @@
 Everything here is content, and only its owner sees it.
 """
 
+from functools import partial
 from typing import Any, Final
 
 from attrs import define, field, frozen
@@ -19,9 +20,9 @@ from mix2api.conversations.content import (
     read_text,
     turn_field,
 )
-from mix2api.conversations.display import turn_name
+from mix2api.conversations.display import task_name, turn_name
 from mix2api.conversations.ids import TurnRef
-from mix2api.conversations.state import Plan, Turn
+from mix2api.conversations.state import Plan, Task, Turn
 from mix2api.conversations.states import TurnStage
 from mix2api.conversations.views import execution_views, task_stats, task_views
 from mix2api.store.conversation_words import (
@@ -79,7 +80,7 @@ class TurnRow:
     turn_id: str
     turn: Turn
     name: str
-    """Of its stage, as people read it."""
+    """Of its stage, in the reader's language."""
     is_failed: bool
     message: Quoted | None = field(repr=False)
     """None: damaged."""
@@ -122,7 +123,7 @@ class ConversationPage:
             looked = await self._conversations.look(asked.conversation, numbers, _fields(numbers))
             if not looked.session.version:
                 return None  # deleted between the two looks
-        words, rows = session_words(first), [_row(asked, looked, number) for number in numbers]
+        words, rows = session_words(first), [_row(asked, looked, number, language) for number in numbers]
         planned = asked.plan or next((row.number for row in reversed(rows) if row.plan_link), None)
         plan = None if planned is None else await self._plan(asked, planned, language)
         if plan is None and asked.plan is not None:
@@ -160,7 +161,9 @@ class ConversationPage:
         return {
             "number": number,
             "plan": plan,
-            "graph": drawn(plan, names, link, text(language, "conversation.graph"), now_ms),
+            "graph": drawn(
+                plan, names, link, text(language, "conversation.graph"), partial(_staged, language, now_ms)
+            ),
             "stats": task_stats(plan),
             "tasks": list(
                 zip(task_views(ref, plan, names, now_ms), map(link, range(len(plan.tasks))), strict=True)
@@ -185,14 +188,23 @@ def _fields(turns: list[int]) -> list[str]:
     return [name for turn in turns for name in (turn_field(turn), answer_field(turn), fault_field(turn))]
 
 
-def _row(asked: ConversationAsked, looked: Looked, number: int) -> TurnRow:
+def stage_text(language: Language, name: str) -> str:
+    """The name of a stage (`mix2api.conversations.display`), as the reader is told it."""
+    return text(language, f"stage.{name.replace(' ', '_')}")
+
+
+def _staged(language: Language, now_ms: int, task: Task) -> str:
+    return stage_text(language, task_name(task, now_ms))
+
+
+def _row(asked: ConversationAsked, looked: Looked, number: int, language: Language) -> TurnRow:
     turn, words, answer = looked.turns[number], turn_words(looked, number), answer_words(looked, number)
     fault = looked.content.get(fault_field(number))
     return TurnRow(
         number=number,
         turn_id=TurnRef(asked.conversation, number).turn_id,
         turn=turn,
-        name=turn_name(turn, looked.session.active),
+        name=stage_text(language, turn_name(turn, looked.session.active)),
         is_failed=turn.stage is TurnStage.FAILED,
         message=None if words is None else quoted(words.message),
         answer=None if answer is None else quoted(answer.text),

@@ -9,8 +9,7 @@ from typing import Final
 from attrs import frozen
 from markupsafe import Markup, escape
 
-from mix2api.conversations.display import task_name
-from mix2api.conversations.state import Plan
+from mix2api.conversations.state import Plan, Task
 
 _WIDE: Final = 168
 _HIGH: Final = 48
@@ -59,7 +58,9 @@ def laid_out(plan: Plan) -> Layout:
     return Layout(tuple(boxes), _extent(len(counts), _WIDE, _GAP_X), _extent(most, _HIGH, _GAP_Y))
 
 
-def drawn(plan: Plan, names: Sequence[str], link: Callable[[int], str], title: str, now_ms: int) -> Markup:
+def drawn(
+    plan: Plan, names: Sequence[str], link: Callable[[int], str], title: str, stage_of: Callable[[Task], str]
+) -> Markup:
     """The picture.
 
     Args:
@@ -67,7 +68,7 @@ def drawn(plan: Plan, names: Sequence[str], link: Callable[[int], str], title: s
         names: of the tasks, in their order; a task without one is called by its number.
         link: the page that a task's box leads to.
         title: read out in place of the picture.
-        now_ms: Unix milliseconds: a task that still runs after its lease is late.
+        stage_of: the name of a task's stage, in the reader's language.
     """
     layout = laid_out(plan)
     parts = [
@@ -77,7 +78,7 @@ def drawn(plan: Plan, names: Sequence[str], link: Callable[[int], str], title: s
     ]
     for number, task in enumerate(plan.tasks):
         name = names[number] if number < len(names) else str(number)
-        box, stage = layout.boxes[number], task_name(task, now_ms)
+        box, stage = layout.boxes[number], stage_of(task)
         short = name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
         parts.append(
             Markup(

@@ -12,6 +12,8 @@ from mix2api.console.asking import RANGES
 from mix2api.console.catalogue import TEXTS, Language, language_of, text
 from mix2api.console.release import ACTIONS
 from mix2api.console.tokens import Role
+from mix2api.conversations import display
+from mix2api.conversations.states import TaskStage, TurnStage
 from mix2api.projections.advice import ROWS
 from mix2api.projections.endings import Seen
 from mix2api.projections.explanation import CULPRITS, NOTHING_YET, REFUSED
@@ -36,6 +38,13 @@ FAMILIES = {
     "verdict": [verdict.value for verdict in Verdict],
     "level": [objective.name for objective in OBJECTIVES],
     "range": list(RANGES),
+    "stage": [
+        name.replace(" ", "_")
+        for name in {
+            *("queued", "late", *display._TURNS.values(), *display._TASKS.values()),
+            *(stage.value.lower() for stage in (*TurnStage, *TaskStage)),
+        }
+    ],
     "runs": ["reason", "client", "model", "channel", "account"],
     "processes": [
         *("process", "version", "role", "channel", "weight", "takes", "shards", "streams"),

@@ -37,6 +37,7 @@ async def test_a_user_finds_a_conversation_and_reads_it(redis_server: RedisServe
         listed = await ann.page("/conversations?user=u1")
         page = await ann.page(talked.path)
         task = await ann.page(f"{talked.path}&plan=1&task=0")
+        chinese = words_of(await ann.page(talked.path, accept_language="zh"))
         whole = words_of(page)
     assert led.headers["location"] == "/conversations"
     assert f'href="{talked.path}"' in listed
@@ -45,6 +46,8 @@ async def test_a_user_finds_a_conversation_and_reads_it(redis_server: RedisServe
     assert "This turn ran on a draft" in whole
     assert "0 of 3 tasks done" in whole
     assert "write WORKER assistant running 1 0/2" in whole
+    assert "write WORKER assistant 运行中 1 0/2" in chinese
+    assert "1: 执行中" in chinese
     assert '<svg class="graph"' in page
     assert "1 RUNNING a-model - - req_1" in words_of(task)
 

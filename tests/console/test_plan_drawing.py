@@ -6,10 +6,16 @@ import pytest
 from conversation_turns import TurnInTheMaking, critic, worker
 
 from mix2api.console.plan_drawing import drawn, laid_out
+from mix2api.conversations.state import Task
 
 
 def link(task: int) -> str:
     return f"/conversation?id=x&task={task}"
+
+
+def named(task: Task) -> str:
+    """The name of a task's stage, plainly."""
+    return task.stage.value.lower()
 
 
 def test_each_task_stands_to_the_right_of_all_that_it_waits_for() -> None:
@@ -34,7 +40,7 @@ def test_the_largest_plan_lies_within_its_picture(wide: bool) -> None:  # noqa: 
 def test_a_task_is_a_link_with_its_name_and_its_state() -> None:
     made = TurnInTheMaking.planned(worker(), critic(0), worker(0))
     made.claim(0)
-    tree = ET.fromstring(drawn(made.plan, ["write", "review"], link, "A & B", made.at_ms))  # noqa: S314 - our own text
+    tree = ET.fromstring(drawn(made.plan, ["write", "review"], link, "A & B", named))  # noqa: S314 - our own text
     boxes = [(a.get("href"), a.get("aria-label"), a[0].get("class")) for a in tree.iter("a")]
     assert boxes == [
         (link(0), "write: running", "s-running"),
@@ -47,7 +53,7 @@ def test_a_task_is_a_link_with_its_name_and_its_state() -> None:
 
 def test_a_name_is_text_and_a_long_one_stands_whole_in_the_title() -> None:
     name = "<b>" + "x" * 60
-    picture = drawn(TurnInTheMaking.planned(worker()).plan, [name], link, "", 0)
+    picture = drawn(TurnInTheMaking.planned(worker()).plan, [name], link, "", named)
     tree = ET.fromstring(picture)  # noqa: S314 - our own text
     assert [title.text for title in tree.iter("title")] == [name]
     assert next(tree.iter("text")).text == f"{name[:19]}…"
