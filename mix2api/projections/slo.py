@@ -6,59 +6,28 @@ clock. A run counts as what its client saw (`mix2api.projections.endings`).
 """
 
 from collections.abc import Iterator
-from enum import IntEnum
-from functools import lru_cache
-from typing import Final, NamedTuple
+from operator import add
+from typing import Final
 
-from msgspec import Struct, field, json
+from msgspec import Struct, field
 
 from mix2api.endings import ENDINGS
-from mix2api.events.audit_entry import SUMMARY_VERSION, UNREADABLE, read_end_summary, read_request_summary
+from mix2api.events.audit_entry import UNREADABLE, read_end_summary, read_request_summary
 from mix2api.events.refusal_entry import read_refusal, read_refusal_count
-from mix2api.projections.endings import Judged, Seen, judged
-from mix2api.vocabulary import SUCCESSES, Channel, EndReason, Fault, Receipt
+from mix2api.projections.slo_counts import LEFT, Count, ending_word, is_success
+from mix2api.projections.slo_entry import decode_asked, decode_end
+from mix2api.vocabulary import SUCCESSES, EndReason, Fault, Receipt
 
 MINUTE_MS: Final = 60_000
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 """Of the kept fold. Another version's is folded anew."""
 
 
-class Count(IntEnum):
-    """A cell's counters, by their place."""
-
-    ENDED = 0
-    """Runs that ended."""
-    ASKED = 1
-    """Runs and refused requests that were ours to serve."""
-    SERVED = 2
-    """Of these: they succeeded."""
-    CLIENT_FAULTS = 3
-    """Runs and refused requests that failed by their client's fault. They are in no denominator."""
-    STAYED = 4
-    """Streams whose client stayed."""
-    DONE = 5
-    """Of these: the ending in the log was written whole."""
-    BROKEN = 6
-    """Of these: the log and the client disagree, or nobody knows what the client got of a good end."""
-    UNKNOWN = 7
-    """Runs that ended without a known reason, and entries that cannot be read."""
-    LOOPS = 8
-    """Tool loops that count: closed or broken."""
-    CLOSED = 9
-
-
 _COUNTS: Final = len(Count)
-# An attribute of an enumeration, and the hash of a member, cost ten times a plain number or text: a day has millions.
-_ENDED: Final = int(Count.ENDED)
-_UNKNOWN: Final = int(Count.UNKNOWN)
-_RECEIPTS: Final = frozenset(str(word) for word in Receipt)
-_REASONS: Final = frozenset(str(word) for word in EndReason)
-_CHANNELS: Final = frozenset(str(word) for word in Channel)
+# The hash of an enumeration's member costs ten times that of a plain text: a day has millions.
 _GOOD_ENDS: Final = frozenset(str(word) for word in SUCCESSES)
-_UNKNOWN_END: Final = str(EndReason.UNKNOWN)
+_LEFT: Final = frozenset(str(word) for word in LEFT)
 _CALLED: Final = str(EndReason.TOOL_CALLS)
-_LEFT: Final = frozenset({EndReason.CLIENT_ABORT, EndReason.SUPERSEDED})
-_GIVEN: Final = frozenset({Seen.AS_RECORDED, Seen.REWORDED})
 _CALL_DIGITS: Final = 16
 """Of a call's digest: 64 bits tell a day's calls apart."""
 
@@ -67,25 +36,13 @@ class Cell(Struct, array_like=True):
     """One minute of one client on one channel."""
 
     counts: list[int] = field(default_factory=lambda: [0] * _COUNTS)
-    """What is known without a receipt."""
+    """Of requests that were refused, loops that closed, and entries that cannot be read."""
     endings: dict[str, int] = field(default_factory=dict)
-    """Runs by their ending and their receipt (`_ending_word`): a day has few kinds, and each is judged once, in `settled`."""
+    """Runs by their ending and their receipt (`mix2api.projections.slo_counts.ending_word`)."""
 
 
-class SettledCell(NamedTuple):
-    """The same, when every run and loop is judged."""
-
-    counts: list[int]
-    reasons: dict[str, int]
-    """Runs by what their client was told, for the drift between channels."""
-
-
-class WaitingRun(Struct, array_like=True):
-    """A run whose receipt has not been read."""
-
-    cell: str
-    end: str
-    """Its `end_reason`, and 1 for a stream."""
+WaitingRun = tuple[str, str]
+"""A run whose receipt has not been read: its cell, and its `end_reason` with 1 for a stream. A bare tuple: a day has a million."""
 
 
 class OpenLoop(Struct, array_like=True):
@@ -119,21 +76,17 @@ class SloFold(Struct, kw_only=True):
 
     def add_run(self, at_ms: int, run_id: str, request: bytes, end: bytes) -> None:
         """A run that ended, by the halves of its audit entry."""
-        halves = _read(request, end)
-        if halves is None:
+        try:
+            asked, ended = decode_asked(request), decode_end(end)
+        except UNREADABLE:
             self.add_unreadable(at_ms)
             return
-        asked, end_reason = halves
         if asked.attempt > 1:
             self._pass_over_the_first(at_ms, request)
-        key = f"{at_ms // MINUTE_MS} {asked.client} {asked.channel}"
-        counts = self._cell(key).counts
-        counts[_ENDED] += 1
-        if end_reason == _UNKNOWN_END:
-            counts[_UNKNOWN] += 1
-        self.waiting[run_id] = WaitingRun(key, f"{end_reason} 1" if asked.stream else f"{end_reason} 0")
-        if end_reason == _CALLED and (ended := read_end_summary(end)) is not None:
-            self._ask(run_id, key, [call[:_CALL_DIGITS] for call in ended.calls])
+        key, end_reason = f"{at_ms // MINUTE_MS} {asked.client} {asked.channel}", ended.end_reason
+        self.waiting[run_id] = key, f"{end_reason} 1" if asked.stream else f"{end_reason} 0"
+        if end_reason == _CALLED and (called := read_end_summary(end)) is not None:
+            self._ask(run_id, key, [call[:_CALL_DIGITS] for call in called.calls])
         if asked.results:
             fate = _fate(end_reason)
             for call, _ in asked.results:
@@ -153,10 +106,11 @@ class SloFold(Struct, kw_only=True):
         if run is None:
             self.early.setdefault(run_id, (receipt, told, at_ms // MINUTE_MS))
             return
-        word, endings = _ending_word(run.end, receipt, told), self.cells[run.cell].endings
-        endings[word] = endings.get(word, 0) + 1
+        key, end = run
+        cell, word = self.cells.get(key) or self._cell(key), ending_word(end, receipt, told)
+        cell.endings[word] = cell.endings.get(word, 0) + 1
         if self.loops and (loop := self.loops.get(run_id)) is not None:
-            loop.whole = _judged(word).is_success
+            loop.whole = is_success(word)
 
     def add_refusal(self, at_ms: int, data: bytes) -> None:
         """A request that was refused before a run began."""
@@ -186,25 +140,46 @@ class SloFold(Struct, kw_only=True):
         """Lets go of all that is older."""
         minute = at_ms // MINUTE_MS
         self.cells = {key: cell for key, cell in self.cells.items() if minute_of(key) >= minute}
-        self.waiting = {run: each for run, each in self.waiting.items() if minute_of(each.cell) >= minute}
+        self.waiting = {run: each for run, each in self.waiting.items() if minute_of(each[0]) >= minute}
         self.early = {run: each for run, each in self.early.items() if each[2] >= minute}
         self.loops = {run: each for run, each in self.loops.items() if minute_of(each.cell) >= minute}
         self.loop_of = {call: run for call, run in self.loop_of.items() if run in self.loops}
         self.brought = {call: each for call, each in self.brought.items() if each[1] >= minute}
 
-    def settled(self) -> Iterator[tuple[str, SettledCell]]:
-        """The cells, with what the runs without a receipt and the loops that are open add to them. The fold stays as it is."""
-        cells = {key: SettledCell([*cell.counts], {}) for key, cell in self.cells.items()}
-        for key, cell in self.cells.items():
+    def take_in(self, other: "SloFold") -> None:
+        """Adds another fold, of other shards. It gives up its loops to this one, and is of no use afterwards."""
+        self.reached.update(other.reached)
+        for key, cell in other.cells.items():
+            ours = self._cell(key)
+            ours.counts[:] = map(add, ours.counts, cell.counts)
             for word, runs in cell.endings.items():
-                _settle(cells[key], word, runs)
-        for run in self.waiting.values():
-            _settle(cells[run.cell], _ending_word(run.end, None, None), 1)
+                ours.endings[word] = ours.endings.get(word, 0) + runs
+        self.waiting.update(other.waiting)
+        self.loops.update(other.loops)
+        self.loop_of.update(other.loop_of)
+        # What one of both had read too early, the other one may have waited for.
+        early, self.early = (*self.early.items(), *other.early.items()), {}
+        for run_id, (receipt, told, minute) in early:
+            self.add_receipt(minute * MINUTE_MS, run_id, receipt, told)
+        brought, self.brought = (*self.brought.items(), *other.brought.items()), {}
+        for call, (fate, minute) in brought:
+            self._bring(call, fate, minute)
+
+    def settled(self) -> Iterator[tuple[str, Cell]]:
+        """The cells, and those of the runs without a receipt and of the loops that are open. A key may come twice.
+
+        The fold stays as it is.
+        """
+        yield from self.cells.items()
+        unsettled: dict[str, Cell] = {}
+        for key, end in self.waiting.values():
+            endings, word = unsettled.setdefault(key, Cell()).endings, ending_word(end, None, None)
+            endings[word] = endings.get(word, 0) + 1
         for loop in self.loops.values():
             # Nobody came back: the client left the loop if it had got the whole ending. Else we broke it.
             if loop.returned or not loop.whole:
-                cells[loop.cell].counts[Count.LOOPS] += 1
-        yield from cells.items()
+                unsettled.setdefault(loop.cell, Cell()).counts[Count.LOOPS] += 1
+        yield from unsettled.items()
 
     def _cell(self, key: str) -> Cell:
         cell = self.cells.get(key)
@@ -214,7 +189,7 @@ class SloFold(Struct, kw_only=True):
 
     def _refuse(self, at_ms: int, who: str, end_reason: EndReason, count: int) -> None:
         cell = self._cell(f"{at_ms // MINUTE_MS} {who}")
-        if end_reason in _LEFT:
+        if end_reason in LEFT:
             return
         is_ours = ENDINGS[end_reason].fault is not Fault.CLIENT
         cell.counts[Count.ASKED if is_ours else Count.CLIENT_FAULTS] += count
@@ -257,86 +232,6 @@ def _fate(end_reason: str) -> int:
     if end_reason in _GOOD_ENDS:
         return _WELL
     return _LEFT_OUT if end_reason in _LEFT else _BADLY
-
-
-class _Asked(Struct, array_like=True):
-    """The beginning of a `RequestSummary`, as far as it is needed."""
-
-    version: int
-    at_ms: int
-    request_id: str
-    client: str
-    stream: bool
-    tools_present: bool
-    model: str
-    attempt: int
-    channel: str
-    results: tuple[tuple[str, str], ...] = ()
-
-
-class _Ended(Struct, array_like=True):
-    """The beginning of an `EndSummary`."""
-
-    version: int
-    end_reason: str
-
-
-_asked_decoder: Final = json.Decoder(_Asked)
-_ended_decoder: Final = json.Decoder(_Ended)
-
-
-def _read(request: bytes, end: bytes) -> tuple[_Asked, str] | None:
-    """Of both halves what the fold needs, at half the cost of all of it; None if a half is damaged or of a newer version.
-
-    Damage in a field that is not needed is not looked for.
-    """
-    try:
-        asked, ended = _asked_decoder.decode(request), _ended_decoder.decode(end)
-    except UNREADABLE:
-        return None
-    if asked.version != SUMMARY_VERSION or ended.version != SUMMARY_VERSION:
-        return None
-    return (asked, ended.end_reason) if ended.end_reason in _REASONS and asked.channel in _CHANNELS else None
-
-
-def _ending_word(end: str, receipt: str | None, told: str | None) -> str:
-    """How a run ended, and what became of that, in one word. What this version does not know proves nothing, and is `-`."""
-    known = receipt if receipt in _RECEIPTS else "-"
-    return f"{end} {known} {told if told in _REASONS else '-'}"
-
-
-@lru_cache(maxsize=4096)
-def _judged(word: str) -> Judged:
-    end_reason, _, receipt, told = word.split(" ")
-    return judged(EndReason(end_reason), receipt, told)
-
-
-def _settle(cell: SettledCell, word: str, runs: int) -> None:
-    """Counts so many runs of one ending."""
-    reason, places = _outcome(word)
-    cell.reasons[reason] = cell.reasons.get(reason, 0) + runs
-    for place in places:
-        cell.counts[place] += runs
-
-
-@lru_cache(maxsize=4096)
-def _outcome(word: str) -> tuple[str, tuple[Count, ...]]:
-    """What the client was told, and the counters that go up. Thousands of runs are alike, and are judged once."""
-    ending, (recorded, stream, *_) = _judged(word), word.split(" ")
-    reason = ending.reason
-    waited = ending.seen is not Seen.NOBODY_WAITED
-    is_counted = waited and reason not in _LEFT
-    is_clients = ENDINGS[reason].fault is Fault.CLIENT
-    stayed = stream == "1" and waited and recorded != EndReason.CLIENT_ABORT
-    counts = {
-        Count.CLIENT_FAULTS: is_counted and is_clients,
-        Count.ASKED: is_counted and not is_clients,
-        Count.SERVED: is_counted and ending.is_success,
-        Count.STAYED: stayed,
-        Count.DONE: stayed and ending.seen in _GIVEN,
-        Count.BROKEN: stayed and (ending.is_mismatched or ending.is_unconfirmed),
-    }
-    return reason.value, tuple(place for place, counts_up in counts.items() if counts_up)
 
 
 def minute_of(key: str) -> int:

@@ -9,7 +9,8 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from mix2api.projections.slo import MINUTE_MS, Count, SettledCell, SloFold
+from mix2api.projections.slo import MINUTE_MS, Cell, SloFold
+from mix2api.projections.slo_counts import Count, outcome
 from mix2api.vocabulary import Channel
 
 DAY_MINUTES: Final = 24 * 60
@@ -106,11 +107,38 @@ class SloReport:
 
 
 @define
-class _Windows:
-    """A client's counts by window."""
+class _Sum:
+    """Of cells."""
 
-    day: list[int] = field(factory=lambda: [0] * len(Count))
-    burns: dict[str, list[int]] = field(factory=lambda: {name: [0] * len(Count) for name in BURNS})
+    counts: list[int] = field(factory=lambda: [0] * len(Count))
+    endings: Counter[str] = field(factory=Counter)
+    """Runs by their ending, as in a cell. They are judged when all cells are added: that is once for each word."""
+
+    def add(self, cell: "Cell | _Sum") -> None:
+        """Adds a cell, or another sum."""
+        self.counts[:] = map(add, self.counts, cell.counts)
+        for word, runs in cell.endings.items():
+            self.endings[word] += runs
+
+    def settled(self) -> list[int]:
+        """The counts, with those that the endings raise."""
+        counts = [*self.counts]
+        for word, runs in self.endings.items():
+            for place in outcome(word)[1]:
+                counts[place] += runs
+        return counts
+
+    def reasons(self) -> Counter[str]:
+        """Runs by what their client was told, for the drift between channels."""
+        told: Counter[str] = Counter()
+        for word, runs in self.endings.items():
+            told[outcome(word)[0]] += runs
+        return told
+
+
+_Sums = dict[str, _Sum]
+"""By the window's name."""
+_DAY: Final = "day"
 
 
 def report(fold: SloFold, now_ms: int, channel: Channel | None = None) -> SloReport:
@@ -121,35 +149,52 @@ def report(fold: SloFold, now_ms: int, channel: Channel | None = None) -> SloRep
         now_ms: on the store's clock.
         channel: counts that one alone. The drift is always between both.
     """
-    windows: dict[str, _Windows] = {}
+    owners = _by_owner(fold, now_ms)
+    rows: dict[str, _Sums] = {}
     reasons: dict[str, Counter[str]] = {}
+    for (client, on), sums in owners.items():
+        reasons.setdefault(on, Counter()).update(sums[_DAY].reasons())
+        if channel is None or on == channel.value:
+            for row in (ALL, client):
+                _add(rows.setdefault(row, {}), sums)
+    counted = {
+        row: {window: each.settled() for window, each in rows[row].items()}
+        for row in sorted(rows, key=lambda row: (row != ALL, row))
+    }
+    everything = counted.get(ALL, {}).get(_DAY, [0] * len(Count))
+    return SloReport(
+        levels=tuple(_level(each, row, windows) for row, windows in counted.items() for each in OBJECTIVES),
+        drift=_drift(reasons),
+        client_faults=everything[Count.CLIENT_FAULTS],
+    )
+
+
+def _by_owner(fold: SloFold, now_ms: int) -> dict[tuple[str, str], _Sums]:
+    """The sums of each client on each channel. A day has 1,440 cells of each, so nothing is judged here."""
+    owners: dict[tuple[str, str], _Sums] = {}
     now = now_ms // MINUTE_MS
     for key, cell in fold.settled():
         minute, client, on = key.split(" ")
         age = now - int(minute)
         if age >= DAY_MINUTES:
             continue
-        reasons.setdefault(on, Counter()).update(cell.reasons)
-        if channel is None or on == channel.value:
-            for row in (ALL, client):
-                _add(windows.setdefault(row, _Windows()), cell, age)
-    rows = sorted(windows, key=lambda row: (row != ALL, row))
-    everything = windows.get(ALL, _Windows())
-    return SloReport(
-        levels=tuple(_level(each, row, windows[row]) for row in rows for each in OBJECTIVES),
-        drift=_drift(reasons),
-        client_faults=everything.day[Count.CLIENT_FAULTS],
-    )
+        sums = owners.get((client, on))
+        if sums is None:
+            sums = owners[client, on] = {window: _Sum() for window in (_DAY, *BURNS)}
+        sums[_DAY].add(cell)
+        for window, minutes in BURNS.items():
+            if age < minutes:
+                sums[window].add(cell)
+    return owners
 
 
-def _add(windows: _Windows, cell: SettledCell, age: int) -> None:
-    spans = [windows.day, *(windows.burns[name] for name, minutes in BURNS.items() if age < minutes)]
-    for counts in spans:
-        counts[:] = map(add, counts, cell.counts)
+def _add(row: _Sums, sums: _Sums) -> None:
+    for window, each in sums.items():
+        row.setdefault(window, _Sum()).add(each)
 
 
-def _level(objective: Objective, client: str, windows: _Windows) -> Level:
-    good, total = _counted(objective, windows.day)
+def _level(objective: Objective, client: str, windows: dict[str, list[int]]) -> Level:
+    good, total = _counted(objective, windows[_DAY])
     share = good / total if total else None
     verdict = Verdict.NOTHING
     if share is not None:
@@ -162,7 +207,7 @@ def _level(objective: Objective, client: str, windows: _Windows) -> Level:
         share=share,
         target=objective.target,
         verdict=verdict,
-        burn={name: _burn(objective, counts) for name, counts in windows.burns.items()},
+        burn={name: _burn(objective, windows[name]) for name in BURNS},
     )
 
 

@@ -55,6 +55,15 @@ class DamageCounter:
         self._left[key] = None
         self._report(key, count)
 
+    def take_total(self) -> int:
+        """Gives up what was found so far, for another process to tell of it (`found_elsewhere`)."""
+        total, self.total = self.total, 0
+        return total
+
+    def found_elsewhere(self, count: int) -> None:
+        """Damage that another process found for this one."""
+        self.total += count
+
     def _report(self, key: str, count: int) -> None:
         self.total += count
         kind, shard = kind_of(key)

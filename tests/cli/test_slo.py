@@ -16,8 +16,8 @@ from mix2api.store.store import Store
 from mix2api.vocabulary import Channel, ChunkKind, EndReason, Receipt, RequestId
 
 
-async def good(store: Store, **fields: Any) -> None:
-    run, session = Mint(store.seal, SystemClock()).run_id(), new_session(store)
+async def good(store: Store, shard: int = 1, **fields: Any) -> None:
+    run, session = Mint(store.seal, SystemClock()).run_id(), new_session(store, shard)
     await store_script(store, session, good_run(run, **fields))
     store.log.receipt(GivenEnding(session, run, RequestId("req-1"), Receipt.WRITTEN, EndReason.STOP))
     assert await store.log.writer.drain(5)

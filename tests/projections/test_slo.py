@@ -1,5 +1,6 @@
 """Service levels: the fold over audit entries, and what is made of it."""
 
+from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
@@ -24,7 +25,13 @@ class Told:
 
     def __init__(self) -> None:
         self.fold = SloFold()
+        self.steps: list[Callable[[SloFold], None]] = []
+        """What it was told, to be told to another fold."""
         self._runs = 0
+
+    def tell(self, step: Callable[[SloFold], None]) -> None:
+        self.steps.append(step)
+        step(self.fold)
 
     def run(
         self,
@@ -40,14 +47,14 @@ class Told:
         run_id = f"run_{self._runs}"
         asked = {name: value for name, value in fields.items() if name in RequestSummary.__struct_fields__}
         ended = {name: value for name, value in fields.items() if name in EndSummary.__struct_fields__}
-        self.fold.add_run(
-            at_ms,
-            run_id,
+        halves = (
             json.encode(replace(ASKED, **asked)),
             json.encode(replace(ENDED, end_reason=end_reason, **ended)),
         )
+        self.tell(lambda fold: fold.add_run(at_ms, run_id, *halves))
         if receipt is not None:
-            self.fold.add_receipt(at_ms, run_id, receipt.value, (told or end_reason).value)
+            reason = (told or end_reason).value
+            self.tell(lambda fold: fold.add_receipt(at_ms, run_id, receipt.value, reason))
         return run_id
 
     def report(self, channel: Channel | None = None, now_ms: int = NOW_MS) -> SloReport:
@@ -192,6 +199,25 @@ def test_the_order_of_entries_does_not_matter() -> None:
             step(fold)
         reports.add(str(report(fold, NOW_MS).levels))
     assert len(reports) == 1
+
+
+def test_two_folds_of_some_entries_each_say_together_what_one_fold_says() -> None:
+    told = Told()
+    loop(told, brings=EndReason.STOP)
+    lost = told.run(EndReason.WORKER_LOST, None)
+    told.run(attempt=2, again_of=lost)
+    told.run(EndReason.TOOL_CALLS, calls=("c" * 32,))
+    told.run(EndReason.TIMEOUT, Receipt.ERROR_WRITTEN, results=(("c" * 32, "x"),))
+    refused = refusal_bytes(refusal(end_reason=EndReason.OVERLOADED))
+    told.tell(lambda fold: fold.add_refusal(NOW_MS, refused))
+    told.tell(lambda fold: fold.add_unreadable(NOW_MS))
+    expected = told.report()
+    for division in range(0, 2 ** len(told.steps), 37):  # some 200 of all, with each step on both sides
+        folds = SloFold(), SloFold()
+        for place, step in enumerate(told.steps):
+            step(folds[division >> place & 1])
+        folds[0].take_in(folds[1])
+        assert report(folds[0], NOW_MS) == expected
 
 
 def test_levels_are_given_for_all_and_by_client_and_for_one_channel_alone() -> None:
