@@ -30,7 +30,8 @@ KINDS: Final = 50_000
 _NOWHERE: Final = (-1, 0, EndReason.UNKNOWN)
 _EARLY: Final = 10_000
 """Receipts that came before their run and are kept. A run and its receipt stand in one stream, nearly always in order. So nearly all
-that are kept wait for nothing: they are the second receipt of a run, or that of a run from before the log. The oldest goes for a
+that are kept wait for nothing: they are the second receipt of a run (a run that repeats it counts as one), or that of a run from
+before the log. The oldest goes for a
 new one. It is missed only if 10,000 others came between a receipt and its run, and then the run says that it has none."""
 
 
@@ -76,8 +77,8 @@ class RunIndex:
             self.unreadable += 1
             return
         run_id, session_id = ids
-        # Else it was not read, or its receipt has come: nothing is to be kept for it.
-        if asked.again_of in self._waiting:
+        if asked.again_of is not None:
+            # The first run may stand in another shard, and be read after this one.
             self.add_receipt(asked.again_of, Receipt.RERUN, None)
         receipt, told = self._early.pop(run_id, (None, None))
         kind = _kind(asked, ended, receipt, told)

@@ -55,13 +55,20 @@ def test_a_run_that_a_later_one_repeats_is_passed_over_without_a_receipt_that_sa
     index = RunIndex(10)
     ended_run(index, "run_a", end_reason=EndReason.WORKER_LOST)
     ended_run(index, "run_b", again_of="run_a")
-    ended_run(index, "run_c", again_of="run_unread")
     assert {row.run_id: row.kind.seen for row in all_of(index).rows} == {
         "run_a": "nobody_waited",
         "run_b": AWAITED,
-        "run_c": AWAITED,
     }
-    assert index._early == {}
+
+
+def test_a_run_that_is_read_after_the_one_that_repeats_it_is_passed_over_too() -> None:
+    index = RunIndex(10)
+    ended_run(index, "run_b", again_of="run_a")
+    ended_run(index, "run_a", end_reason=EndReason.WORKER_LOST)
+    assert {row.run_id: row.kind.seen for row in all_of(index).rows} == {
+        "run_a": "nobody_waited",
+        "run_b": AWAITED,
+    }
 
 
 def test_of_receipts_without_runs_the_newest_are_kept_up_to_a_number() -> None:
