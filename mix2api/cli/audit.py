@@ -152,11 +152,11 @@ def _count(tally: Tally, entry: AuditEntry) -> None:
 
 
 async def _count_open(store: Store, tally: Tally) -> None:
-    entries = await store.audit.open_entries()
+    entries = await store.open_entries()
     alive = await store.heartbeat.alive_among([entry.run.process for entry in entries])
     if any(entry.run.process not in alive for entry in entries):
         # A process that ended its runs and then stopped, between those two looks, leaves no orphans.
-        entries = [entry for entry in await store.audit.open_entries() if _same(entry, entries)]
+        entries = [entry for entry in await store.open_entries() if _same(entry, entries)]
     for entry in entries:
         tally.add_open(entry.summary, alive=entry.run.process in alive)
 

@@ -2,17 +2,35 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
 from mix2api.process.storing import store_options
 from mix2api.settings import Settings
-from mix2api.store.opening import open_store
-from mix2api.store.store import Store
+from mix2api.store.damage import DamageCounter
+from mix2api.store.options import StoreOptions
+
+if TYPE_CHECKING:
+    from mix2api.store.store import Store
 
 
-def read_store(settings: Settings, role: str, read: Callable[[Store], Awaitable[int]]) -> int:
+class Opened(Protocol):
+    """A store, or a part of one."""
+
+    @property
+    def damage(self) -> DamageCounter:
+        """What was passed over."""
+        ...
+
+
+OpenedT = TypeVar("OpenedT", bound=Opened)
+Opener = Callable[[StoreOptions], AbstractAsyncContextManager[OpenedT]]
+
+
+def read_store(settings: Settings, role: str, read: Callable[["Store"], Awaitable[int]]) -> int:
     """Opens the store that the settings name for one reader, and gives the reader's exit code.
 
     Args:
@@ -25,15 +43,34 @@ def read_store(settings: Settings, role: str, read: Callable[[Store], Awaitable[
         StoreUnavailable: it does not answer any more.
         KeyboardInterrupt: ^C.
     """
+    # Loaded here: the whole store is a quarter of the time in which a command starts that needs a part of it.
+    from mix2api.store.opening import open_store  # noqa: PLC0415
+
+    return read_opened(open_store, settings, role, read)
+
+
+def read_opened(
+    opener: Opener[OpenedT], settings: Settings, role: str, read: Callable[[OpenedT], Awaitable[int]]
+) -> int:
+    """The same with a part of the store.
+
+    Args:
+        opener: opens that part.
+        settings: as in `read_store`, like the rest.
+        role: likewise.
+        read: likewise.
+    """
     try:
-        return trio.run(partial(_read, settings, role, read))
+        return trio.run(partial(_read, opener, settings, role, read))
     except BaseExceptionGroup as group:
         # The store's nursery wraps whatever leaves it; the cause is what the user is told.
         raise sole(group) from None
 
 
-async def _read(settings: Settings, role: str, read: Callable[[Store], Awaitable[int]]) -> int:
-    async with open_store(store_options(settings, role)) as store:
+async def _read(
+    opener: Opener[OpenedT], settings: Settings, role: str, read: Callable[[OpenedT], Awaitable[int]]
+) -> int:
+    async with opener(store_options(settings, role)) as store:
         code = await read(store)
         if store.damage.total:
             print(f"{store.damage.total} damaged entries or keys in Redis were passed over", file=sys.stderr)

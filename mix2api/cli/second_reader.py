@@ -17,11 +17,11 @@ import trio
 from attrs import define
 from msgspec import Struct
 
-from mix2api.cli.reading import read_store
+from mix2api.cli.reading import read_opened
 from mix2api.errors import ConfigurationError, StoreUnavailable
 from mix2api.projections.slo import SloFold
 from mix2api.settings import Settings
-from mix2api.store.store import Store
+from mix2api.store.level_store import LevelSource, open_level_store
 
 _FEWEST_CORES: Final = 2
 
@@ -109,11 +109,11 @@ def serve(settings: Settings, ours: Connection, theirs: Connection) -> None:
     ours.close()  # or it would never see that the first process has closed it
     with suppress(EOFError, OSError, KeyboardInterrupt, ConfigurationError, StoreUnavailable):
         order = _order_decoder.decode(theirs.recv_bytes())
-        read_store(settings, "slo", partial(_answer, order, theirs))
+        read_opened(open_level_store, settings, "slo", partial(_answer, order, theirs))
     theirs.close()
 
 
-async def _answer(order: Order, pipe: Connection, store: Store) -> int:
+async def _answer(order: Order, pipe: Connection, store: LevelSource) -> int:
     """Reads, answers, and gives the exit code."""
     fold = SloFold(reached=order.reached)
     await store.audit.tell(order.oldest_ms, fold.reached, fold, order.shards)

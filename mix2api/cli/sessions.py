@@ -161,7 +161,7 @@ async def _seen(store: Store, window_ms: int) -> dict[SessionId, _Seen]:
             if isinstance(entry, AuditedRun) and is_session_id(entry.session_id):
                 at_ms = int(entry.position.partition("-")[0])
                 seen.setdefault(entry.session_id, _Seen(at_ms, at_ms)).also(at_ms)
-    for open_entry in await store.audit.open_entries():
+    for open_entry in await store.open_entries():
         run = open_entry.run
         seen.setdefault(run.session_id, _Seen(run.started_ms, run.started_ms)).also(run.started_ms)
     return seen

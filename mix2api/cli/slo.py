@@ -7,7 +7,7 @@ from typing import Any, Final, TextIO
 import msgspec
 from attrs import frozen
 
-from mix2api.cli.reading import read_store
+from mix2api.cli.reading import read_opened
 from mix2api.cli.second_reader import Order, SecondReader, second_reader
 from mix2api.cli.tables import print_table, stdout
 from mix2api.projections.slo import MINUTE_MS, SloFold
@@ -22,7 +22,7 @@ from mix2api.projections.slo_report import (
     report,
 )
 from mix2api.settings import Settings
-from mix2api.store.store import Store
+from mix2api.store.level_store import LevelSource, open_level_store
 from mix2api.vocabulary import Channel
 
 _EXIT: Final = {Verdict.OK: 0, Verdict.BREACH: 1, Verdict.UNSURE: 4, Verdict.NOTHING: 4}
@@ -64,12 +64,14 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     gc.disable()  # a fold of millions of small objects makes no cycles: the collector took two fifths of the time
     try:
         with second_reader(settings) as second:
-            return read_store(settings, "slo", lambda store: slo(store, query, stdout(), second))
+            return read_opened(
+                open_level_store, settings, "slo", lambda store: slo(store, query, stdout(), second)
+            )
     finally:
         gc.enable()
 
 
-async def slo(store: Store, query: SloQuery, out: TextIO, second: SecondReader | None = None) -> int:
+async def slo(store: LevelSource, query: SloQuery, out: TextIO, second: SecondReader | None = None) -> int:
     """Folds what is new, prints, and gives the exit code.
 
     Args:
@@ -90,7 +92,7 @@ async def slo(store: Store, query: SloQuery, out: TextIO, second: SecondReader |
     return _EXIT[told.verdict]
 
 
-async def folded(store: Store, now_ms: int, second: SecondReader | None = None) -> SloFold:
+async def folded(store: LevelSource, now_ms: int, second: SecondReader | None = None) -> SloFold:
     """The fold of the last day; what is new is kept with it.
 
     Raises:
@@ -112,7 +114,7 @@ def _is_behind(fold: SloFold, now_ms: int) -> bool:
     return now_ms - newest_ms > _BEHIND_MS
 
 
-async def _fold_with(second: SecondReader, store: Store, fold: SloFold, oldest_ms: int) -> None:
+async def _fold_with(second: SecondReader, store: LevelSource, fold: SloFold, oldest_ms: int) -> None:
     """Folds half of the shards while the second process folds the other half."""
     shards = range(store.audit.shards)
     ours, theirs = shards[::2], shards[1::2]

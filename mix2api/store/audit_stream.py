@@ -11,7 +11,6 @@ from msgspec import Struct
 from mix2api.errors import StoreUnavailable
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
-from mix2api.store.log import OpenEntry, RedisEventLog
 from mix2api.store.redis.link import Command, RedisLink, Reply, Told
 from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import EndReason, Receipt, RunId, SessionId, Shard
@@ -126,14 +125,12 @@ class AuditStream:
     Args:
         link: for reading.
         keys: key names.
-        log: for what is still open.
         shards: how many there are.
         damage: told of streams that are none, and of entries that no process wrote.
     """
 
     _link: RedisLink
     _keys: Keys
-    _log: RedisEventLog
     shards: int
     _damage: DamageCounter
 
@@ -239,14 +236,6 @@ class AuditStream:
             for shard, count in foreign.items():
                 if count:
                     self._damage.left(self._keys.audit(shard), count)
-
-    async def open_entries(self) -> list[OpenEntry]:
-        """The accepted runs without an end, of all shards.
-
-        Raises:
-            StoreUnavailable: the store does not answer.
-        """
-        return await self._log.open_entries([Shard(number) for number in range(self.shards)])
 
     def _ask(self, due: dict[Shard, str], size: int, newest: str) -> _Asked:
         """Asks for one page of every shard from its place in `due` on, up to the newest position that is wanted."""

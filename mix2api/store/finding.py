@@ -66,7 +66,7 @@ def _began_ms(word: str) -> int | None:
 
 async def _session_of_run(store: Store, run_id: RunId, clock: Clock) -> SessionId | None:
     """Looks among the open runs, then in the audit entries since the run began (its id says when)."""
-    for entry in await store.audit.open_entries():
+    for entry in await store.open_entries():
         if entry.run.run_id == run_id:
             return entry.run.session_id
     window_ms = clock.now_ms() - (_began_ms(run_id) or 0) + _SLACK_MS

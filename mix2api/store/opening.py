@@ -26,10 +26,10 @@ from mix2api.store.leases import Holder, Leases
 from mix2api.store.log import RedisEventLog
 from mix2api.store.open_runs import OpenRuns
 from mix2api.store.options import SpoolLimits, StoreOptions
+from mix2api.store.place import check_place, found_place
 from mix2api.store.post import MailReader, Post
 from mix2api.store.process_settings import ProcessSettings
 from mix2api.store.recorded_sessions import RecordedSessions
-from mix2api.store.redis.checks import Deployment, check_redis
 from mix2api.store.redis.cluster import found_table
 from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.embedded import EmbeddedServer
@@ -41,7 +41,6 @@ from mix2api.store.release_log import ReleaseLog
 from mix2api.store.request_file import RequestFiles
 from mix2api.store.runtime_sessions import RedisRuntimeSessions
 from mix2api.store.schema import WrittenSchema
-from mix2api.store.secret_file import SHORTEST, kept_secret
 from mix2api.store.session_index import RedisSessionIndex
 from mix2api.store.spool import SpoolUse
 from mix2api.store.spread import Spread
@@ -58,8 +57,6 @@ _DRAIN_S: Final = 5.0
 """For what is still to be written when the store is closed: longer than Redis needs to come back from a restart."""
 _FAREWELL_S: Final = 1.0
 _AGAIN_S: Final = 1.0
-_LIVING_ROLES: Final = frozenset({"serve", "edge", "worker"})
-"""Of processes that show a heartbeat; all other roles are names of commands."""
 
 
 @asynccontextmanager
@@ -73,17 +70,14 @@ async def open_store(options: StoreOptions) -> AsyncIterator[Store]:
         ConfigurationError: one line that says what to do.
     """
     async with AsyncExitStack() as stack:
-        location, secret, server = await _place(options, stack)
-        seal = Seal(secret)
-        store = build_store(location, options, seal)
-        lease_ms = int(options.lease_s * 1000) if options.role in _LIVING_ROLES else None
-        deployment = Deployment(keys=store.keys, seal=seal, shards=options.shards, lease_ms=lease_ms)
+        place = await found_place(options, stack)
+        store = build_store(place.location, options, place.seal)
         table = None
         if store.cluster is not None:
             table = store.cluster.table
-            await trio.to_thread.run_sync(found_table, location, options.timeouts, table)
-        await trio.to_thread.run_sync(check_redis, location, options.timeouts, deployment, table)
-        async with at_work(store, server):
+            await trio.to_thread.run_sync(found_table, place.location, options.timeouts, table)
+        await check_place(place, options, store.keys, table)
+        async with at_work(store, place.server):
             yield store
 
 
@@ -166,7 +160,7 @@ def build_store(
         schema=written,
         channel=options.channel,
     )
-    audit = AuditStream(link=reading, keys=keys, log=log, shards=options.shards, damage=damage)
+    audit = AuditStream(link=reading, keys=keys, shards=options.shards, damage=damage)
     return Store(
         process=holder.process,
         seal=seal,
@@ -229,30 +223,6 @@ def build_store(
         willingness=willingness,
         links=(reading, appending, leasing, mailing, waiting),
     )
-
-
-async def _place(
-    options: StoreOptions, stack: AsyncExitStack
-) -> tuple[RedisLocation, bytes, EmbeddedServer | None]:
-    if options.secret is not None and len(options.secret) < SHORTEST:
-        raise ConfigurationError(f"MIX2API_SECRET is too short: at least {SHORTEST} characters, random ones")
-    if options.url is not None:
-        if options.secret is None:
-            raise ConfigurationError(
-                "MIX2API_SECRET is required with REDIS_URL: "
-                "set it to the same 32 random characters in all processes"
-            )
-        return RedisLocation.parse(options.url), options.secret, None
-    server = await trio.to_thread.run_sync(EmbeddedServer.found, options.data_dir)
-    stack.push_async_callback(_leave, server)
-    await server.enter()
-    secret = options.secret if options.secret is not None else kept_secret(options.data_dir)
-    return server.location, secret, server
-
-
-async def _leave(server: EmbeddedServer) -> None:
-    with trio.CancelScope(shield=True):
-        await server.leave()
 
 
 async def _work(store: Store, server: EmbeddedServer | None, scope: trio.CancelScope) -> None:

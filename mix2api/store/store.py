@@ -21,7 +21,7 @@ from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.kept_slo import KeptSlo
 from mix2api.store.keys import Keys
 from mix2api.store.leases import Leases
-from mix2api.store.log import RedisEventLog
+from mix2api.store.log import OpenEntry, RedisEventLog
 from mix2api.store.owners import RedisOwners
 from mix2api.store.post import MailReader, Post
 from mix2api.store.process_settings import ProcessSettings
@@ -96,6 +96,14 @@ class Store:
     links: tuple[RedisLink, ...]
     cluster: Cluster | None = None
     """None: there is one server."""
+
+    async def open_entries(self) -> list[OpenEntry]:
+        """The accepted runs without an end, of all shards.
+
+        Raises:
+            StoreUnavailable: the store does not answer.
+        """
+        return await self.log.open_entries([Shard(number) for number in range(self.audit.shards)])
 
     @property
     def beating(self) -> RedisLink:

@@ -205,7 +205,7 @@ class RealStage:
                 tuple(await runs_of(store, _REQUEST_ID)),
                 view.sight,
                 mismatches([view], await audit_words(store.audit)),
-                len(await store.audit.open_entries()),
+                len(await store.open_entries()),
                 demo.stats.open_streams,
             )
             return bool(found == (self.cell.runs, self.cell.sight, [], 0, 0))

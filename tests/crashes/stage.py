@@ -279,7 +279,7 @@ class Stage:
                 sight=view.sight,
                 ending_s=ended_at - self.died_at,
                 contradictions=mismatches([settled], await audit_words(store.audit)),
-                left_open=len(await store.audit.open_entries()),
+                left_open=len(await store.open_entries()),
                 next_session=following,
                 still_streaming=self.site.stats.open_streams,
             )

@@ -211,7 +211,7 @@ async def test_a_turn_of_a_killed_worker_runs_again_if_its_client_has_seen_nothi
 
 async def kill_who_runs_it(system: WholeSystem, *workers: RealProcess) -> None:
     """Kills the worker that is at the one open run."""
-    (entry,) = await system.store.audit.open_entries()
+    (entry,) = await system.store.open_entries()
     for worker in workers:
         if (await worker.wait_line("process.started"))["process"] == entry.run.process:
             await worker.kill()

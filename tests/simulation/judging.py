@@ -71,7 +71,7 @@ class Judge:
         while True:
             await trio.sleep(1)
             try:
-                left, wrong = await store.audit.open_entries(), await self._mismatches(store)
+                left, wrong = await store.open_entries(), await self._mismatches(store)
             except StoreUnavailable:
                 left, wrong = ["store away"], []
             if not left and not wrong:

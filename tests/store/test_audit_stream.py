@@ -60,7 +60,7 @@ async def test_open_entries_of_all_shards_with_their_summaries(redis_server: Red
         runs = {parts.new_run(): parts.new_session(Shard(number)) for number in (0, 9, 255)}
         for run, session in runs.items():
             await store.log.submit(parts.opening_append(session, run)).wait()
-        entries = await store.audit.open_entries()
+        entries = await store.open_entries()
         assert {entry.run.run_id: entry.run.session_id for entry in entries} == runs
         assert {entry.summary for entry in entries} == {b'["asked"]'}
         assert {entry.run.process for entry in entries} == {store.process}

@@ -38,7 +38,7 @@ async def check(deployment: Deployment, crowd: Crowd, server: RedisServer, done:
 
 async def until_all_ended(store: Store) -> None:
     async def none_open() -> bool:
-        return not await store.audit.open_entries()
+        return not await store.open_entries()
 
     with trio.fail_after(_REST_S):
         await until(none_open)
