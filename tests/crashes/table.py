@@ -119,6 +119,8 @@ OPEN: Final = b'"kind":"open"'
 TEXT: Final = b'"kind":"text"'
 CAUSE: Final = b'"cause":"client_abort"'
 END: Final = b"\r\nend\r\n"
+CALLED: Final = SHORT.encode()
+"""To the site, which is called once the `request` is acknowledged. When the `request` has left, its acknowledgement may be lost."""
 CONTENT: Final = b'"content":"'
 DONE: Final = b"data: [DONE]"
 INBOX: Final = b":inbox"
@@ -219,7 +221,7 @@ AWAY: Final = tuple(
         fate=Fate.STORE_AWAY,
     )
     for when, point, run in (
-        ("once the `request` is in the log", _appending(Half.SERVE, REQUEST), _STOPPED),
+        ("once the `request` is in the log", Point(Half.SERVE, Link.SITE, CALLED, Moment.AFTER), _STOPPED),
         ("mid-stream", _appending(Half.SERVE, TEXT), _STOPPED),
         ("when the `end` is to be written", _appending(Half.SERVE, END, Moment.BEFORE), _STOPPED),
         ("before the `end` is acknowledged", _appending(Half.SERVE, END), _STOPPED),
