@@ -38,6 +38,8 @@ class Load:
     limit_s: float = 60.0
     at_once: bool = False
     """A burst: one stream a connection, all begun at the same moment; else starts are spread over a stream's length."""
+    uneven: bool = False
+    """Whether each pause is drawn anew, from half of `pause_us` to one and a half."""
     connects: bool = False
     """A burst whose connections are opened in that moment too; else they stand before it."""
 
@@ -128,9 +130,9 @@ BURSTS = (BURST, CONNECTING_BURST)
 """Asked in few rounds only: each takes a stream's ten seconds and more."""
 
 
-def order(chunks: int, pause_us: int, *, hold: bool = False) -> str:
+def order(chunks: int, pause_us: int, *, hold: bool = False, uneven: bool = False) -> str:
     """The words by which a prompt tells the mock what to send. A held stream says one chunk and then nothing."""
-    return f"bench:{2 if hold else chunks}:{pause_us}" + (":hold" if hold else "")
+    return f"bench:{2 if hold else chunks}:{pause_us}" + (":hold" if hold else ":uneven" if uneven else "")
 
 
 def request_bytes(dialect: Dialect, key: str, prompt: str, *, stream: bool, headers: str = "") -> bytes:

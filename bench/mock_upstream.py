@@ -4,7 +4,9 @@
 
 `POST /v2/chats` answers in the `mix` site's dialect, always as a stream; `POST /v1/chat/completions` in OpenAI's,
 as a stream if the body says `"stream": true`. The prompt says what to send, wherever it stands in the body:
-`bench:<chunks>:<pause in microseconds>`, and with `:hold` behind it the stream is never ended by this side.
+`bench:<chunks>:<pause in microseconds>`, and with `:hold` behind it the stream is never ended by this side. With `:uneven` each
+pause is drawn, from half of it to one and a half: with even ones, streams that happen to meet meet again at each chunk, and
+the delays of a load depend on how its streams began.
 
 Every frame is one `send` on a TCP_NODELAY socket. Streams without a pause take turns, one frame each: as a site does
 that serves many at once, and harder on a target than one stream after the other, whose frames arrive in bursts.
@@ -19,10 +21,12 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from itertools import repeat
+from random import Random
 
 from frames import STREAM_HEAD, mix_wire, openai_answer, openai_wire
 
-_ORDER = re.compile(rb"bench:(\d{1,6}):(\d{1,9})(:hold)?")
+_ORDER = re.compile(rb"bench:(\d{1,6}):(\d{1,9})(:hold|:uneven)?")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})", re.IGNORECASE)
 _STREAMS = re.compile(rb'"stream": *true')
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
@@ -37,12 +41,15 @@ _BACKLOG = 4096
 class Stream:
     """An answer under way on one connection: which frame is next and not before when."""
 
-    def __init__(self, frames: Iterator[bytes], first_paced: int, last_paced: int, pause_ns: int) -> None:
+    def __init__(
+        self, frames: Iterator[bytes], first_paced: int, last_paced: int, pauses_ns: Iterator[int]
+    ) -> None:
         self._frames = frames
         self._sent = 0
         self._first_paced = first_paced
         self._last_paced = last_paced
-        self.pause_ns = pause_ns
+        self._pauses_ns = pauses_ns
+        self._pause_ns = next(pauses_ns)
         self.due_ns = 0
 
     def next_frame(self) -> bytes | None:
@@ -52,7 +59,12 @@ class Stream:
 
     def pauses(self) -> bool:
         """Whether a pause follows the frame sent last: only between two texts."""
-        return self.pause_ns > 0 and self._first_paced <= self._sent < self._last_paced
+        return self._pause_ns > 0 and self._first_paced <= self._sent < self._last_paced
+
+    def next_pause_ns(self) -> int:
+        """How long the pause is that begins now."""
+        pause_ns, self._pause_ns = self._pause_ns, next(self._pauses_ns)
+        return pause_ns
 
 
 class Peer:
@@ -103,6 +115,7 @@ class Mock:
         self._busy: list[Peer] = []
         self._waiting: list[tuple[int, int, Peer]] = []
         self._served = 0
+        self._draws = Random(0)  # noqa: S311 - the same draws in every run
         self._openai = openai_wire()
 
     def run(self, parent: int) -> None:
@@ -177,10 +190,16 @@ class Mock:
             wire = self._openai
         opening = len(wire.opening)
         # A held stream is one whose pause after the first text never ends.
-        pause_ns = 10**15 if order[3] else pause_ns
-        peer.stream = Stream(wire.frames(texts), opening + 1, opening + texts, pause_ns)
+        pauses_ns = (
+            self._uneven(pause_ns) if order[3] == b":uneven" else repeat(10**15 if order[3] else pause_ns)
+        )
+        peer.stream = Stream(wire.frames(texts), opening + 1, opening + texts, pauses_ns)
         peer.send(STREAM_HEAD)
         self._busy.append(peer)
+
+    def _uneven(self, pause_ns: int) -> Iterator[int]:
+        while True:
+            yield self._draws.randrange(pause_ns // 2, pause_ns * 3 // 2)
 
     def _wake(self) -> None:
         now = time.monotonic_ns()
@@ -205,7 +224,7 @@ class Mock:
             return False
         if stream.pauses():
             # From the due time, not from now: a late frame does not move those after it.
-            stream.due_ns = (stream.due_ns or time.monotonic_ns()) + stream.pause_ns
+            stream.due_ns = (stream.due_ns or time.monotonic_ns()) + stream.next_pause_ns()
             heapq.heappush(self._waiting, (stream.due_ns, id(peer), peer))
             return False
         return True

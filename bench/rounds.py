@@ -35,7 +35,7 @@ def generate(load: Load, target: Target, streams: int) -> LoadResult:
         request=request_bytes(
             target.dialect,
             target.key,
-            order(load.chunks, load.pause_us),
+            order(load.chunks, load.pause_us, uneven=load.uneven),
             stream=load.stream,
             headers=target.headers,
         ),
