@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from attrs import field, frozen
+from msgspec import Struct
 
 from mix2api.accounts.hints import ResetHint
 from mix2api.accounts.model_limits import Limits, Whose
@@ -74,8 +75,7 @@ class Why(StrEnum):
     """The account has the site's session."""
 
 
-@frozen(kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """The account of a call."""
 
     account: str

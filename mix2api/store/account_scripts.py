@@ -9,7 +9,7 @@ CHOOSE: Final = Script(
     + """
 local binding, states, turns, limits = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local binds, owned = ARGV[1] == '1' or ARGV[1] == '2', ARGV[1] == '2' or ARGV[1] == '3'
-local claim, life, lease = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local claim, life, lease = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -54,7 +54,7 @@ if binds then
   local kept = redis.pcall('HMGET', binding, 'account', 'confirmed')
   if kept.err then clear(binding) else bound, confirmed = kept[1], kept[2] == '1' end
 end
-local roster, apart = ARGV[7], ARGV[8]
+local roster, apart = ARGV[8], ARGV[2]
 
 local function unfit(id)
   if apart == '' then return nil end
@@ -138,18 +138,18 @@ redis.call('PEXPIRE', turns, 86400000)
 lend(best[1], best[3], best[4])
 lend_model(best[1], best[6])
 if binds and why ~= 'lent' then
-  redis.call('HSET', binding, 'account', best[1], 'confirmed', '0', 'platform', ARGV[5], 'model', ARGV[6],
+  redis.call('HSET', binding, 'account', best[1], 'confirmed', '0', 'platform', ARGV[6], 'model', ARGV[7],
     'created', numeral(now), 'used', numeral(now))
   redis.call('PEXPIRE', binding, claim)
 end
 return gives({best[1], why, 0, best[3], best[5]})
 """
 )
-"""KEYS: binding (without one: the states once more), states, turns, limits of models. ARGV: 1 if there is a binding (2: the one account
-that is offered has the call's session, and a binding to another one stays; 3: likewise, and there is no binding), ms of a claim, ms of a
-confirmed binding, ms for which a half-open account is lent to one call, platform, model; the roster
-(`mix2api.accounts.port.Roster.packed`), and `|id word|…` of the accounts in it that this call may not use
-(`mix2api.accounts.port.Unfit`); the model as limits name it (`mix2api.accounts.model_limits.model_word`). A bound key costs the same however long the roster is.
+"""KEYS: binding (without one: the states once more), states, turns, limits of models. ARGV: 1 if there is a binding (2: the one
+account that is offered has the call's session, and a binding to another one stays; 3: likewise, and there is no binding),
+`|id word|…` of the accounts that this call may not use (`mix2api.accounts.port.Unfit`), ms of a claim, ms of a confirmed binding,
+ms for which what is half-open is lent to one call, platform, model, the roster (`mix2api.accounts.port.Roster.packed`), and the
+model as limits name it (`mix2api.accounts.model_limits.model_word`). A bound key costs the same however long the roster is.
 
 Gives a list: account, why, 1 if the binding was confirmed, the account's state and limits; behind it the keys that gave way.
 Without an account, ids, states and limits of all follow in the first list. A damaged state counts as none: the account is valid.

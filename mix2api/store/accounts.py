@@ -10,22 +10,19 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from mix2api.accounts.hints import ResetHint
-from mix2api.accounts.model_limits import Limits, Whose, after_success, limit_of, limited, model_word
+from mix2api.accounts.model_limits import Limits, Whose, after_success, limit_of, limited
 from mix2api.accounts.port import NOBODY_APART, Asking, Chosen, Exhausted, Roster, Unfit, Why
 from mix2api.accounts.state import AccountState, Evidence, judged
 from mix2api.clock import Clock
+from mix2api.store.account_calls import ChoiceCalls
 from mix2api.store.account_records import NOTHING_KNOWN, AccountChange, AccountRecords
-from mix2api.store.account_scripts import CHOOSE, CONFIRM, RELEASE
+from mix2api.store.account_scripts import CONFIRM, RELEASE
 from mix2api.store.damage import DamageCounter
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import RedisLink
 from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import Digest
 
-_CLAIM_MS: Final = 300_000
-"""How long a first call may take until it succeeds: longer than the default wait for an answer's beginning, 180 s."""
-_LEASE_MS: Final = 30_000
-"""While one call tries a half-open account, others stay away. A call that tells nothing holds it back no longer than this."""
 _WHYS: Final = {why.value.encode(): why for why in Why}
 _SCANNED: Final = 1000
 """Keys of one step of a scan: about a millisecond of the server."""
@@ -73,21 +70,19 @@ class RedisAccounts:
     def _own_records(self) -> AccountRecords:
         return AccountRecords(link=self._link, keys=self._keys, damage=self._damage, pool=self._pool)
 
+    _calls: ChoiceCalls = field(init=False)
+
+    @_calls.default
+    def _own_calls(self) -> ChoiceCalls:
+        return ChoiceCalls(self._keys, self._pool, self._scope, self._ttl_s * 1000)
+
     async def choose(
         self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit] = NOBODY_APART
     ) -> Chosen | Exhausted:
         """The account of a call; one round trip."""
-        states = self._keys.account_states(self._pool)
-        binding = (
-            states if asking.api_key is None else self._keys.binding(self._pool, asking.api_key, self._scope)
-        )
         unfit = "|".join(["", *(f"{one} {why.value}" for one, why in apart.items()), ""]) if apart else ""
-        arguments: list[str | bytes | int] = [
-            *(_mode(asking), _CLAIM_MS, self._ttl_s * 1000, _LEASE_MS, self._pool, asking.model),
-            *(roster.packed, unfit, model_word(asking.model)),
-        ]
-        keys = [binding, states, self._keys.account_turns(self._pool), self._keys.account_limits(self._pool)]
-        account, why, confirmed, text, *rest = await self._records.run(CHOOSE.call(keys, arguments))
+        call = self._calls.call(asking, roster, unfit)
+        account, why, confirmed, text, *rest = await self._records.run(call)
         if not account:
             return self._exhausted(asking.model, rest)
         return Chosen(
@@ -219,13 +214,6 @@ class RedisAccounts:
             is_confirmed=confirmed == b"1",
             left_s=max(0, told([left])[0]),
         )
-
-
-def _mode(asking: Asking) -> int:
-    """The first argument of `CHOOSE`."""
-    if asking.api_key is None:
-        return 3 if asking.is_owned else 0
-    return 2 if asking.is_owned else 1
 
 
 def _is_number(text: bytes | None) -> bool:

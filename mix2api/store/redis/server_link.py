@@ -12,7 +12,6 @@ from functools import partial
 from math import inf
 from typing import Any, Final
 
-import hiredis
 import outcome
 import trio
 from attrs import define, field
@@ -24,6 +23,7 @@ from mix2api.machine import Machine
 from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.link import Command, NotSent, NotSentForWant, Told
 from mix2api.store.redis.location import RedisLocation, Timeouts
+from mix2api.store.redis.packing import packed
 from mix2api.store.redis.wire import BrokenWire, Reply, StaleWire, Wire
 from mix2api.store.willingness import Unwilling, unwilling
 
@@ -153,8 +153,7 @@ class ServerLink:
         """
         if self._closing:
             raise NotSent
-        pack: Callable[[Any], bytes] = hiredis.pack_command  # its stub knows only tuples of one
-        job = Job(b"".join(map(pack, commands)), len(commands), hear)
+        job = Job(b"".join(map(packed, commands)), len(commands), hear)
         self._jobs.append(job)
         if self._wire is None:
             self._start()

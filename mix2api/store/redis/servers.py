@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import hiredis
 from attrs import define, field
 from redis.exceptions import ConnectionError as NotReached
 from redis.exceptions import RedisError
 
 from mix2api.store.redis.link import Command, Reply
 from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
+from mix2api.store.redis.packing import packed
 from mix2api.store.redis.routing import SlotTable, slot_of_command
 
 
@@ -75,10 +75,3 @@ class Servers:
         if connection is None:
             connection = self._connections[server] = server.connected(self._timeouts, self._name)
         return connection
-
-
-def packed(command: Command) -> bytes:
-    """A command in Redis's protocol."""
-    pack: Any = hiredis.pack_command  # its stub knows only tuples of one
-    data: bytes = pack(command)
-    return data

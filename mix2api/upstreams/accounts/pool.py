@@ -17,6 +17,7 @@ from typing import Final
 
 import trio
 from attrs import define, evolve, field, frozen
+from msgspec.structs import replace
 
 from mix2api.accounts.account import Account, AccountType
 from mix2api.accounts.choice import Candidate, SmoothChoice
@@ -200,7 +201,7 @@ class AccountsUpstream:
             apart = dict.fromkeys(trying.tried, Unfit.TRIED)
             choice = await self._chosen(trying.asking, roster, apart)
         if isinstance(choice, Chosen):
-            return evolve(choice, why=Why.OWNER) if trying.owner is not None else choice
+            return replace(choice, why=Why.OWNER) if trying.owner is not None else choice
         if trying.has_session:
             raise _session_lost()
         if trying.fault is not None:
