@@ -65,12 +65,11 @@ class RedisAccounts:
     _ttl_s: int
     _scope: str = "apikey"
     _records: AccountRecords = field(init=False)
+    _calls: ChoiceCalls = field(init=False)
 
     @_records.default
     def _own_records(self) -> AccountRecords:
         return AccountRecords(link=self._link, keys=self._keys, damage=self._damage, pool=self._pool)
-
-    _calls: ChoiceCalls = field(init=False)
 
     @_calls.default
     def _own_calls(self) -> ChoiceCalls:
@@ -98,10 +97,9 @@ class RedisAccounts:
         ids = [one.decode() for one in told_of[::3]]
         states = map(self._records.state, told_of[1::3])
         limits = (limit_of(self._records.limits(text), model) for text in told_of[2::3])
-        limited = zip(ids, limits, strict=True)
         return Exhausted(
             states=dict(zip(ids, states, strict=True)),
-            limits={one: limit.state for one, limit in limited if limit is not None},
+            limits={one: limit.state for one, limit in zip(ids, limits, strict=True) if limit is not None},
         )
 
     async def confirm(self, asking: Asking, account: str) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from attrs import define, field, frozen
 
 from mix2api.accounts.breaker import Breaker
-from mix2api.accounts.model_limits import after_success
+from mix2api.accounts.model_limits import Whose, after_success
 from mix2api.accounts.port import Accounts, Asking, Chosen
 from mix2api.accounts.state import Evidence, Status
 from mix2api.clock import Clock
@@ -61,15 +61,16 @@ class Learning:
             if limits and after_success(limits, asking.model, self._clock.now_ms()) is not limits:
                 await self._shared.lift(chosen.account, asking.model)
 
-    async def ended(self, account: str, asking: Asking, heard: Heard, models: Iterable[str]) -> None:
+    async def ended(self, chosen: Chosen, asking: Asking, heard: Heard, models: Iterable[str]) -> None:
         """An attempt is over.
 
         Args:
-            account: that it was put to.
+            chosen: the account that it was put to.
             asking: whose call it was.
             heard: what the answer told.
             models: the names of the call's model.
         """
+        account = chosen.account
         seen, breaker = heard.seen, self._breakers[account]
         if seen is Evidence.SUCCESS:
             breaker.succeeded()
@@ -80,6 +81,8 @@ class Learning:
         with suppress(StoreUnavailable):
             if seen is Evidence.LIMITED:
                 whose = whose_limit(heard.said, models)
+                if whose is Whose.UNTOLD and chosen.state.status is not Status.VALID:
+                    whose = Whose.ACCOUNT  # the call was to show whether the account serves again
                 await self._shared.limit(account, asking.model, whose, hint)
             elif seen in AGAINST or seen is Evidence.FAILING:
                 await self._shared.judge(account, seen, hint)

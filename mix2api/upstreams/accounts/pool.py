@@ -180,7 +180,7 @@ class AccountsUpstream:
                 finally:
                     if watched is not None:
                         with trio.move_on_after(_FAREWELL_S, shield=True):
-                            await self._ended(trying, there, account.id, watched.heard)
+                            await self._ended(trying, there, chosen, watched.heard)
             if await self._goes_on(trying, there, chosen, opening):
                 continue
             yield HeldStream(_told(opening, chosen))
@@ -258,11 +258,11 @@ class AccountsUpstream:
 
     # --- learning
 
-    async def _ended(self, trying: _Trying, put: UpstreamCall, account: str, heard: Heard) -> None:
+    async def _ended(self, trying: _Trying, put: UpstreamCall, chosen: Chosen, heard: Heard) -> None:
         """Learns from an answer that had begun. A credential that was revoked meanwhile is read again for the next call."""
-        if heard.seen is Evidence.REFUSED and await self._secrets.renewed(account, trying.secret):
+        if heard.seen is Evidence.REFUSED and await self._secrets.renewed(chosen.account, trying.secret):
             return
-        await self._learning.ended(account, trying.asking, heard, {trying.model, put.turn.model})
+        await self._learning.ended(chosen, trying.asking, heard, {trying.model, put.turn.model})
 
     async def _goes_on(self, trying: _Trying, put: UpstreamCall, chosen: Chosen, opening: Opening) -> bool:
         """Learns from an attempt that failed before any output; gives whether the call is put once more.
@@ -277,7 +277,7 @@ class AccountsUpstream:
                 if trying.has_session and opening.refusal is not None and opening.refusal.taken:
                     raise _session_lost()  # sent again, the session might hold the turn twice
                 return True
-        await self._learning.ended(account, trying.asking, heard, {trying.model, put.turn.model})
+        await self._learning.ended(chosen, trying.asking, heard, {trying.model, put.turn.model})
         if heard.seen not in AGAINST:
             return False
         if trying.has_session:

@@ -48,6 +48,16 @@ async def test_a_hint_of_a_plan_limits_the_account_at_once(redis_server: RedisSe
         assert (state.status, state.reason) == (Status.LIMITED, "quota")
 
 
+async def test_a_limit_that_a_half_open_account_meets_is_the_account_s(redis_server: RedisServer) -> None:
+    async with running_pool(redis_server, [account("a")]) as pool:
+        pool.sites.scripts["a"] = LIMITED
+        redis_server.command("HSET", "mix2api:{accounts:openai}:states", "a", "limited 1 0 - 0 1 1 limited")
+        with pytest.raises(UpstreamFault):
+            await pool.put(call())
+        assert (await pool.shared.states(["a"]))["a"].failures == 2
+        assert await pool.shared.limits(["a"]) == {"a": ()}
+
+
 async def test_a_model_comes_back_by_one_call_that_succeeds(redis_server: RedisServer) -> None:
     async with running_pool(redis_server, [account("a")]) as pool:
         redis_server.command("HSET", "mix2api:{accounts:openai}:limits", "a", HALF_OPEN)
