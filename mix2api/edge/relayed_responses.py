@@ -16,6 +16,7 @@ from mix2api.sessions.worker_port import Ended, Reply
 from mix2api.vocabulary import SUCCESSES, FinishReason
 from mix2api.wire.error_answer import DONE
 from mix2api.wire.passed_on import WHOLE_RESPONSE, PassedOn
+from mix2api.wire.responses_unstreamed import events_of, last_event_of
 
 _LAST: Final = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
 _CREATED: Final = "response.created"
@@ -45,7 +46,10 @@ class RelayedRenderer:
         frames: list[bytes] = []
         for reply in replies:
             if isinstance(reply, PassedOn):
-                frames += [self._event(kind, data) for kind, data in reply.event.items()]
+                frames += [
+                    self._whole(data) if kind == WHOLE_RESPONSE else self._event(kind, data)
+                    for kind, data in reply.event.items()
+                ]
             elif isinstance(reply, Ended):
                 frames.append(self.ending(reply))
         return b"".join(frames)
@@ -59,10 +63,7 @@ class RelayedRenderer:
         return self._failure(ended) + DONE
 
     def _event(self, kind: str, data: str) -> bytes:
-        if kind == WHOLE_RESPONSE:  # the upstream has not streamed
-            kind = "response.completed"
-            data = f'{{"type":"{kind}","sequence_number":{self._number},"response":{data}}}'
-        elif kind == _CREATED:
+        if kind == _CREATED:
             self._created = data
         frame = _frame(kind, data)
         if kind in _LAST:
@@ -70,6 +71,17 @@ class RelayedRenderer:
             return b""
         self._number += 1
         return frame
+
+    def _whole(self, data: str) -> bytes:
+        """The events of an upstream that has not streamed. The last one has the response as it came."""
+        response = msgspec.json.decode(data)
+        events = [
+            self._event(event["type"], msgspec.json.encode(event | {"sequence_number": number}).decode())
+            for number, event in enumerate(events_of(response), self._number)
+        ]
+        kind = last_event_of(response)
+        last = f'{{"type":"{kind}","sequence_number":{self._number},"response":{data}}}'
+        return b"".join([*events, self._event(kind, last)])
 
     def _failure(self, ended: Ended) -> bytes:
         error = error_of(ended)

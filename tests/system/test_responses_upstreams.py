@@ -65,9 +65,16 @@ async def test_a_client_of_the_same_api_gets_every_event_and_object_as_it_came(
         assert kinds[:2] == ["response.created", "response.in_progress"]
         assert "response.weather.changed" in kinds
         assert kinds[-1] == "response.completed"
+        unstreamed = await respond(system, f"{prompt} [[json]]", stream=True, **fields)
+        told_again = [event["type"] for event in unstreamed.events]
+        assert (told_again[0], told_again[-1]) == ("response.created", "response.completed")
+        assert [one["delta"] for one in unstreamed.events if one["type"] == "response.output_text.delta"] == [
+            "one two"
+        ]
+        assert unstreamed.text == "one two"
         runs = await system.runs()
         assert {run.end.end_reason.value for run in runs if run.end is not None} == {"tool_calls"}
-        report = await system.check_log(runs=2)
+        report = await system.check_log(runs=3)
         assert report["coverage"] == 1.0
 
 
