@@ -127,14 +127,17 @@ class Cluster:
                 self.suspect()
 
     async def _read_table(self) -> None:
-        """Asks the masters that answer, one after the other, until one gives the table."""
+        """Asks the masters that answer, one after the other, until one gives the table; then the nodes of the URL.
+
+        A cluster whose nodes have all got other addresses is found by the names that stand there.
+        """
         away = self.away()
-        for address in self.table.masters:
+        for address in dict.fromkeys((*self.table.masters, *self.location.nodes)):
             if address in away:
                 continue
             with suppress(StoreUnavailable), self.watch(address).patience():
                 (reply,) = await self._links[0].node(address).execute(("CLUSTER", "SLOTS"))
-                if isinstance(reply, list):
+                if isinstance(reply, list) and reply:
                     if self.table.learn(reply, address):
                         for link in self._links:
                             await link.forget_others(self.table.masters)

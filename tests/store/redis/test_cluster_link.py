@@ -15,7 +15,7 @@ from mix2api.store.redis.cluster import Cluster, found_table
 from mix2api.store.redis.cluster_link import ClusterLink
 from mix2api.store.redis.link import Command, NotSent, Told
 from mix2api.store.redis.location import RedisLocation, Timeouts
-from mix2api.store.redis.routing import slot_of
+from mix2api.store.redis.routing import SLOTS, slot_of
 from mix2api.store.redis.server_link import ServerLink
 
 _LIMIT_S = 30
@@ -172,6 +172,19 @@ async def test_a_closed_link_refuses(redis_cluster: RedisCluster) -> None:
         with trio.move_on_after(0.01) as waited:
             await link.wait_up()
         assert waited.cancelled_caught
+
+
+async def test_a_cluster_whose_masters_have_other_addresses_is_found_by_its_url(
+    redis_cluster: RedisCluster,
+) -> None:
+    async with linked(redis_cluster) as (known, link):
+        masters = known.table.masters
+        known.table.learn([[0, SLOTS - 1, [b"127.0.0.1", 1, b"id"]]], masters[0])
+        with pytest.raises(NotSent):
+            await link.execute(("GET", "k"))
+        await link.wait_up()
+        assert known.table.masters == masters
+        assert await link.execute(("GET", "k")) == [None]
 
 
 async def test_a_replica_that_has_taken_over_is_found(tmp_path: Path) -> None:
