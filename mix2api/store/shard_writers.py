@@ -6,7 +6,6 @@ the link to each master sends at once what was handed in while it waited.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import trio
@@ -115,7 +114,7 @@ class ShardWriters:
 
         async with trio.open_nursery() as nursery:
             for writer in list(self._writers.values()):
-                nursery.start_soon(partial(drain, writer))
+                nursery.start_soon(drain, writer)
         with trio.move_on_after(deadline_s):
             await self._late.flush()
         return all(written) and not self._late.count

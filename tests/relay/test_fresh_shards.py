@@ -9,7 +9,7 @@ from mix2api.identity import Mint
 from mix2api.randomness import Randomness
 from mix2api.relay.fresh_shards import FreshShards
 from mix2api.release.shares import Division, divided
-from mix2api.vocabulary import Channel
+from mix2api.vocabulary import Channel, Shard
 
 BOTH = frozenset(Channel)
 
@@ -46,3 +46,12 @@ def test_a_shard_is_drawn_of_the_channel_s_own() -> None:
     drawing = fresh(division)
     for channel in Channel:
         assert {drawing.of(channel) for _ in range(200)} == set(division.of(channel))
+
+
+def test_a_shard_whose_server_is_away_begins_no_session_while_there_are_others() -> None:
+    away = {Shard(number) for number in range(4)}
+    mint = Mint(SEAL, CLOCK, Randomness(Drawn()))
+    drawing = FreshShards(mint, lambda: divided(8, None, BOTH), away.__contains__)
+    assert {drawing.of(Channel.STABLE) for _ in range(200)} == {4, 5, 6, 7}
+    away.update(Shard(number) for number in range(8))
+    assert drawing.of(Channel.STABLE) in range(8), "whoever submits the turn hears that its server is away"

@@ -15,15 +15,19 @@ A, B = ProcessId("p_a"), ProcessId("p_b")
 
 @define(eq=False)
 class Postman:
-    """Keeps what was posted. While `away`, nothing can be; `forgets` loses the reply once it was."""
+    """Keeps what was posted. While `away`, nothing can be; `forgets` loses the reply once it was.
+
+    The mail of `unreachable` cannot be posted, such as where its master in a Redis Cluster is away.
+    """
 
     posts: list[tuple[ProcessId, list[Mail]]] = field(factory=list)
     away: bool = False
+    unreachable: ProcessId | None = None
     forgets: bool = False
 
     async def mail(self, process: ProcessId, *payloads: bytes) -> None:
         await trio.lowlevel.checkpoint()
-        if self.away:
+        if self.away or process == self.unreachable:
             raise StoreUnavailable
         self.posts.append((process, [decode_mail(payload) for payload in payloads]))
         if self.forgets:
@@ -106,6 +110,25 @@ async def test_mail_waits_for_a_store_that_is_away_and_keeps_its_order() -> None
         nursery.cancel_scope.cancel()
     assert numbers(postman, A) == [0, 1, 2]
     assert outbox.dropped == 0
+
+
+async def test_mail_of_one_process_is_posted_while_that_of_another_waits() -> None:
+    postman = Postman(unreachable=A)
+    outbox = Outbox(postman, spacing_s=0)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        outbox.put(A, note(0))
+        began = trio.current_time()
+        for number in range(3):
+            outbox.put(B, note(number))
+            await trio.testing.wait_all_tasks_blocked()
+        assert numbers(postman, B) == [0, 1, 2]
+        assert trio.current_time() == began, "nothing waited for the other's next attempt"
+        outbox.put(A, note(1))
+        postman.unreachable = None
+        await outbox.wait_sent()
+        nursery.cancel_scope.cancel()
+    assert numbers(postman, A) == [0, 1]
 
 
 async def test_what_may_have_arrived_is_sent_again() -> None:
