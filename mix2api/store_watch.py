@@ -15,6 +15,7 @@ import trio
 from attrs import define
 
 from mix2api.clock import Clock
+from mix2api.vocabulary import SessionId
 
 Silence = frozenset[tuple[str, float]]
 """Connections that are lost, or whose command is unanswered for longer than its limit, and since when (monotonic ms)."""
@@ -70,6 +71,8 @@ class StoreWatch:
         self._silence = silence
         self._clock = clock
         self.on_refused = on_refused
+        self.lacks: Callable[[SessionId], bool] | None = None
+        """Whether the part of the store that has a session is away. None: the store has no parts (ADR 117)."""
         self._waiting: set[Waiting] = set()
         self._wanted = trio.Event()
         self._late = LateLooks()

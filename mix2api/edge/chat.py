@@ -217,8 +217,8 @@ class ChatEndpoint:
         Raises:
             mix2api.errors.ClientVisibleError: it was not taken.
         """
-        store = self._parts.store
-        if store.is_away:
+        store, session_id = self._parts.store, submission.session_id
+        if store.is_away or (store.lacks is not None and session_id is not None and store.lacks(session_id)):
             store.on_refused()
             raise StoreUnavailable
         store.look_soon()

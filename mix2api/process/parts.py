@@ -249,6 +249,8 @@ async def process_parts(
     reporter = Reporter(logger, settings.release.channel, chosen_word, clock, on_refusal, models)
     store.damage.on_damage, store.faults.on_fault = reporter.on_damage, reporter.on_task_fault
     watch = StoreWatch(store.silence, clock, lambda: store.log.refused(1))
+    if store.cluster is not None:
+        watch.lacks = lambda session_id: store.is_away(shard_of(session_id))
     mail_watch = watch if store.cluster is None else StoreWatch(store.mail_silence, clock)
     fresh = FreshShards(mint, lambda: store.heartbeat.release.division, store.is_away)
     elsewhere = Elsewhere(

@@ -116,6 +116,8 @@ class Flight:
             self._cluster.suspect()
             self.done(part, NotSentForWant() if node.is_starved else NotSent())
             return
+        if is_patient:
+            watch.look_soon()  # it is not cut, but others are to know soon that its master is away
         part.send(node, self._commands, watch if is_cut else None)
 
     def done(self, part: "Part", told: Told) -> None:
