@@ -253,7 +253,8 @@ class Translation:
             self.tally.pass_on(len(event.data))
         else:
             self.tally.count(event.kind, event.text)
-            self.answer.texts += [event.text] if event.kind is ChunkKind.TEXT else []
+            if event.kind is ChunkKind.TEXT:
+                self.answer.texts.append(event.text)
         self.answer.replies.append(PassedOn(event={event.type: event.data}))
 
     def _skip(self, event: Skipped) -> None:

@@ -46,10 +46,8 @@ class RelayedRenderer:
         frames: list[bytes] = []
         for reply in replies:
             if isinstance(reply, PassedOn):
-                frames += [
-                    self._whole(data) if kind == WHOLE_RESPONSE else self._event(kind, data)
-                    for kind, data in reply.event.items()
-                ]
+                for kind, data in reply.event.items():
+                    frames.append(self._whole(data) if kind == WHOLE_RESPONSE else self._event(kind, data))
             elif isinstance(reply, Ended):
                 frames.append(self.ending(reply))
         return b"".join(frames)
@@ -109,8 +107,10 @@ class RelayedRenderer:
 
 def _frame(kind: str, data: str) -> bytes:
     """One event of a stream. Data of several lines stays so; a type that would end its line early is left out."""
-    named = f"event: {kind}\n" if kind.isprintable() else ""
-    return f"{named}data: {data.replace(chr(10), chr(10) + 'data: ')}\n\n".encode("utf-8", "replace")
+    if "\n" in data:
+        data = data.replace("\n", "\ndata: ")
+    named = f"event: {kind}\ndata: " if kind.isprintable() else "data: "
+    return f"{named}{data}\n\n".encode("utf-8", "replace")
 
 
 class RelayedAnswer:
