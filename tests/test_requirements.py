@@ -8,11 +8,13 @@ import pytest
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "requirements.md"
+INSTALLED: Final = {".work", ".tool", ".agents", ".commands", "node_modules"}
+"""Folders that trials fill with the programs of others."""
 TEXTS: Final = [
     path
     for folder in ("mix2api", "tests", "docs", "bench", "deploy")
     for path in sorted((ROOT / folder).rglob("*"))
-    if path.suffix in {".py", ".md"} and ".work" not in path.parts and path != PAGE
+    if path.suffix in {".py", ".md"} and not INSTALLED & set(path.parts) and path != PAGE
 ]
 _NUMBER: Final = re.compile(r"(?<![\w/#.-])(FR|NFR|S|B|G)(\d{1,2})(?![\w.])")
 
