@@ -53,6 +53,12 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--fault", default="[[cut]]", metavar="WORDS", help="the words of that fault (default %(default)s)"
     )
     parser.add_argument(
+        "--fault-where",
+        default="",
+        metavar="TEXT",
+        help="only chats whose context holds this text are counted for it (default: all)",
+    )
+    parser.add_argument(
         "--tokenizer",
         type=EncodingName,
         choices=list(EncodingName),
@@ -93,6 +99,7 @@ def site_options(arguments: argparse.Namespace) -> DemoOptions:
         context_window=arguments.context_window,
         fault=_fault(arguments.fault),
         fault_every=arguments.fault_every,
+        fault_where=arguments.fault_where,
         count=TokenCount(None if wanted is None else load_tokenizer(wanted).count),
     )
 

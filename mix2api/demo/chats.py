@@ -97,16 +97,10 @@ def _resolve(chat: Chat, account: str, site: Site) -> tuple[SiteSession | None, 
     known = None if chat.session_id is None else site.session(chat.session_id)
     context = [*known.kept, *chat.messages] if known is not None else chat.messages
     asked = find_directives(read_asked(context, chat.ask.query).text)
-    words = _with_fault(site.first_sight(asked).of(account, chat.model), site)
+    words = site.first_sight(asked).of(account, chat.model)
+    fault = site.fault_of((*(kept.seen.text for kept in context), chat.ask.query))
+    words = Directives(words.values | fault.values, words.groups)
     return (None if known is None else site.continue_session(known.id, words)), words
-
-
-def _with_fault(words: Directives, site: Site) -> Directives:
-    """The directives of a chat, and those of the site's fault where it is this one's turn."""
-    options = site.options
-    if options.fault_every is None or site.stats.requests % options.fault_every:
-        return words
-    return Directives(words.values | find_directives(options.fault).values, words.groups)
 
 
 class _Turn:

@@ -46,5 +46,7 @@ class DemoOptions:
     """Directives that every `fault_every`-th chat gets beside its own: a site, or an adapter, that fails now and then."""
     fault_every: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     """None: no chat gets them."""
+    fault_where: str = ""
+    """Only chats whose context holds this text get them, and only those are counted. Empty: all chats."""
     max_sessions: int = field(default=10_000, validator=validators.ge(1))
     """Sessions kept; beyond it the one unused for longest is forgotten, as a real site forgets."""

@@ -5,7 +5,7 @@ Ids start with a word drawn at every start, so that a restarted site knows none 
 
 import secrets
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import trio
 from attrs import frozen
 
 from mix2api.demo.contexts import SiteSession
-from mix2api.demo.directives import NOTHING_ASKED, Directives
+from mix2api.demo.directives import NOTHING_ASKED, Directives, find_directives
 from mix2api.demo.options import DemoOptions
 from mix2api.demo.responses_objects import KeptResponse
 from mix2api.demo.runtime import Runtime
@@ -62,6 +62,8 @@ class Site:
         """Of a site of the kind `opencode`; set when it begins to serve."""
         self._tokens: dict[str, float] = {}
         self._spent: set[str] = set()
+        self._may_fail = 0
+        """Chats that the site's fault may hit, so far."""
         self._start = secrets.token_hex(4) if start is None else start
         self._numbers = count(1)
 
@@ -130,6 +132,18 @@ class Site:
         self._spent.add(key)
         return words
 
+    def fault_of(self, texts: Iterable[str]) -> Directives:
+        """The directives of the site's fault, where it hits this chat.
+
+        Args:
+            texts: of the chat's context.
+        """
+        options = self.options
+        if options.fault_every is None or not any(options.fault_where in text for text in texts):
+            return NOTHING_ASKED
+        self._may_fail += 1
+        return NOTHING_ASKED if self._may_fail % options.fault_every else find_directives(options.fault)
+
     def log_in(self) -> str:
         """A fresh token."""
         self.stats.logins += 1
@@ -152,4 +166,5 @@ class Site:
         self.received.clear()
         self._tokens.clear()
         self._spent.clear()
+        self._may_fail = 0
         self.stats.reset()

@@ -30,5 +30,6 @@ def test_a_fault_needs_words_that_the_site_knows(capsys: pytest.CaptureFixture[s
     options = site_options(parsed("--fault-every", "50", "--fault", "[[slow_head:2000]]"))
     assert (options.fault_every, options.fault) == (50, "[[slow_head:2000]]")
     assert site_options(parsed()).fault_every is None
+    assert site_options(parsed("--fault-where", "agent")).fault_where == "agent"
     assert run(parsed("--fault-every", "50", "--fault", "none"), load_settings({}, None)) == 2
     assert "--fault" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import field, frozen
+from wire_client import Answer
 
 Written = dict[str, Any]
 
@@ -21,6 +22,18 @@ class Got:
     text: str
     calls: tuple[tuple[str, str, str], ...] = ()
     """Id, name and argument text of each."""
+
+
+def got_from(answer: Answer) -> Got:
+    """What a client has read of a stream."""
+    calls: dict[int, list[str]] = {}
+    for choice in answer.choices():
+        for piece in choice["delta"].get("tool_calls") or ():
+            call = calls.setdefault(piece["index"], ["", "", ""])
+            call[0] = piece.get("id") or call[0]
+            call[1] = piece["function"].get("name") or call[1]
+            call[2] += piece["function"].get("arguments") or ""
+    return Got(answer.text(), tuple((id_, name, arguments) for id_, name, arguments in calls.values()))
 
 
 @frozen(kw_only=True)

@@ -8,7 +8,7 @@ import openai
 import pytest
 import trio
 from attrs import define, field
-from clients_patterns.habits import HABITS, Got, Habit, Written, passed_on
+from clients_patterns.habits import HABITS, Got, Habit, Written, got_from, passed_on
 from redis_server import RedisServer
 from whole_system import Shape, WholeSystem, whole_system
 from wire_client import Answer, WireClient
@@ -63,17 +63,6 @@ class Client:
         assert answer.status == 200, answer.body
         told.append(answer.headers["x-mix2api-session"])
         return answer
-
-
-def got_from(answer: Answer) -> Got:
-    calls: dict[int, list[str]] = {}
-    for choice in answer.choices():
-        for piece in choice["delta"].get("tool_calls") or ():
-            call = calls.setdefault(piece["index"], ["", "", ""])
-            call[0] = piece.get("id") or call[0]
-            call[1] = piece["function"].get("name") or call[1]
-            call[2] += piece["function"].get("arguments") or ""
-    return Got(answer.text(), tuple((id_, name, arguments) for id_, name, arguments in calls.values()))
 
 
 def typed(session: SiteSession) -> list[str]:

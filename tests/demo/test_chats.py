@@ -134,6 +134,19 @@ async def test_every_so_many_chats_one_has_the_site_s_fault(start_demo: Any, con
     assert [(await client.ask("hello")).status for _ in range(6)] == [200, 200, 503] * 2
 
 
+async def test_a_fault_may_be_for_the_chats_of_one_kind_of_client_alone(
+    start_demo: Any, connect: Any, body_of: Any
+) -> None:
+    client = await connect(
+        await start_demo(fault_every=2, fault="[[status:503]]", fault_where="You are an agent.")
+    )
+    agent = body_of(
+        [{"role": "system", "content": "You are an agent."}, {"role": "user", "content": "hello"}]
+    )
+    others = [(await client.ask("hello")).status for _ in range(4)]
+    assert (others, [(await client.chat(agent)).status for _ in range(4)]) == ([200] * 4, [200, 503] * 2)
+
+
 @pytest.mark.parametrize("status", [401, 403, 503])
 async def test_a_refused_turn_leaves_no_trace(status: int, demo: Demo, client: Any) -> None:
     assert (await client.ask(f"[[status:{status}]]")).status == status

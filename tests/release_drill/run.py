@@ -1,8 +1,8 @@
-"""`make release-drill`: a candidate that breaks one in fifty streams, from its start to the rollback by its guard.
+"""`make release-drill CANDIDATE=breaks|tools|slow`: a candidate that is worse, from its start to the rollback by its guard.
 
-Real processes over the embedded store: a stable `serve`, a candidate's `worker` behind a site that cuts every fiftieth answer,
-a guard, and clients at a steady rate. An operator starts the release and steps it to DRILL_PERCENT. Then the guard has to find
-out. Prints what each part took. Ends with 1 if a bound of the release page does not hold.
+Real processes over the embedded store: a stable `serve`, a candidate's `worker` behind a site with faults, a guard, and clients
+at a steady rate. An operator starts the release and steps it to DRILL_PERCENT. Then the guard has to find out. Prints what each
+part took. Ends with 1 if a bound of the release page does not hold.
 """
 
 import json
@@ -19,12 +19,14 @@ from typing import Final
 import trio
 from attrs import define, field
 from real_process import real_process
+from release_drill.candidates import CANDIDATES, Candidate
 from release_drill.load import Load
 
 from mix2api import __version__
 from mix2api.demo import Demo, DemoOptions, serve_demo
 from mix2api.events.audit_entry import read_request_summary
 from mix2api.process.storing import store_options
+from mix2api.release.release import ReleaseState
 from mix2api.release.stages import Stage
 from mix2api.settings import load_settings
 from mix2api.store.audit_stream import AuditedRun
@@ -34,7 +36,6 @@ from mix2api.vocabulary import Channel
 
 _PER_S: Final = float(os.environ.get("DRILL_RATE", "20"))
 _PERCENT: Final = int(os.environ.get("DRILL_PERCENT", "50"))
-_BROKEN_EVERY: Final = int(os.environ.get("DRILL_BROKEN_EVERY", "50"))
 _LIMIT_S: Final = float(os.environ.get("DRILL_LIMIT_S", "600"))
 _REPORT: Final = str(
     Path(os.environ.get("DRILL_REPORT", Path(gettempdir()) / "release-drill.html")).absolute()
@@ -45,6 +46,9 @@ _BY: Final = ("--who", "drill", "--why", "the release drill")
 _STEPS: Final = (5, 20, 50, 100)
 _DAY_MS: Final = 86_400_000
 _LOOK_S: Final = 0.1
+_AFTER_S: Final = 10
+"""In which clients go on after the rollback."""
+_GOOD: Final = frozenset({"stop", "tool_calls"})
 
 
 @define(eq=False)
@@ -53,6 +57,7 @@ class Drill:
 
     environ: dict[str, str]
     folder: Path
+    candidate: Candidate
     broken: list[str] = field(factory=list)
     """Bounds that do not hold."""
 
@@ -88,14 +93,24 @@ class Drill:
         gone_ms = await store.release.now_ms() - state.since_ms
         print(f"the guard rolled back {found_s:.0f} s after the step to {_PERCENT} %: {state.why}")
         print(f"from its decision to the last shard of the canary: {gone_ms / 1000:.2f} s")
-        print(f"meanwhile clients saw {dict(load.seen - before)}")
+        for (kind, ending), count in sorted((load.seen - before).items()):
+            print(f"meanwhile {kind} saw {ending}: {count}")
         self._bound(gone_ms <= _ROLLED_BACK_S * 1000, f"the canary owned shards for {gone_ms} ms")
+        await self._check_finding(store, state)
         await self._after(store, load, state.since_ms + gone_ms)
+
+    async def _check_finding(self, store: Store, state: ReleaseState) -> None:
+        """The guard found what is wrong, and not something else."""
+        kept = await store.evidence.load(state.evidence)
+        found = None if kept is None else kept.judgement.tests[0]
+        self._bound(
+            found is not None and found.metric in self.candidate.found_by,
+            f"the guard's strongest test is {'none' if found is None else found.metric}",
+        )
 
     async def _after(self, store: Store, load: Load, gone_ms: int) -> None:
         """Nothing of what comes after the rollback reaches the candidate, and no stream was cut."""
-        goal = load.begun + int(_PER_S * 10)
-        await trio.sleep((goal - load.begun) / _PER_S)
+        await trio.sleep(_AFTER_S)
         late = Counter[Channel]()
         async for batch in store.audit.read_audit(_DAY_MS):
             for entry in batch:
@@ -104,7 +119,12 @@ class Drill:
                     late[asked.channel] += 1
         print(f"of the sessions since then, {late[Channel.CANARY]} of {late.total()} ran on the canary")
         self._bound(not late[Channel.CANARY], "the canary got sessions at 0 %")
-        self._bound(not load.seen["cut"], f"{load.seen['cut']} streams were cut")
+        self._bound(not load.cut, f"{load.cut} streams were cut")
+        self._bound(not load.lost, f"conversations were not continued: {dict(load.lost)}")
+        failed = {kind for kind, ending in load.seen if ending not in _GOOD}
+        ours = self.candidate.harms
+        self._bound(self.candidate.fails or not failed, f"turns of {failed} failed behind a slow candidate")
+        self._bound(not ours or failed == {ours}, f"turns of {failed} failed, and not those of {ours} alone")
 
     @staticmethod
     async def _is_quarantined(store: Store) -> bool:
@@ -127,11 +147,14 @@ async def _until(holds: Callable[[], Awaitable[bool]], pause_s: float) -> None:
         await trio.sleep(pause_s)
 
 
-async def drill(folder: Path) -> list[str]:
+async def drill(folder: Path, candidate: Candidate) -> list[str]:
     """Runs it; gives the bounds that do not hold."""
+    print(f"the candidate {candidate.told}")
     async with trio.open_nursery() as nursery:
         site: Demo = await nursery.start(serve_demo, DemoOptions())
-        failing: Demo = await nursery.start(serve_demo, DemoOptions(fault_every=_BROKEN_EVERY))
+        failing: Demo = await nursery.start(serve_demo, candidate.site)
+        # One site with two ways in: the sessions are the same, whichever channel a conversation goes on at.
+        failing.site.sessions = site.site.sessions
         environ = {
             "UPSTREAM_API_BASE": site.url,
             "UPSTREAM_AUTH_MODE": "none",
@@ -140,7 +163,7 @@ async def drill(folder: Path) -> list[str]:
             "MIX2API_LOG_FORMAT": "json",
             "PORT": "0",
         }
-        one = Drill(environ, folder)
+        one = Drill(environ, folder, candidate)
         async with AsyncExitStack() as stack:
             # First in and last out: the processes are killed, so none of them stops the embedded server.
             options = store_options(load_settings(environ, None), "release")
@@ -148,8 +171,8 @@ async def drill(folder: Path) -> list[str]:
             stable = await stack.enter_async_context(real_process("serve", environ))
             load = Load(await stable.wait_port(), _PER_S)
             canary = {"MIX2API_CHANNEL": "canary", "UPSTREAM_API_BASE": failing.url}
-            candidate = await stack.enter_async_context(real_process("worker", {**environ, **canary}))
-            await candidate.wait_line("process.started")
+            worker = await stack.enter_async_context(real_process("worker", {**environ, **canary}))
+            await worker.wait_line("process.started")
             await stack.enter_async_context(real_process("release", environ, "watch"))
             scope = await nursery.start(load.run)
             with trio.move_on_after(_LIMIT_S) as limit:
@@ -166,10 +189,15 @@ async def drill(folder: Path) -> list[str]:
 
 
 def main() -> int:
-    """Runs the drill. 1 if a bound does not hold."""
+    """Runs the drill. 1 if a bound does not hold, 2 for a candidate that it does not have."""
+    name = os.environ.get("CANDIDATE") or "breaks"
+    candidate = CANDIDATES.get(name)
+    if candidate is None:
+        print(f"release-drill: CANDIDATE: {name!r} is none of {', '.join(CANDIDATES)}", file=sys.stderr)
+        return 2
     with TemporaryDirectory(prefix="release-drill-") as folder:
-        broken = trio.run(drill, Path(folder))
-    print(json.dumps({"drill": "failed" if broken else "passed", "broken": broken}))
+        broken = trio.run(drill, Path(folder), candidate)
+    print(json.dumps({"drill": "failed" if broken else "passed", "candidate": name, "broken": broken}))
     return 1 if broken else 0
 
 
