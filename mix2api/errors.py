@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from attrs import frozen
 
 from mix2api.endings import ENDINGS, status_of
-from mix2api.vocabulary import Detail, EndReason
+from mix2api.vocabulary import Channel, Detail, EndReason
 
 
 @frozen
@@ -150,9 +150,18 @@ class Overloaded(ClientVisibleError):
     end_reason = EndReason.OVERLOADED
     status, type, code = _told(end_reason)
 
-    def __init__(self, message: str, *, detail: Detail, retry_after_s: int = 1) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        detail: Detail,
+        retry_after_s: int = 1,
+        worker_channel: Channel | None = None,
+    ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.detail = detail
+        self.worker_channel = worker_channel
+        """Of the workers that were to take the turn, where those are other processes."""
         self.status = status_of(self.end_reason, detail)
 
 

@@ -3,6 +3,7 @@
 from itertools import count
 from typing import Any
 
+from mix2api.release.refusals import Refusals
 from mix2api.release.trials import Cell, Trial
 from mix2api.vocabulary import EndReason
 
@@ -39,6 +40,19 @@ def trial(
         "first_token_ms": None,
     }
     return Trial(cell=cell, canary=canary, **(known | fields))
+
+
+def refusals(
+    at_ms: int, *, edge_canary: bool = False, worker_canary: bool | None = None, requests: int = 1
+) -> Refusals:
+    """So many requests that an edge's own process refused, or the worker of a channel in another one."""
+    return Refusals(
+        at_ms=at_ms,
+        edge_canary=edge_canary,
+        canary=edge_canary if worker_canary is None else worker_canary,
+        by_worker=worker_canary is not None,
+        requests=requests,
+    )
 
 
 def trials(stable: int, stable_bad: int, canary: int, canary_bad: int, **fields: Any) -> list[Trial]:

@@ -17,9 +17,10 @@ from wire_client import WireClient
 from mix2api import __version__
 from mix2api.cli.release import add_parser, query_of, release
 from mix2api.events.audit_entry import RequestSummary, read_request_summary
+from mix2api.events.refusal_entry import RefusalEntry, read_refusal
 from mix2api.process.parts import Role
 from mix2api.release.shares import divided
-from mix2api.store.audit_stream import AuditedRun
+from mix2api.store.audit_stream import AuditedRefusal, AuditedRun
 from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
 from mix2api.store.store import Store
@@ -106,6 +107,20 @@ class TwoChannels:
         assert len(found) == count
         self._seen |= found.keys()
         return list(found.values())
+
+    async def refusals(self, count: int) -> list[RefusalEntry]:
+        """The refused requests of the audit, once there are so many."""
+        found: list[RefusalEntry] = []
+
+        async def are_there() -> bool:
+            found.clear()
+            async for batch in self.operator.store.audit.read_audit(_DAY_MS):
+                read = [read_refusal(entry.data) for entry in batch if isinstance(entry, AuditedRefusal)]
+                found.extend(entry for entry in read if entry is not None)
+            return len(found) >= count
+
+        await until(are_there)
+        return found
 
     async def ask_fresh(self, count: int, client: WireClient | None = None) -> Counter[Channel]:
         """Opens so many sessions; gives how many of them each channel's workers ran."""

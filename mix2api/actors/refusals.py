@@ -23,7 +23,8 @@ def overloaded(detail: Detail, message: str) -> Ended:
 
 def told(fault: Overloaded) -> Ended:
     """The same refusal, for a turn whose client waits already."""
-    return refused(EndReason.OVERLOADED, fault.detail, fault.message, fault.retry_after_s)
+    ended = refused(EndReason.OVERLOADED, fault.detail, fault.message, fault.retry_after_s)
+    return replace(ended, worker_channel=fault.worker_channel)
 
 
 def full() -> Overloaded:

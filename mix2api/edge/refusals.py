@@ -13,7 +13,7 @@ from mix2api.events.edge_times import EdgeTimes
 from mix2api.identity import Mint
 from mix2api.redaction import place_of
 from mix2api.sessions.worker_port import Ended
-from mix2api.vocabulary import ClientName, Detail, EndReason, RequestId, RunId
+from mix2api.vocabulary import Channel, ClientName, Detail, EndReason, RequestId, RunId
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 """Any word may stand in a request line; only these stand in a report."""
@@ -46,6 +46,8 @@ class RefusedRequest:
     duration_ms: float = 0
     times: EdgeTimes | None = None
     """Of a chat request, step by step."""
+    worker_channel: Channel | None = None
+    """Of the worker in another process that the turn was sent to; None: it stayed in this one."""
 
 
 @frozen(kw_only=True)
@@ -142,6 +144,7 @@ class Refusals:
                 http_status=error.status,
                 reject_reason=error.error_code,
                 param=error.param,
+                worker_channel=error.worker_channel if isinstance(error, Overloaded) else None,
             )
         )
 
@@ -193,6 +196,7 @@ class Refusals:
                 http_status=ended.http_status,
                 reject_reason=ended.error_code,
                 param=ended.param,
+                worker_channel=ended.worker_channel,
             )
         )
 

@@ -46,8 +46,17 @@ class RefusalEntry(Struct, frozen=True, array_like=True, kw_only=True):
     duration_ms: int
     """From the request's head to the refusal."""
     channel: Channel
+    """Of the process that reports it."""
     times: EdgeTimes | None = None
     """What the edge measured; None where the request was no chat request."""
+    worker_channel: Channel | None = None
+    """Of the worker in another process that refused the turn, or that left it unbegun. None: the reporting process refused the
+    request itself, or a version wrote it that does not say."""
+
+    @property
+    def refused_by(self) -> Channel:
+        """The channel against which it counts."""
+        return self.worker_channel or self.channel
 
 
 class CountedRefusals(Struct, frozen=True, array_like=True, kw_only=True):
@@ -69,7 +78,15 @@ class RefusalCount(Struct, frozen=True, array_like=True, kw_only=True):
     detail: str | None
     http_status: int
     channel: Channel
+    """Of the process that reports them."""
     by_client: tuple[CountedRefusals, ...]
+    worker_channel: Channel | None = None
+    """As in `RefusalEntry`."""
+
+    @property
+    def refused_by(self) -> Channel:
+        """As in `RefusalEntry`."""
+        return self.worker_channel or self.channel
 
 
 _encoder = msgspec.json.Encoder()

@@ -129,14 +129,14 @@ def add_entry(settlement: Settlement, entry: AuditEntry) -> None:
         if refusal is None:
             settlement.unreadable += 1
         else:
-            settlement.add_refusals(at_ms, refusal.channel, refusal.end_reason)
+            settlement.add_refusals(at_ms, refusal)
     elif isinstance(entry, AuditedRefusalCount):
         counted = read_refusal_count(entry.data)
         if counted is None:
             settlement.unreadable += 1
         else:
             count = sum(one.count for one in counted.by_client)
-            settlement.add_refusals(at_ms, counted.channel, counted.end_reason, count)
+            settlement.add_refusals(at_ms, counted, count)
 
 
 @frozen(kw_only=True)

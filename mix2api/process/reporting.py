@@ -117,6 +117,7 @@ class Reporter:
                 duration_ms=int(refused.duration_ms),
                 channel=self._channel,
                 times=refused.times,
+                worker_channel=refused.worker_channel,
             )
         )
         if self._has_line(refused.run_id, refused.request_id, refused.end_reason, refused.detail):

@@ -133,7 +133,7 @@ class RunIndex:
             detail=entry.detail,
             client=entry.client,
             model=_model_word(entry.model or OTHER_MODEL),
-            channel=entry.channel.value,
+            channel=entry.refused_by.value,
             account=None,
             seen=REFUSED,
         )

@@ -118,7 +118,7 @@ class SloFold(Struct, kw_only=True):
         if entry is None:
             self.add_unreadable(at_ms)
             return
-        self._refuse(at_ms, f"{entry.client} {entry.channel.value}", entry.end_reason, 1)
+        self._refuse(at_ms, f"{entry.client} {entry.refused_by.value}", entry.end_reason, 1)
 
     def add_refusals(self, at_ms: int, data: bytes) -> None:
         """Such requests that were only counted."""
@@ -127,7 +127,7 @@ class SloFold(Struct, kw_only=True):
             self.add_unreadable(at_ms)
             return
         for each in counted.by_client:
-            who = f"{each.client} {counted.channel.value}"
+            who = f"{each.client} {counted.refused_by.value}"
             self._refuse(at_ms, who, counted.end_reason, each.count)
 
     def add_unreadable(self, at_ms: int) -> None:

@@ -189,7 +189,7 @@ class Traffic:
                 of.end_reason.value,
                 status_word(of.http_status),
                 NONE,
-                of.channel.value,
+                of.refused_by.value,
             ),
             count,
         )

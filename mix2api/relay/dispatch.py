@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 import trio
+from msgspec.structs import replace
 
 from mix2api.clock import Clock
 from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
@@ -31,6 +32,7 @@ from mix2api.relay.messages import (
 )
 from mix2api.relay.options import RelayOptions
 from mix2api.relay.outbox import Outbox
+from mix2api.relay.owners import Owners
 from mix2api.relay.ports import Inboxes, RunLog
 from mix2api.relay.remote_run import RemoteRun
 from mix2api.relay.room import Elsewhere, Placed
@@ -45,7 +47,6 @@ from mix2api.vocabulary import (
     Receipt,
     RunId,
     SessionId,
-    Shard,
 )
 
 _AWAY_LIMIT_MS: Final = 6000.0
@@ -54,9 +55,6 @@ latest (an idle edge asks it that often), and every client is to have its ending
 _AWAY_LOOK_S: Final = 0.5
 _LOOKS_PER_PERIOD: Final = 3
 """A run that has been silent for a period is looked up so much later at most. While its process lives, it is looked up once."""
-_ASKED_PER_PERIOD: Final = 50
-_ASKED_FOR_OWNER: Final = 25
-"""Half a period: leases are taken three times in one. Longer would keep clients waiting where no worker lives at all."""
 
 
 class RelayDispatch:
@@ -114,8 +112,7 @@ class RelayDispatch:
         self._again: list[RemoteRun] = []
         self._again_ready = trio.Event()
         self._runs: dict[RunId, RemoteRun] = {}
-        self._owners: dict[Shard, ProcessId] = {}
-        """Who owned a shard when a turn was put there last. The store takes a turn only if that still holds."""
+        self._owners = Owners(inboxes=inboxes, fresh=fresh, period_s=options.period_s)
 
     @property
     def count(self) -> int:
@@ -140,10 +137,10 @@ class RelayDispatch:
         if session_id is None:
             channel = channel or self._fresh.channel()
             session_id = self._mint.session_id(self._fresh.of(channel))
-        owner = placed.process if placed is not None else self._owners.get(shard_of(session_id))
+        owner = placed.process if placed is not None else self._owners.known.get(shard_of(session_id))
         try:
             with self._store.patience():
-                owner = owner or await self._owner(shard_of(session_id))
+                owner = owner or await self._owners.wait(shard_of(session_id))
                 if channel and self._elsewhere is not None:
                     placed = await self._place(self._elsewhere, session_id, owner, channel)
                     if placed is not None:
@@ -201,23 +198,9 @@ class RelayDispatch:
         turn = RelayedTurn.of(submission, run.session_id, run.deadline_ms, self._options.backlog_bytes)
         payload, wake = encode_turn(turn), encode_mail(WakeUp(shard))
         while await self._inboxes.put_inbox(run.owner, shard, payload, run.deadline_ms, wake) is None:
-            self._owners.pop(shard, None)
-            run.owner = await self._owner(shard)
-        self._owners[shard] = run.owner
-
-    async def _owner(self, shard: Shard) -> ProcessId:
-        """The shard's owner. One that lost its lease with an emptied store, or is handing over, is waited for.
-
-        Raises:
-            Overloaded: nobody took the shard in time.
-        """
-        wait_s = self._options.period_s / _ASKED_PER_PERIOD
-        for _ in range(_ASKED_FOR_OWNER):
-            owner = await self._inboxes.lease_owner(shard)
-            if owner is not None:
-                return owner
-            await trio.sleep(wait_s)
-        raise Overloaded("no worker owns the session's shard; try again", detail=Detail.NO_OWNER)
+            self._owners.known.pop(shard, None)
+            run.owner = await self._owners.wait(shard)
+        self._owners.known[shard] = run.owner
 
     def _enter(self, submission: Submission, session_id: SessionId, owner: ProcessId) -> RemoteRun:
         run_id = submission.run_id
@@ -250,10 +233,16 @@ class RelayDispatch:
         run.due += 1
         run.heard_ms = self._clock.monotonic_ms()
         self._note(run, batch.replies)
-        run.replies.put(list(batch.replies), bytes_of(batch.replies))
-        if batch.replies and isinstance(batch.replies[-1], Ended):
-            run.refused = not (run.accepted or endings.is_in_doubt(batch.replies[-1]))
+        replies = list(batch.replies)
+        if replies and isinstance(ended := replies[-1], Ended):
+            run.refused = not (run.accepted or endings.is_in_doubt(ended))
+            replies[-1] = ended if run.accepted else self._refused(run, ended)
             self._forget(run.run_id)
+        run.replies.put(replies, bytes_of(replies))
+
+    def _refused(self, run: RemoteRun, ended: Ended) -> Ended:
+        """The ending of a turn that its worker refused or left unbegun, with the channel of that worker."""
+        return replace(ended, worker_channel=self._fresh.channel_of(shard_of(run.session_id)))
 
     def _headers_left(self, run: RemoteRun) -> None:
         """Tells the worker that status 200 has left, unless it knows: a stream's headers leave with its first content."""
@@ -327,7 +316,7 @@ class RelayDispatch:
         shard = shard_of(run.session_id)
         run.heard_ms = self._clock.monotonic_ms()
         try:
-            run.owner = await self._owner(shard)
+            run.owner = await self._owners.wait(shard)
             await self._put(run, submission)
         except (Overloaded, StoreUnavailable):
             run.go_back()
@@ -387,7 +376,8 @@ class RelayDispatch:
         if self._forget(run.run_id) is not None:
             # Whoever runs it must not go on with what its client was told is over. The client did not go away.
             self._stop(run.owner, run.run_id, Detail.EDGE_LOST)
-            run.replies.put([ended])
+            is_unbegun = ended.detail == Detail.EXPIRED
+            run.replies.put([self._refused(run, ended) if is_unbegun else ended])
 
     def _hang_up(self, run_id: RunId, detail: Detail) -> None:
         run = self._forget(run_id)

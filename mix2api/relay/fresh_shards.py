@@ -37,6 +37,10 @@ class FreshShards:
         is_canary = percent == ALL or (percent > 0 and self._mint.draw_percent() < percent)
         return Channel.CANARY if is_canary else Channel.STABLE
 
+    def channel_of(self, shard: Shard) -> Channel:
+        """The channel whose processes are to own a shard."""
+        return self._division().channel_of(shard)
+
     def of(self, channel: Channel) -> Shard:
         """A shard of a channel, each as likely as the others."""
         shards = self._division().of(channel)

@@ -10,6 +10,7 @@ from attrs import define, field
 
 from mix2api.endings import ENDINGS
 from mix2api.events.audit_entry import EndSummary, RequestSummary, read_end_summary, read_request_summary
+from mix2api.events.refusal_entry import RefusalCount, RefusalEntry
 from mix2api.projections.endings import Judged, Seen, judged
 from mix2api.release.refusals import Refusals
 from mix2api.release.trials import Cell, Trial
@@ -80,10 +81,13 @@ class Settlement:
         else:
             self._settle(max(at_ms, early.at_ms), run_id, run, early.receipt, early.told)
 
-    def add_refusals(self, at_ms: int, channel: Channel, end_reason: EndReason, count: int = 1) -> None:
-        """Requests that an edge refused. Those that it refused by its own fault count."""
-        if at_ms >= self.since_ms and end_reason in _OWN_REFUSALS:
-            self._refused.append(Refusals(at_ms, channel is Channel.CANARY, count))
+    def add_refusals(self, at_ms: int, refusal: RefusalEntry | RefusalCount, count: int = 1) -> None:
+        """Requests that were refused before a run began. Those that were refused by our own fault count."""
+        if at_ms >= self.since_ms and refusal.end_reason in _OWN_REFUSALS:
+            is_canary = refusal.refused_by is Channel.CANARY
+            by_worker = refusal.worker_channel is not None
+            edge_canary = refusal.channel is Channel.CANARY
+            self._refused.append(Refusals(at_ms, edge_canary, is_canary, by_worker, count))
 
     def add_receipt(self, at_ms: int, run_id: str, receipt: str, told: str | None) -> None:
         """What an edge says of an ending. The first for a run counts."""

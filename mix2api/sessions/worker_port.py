@@ -89,6 +89,8 @@ class Ended(Struct, frozen=True, tag="ended", kw_only=True, omit_defaults=True):
     param: str | None = None
     retry_after_s: int | None = None
     acked: bool = True
+    worker_channel: Channel | None = None
+    """Set by an edge where a worker in another process refused the turn or left it unbegun: the channel of that worker."""
 
 
 Reply = Accepted | TextDelta | ReasoningDelta | ToolCallDelta | PassedOn | Ended

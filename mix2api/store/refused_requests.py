@@ -1,7 +1,7 @@
 """Audit entries of requests that were refused before a run began, at a bounded rate.
 
 A flood of refused requests must not become a flood of writes. So a process writes an entry of its own for a hundred requests a
-second at most. It counts the others, and writes one entry for each reason and second. While the store is away the first hundred
+second at most. It counts the others, and writes one entry for each reason, channel and second. While the store is away the first hundred
 entries wait in the process, so that `mix2api explain` knows some of the requests that this refused; the others are counted.
 """
 
@@ -26,7 +26,8 @@ ENTRIES_HELD: Final = 100
 _COUNTED_SHARD: Final = Shard(0)
 """Counts belong to no request id."""
 
-_Reason = tuple[EndReason, str | None, int]
+_Reason = tuple[EndReason, str | None, int, Channel | None]
+"""The last one is the worker's channel."""
 _Caller = tuple[str, bool | None, bool | None]
 
 
@@ -68,7 +69,7 @@ class RefusedRequests:
             return
         if not self._counts:
             self._counted_since = second
-        reason = (entry.end_reason, entry.detail, entry.http_status)
+        reason = (entry.end_reason, entry.detail, entry.http_status, entry.worker_channel)
         caller = (entry.client, entry.stream, entry.tools_present)
         self._counts.setdefault(reason, Counter())[caller] += 1
 
@@ -109,7 +110,7 @@ class RefusedRequests:
         return AuditNote(shard, fields, len(data) + 128, (self._keys.refusal(digest), data))
 
     def _count_of(self, reason: _Reason) -> RefusalCount:
-        end_reason, detail, http_status = reason
+        end_reason, detail, http_status, worker_channel = reason
         return RefusalCount(
             at_ms=self._counted_since * 1000,
             end_reason=end_reason,
@@ -120,4 +121,5 @@ class RefusedRequests:
                 CountedRefusals(client=client, stream=stream, tools_present=tools_present, count=count)
                 for (client, stream, tools_present), count in self._counts[reason].items()
             ),
+            worker_channel=worker_channel,
         )

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 from edge.harness import ACCEPTED, FAILED, OVERLOADED, SESSION, STOPPED, frames_of, running_edge
+from msgspec.structs import replace
 
 from mix2api.accounts.owners import Owner
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.errors import NoDescriptor, Overloaded, StoreUnavailable
 from mix2api.sessions.worker_port import Ended, TextDelta
 from mix2api.store.memory import MemoryOwners
-from mix2api.vocabulary import Detail, Digest, EndReason, FinishReason, Receipt
+from mix2api.vocabulary import Channel, Detail, Digest, EndReason, FinishReason, Receipt
 
 
 async def test_a_stream_that_fails_after_output_ends_in_three_parts() -> None:
@@ -64,7 +65,7 @@ async def test_a_run_that_was_never_accepted_is_reported_as_refused() -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "7")
     assert "x-session-id" not in answer.headers
     assert (refused.end_reason, refused.detail) == (EndReason.OVERLOADED, "queue")
-    assert refused.run_id is not None
+    assert (refused.run_id is not None, refused.worker_channel) == (True, None)
 
 
 async def test_a_run_refused_after_the_headers_left_is_reported_too() -> None:
@@ -78,6 +79,15 @@ async def test_a_run_refused_after_the_headers_left_is_reported_too() -> None:
         assert await client.piece() == b": keep-alive\n"
         assert len(frames_of(await client.piece())) == 3
         assert [refused.detail for refused in edge.watcher.refused] == ["queue"]
+
+
+async def test_a_refusal_by_a_worker_elsewhere_names_that_one_s_channel() -> None:
+    no_owner = Overloaded("no owner", detail=Detail.NO_OWNER, worker_channel=Channel.CANARY)
+    full = replace(OVERLOADED, worker_channel=Channel.CANARY)
+    for dispatch in (ScriptedDispatch(refusal=no_owner), ScriptedDispatch([full])):
+        async with running_edge(dispatch) as edge:
+            await edge.chat(stream=True)
+            assert [refused.worker_channel for refused in edge.watcher.refused] == [Channel.CANARY]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The audit entries of refused requests."""
 
 import pytest
+from msgspec import structs
 from refusal_entries import counted, refusal
 
 from mix2api.events.edge_times import EdgeTimes
@@ -14,7 +15,7 @@ from mix2api.vocabulary import Channel, EndReason
 
 ENTRY_BYTES = (
     b'[1,1700000000000,"req-1",null,"opencode",true,false,"mix/claude","POST","/v1/chat/completions",'
-    b'"invalid_request",null,400,"invalid_value","messages[0].role",123,4,"stable",null]'
+    b'"invalid_request",null,400,"invalid_value","messages[0].role",123,4,"stable",null,null]'
 )
 COUNT = RefusalCount(
     at_ms=1_700_000_000_000,
@@ -25,7 +26,7 @@ COUNT = RefusalCount(
     by_client=(counted(7, "curl", stream=None, tools_present=None), counted(2, "other")),
 )
 COUNT_BYTES = (
-    b'[1,1700000000000,"auth_error",null,401,"canary",[["curl",null,null,7],["other",true,false,2]]]'
+    b'[1,1700000000000,"auth_error",null,401,"canary",[["curl",null,null,7],["other",true,false,2]],null]'
 )
 
 
@@ -42,7 +43,21 @@ def test_both_kinds_are_read_back_whole() -> None:
 def test_the_edges_times_are_read_back_and_may_be_missing() -> None:
     timed = refusal(times=EdgeTimes(body=3, over=5))
     assert read_refusal(refusal_bytes(timed)) == timed
-    assert read_refusal(ENTRY_BYTES.replace(b",null]", b"]")) == refusal()
+    assert read_refusal(ENTRY_BYTES.replace(b",null,null]", b"]")) == refusal()
+
+
+def test_a_refusal_counts_against_the_worker_s_channel_where_one_refused_it() -> None:
+    by_worker = refusal(worker_channel=Channel.CANARY)
+    assert read_refusal(refusal_bytes(by_worker)) == by_worker
+    assert (by_worker.refused_by, refusal().refused_by) == (Channel.CANARY, Channel.STABLE)
+    counts = structs.replace(COUNT, worker_channel=Channel.STABLE)
+    assert read_refusal_count(refusal_bytes(counts)) == counts
+    assert (counts.refused_by, COUNT.refused_by) == (Channel.STABLE, Channel.CANARY)
+
+
+def test_an_entry_of_a_version_that_did_not_say_the_worker_s_channel_is_read() -> None:
+    assert read_refusal(ENTRY_BYTES.replace(b",null,null]", b",null]")) == refusal()
+    assert read_refusal_count(COUNT_BYTES.replace(b",null]", b"]")) == COUNT
 
 
 def test_fields_that_a_later_version_adds_are_passed_over() -> None:

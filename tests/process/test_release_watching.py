@@ -280,21 +280,26 @@ async def test_a_look_that_is_late_gives_the_gateway_the_weights_of_what_stands_
         assert (look.state.percent, fake.weights) == (5, ((100, 1), (0, 2)))
 
 
-async def test_edges_of_the_canary_that_refuse_by_their_own_fault_are_stopped_and_damage_is_counted(
-    redis_server: RedisServer,
+@pytest.mark.parametrize("who", ["edges", "workers"])
+async def test_a_canary_that_refuses_by_its_own_fault_is_stopped_and_damage_is_counted(
+    redis_server: RedisServer, who: str
 ) -> None:
+    edge, worker = (Channel.CANARY, None) if who == "edges" else (Channel.STABLE, Channel.CANARY)
     async with stored(redis_server.url) as store:
         since_ms = await store.audit.now_ms() - 400_000
         key, step_of = store.keys.audit(Shard(1)), WatchedStep(store.audit, since_ms, Policy())
         for minute in range(5):
             at_ms = since_ms + 1_000 + 60_000 * minute
-            one = refusal(channel=Channel.CANARY, end_reason=EndReason.OVERLOADED, http_status=503)
+            one = refusal(
+                channel=edge, worker_channel=worker, end_reason=EndReason.OVERLOADED, http_status=503
+            )
             more = RefusalCount(
                 at_ms=at_ms,
                 end_reason=EndReason.OVERLOADED,
                 detail=None,
                 http_status=503,
-                channel=Channel.CANARY,
+                channel=edge,
+                worker_channel=worker,
                 by_client=(counted(6),),
             )
             redis_server.command(
@@ -306,5 +311,5 @@ async def test_edges_of_the_canary_that_refuse_by_their_own_fault_are_stopped_an
         await step_of.advance(await store.audit.now_ms())
         judged = step_of.judgement()
     assert judged.decision is Decision.ROLL_BACK
-    assert "the canary's edges refused 28 of 28 requests by their own fault" in judged.why
+    assert f"the canary's {who} refused 28 of 28 requests by their own fault" in judged.why
     assert judged.unreadable == 2

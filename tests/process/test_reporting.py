@@ -47,7 +47,7 @@ class Told:
         end = End(run_id=RunId(run_id), seq=2, end_reason=end_reason, http_status=200, total_ms=1)
         self.reporter.on_completed(Completed(session_id=SessionId("ses"), request=request, end=end, chunks=0))
 
-    def refused(self, run_id: str | None) -> None:
+    def refused(self, run_id: str | None, worker_channel: Channel | None = None) -> None:
         self.reporter.on_refused(
             RefusedRequest(
                 request_id=RequestId("req"),
@@ -57,6 +57,7 @@ class Told:
                 client="other",
                 end_reason=EndReason.UNAVAILABLE,
                 http_status=503,
+                worker_channel=worker_channel,
             )
         )
 
@@ -87,6 +88,15 @@ def test_a_refusal_behind_the_run_s_line_is_still_in_the_audit(told: Told) -> No
     told.refused("run_1")
     assert told.events == ["request.completed", "request.ended_again"]
     assert len(told.entries) == 1
+
+
+def test_the_entry_of_a_refusal_names_the_process_s_channel_and_the_worker_s(told: Told) -> None:
+    told.refused("run_1", Channel.CANARY)
+    told.refused("run_2")
+    assert [(entry.channel, entry.worker_channel) for entry in told.entries] == [
+        (Channel.STABLE, Channel.CANARY),
+        (Channel.STABLE, None),
+    ]
 
 
 def test_requests_without_a_run_have_a_line_each(told: Told) -> None:

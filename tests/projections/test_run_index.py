@@ -7,7 +7,7 @@ from mix2api.projections.run_block import BINS, BLOCK_MS, RunBlock, RunIds, RunT
 from mix2api.projections.run_index import AWAITED, OTHER_MODEL, RECEIPT_MS, REFUSED, RunIndex
 from mix2api.projections.run_search import RunFilter, RunPage, search
 from mix2api.steps import at_once
-from mix2api.vocabulary import EndReason
+from mix2api.vocabulary import Channel, EndReason
 
 
 def all_of(index: RunIndex) -> RunPage:
@@ -97,11 +97,11 @@ def test_a_receipt_that_does_not_come_in_time_is_given_up_and_counts_when_it_com
 
 def test_a_refused_request_is_a_run_without_a_run_id() -> None:
     index = RunIndex(10)
-    index.add_refusal(NOW, refusal_data(request_id="bad", model=None))
+    index.add_refusal(NOW, refusal_data(request_id="bad", model=None, worker_channel=Channel.CANARY))
     index.add_refusals(refusals_data(7))
     (row,) = all_of(index).rows
     assert (row.request_id, row.run_id, row.mark, row.kind.seen) == ("bad", "", "bad", REFUSED)
-    assert (row.kind.model, index.counted) == (OTHER_MODEL, 7)
+    assert (row.kind.model, row.kind.channel, index.counted) == (OTHER_MODEL, "canary", 7)
 
 
 def test_what_cannot_be_read_is_counted() -> None:

@@ -231,6 +231,17 @@ def test_levels_are_given_for_all_and_by_client_and_for_one_channel_alone() -> N
     assert stable == {"all", "opencode"}
 
 
+def test_a_refusal_by_a_worker_counts_for_that_one_s_channel() -> None:
+    told = Told()
+    told.run()
+    told.fold.add_refusal(
+        NOW_MS, refusal_bytes(refusal(end_reason=EndReason.OVERLOADED, worker_channel=Channel.CANARY))
+    )
+    (level,) = [each for each in told.report(Channel.STABLE).levels if each.name == "success"][:1]
+    assert level.verdict is Verdict.OK
+    assert told.level("success").verdict is Verdict.BREACH
+
+
 def test_burn_rates_are_of_the_last_minutes_alone() -> None:
     told = Told()
     for _ in range(98):

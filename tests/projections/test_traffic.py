@@ -120,7 +120,7 @@ def test_loops_are_counted_by_what_single_requests_show() -> None:
 
 def test_refused_requests_count_in_cells_of_their_own() -> None:
     traffic = Traffic()
-    traffic.add_refusal(refusal())
+    traffic.add_refusal(refusal(worker_channel=Channel.CANARY))
     flood = RefusalCount(
         at_ms=1,
         end_reason=EndReason.AUTH_ERROR,
@@ -131,7 +131,7 @@ def test_refused_requests_count_in_cells_of_their_own() -> None:
     )
     traffic.add_refusals(flood)
     assert traffic.requests == {
-        Cell("opencode", "true", "false", "invalid_request", "400", "none", "stable"): 1,
+        Cell("opencode", "true", "false", "invalid_request", "400", "none", "canary"): 1,
         Cell("opencode", "none", "none", "auth_error", "401", "none", "canary"): 7,
         Cell("curl", "true", "false", "auth_error", "401", "none", "canary"): 2,
     }

@@ -21,7 +21,7 @@ from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submis
 from mix2api.store.memory import MemoryEventLog
 from mix2api.store_watch import StoreWatch
 from mix2api.upstreams.scripted import Script
-from mix2api.vocabulary import EndReason, FinishReason, ProcessId, SessionId, Shard
+from mix2api.vocabulary import Channel, EndReason, FinishReason, ProcessId, SessionId, Shard
 
 FRESH = FreshShards(MINT, lambda: divided(4, None, frozenset()))
 PERIOD_S = 10.0
@@ -109,7 +109,11 @@ class Edge:
         return [entry for entry in self.log.world.audit if entry[0] == "receipt"]
 
 
-def edge(log: MemoryEventLog | None = None, *, rerun: bool = False, places: Room | None = None) -> Edge:
+def edge(
+    log: MemoryEventLog | None = None, *, rerun: bool = False, places: Room | None = None, percent: int = 0
+) -> Edge:
+    """An edge of a deployment of four shards; `percent` of them are the canary's."""
+    fresh = FreshShards(MINT, lambda: divided(4, percent, frozenset(Channel))) if percent else FRESH
     log = MemoryEventLog(EDGE) if log is None else log
     outbox, alive = SentMail(), {PROCESS}
     inboxes = Inboxes(outbox)
@@ -125,9 +129,9 @@ def edge(log: MemoryEventLog | None = None, *, rerun: bool = False, places: Room
     options = RelayOptions(process=EDGE, period_s=PERIOD_S, queue_timeout_s=QUEUE_S, rerun=rerun)
     elsewhere = None
     if places is not None:
-        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, fresh=FRESH, process=EDGE, store=store)
+        elsewhere = Elsewhere(room=places, inboxes=inboxes, mint=MINT, fresh=fresh, process=EDGE, store=store)
     relay = RelayDispatch(
-        options, inboxes, outbox, log, is_alive, MINT, CLOCK, FRESH, store, silent.__contains__, elsewhere
+        options, inboxes, outbox, log, is_alive, MINT, CLOCK, fresh, store, silent.__contains__, elsewhere
     )
     return Edge(relay, inboxes, outbox, log, alive, store, lost, silent)
 

@@ -24,7 +24,7 @@ from mix2api.relay.messages import Hangup, HeadersLeft, ReplyBatch, Taken, WakeU
 from mix2api.replies import BACKLOG_BYTES, PIECE_BYTES, weight_of
 from mix2api.sessions.worker_port import Accepted, Ended, Reply, TextDelta
 from mix2api.upstreams.scripted import Hang
-from mix2api.vocabulary import Detail, Digest, EndReason, Receipt, RunId, SessionId, Shard
+from mix2api.vocabulary import Channel, Detail, Digest, EndReason, Receipt, RunId, SessionId, Shard
 
 # --- sending
 
@@ -54,6 +54,7 @@ async def test_a_shard_without_an_owner_takes_nothing() -> None:
     with pytest.raises(Overloaded) as refused:
         await made.submit()
     assert (refused.value.detail, refused.value.status) == (Detail.NO_OWNER, 503)
+    assert refused.value.worker_channel is Channel.STABLE
     assert (made.inboxes.put, made.relay.count) == ([], 0)
 
 
@@ -171,7 +172,7 @@ async def test_replies_to_nobody_are_ignored() -> None:
     made.relay.deliver(ReplyBatch("run_of_another_life", 1, 1, [STOPPED]))
     of, replies = await made.submit()
     made.deliver(of, 1)
-    made.deliver(of, 2, STOPPED)
+    made.deliver(of, 2, ACCEPTED, STOPPED)
     assert await end_of(replies) == STOPPED
 
 
@@ -260,6 +261,17 @@ async def test_a_receipt_is_written_for_the_run_that_answered() -> None:
     await end_of(replies)
     replies.settle(Receipt.WRITTEN)
     assert made.receipts() == [("receipt", again, "written")]
+
+
+async def test_an_ending_names_the_channel_of_the_worker_where_that_did_not_accept_the_turn() -> None:
+    made = edge(percent=50)
+    for shard, channel in ((0, Channel.CANARY), (3, Channel.STABLE)):
+        of, replies = await made.submit(submission(session_id=session_id(Shard(shard))))
+        made.deliver(of, 1, Ended(end_reason=EndReason.OVERLOADED, detail=Detail.QUEUE))
+        assert (await end_of(replies)).worker_channel is channel
+    of, replies = await made.submit(submission(session_id=session_id(Shard(0))))
+    made.deliver(of, 1, ACCEPTED, STOPPED)
+    assert (await end_of(replies)).worker_channel is None
 
 
 async def test_a_refused_turn_has_no_receipt() -> None:

@@ -14,7 +14,7 @@ from mix2api.sessions.worker_port import Accepted, TextDelta
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import UpstreamFault
 from mix2api.upstreams.scripted import Hang, Raise, Script
-from mix2api.vocabulary import Detail, EndReason, Receipt, SessionId
+from mix2api.vocabulary import Channel, Detail, EndReason, Receipt, SessionId
 
 # --- silence
 
@@ -98,10 +98,11 @@ async def test_a_turn_that_nobody_begins_is_asked_for_again_and_then_given_up() 
         assert [process for process, _ in made.outbox.sent] == [PROCESS, OTHER]
         told = await silence(replies, 2 * PERIOD_S)
         assert told is not None
-        assert (told.end_reason, told.detail, told.http_status) == (
+        assert (told.end_reason, told.detail, told.http_status, told.worker_channel) == (
             EndReason.OVERLOADED,
             Detail.EXPIRED,
             503,
+            Channel.STABLE,
         )
         replies.settle(Receipt.ERROR_WRITTEN)
         # A process that waits for the store may have begun it all the same.

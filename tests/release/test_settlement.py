@@ -7,9 +7,10 @@ import pytest
 from msgspec import json
 from msgspec.structs import replace
 from projections.test_traffic import ASKED, ENDED
+from refusal_entries import refusal
+from release_trials import refusals
 
 from mix2api.events.audit_entry import EndSummary, RequestSummary
-from mix2api.release.refusals import Refusals
 from mix2api.release.settlement import GRACE_MS, Settlement
 from mix2api.release.trials import Cell, Origin, Trial
 from mix2api.vocabulary import Channel, EndReason, Receipt
@@ -228,12 +229,19 @@ def test_trials_of_a_later_stretch_wait_for_it() -> None:
     assert [each.at_ms for each in told.trials()] == [STEP_MS + 5_010]
 
 
-def test_refusals_by_an_edge_s_own_fault_since_the_step_come_out_up_to_a_moment() -> None:
+def test_refusals_by_our_own_fault_since_the_step_come_out_up_to_a_moment() -> None:
     settlement = Settlement(STEP_MS)
-    settlement.add_refusals(STEP_MS - 1, Channel.CANARY, EndReason.OVERLOADED)
-    settlement.add_refusals(STEP_MS, Channel.CANARY, EndReason.OVERLOADED, 7)
-    settlement.add_refusals(STEP_MS + 5, Channel.STABLE, EndReason.UNAVAILABLE)
-    settlement.add_refusals(STEP_MS, Channel.CANARY, EndReason.INVALID_REQUEST)
-    assert settlement.drain_refused(STEP_MS) == [Refusals(STEP_MS, canary=True, requests=7)]
-    assert settlement.drain_refused(SOON) == [Refusals(STEP_MS + 5, canary=False, requests=1)]
+    full = refusal(channel=Channel.CANARY, end_reason=EndReason.OVERLOADED)
+    settlement.add_refusals(STEP_MS - 1, full)
+    settlement.add_refusals(STEP_MS, full, 7)
+    settlement.add_refusals(STEP_MS + 5, refusal(end_reason=EndReason.UNAVAILABLE))
+    settlement.add_refusals(STEP_MS, refusal(channel=Channel.CANARY, end_reason=EndReason.INVALID_REQUEST))
+    assert settlement.drain_refused(STEP_MS) == [refusals(STEP_MS, edge_canary=True, requests=7)]
+    assert settlement.drain_refused(SOON) == [refusals(STEP_MS + 5)]
     assert settlement.drain_refused(SOON) == []
+
+
+def test_a_refusal_by_the_worker_of_the_other_channel_counts_against_that_one() -> None:
+    settlement = Settlement(STEP_MS)
+    settlement.add_refusals(STEP_MS, refusal(end_reason=EndReason.OVERLOADED, worker_channel=Channel.CANARY))
+    assert settlement.drain_refused(STEP_MS) == [refusals(STEP_MS, worker_canary=True)]

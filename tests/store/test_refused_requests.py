@@ -106,6 +106,21 @@ async def test_beyond_a_hundred_a_second_requests_are_counted_by_reason_and_clie
     assert {count.at_ms for count in counts if count is not None} == {1_700_000_000_000}
 
 
+async def test_what_workers_of_a_channel_refused_is_counted_apart(redis_server: RedisServer) -> None:
+    async with refusing(redis_server.url, HeldClock()) as (store, refused):
+        for _ in range(MOST + 1):
+            refused.note(refusal())
+        for _ in range(2):
+            refused.note(refusal(worker_channel=Channel.CANARY))
+        refused.flush()
+        entries = await audited(store)
+    counts = [read_refusal_count(entry.data) for entry in entries if isinstance(entry, AuditedRefusalCount)]
+    assert {count.worker_channel: count.by_client for count in counts if count is not None} == {
+        None: (counted(1),),
+        Channel.CANARY: (counted(2),),
+    }
+
+
 async def test_while_redis_is_away_the_first_requests_wait_and_the_rest_are_counted(
     own_server: RedisServer,
 ) -> None:

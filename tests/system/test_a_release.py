@@ -153,3 +153,19 @@ async def test_a_rollback_that_finds_redis_frozen_goes_through_once_it_answers(
         await converse(both, messages, "at stable")
         channels = [run.channel for run in sorted(await both.new_runs(3), key=lambda run: run.at_ms)]
         assert channels == [Channel.CANARY, Channel.CANARY, Channel.STABLE]
+
+
+async def test_what_a_full_worker_of_the_canary_refuses_is_recorded_against_its_channel(
+    redis_server: RedisServer,
+) -> None:
+    async with two_channels(
+        redis_server, Role.WORKER, MIX2API_MAX_CONCURRENCY="1", MIX2API_QUEUE_MAX="0"
+    ) as both:
+        await both.operator.start()
+        await both.operator.step(4)
+        await both.until_settled()
+        async with both.client.asking("[[hang]]", stream=True):
+            await both.processes.demo.stats.wait_until(lambda stats: stats.open_streams == 1)
+            assert (await both.client.ask("one too many")).status == 429
+        (entry,) = await both.refusals(1)
+    assert (entry.channel, entry.worker_channel, entry.detail) == (Channel.STABLE, Channel.CANARY, "queue")
