@@ -4,6 +4,7 @@ import os
 from typing import Final
 
 from attrs import field, frozen
+from release_drill.load import KINDS
 
 from mix2api.demo import DemoOptions
 from mix2api.release.trials import Metric
@@ -21,10 +22,8 @@ class Candidate:
     told: str
     """What it does wrong, in a line."""
     site: DemoOptions
-    harms: str = ""
-    """The only kind of client that sees its failures; empty: all kinds may."""
-    fails: bool = True
-    """Whether any client sees a failure at all."""
+    harms: frozenset[str]
+    """The kinds of clients that see failures: all others must see none."""
     found_by: frozenset[Metric] = field(default=_RATES)
     """By one of these tests the guard has to find it."""
 
@@ -37,16 +36,17 @@ CANDIDATES: Final = {
     "breaks": Candidate(
         told=f"breaks one in {_every(50)} turns",
         site=DemoOptions(fault="[[cut]]", fault_every=_every(50)),
+        harms=frozenset(kind.name for kind in KINDS),
     ),
     "tools": Candidate(
         told=f"breaks one in {_every(10)} tool streams of OpenCode, and nothing else",
         site=DemoOptions(fault="[[cut]]", fault_every=_every(10), fault_where="You are opencode"),
-        harms="opencode",
+        harms=frozenset({"opencode"}),
     ),
     "slow": Candidate(
         told=f"gives each first token {_SLOWER_MS} ms later",
         site=DemoOptions(fault=f"[[slow_head:{_SLOWER_MS}]]", fault_every=1),
-        fails=False,
+        harms=frozenset(),
         found_by=_TIMES,
     ),
 }

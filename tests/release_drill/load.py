@@ -32,14 +32,15 @@ def _agent(name: str, habit: Habit) -> Kind:
 
 
 _QUESTION: Final[Written] = {"role": "user", "content": "Tell me something about the number 7."}
-_KINDS: Final = (
+KINDS: Final = (
     _agent("opencode", OPENCODE),
     Kind(name="opencode's titles", headers=OPENCODE.headers, messages=OPENCODE.beside[0]),
     _agent("codex", CODEX),
     Kind(name="a script", headers={"user-agent": "curl/8.9.1"}, messages=(_QUESTION,), stream=False),
 )
-TURNS: Final = 1.5
+_TURNS: Final = 1.5
 """Of a conversation, on average: agents with tools have two."""
+_GOOD: Final = frozenset({"stop", "tool_calls"})
 
 
 @define
@@ -58,14 +59,17 @@ class Load:
     `[DONE]`."""
     lost: Counter[str] = field(factory=Counter)
     """Conversations whose second turn was not continued, by what the answer said of its session."""
+    failed: dict[str, list[str]] = field(factory=dict)
+    """Kind of client -> request ids of its turns that failed."""
 
     async def run(self, *, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
         """Asks until its scope is cancelled; a conversation does not wait for the one before it."""
         async with trio.open_nursery() as nursery:
             task_status.started(nursery.cancel_scope)
-            for number, kind in enumerate(cycle(_KINDS)):
+            began_s = trio.current_time()
+            for number, kind in enumerate(cycle(KINDS)):
+                await trio.sleep_until(began_s + number * _TURNS / self.per_s)
                 nursery.start_soon(self._converse, kind, number)
-                await trio.sleep(TURNS / self.per_s)
 
     @property
     def cut(self) -> int:
@@ -96,6 +100,8 @@ class Load:
             return None
         ending = _ending_of(answer)
         self.seen[kind.name, ending] += 1
+        if ending not in _GOOD:
+            self.failed.setdefault(kind.name, []).append(answer.headers["x-request-id"])
         return None if ending == "cut" or answer.status != 200 else answer
 
 

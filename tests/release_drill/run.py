@@ -48,7 +48,8 @@ _DAY_MS: Final = 86_400_000
 _LOOK_S: Final = 0.1
 _AFTER_S: Final = 10
 """In which clients go on after the rollback."""
-_GOOD: Final = frozenset({"stop", "tool_calls"})
+_EXPLAINED: Final = 3
+"""Failures that are explained, of each kind of client that should have seen none."""
 
 
 @define(eq=False)
@@ -121,10 +122,11 @@ class Drill:
         self._bound(not late[Channel.CANARY], "the canary got sessions at 0 %")
         self._bound(not load.cut, f"{load.cut} streams were cut")
         self._bound(not load.lost, f"conversations were not continued: {dict(load.lost)}")
-        failed = {kind for kind, ending in load.seen if ending not in _GOOD}
-        ours = self.candidate.harms
-        self._bound(self.candidate.fails or not failed, f"turns of {failed} failed behind a slow candidate")
-        self._bound(not ours or failed == {ours}, f"turns of {failed} failed, and not those of {ours} alone")
+        for kind, failed in load.failed.items():
+            if kind not in self.candidate.harms:
+                self._bound(holds=False, why=f"{len(failed)} turns of {kind} failed")
+                for request_id in failed[:_EXPLAINED]:
+                    await self.mix2api("explain", request_id)
 
     @staticmethod
     async def _is_quarantined(store: Store) -> bool:
