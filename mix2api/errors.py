@@ -195,3 +195,7 @@ class AdapterError(ClientVisibleError):
 
 class ConfigurationError(Exception):
     """A setting or the environment is wrong: one line that says what to do; the command exits with 2."""
+
+
+class StoreUnreachable(ConfigurationError):
+    """Redis did not answer when a process or a command opened the store: it is away, or `REDIS_URL` is wrong."""

@@ -1,13 +1,14 @@
 """How a command that only reads gets its store, and gives what goes wrong inside to `mix2api.cli.main` as it is."""
 
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import trio
 
+from mix2api.errors import StoreUnreachable
 from mix2api.process.storing import store_options
 from mix2api.settings import Settings
 from mix2api.store.damage import DamageCounter
@@ -30,13 +31,20 @@ OpenedT = TypeVar("OpenedT", bound=Opened)
 Opener = Callable[[StoreOptions], AbstractAsyncContextManager[OpenedT]]
 
 
-def read_store(settings: Settings, role: str, read: Callable[["Store"], Awaitable[int]]) -> int:
+TRIED_AGAIN: Final = "mix2api: Redis does not answer: the command is tried again"
+_AGAIN_S: Final = 0.5
+
+
+def read_store(
+    settings: Settings, role: str, read: Callable[["Store"], Awaitable[int]], *, patience_s: float = 0
+) -> int:
     """Opens the store that the settings name for one reader, and gives the reader's exit code.
 
     Args:
         settings: which store.
         role: the command's name, for the store's connections.
         read: what is to be done with it.
+        patience_s: for so long a store is tried again that does not answer.
 
     Raises:
         ConfigurationError: the store cannot be opened; one line that says what to do.
@@ -46,7 +54,28 @@ def read_store(settings: Settings, role: str, read: Callable[["Store"], Awaitabl
     # Loaded here: the whole store is a quarter of the time in which a command starts that needs a part of it.
     from mix2api.store.opening import open_store  # noqa: PLC0415
 
-    return read_opened(open_store, settings, role, read)
+    return read_opened(partial(_patient, open_store, patience_s), settings, role, read)
+
+
+@asynccontextmanager
+async def _patient(
+    opener: Opener[OpenedT], patience_s: float, options: StoreOptions
+) -> AsyncIterator[OpenedT]:
+    """Opens a store, again and again while it does not answer."""
+    deadline, is_told = trio.current_time() + patience_s, False
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                store = await stack.enter_async_context(opener(options))
+                break
+            except StoreUnreachable:
+                if trio.current_time() >= deadline:
+                    raise
+                if not is_told:
+                    print(TRIED_AGAIN, file=sys.stderr, flush=True)
+                is_told = True
+                await trio.sleep(_AGAIN_S)
+        yield store
 
 
 def read_opened(

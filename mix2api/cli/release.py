@@ -13,7 +13,7 @@ import msgspec
 import trio
 from attrs import frozen
 
-from mix2api.cli.reading import read_store
+from mix2api.cli.reading import TRIED_AGAIN, read_store
 from mix2api.cli.release_arguments import add_check_arguments, add_record_arguments, add_who, add_words
 from mix2api.cli.tables import print_table, stdout
 from mix2api.errors import ConfigurationError, StoreUnavailable
@@ -121,7 +121,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     query = query_of(arguments)
     if query.action == "start" and settings.storing.shards < 2:  # noqa: PLR2004 - one for each channel
         raise ConfigurationError("MIX2API_SHARDS: two channels need at least 2 shards")
-    return read_store(settings, "release", partial(_with_gateway, settings.new_api, query))
+    patience_s = SETTLED_S if query.action == "rollback" else 0
+    obeyed = partial(_with_gateway, settings.new_api, query)
+    return read_store(settings, "release", obeyed, patience_s=patience_s)
 
 
 async def _with_gateway(group: NewApiGateway, query: ReleaseQuery, store: Store) -> int:
@@ -206,7 +208,7 @@ async def _roll_back(store: Store, gateway: GatewayFollowing, query: ReleaseQuer
             if trio.current_time() > deadline:
                 raise
             if not is_told:
-                print("Redis does not answer: the rollback is tried again", file=sys.stderr)
+                print(TRIED_AGAIN, file=sys.stderr)
             is_told = True
             await trio.sleep(_AGAIN_S)
 

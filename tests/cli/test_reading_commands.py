@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -15,8 +16,8 @@ from stored_runs import SHARDS, new_session, store_script, stored
 
 from mix2api.cli import audit, replay, sessions
 from mix2api.cli.main import main
-from mix2api.cli.reading import read_store, sole
-from mix2api.errors import StoreUnavailable
+from mix2api.cli.reading import TRIED_AGAIN, read_store, sole
+from mix2api.errors import StoreUnavailable, StoreUnreachable
 from mix2api.settings import load_settings
 from mix2api.store.store import Store
 from mix2api.vocabulary import SessionId
@@ -107,6 +108,26 @@ def test_a_store_that_goes_away_while_it_is_read_is_one_clear_error(redis_server
     settings = load_settings(environment(redis_server), None)
     with pytest.raises(StoreUnavailable):
         read_store(settings, "audit", read)
+
+
+def test_a_rollback_waits_for_a_store_that_does_not_answer_yet(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server = RedisServer(tmp_path)
+    command = [sys.executable, "-m", "mix2api", "release", "rollback", "--who", "ann", "--why", "a test"]
+    with subprocess.Popen(command, env=os.environ | environment(server), stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"{TRIED_AGAIN}\n".encode()
+        server.start()
+        assert process.wait() == 1
+    server.stop()
+    assert capfd.readouterr().out == "no release is recorded: nothing was rolled back\n"
+
+
+def test_other_commands_say_at_once_that_the_store_does_not_answer(tmp_path: Path) -> None:
+    settings = load_settings(environment(RedisServer(tmp_path)), None)
+    with pytest.raises(StoreUnreachable, match="cannot be reached"):
+        read_store(settings, "audit", lambda _: pytest.fail("it was opened"))
 
 
 def test_of_a_group_with_one_fault_the_fault_is_told_and_else_the_group() -> None:

@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from redis.exceptions import ConnectionError as NotReached
 from redis.exceptions import TimeoutError as TimedOut
 
-from mix2api.errors import ConfigurationError
+from mix2api.errors import ConfigurationError, StoreUnreachable
 from mix2api.sealing import Seal
 from mix2api.store.keys import Keys
 from mix2api.store.redis import cluster_nodes
@@ -56,7 +56,7 @@ def check_redis(
         table: of a cluster, whose masters are all asked.
 
     Raises:
-        ConfigurationError: one line that says what to do.
+        ConfigurationError: one line that says what to do. `StoreUnreachable` if the server does not answer.
     """
     with Servers(location, timeouts, f"{deployment.keys.prefix}-check", table) as servers:
         locations, answered = servers.locations, 0
@@ -89,7 +89,7 @@ def _told_of(location: RedisLocation) -> Iterator[None]:
             else f"Redis at {location.redacted()} refuses to work ({_first_line(refusal)}): check its configuration"
         ) from None
     except (RedisError, OSError) as fault:
-        raise ConfigurationError(
+        raise StoreUnreachable(
             f"Redis at {location.redacted()} cannot be reached ({_first_line(fault)}): "
             "start it, or correct REDIS_URL"
         ) from None
