@@ -102,7 +102,7 @@ class Load:
         self.seen[kind.name, ending] += 1
         if ending not in _GOOD:
             self.failed.setdefault(kind.name, []).append(answer.headers["x-request-id"])
-        return None if ending == "cut" or answer.status != 200 else answer
+        return answer if ending in _GOOD else None
 
 
 def _ending_of(answer: Answer) -> str:
