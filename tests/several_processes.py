@@ -9,7 +9,7 @@ from typing import Final
 import trio
 from attrs import define, field
 from redis_server import RedisServer
-from whole_system import SHARDS, RunningProcess, defaults, own_logging
+from whole_system import RECEIPTS_AT_ONCE, SHARDS, RunningProcess, defaults, own_logging
 from wire_client import WireClient
 
 from mix2api.demo import Demo, DemoOptions, serve_demo
@@ -80,7 +80,8 @@ async def several_processes(
         async with trio.open_nursery() as nursery:
             with trio.fail_after(_LIMIT_S):
                 site: Demo = await nursery.start(serve_demo, demo or DemoOptions())
-                processes = Processes(site, redis, {**defaults(site.url, redis.url), **settings}, nursery)
+                environ = {**defaults(site.url, redis.url), **RECEIPTS_AT_ONCE, **settings}
+                processes = Processes(site, redis, environ, nursery)
                 yield processes
                 for process in list(reversed(processes.running)):
                     await processes.stop(process)

@@ -27,6 +27,7 @@ def store_options(settings: Settings, role: str) -> StoreOptions:
         retention_s=storing.retention_s,
         waiting_s=max(1, settings.sessions.ttl_ms // 1000),
         lease_s=float(storing.lease_s),
+        receipt_window_s=storing.receipt_window_ms / 1000,
         version=__version__,
         channel=settings.release.channel,
         weight=settings.release.weight,

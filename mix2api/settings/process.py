@@ -74,6 +74,16 @@ class Storing:
             unit="s",
         )
     )
+    receipt_window_ms: int = held(
+        Setting(
+            "MIX2API_RECEIPT_WINDOW_MS",
+            Whole(0, 60_000),
+            "1000",
+            "an edge's receipt of an ending waits so long for another append of its shard, which takes it along; "
+            "an edge that is killed takes those with it that wait",
+            unit="ms",
+        )
+    )
     retention_s: int = held(
         Setting(
             "MIX2API_RETENTION_S",

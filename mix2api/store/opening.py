@@ -141,7 +141,10 @@ def build_store(
     life = IndexLife(retention_ms=options.retention_s * 1000, waiting_ms=options.waiting_s * 1000)
 
     def log_writer(link: CommitLink, limits: SpoolLimits, use: SpoolUse) -> LogWriter:
-        return LogWriter(link, keys, holder, leases.token, life, limits, written, willingness, damage, use)
+        told = (written, willingness, damage, use)
+        return LogWriter(
+            link, keys, holder, leases.token, life, limits, *told, receipt_window_s=options.receipt_window_s
+        )
 
     writer = ways.writer(appending, log_writer, keys, damage, faults)
     log = RedisEventLog(

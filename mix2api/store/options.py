@@ -38,6 +38,8 @@ class StoreOptions:
     waiting_s: int = 1800
     """How long a session is found by its history or name (`SESSION_TTL_MS`)."""
     lease_s: float = 5.0
+    receipt_window_s: float = 1.0
+    """Receipts wait so long: the client has its ending, and a shard in use sees another append before."""
     spool: SpoolLimits = field(factory=SpoolLimits)
     version: str = ""
     """Of this code, for the heartbeat."""

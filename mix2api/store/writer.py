@@ -41,8 +41,6 @@ _TICK_S: Final = 0.05
 _EVENTS_S: Final = 0.05
 """Chunk events wait so long for company (ADR 0024): a short answer's leave with its `end`. Each round trip of their own
 costs more than the events in it."""
-_RECEIPTS_S: Final = 1.0
-"""Receipts wait so long: the client has its ending, and a shard in use sees another append before."""
 _PAUSE_S: Final = 0.2
 """Between attempts while the server answers but refuses to write (full, read-only, still loading)."""
 _PLAIN: Final = frozenset({bytes, int, type(None)})
@@ -66,6 +64,7 @@ class LogWriter:
         willingness: told whether the server takes what is written.
         damage: told of what gave way to what is written.
         use: of the spool: shared with other writers of the process, where there are any.
+        receipt_window_s: how long receipts wait for company.
     """
 
     _link: CommitLink
@@ -78,6 +77,7 @@ class LogWriter:
     _willingness: Willingness = field(factory=Willingness)
     _damage: DamageCounter = field(factory=DamageCounter)
     _use: SpoolUse = field(factory=SpoolUse)
+    _receipt_window_s: float = 1.0
     _spool: Spool = field(init=False)
     _under_way: list[ShardCommit] = field(factory=list, init=False)
     _commands: list[Command] = field(factory=list, init=False)
@@ -138,7 +138,7 @@ class LogWriter:
 
     def note(self, note: AuditNote) -> bool:
         """Takes an audit entry that belongs to no append; False if the spool is full and it was dropped."""
-        has_room = self._spool.put(note, trio.current_time() + _RECEIPTS_S)
+        has_room = self._spool.put(note, trio.current_time() + self._receipt_window_s)
         if self._resting:
             self._stir()
         return has_room

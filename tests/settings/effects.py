@@ -152,6 +152,7 @@ EFFECTS: list[tuple[str, str, str, object]] = [
     ("MIX2API_DATA_DIR", "/var/lib/x", "storing.data_dir", Path("/var/lib/x")),
     ("MIX2API_SHARDS", "16", "storing.shards", 16),
     ("MIX2API_LEASE_S", "2", "storing.lease_s", 2),
+    ("MIX2API_RECEIPT_WINDOW_MS", "0", "storing.receipt_window_ms", 0),
     ("MIX2API_RETENTION_S", "3600", "storing.retention_s", 3600),
     ("SESSION_TTL_MS", "5000", "sessions.ttl_ms", 5000),
     ("MIX2API_SESSION_REUSE", "key", "sessions.reuse", SessionReuse.KEY),

@@ -100,6 +100,14 @@ async def test_a_wait_for_one_shard_leaves_the_receipts_of_another_where_they_ar
         assert store.log.writer.statistics().waiting == 1
 
 
+async def test_a_receipt_waits_as_long_as_the_operator_says(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url, receipt_window_s=7.0) as store:
+        before = trio.current_time()
+        session = parts.new_session()
+        store.log.receipt(GivenEnding(session, parts.new_run(), RequestId("req_1"), Receipt.WRITTEN))
+        assert store.log.writer._spool._due[parts.SHARD] >= before + 7.0
+
+
 async def test_that_another_run_answers_the_request_leaves_at_once(redis_server: RedisServer) -> None:
     async with parts.running_store(redis_server.url) as store:
         writer, session = store.log.writer, parts.new_session()

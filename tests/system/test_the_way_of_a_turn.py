@@ -33,6 +33,8 @@ _FIRST_INSTRUCTIONS = 4
 """Up to this instruction a frame that can be suspended has just been entered; later it is gone on with."""
 _CARRIERS = frozenset({"Acceptor.run", "Acceptor._handle", "Worker._serve", "ServerLink._serve"})
 """The tasks of the connection and of the session, and those that make the first and bring Redis's replies to both."""
+_SETTINGS = {"MIX2API_LEASE_S": "60", "MIX2API_RECEIPT_WINDOW_MS": "1000"}
+"""Receipts wait as they do in a process as it ships."""
 _TURNS = 24
 _NOT_COUNTED = 2
 """Turns before the counted ones: connections and caches are made in them."""
@@ -82,7 +84,7 @@ async def test_a_continued_turn_of_16_deltas_passes_few_files_and_few_calls(
     redis_server: RedisServer,
 ) -> None:
     ways: list[Way] = []
-    async with whole_system(Shape.SERVE, redis_server.url, MIX2API_LEASE_S="60") as system:
+    async with whole_system(Shape.SERVE, redis_server.url, **_SETTINGS) as system:
         history = [{"role": "user", "content": "one [[chunks:16]] [[pace:1]]"}]
         for turn in range(_TURNS):
             with traced() as way:  # before it is sent: its server may read it at once
