@@ -67,6 +67,14 @@ class RealProcess:
                 assert not self._over, f"the log ended before {count} of {event}"
                 await self._news.wait()
 
+    async def wait_over(self) -> int:
+        """The exit code, once it has ended and all that it said is here."""
+        code = await self.process.wait()
+        async with self._news:
+            while not self._over:
+                await self._news.wait()
+        return code
+
     async def wait_port(self, event: str = "edge.listening") -> int:
         """Where its edge listens."""
         line = await self.wait_line(event)

@@ -26,7 +26,7 @@ from mix2api.counting.shipped import load_tokenizers
 
 NUMBER: Final = struct.Struct("!i")
 """A length, a process id or an exit code."""
-_COMMANDS: Final = ("serve", "edge", "worker", "audit", "demo_upstream")
+_COMMANDS: Final = ("serve", "edge", "worker", "audit", "sessions")
 _FIRST_FREE: Final = 3
 """The descriptors below are standard input, output and error."""
 _MOST_OPEN: Final = 256

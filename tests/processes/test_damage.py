@@ -1,7 +1,5 @@
 """Damage under real processes of every role: they live on, a restart works, and commands end with a code of theirs."""
 
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -78,18 +76,9 @@ def damage(redis: RedisServer) -> None:
 
 async def command(redis: RedisServer, words: str) -> tuple[int, str]:
     """A command's exit code, and what it said beside its result."""
-    own = ("MIX2API_", "UPSTREAM_", "REDIS_", "INBOUND_")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     settings = {"REDIS_URL": redis.url, "MIX2API_SECRET": SECRET, "MIX2API_SHARDS": str(SHARDS)}
-    done = await trio.run_process(
-        [sys.executable, "-m", "mix2api", *words.split()],
-        env={**inherited, **settings},
-        cwd="/",
-        capture_stdout=True,
-        capture_stderr=True,
-        check=False,
-    )
-    return done.returncode, done.stderr.decode()
+    async with forked_process(words, settings) as process:
+        return await process.wait_over(), "\n".join(process.rest)
 
 
 @pytest.mark.parametrize("shape", Shape)
@@ -128,7 +117,7 @@ async def test_a_damaged_deployment_is_one_clear_line(redis_server: RedisServer,
     settings = {**defaults("http://127.0.0.1:9", redis_server.url), "MIX2API_LOG_LEVEL": "error"}
     with trio.fail_after(_LIMIT_S):
         async with forked_process(role, settings) as process:
-            assert await process.process.wait() == 2
+            assert await process.wait_over() == 2
     assert process.lines == []
     (line,) = [line for line in process.rest if line]
     assert "mix2api:deployment" in line
