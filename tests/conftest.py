@@ -64,6 +64,11 @@ def _short_directory(factory: pytest.TempPathFactory) -> Path:
 
 
 def pytest_collection_finish() -> None:
-    """Takes what was imported and collected out of the collector's sight: every collection would look at millions of objects."""
+    """Takes what was imported and collected out of the collector's sight: every collection would look at millions of objects.
+
+    Python's default of 700 new objects has the collector look at the young ones several times in each test, and finds next to
+    nothing. A process of ours has the same 10,000 (`mix2api.process.collector`).
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)
