@@ -125,11 +125,23 @@ def test_every_page_of_a_user_is_accessible_and_fits(
     assert reader.complaints == []
 
 
-def test_a_conversation_is_gone_on_with_without_script(chromium: Any, talking: tuple[str, str]) -> None:
+def test_a_conversation_is_gone_on_with_and_deleted_without_script(
+    chromium: Any, talking: tuple[str, str]
+) -> None:
     reader = Reader(chromium, talking, java_script_enabled=False)
+    page = reader.page
     begin(reader, "Without script")
-    reader.page.fill("#message", "[[say:hello]]")
-    reader.page.click("form.say button")
-    reader.page.wait_for_url("**#turn-1")
-    assert "[[say:hello]]" in reader.page.inner_text("#turns")
+    page.fill("#message", "[[say:hello]]")
+    page.click("form.say button")
+    page.wait_for_url("**#turn-1")
+    assert "[[say:hello]]" in page.inner_text("#turns")
+    page.fill("#message", "[[drafts:good]] [[pace:500]] Tell me about whales.")
+    page.click("form.say button")
+    page.wait_for_url("**#turn-2")
+    page.click("#turn-2 button")
+    page.wait_for_selector("#turn-2 b:text-is('cancelled')")
+    page.check("input[name=sure]")
+    page.click("form.change button")
+    page.wait_for_url("**said=deleted")
+    reader.shoot("conversation-deleted-light")
     reader.context.close()
