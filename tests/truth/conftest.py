@@ -22,6 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "chaos: these and faults of all links for minutes; `make chaos` runs it"
     )
+    config.addinivalue_line("markers", "takeover: how soon shards are taken over; `make takeover` runs it")
     config.addinivalue_line("markers", "shares: callers at four full processes; `make shares` runs it")
     config.addinivalue_line("markers", "crashes: kill -9 at every point; `make crashes` runs it")
     config.addinivalue_line(
