@@ -37,7 +37,7 @@ from mix2api.relay.ports import Inboxes, RunLog
 from mix2api.relay.remote_run import RemoteRun
 from mix2api.relay.room import Elsewhere, Placed
 from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
-from mix2api.sessions.worker_port import Accepted, Ended, Replies, Reply, Submission
+from mix2api.sessions.worker_port import Ended, Replies, Submission
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import (
     Channel,
@@ -232,7 +232,7 @@ class RelayDispatch:
             return
         run.due += 1
         run.heard_ms = self._clock.monotonic_ms()
-        self._note(run, batch.replies)
+        run.note(batch.replies)
         replies = list(batch.replies)
         if replies and isinstance(ended := replies[-1], Ended):
             run.refused = not (run.accepted or endings.is_in_doubt(ended))
@@ -261,18 +261,6 @@ class RelayDispatch:
     def _tell_taken(self, run: RemoteRun) -> None:
         run.told_bytes = run.taken_bytes
         self._outbox.put(run.owner, Taken(run.run_id, run.taken_bytes))
-
-    @staticmethod
-    def _note(run: RemoteRun, replies: list[Reply]) -> None:
-        """Notes what replies say of the run."""
-        for reply in replies:
-            if not isinstance(reply, Accepted | Ended):
-                run.has_content, run.submission = True, None
-            elif isinstance(reply, Accepted):
-                # Perhaps another session than the one it was sent to: that could not be continued. Perhaps another
-                # run: the site had lost the session, and the turn ran again.
-                run.accepted, run.session_id = True, SessionId(reply.session_id)
-                run.logged_as, run.end_found_ms = RunId(reply.run_id or run.run_id), None
 
     def taken_over(self, message: TakenOver) -> None:
         """A run's process is lost, and its `end` was written by another: its client is told, or its turn runs once more."""

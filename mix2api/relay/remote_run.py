@@ -1,11 +1,13 @@
 """What an edge knows of a run in another process."""
 
+from collections.abc import Sequence
+
 from attrs import define, evolve
 
 from mix2api.relay.room import Placed
 from mix2api.replies import ReplyBuffer
 from mix2api.sessions.resolution import Reason
-from mix2api.sessions.worker_port import Submission
+from mix2api.sessions.worker_port import Accepted, Ended, Reply, Submission
 from mix2api.vocabulary import ProcessId, RequestId, RunId, SessionId
 
 
@@ -49,6 +51,17 @@ class RemoteRun:
     def waits(self) -> bool:
         """Its turn is to run once more, and was put nowhere yet: its silence tells nothing."""
         return self.first is not None and self.submission is not None
+
+    def note(self, replies: Sequence[Reply]) -> None:
+        """Notes what replies say of the run."""
+        for reply in replies:
+            if not isinstance(reply, Accepted | Ended):
+                self.has_content, self.submission = True, None
+            elif isinstance(reply, Accepted):
+                # Perhaps another session than the one it was sent to: that could not be continued. Perhaps another
+                # run: the site had lost the session, and the turn ran again.
+                self.accepted, self.session_id = True, SessionId(reply.session_id)
+                self.logged_as, self.end_found_ms = RunId(reply.run_id or self.run_id), None
 
     def begin_again(self, run_id: RunId, session_id: SessionId, deadline_ms: int) -> None:
         """The turn runs once more: as another run, on a session that is to be made, with the whole history."""

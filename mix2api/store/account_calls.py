@@ -10,7 +10,7 @@ from mix2api.accounts.model_limits import model_word
 from mix2api.accounts.port import Asking, Roster
 from mix2api.store.account_scripts import CHOOSE
 from mix2api.store.keys import Keys
-from mix2api.store.redis.packing import Packed
+from mix2api.store.redis.wire import Packed
 from mix2api.vocabulary import Digest
 
 _CLAIM_MS: Final = 300_000

@@ -13,9 +13,9 @@ from redis.exceptions import RedisError, ResponseError
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command
 from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
-from mix2api.store.redis.packing import packed
 from mix2api.store.redis.routing import SlotTable
 from mix2api.store.redis.servers import Servers
+from mix2api.store.redis.wire import packed
 from mix2api.store.scripts import RELEASE
 from mix2api.vocabulary import ProcessId, Shard
 

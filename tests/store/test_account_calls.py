@@ -9,8 +9,8 @@ from mix2api.accounts.port import Asking, Offered, Roster
 from mix2api.store.account_calls import ChoiceCalls
 from mix2api.store.account_scripts import CHOOSE
 from mix2api.store.keys import Keys
-from mix2api.store.redis.packing import packed
 from mix2api.store.redis.routing import slot_of_command
+from mix2api.store.redis.wire import packed
 from mix2api.vocabulary import Digest
 
 KEYS: Final = Keys("m")

@@ -9,12 +9,10 @@ from typing import Protocol
 
 from mix2api.errors import NoDescriptor, StoreUnavailable
 from mix2api.store.redis.location import RedisLocation
-from mix2api.store.redis.wire import Reply
+from mix2api.store.redis.wire import Command, Reply
 from mix2api.store.willingness import Unwilling
 
 __all__ = ["Command", "CommitLink", "NotSent", "NotSentForWant", "RedisLink", "Reply", "Told"]
-
-Command = tuple[str | bytes | int, ...]
 
 
 class NotSent(StoreUnavailable):

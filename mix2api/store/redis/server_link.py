@@ -23,8 +23,7 @@ from mix2api.machine import Machine
 from mix2api.store.redis.dialing import Dial, dial
 from mix2api.store.redis.link import Command, NotSent, NotSentForWant, Told
 from mix2api.store.redis.location import RedisLocation, Timeouts
-from mix2api.store.redis.packing import packed
-from mix2api.store.redis.wire import BrokenWire, Reply, StaleWire, Wire
+from mix2api.store.redis.wire import BrokenWire, Reply, StaleWire, Wire, packed
 from mix2api.store.willingness import Unwilling, unwilling
 
 _JOBS_PER_TRIP: Final = 64

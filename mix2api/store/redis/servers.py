@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from mix2api.store.redis.link import Command, Reply
 from mix2api.store.redis.location import BlockingConnection, RedisLocation, Timeouts
-from mix2api.store.redis.packing import packed
 from mix2api.store.redis.routing import SlotTable, slot_of_command
+from mix2api.store.redis.wire import packed
 
 
 @define(eq=False)
