@@ -8,6 +8,7 @@ from attrs import frozen
 from mix2api.clock import SystemClock
 from mix2api.identity import Mint
 from mix2api.release.release import Lift, ReleaseCommand, ReleaseState, RollBack, Start, Step
+from mix2api.release.stages import TRANSITIONS, Trigger
 from mix2api.store.release_fleet import Fleet
 from mix2api.store.store import Store
 
@@ -82,13 +83,18 @@ async def _command(store: Store, order: ReleaseOrder, state: ReleaseState) -> Re
                 without_gate=order.without_gate,
             )
         case ReleaseAction.STEP | ReleaseAction.PROMOTE:
-            fleet = Fleet(await store.census.take())
-            fleet.check(state.version)
-            fleet.check_followed(state.percent)
+            promotes = order.action is ReleaseAction.PROMOTE
+            if (
+                state.stage,
+                Trigger.PROMOTED if promotes else Trigger.STEPPED,
+            ) in TRANSITIONS:  # else it is refused anyway
+                fleet = Fleet(await store.census.take())
+                fleet.check(state.version)
+                fleet.check_followed(state.percent)
             return Step(
                 **words,
                 seen=state.number if order.seen is None else order.seen,
-                promote=order.action is ReleaseAction.PROMOTE,
+                promote=promotes,
                 guard=await store.guard.read(),
                 without_guard=order.without_guard,
             )

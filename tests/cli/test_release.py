@@ -119,6 +119,8 @@ async def test_without_a_release_there_is_nothing_to_show_or_to_roll_back(redis_
         code, line = await printed(stable, "rollback", *BY)
         assert (code, "nothing was rolled back" in line) == (1, True)
         assert (await printed(stable, "lift", *BY))[0] == 0
+        code, line = await printed(stable, "step", *BY)
+        assert (code, "No release goes: start one" in line) == (1, True)
 
 
 @pytest.mark.parametrize("words", [["step", "--who", "ann"], ["step", "--who", "", "--why", "x"]])
