@@ -108,7 +108,7 @@ UNTRACED_TESTS := \
 	tests/edge/test_rendering.py::test_a_stream_put_together_is_the_whole_answer \
 	tests/edge/test_rendering.py::test_every_stream_has_exactly_one_role_and_it_comes_first \
 	tests/logs/test_logfmt.py::test_any_fields_give_one_line_whose_values_can_be_read_again \
-	tests/release/test_refusals.py::test_edges_that_refuse_a_sixth_are_found_within_six_minutes \
+	tests/release/test_refusals.py::test_a_canary_that_refuses_a_sixth_is_found_within_six_minutes \
 	tests/release/test_refusals.py::test_what_hits_both_and_what_passes_is_no_reason \
 	tests/release/test_sequential.py::test_a_large_block_costs_no_precision \
 	tests/sessions/test_canonical.py::test_a_history_that_comes_back_in_any_form_has_the_same_digest \

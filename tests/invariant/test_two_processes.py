@@ -54,12 +54,19 @@ class Pair:
 
     async def change(self) -> Sequence[int]:
         """Moves the release, and kills one of the processes some times."""
-        if self.moved < _MOVED_AT_MOST:
-            code, _ = await self.operator.say(*next(self._moves))
-            self.moved += code == 0
+        if not self.moved:
+            await until(self._moves_on)  # one of them is obeyed once both processes are seen
+        elif self.moved < _MOVED_AT_MOST:
+            await self._moves_on()
         if self.killed < _KILLED_AT_MOST:
             await self._lose_one()
         return self.ports
+
+    async def _moves_on(self) -> bool:
+        """Whether the release obeyed the next word."""
+        code, _ = await self.operator.say(*next(self._moves))
+        self.moved += code == 0
+        return code == 0
 
     async def _lose_one(self) -> None:
         """Kill -9 of one of them, in turns; another comes in its place, and the other one takes its shards."""

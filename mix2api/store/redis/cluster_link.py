@@ -177,5 +177,5 @@ class ClusterLink:
     async def aclose(self) -> None:
         """As the port says."""
         self._closing = True
-        for node in self._nodes.values():
+        for node in list(self._nodes.values()):  # others may be called meanwhile
             await node.aclose()
