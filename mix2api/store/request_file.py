@@ -1,7 +1,7 @@
 """All that the store knows of one request id, in three round trips at most.
 
 The first trip looks the id up. The second reads the logs of its latest runs, from their begin on, and the `open` entries. The third
-reads the audit streams behind the ends, for the receipts, and asks whether the processes of runs without an end are alive.
+reads the audit streams around the ends, for the receipts, and asks whether the processes of runs without an end are alive.
 """
 
 import re
@@ -31,6 +31,8 @@ _EVENTS: Final = 4000
 """Entries that are read of a session's log from a run's begin on: more than a run may have."""
 _RECEIPTS: Final = 4000
 """Entries that are searched for a receipt: some minutes of a busy shard."""
+_RECEIPTS_BEFORE: Final = 1000
+"""Entries before the end that are searched. A receipt may leave first, where a client went away or was told before the end stood."""
 _BEGAN: Final = re.compile(r"run_([0-9a-f]{12})")
 
 
@@ -133,13 +135,16 @@ class RequestFiles:
             worker = ProcessId("") if request is None else request.worker
             commands += (
                 # Of a run without an end there is no receipt, and nothing is searched.
+                ("XREVRANGE", self._keys.audit(shard), *_before(run), "COUNT", _RECEIPTS_BEFORE),
                 ("XRANGE", self._keys.audit(shard), _millisecond(run.ended_at), "+", "COUNT", _RECEIPTS),
                 ("EXISTS", self._keys.process(worker)),
             )
         replies = await self._link.execute(*commands)
         return [
-            _with_receipt(run, entries, is_alive=alive == 1)
-            for run, entries, alive in zip(runs, replies[::2], replies[1::2], strict=True)
+            _with_receipt(run, [*reversed(_values(before)), *_values(after)], is_alive=alive == 1)
+            for run, before, after, alive in zip(
+                runs, replies[::3], replies[1::3], replies[2::3], strict=True
+            )
         ]
 
 
@@ -157,10 +162,15 @@ def _millisecond(position: str | None) -> str:
     return "+" if position is None else position.partition("-")[0]
 
 
-def _with_receipt(run: RunEvidence, entries: Reply, *, is_alive: bool) -> RunEvidence:
+def _before(run: RunEvidence) -> tuple[str, str]:
+    """The bounds of what came between a run's begin and its end, the later one first. Of a run without an end, nothing."""
+    return ("-", "-") if run.ended_at is None else (f"({_millisecond(run.ended_at)}-0", _since(run.run_id))
+
+
+def _with_receipt(run: RunEvidence, entries: list[Reply], *, is_alive: bool) -> RunEvidence:
     """The run with its first receipt. That another run answers is a receipt only where there is no other."""
     found = evolve(run, is_alive=is_alive)
-    for raw in _values(entries):
+    for raw in entries:
         entry = audit_entry(raw)
         if isinstance(entry, AuditedReceipt) and entry.run_id == run.run_id:
             found = evolve(found, receipt=entry.receipt, told=entry.told, times=read_times(entry.times))

@@ -56,6 +56,25 @@ async def test_a_run_comes_with_its_events_its_receipt_and_the_edges_times(redis
     assert (file.earlier, file.refusals, found.unreadable) == ((), (), 0)
 
 
+async def test_a_receipt_that_was_written_before_the_end_is_found(redis_server: RedisServer) -> None:
+    async with stored(redis_server.url) as store:
+        run, session = new_run(store), new_session(store)
+        store.log.receipt(GivenEnding(session, run, ID, Receipt.ERROR_WRITTEN, EndReason.STOP, TIMES))
+        assert await store.log.writer.drain(5)
+        written_ms = milliseconds(redis_server)
+        while milliseconds(redis_server) == written_ms:
+            pass
+        await store_script(store, session, good_run(run, request_id=ID))
+        (found,) = (await store.files.read(ID)).runs
+    assert (found.receipt, found.times) == ("error_written", TIMES)
+
+
+def milliseconds(server: RedisServer) -> int:
+    """The server's time, which entries get as their ids."""
+    seconds, microseconds = server.command("TIME")  # type: ignore[misc]
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
 async def test_three_round_trips_are_enough(redis_server: RedisServer) -> None:
     async with stored(redis_server.url) as store:
         for _ in range(3):
