@@ -85,6 +85,8 @@ class Run:
         """Of the answer's content, as far as it has been passed on."""
         self._site_lost_it = False
         """Known with the `end`."""
+        self.untold: Ended | None = None
+        """Its ending, where the site had lost the session before the client saw anything: the turn is to run again, once."""
         self._budget = budget
         self._unseen = (
             unseen_of(self._submission, state, environment.options) if budget is None else budget.unseen
@@ -92,11 +94,6 @@ class Run:
         self._request = request_event(environment, turn, state, self._unseen, budget)
         self._translation = translation_of(self._submission, state, environment, self._at_ms)
         self._record = RunRecord(environment.log, session_id, self._submission.run_id, state)
-
-    @property
-    def lost_session(self) -> bool:
-        """Whether the site had lost the session before the client saw anything: the turn is to run again, once."""
-        return self._phase is RunPhase.ENDED and self._site_lost_it and not self._turn.over
 
     async def perform(self) -> SessionState | None:
         """Runs the turn to its end.
@@ -360,7 +357,9 @@ class Run:
         ended = last_reply(end, self._submission, self._translation, self._cause, refused)
         if outcome not in DURABLE:
             ended = replace(ended, acked=False)
-        if not self.lost_session:
+        if self._site_lost_it and not self._turn.over:
+            self.untold = ended
+        else:
             self._turn.end(ended)
         self._report(end)
 

@@ -282,8 +282,8 @@ class SessionActor:
             self._unlogged.pop(run, None)
         if not self._stale:
             self._state = after
-        if run.lost_session:
-            turn.run_again(self._env.mint.run_id())
+        if run.untold is not None:
+            turn.run_again(self._env.mint.run_id(), run.untold)
             raise SessionMiss(Reason.UPSTREAM_LOST)
 
     async def _budget(self, turn: PendingTurn, state: SessionState) -> TurnBudget | None:

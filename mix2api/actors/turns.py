@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 from msgspec.structs import replace
 
 from mix2api.actors.refusals import ELSEWHERE, given_up
@@ -54,8 +54,8 @@ class PendingTurn:
     accepted: Accepted | None = None
     """The reply that told of its acceptance."""
     replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
-    _first: GivenEnding | None = field(init=False, default=None)
-    """The receipt of the run that it goes on from, as long as nothing came of the second."""
+    _first: "_FirstRun | None" = field(init=False, default=None)
+    """The run that it goes on from, as long as nothing came of the second."""
 
     @attempt.default
     def _attempt(self) -> int:
@@ -71,8 +71,7 @@ class PendingTurn:
 
     def tell_accepted(self, accepted: Accepted) -> None:
         """Puts the reply that its run is durable."""
-        if self._first is not None:
-            self._leave_first(self._first)
+        self._leave_first()
         self.accepted = accepted
         self.replies.put([accepted])
 
@@ -81,14 +80,17 @@ class PendingTurn:
         if self.accepted is not None and self.accepted.account != account:
             self.tell_accepted(replace(self.accepted, account=account))
 
-    def run_again(self, run_id: RunId) -> None:
+    def run_again(self, run_id: RunId, ended: Ended) -> None:
         """The site lost the session before the client saw anything: the turn goes on as another run.
 
         The client is told the run that answers it, unless its headers have left, and its receipts go there.
+
+        Args:
+            run_id: the second run's.
+            ended: how the first run ended. The client is told that if the second one cannot be begun in this process.
         """
         if self.session_id is not None:
-            first = self.submission
-            self._first = GivenEnding(self.session_id, first.run_id, first.request_id, Receipt.RERUN)
+            self._first = _FirstRun(self.submission, self.session_id, ended)
         self.submission = evolve(self.submission, run_id=run_id, again_of=self.submission.run_id)
         self.session_id, self.run = None, None
         self.attempt += 1
@@ -97,8 +99,9 @@ class PendingTurn:
         """Puts its last reply. The first counts, later ones are ignored: several may see the same turn fail."""
         if not self.over:
             self.over = True
-            if self._first is not None and ended.detail not in ELSEWHERE:
-                self._leave_first(self._first)
+            if ended.detail in ELSEWHERE:
+                ended = self._ending_of_first() or ended
+            self._leave_first()
             self.replies.put([ended])
             told, self.on_over = self.on_over, None
             if told is not None:
@@ -106,10 +109,20 @@ class PendingTurn:
             if self.on_ending is not None:
                 self.on_ending()
 
-    def _leave_first(self, first: GivenEnding) -> None:
+    def _leave_first(self) -> None:
         """Has the audit pass over the run that the turn leaves behind: its client is told of another."""
-        self.log.receipt(first)
-        self._first = None
+        if self._first is not None:
+            run_id, request_id = self._first.submission.run_id, self._first.submission.request_id
+            self.log.receipt(GivenEnding(self._first.session_id, run_id, request_id, Receipt.RERUN))
+            self._first = None
+
+    def _ending_of_first(self) -> Ended | None:
+        """Goes back to the run that it goes on from, if there is one: that run is the last, and its ending is the turn's."""
+        first, self._first = self._first, None
+        if first is None:
+            return None
+        self.submission, self.session_id = first.submission, first.session_id
+        return first.ended
 
     def stop(self, end_reason: EndReason, detail: Detail) -> None:
         """Gives it up, begun or not."""
@@ -132,3 +145,13 @@ class PendingTurn:
         if session_id is not None:
             run_id, request_id = self.submission.run_id, self.submission.request_id
             self.log.receipt(GivenEnding(session_id, run_id, request_id, receipt, told, times))
+
+
+@frozen
+class _FirstRun:
+    """A run that was over before its turn's client saw anything."""
+
+    submission: Submission
+    session_id: SessionId
+    ended: Ended
+    """Its ending. Nobody has been told."""

@@ -6,6 +6,7 @@ from attrs import define, field
 
 from mix2api.actors import refusals
 from mix2api.actors.turns import PendingTurn
+from mix2api.sessions.client_words import refused
 from mix2api.sessions.worker_port import Accepted, Reply
 from mix2api.store.memory import MemoryEventLog
 from mix2api.vocabulary import Detail, EndReason, Receipt, RunId, SessionId
@@ -69,12 +70,12 @@ def test_a_receipt_needs_an_accepted_run(session: SessionId | None) -> None:
 def test_a_turn_that_runs_again_leaves_its_first_run_once_something_comes_of_the_second(
     detail: Detail | None, receipts: int
 ) -> None:
-    """A turn that goes to another process is told there of the first run's end."""
     log = MemoryEventLog(PROCESS)
     turn = PendingTurn(submission=submission(), deadline_ms=0, log=log, session_id=SessionId("ses"))
     first = turn.submission.run_id
     turn.run = Stops()
-    turn.run_again(RunId("run_again"))
+    lost = refused(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST)
+    turn.run_again(RunId("run_again"), lost)
     assert (turn.submission.run_id, turn.attempt, turn.run, turn.session_id) == ("run_again", 2, None, None)
     assert turn.submission.again_of == first
     assert log.world.audit == []
@@ -83,3 +84,16 @@ def test_a_turn_that_runs_again_leaves_its_first_run_once_something_comes_of_the
     else:
         turn.end(refusals.overloaded(detail, "no"))
     assert log.world.audit == [("receipt", first, Receipt.RERUN)] * receipts
+
+
+@pytest.mark.parametrize("detail", [Detail.NO_OWNER, Detail.DRAIN])
+async def test_a_turn_that_cannot_run_again_here_ends_as_its_first_run_did(detail: Detail) -> None:
+    log = MemoryEventLog(PROCESS)
+    turn = PendingTurn(submission=submission(), deadline_ms=0, log=log, session_id=SessionId("ses"))
+    first, reader = turn.submission.run_id, turn.reader()
+    lost = refused(EndReason.UPSTREAM_ERROR, Detail.SESSION_LOST)
+    turn.run_again(RunId("run_again"), lost)
+    turn.end(refusals.overloaded(detail, "no"))
+    assert await reader.take() == [lost]
+    reader.settle(Receipt.WRITTEN, EndReason.UPSTREAM_ERROR)
+    assert log.world.audit == [("receipt", first, Receipt.WRITTEN, EndReason.UPSTREAM_ERROR)]
