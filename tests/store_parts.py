@@ -73,13 +73,17 @@ def end(run: RunId, seq: int) -> End:
     return End(run_id=run, seq=seq, end_reason=EndReason.STOP, http_status=200, total_ms=seq)
 
 
-def opening_append(session: SessionId, run: RunId, *more: Event, **fields: Any) -> Append:
+def opening_append(
+    session: SessionId, run: RunId, *more: Event, inbox_entry: str | None = None, **fields: Any
+) -> Append:
     return Append(
         session_id=session,
         run_id=run,
         first_seq=1,
         events=(request(run), *more),
-        opening=Opening(edge=EDGE, request_digest=REQUEST_DIGEST, summary=b'["asked"]'),
+        opening=Opening(
+            edge=EDGE, request_digest=REQUEST_DIGEST, summary=b'["asked"]', inbox_entry=inbox_entry
+        ),
         **fields,
     )
 

@@ -55,6 +55,7 @@ async def accept(
         request_digest=environment.seal.digest(request.request_id, "request_id"),
         summary=request_summary(request, results),
         bind=turn.submission.bind,
+        inbox_entry=turn.inbox_entry,
     )
     events, state = record.decided([AcceptTurn(request=request, results=results)])
     ticket = record.submit(events, state, opening=opening)

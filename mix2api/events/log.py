@@ -36,6 +36,8 @@ class Opening:
     """The `request` half of the audit entry (`mix2api.events.audit_entry`), kept in `open` until the end."""
     bind: Digest | None = None
     """A caller's name that leads to this session from now on."""
+    inbox_entry: str | None = None
+    """Where the turn came from. Is it gone from there, another process has seen to the turn: `FENCED`."""
 
 
 @frozen(kw_only=True)

@@ -143,6 +143,8 @@ class PendingAppend:
                 mode |= _HAS_SNAPSHOT
                 names.append(keys.snapshot(self.shard, append.session_id))
             arguments += (closing.summary, closing.inbox_entry or "", closing.snapshot or b"")
+        if append.opening is not None:
+            arguments.append(append.opening.inbox_entry or "")
         for entry in self._with_gap() if self.skipped else self.encoded:
             arguments += (entry.kind, entry.version, entry.data)
         arguments[start : start + 2] = (len(arguments) - start, mode)

@@ -36,6 +36,8 @@ class MemoryWorld:
     alive: set[ProcessId] = field(factory=set)
     waiting: dict[Digest, list[SessionId]] = field(factory=dict)
     names: dict[Digest, SessionId] = field(factory=dict)
+    done: set[tuple[Shard, str | None]] = field(factory=set)
+    """Inbox entries that an `end` has deleted."""
     _count: int = 0
 
     def position(self) -> str:
@@ -210,6 +212,8 @@ class MemoryEventLog:
         if entry is None:
             if append.opening is None or not self._holds(append.session_id) or self._is_opened_twice(append):
                 return Outcome.FENCED
+            if (shard_of(append.session_id), append.opening.inbox_entry) in self.world.done:
+                return Outcome.FENCED
             entry = self._opened(append)
         elif entry.run.process != self.process or append.first_seq > entry.run.next_seq:
             return Outcome.FENCED
@@ -258,6 +262,8 @@ class MemoryEventLog:
             return
         self.world.open.pop(append.run_id, None)
         self.world.audit.append(("run", append.run_id, append.session_id))
+        if append.closing.inbox_entry is not None:
+            self.world.done.add((shard_of(append.session_id), append.closing.inbox_entry))
         for at in append.closing.waits_at:
             self.world.waiting.setdefault(at, []).append(append.session_id)
         if append.closing.snapshot is not None:

@@ -51,6 +51,11 @@ local function begun(log, mode)
   return mode % 2 == 1 and redis.call('TYPE', log).ok == 'stream'
 end
 
+local function is_done(entry)
+  if entry == '' or redis.call('TYPE', inbox).ok ~= 'stream' then return false end
+  return #redis.call('XRANGE', inbox, entry, entry) == 0
+end
+
 local oldest
 
 local function add_audit(...)
@@ -96,6 +101,10 @@ local function work()
       verdict, rest = judge(mode, run, tonumber(ARGV[at + 3]))
       first = at + 6
       if mode % 4 >= 2 then first = at + 9 end
+      if mode % 2 == 1 then
+        first = first + 1
+        if verdict == 'a' and not rest and is_done(ARGV[first - 1]) then verdict = 'f' end
+      end
       if verdict == 'a' and not rest and ARGV[first] == 'session' and begun(log, mode) then verdict = 'f' end
       if verdict == 'a' then
         rest = rest or ARGV[at + 5]
@@ -133,11 +142,11 @@ return verdicts
 ARGV: our lease token (empty: none), our holder word, retention in ms, the commit's number (empty: `seq` alone tells
 a repeat), `1` if it may be a repeat; then the entries, each led by its number of arguments. An append's mode is a sum:
 1 opens, 2 closes, 4 has a snapshot; then run id, expected seq, seq due after it, the `open` value of an opening, if
-it closes the audit half, inbox entry and snapshot, then kind, version and data of every event. Mode 16: notes between
-runs, guarded by the lease alone. Mode 8: an audit entry.
+it closes the audit half, inbox entry and snapshot, if it opens the inbox entry, then kind, version and data of every event.
+Mode 16: notes between runs, guarded by the lease alone. Mode 8: an audit entry.
 What is damaged in a key gives way (`FIRMLY`), or a foreign write would refuse a shard's requests for ever; in the lease's
 place it is nobody's lease (`ACQUIRE` takes it away). A session is opened once: where its log stands already, another process has run the turn while this one slept, and
-the opening is fenced. Every entry is judged on its own: a script that fails undoes nothing,
+the opening is fenced. So is that of a turn whose inbox entry is gone: it was run, or refused, while the shard was another's. Every entry is judged on its own: a script that fails undoes nothing,
 so the failure of one must not cost the verdicts of the others. Only a server that refuses to write for now ends the
 script, and it does so before anything was written.
 Gives one letter per entry: `a` appended, `r` stood there, `f` fenced, `o` out of order, `d` failed; if keys were mended, a

@@ -1,6 +1,7 @@
 """What every event log promises: the one in Redis (each binary that this machine has) and the fake in memory."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -23,9 +24,13 @@ KINDS = ["memory", *binaries()]
 class Processes:
     """Starts processes (logs of their own) over one store; the first holds all shards."""
 
-    def __init__(self, start: Callable[[], Any], kill: Callable[[Log], Any]) -> None:
+    def __init__(
+        self, start: Callable[[], Any], kill: Callable[[Log], Any], put_inbox: Callable[[Log], Any]
+    ) -> None:
         self.start = start
         self.kill = kill
+        self.put_inbox = put_inbox
+        """Puts a turn into the inbox of `parts.SHARD`, which that process has, and gives its entry's id."""
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +69,10 @@ async def processes(
         await stores[log].leases.release()
         await stores[log].heartbeat.stop()
 
-    return Processes(start, kill)
+    async def put_inbox(log: Log) -> str:
+        return await parts.put_inbox(stores[log], b"turn")
+
+    return Processes(start, kill, put_inbox)
 
 
 def memory_processes() -> Processes:
@@ -79,7 +87,12 @@ def memory_processes() -> Processes:
         world.alive.discard(log.process)
         world.leases = {shard: owner for shard, owner in world.leases.items() if owner != log.process}
 
-    return Processes(start, kill)
+    ids = map("{}-0".format, count(1))
+
+    async def put_inbox(_: Log) -> str:
+        return next(ids)
+
+    return Processes(start, kill, put_inbox)
 
 
 async def outcome_of(log: Log, append: Append) -> Outcome:
@@ -166,6 +179,28 @@ async def test_a_session_is_opened_once(processes: Processes) -> None:
     assert len((await log.history(session)).recorded) == 3
     # Its next turn goes on in it.
     assert await outcome_of(log, parts.opening_append(session, parts.new_run())) is Outcome.APPENDED
+
+
+async def test_a_turn_whose_inbox_entry_is_gone_is_not_accepted_again(processes: Processes) -> None:
+    log = await processes.start()
+    entry, other = await processes.put_inbox(log), await processes.put_inbox(log)
+    run, session = parts.new_run(), parts.new_session()
+    opening = parts.opening_append(session, run, inbox_entry=entry)
+    assert await outcome_of(log, opening) is Outcome.APPENDED
+    closing = parts.closing_append(session, run, 2, inbox_entry=entry)
+    assert await outcome_of(log, closing) is Outcome.APPENDED
+    # The process read the entry before, lost the shard, and has it again. The session goes on elsewhere by now.
+    fresh = parts.opening_append(parts.new_session(), run, inbox_entry=entry)
+    assert await outcome_of(log, fresh) is Outcome.FENCED
+    next_turn = parts.opening_append(parts.new_session(), parts.new_run(), inbox_entry=other)
+    assert await outcome_of(log, next_turn) is Outcome.APPENDED
+
+
+async def test_a_turn_is_accepted_where_its_whole_inbox_is_gone(processes: Processes) -> None:
+    """The store was emptied: nobody has seen to the turn."""
+    log = await processes.start()
+    opening = parts.opening_append(parts.new_session(), parts.new_run(), inbox_entry="1-1")
+    assert await outcome_of(log, opening) is Outcome.APPENDED
 
 
 async def test_a_process_without_the_shard_accepts_no_run(processes: Processes) -> None:
