@@ -53,9 +53,11 @@ class ReplyBuffer:
 
     Args:
         on_taken: told of the bytes of every `take`.
+        is_whole: the reader needs the answer as a whole. Pieces do not wake it until there are `PIECE_BYTES` of them.
     """
 
     __slots__ = (
+        "_is_whole",
         "_pending",
         "_piece_ms",
         "_ready",
@@ -66,7 +68,8 @@ class ReplyBuffer:
         "on_taken",
     )
 
-    def __init__(self, on_taken: Callable[[int], None] | None = None) -> None:
+    def __init__(self, on_taken: Callable[[int], None] | None = None, *, is_whole: bool = False) -> None:
+        self._is_whole = is_whole
         self._pending: list[Reply] = []
         self._ready = trio.Event()
         self.on_taken = on_taken
@@ -81,7 +84,7 @@ class ReplyBuffer:
         """The longest silence between two pieces of the answer. None: there were no two pieces."""
 
     def put(self, replies: list[Reply], size_bytes: int = 0, at_ms: float | None = None) -> None:
-        """Adds replies, in order, and wakes the reader.
+        """Adds replies, in order, and wakes the reader, unless they are pieces of an answer that it needs as a whole.
 
         Args:
             replies: what there is to tell.
@@ -95,7 +98,8 @@ class ReplyBuffer:
             self._piece_ms = at_ms
         self._pending += replies
         self.held_bytes += size_bytes + _EACH * len(replies)
-        self._ready.set()
+        if at_ms is None or not self._is_whole or self.held_bytes > PIECE_BYTES:
+            self._ready.set()
 
     async def wait_taken(self) -> None:
         """Waits for the reader's next `take`, not at all if nothing is pending. The caller brings the deadline."""

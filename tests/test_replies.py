@@ -60,6 +60,24 @@ async def test_a_nudge_wakes_the_reader_with_nothing() -> None:
         pytest.fail("a nudge counts once")
 
 
+async def test_the_reader_of_a_whole_answer_sleeps_until_its_ending_or_a_large_piece() -> None:
+    buffer = ReplyBuffer(is_whole=True)
+    taken: list[object] = []
+    async with trio.open_nursery() as nursery:
+        buffer.put([Accepted(session_id="ses", resolution="fresh", reason="no_history")])
+        assert len(await buffer.take()) == 1
+        nursery.start_soon(_take_into, buffer, taken)
+        buffer.put([TextDelta("a")], 1, at_ms=1.0)
+        buffer.put([TextDelta("b")], 1, at_ms=2.0)
+        await trio.testing.wait_all_tasks_blocked()
+        assert taken == []
+        ended = Ended(end_reason=EndReason.STOP)
+        buffer.put([ended])
+    assert taken == [TextDelta("a"), TextDelta("b"), ended]
+    buffer.put([TextDelta("c" * PIECE_BYTES)], PIECE_BYTES, at_ms=3.0)
+    assert await buffer.take() == [TextDelta("c" * PIECE_BYTES)]
+
+
 async def test_a_reader_that_is_cancelled_has_taken_nothing() -> None:
     buffer = ReplyBuffer()
     buffer.put([TextDelta("a")])

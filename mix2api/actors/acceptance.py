@@ -6,11 +6,11 @@ from enum import Enum, auto
 from mix2api.actors import refusals
 from mix2api.actors.environment import Environment
 from mix2api.actors.request_facts import tool_results
-from mix2api.actors.run_record import DURABLE, PATIENCE_S, RunRecord, wait_durable
+from mix2api.actors.run_record import PATIENCE_S, RunRecord, wait_durable
 from mix2api.actors.turns import PendingTurn
 from mix2api.events.audit_entry import request_summary
 from mix2api.events.kinds import Request
-from mix2api.events.log import Opening, Outcome
+from mix2api.events.log import DURABLE, Opening, Outcome
 from mix2api.sessions.commands import AcceptTurn
 from mix2api.sessions.worker_port import Ended
 from mix2api.stepping import in_turn

@@ -23,7 +23,7 @@ from mix2api.actors.environment import (
 )
 from mix2api.actors.phase import Phase
 from mix2api.actors.request_facts import accepted_reply, request_event, unseen_of
-from mix2api.actors.run_record import DURABLE, RunPhase, RunRecord, wait_durable
+from mix2api.actors.run_record import RunPhase, RunRecord, wait_durable
 from mix2api.actors.run_tools import translation_of
 from mix2api.actors.turns import PendingTurn
 from mix2api.actors.upstream_turn import fault_chunk, upstream_call
@@ -33,7 +33,7 @@ from mix2api.errors import StoreUnavailable
 from mix2api.events.audit_entry import end_summary
 from mix2api.events.codec import UnreadableEvent
 from mix2api.events.kinds import UNNUMBERED, End, UpstreamChunk
-from mix2api.events.log import Closing, Outcome, Ticket
+from mix2api.events.log import DURABLE, Closing, Outcome, Ticket
 from mix2api.sessions.commands import Command, ConcludeRun, RecordChunk, RetireSession, StopRun
 from mix2api.sessions.decide import decide
 from mix2api.sessions.evolve import fold
@@ -273,11 +273,15 @@ class Run:
                 stop = self._stopped(EndReason.ADAPTER_ERROR, type(fault).__name__)
             end, ticket = self._write_end([stop], used, waits_at)
         self._phase = RunPhase.ENDED
+        refused = None if self._budget is None else self._budget.refused
+        ended = last_reply(end, self._submission, self._translation, self._cause, refused)
+        if not self._site_lost_it:
+            ticket.on_durable(partial(self._turn.end, ended))
         outcome = await wait_durable(ticket, END_BUSY_LIMIT_S, shield=True)
         if outcome is Outcome.FENCED:
             await self._lose(end)
         else:
-            self._finish(end, outcome)
+            self._finish(end, ended, outcome)
             if outcome is not Outcome.DROPPED:
                 self._env.on_audited(self._record.asked, self._record.ended)
 
@@ -348,14 +352,11 @@ class Run:
             return [RecordChunk(fault_chunk(self._submission.run_id, cause, self._at_ms(), account))]
         return [cause or self._stopped(EndReason.ADAPTER_ERROR, "NoCause")]
 
-    def _finish(self, end: End, outcome: Outcome | None) -> None:
+    def _finish(self, end: End, ended: Ended, outcome: Outcome | None) -> None:
         if outcome not in DURABLE:
             # The client saw an ending that the log may never know: nothing may be built on it.
             state = self._record.state
             self._record.state = fold(decide(state, RetireSession(why="end_unacked")), state)
-        refused = None if self._budget is None else self._budget.refused
-        ended = last_reply(end, self._submission, self._translation, self._cause, refused)
-        if outcome not in DURABLE:
             ended = replace(ended, acked=False)
         if self._site_lost_it and not self._turn.over:
             self.untold = ended

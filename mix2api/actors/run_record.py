@@ -21,7 +21,6 @@ from mix2api.store_watch import LateLooks
 from mix2api.vocabulary import ChunkKind, RunId, SessionId
 
 _DELTAS: Final = frozenset({ChunkKind.TEXT, ChunkKind.REASONING, ChunkKind.TOOL_INPUT})
-DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
 
 _FIRST_LOOKS_S: Final = (0.44, 0.04)
 """Seconds until the first look at the store, and from there to the second. The store counts as away 0.4 s after a command

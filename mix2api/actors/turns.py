@@ -53,13 +53,17 @@ class PendingTurn:
     """Its reader gave up before it was accepted: the edge has reported that, and the run is not reported again."""
     accepted: Accepted | None = None
     """The reply that told of its acceptance."""
-    replies: ReplyBuffer = field(init=False, factory=ReplyBuffer)
+    replies: ReplyBuffer = field(init=False)
     _first: "_FirstRun | None" = field(init=False, default=None)
     """The run that it goes on from, as long as nothing came of the second."""
 
     @attempt.default
     def _attempt(self) -> int:
         return self.submission.attempt
+
+    @replies.default
+    def _buffer(self) -> ReplyBuffer:
+        return ReplyBuffer(is_whole=not self.submission.turn.stream)
 
     def __attrs_post_init__(self) -> None:
         self.resolution_reason = self.resolution_reason or self.submission.reason

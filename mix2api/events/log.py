@@ -4,6 +4,7 @@ Promises: an `Append` is written whole or not at all, at most once, in `seq` ord
 that holds the run (`Outcome`). A `Ticket` tells when it is durable. Nobody blocks in `submit`.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final, Protocol
 
@@ -24,6 +25,10 @@ class Outcome(StrEnum):
     """Another process holds the run or the shard; nothing was written and nothing will be."""
     DROPPED = "dropped"
     """It never reached the store (withdrawn, or chunk events over the spool's limit); nothing was written."""
+
+
+DURABLE: Final = frozenset({Outcome.APPENDED, Outcome.ALREADY})
+"""It stands in the log."""
 
 
 @frozen(kw_only=True)
@@ -91,6 +96,14 @@ class Ticket(Protocol):
 
     async def wait(self) -> Outcome:
         """Waits until the store has said what became of it. Has no deadline: the caller has."""
+        ...
+
+    def on_durable(self, told: Callable[[], None]) -> None:
+        """Has somebody told, once, in the moment in which it becomes durable: before any task that waits runs.
+
+        Args:
+            told: must not raise, and has little to do: other tickets wait for it.
+        """
         ...
 
     def withdraw(self) -> None:

@@ -1,5 +1,6 @@
 """What goes into one script call: appends and audit notes of one shard, as the arguments that the script reads."""
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import trio
@@ -7,7 +8,7 @@ from attrs import define, evolve, frozen
 
 from mix2api.events.codec import Encoded, encode
 from mix2api.events.kinds import Request, SessionNote
-from mix2api.events.log import Append, Opening, Outcome
+from mix2api.events.log import DURABLE, Append, Opening, Outcome
 from mix2api.identity import shard_of
 from mix2api.store.keys import Keys
 from mix2api.store.redis.link import Command
@@ -65,6 +66,7 @@ class PendingAppend:
     unwanted: bool = False
     """It was asked to be withdrawn."""
     _outcome: Outcome | None = None
+    _told: Callable[[], None] | None = None
     _settled: trio.Event | None = None
 
     @classmethod
@@ -114,9 +116,19 @@ class PendingAppend:
         if self._outcome is None:
             self._carrier.withdraw(self)
 
+    def on_durable(self, told: Callable[[], None]) -> None:
+        """Has somebody told in the moment in which it becomes durable, at once if it is."""
+        if self._outcome is None:
+            self._told = told
+        elif self._outcome in DURABLE:
+            told()
+
     def settle(self, outcome: Outcome) -> None:
         """Says what became of it, and wakes who waits."""
         self._outcome = outcome
+        told, self._told = self._told, None
+        if told is not None and outcome in DURABLE:
+            told()
         if self._settled is not None:
             self._settled.set()
 

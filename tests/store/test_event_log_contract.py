@@ -181,6 +181,23 @@ async def test_a_session_is_opened_once(processes: Processes) -> None:
     assert await outcome_of(log, parts.opening_append(session, parts.new_run())) is Outcome.APPENDED
 
 
+async def test_whoever_asks_hears_at_once_that_an_append_is_durable(processes: Processes) -> None:
+    log = await processes.start()
+    session, run = parts.new_session(), parts.new_run()
+    heard: list[str] = []
+    opening = log.submit(parts.opening_append(session, run))
+    opening.on_durable(lambda: heard.append("early"))
+    await opening.wait()
+    assert heard == ["early"]
+    opening.on_durable(lambda: heard.append("late"))
+    assert heard == ["early", "late"]
+    fenced = log.submit(parts.chunks_append(session, parts.new_run(), 2))
+    fenced.on_durable(lambda: heard.append("fenced"))
+    assert await fenced.wait() is Outcome.FENCED
+    fenced.on_durable(lambda: heard.append("fenced"))
+    assert heard == ["early", "late"]
+
+
 async def test_a_turn_whose_inbox_entry_is_gone_is_not_accepted_again(processes: Processes) -> None:
     log = await processes.start()
     entry, other = await processes.put_inbox(log), await processes.put_inbox(log)
