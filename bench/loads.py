@@ -16,6 +16,8 @@ class Dialect(enum.StrEnum):
     """OpenAI's: the adapters."""
     MIX = "mix"
     """The site's own: the mock itself, and nginx, which only passes on."""
+    RESPONSES = "responses"
+    """OpenAI's Responses API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ def request_bytes(dialect: Dialect, key: str, prompt: str, *, stream: bool, head
     match dialect:
         case Dialect.CHAT:
             path, body = "/v1/chat/completions", {"model": MODEL, "stream": stream, "messages": messages}
+        case Dialect.RESPONSES:
+            path, body = "/v1/responses", {"model": MODEL, "stream": stream, "input": messages}
         case Dialect.MIX:
             path = "/v2/chats"
             asked = {"agent_slug": "web-general", "model_slug": MODEL.partition("/")[2], "query": prompt}

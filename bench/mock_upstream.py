@@ -3,7 +3,8 @@
     python bench/mock_upstream.py PORT
 
 `POST /v2/chats` answers in the `mix` site's dialect, always as a stream; `POST /v1/chat/completions` in OpenAI's,
-as a stream if the body says `"stream": true`. The prompt says what to send, wherever it stands in the body:
+as a stream if the body says `"stream": true`. `POST /padded/chat/completions` streams the same as OpenAI writes it today, and
+`POST /v1/responses` streams the events of the Responses API. The prompt says what to send, wherever it stands in the body:
 `bench:<chunks>:<pause in microseconds>`, and with `:hold` behind it the stream is never ended by this side. With `:uneven` each
 pause is drawn, from half of it to one and a half: with even ones, streams that happen to meet meet again at each chunk, and
 the delays of a load depend on how its streams began.
@@ -24,7 +25,7 @@ from collections.abc import Iterator
 from itertools import repeat
 from random import Random
 
-from frames import STREAM_HEAD, mix_wire, openai_answer, openai_wire
+from frames import STREAM_HEAD, Wire, mix_wire, openai_answer, openai_wire, padded_wire, responses_wire
 
 _ORDER = re.compile(rb"bench:(\d{1,6}):(\d{1,9})(:hold|:uneven)?")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d{1,9})", re.IGNORECASE)
@@ -117,6 +118,8 @@ class Mock:
         self._served = 0
         self._draws = Random(0)  # noqa: S311 - the same draws in every run
         self._openai = openai_wire()
+        self._padded = padded_wire()
+        self._responses: dict[int, Wire] = {}
 
     def run(self, parent: int) -> None:
         """Serves until the parent process is gone."""
@@ -180,9 +183,16 @@ class Mock:
             peer.send(_NOT_FOUND if b"content-length" in head.lower() else _LENGTH_REQUIRED)
             return
         texts, pause_ns = int(order[1]), int(order[2]) * 1000
+        wire: Wire
         if head.startswith(b"POST /v2/chats"):
             self._served += 1
             wire = mix_wire(self._served)
+        elif head.startswith(b"POST /v1/responses"):
+            if texts not in self._responses:
+                self._responses[texts] = responses_wire(texts)
+            wire = self._responses[texts]
+        elif head.startswith(b"POST /padded/"):
+            wire = self._padded
         elif _STREAMS.search(body) is None:
             peer.send(openai_answer(texts))
             return
