@@ -14,6 +14,7 @@ LINE_LIMIT: Final = 10_000
 """Lines that may wait for their event's end: cutting them takes one step of 2 ms. Sites write an event in one line."""
 
 _PLAIN: Final = b"data: "
+_NAMED: Final = b"event: "
 _BLANK_LINE: Final = b"\n\n"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -48,12 +49,8 @@ class SseFrames:
         Raises:
             FrameTooLong: the stream is of no use any more.
         """
-        if not (self._held or self._at_start or b"\r" in data) and data.endswith(_BLANK_LINE):
-            # Nearly every piece: whole events, each one line of `data: `. It is cut in one call, and then proved to be so.
-            payloads = data[len(_PLAIN) : -len(_BLANK_LINE)].split(_BLANK_LINE + _PLAIN)
-            if data.startswith(_PLAIN) and data.count(b"\n") == 2 * len(payloads) and b"" not in payloads:
-                return payloads
-            return _by_lines(data)
+        if not (self._held or self._at_start) and data.endswith(_BLANK_LINE):
+            return _cut(data)  # nearly every piece: whole events
         if self._held:
             if not _border(self._seam + data):
                 self._hold(data)
@@ -89,7 +86,7 @@ class SseFrames:
         if self._at_start:
             self._at_start = False
             block = block.removeprefix(_BYTE_ORDER_MARK)
-        return _by_lines(block)
+        return _cut(block)
 
 
 def _border(data: bytes) -> int:
@@ -100,6 +97,28 @@ def _border(data: bytes) -> int:
         carriage = data.rfind(b"\n\r\n")
         border = max(border, carriage + 3 if carriage >= 0 else 0)
     return border
+
+
+def _cut(block: bytes) -> list[bytes]:
+    """The payloads of a block that ends with a blank line.
+
+    Nearly every block is events of one line of `data: ` each, behind the same line of `event: ` or behind none. It is cut in one
+    call, and then proved to be so.
+    """
+    begin = _PLAIN if block.startswith(_PLAIN) else _named_beginning(block)
+    if begin and b"\r" not in block:
+        payloads = block[len(begin) : -len(_BLANK_LINE)].split(_BLANK_LINE + begin)
+        if b"\n" not in b"".join(payloads) and b"" not in payloads:
+            return payloads
+    return _by_lines(block)
+
+
+def _named_beginning(block: bytes) -> bytes:
+    """What stands before the first payload: a line with the event's name, and the name of the field; empty if it is not that."""
+    if not block.startswith(_NAMED):
+        return b""
+    end = block.find(b"\n") + 1
+    return block[: end + len(_PLAIN)] if block.startswith(_PLAIN, end) else b""
 
 
 def _by_lines(block: bytes) -> list[bytes]:
