@@ -76,6 +76,41 @@ class _Usual(Struct, frozen=True, forbid_unknown_fields=True):
     obfuscation: str | None = None
 
 
+class _TextDelta(Struct, frozen=True, forbid_unknown_fields=True):
+    content: str
+    role: str | None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    tool_calls: None = None
+    refusal: None = None
+    function_call: None = None
+
+
+class _TextChoice(Struct, frozen=True, forbid_unknown_fields=True):
+    delta: _TextDelta
+    index: int = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class TextChunk(Struct, frozen=True, forbid_unknown_fields=True):
+    """A usual chunk that adds a text to the message and says nothing else."""
+
+    choices: tuple[_TextChoice]
+    id: str | None = None
+    object: str | None = None
+    created: int | float | None = None
+    model: str | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+    usage: None = None
+    obfuscation: str | None = None
+
+    def about(self) -> dict[str, str]:
+        """As `Chunk.about`."""
+        return _about(self)
+
+
 class Chunk(Struct, frozen=True):
     """A chunk, read."""
 
@@ -103,6 +138,8 @@ _CONTENT: Final = re.compile(
 """The text of a delta. Its path is certain only behind `"delta"`: any other text of a chunk may hold the word."""
 
 _usual: Final = msgspec.json.Decoder(_Usual).decode
+text_chunk_in: Final = msgspec.json.Decoder(TextChunk).decode
+"""Such a chunk, at a third of what `chunk_in` costs. Raises one of `NOT_JSON` for any other payload."""
 _fields: Final = msgspec.json.Decoder(Fields).decode
 _several: Final = msgspec.json.Decoder(list[Fields]).decode
 
@@ -140,11 +177,16 @@ def around_text(payload: bytes, chunk: Chunk) -> tuple[bytes, bytes] | None:
         return None
     if chunk.delta != Delta(role=chunk.delta.role, content=chunk.delta.content):
         return None
+    return around_content(payload)
+
+
+def around_content(payload: bytes) -> tuple[bytes, bytes] | None:
+    """The same of a payload that is known to say nothing but a text."""
     found = _CONTENT.search(payload)
     return None if found is None else (payload[: found.start(1)], payload[found.end(1) :])
 
 
-def _about(said: _Usual) -> dict[str, str]:
+def _about(said: _Usual | TextChunk) -> dict[str, str]:
     if said.system_fingerprint is None and said.service_tier is None:
         return {}
     named = {"system_fingerprint": said.system_fingerprint, "service_tier": said.service_tier}

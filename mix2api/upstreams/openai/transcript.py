@@ -14,7 +14,16 @@ from mix2api.upstreams.damage import NOT_JSON
 from mix2api.upstreams.http import faults
 from mix2api.upstreams.idle_frames import says_nothing
 from mix2api.upstreams.openai.calls import CallDeltas
-from mix2api.upstreams.openai.chunks import Chunk, Delta, MalformedChunk, around_text, chunk_in, decoded
+from mix2api.upstreams.openai.chunks import (
+    Chunk,
+    Delta,
+    MalformedChunk,
+    around_content,
+    around_text,
+    chunk_in,
+    decoded,
+    text_chunk_in,
+)
 from mix2api.upstreams.port import (
     Finished,
     Reasoning,
@@ -31,6 +40,9 @@ _DONE: Final = b"[DONE]"
 _ONE_SKIPPED: Final = Skipped(1)
 _NO_PAYLOAD: Final = b"\n"
 """What no payload begins with."""
+_LESSONS: Final = 8
+"""How often it is learned what stands around texts. Where that is another thing around each, as a padding is, texts cost less
+without."""
 _string: Final = msgspec.json.Decoder(str).decode
 
 
@@ -48,6 +60,8 @@ class ChatTranscript:
         "_calls",
         "_finish",
         "_head",
+        "_lessons",
+        "_named",
         "_spoke",
         "_tail",
         "closed",
@@ -62,11 +76,14 @@ class ChatTranscript:
         self._about: dict[str, str] = {}
         """Fields of the chunks themselves that the client is still to be told."""
         self._about_told: dict[str, str] = {}
+        self._named: tuple[str | None, str | None] | None = None
+        """The fingerprint and the tier of a chunk that told the client nothing new about itself. None: look again."""
         self._calls: CallDeltas | None = None
         self._finish: str | None = None
         self._spoke = False
         self._head = self._tail = _NO_PAYLOAD
         """What stood around the last text: a payload with the same around it is nothing but a text."""
+        self._lessons = _LESSONS
         self.closed = False
         """A `finish_reason` came, or an error; nothing more is owed."""
         self.done = False
@@ -78,9 +95,10 @@ class ChatTranscript:
         """Takes whole frames and gives their events; what follows `[DONE]` or a fault is not read."""
         events = self._leading_texts(payloads)
         for payload in payloads[len(events) :]:
-            self._take(payload, events)
-            if self.done:
-                break
+            if not self._take_text(payload, events):
+                self._take(payload, events)
+                if self.done:
+                    break
         return events
 
     def _leading_texts(self, payloads: Sequence[bytes]) -> list[UpstreamEvent]:
@@ -99,6 +117,24 @@ class ChatTranscript:
         except NOT_JSON:
             return texts  # read as a whole chunk, which has the word on it
         return texts
+
+    def _take_text(self, payload: bytes, events: list[UpstreamEvent]) -> bool:
+        """Adds a text; False: the chunk may say something else, and is to be read as a whole."""
+        try:
+            said = text_chunk_in(payload)
+        except NOT_JSON:
+            return False
+        text = said.choices[0].delta.content
+        named = said.system_fingerprint, said.service_tier
+        if not text or (named != self._named and (self._about or self._news_in(said.about()))):
+            return False
+        self._named = named
+        self._spoke = True
+        events.append(Text(text))
+        if self._lessons:
+            self._lessons -= 1
+            self._head, self._tail = around_content(payload) or (self._head, self._tail)
+        return True
 
     def _take(self, payload: bytes, events: list[UpstreamEvent]) -> None:
         """Adds what one frame says."""
@@ -163,9 +199,14 @@ class ChatTranscript:
 
     def _note(self, about: dict[str, str]) -> None:
         """Keeps what is new about the chunks until there is content: a status line leaves with the first field."""
-        new = {name: text for name, text in about.items() if self._about_told.get(name) != text}
-        self._about |= new
-        self._about_told |= new
+        new = self._news_in(about)
+        if new:
+            self._about |= new
+            self._about_told |= new
+            self._named = None
+
+    def _news_in(self, about: dict[str, str]) -> dict[str, str]:
+        return {name: text for name, text in about.items() if self._about_told.get(name) != text}
 
     def _aboutness(self) -> list[UpstreamEvent]:
         about, self._about = self._about, {}

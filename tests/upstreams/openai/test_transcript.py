@@ -116,6 +116,61 @@ def test_texts_with_the_same_around_them_are_read_as_the_first_one_was() -> None
     assert not transcript.closed
 
 
+AROUND = (
+    b'{"id":"x","system_fingerprint":%b,"choices":[{"delta":{"content":%b},"logprobs":null,'
+    b'"finish_reason":null}],"usage":null,"obfuscation":%b}'
+)
+
+
+def padded(text: bytes, padding: bytes = b'"xy"', fingerprint: bytes = b'"fp"') -> bytes:
+    return AROUND % (fingerprint, text, padding)
+
+
+def one_by_one(*payloads: bytes) -> list[UpstreamEvent]:
+    """What chunks say where each comes in a field order of its own, so that nothing is known of it before."""
+    transcript = ChatTranscript(200)
+    return [event for payload in payloads for event in transcript.add([b" " * 3 + payload])]
+
+
+def test_texts_with_another_padding_each_are_read_as_the_first_one_was() -> None:
+    payloads = [padded(b'"%d"' % number, b'"%b"' % (b"x" * (number % 5))) for number in range(30)]
+    events, transcript = told(*payloads)
+    assert events == [ABOUT, *(Text(str(number)) for number in range(30))]
+    assert transcript.add(payloads[:2]) == [Text("0"), Text("1")]
+
+
+def test_what_is_about_an_answer_is_told_when_it_changes_and_only_then() -> None:
+    events, transcript = told(
+        ROLE, *[padded(b'"a"')] * 2, padded(b'"b"', fingerprint=b'"fq"'), padded(b'"c"')
+    )
+    changed = PassedOn(chunk={"system_fingerprint": '"fq"'})
+    assert events == [Skipped(1), ABOUT, Text("a"), Text("a"), changed, Text("b"), ABOUT, Text("c")]
+    tier = padded(b'"d"').replace(b'"usage":null', b'"service_tier":"flex"')
+    assert transcript.add([tier, padded(b'"e"', fingerprint=b"null"), tier]) == [
+        PassedOn(chunk={"service_tier": '"flex"'}),
+        Text("d"),
+        Text("e"),
+        Text("d"),
+    ]
+
+
+def test_chunks_say_the_same_alone_and_behind_others() -> None:
+    payloads = [
+        padded(b'"a"'),
+        padded(b'""'),
+        padded(b'"b"').replace(b'"logprobs":null', b'"logprobs":{"content":[]}'),
+        padded(b'"c"').replace(b'"usage":null', b'"provider":"p"'),
+        padded(b'"d"').replace(b'"usage":null', b'"usage":{"prompt_tokens":1,"completion_tokens":1}'),
+        padded(b'"e\\ud83d"'),
+        padded(b"null"),
+        padded(b'"f"').replace(b'"content"', b'"reasoning":"r","content"'),
+        padded(b'"g"').replace(b'"content"', b'"role":"assistant","content"'),
+        padded(b'"h"'),
+        STOP,
+    ]
+    assert told(*payloads)[0] == one_by_one(*payloads)
+
+
 def test_a_text_that_holds_the_words_of_a_delta_is_not_taken_for_one() -> None:
     word = rb'{"choices":[{"delta":{"content":"\"delta\":{\"content\":\"x\""}}]}'
     events, transcript = told(word)
