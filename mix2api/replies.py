@@ -45,7 +45,12 @@ def bytes_of(replies: Iterable[Reply]) -> int:
 
 def weight_of(replies: list[Reply]) -> int:
     """Bytes that replies count in a buffer."""
-    return bytes_of(replies) + _EACH * len(replies)
+    return bytes_of(replies) + _EACH * pieces_in(replies)
+
+
+def pieces_in(replies: Iterable[Reply]) -> int:
+    """How many pieces replies are: events that came together count each."""
+    return sum(reply.count if isinstance(reply, PassedOn) else 1 for reply in replies)
 
 
 class ReplyBuffer:
@@ -60,6 +65,7 @@ class ReplyBuffer:
         "_is_whole",
         "_pending",
         "_piece_ms",
+        "_pieces",
         "_ready",
         "_taken",
         "committed",
@@ -71,6 +77,8 @@ class ReplyBuffer:
     def __init__(self, on_taken: Callable[[int], None] | None = None, *, is_whole: bool = False) -> None:
         self._is_whole = is_whole
         self._pending: list[Reply] = []
+        self._pieces = 0
+        """How many pieces the pending replies are."""
         self._ready = trio.Event()
         self.on_taken = on_taken
         self.held_bytes = 0
@@ -83,7 +91,14 @@ class ReplyBuffer:
         self.longest_gap_ms: int | None = None
         """The longest silence between two pieces of the answer. None: there were no two pieces."""
 
-    def put(self, replies: list[Reply], size_bytes: int = 0, at_ms: float | None = None) -> None:
+    def put(
+        self,
+        replies: list[Reply],
+        size_bytes: int = 0,
+        at_ms: float | None = None,
+        *,
+        pieces: int | None = None,
+    ) -> None:
         """Adds replies, in order, and wakes the reader, unless they are pieces of an answer that it needs as a whole.
 
         Args:
@@ -91,13 +106,17 @@ class ReplyBuffer:
             size_bytes: UTF-8 bytes of the text in them; the writer knows, and nothing is counted here.
             at_ms: when they came, on the monotonic clock, if they are a piece of the answer: what one read of the site's
                 socket brought for the client.
+            pieces: how many pieces they are; None: one each.
         """
         if at_ms is not None:
             if self._piece_ms is not None:
                 self.longest_gap_ms = max(self.longest_gap_ms or 0, int(at_ms - self._piece_ms))
             self._piece_ms = at_ms
+        if pieces is None:
+            pieces = len(replies)
         self._pending += replies
-        self.held_bytes += size_bytes + _EACH * len(replies)
+        self._pieces += pieces
+        self.held_bytes += size_bytes + _EACH * pieces
         if at_ms is None or not self._is_whole or self.held_bytes > PIECE_BYTES:
             self._ready.set()
 
@@ -121,12 +140,14 @@ class ReplyBuffer:
             await trio.lowlevel.checkpoint_if_cancelled()
         taken, held = self._pending, self.held_bytes
         if held > PIECE_BYTES and len(taken) > 1:
-            # Taken by number: of a burst the replies are of one size, nearly.
-            count = max(1, len(taken) * PIECE_BYTES // held)
+            # Taken by number: of a burst the pieces are of one size, nearly.
+            pieces = self._pieces
+            count, its_pieces = self._leading(max(1, pieces * PIECE_BYTES // held))
             taken, self._pending = taken[:count], taken[count:]
-            self.held_bytes -= held * count // (count + len(self._pending))
+            self.held_bytes -= held * its_pieces // pieces
+            self._pieces -= its_pieces
         else:
-            self._pending, self.held_bytes = [], 0
+            self._pending, self.held_bytes, self._pieces = [], 0, 0
             self._ready = trio.Event()
         if self._taken is not None:
             self._taken.set()
@@ -134,6 +155,18 @@ class ReplyBuffer:
         if self.on_taken is not None:
             self.on_taken(held - self.held_bytes)
         return taken
+
+    def _leading(self, most: int) -> tuple[int, int]:
+        """How many replies have at most so many pieces, at least one reply; and how many pieces they have."""
+        if self._pieces == len(self._pending):
+            return most, most
+        count = found = 0
+        for reply in self._pending:
+            its_pieces = reply.count if isinstance(reply, PassedOn) else 1
+            if count and found + its_pieces > most:
+                break
+            count, found = count + 1, found + its_pieces
+        return count, found
 
     def nudge(self) -> None:
         """Wakes the reader though there may be nothing: its `take` then gives an empty list."""

@@ -7,9 +7,10 @@ import trio
 import trio.testing
 from attrs import define, field
 
-from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of, weight_of
-from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, TextDelta, ToolCallDelta
+from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of, pieces_in, weight_of
+from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply, TextDelta, ToolCallDelta
 from mix2api.vocabulary import Detail, EndReason, Receipt
+from mix2api.wire.passed_on import PassedOn
 
 
 @define(eq=False)
@@ -111,6 +112,31 @@ async def test_one_large_reply_is_taken_whole() -> None:
     large = TextDelta("x" * 10 * PIECE_BYTES)
     buffer.put([large, TextDelta("y")], bytes_of([large]) + 1)
     assert [await buffer.take(), await buffer.take()] == [[large], [TextDelta("y")]]
+
+
+async def test_of_a_burst_of_events_that_came_together_a_piece_is_taken_at_a_time() -> None:
+    buffer = ReplyBuffer()
+    burst: list[Reply] = [
+        PassedOn(event={"x": "\n".join(["e" * 40] * count)}, count=count) for count in [1, 64, 2, 1, 40] * 20
+    ]
+    buffer.put(list(burst), bytes_of(burst), pieces=pieces_in(burst))
+    assert buffer.held_bytes == weight_of(burst)
+    taken, pieces = [], []
+    while buffer.held_bytes:
+        piece = await buffer.take()
+        taken += piece
+        pieces.append(pieces_in(piece))
+    assert taken == burst
+    assert max(pieces) <= PIECE_BYTES // 256
+    assert min(pieces[:-1]) > PIECE_BYTES // 256 // 2
+
+
+async def test_events_that_came_together_are_taken_whole_however_many_they_are() -> None:
+    buffer = ReplyBuffer()
+    burst: list[Reply] = [PassedOn(event={"x": "\n".join(["e"] * 1000)}, count=1000)] * 2
+    buffer.put(list(burst), bytes_of(burst), pieces=pieces_in(burst))
+    assert [await buffer.take(), await buffer.take()] == [burst[:1], burst[1:]]
+    assert buffer.held_bytes == 0
 
 
 async def test_what_is_taken_is_told_in_bytes_and_adds_up() -> None:

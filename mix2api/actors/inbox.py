@@ -4,7 +4,7 @@ No consumer group: the owner of a shard reads from its last entry, a new owner f
 is in the log and is not begun again. An entry is deleted by the append that makes its run's `end` durable.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
@@ -29,6 +29,7 @@ from mix2api.sessions.worker_port import Accepted, Ended, ReasoningDelta, Reply,
 from mix2api.store.post import InboxEntry, is_ahead
 from mix2api.supervision import contained, supervised
 from mix2api.vocabulary import Detail, EndReason, ProcessId, RunId, SessionId, Shard
+from mix2api.wire.passed_on import PassedOn
 
 _START: Final = "0-0"
 _FULL_PAGE: Final = 1000
@@ -54,6 +55,8 @@ class _Relayed:
     turn: PendingTurn
     edge: ProcessId
     window_bytes: int
+    reads_joined: bool
+    """Whether the edge reads several passed events as one reply."""
     sent_bytes: int = 0
     taken_bytes: int = 0
     """As the edge says."""
@@ -263,7 +266,9 @@ class Inbox:
             fresh_session=SessionId(relayed.session_id) if relayed.fresh else None,
         )
         run_id = turn.submission.run_id
-        running = self._running[run_id] = _Relayed(turn, turn.submission.edge, relayed.window_bytes)
+        running = self._running[run_id] = _Relayed(
+            turn, turn.submission.edge, relayed.window_bytes, relayed.reads_joined
+        )
         turn.on_ending = running.stir
         nursery.start_soon(self._forward, running, shard, entry)
         if run_id in self._early:
@@ -288,6 +293,8 @@ class Inbox:
         while ended is None:
             await relayed.wait_room()
             replies = await _next_batch(turn)
+            if not relayed.reads_joined:
+                replies = [*_parted(replies)]
             relayed.sent_bytes += weight_of(replies)
             ended = _ending_in(replies)
             if not _is_another_s(turn, ended):
@@ -359,6 +366,15 @@ def _joined(replies: list[Reply]) -> list[Reply]:
         else:
             joined += alike
     return joined
+
+
+def _parted(replies: list[Reply]) -> Iterator[Reply]:
+    """The same, with passed events each by itself."""
+    for reply in replies:
+        if isinstance(reply, PassedOn):
+            yield from reply.each()
+        else:
+            yield reply
 
 
 def _ending_in(replies: list[Reply]) -> Ended | None:

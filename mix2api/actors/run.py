@@ -81,7 +81,7 @@ class Run:
         self._phase = RunPhase.ACCEPTING
         self._cause: StopRun | UpstreamFault | None = None
         """What ends the run, if not the upstream's own words. The first cause stays."""
-        self._told_bytes = 0
+        self._told_bytes = self._told_pieces = 0
         """Of the answer's content, as far as it has been passed on."""
         self._site_lost_it = False
         """Known with the `end`."""
@@ -232,8 +232,12 @@ class Run:
             self._turn.tell_account(tally.account)
         if answer.replies:
             told_bytes, self._told_bytes = self._told_bytes, tally.content_bytes
+            told, self._told_pieces = self._told_pieces, self._translation.deltas
             self._turn.replies.put(
-                answer.replies, tally.content_bytes - told_bytes, self._env.clock.monotonic_ms()
+                answer.replies,
+                tally.content_bytes - told_bytes,
+                self._env.clock.monotonic_ms(),
+                pieces=self._told_pieces - told,
             )
             answer.replies = []
         if self._translation.phase is not Phase.OPEN:

@@ -252,10 +252,11 @@ class Translation:
         if event.kind is None:
             self.tally.pass_on(len(event.data))
         else:
-            self.tally.count(event.kind, event.text)
+            self.tally.count(event.kind, event.text, event.count)
             if event.kind is ChunkKind.TEXT:
                 self.answer.texts.append(event.text)
-        self.answer.replies.append(PassedOn(event={event.type: event.data}))
+        self.answer.replies.append(PassedOn(event={event.type: event.data}, count=event.count))
+        self.deltas += event.count - 1  # the reply itself is counted with the batch
 
     def _skip(self, event: Skipped) -> None:
         self.tally.hear(event.frames, skipped=event.frames)

@@ -20,6 +20,7 @@ from mix2api.wire.responses_unstreamed import events_of, last_event_of
 
 _LAST: Final = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
 _CREATED: Final = "response.created"
+_LINE_END, _EVENT_END = "\n", "\n\n"
 
 
 class RelayedRenderer:
@@ -47,7 +48,12 @@ class RelayedRenderer:
         for reply in replies:
             if isinstance(reply, PassedOn):
                 for kind, data in reply.event.items():
-                    frames.append(self._whole(data) if kind == WHOLE_RESPONSE else self._event(kind, data))
+                    if reply.count > 1:
+                        frames.append(self._pieces(kind, data, reply.count))
+                    else:
+                        frames.append(
+                            self._whole(data) if kind == WHOLE_RESPONSE else self._event(kind, data)
+                        )
             elif isinstance(reply, Ended):
                 frames.append(self.ending(reply))
         return b"".join(frames)
@@ -69,6 +75,14 @@ class RelayedRenderer:
             return b""
         self._number += 1
         return frame
+
+    def _pieces(self, kind: str, lines: str, count: int) -> bytes:
+        """Events that came together, one a line."""
+        self._number += count
+        begin = _beginning(kind)
+        return f"{begin}{lines.replace(_LINE_END, f'{_EVENT_END}{begin}')}{_EVENT_END}".encode(
+            "utf-8", "replace"
+        )
 
     def _whole(self, data: str) -> bytes:
         """The events of an upstream that has not streamed. The last one has the response as it came."""
@@ -107,10 +121,13 @@ class RelayedRenderer:
 
 def _frame(kind: str, data: str) -> bytes:
     """One event of a stream. Data of several lines stays so; a type that would end its line early is left out."""
-    if "\n" in data:
-        data = data.replace("\n", "\ndata: ")
-    named = f"event: {kind}\ndata: " if kind.isprintable() else "data: "
-    return f"{named}{data}\n\n".encode("utf-8", "replace")
+    if _LINE_END in data:
+        data = data.replace(_LINE_END, "\ndata: ")
+    return f"{_beginning(kind)}{data}{_EVENT_END}".encode("utf-8", "replace")
+
+
+def _beginning(kind: str) -> str:
+    return f"event: {kind}\ndata: " if kind.isprintable() else "data: "
 
 
 class RelayedAnswer:

@@ -36,7 +36,7 @@ from mix2api.relay.owners import Owners
 from mix2api.relay.ports import Inboxes, RunLog
 from mix2api.relay.remote_run import RemoteRun
 from mix2api.relay.room import Elsewhere, Placed
-from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of
+from mix2api.replies import PIECE_BYTES, ReplyBuffer, ReplyReader, bytes_of, pieces_in
 from mix2api.sessions.worker_port import Ended, Replies, Submission
 from mix2api.store_watch import StoreWatch
 from mix2api.vocabulary import (
@@ -238,7 +238,7 @@ class RelayDispatch:
             run.refused = not (run.accepted or endings.is_in_doubt(ended))
             replies[-1] = ended if run.accepted else self._refused(run, ended)
             self._forget(run.run_id)
-        run.replies.put(replies, bytes_of(replies))
+        run.replies.put(replies, bytes_of(replies), pieces=pieces_in(replies))
 
     def _refused(self, run: RemoteRun, ended: Ended) -> Ended:
         """The ending of a turn that its worker refused or left unbegun, with the channel of that worker."""

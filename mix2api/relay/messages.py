@@ -58,6 +58,9 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     edge_channel: Channel | None = None
     again_of: str | None = None
     """As in the submission. A version that does not know it leaves it out of its `request`, as before."""
+    reads_joined: bool = False
+    """Whether the edge reads several passed events as one reply (`PassedOn.count`). False from a version that does not say it:
+    it is sent each by itself."""
 
     @classmethod
     def of(
@@ -87,6 +90,7 @@ class RelayedTurn(Struct, frozen=True, kw_only=True, omit_defaults=True):
             bridged=submission.bridged,
             edge_channel=submission.edge_channel,
             again_of=submission.again_of,
+            reads_joined=True,
         )
 
     def submission(self) -> Submission:

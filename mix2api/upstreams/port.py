@@ -112,17 +112,22 @@ class UsageSeen(Struct, frozen=True):
 
 
 class Relayed(Struct, frozen=True):
-    """An event of a stream, or a whole answer, as it came: the client speaks the upstream's own API."""
+    """An event of a stream, or a whole answer, as it came: the client speaks the upstream's own API.
+
+    Pieces of content of one type that came together are one `Relayed`: of a fast stream each costs a fraction then (ADR 119).
+    """
 
     type: str
     data: str
-    """JSON."""
+    """JSON; of several events one a line."""
     kind: ChunkKind | None = None
     """What its content is."""
     text: str = ""
     """Its content, for the counts."""
     made: tuple[str, ...] = ()
     """What only the account that made it can serve: ids of responses, conversations and items, and encrypted content."""
+    count: int = 1
+    """How many events it is."""
 
 
 class Skipped(Struct, frozen=True):

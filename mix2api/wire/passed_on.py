@@ -22,11 +22,22 @@ class PassedOn(Struct, frozen=True, tag="passed_on", omit_defaults=True):
     event: dict[str, str] = {}
     """One event of a stream of the Responses API under its type, or its whole answer under `WHOLE_RESPONSE`. Nothing else
     stands beside it."""
+    count: int = 1
+    """How many events of that type there are. If there are several, each is one line: they are pieces of content that came
+    together."""
 
     @property
     def size(self) -> int:
         """UTF-8 bytes of it all, about."""
         return sum(len(name) + len(text.encode("utf-8", "surrogatepass")) for name, text in self._all())
+
+    def each(self) -> "list[PassedOn]":
+        """The same with one event in each."""
+        if self.count == 1:
+            return [self]
+        return [
+            PassedOn(event={kind: line}) for kind, lines in self.event.items() for line in lines.split("\n")
+        ]
 
     def _all(self) -> Iterator[tuple[str, str]]:
         for place in (self.delta, self.choice, self.chunk, self.event):

@@ -7,6 +7,7 @@ from typing import Any
 import trio
 from actor_parts import CLOCK, EDGE, SHARD, Bench, session_id, submission, working
 from attrs import define, field
+from msgspec.structs import replace
 
 from mix2api.actors.inbox import Inbox
 from mix2api.errors import StoreUnavailable
@@ -101,12 +102,18 @@ class Relayed:
 
 
 def relayed(
-    *, session: SessionId | None = None, late_ms: int = 0, window_bytes: int = 0, **fields: Any
+    *,
+    session: SessionId | None = None,
+    late_ms: int = 0,
+    window_bytes: int = 0,
+    reads_joined: bool = True,
+    **fields: Any,
 ) -> tuple[RunId, bytes]:
     """A turn as it travels; for a fresh session unless one is named."""
     of = submission(session_id=session, **fields)
     deadline_ms = CLOCK.now_ms() + 10_000 - late_ms
-    return of.run_id, encode_turn(RelayedTurn.of(of, session or session_id(), deadline_ms, window_bytes))
+    turn = RelayedTurn.of(of, session or session_id(), deadline_ms, window_bytes)
+    return of.run_id, encode_turn(replace(turn, reads_joined=reads_joined))
 
 
 @asynccontextmanager

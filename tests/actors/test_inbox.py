@@ -1,5 +1,6 @@
 """Turns from other processes' edges: begun once, answered in numbered batches, deleted where they are refused."""
 
+import pytest
 import trio
 import trio.testing
 from actor_parts import BEGINNING, EDGE, GOOD, PROCESS, SHARD, ended, text_of, turn, until
@@ -11,8 +12,10 @@ from mix2api.replies import PIECE_BYTES, weight_of
 from mix2api.sessions.worker_port import Accepted, ReasoningDelta, TextDelta
 from mix2api.store.memory import MemoryEventLog
 from mix2api.upstreams.port import Finished, Reasoning, Text
+from mix2api.upstreams.port import Relayed as PassedEvents
 from mix2api.upstreams.scripted import Hang, Wait
-from mix2api.vocabulary import Detail, EndReason, RunId
+from mix2api.vocabulary import ChunkKind, Detail, EndReason, RunId
+from mix2api.wire.passed_on import PassedOn
 
 # --- there and back
 
@@ -143,6 +146,19 @@ async def test_no_more_is_mailed_than_the_edge_s_window_until_its_client_takes()
         assert sent < mailed(there, run_id) <= sent + 2 * _WINDOW + 1256
         there.inbox.taken(run_id, 10**9)
         assert len(text_of(await there.post.replies(run_id))) == 100_000
+
+
+@pytest.mark.parametrize("reads_joined", [True, False])
+async def test_events_that_came_together_are_mailed_so_to_an_edge_that_reads_them(
+    reads_joined: bool,  # noqa: FBT001 - pytest's form
+) -> None:
+    kind = "response.output_text.delta"
+    both = PassedEvents(kind, "{1}\n{2}", ChunkKind.TEXT, "ab", count=2)
+    async with relaying([BEGINNING, [both], [Text("c"), Finished("stop")]]) as there:
+        _, *replies, _ = await there.post.replies(there.send(reads_joined=reads_joined))
+        joined = PassedOn(event={kind: "{1}\n{2}"}, count=2)
+        apart = [PassedOn(event={kind: "{1}"}), PassedOn(event={kind: "{2}"})]
+        assert replies == [*([joined] if reads_joined else apart), TextDelta("c")]
 
 
 async def test_an_edge_that_tells_nothing_gets_all_at_once() -> None:

@@ -16,6 +16,7 @@ from mix2api.upstreams.port import (
     IdsSeen,
     Opened,
     Reasoning,
+    Relayed,
     RuntimeToolRan,
     Skipped,
     Started,
@@ -30,6 +31,7 @@ from mix2api.upstreams.port import (
     UsageSeen,
 )
 from mix2api.vocabulary import ChunkKind, Detail, EndReason, FinishReason
+from mix2api.wire.passed_on import PassedOn
 
 USAGE = Usage(prompt_tokens=1, completion_tokens=2, total_tokens=3)
 
@@ -41,6 +43,21 @@ def test_deltas_go_out_as_they_come_and_are_logged_together() -> None:
     assert (chunk.kind, chunk.first_frame, chunk.last_frame, chunk.frames) == (ChunkKind.TEXT, 1, 3, 3)
     assert (chunk.size_bytes, chunk.at_ms) == (6, 0)
     assert translation.deltas == 3
+
+
+def test_events_that_came_together_count_as_so_many() -> None:
+    one = Relayed("response.output_text.delta", "{1}", ChunkKind.TEXT, "a")
+    three = Relayed("response.output_text.delta", "{2}\n{3}\n{4}", ChunkKind.TEXT, "bcé", count=3)
+    translation = translated([one, three], [one])
+    assert translation.answer.replies == [
+        PassedOn(event={one.type: one.data}),
+        PassedOn(event={one.type: three.data}, count=3),
+        PassedOn(event={one.type: one.data}),
+    ]
+    (chunk,) = chunks(translation)
+    assert (chunk.kind, chunk.last_frame, chunk.frames, chunk.size_bytes) == (ChunkKind.TEXT, 5, 5, 6)
+    assert translation.deltas == 5
+    assert "".join(translation.answer.texts) == "abcéa"
 
 
 def test_another_kind_begins_another_entry() -> None:

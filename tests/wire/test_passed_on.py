@@ -11,6 +11,13 @@ def test_its_size_is_that_of_names_and_values() -> None:
     assert PassedOn(delta={"a": '"é"'}, choice={"bc": "1"}, chunk={"d": "{}"}).size == 5 + 3 + 3
 
 
+def test_events_that_came_together_can_be_told_apart() -> None:
+    both = PassedOn(event={"x": '{"a":1}\n{"a":2}'}, count=2)
+    assert both.each() == [PassedOn(event={"x": '{"a":1}'}), PassedOn(event={"x": '{"a":2}'})]
+    written_in_lines = PassedOn(event={"x": '{\n"a":1}'})
+    assert written_in_lines.each() == [written_in_lines]
+
+
 def test_raw_fields_are_written_unread() -> None:
     assert bytes(raw_fields({"a": "1.50"})["a"]) == b"1.50"
 

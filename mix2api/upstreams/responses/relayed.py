@@ -3,6 +3,7 @@
 Beside the events stands what the log and the verdict need: content by its kind, whole calls, usage, the finish.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -32,22 +33,44 @@ _FAILED: Final = "failed"
 def relayed_transcript(status: int, *, session_known: bool) -> ResponseTranscript:
     """The transcript of a stream that passes."""
     del session_known  # such a server keeps no session of ours
-    return ResponseTranscript(status, relayed)
+    return ResponseTranscript(status, _RELAYING)
 
 
-def relayed(event: ServerEvent, payload: bytes) -> list[UpstreamEvent]:
-    """An event as it came, and the call that it completes."""
-    data = payload.decode("utf-8", "replace")
-    kind = DELTAS.get(event.type)
-    if kind is not None:
-        return [Relayed(event.type, data, kind, event.delta if isinstance(event.delta, str) else "")]
-    if event.type == "response.output_item.done":
-        passed = Relayed(event.type, data, made=made_in(event.item))
-        call = call_in(event.item)
-        return [passed] if call is None else [passed, call]
-    if event.type == "response.created":
-        return [Relayed(event.type, data, made=_ids(object_in(event.response)))]
-    return [Relayed(event.type, data)]
+class _Relaying:
+    """Events as they came."""
+
+    def event(self, event: ServerEvent, payload: bytes) -> list[UpstreamEvent]:
+        """An event as it came, and the call that it completes."""
+        data = payload.decode("utf-8", "replace")
+        kind = DELTAS.get(event.type)
+        if kind is not None:
+            return [Relayed(event.type, data, kind, _text_in(event))]
+        if event.type == "response.output_item.done":
+            passed = Relayed(event.type, data, made=made_in(event.item))
+            call = call_in(event.item)
+            return [passed] if call is None else [passed, call]
+        if event.type == "response.created":
+            return [Relayed(event.type, data, made=_ids(object_in(event.response)))]
+        return [Relayed(event.type, data)]
+
+    def pieces(self, events: Sequence[ServerEvent], payloads: Sequence[bytes]) -> list[UpstreamEvent]:
+        """All of them as one, unless one has several lines."""
+        lines = b"\n".join(payloads)
+        if len(events) == 1 or lines.count(b"\n") >= len(payloads):
+            return [said for pair in zip(events, payloads, strict=True) for said in self.event(*pair)]
+        kind = events[0].type
+        try:
+            text = "".join([event.delta for event in events])
+        except TypeError:  # one is no text
+            text = "".join(map(_text_in, events))
+        return [Relayed(kind, lines.decode("utf-8", "replace"), DELTAS[kind], text, count=len(events))]
+
+
+_RELAYING: Final = _Relaying()
+
+
+def _text_in(event: ServerEvent) -> str:
+    return event.delta if isinstance(event.delta, str) else ""
 
 
 def relayed_answer(body: bytes, *, session_known: bool = False) -> list[UpstreamEvent]:

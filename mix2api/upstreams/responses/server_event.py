@@ -43,7 +43,8 @@ class ServerEvent(Struct):
     response: Raw = _NOTHING
 
 
-_event: Final = msgspec.json.Decoder(ServerEvent).decode
+decode: Final = msgspec.json.Decoder(ServerEvent).decode
+"""An event that is not damaged. Raises what `event_in` expects (`NOT_JSON` has all of it)."""
 
 
 def event_in(payload: bytes) -> ServerEvent:
@@ -53,13 +54,13 @@ def event_in(payload: bytes) -> ServerEvent:
         MalformedEvent: see there.
     """
     try:
-        return _event(payload)
+        return decode(payload)
     except msgspec.ValidationError:
         raise MalformedEvent from None
     except NOT_JSON:
         pass
     try:
-        return _event(without_halves(payload))
+        return decode(without_halves(payload))
     except NOT_JSON:
         raise MalformedEvent from None
 

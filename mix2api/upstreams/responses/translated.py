@@ -1,11 +1,14 @@
 """Answers for a client of Chat Completions: text, thought, calls, usage and finish of a response. Pure."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from mix2api.upstreams.damage import NOT_JSON
 from mix2api.upstreams.port import (
     Finished,
     Reasoning,
+    Skipped,
     Text,
     ToolInputDelta,
     ToolInputStarted,
@@ -26,7 +29,8 @@ from mix2api.upstreams.site_upstream import MalformedAnswer
 from mix2api.vocabulary import ChunkKind
 from mix2api.wire.passed_on import PassedOn
 
-_REFUSAL = "response.refusal.delta"
+_TEXT, _REFUSAL = "response.output_text.delta", "response.refusal.delta"
+_ONE_SKIPPED = (Skipped(1),)
 
 
 class _Translation:
@@ -35,7 +39,15 @@ class _Translation:
     def __init__(self) -> None:
         self._calls: dict[str, str] = {}
 
-    def __call__(self, event: ServerEvent, payload: bytes) -> list[UpstreamEvent]:
+    def pieces(self, events: Sequence[ServerEvent], payloads: Sequence[bytes]) -> list[UpstreamEvent]:
+        """See `Telling`."""
+        texts = [event.delta for event in events]
+        if events[0].type == _TEXT and {*map(type, texts)} == {str} and all(texts):
+            return [*map(Text, texts)]
+        pairs = zip(events, payloads, strict=True)
+        return [said for pair in pairs for said in self.event(*pair) or _ONE_SKIPPED]
+
+    def event(self, event: ServerEvent, payload: bytes) -> list[UpstreamEvent]:
         """See `Telling`."""
         del payload
         kind, delta = DELTAS.get(event.type), event.delta

@@ -1,5 +1,6 @@
 """Streams and whole answers of the Responses API: as they come for clients of the same API, and translated for others."""
 
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -85,6 +86,84 @@ def test_events_pass_as_they_came_and_their_content_is_named() -> None:
     assert transcript.closed
     assert told(transcript, delta("output_text", "late"), b"[DONE]") == []
     assert (transcript.done, transcript.fault) == (True, None)
+
+
+PIECES: list[Any] = [
+    CREATED,
+    *(delta("output_text", text, sequence_number=number) for number, text in enumerate("añb")),
+    delta("output_text", ""),
+    delta("output_text", 5),
+    *(delta("refusal", text) for text in "no"),
+    *(delta("reasoning_summary_text", text) for text in "hm"),
+    delta("output_text", "alone"),
+    {"type": "response.output_item.added", "item": CALL},
+    *(delta("function_call_arguments", text, item_id="fc_1") for text in ('{"a"', ":1}")),
+    *(delta("function_call_arguments", text, item_id="fc_unknown") for text in ("{", "}")),
+    {"type": "response.output_item.done", "item": CALL},
+    *(delta("output_text", f"{number}") for number in range(200)),
+    *[b'{"type":"response.output_text.delta","delta":"y","x":"\xff"}'] * 2,
+    COMPLETED,
+]
+HALF = b'{"type":"response.output_text.delta","delta":"\\ud83d"}'
+UNREADABLE = b'{"type":"response.output_text.delta","delta":"\xff"}'
+
+
+def apart(events: list[UpstreamEvent]) -> list[UpstreamEvent]:
+    """The same with one event in each, and texts of the log in one."""
+    each: list[UpstreamEvent] = []
+    for event in events:
+        if isinstance(event, Relayed):
+            lines = event.data.split("\n")
+            assert len(lines) == event.count
+            each += [Relayed(event.type, line, event.kind, made=event.made) for line in lines]
+        else:
+            each.append(event)
+    return each
+
+
+def texts_of(events: list[UpstreamEvent]) -> list[tuple[ChunkKind | None, str]]:
+    passed = [event for event in events if isinstance(event, Relayed)]
+    alike = groupby(passed, lambda event: event.kind)
+    return [(kind, "".join(event.text for event in run)) for kind, run in alike]
+
+
+@pytest.mark.parametrize("damage", [[], [HALF], [UNREADABLE], [b"ping"], [b"[DONE]"]])
+@pytest.mark.parametrize("begin", [relaying, translating])
+def test_events_that_come_together_say_what_they_say_one_by_one(begin: Any, damage: list[bytes]) -> None:
+    pieces = [*PIECES[:-20], *damage, *PIECES[-20:]]
+    together, one_by_one = begin(), begin()
+    events = told(together, *pieces, delta("output_text", "late"))
+    each: list[UpstreamEvent] = []
+    for piece in pieces:
+        if not one_by_one.done:
+            each += told(one_by_one, piece)
+    assert apart(events) == apart(each)
+    assert texts_of(events) == texts_of(each)
+    assert (together.closed, together.done) == (one_by_one.closed, one_by_one.done)
+
+
+def test_pieces_of_one_type_that_come_together_are_one_event_of_64_at_most() -> None:
+    pieces = [delta("output_text", f"{number};") for number in range(130)]
+    events = told(relaying(), *pieces)
+    assert [event.count for event in events if isinstance(event, Relayed)] == [64, 64, 2]
+    assert texts_of(events) == [(ChunkKind.TEXT, "".join(f"{number};" for number in range(130)))]
+
+
+def test_a_piece_that_is_written_in_several_lines_stays_by_itself() -> None:
+    in_lines = msgspec.json.format(msgspec.json.encode(delta("output_text", "b")))
+    events = told(relaying(), delta("output_text", "a"), in_lines, delta("output_text", "c"))
+    passed = [event for event in events if isinstance(event, Relayed)]
+    assert [(event.count, event.text) for event in passed] == [(1, "a"), (1, "b"), (1, "c")]
+    assert passed[1].data == in_lines.decode()
+
+
+def test_nothing_is_read_behind_a_failure_that_comes_with_other_events() -> None:
+    failure = {"type": "response.failed", "response": {"error": {"message": "no"}}}
+    transcript = relaying()
+    *before, failed = told(transcript, *[delta("output_text", "a")] * 2, failure, delta("output_text", "b"))
+    assert texts_of(before) == [(ChunkKind.TEXT, "aa")]
+    assert isinstance(failed, Failed)
+    assert transcript.done
 
 
 def test_files_and_containers_that_an_item_cites_are_made_with_it() -> None:
