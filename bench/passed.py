@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -76,6 +76,8 @@ class Costs:
     joined: dict[str, list[float]]
     """Chunks a client's read."""
     failed: int = 0
+    samples: list[str] = field(default_factory=list)
+    """Of what did not come whole."""
 
     def ratios(self, one: str, other: str) -> list[float]:
         """Round by round."""
@@ -92,6 +94,7 @@ def _costs(load: Load, rounds: int, targets: Sequence[Target], repeats: Mapping[
             chunks = load.chunks * sample.requests
             if sample.chunks != chunks * repeats[target.name]:
                 costs.failed += max(1, sample.failed)
+                costs.samples += [f"{target.name}: {sample.chunks} of {chunks}", *sample.failures]
             costs.us[target.name].append(sample.cpu_us / chunks)
             costs.joined[target.name].append(chunks / sample.reads)
     return costs
@@ -99,8 +102,10 @@ def _costs(load: Load, rounds: int, targets: Sequence[Target], repeats: Mapping[
 
 def _report(load: Load, costs: Costs, kinds: Sequence[Kind]) -> None:
     rounds = len(next(iter(costs.us.values())))
-    print(f"\n{load.name}: {load.says}; {rounds} rounds, {costs.failed} streams failed\n")
-    print("| | median | range |\n|---|---:|---:|")
+    print(f"\n{load.name}: {load.says}; {rounds} rounds, {costs.failed} streams failed")
+    for said in costs.samples:
+        print(f"    {said!r}")
+    print("\n| | median | range |\n|---|---:|---:|")
     for name, figures in costs.us.items():
         print(_row(f"{name}, CPU a chunk", figures, " µs"))
         print(_row(f"{name}, chunks a client's read", costs.joined[name]))

@@ -14,7 +14,8 @@ from wire_client import Answer
 from mix2api.accounts.state import Evidence
 from mix2api.clock import SystemClock
 from mix2api.demo import DemoKind, DemoOptions, serve_demo
-from mix2api.vocabulary import EndReason
+from mix2api.events.kinds import UpstreamChunk
+from mix2api.vocabulary import ChunkKind, EndReason
 
 DEMO = DemoOptions(kind=DemoKind.RESPONSES)
 RESPONSES = {"MIX2API_UPSTREAM": "responses"}
@@ -76,6 +77,25 @@ async def test_a_client_of_the_same_api_gets_every_event_and_object_as_it_came(
         assert {run.end.end_reason.value for run in runs if run.end is not None} == {"tool_calls"}
         report = await system.check_log(runs=3)
         assert report["coverage"] == 1.0
+
+
+@pytest.mark.parametrize("shape", Shape)
+async def test_pieces_that_come_together_are_told_and_counted_one_by_one(
+    shape: Shape, redis_server: RedisServer
+) -> None:
+    words = " ".join(f"word-{number}" for number in range(400))
+    async with whole_system(shape, redis_server.url, demo=DEMO, **RESPONSES) as system:
+        told = await respond(system, f"[[say:{words}]]", stream=True)
+        deltas = [one["delta"] for one in told.events if one["type"] == "response.output_text.delta"]
+        assert "".join(deltas) == told.text == words
+        assert len(deltas) > 100
+        (run,) = await system.runs()
+        texts = [
+            event for event in run.events if isinstance(event, UpstreamChunk) and event.kind is ChunkKind.TEXT
+        ]
+        assert sum(text.frames for text in texts) == len(deltas)
+        assert sum(text.size_bytes or 0 for text in texts) >= len(words)
+        await system.check_log(runs=1)
 
 
 @pytest.mark.parametrize(
