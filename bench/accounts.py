@@ -1,15 +1,16 @@
 """What the choice of an account costs: CPU of the process and of the server for each choice, by accounts and bindings.
 
-    python -m bench.accounts [--accounts 4,200] [--bindings 100000] [--rounds 2000]
+    python -m bench.accounts --data-dir DIR [--accounts 4,200] [--bindings 100000] [--rounds 5000]
 
-Bound keys are asked one after the other, where one choice is one round trip, and 64 at once, as a busy process asks.
+Each kind of choice is measured in two ways: one after the other, where one choice is one round trip, and 32 at once, as a
+busy process asks. What an empty round trip (`PING`) takes is measured in the same ways.
 """
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import trio
 
@@ -21,10 +22,12 @@ from mix2api.store.opening import open_store
 from mix2api.store.options import StoreOptions
 from mix2api.vocabulary import Digest
 
-_SEAL = Seal(b"a secret of the bench")
-_TOGETHER = 1000
-_AT_ONCE = 64
-"""Calls of a busy process that choose at one moment."""
+_SEAL: Final = Seal(b"a secret of the bench")
+_TOGETHER: Final = 1000
+_AT_ONCE: Final = (1, 32)
+"""Calls that choose at one moment: of a process with nothing else to do, and of a busy one."""
+
+Ask = Callable[[Digest], Awaitable[object]]
 
 
 def _key(number: int) -> Digest:
@@ -49,28 +52,20 @@ async def _server_us(store: Any) -> float:
     return (float(fields["used_cpu_sys"]) + float(fields["used_cpu_user"])) * 1e6
 
 
-async def _measured(store: Any, accounts: RedisAccounts, roster: Roster, keys: Sequence[Digest]) -> str:
-    await accounts.choose(Asking(api_key=keys[0], model="m"), roster)  # the script is loaded
-    before_us, begun_ns = await _server_us(store), time.thread_time_ns()
-    for key in keys:
-        await accounts.choose(Asking(api_key=key, model="m"), roster)
-    spent_us = (time.thread_time_ns() - begun_ns) / 1000 / len(keys)
-    server_us = (await _server_us(store) - before_us) / len(keys)
-    return f"{spent_us:.0f} us of the process, {server_us:.0f} us of the server"
-
-
-async def _measured_at_once(accounts: RedisAccounts, roster: Roster, keys: Sequence[Digest]) -> str:
+async def _measured(store: Any, ask: Ask, keys: Sequence[Digest], at_once: int) -> tuple[float, float]:
+    """Microseconds of the process and of the server for each key."""
     left = iter(keys)
 
-    async def choose() -> None:
+    async def work() -> None:
         for key in left:
-            await accounts.choose(Asking(api_key=key, model="m"), roster)
+            await ask(key)
 
-    begun_ns = time.thread_time_ns()
+    before_us, begun_ns = await _server_us(store), time.thread_time_ns()
     async with trio.open_nursery() as nursery:
-        for _ in range(_AT_ONCE):
-            nursery.start_soon(choose)
-    return f"{(time.thread_time_ns() - begun_ns) / 1000 / len(keys):.0f} us of the process"
+        for _ in range(at_once):
+            nursery.start_soon(work)
+    spent_us = (time.thread_time_ns() - begun_ns) / 1000
+    return spent_us / len(keys), (await _server_us(store) - before_us) / len(keys)
 
 
 async def _run(arguments: argparse.Namespace, data_dir: Path) -> None:
@@ -81,17 +76,28 @@ async def _run(arguments: argparse.Namespace, data_dir: Path) -> None:
             await _fill(accounts, roster, arguments.bindings)
             step = max(1, arguments.bindings // arguments.rounds)
             bound = [_key(number * step) for number in range(arguments.rounds)]
-            fresh = [_key(10**9 + number) for number in range(arguments.rounds)]
-            print(f"{count} accounts, {arguments.bindings} bindings")
-            begun_ns = time.thread_time_ns()
-            for _ in fresh:
-                await store.links[0].execute(("PING",))
-            print(
-                f"  an empty round trip: {(time.thread_time_ns() - begun_ns) / 1000 / len(fresh):.0f} us of the process"
-            )
-            print("  a bound key:", await _measured(store, accounts, roster, bound))
-            print(f"  a bound key, {_AT_ONCE} at once:", await _measured_at_once(accounts, roster, bound))
-            print("  a first request:", await _measured(store, accounts, roster, fresh), flush=True)
+            fresh = [_key(10**9 + number) for number in range(arguments.rounds * len(_AT_ONCE))]
+
+            async def ping(_: Digest) -> object:
+                return await store.links[0].execute(("PING",))
+
+            async def choose(key: Digest) -> object:
+                return await accounts.choose(Asking(api_key=key, model="m"), roster)  # noqa: B023 - likewise
+
+            await choose(bound[0])  # the script is loaded
+            for place, at_once in enumerate(_AT_ONCE):
+                others = fresh[place * arguments.rounds :][: arguments.rounds]
+                for what, ask, keys in (
+                    ("empty round trip", ping, bound),
+                    ("bound key", choose, bound),
+                    ("fresh key", choose, others),
+                ):
+                    own_us, server_us = await _measured(store, ask, keys, at_once)
+                    print(
+                        f"{count} accounts, {at_once} at once, {what}: "
+                        f"{own_us:.1f} us of the process, {server_us:.1f} us of the server",
+                        flush=True,
+                    )
 
 
 def main() -> None:
@@ -100,7 +106,7 @@ def main() -> None:
     numbers = lambda text: [int(one) for one in text.split(",")]  # noqa: E731 - one line of argparse
     parser.add_argument("--accounts", type=numbers, default=[4, 200])
     parser.add_argument("--bindings", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5000)
     parser.add_argument("--data-dir", required=True)
     arguments = parser.parse_args()
     trio.run(_run, arguments, Path(arguments.data_dir))

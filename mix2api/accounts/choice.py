@@ -1,6 +1,6 @@
 """Which account is chosen: the smallest priority number, then smooth weighted round robin (as nginx does it). Pure.
 
-The store's script (`mix2api.store.account_scripts`) makes the same choice for all processes together. This one serves a
+The store's script (`mix2api.store.choice_script`) makes the same choice for all processes together. This one serves a
 process whose store does not answer, and says in the tests what the script has to do.
 """
 

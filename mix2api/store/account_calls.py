@@ -1,14 +1,18 @@
 """Calls of the script that chooses an account, packed for Redis. Each turn over a pool makes one.
 
 Three parts differ from call to call: what is bound, the call's mode, and the accounts that it may not use. The keys of the pool and
-the times stay the same for ever, and the roster stays the same for a model. They are packed once, and copied since (ADR 116).
+the times stay the same for ever, and the roster stays the same for a model. They are packed once, and copied since. Redis keeps
+rosters by their digests, so a call has a roster's digest, and the roster itself only where Redis does not have it (ADR 120).
 """
 
+import hashlib
 from typing import Final
+
+from attrs import frozen
 
 from mix2api.accounts.model_limits import model_word
 from mix2api.accounts.port import Asking, Roster
-from mix2api.store.account_scripts import CHOOSE
+from mix2api.store.choice_script import CHOOSE
 from mix2api.store.keys import Keys
 from mix2api.store.redis.wire import Packed
 from mix2api.vocabulary import Digest
@@ -18,9 +22,9 @@ _CLAIM_MS: Final = 300_000
 _LEASE_MS: Final = 30_000
 """While one call tries what is half-open, others stay away. A call that tells nothing holds it back no longer than this."""
 _ROSTERS: Final = 1000
-"""Models whose rosters are kept packed: names come from clients, and a roster of 200 accounts takes 4 kB."""
-_KEYS: Final = 4
-_ARGUMENTS: Final = 9
+"""Models whose rosters are kept packed: names come from clients, and what is packed of each takes half a kB."""
+_KEYS: Final = 8
+_ARGUMENTS: Final = 10
 _WORDS: Final = 3 + _KEYS + _ARGUMENTS
 """Of a call: the command, the script's digest, the number of keys, the keys, the arguments."""
 
@@ -38,37 +42,66 @@ class ChoiceCalls:
     def __init__(self, keys: Keys, pool: str, scope: str, life_ms: int) -> None:
         self._stem = keys.binding(pool, Digest(""), scope).encode()
         self._states = keys.account_states(pool).encode()
-        others = (keys.account_states(pool), keys.account_turns(pool), keys.account_limits(pool))
+        self._roster_stem = keys.account_roster(pool, "")
+        others = (
+            *(keys.account_states(pool), keys.account_turns(pool), keys.account_limits(pool)),
+            *(keys.account_changes(pool), keys.account_plan(pool), keys.account_order(pool)),
+        )
         self._head = b"*%d\r\n" % _WORDS + _packed("EVALSHA", CHOOSE.sha, _KEYS)
         self._keys = _packed(*others)
         self._times = _packed(_CLAIM_MS, life_ms, _LEASE_MS, pool)
-        self._rosters: dict[str, tuple[Roster, bytes]] = {}
-        """Model -> its roster and what is packed of both."""
+        self._rosters: dict[str, _OfModel] = {}
 
-    def call(self, asking: Asking, roster: Roster, unfit: str) -> Packed:
+    def call(self, asking: Asking, roster: Roster, unfit: str, *, is_told: bool = False) -> Packed:
         """One call.
 
         Args:
             asking: whose call needs an account.
             roster: the accounts that the file allows.
             unfit: those of them that this call may not use, as the script reads them.
+            is_told: Redis has said that it does not have the roster.
         """
         binding = self._states if asking.api_key is None else self._stem + asking.api_key.encode()
-        head = (self._head, _word(binding), self._keys, _MODES[asking.api_key is not None, asking.is_owned])
-        data = b"".join((*head, _word(unfit.encode()), self._times, self._of_model(asking, roster)))
+        of_model = self._of_model(asking, roster)
+        data = b"".join(
+            (
+                *(self._head, _word(binding), self._keys, of_model.key),
+                *(_MODES[asking.api_key is not None, asking.is_owned], _word(unfit.encode()), self._times),
+                of_model.told(asking.model) if is_told else of_model.arguments,
+            )
+        )
         return Packed(("EVALSHA", CHOOSE.sha, _KEYS, binding), data)
 
-    def _of_model(self, asking: Asking, roster: Roster) -> bytes:
-        """The arguments that stay the same for a model."""
+    def _of_model(self, asking: Asking, roster: Roster) -> "_OfModel":
+        if asking.is_owned:  # the roster has one account, and is made for this call
+            arguments = _packed(asking.model, roster.packed, model_word(asking.model), "")
+            return _OfModel(roster, _word(self._states), arguments, "")
         kept = self._rosters.get(asking.model)
-        if kept is not None and kept[0] is roster:
-            return kept[1]
-        packed = _packed(asking.model, roster.packed, model_word(asking.model))
-        if not asking.is_owned:  # the roster of an owned call is made for that call
-            if len(self._rosters) >= _ROSTERS:
-                self._rosters.clear()
-            self._rosters[asking.model] = roster, packed
-        return packed
+        if kept is not None and kept.roster is roster:
+            return kept
+        if len(self._rosters) >= _ROSTERS:
+            self._rosters.clear()
+        digest = hashlib.sha1(roster.packed.encode(), usedforsecurity=False).hexdigest()
+        arguments = _packed(asking.model, "", model_word(asking.model), digest)
+        kept = _OfModel(roster, _packed(self._roster_stem + digest), arguments, digest)
+        self._rosters[asking.model] = kept
+        return kept
+
+
+@frozen
+class _OfModel:
+    """What stays the same for a model, packed."""
+
+    roster: Roster
+    key: bytes
+    """Of the roster."""
+    arguments: bytes
+    """Behind the times, without the roster where Redis may have it."""
+    digest: str
+
+    def told(self, model: str) -> bytes:
+        """The arguments with the roster."""
+        return _packed(model, self.roster.packed, model_word(model), self.digest)
 
 
 def _word(text: bytes) -> bytes:

@@ -131,8 +131,11 @@ class AccountRecords:
         return limits or ()
 
     async def run(self, call: Command) -> list[Reply]:
-        """A script's reply; the keys that gave way stand behind it."""
-        ((reply, *mended),) = told(await run_scripts(self._link, [call]))
+        """A script's reply; behind a list stand the keys that gave way."""
+        (whole,) = told(await run_scripts(self._link, [call]))
+        if isinstance(whole, bytes):
+            return [whole]
+        reply, *mended = whole
         for key in mended:
             self._damage.removed(key.decode())
         return reply if isinstance(reply, list) else [reply]
@@ -162,7 +165,7 @@ class AccountRecords:
             entries = [
                 word for model, before, after in news for word in (model, encoded(before), encoded(after))
             ]
-            keys = [key, self._keys.account_changes(self._pool)]
+            keys = [key, self._keys.account_changes(self._pool), self._keys.account_plan(self._pool)]
             stands, *_ = await self.run(JUDGE.call(keys, [account, text, written, life_ms, *entries]))
             if stands == written:
                 return written

@@ -24,6 +24,8 @@ from mix2api.store.refusals import is_damage, told
 from mix2api.vocabulary import Digest
 
 _WHYS: Final = {why.value.encode(): why for why in Why}
+_UNKNOWN: Final = [b"", b"unknown"]
+"""The script's reply where Redis does not have the roster."""
 _SCANNED: Final = 1000
 """Keys of one step of a scan: about a millisecond of the server."""
 
@@ -78,10 +80,14 @@ class RedisAccounts:
     async def choose(
         self, asking: Asking, roster: Roster, apart: Mapping[str, Unfit] = NOBODY_APART
     ) -> Chosen | Exhausted:
-        """The account of a call; one round trip."""
+        """The account of a call; one round trip. Once a day for each roster, and after Redis was emptied, it takes two."""
         unfit = "|".join(["", *(f"{one} {why.value}" for one, why in apart.items()), ""]) if apart else ""
-        call = self._calls.call(asking, roster, unfit)
-        account, why, confirmed, text, *rest = await self._records.run(call)
+        reply = await self._records.run(self._calls.call(asking, roster, unfit))
+        if reply == _UNKNOWN:
+            reply = await self._records.run(self._calls.call(asking, roster, unfit, is_told=True))
+        if len(reply) == 1:
+            return self._briefly_chosen(reply[0])
+        account, why, confirmed, text, *rest = reply
         if not account:
             return self._exhausted(asking.model, rest)
         return Chosen(
@@ -90,6 +96,16 @@ class RedisAccounts:
             is_confirmed=bool(confirmed),
             state=self._records.state(text),
             limits=self._records.limits(rest[0]),
+        )
+
+    def _briefly_chosen(self, reply: bytes) -> Chosen:
+        """An account without limits, as the script's short way gives it."""
+        why, confirmed, account, *state = reply.split(b" ", 3)
+        return Chosen(
+            account=account.decode(),
+            why=_WHYS[why],
+            is_confirmed=confirmed == b"1",
+            state=self._records.state(state[0]) if state else NOTHING_KNOWN,
         )
 
     def _exhausted(self, model: str, told_of: Sequence[bytes]) -> Exhausted:

@@ -141,6 +141,18 @@ class Keys:
         """Stream with expiry: each change of an account, with its state before and after."""
         return f"{self._pool(pool)}changes"
 
+    def account_plan(self, pool: str) -> str:
+        """Hash with expiry: for which choices the order counts (`mix2api.store.choice_script`)."""
+        return f"{self._pool(pool)}plan"
+
+    def account_order(self, pool: str) -> str:
+        """List with expiry: the accounts that the next keys without a binding get."""
+        return f"{self._pool(pool)}order"
+
+    def account_roster(self, pool: str, digest: str) -> str:
+        """String with expiry: the accounts that the file allows for some models, under the SHA-1 of the text."""
+        return f"{self._pool(pool)}roster:{digest}"
+
     def binding(self, pool: str, key: Digest, scope: str = "apikey") -> str:
         """Hash with expiry: the account to which an API key is bound, or what else the scope says."""
         return f"{self._pool(pool)}session:binding:{scope}:{key}"

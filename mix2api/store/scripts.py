@@ -9,7 +9,7 @@ from typing import Final
 from redis.exceptions import NoScriptError
 
 from mix2api.errors import StoreUnavailable
-from mix2api.store import account_scripts, release_scripts
+from mix2api.store import account_scripts, choice_script, release_scripts
 from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.lua import FIRMLY, Script
 from mix2api.store.redis.link import Command, CommitLink, NotSent, RedisLink, Reply
@@ -273,7 +273,7 @@ owns the shard.
 """
 
 _OF_ACCOUNTS: Final = (
-    account_scripts.CHOOSE,
+    choice_script.CHOOSE,
     account_scripts.CONFIRM,
     account_scripts.RELEASE,
     account_scripts.JUDGE,
