@@ -39,13 +39,13 @@ local function planned()
   local said = redis.pcall('HMGET', plan, 'stamp', 'until', 'limited')
   if said[1] ~= stamp or (tonumber(said[2]) or 0) <= now or not said[3] then return end
   if said[3] ~= '||' and string.find(said[3], '|' .. model .. '|', 1, true) then return end
-  local entry = redis.pcall('LPOP', order)
+  local entry = redis.pcall('RPOP', order)
   if type(entry) ~= 'string' then return end
   local id, of = string.match(entry, '^(%S+) (%x+)$')
   if of ~= string.sub(digest, 1, 8) then return end
   local text, limited = known_of(id)
   if not text or (text ~= '' and not string.find(text, '^valid %d+ 0 ')) then
-    redis.call('LPUSH', order, entry)
+    redis.call('RPUSH', order, entry)
     return
   end
   return id, text, limited
@@ -248,8 +248,7 @@ local function settle()
   if not said[1] then return said[2] end
   local left = firmly('LRANGE', order, 0, -1)
   redis.call('DEL', plan, order)
-  if #left == 0 then return said[2] end
-  local counts, ids, weights, total = {}, {}, {}, 0
+  local counts, ids, weights, total, rest = {}, {}, {}, 0, 0
   for _, entry in ipairs(left) do
     local id = string.match(entry, '^%S+')
     if id then counts[id] = (counts[id] or 0) + 1 end
@@ -257,12 +256,12 @@ local function settle()
   for id, weight in string.gmatch(said[1], '|(%S+) (%d+)') do
     ids[#ids + 1] = id
     weights[#ids] = tonumber(weight)
-    total = total + weight
+    total, rest = total + weight, rest + (counts[id] or 0)
   end
-  if #ids == 0 then return said[2] end
+  if rest == 0 then return said[2] end
   local current = turns_of(ids)
   for i, id in ipairs(ids) do
-    current[i] = current[i] - #left * weights[i] + total * (counts[id] or 0)
+    current[i] = current[i] - rest * weights[i] + total * (counts[id] or 0)
   end
   write_turns(ids, current)
   return said[2]
@@ -299,7 +298,7 @@ local function make_plan(total)
         best, high, of = one, current, kind
       end
     end
-    entries[step] = best[1] .. mark
+    entries[steps + 1 - step] = best[1] .. mark
     best.current = best.current - total
     of.first, of.last = of.first + 1, of.last + 1
     local at = of.last

@@ -212,6 +212,14 @@ def _hset(model: RedisModel, of: Arguments) -> Any:
     return added
 
 
+def _hsetnx(model: RedisModel, of: Arguments) -> Any:
+    table = model.make(of[0], dict)
+    if of[1] in table:
+        return 0
+    table[of[1]] = of[2]
+    return 1
+
+
 def _hget(model: RedisModel, of: Arguments) -> Any:
     return (model.get(of[0], dict) or {}).get(of[1])
 
@@ -341,6 +349,7 @@ _COMMANDS: Final[dict[bytes, Callable[[RedisModel, Arguments], Any]]] = {
     b"STRLEN": _strlen,
     b"INCR": _incr,
     b"HSET": _hset,
+    b"HSETNX": _hsetnx,
     b"HGET": _hget,
     b"HMGET": _hmget,
     b"HGETALL": _hgetall,

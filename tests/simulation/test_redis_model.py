@@ -1,5 +1,6 @@
 """The Redis model against the real server: the same commands and the store's own scripts, and every reply compared."""
 
+import hashlib
 import re
 from collections.abc import Callable
 from random import Random
@@ -11,6 +12,8 @@ from redis_server import RedisServer
 from simulation.redis_model import RedisModel
 from simulation.redis_replies import Arguments, Refusal, Status
 
+from mix2api.store.account_scripts import CONFIRM, JUDGE
+from mix2api.store.choice_script import CHOOSE
 from mix2api.store.conversation_scripts import COMMIT, REBUILD
 from mix2api.store.lua import Script
 from mix2api.store.scripts import ACQUIRE, APPEND, CLEAR, HISTORY, MEND, RELEASE, SEIZE
@@ -21,6 +24,7 @@ _COMMANDS: Final = 600
 _LOADED: Final = (
     *(ACQUIRE, APPEND, CLEAR, HISTORY, MEND, RELEASE, SEIZE, CLAIM, GIVE_BACK, PUBLISH),
     *(COMMIT, REBUILD, SHELVE, FORGET),
+    *(CHOOSE, CONFIRM, JUDGE),
 )
 _KEYS: Final = (b"a", b"b", b"c")
 _WORDS: Final = (b"x", b"y", b"1", b"-2", b"p_1:n:5", b"7 p_1:n 17 p_2 ses_0 asked", b"9223372036854775807")
@@ -66,6 +70,7 @@ _ORDINARY: Final[tuple[Draw, ...]] = (
     _of(b"STRLEN", _KEY),
     _of(b"INCR", _KEY),
     _of(b"HSET", _KEY, _WORD, _WORD, _WORD, _WORD),
+    _of(b"HSETNX", _KEY, _WORD, _WORD),
     _of(b"HGET", _KEY, _WORD),
     _of(b"HMGET", _KEY, _WORD, _WORD),
     _of(b"HGETALL", _KEY),
@@ -190,6 +195,61 @@ _CONVERSING: Final[tuple[Draw, ...]] = (
 """What conversations and their workflows ask."""
 
 
+_ROSTER: Final = (
+    b"|" + b"|".join(b"a%d %d %d" % (number, 1 + number % 3, number // 7) for number in range(9)) + b"|"
+)
+_ROSTER_DIGEST: Final = hashlib.sha1(_ROSTER, usedforsecurity=False).hexdigest().encode()
+_POOL: Final = (b"states", b"turns", b"limits", b"changes", b"plan", b"order", b"roster")
+
+
+def _choose(random: Random) -> Arguments:
+    """A choice, on keys of its own or on one of those of everybody. Nothing is half-open: its times would be the server's."""
+    keys = [b"binding:%d" % random.randrange(40), *_POOL]
+    if random.random() < 0.1:
+        keys[random.randrange(8)] = random.choice(_KEYS)
+    is_kept = random.random() < 0.9
+    roster = random.choice((b"", _ROSTER)) if is_kept else b"|a3 1 0|"
+    return [
+        *(b"EVALSHA", CHOOSE.sha.encode(), b"8", *keys),
+        *(random.choice((b"1", b"1", b"1", b"0", b"2")), random.choice((b"", b"", b"", b"|a1 t|"))),
+        *(b"300000", b"3600000", b"30000", b"openai", b"m", roster, b"m", _ROSTER_DIGEST if is_kept else b""),
+    ]
+
+
+def _judge(random: Random) -> Arguments:
+    text = random.choice((b"", b"disabled 0 0 - 0 0 1 x", b"valid 0 0 3 0 0 1 x", b"valid 0 1 - 0 0 1 x"))
+    account, before = b"a%d" % random.randrange(9), random.choice((b"", b"disabled 0 0 - 0 0 1 x"))
+    told = random.choice(([], [b"", before or b"-", text or b"-"]))
+    return [
+        b"EVALSHA",
+        JUDGE.sha.encode(),
+        b"3",
+        b"states",
+        b"changes",
+        b"plan",
+        account,
+        before,
+        text,
+        b"0",
+        *told,
+    ]
+
+
+_CHOOSING: Final[tuple[Draw, ...]] = (
+    *(_choose,) * 12,
+    _judge,
+    _of(
+        *(b"EVALSHA", CONFIRM.sha.encode(), b"1", _one(b"binding:1", b"binding:2", b"a")),
+        *(b"3600000", _one(b"a1", b"a2"), b"openai", b"m"),
+    ),
+    _of(b"HMGET", b"plan", b"stamp", b"until", b"limited", b"fit", b"last"),
+    _of(b"LRANGE", b"order", b"0", b"-1"),
+    _of(b"HMGET", b"turns", *(b"a%d" % number for number in range(9))),
+    _of(b"HMGET", _one(b"binding:1", b"binding:2"), b"account", b"confirmed", b"platform", b"model"),
+)
+"""What pools of accounts ask."""
+
+
 _LEASE: Final[tuple[Draw, ...]] = (
     _of(b"SET", b"lease", _one(b"p_1:n:5", b"p_2:m:6"), b"PX", b"60000"),
     _of(b"HGETALL", b"open"),
@@ -248,7 +308,7 @@ def test_the_model_answers_as_the_server_does(redis_server: RedisServer, seed: i
         assert _ask(redis_server, load) == model.run(load)
     told: list[Arguments] = []
     for _ in range(_COMMANDS):
-        draws = (*_ORDINARY, *_SCRIPTS * 2, *(_append,) * 30, *_LEASE * 2, *_CONVERSING * 3)
+        draws = (*_ORDINARY, *_SCRIPTS * 2, *(_append,) * 30, *_LEASE * 2, *_CONVERSING * 3, *_CHOOSING * 2)
         command = random.choice(draws)(random)
         told.append(command)
         there, here = _ask(redis_server, command), model.run(command)

@@ -241,7 +241,7 @@ async def test_an_emptied_store_costs_bindings_and_nothing_else(redis_server: Re
         assert (await chosen(accounts, "k1")).why is Why.CHOSEN
 
 
-@pytest.mark.parametrize("kind", ["states", "limits", "turns", "session:binding:apikey:k1"])
+@pytest.mark.parametrize("kind", ["states", "limits", "turns", "plan", "session:binding:apikey:k1"])
 async def test_a_key_of_another_type_gives_way(redis_server: RedisServer, kind: str) -> None:
     key = f"mix2api:{{accounts:openai}}:{kind}"
     async with parts.running_store(redis_server.url) as store:

@@ -59,6 +59,9 @@ def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
         keys.account_limits("openai"),
         keys.account_turns("openai"),
         keys.account_changes("openai"),
+        keys.account_plan("openai"),
+        keys.account_order("openai"),
+        keys.account_roster("openai", "ab"),
         keys.binding("openai", Digest("ab")),
         keys.binding("openai", Digest("ab"), "lineage"),
     ]
@@ -67,6 +70,9 @@ def test_every_key_of_a_pool_of_accounts_has_its_hash_tag() -> None:
         "m:{accounts:openai}:limits",
         "m:{accounts:openai}:turns",
         "m:{accounts:openai}:changes",
+        "m:{accounts:openai}:plan",
+        "m:{accounts:openai}:order",
+        "m:{accounts:openai}:roster:ab",
         "m:{accounts:openai}:session:binding:apikey:ab",
         "m:{accounts:openai}:session:binding:lineage:ab",
     ]
