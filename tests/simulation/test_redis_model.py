@@ -259,8 +259,8 @@ _LEASE: Final[tuple[Draw, ...]] = (
 )
 
 
-_OF_NOW: Final = re.compile(rb"1[0-9]{12}-[0-9]+|1[0-9]{15}|1[0-9]{9}000000")
-"""Ids, epochs and fences that come from a server's clock: both have one there, and they are not the same."""
+_OF_NOW: Final = re.compile(rb"1[0-9]{15}|1[0-9]{9}000000|1[0-9]{12}(-[0-9]+)?")
+"""Ids, epochs, fences and moments that come from a server's clock: both have one there, and they are not the same."""
 
 
 def _plain(reply: Any) -> Any:
