@@ -227,9 +227,14 @@ end
 """The accounts that could be chosen: `found`, each as id, weight, state, status, limits, limits once lent."""
 
 _PLAN: Final = """
-local function turns_of(ids)
+local function with_owed(ids, owed)
+  local more = {}
+  for _, id in ipairs(ids) do more[id] = true end
+  for id in pairs(owed) do
+    if not more[id] then ids[#ids + 1] = id end
+  end
   local current = firmly('HMGET', turns, unpack(ids))
-  for i = 1, #ids do current[i] = tonumber(current[i] or 0) or 0 end
+  for i, id in ipairs(ids) do current[i] = (tonumber(current[i] or 0) or 0) + (owed[id] or 0) end
   return current
 end
 
@@ -244,27 +249,22 @@ local function write_turns(ids, current)
 end
 
 local function settle()
-  local said = firmly('HMGET', plan, 'fit', 'last')
-  if not said[1] then return said[2] end
+  local said, owed = firmly('HMGET', plan, 'fit', 'last'), {}
+  if not said[1] then return said[2], owed end
   local left = firmly('LRANGE', order, 0, -1)
   redis.call('DEL', plan, order)
-  local counts, ids, weights, total, rest = {}, {}, {}, 0, 0
+  local counts, weights, total, rest = {}, {}, 0, 0
   for _, entry in ipairs(left) do
     local id = string.match(entry, '^%S+')
     if id then counts[id] = (counts[id] or 0) + 1 end
   end
+  if not next(counts) then return said[2], owed end
   for id, weight in string.gmatch(said[1], '|(%S+) (%d+)') do
-    ids[#ids + 1] = id
-    weights[#ids] = tonumber(weight)
+    weights[id] = tonumber(weight)
     total, rest = total + weight, rest + (counts[id] or 0)
   end
-  if rest == 0 then return said[2] end
-  local current = turns_of(ids)
-  for i, id in ipairs(ids) do
-    current[i] = current[i] - rest * weights[i] + total * (counts[id] or 0)
-  end
-  write_turns(ids, current)
-  return said[2]
+  for id, weight in pairs(weights) do owed[id] = total * (counts[id] or 0) - rest * weight end
+  return said[2], owed
 end
 
 local function precedes(one, other)
@@ -324,12 +324,13 @@ end
 _CHOICE: Final = """
 local best = found[1]
 if not owned then
-  local last, is_plannable, ids, total = settle(), is_plain and not words[model], {}, 0
+  local is_plannable, ids, total = is_plain and not words[model], {}, 0
+  local last, owed = settle()
   for i, one in ipairs(found) do
     ids[i] = one[1]
     if one[4] ~= 'valid' then is_plannable = false end
   end
-  local current = turns_of(ids)
+  local current = with_owed(ids, owed)
   for i, one in ipairs(found) do
     one.current = current[i] + one[2]
     total = total + one[2]
@@ -337,10 +338,11 @@ if not owned then
   end
   best.current = best.current - total
   stamp = digest .. ' ' .. firmly('XLEN', changes)
-  if is_plannable and last == stamp then make_plan(total) end
+  local steady = last == stamp or last == stamp .. ' again'
+  if is_plannable and last == stamp .. ' again' then make_plan(total) end
   for i, one in ipairs(found) do current[i] = one.current end
   write_turns(ids, current)
-  firmly('HSET', plan, 'last', is_plannable and stamp or '-')
+  firmly('HSET', plan, 'last', is_plannable and (steady and stamp .. ' again' or stamp) or '-')
   redis.call('PEXPIRE', plan, 86400000)
 end
 

@@ -106,10 +106,11 @@ async def test_planned_choices_are_those_of_the_pure_rule_whatever_changes(
 async def test_calls_of_two_hundred_accounts_are_planned(redis_server: RedisServer) -> None:
     offered = pool_of(200, 1)
     async with running_accounts(redis_server) as accounts:
-        for number in range(2):
+        for number in range(3):
+            assert redis_server.command("EXISTS", f"{POOL}order") == 0
             await chosen(accounts, f"k{number}", offered)
         assert redis_server.command("LLEN", f"{POOL}order") == 150, "those of the first priority"
-        for number in range(2, 152):
+        for number in range(3, 153):
             assert (await chosen(accounts, f"k{number}", offered)).why is Why.CHOSEN
         assert redis_server.command("EXISTS", f"{POOL}order") == 0
         assert len({one.account async for one in accounts.bindings()}) == 150
@@ -120,7 +121,7 @@ async def test_a_key_that_moves_takes_the_next_account_of_the_plan(redis_server:
     async with running_accounts(redis_server) as accounts:
         first = (await chosen(accounts, "k0", offered)).account
         await accounts.judge(first, Evidence.DISABLE)
-        for number in range(1, 4):
+        for number in range(1, 5):
             await chosen(accounts, f"k{number}", offered)
         left = redis_server.command("LLEN", f"{POOL}order")
         moved = await chosen(accounts, "k0", offered)
@@ -131,7 +132,7 @@ async def test_a_key_that_moves_takes_the_next_account_of_the_plan(redis_server:
 
 async def planned(accounts: RedisAccounts, offered: list[Offered], stem: str = "p") -> None:
     """A plan stands."""
-    for number in range(3):
+    for number in range(4):
         await chosen(accounts, f"{stem}{number}", offered)
 
 
