@@ -40,6 +40,11 @@ class PolicyAccount:
         """Whether the account may serve a model."""
         return self.enabled and serves_model(self.models, model)
 
+    @property
+    def serves_all(self) -> bool:
+        """Whether the account may serve every model, whatever its name."""
+        return "*" in self.models
+
 
 @frozen(kw_only=True)
 class Policy:

@@ -33,6 +33,11 @@ class Demand(NamedTuple):
     """That served it. None: no account could."""
 
 
+def is_foreign(model: str) -> bool:
+    """Whether a model of the record is the digest of a name that the deployment does not know (`#digest/length`)."""
+    return model.startswith("#")
+
+
 @frozen(kw_only=True)
 class Outage:
     """A time in which an account did not serve."""

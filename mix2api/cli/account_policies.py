@@ -1,13 +1,13 @@
 """`mix2api accounts simulate`: the recorded runs of a pool, put to another policy. It reads, and changes nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TextIO
 
 from attrs import frozen
 
 from mix2api.accounts.account import Account
 from mix2api.accounts.policy import Policy, PolicyAccount, Scope
-from mix2api.accounts.simulation import Demand, Outage, Outcome, outages_of, recorded, simulated
+from mix2api.accounts.simulation import Demand, Outage, Outcome, is_foreign, outages_of, recorded, simulated
 from mix2api.cli.tables import print_table
 from mix2api.projections.pool_runs import PoolRuns
 from mix2api.settings import Settings
@@ -17,6 +17,7 @@ from mix2api.store.audit_stream import AuditedRun
 from mix2api.store.store import Store
 
 _NONE: Final = "-"
+_FOREIGN: Final = "the audit has digests of their names, which no pattern and no limit can be held against"
 _RECORDED, _NOW, _POLICY = "recorded", "as it is", "policy"
 
 
@@ -28,6 +29,20 @@ class Record:
     outages: Sequence[Outage]
     callerless: int
     """Runs that are left out, because older processes did not record their callers."""
+    is_renamed: bool
+    """The pool knows its models by other names than the audit does, so digests of the names differ, too."""
+
+    def foreign(self, policies: Iterable[Policy]) -> int:
+        """Runs of models that the deployment does not know, if they cannot be replayed.
+
+        The audit has a digest of such a name. No pattern can be held against a digest, and the digest is not that of a limit
+        whose model has another name.
+        """
+        accounts = (one for policy in policies for one in policy.accounts)
+        is_limited = self.is_renamed and any(is_foreign(one.model or "") for one in self.outages)
+        if not is_limited and all(one.serves_all for one in accounts):
+            return 0
+        return sum(is_foreign(demand.model) for demand in self.demands)
 
 
 def policy_now(listed: Sequence[Account], settings: Settings) -> Policy | None:
@@ -54,29 +69,41 @@ def policy_now(listed: Sequence[Account], settings: Settings) -> Policy | None:
     )
 
 
-async def read_record(store: Store, shared: RedisAccounts, accounts: Sequence[str], window_ms: int) -> Record:
+async def read_record(store: Store, shared: RedisAccounts, runs: PoolRuns, window_ms: int) -> Record:
     """Reads the audit and the changes of accounts.
+
+    Args:
+        store: open.
+        shared: what is known of the accounts.
+        runs: of the pool, none yet.
+        window_ms: how far back.
 
     Raises:
         StoreUnavailable: Redis does not answer.
     """
-    runs = PoolRuns(accounts)
     async for batch in store.audit.read_audit(window_ms):
         for entry in batch:
             if isinstance(entry, AuditedRun):
                 runs.add_run(entry.request, entry.end)
     changes = [(one.at_ms, one.account, one.model, one.after.status) for one in await shared.changes()]
-    return Record(demands=runs.in_order(), outages=outages_of(changes), callerless=runs.callerless)
+    return Record(
+        demands=runs.in_order(),
+        outages=outages_of(changes),
+        callerless=runs.callerless,
+        is_renamed=runs.strips_prefix and runs.prefix != "",
+    )
 
 
 def print_simulation(record: Record, now: Policy | None, policy: Policy, out: TextIO) -> None:
     """Puts the record to both policies, and prints what came of it."""
+    foreign = record.foreign([policy] if now is None else [policy, now])
+    demands = [one for one in record.demands if not (foreign and is_foreign(one.model))]
     since_ms = record.demands[0].at_ms if record.demands else 0
     outages = [one for one in record.outages if one.to_ms is None or one.to_ms >= since_ms]
-    outcomes = {_RECORDED: recorded(record.demands, outages, policy.scope)}
+    outcomes = {_RECORDED: recorded(demands, outages, policy.scope)}
     if now is not None:
-        outcomes[_NOW] = simulated(now, record.demands, outages)
-    outcomes[_POLICY] = simulated(policy, record.demands, outages)
+        outcomes[_NOW] = simulated(now, demands, outages)
+    outcomes[_POLICY] = simulated(policy, demands, outages)
     print_table(("", *outcomes), _figures(outcomes), out)
     print(file=out)
     columns = ("account", *(f"{name}: runs" for name in outcomes), "share", "by weight", "keys")
@@ -85,6 +112,8 @@ def print_simulation(record: Record, now: Policy | None, policy: Policy, out: Te
         print("as it is: bound by lineage, which the audit does not have", file=out)
     if record.callerless:
         print(f"left out: {record.callerless} runs of older processes, without a caller", file=out)
+    if foreign:
+        print(f"left out: {foreign} runs of models that MODEL_LIST does not have: {_FOREIGN}", file=out)
 
 
 def _figures(outcomes: Mapping[str, Outcome]) -> list[tuple[str, ...]]:

@@ -23,6 +23,7 @@ from mix2api.process.accounts import listed_accounts, shared_accounts
 from mix2api.process.groups import http_options
 from mix2api.process.named_upstreams import upstream_called
 from mix2api.process.text_file import text_of
+from mix2api.projections.pool_runs import PoolRuns
 from mix2api.settings import Settings
 from mix2api.store.account_actions import WEIGHT_MAX, AccountAction, act
 from mix2api.store.accounts import RedisAccounts
@@ -111,7 +112,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         shared = shared_accounts(upstream.settings, store, clock, upstream.pool)
         if policy is not None:
             ids = [one.id for one in listed]
-            record = await read_record(store, shared, ids, arguments.window)
+            runs = PoolRuns(ids, upstream.prefix, upstream.strips_prefix)
+            record = await read_record(store, shared, runs, arguments.window)
             print_simulation(record, policy_now(listed, upstream.settings), policy, stdout())
             return 0
         if query.action != "probe":

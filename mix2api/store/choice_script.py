@@ -25,8 +25,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local stamp
 
-local function known_of(id)
-  local text, limited = redis.pcall('HGET', states, id), redis.pcall('HGET', limits, id)
+local function known_of(id, is_unlimited)
+  local text, limited = redis.pcall('HGET', states, id), not is_unlimited and redis.pcall('HGET', limits, id)
   if text and (type(text) ~= 'string' or string.sub(text, 1, 6) ~= 'valid ') then return end
   if limited and (type(limited) ~= 'string' or string.find(limited, '|' .. model .. ' ', 1, true)) then return end
   return text or '', limited or ''
@@ -43,7 +43,7 @@ local function planned()
   if type(entry) ~= 'string' then return end
   local id, of = string.match(entry, '^(%S+) (%x+)$')
   if of ~= string.sub(digest, 1, 8) then return end
-  local text, limited = known_of(id)
+  local text, limited = known_of(id, said[3] == '||')
   if not text or (text ~= '' and not string.find(text, '^valid %d+ 0 ')) then
     redis.call('RPUSH', order, entry)
     return
@@ -68,8 +68,8 @@ if is_plain and ARGV[8] == '' and (ARGV[1] == '0' or ARGV[1] == '1') then
   local kept = ARGV[1] == '1' and redis.pcall('HMGET', binding, 'account', 'confirmed') or {}
   local bound = kept[1]
   if bound then
-    local roster, text, limited = redis.pcall('GET', KEYS[8]), known_of(bound)
-    if text and type(roster) == 'string' and string.find(roster, '|' .. bound .. ' ', 1, true) then
+    local is_listed, text, limited = redis.pcall('HEXISTS', KEYS[8], bound), known_of(bound)
+    if text and is_listed == 1 then
       redis.call('HSET', binding, 'used', now)
       if kept[2] == '1' then redis.call('PEXPIRE', binding, life) end
       return brief(bound, 'bound', kept[2] == '1' and 1 or 0, text, limited)
@@ -132,10 +132,16 @@ end
 _BOUND: Final = """
 local roster = ARGV[8]
 if roster == '' then
-  roster = firmly('GET', KEYS[8])
+  roster = firmly('HGET', KEYS[8], '|')
   if not roster or redis.sha1hex(roster) ~= digest then return gives({'', 'unknown'}) end
 elseif digest ~= '' then
-  redis.call('SET', KEYS[8], roster)
+  local fields = {'|', roster}
+  for id in string.gmatch(roster, '|(%S+) ') do
+    fields[#fields + 1] = id
+    fields[#fields + 1] = ''
+  end
+  redis.call('DEL', KEYS[8])
+  redis.call('HSET', KEYS[8], unpack(fields))
 end
 if digest ~= '' then redis.call('PEXPIRE', KEYS[8], 86400000) end
 

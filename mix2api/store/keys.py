@@ -150,7 +150,10 @@ class Keys:
         return f"{self._pool(pool)}order"
 
     def account_roster(self, pool: str, digest: str) -> str:
-        """String with expiry: the accounts that the file allows for some models, under the SHA-1 of the text."""
+        """Hash with expiry: the accounts that the file allows for some models, under the SHA-1 of their text.
+
+        `|` -> the text (`mix2api.accounts.port.Roster.packed`), and each id -> nothing.
+        """
         return f"{self._pool(pool)}roster:{digest}"
 
     def binding(self, pool: str, key: Digest, scope: str = "apikey") -> str:

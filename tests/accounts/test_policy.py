@@ -29,6 +29,7 @@ def test_a_policy_is_read_whole() -> None:
     assert first == PolicyAccount(id="a", weight=3, priority=1, models=("gpt-*",))
     assert [first.serves(model) for model in ("gpt-5", "o3")] == [True, False]
     assert not second.serves("gpt-5")
+    assert (first.serves_all, second.serves_all) == (False, True)
 
 
 def test_a_policy_has_the_defaults_of_the_settings() -> None:

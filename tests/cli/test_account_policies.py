@@ -8,6 +8,7 @@ import trio
 from audited_turns import AuditedTurns
 from redis_server import RedisServer
 
+from mix2api.accounts.model_limits import Whose
 from mix2api.accounts.state import Evidence
 from mix2api.cli.main import main
 from mix2api.clock import SystemClock
@@ -79,6 +80,73 @@ def test_the_record_stands_beside_the_policy_that_is_and_the_one_that_is_tried(
     found = lines(capsys.readouterr().out)
     assert found["runs"] == ["8", "8"]
     assert "as it is: bound by lineage, which the audit does not have" in found
+
+
+UPSTREAMS = """
+[[upstreams]]
+name = "site"
+prefix = "site/"
+strip_prefix = true
+kind = "mix"
+base_url = "https://x.example"
+accounts_file = "accounts.toml"
+models = ["site/gpt-5"]
+"""
+PATTERNED = """
+[[accounts]]
+id = "a"
+models = ["gpt-*"]
+[[accounts]]
+id = "b"
+models = ["*"]
+priority = 1
+"""
+FOREIGN = "#0123456789abcdef0123456789abcdef/9"
+
+
+async def happened_at_a_prefix(redis_server: RedisServer) -> None:
+    """Runs of one model that is known and one that is not; the first one's limit stands under its name without the prefix."""
+    async with parts.running_store(redis_server.url) as store:
+        accounts = store.accounts("site", 3600, SystemClock())
+        await accounts.limit("a", "gpt-5", Whose.MODEL)
+        turns = AuditedTurns(store, redis_server, SystemClock().now_ms() + 1000)
+        for model in ("site/gpt-5", "site/gpt-5", FOREIGN):
+            turns.turns(1, 0, 0, 0, caller="c", isolation="s", account="b", model=model)
+
+
+def test_patterns_and_limits_are_held_against_the_names_that_the_pool_knows(
+    simulate: list[str],
+    redis_server: RedisServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "upstreams.toml").write_text(UPSTREAMS)
+    monkeypatch.delenv("MIX2API_ACCOUNTS_FILE")
+    monkeypatch.setenv("MIX2API_UPSTREAMS_FILE", str(tmp_path / "upstreams.toml"))
+    trio.run(happened_at_a_prefix, redis_server)
+    Path(simulate[-1]).write_text(PATTERNED)
+    assert main(simulate) == 0
+    found = lines(capsys.readouterr().out)
+    assert found["runs"] == ["2", "2", "2"]
+    assert found["429s of accounts"] == ["1", "1", "1"], "the first run meets the limit of `gpt-5`"
+    assert found["refused"] == ["0", "0", "0"]
+    assert found["a"][:3] == ["0", "0", "0"]
+    told = "left out: 1 runs of models that MODEL_LIST does not have: the audit has digests of their names"
+    assert any(line.startswith(told) for line in found)
+    Path(simulate[-1]).write_text('[[accounts]]\nid = "a"\n')
+    assert main(simulate) == 0
+    found = lines(capsys.readouterr().out)
+    assert found["runs"] == ["3", "3", "3"], "accounts that serve every model serve those, too"
+    assert not any(line.startswith("left out") for line in found)
+    trio.run(a_foreign_model_is_limited, redis_server)
+    assert main(simulate) == 0
+    assert lines(capsys.readouterr().out)["runs"] == ["2", "2", "2"], "its limit is that of another digest"
+
+
+async def a_foreign_model_is_limited(redis_server: RedisServer) -> None:
+    async with parts.running_store(redis_server.url) as store:
+        await store.accounts("site", 3600, SystemClock()).limit("b", FOREIGN, Whose.MODEL)
 
 
 def test_an_empty_record_is_no_fault(simulate: list[str], capsys: pytest.CaptureFixture[str]) -> None:

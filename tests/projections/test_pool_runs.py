@@ -38,6 +38,28 @@ def test_the_pools_runs_come_in_their_order() -> None:
     assert found.callerless == 2
 
 
+def test_models_have_the_names_that_the_pool_knows() -> None:
+    refused = {"end_reason": EndReason.UPSTREAM_ERROR, "detail": Detail.RATE_LIMIT.value}
+    digest = "#0123/9"
+    for strips, model in ((True, "gpt-5"), (False, "site/gpt-5")):
+        found = PoolRuns({"a"}, prefix="site/", strips_prefix=strips)
+        for at_ms, name, ended in (
+            (1, "site/gpt-5", {"account": "a"}),
+            (2, digest, {"account": "a"}),
+            (3, "site/gpt-5", refused),
+            (4, digest, refused),
+            (5, "another/gpt-5", refused),
+        ):
+            asked = replace(ASKED, caller="c", isolation="s", model=name, at_ms=at_ms)
+            found.add_run(json.encode(asked), json.encode(replace(ENDED, **ended)))
+        assert found.in_order() == [
+            Demand(1, "c", "s", model, "a"),
+            Demand(2, "c", "s", digest, "a"),
+            Demand(3, "c", "s", model, None),
+            Demand(4, "c", "s", digest, None),
+        ]
+
+
 def test_damaged_entries_are_left_out() -> None:
     found = PoolRuns({"a"})
     found.add_run(b"damage", json.encode(ENDED))

@@ -224,6 +224,10 @@ def _hget(model: RedisModel, of: Arguments) -> Any:
     return (model.get(of[0], dict) or {}).get(of[1])
 
 
+def _hexists(model: RedisModel, of: Arguments) -> Any:
+    return int(of[1] in (model.get(of[0], dict) or {}))
+
+
 def _hmget(model: RedisModel, of: Arguments) -> Any:
     table = model.get(of[0], dict) or {}
     return [table.get(name) for name in of[1:]]
@@ -351,6 +355,7 @@ _COMMANDS: Final[dict[bytes, Callable[[RedisModel, Arguments], Any]]] = {
     b"HSET": _hset,
     b"HSETNX": _hsetnx,
     b"HGET": _hget,
+    b"HEXISTS": _hexists,
     b"HMGET": _hmget,
     b"HGETALL": _hgetall,
     b"HKEYS": _hkeys,

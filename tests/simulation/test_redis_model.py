@@ -72,6 +72,7 @@ _ORDINARY: Final[tuple[Draw, ...]] = (
     _of(b"HSET", _KEY, _WORD, _WORD, _WORD, _WORD),
     _of(b"HSETNX", _KEY, _WORD, _WORD),
     _of(b"HGET", _KEY, _WORD),
+    _of(b"HEXISTS", _KEY, _WORD),
     _of(b"HMGET", _KEY, _WORD, _WORD),
     _of(b"HGETALL", _KEY),
     _of(b"HDEL", _KEY, _WORD, _WORD),
