@@ -2,7 +2,7 @@
 
 - A key with a valid account takes the short way. The script reads the binding, the roster and what is known of that account.
 - A key without a binding takes it, too, while there is a plan. A plan is a list of the accounts that come next. The long way has
-  made it: it chooses not only for its own call but for as many as there are accounts, each exactly as if it were asked alone.
+  made it: it chooses for its own call and for hundreds that come next, each exactly as if it were asked alone.
 - All other calls take the long way, which reads what is known of all accounts of the roster.
 
 A plan holds for one roster, and as long as nothing of the pool changes. `stamp` has the roster's digest and the length of
@@ -294,7 +294,7 @@ local function make_plan(total)
     kind.first, kind.last = 1, #kind
   end
   local mark = ' ' .. string.sub(digest, 1, 8)
-  local steps = math.min(math.max(#found, 32), math.floor(4000 / #kinds))
+  local steps = math.min(math.max(64, math.min(4 * #found, 800), #found), math.floor(4000 / #kinds))
   for step = 1, steps do
     local best, high, of
     for _, kind in ipairs(kinds) do
