@@ -209,7 +209,7 @@ for i, id in ipairs(offered) do
   if limited[i] then
     for word in string.gmatch(limited[i], '|([^| ]+) ') do words[word] = true end
   end
-  if status ~= 'valid' and status ~= 'disabled' and probe < until_ms then until_ms = probe end
+  if not is_open(status, probe) and status ~= 'disabled' and probe < until_ms then until_ms = probe end
   if is_open(status, probe) and is_free and (owned or not drained) and not unfit(id) then
     local priority = tonumber(filed[i][2])
     if not first or priority < first then found, first = {}, priority end

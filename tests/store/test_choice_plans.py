@@ -151,6 +151,17 @@ async def test_a_plan_ends_when_an_account_may_come_back(redis_server: RedisServ
         assert [one.state.status for one in lent] == [Status.LIMITED], "one call tries it"
 
 
+async def test_an_account_that_may_be_tried_but_is_not_next_ends_no_plan(redis_server: RedisServer) -> None:
+    offered = pool_of(8, 1)
+    async with running_accounts(redis_server) as accounts:
+        await accounts.judge("a7", Evidence.FAILING)
+        redis_server.command("HSET", f"{POOL}states", "a7", "error 1 0 - 0 1 1 failing")
+        await planned(accounts, offered)
+        left = redis_server.command("LLEN", f"{POOL}order")
+        await chosen(accounts, "k1", offered)
+        assert redis_server.command("LLEN", f"{POOL}order") == left - 1  # type: ignore[operator]
+
+
 async def test_a_changed_time_ends_a_plan_though_no_change_is_told(redis_server: RedisServer) -> None:
     offered = pool_of(4, 1)
     async with running_accounts(redis_server) as accounts:
