@@ -325,7 +325,14 @@ local function make_plan(total)
     'fit', '|' .. table.concat(fit, '|') .. '|')
 end
 """
-"""Turns, and plans of the choices that come next."""
+"""Turns, and plans of the choices that come next.
+
+`settle` ends a plan. It gives what `turns` owes each account: what the choices that are left have added to its weight and taken
+from it. `make_plan` keeps the accounts of each weight in the order of their current weights. All of a weight rise alike, so only the
+first of each can be next, and a choice looks at one account for each weight. A plan has four choices for each account: the long
+way before it takes longer than the plan itself. 64 at least, so that small pools do without the long way, too; some 800 at
+most, and 4,000 looks in all: the server is held for a millisecond.
+"""
 
 _CHOICE: Final = """
 local best = found[1]
@@ -361,12 +368,11 @@ return gives({best[1], why, 0, best[3], best[5]})
 
 CHOOSE: Final = Script(_SHORT + FIRMLY + _KNOWN + _BOUND + _FOUND + _PLAN + _CHOICE)
 """KEYS: binding (without one: the states once more), states, turns, limits of models, changes, plan, order of the plan, roster (of
-a roster without a digest: the states once more). ARGV: 1 if there is a binding (2: the one
-account that is offered has the call's session, and a binding to another one stays; 3: likewise, and there is no binding),
-`|id word|…` of the accounts that this call may not use (`mix2api.accounts.port.Unfit`), ms of a claim, ms of a confirmed binding,
-ms for which what is half-open is lent to one call, platform, model, the roster (`mix2api.accounts.port.Roster.packed`; empty if
-Redis has it), the model as limits name it (`mix2api.accounts.model_limits.model_word`), and the roster's digest (empty: the roster
-is this call's alone, and is not kept).
+a roster without a digest: the states once more). ARGV: 1 if there is a binding (2: the one account that is offered has the call's
+session, and a binding to another one stays; 3: likewise, and there is no binding), `|id word|…` of the accounts that this call may
+not use (`mix2api.accounts.port.Unfit`), ms of a claim, ms of a confirmed binding, ms for which what is half-open is lent to one
+call, platform, model, the roster (`mix2api.accounts.port.Roster.packed`; empty if Redis has it), the model as limits name it
+(`mix2api.accounts.model_limits.model_word`), and the roster's digest (empty: the roster is this call's alone, and is not kept).
 
 Gives a list: account, why, 1 if the binding was confirmed, the account's state and limits; behind it the keys that gave way.
 Without an account, ids, states and limits of all follow in the first list. A damaged state counts as none: the account is valid.

@@ -110,7 +110,9 @@ async def test_calls_of_two_hundred_accounts_are_planned(redis_server: RedisServ
         for number in range(3):
             assert redis_server.command("EXISTS", f"{POOL}order") == 0
             await chosen(accounts, f"k{number}", offered)
-        assert redis_server.command("LLEN", f"{POOL}order") == 600, "four for each account of the first priority"
+        assert redis_server.command("LLEN", f"{POOL}order") == 600, (
+            "four for each account of the first priority"
+        )
         for number in range(3, 603):
             assert (await chosen(accounts, f"k{number}", offered)).why is Why.CHOSEN
         assert redis_server.command("EXISTS", f"{POOL}order") == 0
