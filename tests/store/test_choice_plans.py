@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 import store_parts as parts
 from attrs import define, field
+from cluster_servers import RedisCluster
 from redis_server import RedisServer
 from store.pool_accounts import TTL_S, asking, chosen, running_accounts
 
@@ -210,6 +211,18 @@ async def test_a_plan_tells_what_is_known_of_an_account(redis_server: RedisServe
         assert [one.model for one in found.limits] == [one.model for one in again.limits] == ["another"]
         refused = await accounts.choose(Asking(api_key=Digest("k2"), model="another"), Roster(tuple(offered)))
         assert isinstance(refused, Exhausted)
+
+
+async def test_a_cluster_keeps_plan_and_roster_in_the_slot_of_the_pool(redis_cluster: RedisCluster) -> None:
+    offered = pool_of(4, 1)
+    async with parts.running_store(redis_cluster.url()) as store:
+        accounts = store.accounts("openai", TTL_S, SystemClock())
+        await planned(accounts, offered)
+        await accounts.judge("a0", Evidence.DISABLE)
+        found = [(await chosen(accounts, f"k{number}", offered)).account for number in range(6)]
+        assert set(found) == {"a1", "a2"}
+        assert (await chosen(accounts, "k1", offered)).why is Why.BOUND
+        assert redis_cluster.master_of(f"{POOL}states").command("LLEN", f"{POOL}order") > 0  # type: ignore[operator]
 
 
 async def test_plans_and_rosters_expire(redis_server: RedisServer) -> None:
