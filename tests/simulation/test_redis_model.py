@@ -152,6 +152,8 @@ def _append(random: Random) -> Arguments:
             entry = [random.choice((b"x", b"y")), b"%d" % due, b"%d" % (due + 1), b"17 p_2 ses_0 asked"]
             if kind & 2:
                 entry += [b"ended", b"", b"folded"]
+            if kind & 1:
+                entry.append(random.choice((b"", b"1-1", b"5-0")))
             entry += [random.choice((b"request", b"end", b"session")), b"1", random.choice(_WORDS)]
         arguments += [b"%d" % (len(entry) + 2), b"%d" % kind, *entry]
     return [b"EVALSHA", APPEND.sha.encode(), b"%d" % len(keys), *keys, *arguments]
