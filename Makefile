@@ -28,7 +28,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth chaos crashes shares takeover \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth chaos crashes shares takeover held \
 	properties simulate side-by-side release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
@@ -229,6 +229,10 @@ shares: $(DEV_STAMP)
 # How soon a process has its share of the shards, and all shards of a dead one: leases of 1, 2 and 5 s. A minute.
 takeover: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -m takeover --show-capture=no tests/truth
+
+# Whether two processes that hold 2,000 streams lose a chunk, or grow. Some seven minutes; HELD_S=60 HELD_STREAMS=500 for less.
+held: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m held --show-capture=no tests/truth
 
 # This build and that of a commit serve one deployment, and no request may fail: some two minutes.
 side-by-side: $(DEV_STAMP)

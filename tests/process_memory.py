@@ -35,6 +35,14 @@ def resident_kb(pid: int) -> int:
     raise ValueError(f"process {pid} has no memory: it has ended")
 
 
+def proportional_kb(pid: int) -> int:
+    """Proportional set size (`Pss`), in kB: of pages that several processes share, each has its part."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1])
+    raise ValueError(f"process {pid} has no memory: it has ended")
+
+
 def writable_regions(pid: int) -> Iterator[Region]:
     """Where content can stand: heap, stacks, anonymous mappings and libraries' data. Code is left out."""
     for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():

@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "chaos: these and faults of all links for minutes; `make chaos` runs it"
     )
     config.addinivalue_line("markers", "takeover: how soon shards are taken over; `make takeover` runs it")
+    config.addinivalue_line("markers", "held: 2,000 streams through two processes; `make held` runs it")
     config.addinivalue_line("markers", "shares: callers at four full processes; `make shares` runs it")
     config.addinivalue_line("markers", "crashes: kill -9 at every point; `make crashes` runs it")
     config.addinivalue_line(
