@@ -28,7 +28,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth chaos crashes shares takeover held \
+MORE := format lint types contracts tests coverage docs released bench bench-against bench-sessions watchers soak damage conversations truth chaos crashes shares takeover held sdk \
 	properties simulate side-by-side release-drill memory packs-mutations budgets bridge scrape clients comply servers console-demo console-browser clean
 .PHONY: help demo demo-once test check tests-measured tests-systems tests-processes $(MORE)
 
@@ -213,6 +213,10 @@ conversations: $(DEV_STAMP)
 # Real processes under faults of all kinds: MINUTES=480 for a night.
 chaos: $(DEV_STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS) -s -m chaos tests/truth
+
+# The openai SDK reads, while the store comes back empty, processes are killed and links cut: 5 minutes. SDK_MINUTES=60 for more.
+sdk: $(DEV_STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m sdk --show-capture=no tests/truth
 
 # The bridge on the real OpenCode, which npm installs: 200 turns over 20 client sessions. BRIDGE_TURNS=20 for fewer.
 bridge: $(DEV_STAMP)

@@ -98,6 +98,13 @@ class RedisServer:
         self._process.kill()
         self._reap()
 
+    def shut_down(self) -> None:
+        """`SHUTDOWN NOSAVE`: what no append-only file has is gone."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(self.socket_path)
+            client.sendall(hiredis.pack_command(("SHUTDOWN", "NOSAVE")))
+            self._reap()
+
     def pause(self) -> None:
         """SIGSTOP: connections stay, nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)

@@ -25,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "takeover: how soon shards are taken over; `make takeover` runs it")
     config.addinivalue_line("markers", "held: 2,000 streams through two processes; `make held` runs it")
     config.addinivalue_line("markers", "shares: callers at four full processes; `make shares` runs it")
+    config.addinivalue_line(
+        "markers", "sdk: the openai SDK under these and a store that comes back empty; `make sdk` runs it"
+    )
     config.addinivalue_line("markers", "crashes: kill -9 at every point; `make crashes` runs it")
     config.addinivalue_line(
         "markers", "conversations: plans whose workers are killed; `make conversations` runs it"

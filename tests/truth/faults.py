@@ -24,10 +24,12 @@ class Faults:
     Args:
         deployment: to whom it is done.
         random: from the test's seed.
+        empties: whether the store may come back empty.
     """
 
     deployment: Deployment
     random: Random
+    empties: bool = False
     done: dict[str, int] = field(factory=dict)
 
     async def trouble_processes(self) -> None:
@@ -49,7 +51,7 @@ class Faults:
                 self.cut_the_store_s_connections: 3,
                 self.hold_the_store: 3,
                 self.freeze_the_store: 3,
-                self.restart_the_store: 2,
+                self.empty_the_store if self.empties else self.restart_the_store: 2,
             }
         )
 
@@ -96,6 +98,13 @@ class Faults:
         """It dies, and comes back with everything that it had confirmed."""
         self.deployment.redis.kill()
         with trio.CancelScope(shield=True):
+            await trio.sleep(self.random.uniform(0.0, 1.0))
+            await trio.to_thread.run_sync(self.deployment.redis.start)
+
+    async def empty_the_store(self) -> None:
+        """`SHUTDOWN NOSAVE`, and a start: it comes back with what its append-only file has, which may be nothing."""
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(self.deployment.redis.shut_down)
             await trio.sleep(self.random.uniform(0.0, 1.0))
             await trio.to_thread.run_sync(self.deployment.redis.start)
 
