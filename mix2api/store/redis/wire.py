@@ -226,7 +226,10 @@ class SocketWire:
 
 
 class ThreadWire:
-    """A connection that only redis-py can drive (TLS): one hand-over to a thread per round trip."""
+    """A connection that only redis-py can drive (TLS): one hand-over to a thread per round trip.
+
+    Its thread is its own. Of trio's common limit, 40 threads, the blocking reads of a cluster would hold one for each master.
+    """
 
     def __init__(self, connection: BlockingConnection) -> None:
         self._connection = connection
@@ -234,6 +237,7 @@ class ThreadWire:
         self._begun: tuple[bytes, int] | None = None
         self._stale = False
         self._stirred = trio.Event()
+        self._thread = trio.CapacityLimiter(1)
 
     def begin(self, packed: bytes, count: int) -> bool:
         """Has `receive` send commands."""
@@ -252,7 +256,7 @@ class ThreadWire:
             raise StaleWire
         packed, count = self._begun
         self._begun = None
-        return await trio.to_thread.run_sync(self._blocking, packed, count)
+        return await trio.to_thread.run_sync(self._blocking, packed, count, limiter=self._thread)
 
     def silence_s(self) -> float:
         """Seconds since commands left: the socket is the thread's alone while it waits."""
