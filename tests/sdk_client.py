@@ -4,7 +4,7 @@ Its calls block, so they belong in a thread. Whatever happens on the way, an ans
 that ends without a finish must have ended by an exception, or the SDK's user would take it for whole.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -45,6 +45,8 @@ class Seen:
     fault: Fault | None = None
     said: str = ""
     """By the exception."""
+    port: int = 0
+    """Of the edge that was asked."""
 
     @property
     def wrong(self) -> str:
@@ -85,22 +87,20 @@ class SdkClient:
 
     Args:
         port: of an edge.
-        retries: of the SDK itself, before the first byte.
+        elsewhere: gives the port of an edge for a loop whose connection was cut. Called in the client's thread.
     """
 
     port: int
-    retries: int = openai.DEFAULT_MAX_RETRIES
+    elsewhere: Callable[[], int] | None = None
     seen: list[Seen] = field(factory=list)
 
-    def __attrs_post_init__(self) -> None:
-        self._sdk = openai.OpenAI(
-            base_url=f"http://127.0.0.1:{self.port}/v1",
-            api_key="sk-of-the-tests",
-            max_retries=self.retries,
-            timeout=_TIMEOUT_S,
-        )
-
     _sdk: openai.OpenAI = field(init=False)
+
+    @_sdk.default
+    def _of_port(self) -> openai.OpenAI:
+        return openai.OpenAI(
+            base_url=f"http://127.0.0.1:{self.port}/v1", api_key="sk-of-the-tests", timeout=_TIMEOUT_S
+        )
 
     def ask(self, prompt: str, *, stream: bool) -> Seen:
         """Asks for a text."""
@@ -135,7 +135,11 @@ class SdkClient:
             if seen.fault is None and not seen.wrong:
                 return answer
             if seen.fault is Fault.CUT:
-                return None  # its edge has died
+                if self.elsewhere is None:
+                    return None
+                self._sdk.close()
+                self.port = self.elsewhere()
+                self._sdk = self._of_port()
         return None
 
     def _ask(self, expected: str, messages: list[Any], *, stream: bool) -> tuple[Seen, dict[str, Any]]:
@@ -145,7 +149,7 @@ class SdkClient:
             self._read(answer, messages, stream=stream)
         except Exception as raised:  # noqa: BLE001 - what the SDK raises is what is tried here
             fault, said = _fault_of(raised), f"{type(raised).__name__}: {raised}"
-        seen = Seen(expected, answer.all_text(), answer.finish, fault, said)
+        seen = Seen(expected, answer.all_text(), answer.finish, fault, said, self.port)
         self.seen.append(seen)
         return seen, answer.message()
 

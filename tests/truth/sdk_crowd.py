@@ -63,13 +63,22 @@ class SdkCrowd:
 
     async def _ask_again_and_again(self, limiter: trio.CapacityLimiter) -> None:
         while not self._over:
-            life = self.random.choice(self.deployment.edges()).life
-            assert life.port is not None
-            with SdkClient(life.port) as client:
+            with SdkClient(self._port(), self._port) as client:
                 await trio.to_thread.run_sync(self._work(client), limiter=limiter)
-            ended_at = trio.current_time()
-            self.witnessed += [Witnessed(seen, life, ended_at) for seen in client.seen]
+            ended_at, lives = trio.current_time(), self._lives()
+            self.witnessed += [Witnessed(seen, lives[seen.port], ended_at) for seen in client.seen]
             await trio.sleep(self.random.uniform(0, 0.2))
+
+    def _port(self) -> int:
+        """Of any edge, just started or just killed."""
+        port = self.random.choice(self.deployment.edges()).life.port
+        assert port is not None
+        return port
+
+    def _lives(self) -> dict[int, Life]:
+        """By the port of their edge; the latest, should two have had the same one."""
+        lives = [life for seat in self.deployment.edges() for life in seat.lives]
+        return {life.port: life for life in lives if life.port is not None}
 
     def _work(self, client: SdkClient) -> "partial[object]":
         """What a client does in its thread; drawn here, so that a seed says it."""
