@@ -45,8 +45,8 @@ class SdkCrowd:
     deployment: Deployment
     random: Random
     witnessed: list[Witnessed] = field(factory=list)
-    loops: int = 0
-    """Those that were run to their end."""
+    loops: list[bool] = field(factory=list)
+    """Whether each was run to its end."""
     _asked: int = 0
     _over: bool = False
 
@@ -92,7 +92,7 @@ class SdkCrowd:
         return partial(client.ask, f"{words}[[say:{said}]]", stream=stream)
 
     def _loop(self, client: SdkClient, words: str, rounds: list[Round], *, stream: bool) -> None:
-        self.loops += client.loop(words, rounds, stream=stream)
+        self.loops.append(client.loop(words, rounds, stream=stream))
 
     def _round(self) -> Round:
         count = self.random.randint(1, len(_NAMES))
