@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import pytest
 import trio
 from cluster_servers import ClusterNode, RedisCluster, until
 
 _PIECE = 65536
+_LIMIT_S = 20
+"""Nodes tell each other within a second."""
 
 
 @asynccontextmanager
@@ -38,7 +41,10 @@ async def _announced(servers: RedisCluster, ports: list[int]) -> None:
     """Has the nodes announce these ports, and waits until each has heard it of all."""
     for node, port in zip(servers.nodes, ports, strict=True):
         node.command("CONFIG", "SET", "cluster-announce-port", port)
-    await until(lambda: all(_told_by(node) == set(ports) for node in servers.nodes))
+        if port not in _told_by(node):
+            pytest.skip("before Redis 7, a node tells another port only from its start")
+    with trio.fail_after(_LIMIT_S):
+        await until(lambda: all(_told_by(node) == set(ports) for node in servers.nodes))
 
 
 def _told_by(node: ClusterNode) -> set[int]:
