@@ -11,7 +11,15 @@ from typing import Any, Final
 import trio
 
 from mix2api.events.edge_times import EdgeTimes
-from mix2api.sessions.worker_port import ReasoningDelta, Reply, TextDelta, ToolCallDelta
+from mix2api.sessions.worker_port import (
+    Accepted,
+    Ended,
+    ReasoningDelta,
+    Reply,
+    Sink,
+    TextDelta,
+    ToolCallDelta,
+)
 from mix2api.vocabulary import Detail, EndReason, Receipt
 from mix2api.wire.passed_on import PassedOn
 
@@ -24,6 +32,10 @@ _EACH: Final = 256
 """Bytes that a reply counts beside its text: the frame around it, and the object in memory."""
 
 _TEXTS: Final = (TextDelta, ReasoningDelta)
+_NO_PIECES: Final = (Accepted, Ended)
+_FEW: Final = 4
+"""Pieces that a sink is given at most. Where one read of the site brings more, the process is busy: then a turn of the loop more lets
+the next read bring more, too, and a chunk costs less."""
 
 
 def bytes_of(replies: Iterable[Reply]) -> int:
@@ -72,6 +84,7 @@ class ReplyBuffer:
         "held_bytes",
         "longest_gap_ms",
         "on_taken",
+        "sink",
     )
 
     def __init__(self, on_taken: Callable[[int], None] | None = None, *, is_whole: bool = False) -> None:
@@ -81,6 +94,8 @@ class ReplyBuffer:
         """How many pieces the pending replies are."""
         self._ready = trio.Event()
         self.on_taken = on_taken
+        self.sink: Sink | None = None
+        """Takes pieces at once while the reader waits."""
         self.held_bytes = 0
         """Bytes that nobody has taken yet: of the text, and an allowance for each reply."""
         self._taken: trio.Event | None = None
@@ -114,11 +129,27 @@ class ReplyBuffer:
             self._piece_ms = at_ms
         if pieces is None:
             pieces = len(replies)
+        if (
+            self.sink is not None
+            and not self._pending
+            and pieces <= _FEW
+            and size_bytes <= PIECE_BYTES
+            and not isinstance(replies[-1], _NO_PIECES)
+        ):
+            self._sink_takes(self.sink, replies, size_bytes + _EACH * pieces)
+            return
         self._pending += replies
         self._pieces += pieces
         self.held_bytes += size_bytes + _EACH * pieces
         if at_ms is None or not self._is_whole or self.held_bytes > PIECE_BYTES:
             self._ready.set()
+
+    def _sink_takes(self, sink: Sink, replies: list[Reply], weight: int) -> None:
+        if not sink(replies):
+            self.sink = None  # the next piece comes behind what is left of this one
+            self._ready.set()
+        if self.on_taken is not None:
+            self.on_taken(weight)
 
     async def wait_taken(self) -> None:
         """Waits for the reader's next `take`, not at all if nothing is pending. The caller brings the deadline."""
@@ -206,6 +237,10 @@ class ReplyReader:
         self._on_headers = on_headers
         self.take: Callable[[], Coroutine[Any, Any, list[Reply]]] = buffer.take
         """Waits for at least one reply, or a nudge, and gives all that are pending."""
+
+    def deliver_to(self, sink: Sink | None) -> None:
+        """Has pieces given to a sink while a `take` waits."""
+        self._buffer.sink = sink
 
     def nudge(self) -> None:
         """Wakes the reader though there may be nothing: its `take` then gives an empty list."""

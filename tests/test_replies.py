@@ -79,6 +79,34 @@ async def test_the_reader_of_a_whole_answer_sleeps_until_its_ending_or_a_large_p
     assert await buffer.take() == [TextDelta("c" * PIECE_BYTES)]
 
 
+async def test_a_sink_is_given_pieces_until_it_leaves_something_to_the_reader() -> None:
+    taken_bytes: list[int] = []
+    buffer = ReplyBuffer(taken_bytes.append)
+    sunk: list[Reply] = []
+
+    def sink(replies: list[Reply]) -> bool:
+        sunk.extend(replies)
+        return replies != [TextDelta("half")]
+
+    accepted = Accepted(session_id="ses", resolution="fresh", reason="new")
+    ended = Ended(end_reason=EndReason.STOP)
+    buffer.sink = sink
+    buffer.put([TextDelta("a"), TextDelta("b")], 2)
+    assert (sunk, taken_bytes) == ([TextDelta("a"), TextDelta("b")], [weight_of(sunk)])
+    buffer.put([accepted])
+    buffer.put([TextDelta("behind")], 6)  # it comes after what waits
+    assert await buffer.take() == [accepted, TextDelta("behind")]
+    buffer.put([TextDelta("half")], 4)
+    buffer.put([TextDelta("rest")], 4)
+    assert (len(sunk), await buffer.take()) == (3, [TextDelta("rest")])
+    buffer.sink = sink
+    many = [TextDelta("c")] * 5
+    buffer.put(many, 5)
+    assert (len(sunk), await buffer.take()) == (3, many)
+    buffer.put([ended])
+    assert (len(sunk), await buffer.take()) == (3, [ended])
+
+
 async def test_a_reader_that_is_cancelled_has_taken_nothing() -> None:
     buffer = ReplyBuffer()
     buffer.put([TextDelta("a")])

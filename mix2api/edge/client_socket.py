@@ -134,6 +134,14 @@ class ClientSocket:
         if taken < len(data):
             await self._write_rest(memoryview(data)[taken:])
 
+    def write_now(self, data: bytes) -> bytes:
+        """Hands the kernel what it takes, and gives the rest: all of it if the client has left, which the next `write` finds."""
+        try:
+            taken = self._socket.send(data)
+        except OSError:
+            return data
+        return data[taken:]
+
     async def _write_rest(self, rest: memoryview) -> None:
         """A client that takes one piece in time has not stalled."""
         if self.watch is not None:

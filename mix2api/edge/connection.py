@@ -259,6 +259,14 @@ class Connection:
             piece = b"%x\r\n%b\r\n%b" % (len(piece), piece, LAST_CHUNK if is_last else b"")
         await self._client.write(head + piece if head else piece)
 
+    def send_now(self, piece: bytes) -> bytes:
+        """Sends what the kernel takes of the next piece, as a chunk; gives the rest. The head has left."""
+        return self._client.write_now(piece if self._is_old else b"%x\r\n%b\r\n" % (len(piece), piece))
+
+    async def send_rest(self, rest: bytes) -> None:
+        """Sends what `send_now` left."""
+        await self._client.write(rest)
+
     def _head_bytes(self, status: int, headers: Headers) -> bytes:
         body = self._body
         if self._is_last or self._app.is_stopping or (body is not None and not body.is_whole):

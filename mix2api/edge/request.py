@@ -52,6 +52,14 @@ class Line(Protocol):
         """Sends the next piece, never an empty one, in one write where the kernel takes that much."""
         ...
 
+    def send_now(self, piece: bytes) -> bytes:
+        """Sends what the kernel takes of the next piece, which is not the last. Gives the rest, for `send_rest`. Never waits."""
+        ...
+
+    async def send_rest(self, rest: bytes) -> None:
+        """Sends what `send_now` left."""
+        ...
+
 
 class EdgeRequest:
     """One request.

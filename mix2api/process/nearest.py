@@ -19,7 +19,7 @@ from mix2api.identity import Mint, shard_of
 from mix2api.relay.dispatch import RelayDispatch
 from mix2api.relay.fresh_shards import FreshShards
 from mix2api.relay.room import Elsewhere
-from mix2api.sessions.worker_port import Ended, Replies, Reply, Submission
+from mix2api.sessions.worker_port import Ended, Replies, Reply, Sink, Submission
 from mix2api.store.heartbeat import Heartbeat
 from mix2api.store.leases import Leases
 from mix2api.vocabulary import Channel, Detail, EndReason, Receipt, SessionId, Shard
@@ -149,6 +149,10 @@ class MovingReplies:
         if self._aborted is not None:
             self._now.abort(self._aborted)
         return await self._now.take()
+
+    def deliver_to(self, sink: Sink | None) -> None:
+        """As the port says."""
+        self._now.deliver_to(sink)
 
     def nudge(self) -> None:
         """As the port says."""

@@ -4,6 +4,7 @@ Replies are msgspec structs because they also travel, sealed, between processes;
 OpenAI's wire.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from attrs import field, frozen
@@ -143,11 +144,23 @@ class Submission:
         return prepare(self.turn)
 
 
+Sink = Callable[[list[Reply]], bool]
+"""Takes pieces of an answer at once, in the step of whoever has them. Must not raise. Gives False where the reader has to go on
+with what is left of them: then it is given no more."""
+
+
 class Replies(Protocol):
     """What comes back for one submission. Used by one reader."""
 
     async def take(self) -> list[Reply]:
         """Waits for at least one reply and gives all that are pending, in order. After `Ended` nothing follows."""
+        ...
+
+    def deliver_to(self, sink: Sink | None) -> None:
+        """Has pieces of the answer given to a sink while a `take` waits, as long as nothing is pending. None: `take` gives all.
+
+        A chunk then reaches its client without a turn of the loop. An implementation may as well give everything to `take`.
+        """
         ...
 
     def nudge(self) -> None:

@@ -14,7 +14,7 @@ from opentelemetry.util.types import AttributeValue
 
 from mix2api.errors import ClientVisibleError
 from mix2api.events.edge_times import EdgeTimes
-from mix2api.sessions.worker_port import Dispatch, Replies, Reply, Submission
+from mix2api.sessions.worker_port import Dispatch, Replies, Reply, Sink, Submission
 from mix2api.telemetry import names
 from mix2api.telemetry.observation import Observation, Observer
 from mix2api.telemetry.trace_context import TRACEPARENT, context_of, traceparent_of
@@ -145,6 +145,9 @@ class _ObservedReplies:
         for reply in replies:
             self._observation.heard(reply)
         return replies
+
+    def deliver_to(self, sink: Sink | None) -> None:
+        """Without effect: what passes is observed in `take`."""
 
     def nudge(self) -> None:
         self._inner.nudge()

@@ -2,10 +2,12 @@
 
 import msgspec
 import trio
+import trio.testing
 from edge.harness import ACCEPTED, ASK, HELLO, SESSION, STOPPED, TOKEN, Answer, running_edge
 
 from mix2api.edge.scripted_dispatch import ScriptedDispatch
 from mix2api.errors import InvalidRequest
+from mix2api.sessions.worker_port import TextDelta
 from mix2api.settings.choices import InboundAuthMode
 from mix2api.vocabulary import Receipt
 from mix2api.wire.turn import AskedBase, ChosenBase
@@ -148,3 +150,25 @@ async def test_many_streams_at_once_all_get_their_own_ending() -> None:
 async def test_without_authentication_anybody_is_served() -> None:
     async with running_edge(auth_mode=InboundAuthMode.NONE) as edge:
         assert (await edge.chat({"authorization": ""})).status == 200
+
+
+async def test_what_a_slow_client_does_not_take_at_once_comes_whole_and_in_order() -> None:
+    pieces = [f"{number:06}" * 10_000 for number in range(100)]
+    async with (
+        running_edge(ScriptedDispatch([ACCEPTED, TextDelta("first ")])) as edge,
+        edge.connect() as client,
+    ):
+        await client.ask_chat(stream=True)
+        await client.head()
+        await client.piece()
+        run = await edge.dispatch.next_run()
+        for piece in pieces:
+            run.say(TextDelta(piece))  # more than the kernel holds: the first ones leave in the writer's step
+        await trio.testing.wait_all_tasks_blocked()
+        run.say(STOPPED)
+        body = b""
+        while not body.endswith(b"[DONE]\n\n"):
+            body += await client.piece()
+        chunks = Answer(200, {}, body).chunks()
+        assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "".join(pieces)
+        assert await run.wait_settled() is Receipt.WRITTEN
