@@ -136,20 +136,17 @@ class ReplyBuffer:
             and size_bytes <= PIECE_BYTES
             and not isinstance(replies[-1], _NO_PIECES)
         ):
-            self._sink_takes(self.sink, replies, size_bytes + _EACH * pieces)
+            if not self.sink(replies):
+                self.sink = None  # the next piece comes behind what is left of this one
+                self._ready.set()
+            if self.on_taken is not None:
+                self.on_taken(size_bytes + _EACH * pieces)
             return
         self._pending += replies
         self._pieces += pieces
         self.held_bytes += size_bytes + _EACH * pieces
         if at_ms is None or not self._is_whole or self.held_bytes > PIECE_BYTES:
             self._ready.set()
-
-    def _sink_takes(self, sink: Sink, replies: list[Reply], weight: int) -> None:
-        if not sink(replies):
-            self.sink = None  # the next piece comes behind what is left of this one
-            self._ready.set()
-        if self.on_taken is not None:
-            self.on_taken(weight)
 
     async def wait_taken(self) -> None:
         """Waits for the reader's next `take`, not at all if nothing is pending. The caller brings the deadline."""

@@ -18,7 +18,7 @@ from mix2api.edge.auth import Authenticator, Caller, authorization_of
 from mix2api.edge.bridged_words import asked_of
 from mix2api.edge.clients import word_of
 from mix2api.edge.continuing import Continuing
-from mix2api.edge.delivery import Delivery, LiveDeliveries
+from mix2api.edge.delivery import Delivery, LiveDeliveries, PiecesAtOnce
 from mix2api.edge.options import EdgeOptions
 from mix2api.edge.owned_turns import OwnedTurns
 from mix2api.edge.refusals import EdgeFault, EdgeObserver, Refusals
@@ -29,7 +29,7 @@ from mix2api.edge.rendering import (
     finish_reason_of,
     receipt_of,
 )
-from mix2api.edge.request import EdgeRequest, Line
+from mix2api.edge.request import EdgeRequest
 from mix2api.edge.stopwatch import Stopwatch
 from mix2api.edge.unpacking import unpack_steps
 from mix2api.edge.upstream_bases import UpstreamBases
@@ -251,7 +251,7 @@ class ChatEndpoint:
             replies: the first; empty if the headers leave early.
         """
         line, delivery = run.request.line, run.delivery
-        at_once = _AtOnce(line, delivery, renderer)
+        at_once = PiecesAtOnce(delivery, renderer.render, line.send_now, line.send_rest)
         take = delivery.take if delivery.accepted is None else at_once.take
         is_first = True
         while renderer.ended is None:
@@ -304,62 +304,6 @@ class ChatEndpoint:
         # Accepted runs are reported by the worker that ran them.
         if run.delivery.accepted is None:
             self._parts.refusals.unaccepted(run.request, run.submitted_as, ended)
-
-
-class _AtOnce:
-    """Writes pieces of a stream in the step of whoever has them, while the stream's task waits.
-
-    A chunk then takes neither a turn of the loop nor a change of tasks. What goes wrong, and what the kernel does not take, is left
-    to the task.
-
-    Args:
-        line: takes the pieces.
-        delivery: counts them.
-        renderer: replies to frames.
-    """
-
-    __slots__ = ("_delivery", "_fault", "_line", "_renderer", "_rest")
-
-    def __init__(self, line: Line, delivery: Delivery, renderer: Rendering) -> None:
-        self._line = line
-        self._delivery = delivery
-        self._renderer = renderer
-        self._rest = b""
-        self._fault: Exception | None = None
-
-    async def take(self) -> list[Reply]:
-        """The replies that are left to the task. None after a nudge, and where `finish` has something to do."""
-        replies = self._delivery.replies
-        replies.deliver_to(self._write)
-        try:
-            return await replies.take()
-        finally:
-            replies.deliver_to(None)
-
-    async def finish(self) -> bool:
-        """Sends what is left of the last piece. Gives whether there was something.
-
-        Raises:
-            Exception: the last piece could not be made.
-        """
-        fault, self._fault = self._fault, None
-        if fault is not None:
-            raise fault
-        rest, self._rest = self._rest, b""
-        if rest:
-            await self._line.send_rest(rest)
-        return bool(rest)
-
-    def _write(self, replies: list[Reply]) -> bool:
-        try:
-            piece = self._renderer.render(replies)
-        except Exception as fault:  # noqa: BLE001 - the stream's, and not of whoever runs the turn: its task ends the stream
-            self._fault = fault
-            return False
-        if piece:
-            self._delivery.writes += 1
-            self._rest = self._line.send_now(piece)
-        return not self._rest
 
 
 async def _first_output(delivery: Delivery, on_accepted: Callable[[], None] = lambda: None) -> list[Reply]:

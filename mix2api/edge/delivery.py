@@ -5,6 +5,7 @@ no evidence: where the server itself is being stopped, the worker hears of that,
 """
 
 import math
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import trio
@@ -84,6 +85,70 @@ class Delivery:
     def _end(self) -> None:
         self._is_over = True
         self._live.discard(self)
+
+
+class PiecesAtOnce:
+    """Writes pieces of a stream in the step of whoever has them, while the stream's task waits.
+
+    A chunk then takes neither a turn of the loop nor a change of tasks. What goes wrong, and what the kernel does not take, is left
+    to the task.
+
+    Args:
+        delivery: gives the pieces, and counts them.
+        render: replies to frames.
+        send_now: sends what the kernel takes, and gives the rest.
+        send_rest: sends such a rest.
+    """
+
+    __slots__ = ("_delivery", "_fault", "_render", "_rest", "_send_now", "_send_rest")
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        render: Callable[[list[Reply]], bytes],
+        send_now: Callable[[bytes], bytes],
+        send_rest: Callable[[bytes], Awaitable[None]],
+    ) -> None:
+        self._delivery = delivery
+        self._render = render
+        self._send_now = send_now
+        self._send_rest = send_rest
+        self._rest = b""
+        self._fault: Exception | None = None
+
+    async def take(self) -> list[Reply]:
+        """The replies that are left to the task. None after a nudge, and where `finish` has something to do."""
+        replies = self._delivery.replies
+        replies.deliver_to(self._write)
+        try:
+            return await replies.take()
+        finally:
+            replies.deliver_to(None)
+
+    async def finish(self) -> bool:
+        """Sends what is left of the last piece. Gives whether there was something.
+
+        Raises:
+            Exception: the last piece could not be made.
+        """
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
+        rest, self._rest = self._rest, b""
+        if rest:
+            await self._send_rest(rest)
+        return bool(rest)
+
+    def _write(self, replies: list[Reply]) -> bool:
+        try:
+            piece = self._render(replies)
+        except Exception as fault:  # noqa: BLE001 - the stream's, and not of whoever runs the turn: its task ends the stream
+            self._fault = fault
+            return False
+        if piece:
+            self._delivery.writes += 1
+            self._rest = self._send_now(piece)
+        return not self._rest
 
 
 class LiveDeliveries:

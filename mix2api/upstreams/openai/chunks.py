@@ -62,18 +62,30 @@ class Choice(Struct, frozen=True, forbid_unknown_fields=True):
     logprobs: None = None
 
 
-class _Usual(Struct, frozen=True, forbid_unknown_fields=True):
-    """A chunk with no field that we do not know."""
+class _Known(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Fields of a chunk beside its choice and usage."""
 
-    choices: list[Choice]
     id: str | None = None
     object: str | None = None
     created: int | float | None = None
     model: str | None = None
     system_fingerprint: str | None = None
     service_tier: str | None = None
-    usage: Raw = _NOTHING
     obfuscation: str | None = None
+
+    def about(self) -> dict[str, str]:
+        """As `Chunk.about`."""
+        if self.system_fingerprint is None and self.service_tier is None:
+            return {}
+        named = {"system_fingerprint": self.system_fingerprint, "service_tier": self.service_tier}
+        return {name: msgspec.json.encode(text).decode() for name, text in named.items() if text is not None}
+
+
+class _Usual(_Known, frozen=True, kw_only=True):
+    """A chunk with no field that we do not know."""
+
+    choices: list[Choice]
+    usage: Raw = _NOTHING
 
 
 class _TextDelta(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,22 +105,11 @@ class _TextChoice(Struct, frozen=True, forbid_unknown_fields=True):
     logprobs: None = None
 
 
-class TextChunk(Struct, frozen=True, forbid_unknown_fields=True):
+class TextChunk(_Known, frozen=True, kw_only=True):
     """A usual chunk that adds a text to the message and says nothing else."""
 
     choices: tuple[_TextChoice]
-    id: str | None = None
-    object: str | None = None
-    created: int | float | None = None
-    model: str | None = None
-    system_fingerprint: str | None = None
-    service_tier: str | None = None
     usage: None = None
-    obfuscation: str | None = None
-
-    def about(self) -> dict[str, str]:
-        """As `Chunk.about`."""
-        return _about(self)
 
 
 class Chunk(Struct, frozen=True):
@@ -159,7 +160,7 @@ def chunk_in(payload: bytes) -> Chunk:
         _NO_DELTA if choice is None or choice.delta is None else choice.delta,
         None if choice is None else choice.finish_reason,
         said.usage,
-        about=_about(said),
+        about=said.about(),
     )
 
 
@@ -184,13 +185,6 @@ def around_content(payload: bytes) -> tuple[bytes, bytes] | None:
     """The same of a payload that is known to say nothing but a text."""
     found = _CONTENT.search(payload)
     return None if found is None else (payload[: found.start(1)], payload[found.end(1) :])
-
-
-def _about(said: _Usual | TextChunk) -> dict[str, str]:
-    if said.system_fingerprint is None and said.service_tier is None:
-        return {}
-    named = {"system_fingerprint": said.system_fingerprint, "service_tier": said.service_tier}
-    return {name: msgspec.json.encode(value).decode() for name, value in named.items() if value is not None}
 
 
 def _unusual(payload: bytes) -> Chunk:
